@@ -1,0 +1,1 @@
+//! Sound: decode, mix down, resample, chunk, WAV.

@@ -1,0 +1,1 @@
+//! A decoded picture and the views a recipe asks of it: resize, composite, encode.

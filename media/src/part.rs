@@ -1,0 +1,122 @@
+//! Finished parts and who receives them.
+
+use serde::{Deserialize, Serialize};
+
+/// What is known of one finished part, without its bytes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PartHeader {
+    /// Positions, in the list given to `normalise`, of the recipes that share this part. Ascending, never empty.
+    pub recipes: Vec<usize>,
+    /// How the bytes are encoded.
+    pub encoding: Encoding,
+    /// What the bytes show.
+    pub detail: Detail,
+}
+
+/// How a part's bytes are encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Encoding {
+    /// UTF-8 text in NFC.
+    Utf8,
+    /// Baseline JPEG, sRGB.
+    Jpeg,
+    /// RIFF WAVE, 16-bit mono PCM.
+    Wav,
+    /// Interleaved RGB8 rows, no header.
+    Rgb8,
+    /// Luma rows, no header.
+    Gray8,
+}
+
+impl Encoding {
+    /// The media type a judge is told.
+    pub const fn mime(self) -> &'static str {
+        match self {
+            Self::Utf8 => "text/plain; charset=utf-8",
+            Self::Jpeg => "image/jpeg",
+            Self::Wav => "audio/wav",
+            Self::Rgb8 | Self::Gray8 => "application/octet-stream",
+        }
+    }
+
+    /// The usual file extension, without a dot.
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Utf8 => "txt",
+            Self::Jpeg => "jpg",
+            Self::Wav => "wav",
+            Self::Rgb8 => "rgb",
+            Self::Gray8 => "gray",
+        }
+    }
+}
+
+/// What a part shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Detail {
+    /// A whole text.
+    Text {
+        /// Unicode scalar values after NFC.
+        characters: u64,
+    },
+    /// One picture.
+    Frame(FrameDetail),
+    /// A stretch of sound.
+    Sound {
+        /// Seconds from the first displayed video frame, or from the first sample of a sound file; may be negative.
+        start: f64,
+        /// End of the stretch, same origin.
+        end: f64,
+    },
+}
+
+/// One picture and the moment it was on screen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FrameDetail {
+    /// Pixels of the encoded part.
+    pub width: u32,
+    /// Pixels of the encoded part.
+    pub height: u32,
+    /// Seconds from the first displayed frame; `None` for stills.
+    pub t: Option<f64>,
+    /// Presentation timestamp really delivered, in `time_base` ticks; `None` for stills.
+    pub pts: Option<i64>,
+    /// Seconds per tick as numerator and denominator.
+    pub time_base: Option<(i32, i32)>,
+    /// Position in display order.
+    pub index: Option<u64>,
+    /// Whether the container marks it as a keyframe.
+    pub keyframe: Option<bool>,
+    /// The file has no timestamps; `t` and `pts` are counted.
+    pub estimated: bool,
+    /// The frame asked for could not be decoded; this is the nearest that could.
+    pub substituted: bool,
+}
+
+/// The receiver hung up; normalising stops with `Error::SinkClosed`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SinkClosed;
+
+impl From<SinkClosed> for crate::Error {
+    fn from(_: SinkClosed) -> Self {
+        Self::SinkClosed
+    }
+}
+
+/// Receives finished parts one by one, so that memory stays flat.
+///
+/// Parts of one recipe arrive in presentation order: frames ascending in time, then chunks ascending in time.
+pub trait PartSink {
+    /// Takes one finished part.
+    fn part(&mut self, header: PartHeader, bytes: Vec<u8>) -> Result<(), SinkClosed>;
+}
+
+/// Keeps everything: for tests, benches and small inputs.
+impl PartSink for Vec<(PartHeader, Vec<u8>)> {
+    fn part(&mut self, header: PartHeader, bytes: Vec<u8>) -> Result<(), SinkClosed> {
+        self.push((header, bytes));
+        Ok(())
+    }
+}

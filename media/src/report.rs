@@ -1,0 +1,68 @@
+//! What normalising saw and did, beside the parts.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Modality;
+
+/// Facts about one source after normalising it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Report {
+    /// The container or file format, e.g. `mp4`, `png`, `wav`.
+    pub format: String,
+    /// The decoder that ran, e.g. `libav:h264`, `image:png`, `symphonia:mp3`.
+    pub decoder: String,
+    /// Seconds from the first frame or sample to the end of the last.
+    pub duration: Option<f64>,
+    /// Displayed width and height of the source in pixels, upright.
+    pub dimensions: Option<(u32, u32)>,
+    /// Frames that the decoder had to produce.
+    pub frames_decoded: u64,
+    /// Packets read, including the index pass.
+    pub packets_read: u64,
+    /// Frames the source holds, by its index.
+    pub frames_total: Option<u64>,
+    /// Seconds from which nothing could be decoded, when the source is cut or damaged.
+    pub truncated_at: Option<f64>,
+    /// What was odd and survived, each with a stable code.
+    pub notes: Vec<Note>,
+}
+
+/// Something worth saying about a source that was still accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// Stable code, e.g. `hdr_not_tone_mapped`, `interlaced`, `timestamps_estimated`.
+    pub code: String,
+    /// For people.
+    pub message: String,
+}
+
+/// What the decoders see in a source, without producing parts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Probe {
+    /// What it would be judged as.
+    pub modality: Modality,
+    /// The container or file format.
+    pub format: String,
+    /// Displayed width and height in pixels, upright.
+    pub dimensions: Option<(u32, u32)>,
+    /// Seconds.
+    pub duration: Option<f64>,
+    /// Frames in the index, for video and animations.
+    pub frames: Option<u64>,
+    /// Keyframes in the index.
+    pub keyframes: Option<u64>,
+    /// One line per stream, e.g. `video h264 1920x1080 yuv420p`, `audio aac 48000 Hz stereo`.
+    pub streams: Vec<String>,
+    /// What is odd.
+    pub notes: Vec<Note>,
+}
+
+impl Report {
+    /// Adds a note unless one with that code is there already.
+    pub fn note(&mut self, code: &str, message: impl Into<String>) {
+        if self.notes.iter().all(|note| note.code != code) {
+            self.notes.push(Note { code: code.to_owned(), message: message.into() });
+        }
+    }
+}

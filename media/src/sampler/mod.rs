@@ -1,0 +1,7 @@
+//! Samplers: pure strategies that pick frames from a [`Timeline`](crate::Timeline). The main types are [`SamplerSpec`] and [`Sampler`].
+
+mod pick;
+mod spec;
+
+pub use pick::{Sampler, sampler};
+pub use spec::{SamplerSpec, SpecError};

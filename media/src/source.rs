@@ -1,0 +1,109 @@
+//! The bytes to decode: an open file read at offsets, or bytes in memory. Never a path.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+
+/// An open, read-only input of known length.
+///
+/// Reads are positional (`pread`): a descriptor passed between processes shares its file offset, and a mapping of a
+/// file that shrinks would raise SIGBUS where a read just ends.
+#[derive(Debug)]
+pub struct Source {
+    bytes: Bytes,
+    len: u64,
+}
+
+#[derive(Debug)]
+enum Bytes {
+    File(File),
+    Memory(Vec<u8>),
+}
+
+impl Source {
+    /// Wraps an open regular file or memfd whose length the caller has already checked.
+    pub fn file(file: File, len: u64) -> Self {
+        Self { bytes: Bytes::File(file), len }
+    }
+
+    /// Wraps bytes in memory (inline text, tests).
+    pub fn memory(bytes: Vec<u8>) -> Self {
+        Self { len: bytes.len() as u64, bytes: Bytes::Memory(bytes) }
+    }
+
+    /// Length in bytes.
+    pub const fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether there are no bytes at all.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Reads up to `buffer.len()` bytes at `offset`; 0 means the end.
+    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let left = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let wanted = buffer.len().min(left);
+        let buffer = &mut buffer[..wanted];
+        match &self.bytes {
+            Bytes::File(file) => loop {
+                match file.read_at(buffer, offset) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    result => return result,
+                }
+            },
+            Bytes::Memory(bytes) => {
+                let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+                buffer.copy_from_slice(&bytes[start..start + wanted]);
+                Ok(wanted)
+            }
+        }
+    }
+
+    /// The first `count` bytes, fewer when the source is shorter.
+    pub fn head(&self, count: usize) -> io::Result<Vec<u8>> {
+        let mut head = vec![0; count.min(usize::try_from(self.len).unwrap_or(usize::MAX))];
+        let mut filled = 0;
+        while filled < head.len() {
+            match self.read_at(&mut head[filled..], filled as u64)? {
+                0 => break,
+                read => filled += read,
+            }
+        }
+        head.truncate(filled);
+        Ok(head)
+    }
+
+    /// A cursor with its own position, for decoders that want `Read + Seek`.
+    pub const fn reader(&self) -> Reader<'_> {
+        Reader { source: self, position: 0 }
+    }
+}
+
+/// `Read + Seek` over a [`Source`], with a position of its own.
+#[derive(Debug, Clone)]
+pub struct Reader<'a> {
+    source: &'a Source,
+    position: u64,
+}
+
+impl io::Read for Reader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read_at(buffer, self.position)?;
+        self.position += read as u64;
+        Ok(read)
+    }
+}
+
+impl io::Seek for Reader<'_> {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        let target = match to {
+            io::SeekFrom::Start(offset) => Some(offset),
+            io::SeekFrom::Current(delta) => self.position.checked_add_signed(delta),
+            io::SeekFrom::End(delta) => self.source.len.checked_add_signed(delta),
+        };
+        self.position = target.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.position)
+    }
+}

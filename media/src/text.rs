@@ -1,0 +1,1 @@
+//! Text: UTF-8, NFC, bounded.

@@ -1,0 +1,25 @@
+//! Versions of the decoders, which decide the bytes they make.
+
+use crate::Modality;
+
+/// The decoder path for a modality with its versions: part of every recipe's identity.
+pub fn decoder_path(modality: Modality) -> String {
+    match modality {
+        Modality::Text => "unicode-normalization-0.1".to_owned(),
+        Modality::Image => "image-0.25+fir-6.1+jpeg-encoder-0.7".to_owned(),
+        Modality::Video => format!("{}+jpeg-encoder-0.7", libav()),
+        Modality::Audio => format!("symphonia-0.6+{}+rubato-5.0", libav()),
+    }
+}
+
+/// The libav libraries that are loaded, e.g. `avcodec-59.37+avformat-59.27+swscale-6.7+swresample-4.7`.
+pub fn libav() -> String {
+    let pair = |version: u32| format!("{}.{}", version >> 16, (version >> 8) & 0xff);
+    format!(
+        "avcodec-{}+avformat-{}+swscale-{}+swresample-{}",
+        pair(ffmpeg_next::codec::version()),
+        pair(ffmpeg_next::format::version()),
+        pair(ffmpeg_next::software::scaling::version()),
+        pair(ffmpeg_next::software::resampling::version()),
+    )
+}

@@ -1,0 +1,1 @@
+//! Video: index, plan, decode, view.

@@ -1,0 +1,1 @@
+//! Flags over tribunal.toml over defaults.

@@ -1,0 +1,70 @@
+//! What a judge needs of a ledger: intent before send, outcome after.
+
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use tribunal_media::Digest;
+
+use super::{Outcome, Task, Usage};
+
+/// Written durably before the first byte of an attempt leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// What it is for.
+    pub task: Task,
+    /// `blake3(recorded body, endpoint, repeat)` of the task's first attempt.
+    pub verdict_id: Digest,
+    /// Digest of this attempt's own recorded body.
+    pub body_digest: Digest,
+    /// The recorded body: what is sent with each media part replaced by its blake3.
+    pub recorded_body: String,
+    /// Where it goes.
+    pub endpoint: String,
+    /// 1, 2, ... within the task.
+    pub attempt: u32,
+    /// Upper bound of its cost in micro-dollars; `None` when no price is known.
+    pub reserved_micro_usd: Option<u64>,
+}
+
+/// How one attempt ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AttemptEnd {
+    /// `answered`, or a fault class: `never_sent`, `refused`, `stopped`, `bad_item`, `ambiguous`.
+    pub class: String,
+    /// HTTP status, when there was one.
+    pub status: Option<u16>,
+    /// Body of the reply or the error's text; secrets removed.
+    pub reply: String,
+    /// Tokens the server says it counted.
+    pub usage: Option<Usage>,
+    /// What it cost in micro-dollars; `None` when no price is known.
+    pub cost_micro_usd: Option<u64>,
+    /// Wall time from send to end.
+    pub latency_ms: u64,
+}
+
+/// A handle on a durable intent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reservation(pub i64);
+
+/// The ledger failed: the run stops, nothing more is sent.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the ledger failed: {0}")]
+pub struct JournalError(pub String);
+
+/// The durable record that a judge writes through. The ledger implements it.
+pub trait Journal: Send + Sync {
+    /// Makes an intent durable. Resolves only after the commit returned; the attempt may then be sent.
+    fn intent(&self, intent: Intent) -> BoxFuture<'_, Result<Reservation, JournalError>>;
+
+    /// Records how an attempt ended.
+    fn settle(&self, reservation: Reservation, end: AttemptEnd) -> BoxFuture<'_, Result<(), JournalError>>;
+
+    /// Attempts of this task that an earlier process left open or settled, oldest first: (class, or `open`).
+    fn lookup(&self, task: &Task) -> BoxFuture<'_, Result<Vec<String>, JournalError>>;
+
+    /// Puts `micro_usd` more under the budget, or says no. Open intents of earlier processes stay reserved.
+    fn reserve(&self, micro_usd: u64) -> BoxFuture<'_, Result<bool, JournalError>>;
+
+    /// Records the final outcome of a task.
+    fn conclude(&self, task: &Task, verdict_id: Option<Digest>, outcome: Outcome) -> BoxFuture<'_, Result<(), JournalError>>;
+}

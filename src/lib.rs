@@ -1,0 +1,24 @@
+//! Tribunal: generated text, images, video and audio in; safety scores that people can trust out.
+//!
+//! ```text
+//! manifest --Instance--> prepare --Payload--> judge --Outcome--> ledger --Record--> stats --> report / harness
+//!                           |                   |
+//!                  sandbox > media           rubric > taxonomy
+//! ```
+//!
+//! The modules below stand in data-flow order; each names only modules above it (`tests/it/architecture.rs` checks).
+
+pub mod config;
+pub mod doctor;
+pub mod harness;
+pub mod judge;
+pub mod ledger;
+pub mod manifest;
+pub mod pipeline;
+pub mod prepare;
+pub mod report;
+pub mod rubric;
+pub mod sampling;
+pub mod sandbox;
+pub mod stats;
+pub mod taxonomy;

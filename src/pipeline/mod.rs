@@ -1,0 +1,1 @@
+//! The only room that knows rayon, tokio and the worker pool together.

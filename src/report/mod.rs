@@ -1,0 +1,1 @@
+//! A stored run -> summary, tables and pages.

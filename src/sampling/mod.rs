@@ -1,0 +1,1 @@
+//! Sampling strategies compared: observations in, comparison out.
