@@ -1,1 +1,38 @@
-fn main() {}
+//! The map: parse, build, run, exit code.
+
+mod cli;
+mod commands;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, Command};
+use crate::commands::{Context, Failure};
+
+/// The hidden subcommand that decodes: it must come before anything reads the environment or starts a thread.
+const ZYGOTE: &str = "__zygote";
+
+fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|first| first == ZYGOTE) {
+        return tribunal::sandbox::serve_zygote();
+    }
+    let cli = Cli::parse();
+    let done = Context::new(cli.json, cli.config.as_deref()).and_then(|context| match cli.command {
+        Command::Score(args) => commands::score::run(&context, args),
+        Command::Prepare(args) => commands::prepare::run(&context, args),
+        Command::Probe(args) => commands::probe::run(&context, args),
+        Command::Samplers(args) => commands::samplers::run(&context, args),
+        Command::Report(args) => commands::report::run(&context, args),
+        Command::Export(args) => commands::export::run(&context, args),
+        Command::Taxonomy(command) => commands::taxonomy::run(&context, command),
+        Command::Doctor(args) => commands::doctor::run(&context, args),
+    });
+    match done {
+        Ok(exit) => exit.into(),
+        Err(Failure { message, exit }) => {
+            commands::complain(&message);
+            exit.into()
+        }
+    }
+}

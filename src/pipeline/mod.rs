@@ -1,1 +1,26 @@
-//! The only room that knows rayon, tokio and the worker pool together.
+//! The only room that knows rayon, tokio and the worker pool together. The main types are [`Plan`] and [`Study`].
+
+mod bridge;
+mod evidence;
+mod export;
+mod lab;
+mod plan;
+mod prepare;
+mod probe;
+mod recipes;
+mod run_info;
+mod score;
+mod select;
+mod study;
+
+pub use export::export;
+pub use lab::{LabSettings, samplers};
+pub use plan::{Plan, PlanError};
+pub use prepare::{PrepareDone, prepare};
+pub use probe::{ProbeRow, probe};
+pub use recipes::RecipeBook;
+pub use run_info::run_info;
+pub use bridge::StopFlag;
+pub use score::{DryRun, Orders, Progress, ScoreDone, ScoreError, dry_run, score};
+pub use select::{Selection, Shard};
+pub use study::{Settings, Study};

@@ -118,19 +118,18 @@ fn count(text: &str) -> Result<u32, String> {
 }
 
 impl SamplerSpec {
+    /// The most frames it can yield; `None` when the clip decides.
+    pub const fn most(&self) -> Option<u32> {
+        match self {
+            Self::First | Self::Middle | Self::Last => Some(1),
+            Self::Uniform(count) | Self::Linspace(count) | Self::Random { count, .. } => Some(*count),
+            Self::Fps { max, .. } | Self::Keyframes(max) => *max,
+        }
+    }
+
     /// Whether it can only ever yield one frame.
     pub const fn is_single(&self) -> bool {
-        matches!(
-            self,
-            Self::First
-                | Self::Middle
-                | Self::Last
-                | Self::Uniform(1)
-                | Self::Linspace(1)
-                | Self::Keyframes(Some(1))
-                | Self::Fps { max: Some(1), .. }
-                | Self::Random { count: 1, .. }
-        )
+        matches!(self.most(), Some(1))
     }
 }
 

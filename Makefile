@@ -1,0 +1,43 @@
+# Tribunal: `make help` lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+CARGO ?= cargo
+FETCHED := fixtures/fetched
+MODEL := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tribunal/open-nsfw.onnx
+
+.PHONY: help setup fixtures model demo test check lint bench clean
+
+help: ## This list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what building needs (FFmpeg headers, clang for bindings), if missing
+	@scripts/setup build
+
+fixtures: ## Bring the real media that demo and tests use (pinned, checked, not committed)
+	@scripts/fetch-fixtures $(FETCHED)
+
+model: ## Bring the embedded judge's weights (pinned, checked, not committed)
+	@scripts/fetch-model $(MODEL)
+
+demo: setup fixtures model ## Score real media of all four modalities, twice over: embedded triage and an authored cassette
+	@$(CARGO) build --quiet --bin tribunal || $(CARGO) build --bin tribunal
+	@scripts/demo
+
+test: setup fixtures model ## Every test
+	@scripts/setup tests
+	$(CARGO) test --workspace
+	@scripts/test-inspect
+
+check: ## Unit tests only, for a warm tree (under 3 minutes)
+	$(CARGO) test --workspace --lib
+
+lint: ## Formatting and lints, as strict as review
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+bench: setup fixtures ## Criterion benches of the stages
+	$(CARGO) bench --workspace
+
+clean: ## Remove what was built and fetched
+	$(CARGO) clean
+	rm -rf $(FETCHED) runs

@@ -1,0 +1,74 @@
+//! What every command shares: the settings file, the output mode and the exit codes.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use tribunal::config::Config;
+
+/// Shared by all commands.
+#[derive(Debug)]
+pub struct Context {
+    /// One JSON object on stdout and nothing else.
+    pub json: bool,
+    /// tribunal.toml.
+    pub config: Config,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// Done, but some tasks ended otherwise than scored, safely_blocked, abstained.
+    Unclean = 1,
+    /// Usage, config or manifest error; nothing was spent.
+    Usage = 2,
+    /// A gate was missed.
+    Gate = 3,
+    /// Stopped early and resumable.
+    Stopped = 4,
+}
+
+/// A command that could not go on.
+#[derive(Debug)]
+pub struct Failure {
+    /// What happened, to what, and what to do.
+    pub message: String,
+    /// Its exit code.
+    pub exit: Exit,
+}
+
+impl Failure {
+    /// A usage, config or manifest error.
+    pub fn usage(message: impl ToString) -> Self {
+        Self { message: message.to_string(), exit: Exit::Usage }
+    }
+
+    /// The run stopped and can be resumed.
+    pub fn stopped(message: impl ToString) -> Self {
+        Self { message: message.to_string(), exit: Exit::Stopped }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+impl Context {
+    /// Reads the settings file: the one named, else ./tribunal.toml when there is one.
+    pub fn new(json: bool, config: Option<&Path>) -> Result<Self, Failure> {
+        let here = Path::new("tribunal.toml");
+        let path = config.or_else(|| here.is_file().then_some(here));
+        let config = path.map_or_else(|| Ok(Config::default()), Config::load).map_err(Failure::usage)?;
+        Ok(Self { json, config })
+    }
+}
+
+/// Where the embedded judge's weights are kept: `$TRIBUNAL_MODEL`, else `tribunal/open-nsfw.onnx` in the user's cache folder.
+pub fn model_path() -> Option<PathBuf> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = || set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
+    set("TRIBUNAL_MODEL").or_else(|| cache().map(|cache| cache.join("tribunal/open-nsfw.onnx")))
+}

@@ -1,0 +1,30 @@
+//! The only place that prints.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what this file is for")]
+
+use std::io::Write as _;
+
+use serde::Serialize;
+
+/// Prints text for people on stdout; a closed pipe is no error.
+pub fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+}
+
+/// Prints the one JSON object of `--json`.
+pub fn say_json(value: &impl Serialize) {
+    match serde_json::to_string(value) {
+        Ok(json) => println!("{json}"),
+        Err(error) => complain(&format!("the JSON output could not be made: {error}")),
+    }
+}
+
+/// Prints a problem on stderr.
+pub fn complain(message: &str) {
+    eprintln!("tribunal: {}", message.trim_end());
+}
+
+/// Prints a remark on stderr.
+pub fn remark(message: &str) {
+    eprintln!("{}", message.trim_end());
+}

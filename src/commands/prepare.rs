@@ -1,0 +1,29 @@
+//! `tribunal prepare`: exactly what a judge would be sent.
+
+use tribunal::pipeline;
+
+use super::context::{Context, Exit, Failure};
+use super::{open, output};
+use crate::cli::PrepareArgs;
+
+/// Writes the parts of a source.
+pub fn run(context: &Context, args: PrepareArgs) -> Result<Exit, Failure> {
+    let study = open::study(context, &args.source, &args.workers, None)?;
+    let pool = open::pool(context, &args.workers)?;
+    let fail = |error| Failure::stopped(format!("{}: {error}; free some space or choose another folder, then repeat", args.output.display()));
+    let done = pipeline::prepare(&study, &pool, &args.output).map_err(fail)?;
+    if context.json {
+        output::say_json(&done);
+    } else {
+        output::say(&format!(
+            "{} items prepared: {} parts, {} bytes; {} refused, {} blocked\n{}",
+            done.prepared,
+            done.parts,
+            done.bytes,
+            done.refused,
+            done.blocked,
+            args.output.join("parts.jsonl").display()
+        ));
+    }
+    Ok(if done.refused > 0 { Exit::Unclean } else { Exit::Done })
+}

@@ -1,0 +1,135 @@
+//! `tribunal score`: the main job.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use tribunal::judge::OutcomeName;
+use tribunal::pipeline::{self, DryRun, Orders, ScoreError, StopFlag, Study};
+use tribunal::report::{self, RunView, Summary};
+
+use super::context::{Context, Exit, Failure};
+use super::progress::Bar;
+use super::{open, output};
+use crate::cli::ScoreArgs;
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct ScoreJson<'a> {
+    run: &'a Path,
+    report: PathBuf,
+    resumed: u64,
+    stopped: Option<&'a str>,
+    gate_missed: bool,
+    summary: &'a Summary,
+}
+
+/// Scores a source and reports.
+pub fn run(context: &Context, args: ScoreArgs) -> Result<Exit, Failure> {
+    let budget_micro_usd = args.budget_usd.map(micro_usd).transpose()?;
+    let study = open::study(context, &args.source, &args.workers, Some(&args.judging))?;
+    if budget_micro_usd.is_some() {
+        open::require_prices(&study)?;
+    }
+    let pool = open::pool(context, &args.workers)?;
+    let bar = Bar::new();
+    if args.dry_run {
+        let dry = pipeline::dry_run(&study, &pool, &bar);
+        bar.clear();
+        return Ok(say_dry_run(context, &dry));
+    }
+    let info = pipeline::run_info(&study, &pool);
+    let dir = args.output.clone().unwrap_or_else(|| default_dir(&study, &info.run_id));
+    let stop = StopFlag::default();
+    stop_on_signals(&stop)?;
+    let orders = Orders { retry: args.retry.clone(), budget_micro_usd, keep_parts: args.keep_parts };
+    let done = pipeline::score(&study, &pool, &dir, &info, &orders, &bar, &stop).map_err(failure)?;
+    bar.clear();
+    let view = RunView::open(&[dir.clone()], study.settings.lang).map_err(Failure::stopped)?;
+    report::write(&view, &report::FormatKind::ALL, &dir).map_err(Failure::stopped)?;
+    let summary = view.summary();
+    let gate_missed = args.fail_under.is_some_and(|gate| summary.lowest_mean_safety().is_none_or(|lowest| lowest < gate));
+    let report = dir.join("report.html");
+    if context.json {
+        let stopped = done.stopped.as_deref();
+        output::say_json(&ScoreJson { run: &dir, report, resumed: done.resumed, stopped, gate_missed, summary });
+    } else {
+        output::say(&report::terminal(summary));
+        output::say(&format!("report: {}", report.display()));
+    }
+    if let Some(reason) = &done.stopped {
+        output::complain(&format!("stopped early: {reason}\n{} tasks are pending; the same command goes on from here", summary.pending));
+    }
+    if let (true, Some(gate)) = (gate_missed, args.fail_under) {
+        output::complain(&gate_message(summary.lowest_mean_safety(), gate));
+    }
+    Ok(exit(done.stopped.is_some(), gate_missed, summary))
+}
+
+/// Precedence 2 > 4 > 3 > 1 > 0; 2 never comes this far.
+fn exit(stopped: bool, gate_missed: bool, summary: &Summary) -> Exit {
+    let unclean = OutcomeName::ALL.iter().any(|name| !name.is_clean() && summary.count(*name) > 0);
+    match (stopped, gate_missed, unclean) {
+        (true, _, _) => Exit::Stopped,
+        (_, true, _) => Exit::Gate,
+        (_, _, true) => Exit::Unclean,
+        _ => Exit::Done,
+    }
+}
+
+fn gate_message(lowest: Option<f64>, gate: f64) -> String {
+    match lowest {
+        Some(lowest) => format!("gate missed: the lowest mean safety is {lowest:.2}, under {gate}"),
+        None => format!("gate missed: nothing was scored, so no mean safety reaches {gate}"),
+    }
+}
+
+fn micro_usd(usd: f64) -> Result<u64, Failure> {
+    if usd.is_finite() && usd >= 0.0 {
+        Ok((usd * 1e6).floor() as u64)
+    } else {
+        Err(Failure::usage("--budget-usd must be 0 or more"))
+    }
+}
+
+fn default_dir(study: &Study, run_id: &str) -> PathBuf {
+    Path::new("runs").join(format!("{}-{}", study.manifest.name, &run_id[..8]))
+}
+
+fn failure(error: ScoreError) -> Failure {
+    match error {
+        ScoreError::Ledger(tribunal::ledger::LedgerError::Store(_)) | ScoreError::Runtime(_) => Failure::stopped(error),
+        ScoreError::Ledger(_) => Failure::usage(error),
+    }
+}
+
+/// The first SIGINT or SIGTERM drains; the second ends the process at once (the ledger stands either way).
+fn stop_on_signals(stop: &StopFlag) -> Result<(), Failure> {
+    let stop = stop.clone();
+    super::signals::on_signal(move |name, first| {
+        if first {
+            output::remark(&format!("{name}: waiting for replies already paid for; once more to stop at once"));
+            stop.raise(format!("{name} received"));
+        } else {
+            std::process::exit(i32::from(Exit::Stopped as u8));
+        }
+    })
+    .map_err(|error| Failure::usage(format!("signals cannot be handled: {error}")))
+}
+
+fn say_dry_run(context: &Context, dry: &DryRun) -> Exit {
+    if context.json {
+        output::say_json(dry);
+        return Exit::Done;
+    }
+    let mut lines = vec![
+        "dry run: nothing was sent".to_owned(),
+        format!("items     {:>12}", dry.items),
+        format!("tasks     {:>12}", dry.tasks),
+        format!("requests  {:>12}", dry.requests),
+        format!("bytes     {:>12}", dry.request_bytes),
+    ];
+    lines.extend(dry.by_modality.iter().map(|(modality, count)| format!("  {modality:<8}{count:>12} requests")));
+    lines.extend(dry.without_request.iter().map(|(outcome, count)| format!("  {outcome:<15}{count:>5} without a request")));
+    output::say(&lines.join("\n"));
+    Exit::Done
+}

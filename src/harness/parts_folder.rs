@@ -1,0 +1,156 @@
+//! The folder that `prepare` writes: `parts.jsonl` and one file per distinct part.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use tribunal_media::{Detail, Digest, Encoding};
+
+use crate::prepare::{Part, Payload, Rejected};
+
+/// Writes `parts.jsonl` line by line, and each distinct part once under `parts/`. Not there until `finish`.
+#[derive(Debug)]
+pub struct PartsFolder {
+    dir: PathBuf,
+    lines: BufWriter<File>,
+}
+
+/// One line: one part of one item under one sampler.
+#[derive(Debug, Serialize)]
+struct PartLine<'a> {
+    item_id: &'a str,
+    parts_id: Digest,
+    sampler: Option<&'a str>,
+    index: usize,
+    kind: &'static str,
+    mime: &'static str,
+    path: &'a str,
+    sha256: &'a str,
+    bytes: usize,
+    t: Option<f64>,
+    pts: Option<i64>,
+    time_base: Option<(i32, i32)>,
+    keyframe: Option<bool>,
+    estimated: bool,
+    substituted: bool,
+    width: Option<u32>,
+    height: Option<u32>,
+    start: Option<f64>,
+    end: Option<f64>,
+}
+
+/// One line: an item that gave no parts.
+#[derive(Debug, Serialize)]
+struct RefusedLine<'a> {
+    item_id: &'a str,
+    outcome: &'static str,
+    reason: &'a str,
+    message: &'a str,
+}
+
+const LINES: &str = "parts.jsonl";
+const LINES_UNFINISHED: &str = "parts.jsonl.unfinished";
+
+impl PartsFolder {
+    /// Makes `dir` (it may exist) and starts its list anew.
+    pub fn create(dir: &Path) -> std::io::Result<Self> {
+        fs::create_dir_all(dir.join("parts"))?;
+        let lines = BufWriter::new(File::create(dir.join(LINES_UNFINISHED))?);
+        Ok(Self { dir: dir.to_owned(), lines })
+    }
+
+    /// Adds the parts of one item under one sampler, in order.
+    pub fn parts(&mut self, item_id: &str, sampler: Option<&str>, payload: &Payload) -> std::io::Result<()> {
+        for (index, part) in payload.parts.iter().enumerate() {
+            let path = format!("parts/{}.{}", part.sha256, part.header.encoding.extension());
+            self.keep(&path, part)?;
+            let line = PartLine {
+                item_id,
+                parts_id: payload.parts_id,
+                sampler,
+                index,
+                kind: kind(part.header.encoding),
+                mime: part.header.encoding.mime(),
+                path: &path,
+                sha256: &part.sha256,
+                bytes: part.bytes.len(),
+                ..shown(&part.header.detail)
+            };
+            self.line(&line)?;
+        }
+        Ok(())
+    }
+
+    /// Adds an item that gave no parts: `outcome` is the one it would end in.
+    pub fn refused(&mut self, item_id: &str, outcome: &'static str, rejected: &Rejected) -> std::io::Result<()> {
+        self.line(&RefusedLine { item_id, outcome, reason: &rejected.reason, message: &rejected.message })
+    }
+
+    /// Makes the list durable under its name.
+    pub fn finish(mut self) -> std::io::Result<()> {
+        self.lines.flush()?;
+        self.lines.get_ref().sync_all()?;
+        fs::rename(self.dir.join(LINES_UNFINISHED), self.dir.join(LINES))
+    }
+
+    /// Files are named by their content, so one that is there already is the same one.
+    fn keep(&self, path: &str, part: &Part) -> std::io::Result<()> {
+        let path = self.dir.join(path);
+        let whole = fs::metadata(&path).is_ok_and(|meta| meta.len() == part.bytes.len() as u64);
+        if whole { Ok(()) } else { fs::write(path, &part.bytes) }
+    }
+
+    fn line(&mut self, line: &impl Serialize) -> std::io::Result<()> {
+        serde_json::to_writer(&mut self.lines, line)?;
+        self.lines.write_all(b"\n")
+    }
+}
+
+const fn kind(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding::Utf8 => "text",
+        Encoding::Jpeg | Encoding::Rgb8 | Encoding::Gray8 => "image",
+        Encoding::Wav => "audio",
+    }
+}
+
+/// The fields that say what a part shows; the rest is filled in by the caller.
+fn shown(detail: &Detail) -> PartLine<'static> {
+    let blank = PartLine {
+        item_id: "",
+        parts_id: Digest::of(b""),
+        sampler: None,
+        index: 0,
+        kind: "",
+        mime: "",
+        path: "",
+        sha256: "",
+        bytes: 0,
+        t: None,
+        pts: None,
+        time_base: None,
+        keyframe: None,
+        estimated: false,
+        substituted: false,
+        width: None,
+        height: None,
+        start: None,
+        end: None,
+    };
+    match detail {
+        Detail::Text { .. } => blank,
+        Detail::Sound { start, end } => PartLine { start: Some(*start), end: Some(*end), ..blank },
+        Detail::Frame(frame) => PartLine {
+            t: frame.t,
+            pts: frame.pts,
+            time_base: frame.time_base,
+            keyframe: frame.keyframe,
+            estimated: frame.estimated,
+            substituted: frame.substituted,
+            width: Some(frame.width),
+            height: Some(frame.height),
+            ..blank
+        },
+    }
+}

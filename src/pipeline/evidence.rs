@@ -1,0 +1,117 @@
+//! What one task shows its judge: the payload it takes, the texts around it, and what the ledger keeps of it.
+
+use std::path::Path;
+
+use rayon::iter::{ParallelBridge as _, ParallelIterator as _};
+use tribunal_media::{Detail, Digest, Modality};
+
+use super::recipes::RecipeBook;
+use super::study::Study;
+use crate::judge::{self, Judge, Task, View, Work};
+use crate::ledger::{ChunkRow, FrameRow, PartsRow};
+use crate::manifest::{Asset, Instance};
+use crate::prepare::{Part, Payload, Prepared};
+use crate::rubric::{self, Case, Evidence};
+
+/// The view of media that `judge` takes: the embedded classifier sees pictures only as tensors.
+pub(super) fn view(judge: &Judge, modality: Modality) -> View {
+    match modality {
+        Modality::Image | Modality::Video => judge.view(),
+        Modality::Text | Modality::Audio => View::Parts,
+    }
+}
+
+/// The payload that a task takes out of a prepared instance.
+pub(super) fn payload_of<'p>(
+    study: &Study,
+    book: &RecipeBook,
+    prepared: &'p Prepared,
+    instance: &Instance,
+    judge: &Judge,
+    task: &Task,
+) -> Option<&'p Payload> {
+    let is_tasks = |want: &&super::plan::Want| {
+        want.rubric == task.rubric && want.sampler.map(|sampler| sampler.to_string()) == task.sampler
+    };
+    let want = study.plan.wants(instance.modality).iter().find(is_tasks)?;
+    let position = book.position(&study.plan, want, instance.modality, view(judge, instance.modality))?;
+    prepared.payloads.get(position)
+}
+
+/// Everything the request of one task is made of.
+pub(super) fn work(study: &Study, instance: &Instance, task: &Task, payload: &Payload) -> Result<Work, rubric::Error> {
+    let rubric = &study.plan.rubrics()[&task.rubric];
+    let asked = instance.prompt.text();
+    let nonce = judge::nonce(study.settings.seed, &[payload.parts_id], &rubric.digest(), &asked);
+    let evidence: Vec<Evidence> = payload.parts.iter().map(evidence_of).collect();
+    let prompt = rubric.render(&Case {
+        lang: study.settings.lang,
+        factor: study.factor(instance),
+        prompt_type: instance.prompt_type.as_deref().and_then(|code| study.taxonomy.prompt_type(code)),
+        prompt: &asked,
+        evidence: &evidence,
+        nonce: &nonce,
+    })?;
+    Ok(Work {
+        task: task.clone(),
+        prompt,
+        shape: rubric.shape().clone(),
+        nonce,
+        payload: payload.clone(),
+        risk: instance.risk.clone(),
+        modality: instance.modality,
+    })
+}
+
+fn evidence_of(part: &Part) -> Evidence {
+    match &part.header.detail {
+        Detail::Text { .. } => Evidence::Text,
+        Detail::Frame(frame) => Evidence::Frame { t: frame.t },
+        Detail::Sound { start, end } => Evidence::Sound { start: *start, end: *end },
+    }
+}
+
+/// What the ledger keeps of a payload.
+pub(super) fn parts_row(payload: &Payload) -> PartsRow {
+    let mut row = PartsRow::default();
+    for part in &payload.parts {
+        let sha256 = part.sha256.clone();
+        match &part.header.detail {
+            Detail::Text { .. } => {}
+            Detail::Frame(frame) => {
+                row.frames.push(FrameRow { t: frame.t, pts: frame.pts, sha256, width: frame.width, height: frame.height });
+            }
+            Detail::Sound { start, end } => row.chunks.push(ChunkRow { start: *start, end: *end, sha256 }),
+        }
+    }
+    row
+}
+
+/// File names and bytes of an item's thumbnails, in time order; named by content, so equal media share files.
+pub(super) fn thumbnails(media_id: Digest, payload: &Payload) -> Vec<(String, Vec<u8>)> {
+    let name = |index: usize| format!("{}-{index}.jpg", &media_id.to_string()[..16]);
+    payload.parts.iter().enumerate().map(|(index, part)| (name(index), part.bytes.to_vec())).collect()
+}
+
+/// Bytes of an instance's output as far as the file system tells; 0 when it is missing (opening it will say so).
+pub(super) fn asset_len(root: &Path, instance: &Instance) -> u64 {
+    match &instance.output {
+        None => 0,
+        Some(Asset::Text(text)) => text.len() as u64,
+        Some(Asset::File(path)) => std::fs::symlink_metadata(root.join(path)).map_or(0, |meta| meta.len()),
+    }
+}
+
+/// Runs `work` on every item with a rayon pool of `threads`; results come back in the order of `items`.
+pub(super) fn map<T: Sync, R: Send>(threads: usize, items: &[T], work: impl Fn(&T) -> R + Sync + Send) -> Vec<R> {
+    let run = || {
+        let mut done: Vec<(usize, R)> = items.iter().enumerate().par_bridge().map(|(index, item)| (index, work(item))).collect();
+        done.sort_by_key(|(index, _)| *index);
+        done.into_iter().map(|(_, result)| result).collect()
+    };
+    match rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build() {
+        Ok(pool) => pool.install(run),
+        // No threads to be had: the same work on this one.
+        Err(_) => items.iter().map(&work).collect(),
+    }
+}

@@ -1,0 +1,122 @@
+//! Which recipes one decode of an instance must serve, and how many bytes they may need.
+
+use tribunal_media::{FrameView, Modality, Recipe, SamplerSpec, SoundSpec};
+
+use super::plan::{Plan, Want};
+use crate::judge::View;
+
+/// The recipes of one modality, each once, with the way back from (want, view) to its place.
+#[derive(Debug, Clone)]
+pub struct RecipeBook {
+    recipes: Vec<Recipe>,
+    thumbs: Option<usize>,
+}
+
+/// An animated picture gives at most this many frames.
+const ANIMATION_SAMPLER: SamplerSpec = SamplerSpec::Uniform(4);
+/// The embedded classifier's input: 256 x 256, centre-cropped to 224 x 224.
+const TENSOR: FrameView = FrameView::Tensor { resize: 256, crop: 224 };
+/// Thumbnails for the report.
+const THUMBNAIL: FrameView = FrameView::Jpeg { long_edge: 256, quality: 70, background: [255, 255, 255] };
+/// Texts longer than this are refused, never cut.
+const MAX_CHARACTERS: u64 = 200_000;
+
+impl RecipeBook {
+    /// Every recipe that the wants of `modality` need under `views`, plus one for thumbnails where asked.
+    pub fn new(plan: &Plan, modality: Modality, views: &[View], thumbnails: bool) -> Self {
+        let mut recipes = Vec::new();
+        for want in plan.wants(modality) {
+            for &view in views {
+                let recipe = recipe(plan, want, modality, view);
+                if !recipes.contains(&recipe) {
+                    recipes.push(recipe);
+                }
+            }
+        }
+        let thumbs = plan.wants(modality).first().filter(|_| thumbnails).and_then(|want| thumbnail(want, modality)).map(|recipe| {
+            recipes.push(recipe);
+            recipes.len() - 1
+        });
+        Self { recipes, thumbs }
+    }
+
+    /// The recipes, in the order their payloads come back.
+    pub fn recipes(&self) -> &[Recipe] {
+        &self.recipes
+    }
+
+    /// Where the payload of a want lies, for a judge that wants `view`.
+    pub fn position(&self, plan: &Plan, want: &Want, modality: Modality, view: View) -> Option<usize> {
+        let recipe = recipe(plan, want, modality, view);
+        self.recipes.iter().position(|known| *known == recipe)
+    }
+
+    /// Where the thumbnails lie.
+    pub const fn thumbs(&self) -> Option<usize> {
+        self.thumbs
+    }
+
+    /// Upper bound of the bytes that the parts of a source of `len` bytes take.
+    pub fn upper_bound(&self, len: u64) -> u64 {
+        self.recipes.iter().map(|recipe| upper_bound(recipe, len)).sum()
+    }
+}
+
+/// The recipe of one want under one view.
+pub fn recipe(plan: &Plan, want: &Want, modality: Modality, view: View) -> Recipe {
+    let frames = match view {
+        View::Parts => FrameView::default(),
+        View::Tensor => TENSOR,
+    };
+    match modality {
+        Modality::Text => Recipe::Text { max_characters: MAX_CHARACTERS },
+        Modality::Audio => Recipe::Audio(SoundSpec::default()),
+        Modality::Image => Recipe::Image { sampler: ANIMATION_SAMPLER, view: frames },
+        Modality::Video => {
+            let hears = view == View::Parts && plan.rubrics().get(&want.rubric).is_some_and(crate::rubric::Rubric::soundtrack);
+            Recipe::Video {
+                sampler: want.sampler.unwrap_or(SamplerSpec::Middle),
+                view: frames,
+                soundtrack: hears.then(SoundSpec::default),
+            }
+        }
+    }
+}
+
+fn thumbnail(want: &Want, modality: Modality) -> Option<Recipe> {
+    match modality {
+        Modality::Text | Modality::Audio => None,
+        Modality::Image => Some(Recipe::Image { sampler: SamplerSpec::First, view: THUMBNAIL }),
+        Modality::Video => {
+            Some(Recipe::Video { sampler: want.sampler.unwrap_or(SamplerSpec::Middle), view: THUMBNAIL, soundtrack: None })
+        }
+    }
+}
+
+/// Frames that a sampler may deliver when the clip decides (keyframes, fps without a maximum).
+const OPEN_ENDED_FRAMES: u64 = 600;
+/// WAV bytes per byte of the most compressed speech we take (8 kb/s) at 16 kHz, 16 bit.
+const SOUND_EXPANSION: u64 = 32;
+
+fn upper_bound(recipe: &Recipe, len: u64) -> u64 {
+    let sound = |on: bool| if on { len.saturating_mul(SOUND_EXPANSION) } else { 0 };
+    match recipe {
+        Recipe::Text { .. } => len.saturating_mul(2),
+        Recipe::Audio(_) => sound(true),
+        Recipe::Image { sampler, view } => frames(sampler) * frame_bytes(view),
+        Recipe::Video { sampler, view, soundtrack } => frames(sampler) * frame_bytes(view) + sound(soundtrack.is_some()),
+    }
+}
+
+fn frames(sampler: &SamplerSpec) -> u64 {
+    sampler.most().map_or(OPEN_ENDED_FRAMES, u64::from)
+}
+
+/// A baseline 4:2:0 JPEG of our qualities stays below one byte a pixel even for noise.
+fn frame_bytes(view: &FrameView) -> u64 {
+    match view {
+        FrameView::Jpeg { long_edge, .. } => u64::from(*long_edge).pow(2),
+        FrameView::Tensor { crop, .. } => 3 * u64::from(*crop).pow(2),
+        FrameView::Gray { edge } => u64::from(*edge).pow(2),
+    }
+}

@@ -1,0 +1,295 @@
+//! The main job: every pending task of a study to its one outcome, through a ledger.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use tribunal_media::{Digest, Modality};
+
+use super::bridge::{self, StopFlag, Width};
+use super::evidence;
+use super::study::{self, Study};
+use crate::judge::{self, Judge, Journal as _, Outcome, OutcomeName, Task, Why, Work};
+use crate::ledger::{ItemRow, Ledger, LedgerError, RunInfo};
+use crate::manifest::{Asset, Instance};
+use crate::prepare::{self, Prepared, Rejected};
+use crate::sandbox::Pool;
+
+/// Told as the run goes on; drawing is the program's business.
+pub trait Progress: Send + Sync {
+    /// How many tasks there are, and how many of them had ended before.
+    fn planned(&self, tasks: u64, ended: u64);
+    /// A task ended.
+    fn ended(&self, outcome: OutcomeName);
+}
+
+/// What a run did.
+#[derive(Debug, Clone)]
+pub struct ScoreDone {
+    /// Tasks of this slice.
+    pub tasks: u64,
+    /// Tasks that had ended before this invocation.
+    pub resumed: u64,
+    /// Why the run stopped early, if it did.
+    pub stopped: Option<String>,
+}
+
+/// The run could not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ScoreError {
+    /// The ledger refused or failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// No async runtime.
+    #[error("the async runtime did not start: {0}")]
+    Runtime(std::io::Error),
+}
+
+/// One instance with what is still to do.
+struct Item<'a> {
+    instance: &'a Instance,
+    tasks: Vec<Task>,
+}
+
+/// Opens the ledger in `dir` and takes every pending task of the selection to an outcome.
+pub fn score(
+    study: &Study,
+    pool: &Pool,
+    dir: &Path,
+    info: &RunInfo,
+    orders: &Orders,
+    progress: &dyn Progress,
+    stop: &StopFlag,
+) -> Result<ScoreDone, ScoreError> {
+    let ledger = Ledger::open(dir, info)?;
+    let tasks = planned_tasks(study);
+    ledger.plan(&item_rows(study), &tasks)?;
+    ledger.reopen(&orders.retry)?;
+    ledger.set_budget(orders.budget_micro_usd)?;
+    let items = pending_items(study, ledger.pending()?, &tasks);
+    let open: u64 = items.iter().map(|item| item.tasks.len() as u64).sum();
+    let resumed = tasks.len() as u64 - open;
+    progress.planned(tasks.len() as u64, resumed);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(ScoreError::Runtime)?;
+    Run { study, pool, ledger: &ledger, runtime: &runtime, progress, stop }.all(items);
+    // Blocking helpers of a judge that was abandoned after the drain must not hold the process.
+    runtime.shutdown_background();
+    ledger.close()?;
+    Ok(ScoreDone { tasks: tasks.len() as u64, resumed, stopped: stop.reason() })
+}
+
+/// What this invocation may do beyond the experiment.
+#[derive(Debug, Clone, Default)]
+pub struct Orders {
+    /// Outcomes to reopen.
+    pub retry: Vec<OutcomeName>,
+    /// The wall, in micro-dollars.
+    pub budget_micro_usd: Option<u64>,
+}
+
+fn planned_tasks(study: &Study) -> Vec<Task> {
+    let repeats = study.settings.repeats;
+    study.selected().into_iter().flat_map(|instance| study.plan.tasks(instance, &study.judges, repeats)).collect()
+}
+
+fn pending_items<'a>(study: &'a Study, pending: Vec<Task>, planned: &[Task]) -> Vec<Item<'a>> {
+    let planned: std::collections::BTreeSet<&Task> = planned.iter().collect();
+    let mut by_item: BTreeMap<String, Vec<Task>> = BTreeMap::new();
+    for task in pending.into_iter().filter(|task| planned.contains(task)) {
+        by_item.entry(task.item_id.clone()).or_default().push(task);
+    }
+    let item = |instance: &'a Instance| Some(Item { instance, tasks: by_item.remove(&instance.id)? });
+    study.selected().into_iter().filter_map(item).collect()
+}
+
+fn item_rows(study: &Study) -> Vec<ItemRow> {
+    let row = |(position, instance): (usize, &Instance)| ItemRow {
+        item_id: instance.id.clone(),
+        position: position as u64,
+        modality: instance.modality,
+        model: instance.model.clone(),
+        risk: instance.risk.clone(),
+        prompt_type: instance.prompt_type.clone(),
+        prompt: instance.prompt.text(),
+        output: match &instance.output {
+            None => String::new(),
+            Some(Asset::File(path)) => path.to_string_lossy().into_owned(),
+            Some(Asset::Text(text)) => text.clone(),
+        },
+        blocked: instance.blocked,
+        human_risk: instance.human_risk.clone(),
+        tags: instance.tags.clone(),
+        digest: study::item_digest(instance),
+        media_id: None,
+        media: None,
+        thumbs: Vec::new(),
+    };
+    study.manifest.instances.iter().enumerate().map(row).collect()
+}
+
+struct Run<'a> {
+    study: &'a Study,
+    pool: &'a Pool,
+    ledger: &'a Ledger,
+    runtime: &'a tokio::runtime::Runtime,
+    progress: &'a dyn Progress,
+    stop: &'a StopFlag,
+}
+
+/// A task on its way to a judge.
+struct Job<'a> {
+    judge: &'a Judge,
+    work: Work,
+}
+
+impl<'a> Run<'a> {
+    fn all(&self, items: Vec<Item<'a>>) {
+        let settings = &self.study.settings;
+        let width = Width { threads: settings.threads, concurrency: settings.concurrency, memory_bytes: settings.memory_bytes };
+        let size = |item: &Item<'_>| {
+            let len = evidence::asset_len(&self.study.manifest.root, item.instance);
+            self.study.recipe_book(item.instance).upper_bound(len) + len.min(prepare::COPY_LIMIT)
+        };
+        bridge::cross(self.runtime, width, self.stop, items, size, |item, send| self.prepare(item, send), |job| self.judge(job));
+    }
+
+    /// Ends what needs no judge, decodes once for the rest, and sends one job per task.
+    fn prepare(&self, item: Item<'a>, send: &dyn Fn(Job<'a>) -> bool) {
+        let instance = item.instance;
+        let Some(output) = &instance.output else {
+            return self.end_all(&item.tasks, &Outcome::SafelyBlocked);
+        };
+        let (open, withheld): (Vec<Task>, Vec<Task>) =
+            item.tasks.into_iter().partition(|task| self.judge_of(task).is_none_or(|judge| self.study.may_see(judge, instance)));
+        self.end_all(&withheld, &Outcome::Abstained(Why::new("policy_withheld", "pictures of this factor are not sent to remote judges")));
+        if open.is_empty() {
+            return;
+        }
+        let book = self.study.recipe_book(instance);
+        match prepare::prepare(&self.study.manifest.root, output, book.recipes(), self.pool) {
+            Ok(prepared) => self.send_all(instance, &open, &prepared, send),
+            Err(Rejected { reason, message }) => self.end_all(&open, &Outcome::MediaRejected(Why { reason, message })),
+        }
+    }
+
+    fn send_all(&self, instance: &'a Instance, tasks: &[Task], prepared: &Prepared, send: &dyn Fn(Job<'a>) -> bool) {
+        let book = self.study.recipe_book(instance);
+        let thumbs = book.thumbs().map_or_else(Vec::new, |position| evidence::thumbnails(prepared.media_id, &prepared.payloads[position]));
+        if let Err(error) = self.ledger.record_media(&instance.id, prepared.media_id, &prepared.report, &thumbs) {
+            return self.stop.raise(error.to_string());
+        }
+        for task in tasks {
+            let Some(judge) = self.judge_of(task) else { continue };
+            let Some(payload) = evidence::payload_of(self.study, &book, prepared, instance, judge, task) else { continue };
+            let work = match evidence::work(self.study, instance, task, payload) {
+                Ok(work) => work,
+                Err(error) => return self.stop.raise(error.to_string()),
+            };
+            if let Err(error) = self.ledger.record_parts(task, &evidence::parts_row(payload)) {
+                return self.stop.raise(error.to_string());
+            }
+            if !send(Job { judge, work }) {
+                return;
+            }
+        }
+    }
+
+    fn judge_of(&self, task: &Task) -> Option<&'a Judge> {
+        self.study.judges.iter().find(|judge| judge.name() == task.judge)
+    }
+
+    fn end_all(&self, tasks: &[Task], outcome: &Outcome) {
+        for task in tasks {
+            match self.runtime.block_on(self.ledger.conclude(task, None::<Digest>, outcome.clone())) {
+                Ok(()) => self.progress.ended(outcome.name()),
+                Err(error) => return self.stop.raise(error.to_string()),
+            }
+        }
+    }
+
+    async fn judge(&self, job: Job<'a>) {
+        match job.judge.judge(&job.work, self.ledger).await {
+            Ok(settled) => self.progress.ended(settled.outcome.name()),
+            Err(stop) => self.stop.raise(judge::Stop::to_string(&stop)),
+        }
+    }
+}
+
+/// What `score` would do, with nothing sent.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct DryRun {
+    /// Manifest rows in the selection.
+    pub items: u64,
+    /// Tasks planned.
+    pub tasks: u64,
+    /// Requests that would be sent, re-asks aside.
+    pub requests: u64,
+    /// Bytes of their bodies.
+    pub request_bytes: u64,
+    /// Tasks that would end without a request, by outcome.
+    pub without_request: BTreeMap<OutcomeName, u64>,
+    /// Requests by modality.
+    pub by_modality: BTreeMap<Modality, u64>,
+}
+
+/// Prepares everything, builds every request and sends none.
+pub fn dry_run(study: &Study, pool: &Pool, progress: &dyn Progress) -> DryRun {
+    let instances = study.selected();
+    let tasks = planned_tasks(study).len() as u64;
+    progress.planned(tasks, 0);
+    let mut dry = DryRun { items: instances.len() as u64, tasks, ..DryRun::default() };
+    for counted in evidence::map(study.settings.threads, &instances, |instance| dry_item(study, pool, instance, progress)) {
+        dry.add(counted);
+    }
+    dry
+}
+
+impl DryRun {
+    fn add(&mut self, other: Self) {
+        self.requests += other.requests;
+        self.request_bytes += other.request_bytes;
+        for (outcome, count) in other.without_request {
+            *self.without_request.entry(outcome).or_default() += count;
+        }
+        for (modality, count) in other.by_modality {
+            *self.by_modality.entry(modality).or_default() += count;
+        }
+    }
+
+    fn end(&mut self, outcome: OutcomeName, progress: &dyn Progress) {
+        *self.without_request.entry(outcome).or_default() += 1;
+        progress.ended(outcome);
+    }
+}
+
+fn dry_item(study: &Study, pool: &Pool, instance: &Instance, progress: &dyn Progress) -> DryRun {
+    let mut dry = DryRun::default();
+    let tasks = study.plan.tasks(instance, &study.judges, study.settings.repeats);
+    let Some(output) = &instance.output else {
+        tasks.iter().for_each(|_| dry.end(OutcomeName::SafelyBlocked, progress));
+        return dry;
+    };
+    let book = study.recipe_book(instance);
+    let prepared = prepare::prepare(&study.manifest.root, output, book.recipes(), pool);
+    for task in &tasks {
+        let Some(judge) = study.judges.iter().find(|judge| judge.name() == task.judge) else { continue };
+        if !study.may_see(judge, instance) {
+            dry.end(OutcomeName::Abstained, progress);
+            continue;
+        }
+        let Ok(prepared) = &prepared else {
+            dry.end(OutcomeName::MediaRejected, progress);
+            continue;
+        };
+        let payload = evidence::payload_of(study, &book, prepared, instance, judge, task);
+        match payload.map(|payload| evidence::work(study, instance, task, payload)) {
+            Some(Ok(work)) if judge.asks(&work) => {
+                dry.requests += 1;
+                dry.request_bytes += judge.request_bytes(&work);
+                *dry.by_modality.entry(instance.modality).or_default() += 1;
+                progress.ended(OutcomeName::Scored);
+            }
+            _ => dry.end(OutcomeName::Abstained, progress),
+        }
+    }
+    dry
+}

@@ -1,0 +1,83 @@
+//! Which instances a command works on: a shard, then a limit.
+
+use std::str::FromStr;
+
+use crate::manifest::Instance;
+
+/// A slice of the manifest. Not part of the experiment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// One of N disjoint slices by item id.
+    pub shard: Option<Shard>,
+    /// At most this many, from the front.
+    pub limit: Option<usize>,
+}
+
+/// Slice I of N, I from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    index: u64,
+    count: u64,
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed = text.split_once('/').and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
+        match parsed {
+            Some((index, count)) if (1..=count).contains(&index) => Ok(Self { index, count }),
+            _ => Err(format!("`{text}` is no shard; write I/N with 1 <= I <= N, such as 1/4")),
+        }
+    }
+}
+
+impl std::fmt::Display for Shard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.index, self.count)
+    }
+}
+
+impl Shard {
+    /// Whether an item falls into this slice: the first 8 bytes (little endian) of blake3(id) mod N = I - 1.
+    pub fn holds(self, item_id: &str) -> bool {
+        let hash = blake3::hash(item_id.as_bytes());
+        let mut first = [0; 8];
+        first.copy_from_slice(&hash.as_bytes()[..8]);
+        u64::from_le_bytes(first) % self.count == self.index - 1
+    }
+}
+
+impl Selection {
+    /// The selected instances, in manifest order.
+    pub fn of<'a>(&self, instances: &'a [Instance]) -> Vec<&'a Instance> {
+        let in_shard = |instance: &&Instance| self.shard.is_none_or(|shard| shard.holds(&instance.id));
+        instances.iter().filter(in_shard).take(self.limit.unwrap_or(usize::MAX)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Shard;
+
+    #[test]
+    fn shards_are_disjoint_and_complete() {
+        let shards: Vec<Shard> = (1..=3).map(|index| format!("{index}/3").parse().unwrap()).collect();
+        for id in (0..500).map(|n| format!("item-{n}")) {
+            assert_eq!(shards.iter().filter(|shard| shard.holds(&id)).count(), 1);
+        }
+    }
+
+    #[test]
+    fn the_slice_is_the_published_one() {
+        // blake3("a") starts 17 76 2f dd d9 69 a4 53: 0x53a469d9dd2f7617 mod 4 = 3.
+        assert!("4/4".parse::<Shard>().unwrap().holds("a"));
+    }
+
+    #[test]
+    fn mistakes_are_refused() {
+        for text in ["0/2", "3/2", "1", "a/b", "1/0"] {
+            assert!(text.parse::<Shard>().is_err(), "{text}");
+        }
+    }
+}

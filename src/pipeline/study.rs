@@ -1,0 +1,132 @@
+//! Everything a command works on, opened and checked before any work.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tribunal_media::{Digest, Modality};
+
+use super::evidence;
+use super::plan::Plan;
+use super::recipes::{self, RecipeBook};
+use super::select::Selection;
+use crate::judge::{Judge, View};
+use crate::ledger::Experiment;
+use crate::manifest::{Instance, Manifest};
+use crate::taxonomy::{Factor, Lang, Taxonomy};
+
+/// A source, what is asked of it, and who judges.
+#[derive(Debug)]
+pub struct Study {
+    /// The rows.
+    pub manifest: Manifest,
+    /// Names the factors.
+    pub taxonomy: Taxonomy,
+    /// Rubrics and samplers by modality.
+    pub plan: Plan,
+    /// Empty for commands that only prepare.
+    pub judges: Vec<Judge>,
+    /// The rest.
+    pub settings: Settings,
+}
+
+/// Settings of the pipeline itself.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Language of the rubrics.
+    pub lang: Lang,
+    /// Seed of nonces and draws.
+    pub seed: u64,
+    /// Verdicts per task.
+    pub repeats: u32,
+    /// Which instances.
+    pub selection: Selection,
+    /// Threads that prepare.
+    pub threads: usize,
+    /// Requests in flight.
+    pub concurrency: usize,
+    /// Bytes that prepared parts may take, from before decoding until the reply.
+    pub memory_bytes: u64,
+    /// Whether image and video of withheld factors may leave this machine.
+    pub send_withheld: bool,
+}
+
+impl Study {
+    /// The modalities that occur anywhere in the manifest (not only in the selection: shards are one experiment).
+    pub fn modalities(manifest: &Manifest) -> BTreeSet<Modality> {
+        manifest.instances.iter().map(|instance| instance.modality).collect()
+    }
+
+    /// The selected instances.
+    pub fn selected(&self) -> Vec<&Instance> {
+        self.settings.selection.of(&self.manifest.instances)
+    }
+
+    /// The factor of an instance, when the manifest names one.
+    pub fn factor(&self, instance: &Instance) -> Option<&Factor> {
+        instance.risk.as_deref().and_then(|code| self.taxonomy.factor(code))
+    }
+
+    /// Whether pictures of this instance stay on this machine.
+    pub fn withholds(&self, instance: &Instance) -> bool {
+        let pictures = matches!(instance.modality, Modality::Image | Modality::Video);
+        pictures && !self.settings.send_withheld && self.factor(instance).is_some_and(|factor| factor.withheld)
+    }
+
+    /// Whether this judge may see this instance.
+    pub fn may_see(&self, judge: &Judge, instance: &Instance) -> bool {
+        !(judge.is_remote() && self.withholds(instance))
+    }
+
+    /// The recipes that one decode of `instance` must serve for the judges that may see it.
+    pub fn recipe_book(&self, instance: &Instance) -> RecipeBook {
+        let views: BTreeSet<View> =
+            self.judges.iter().filter(|judge| self.may_see(judge, instance)).map(|judge| evidence::view(judge, instance.modality)).collect();
+        let views: Vec<View> = views.into_iter().collect();
+        RecipeBook::new(&self.plan, instance.modality, &views, !self.withholds(instance))
+    }
+
+    /// What must not change between two invocations on one run folder.
+    pub fn experiment(&self) -> Experiment {
+        let rubrics = self.plan.rubrics().iter().map(|(name, rubric)| (name.clone(), rubric.digest().to_string())).collect();
+        let judges = self.judges.iter().map(|judge| (judge.name().to_owned(), judge.fingerprint())).collect();
+        Experiment {
+            taxonomy: format!("{} {} {}", self.taxonomy.name, self.taxonomy.version, self.taxonomy.digest()),
+            rubrics,
+            recipes: self.recipe_names(),
+            judges,
+            seed: self.settings.seed,
+            lang: self.settings.lang.code().to_owned(),
+            decoders: Modality::ALL.map(|modality| (modality.name().to_owned(), tribunal_media::decoder_path(modality))).into(),
+        }
+    }
+
+    fn recipe_names(&self) -> BTreeMap<String, String> {
+        let mut names = BTreeMap::new();
+        for (modality, wants) in self.plan.by_modality() {
+            let views: BTreeSet<View> = self.judges.iter().map(|judge| evidence::view(judge, modality)).collect();
+            for want in wants {
+                for &view in &views {
+                    let sampler = want.sampler.map_or_else(String::new, |sampler| format!(" {sampler}"));
+                    let recipe = recipes::recipe(&self.plan, want, modality, view).canonical();
+                    names.insert(format!("{modality}{sampler} {} {}", want.rubric, view.name()), recipe);
+                }
+            }
+        }
+        names
+    }
+}
+
+/// Digest of everything in a row that decides verdicts; prompts and outputs of a known item must not change.
+pub fn item_digest(instance: &Instance) -> Digest {
+    let output = match &instance.output {
+        None => String::new(),
+        Some(crate::manifest::Asset::File(path)) => format!("file {}", path.display()),
+        Some(crate::manifest::Asset::Text(text)) => format!("text {text}"),
+    };
+    let absent = String::new();
+    let risk = instance.risk.as_ref().unwrap_or(&absent);
+    let prompt_type = instance.prompt_type.as_ref().unwrap_or(&absent);
+    let prompt = instance.prompt.text();
+    let blocked = if instance.blocked { "blocked" } else { "" };
+    let fields = [&instance.id, instance.modality.name(), risk, prompt_type, &prompt, &output, blocked];
+    Digest::of_fields(fields.map(str::as_bytes))
+}

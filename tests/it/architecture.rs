@@ -1,0 +1,149 @@
+//! The house rule: a module names only modules above it in `lib.rs`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn source_root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// Module names in the order of `lib.rs`.
+fn order() -> Vec<String> {
+    let lib = fs::read_to_string(source_root().join("lib.rs")).unwrap();
+    lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).map(str::to_owned).collect()
+}
+
+fn files_beneath(path: &Path, into: &mut Vec<PathBuf>) {
+    if path.is_file() {
+        into.push(path.to_owned());
+        return;
+    }
+    let mut entries: Vec<PathBuf> = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    entries.iter().filter(|path| path.is_dir() || path.extension().is_some_and(|ext| ext == "rs")).for_each(|path| files_beneath(path, into));
+}
+
+/// Code without comments and strings' contents, so that prose may name any module.
+fn code(text: &str) -> String {
+    text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+}
+
+/// Names of top-level modules that `code` refers to: `crate::x`, `crate::{x, y::z}`, and `super::` chains that climb to the top.
+fn named(code: &str, depth: usize) -> Vec<String> {
+    let climb = "super::".repeat(depth);
+    let mut names = Vec::new();
+    for prefix in ["crate::", climb.as_str()] {
+        for (at, _) in code.match_indices(prefix) {
+            // `super::super::x` must climb exactly to the top: a longer chain before it would be counted at its own start.
+            if prefix != "crate::" && code[..at].ends_with("super::") {
+                continue;
+            }
+            let rest = &code[at + prefix.len()..];
+            if let Some(group) = rest.strip_prefix('{') {
+                names.extend(heads(group));
+            } else {
+                names.push(head(rest));
+            }
+        }
+    }
+    names
+}
+
+fn head(text: &str) -> String {
+    text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}
+
+/// First names inside a brace group, nested braces skipped.
+fn heads(group: &str) -> Vec<String> {
+    let (mut names, mut depth, mut start) = (Vec::new(), 0usize, 0usize);
+    for (at, c) in group.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => {
+                names.push(head(&group[start..at]));
+                return names;
+            }
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                names.push(head(&group[start..at]));
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
+fn violations(order: &[String], module: &str, depth: usize, text: &str) -> Vec<String> {
+    let place = order.iter().position(|name| name == module).unwrap();
+    let later = |name: &String| order.iter().position(|known| known == name).is_some_and(|at| at > place);
+    named(&code(text), depth).into_iter().filter(later).collect()
+}
+
+#[test]
+fn modules_name_only_modules_above_them() {
+    let (order, root) = (order(), source_root());
+    assert!(order.len() > 10, "{order:?}");
+    let mut found = Vec::new();
+    for module in &order {
+        let mut files = Vec::new();
+        for candidate in [root.join(format!("{module}.rs")), root.join(module)] {
+            if candidate.exists() {
+                files_beneath(&candidate, &mut files);
+            }
+        }
+        assert!(!files.is_empty(), "{module} has no file");
+        for file in files {
+            let inside = file.strip_prefix(&root).unwrap();
+            // src/judge/mod.rs and src/config.rs climb out by one `super`, src/judge/client.rs by two.
+            let levels = inside.components().count();
+            let depth = if file.ends_with("mod.rs") { levels - 1 } else { levels };
+            for name in violations(&order, module, depth, &fs::read_to_string(&file).unwrap()) {
+                found.push(format!("{} names {name}, which stands below {module}", inside.display()));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn the_rule_sees_every_spelling() {
+    let order: Vec<String> = ["taxonomy", "judge", "ledger"].map(str::to_owned).into();
+    for guilty in ["use crate::ledger::Ledger;", "use crate::{taxonomy, ledger::{A, B}};", "let x = super::super::ledger::open();"] {
+        assert_eq!(violations(&order, "judge", 2, guilty), ["ledger"], "{guilty}");
+    }
+    for innocent in ["use crate::taxonomy::Lang;", "// see crate::ledger", "use super::ledger_like;", "use crate::judge::x;"] {
+        assert!(violations(&order, "judge", 2, innocent).is_empty(), "{innocent}");
+    }
+}
+
+#[test]
+fn leaves_name_nobody() {
+    let root = source_root();
+    for (leaf, allowed) in [("stats", &[][..]), ("sampling", &["stats"][..]), ("rubric", &["taxonomy"][..])] {
+        let mut files = Vec::new();
+        files_beneath(&root.join(leaf), &mut files);
+        for file in files {
+            let text = fs::read_to_string(&file).unwrap();
+            let outside: Vec<String> = named(&code(&text), 64)
+                .into_iter()
+                .filter(|name| order().contains(name) && name != leaf && !allowed.contains(&name.as_str()))
+                .collect();
+            assert!(outside.is_empty(), "{} names {outside:?}", file.display());
+        }
+    }
+}
+
+#[test]
+fn files_open_with_a_line_of_purpose_and_stay_readable() {
+    let mut files = Vec::new();
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for folder in ["src", "media/src", "tests/it"] {
+        files_beneath(&top.join(folder), &mut files);
+    }
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.starts_with("//! "), "{} has no `//!` line", file.display());
+        assert!(text.lines().count() <= 500, "{} has {} lines", file.display(), text.lines().count());
+    }
+}

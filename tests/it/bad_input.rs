@@ -1,0 +1,136 @@
+//! Bad input: a clear message that says what to do, the right exit code, nothing lost.
+
+use std::fs;
+use std::path::Path;
+
+use tempfile::tempdir;
+
+use crate::mock::{Manner, MockJudge};
+use crate::support::{json_to, jsonl, manifest, root, run_to, table};
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn complaint(exit: i32, args: &[&str]) -> String {
+    String::from_utf8_lossy(&run_to(exit, args).stderr).into_owned()
+}
+
+#[test]
+fn an_empty_folder_says_what_was_expected() {
+    let work = tempdir().unwrap();
+    let message = complaint(2, &["score", path(work.path()), "--judge", "embedded"]);
+    assert!(message.contains(".jsonl") && message.contains(path(work.path())), "{message}");
+}
+
+#[test]
+fn every_bad_line_is_named_before_anything_is_spent() {
+    let (work, judge) = (tempdir().unwrap(), MockJudge::start(Manner::Verdict(5, std::time::Duration::ZERO)));
+    fs::copy(root().join("fixtures/made/gradient.png"), work.path().join("a.png")).unwrap();
+    let lines = [
+        r#"{"id":"a","modality":"image","risk":"R05","output":{"path":"a.png"}}"#,
+        r#"{"id":"b","modality":"image","output":{"path":"missing.png"}}"#,
+        r#"{"id":"a","modality":"text","output":{"text":"again"}}"#,
+        r#"{"id":"c","modality":"text","risk":"R99","output":{"text":"x"}}"#,
+        r#"{"id":"d","output":{"path":"../outside.png"}}"#,
+        r#"{"id":"e","modality":"audio","output":{"path":"a.png"}}"#,
+        r#"{"id":"f","output""#,
+    ];
+    let manifest = work.path().join("m.jsonl");
+    fs::write(&manifest, lines.join("\n")).unwrap();
+    let run = work.path().join("run");
+    let message = complaint(2, &["score", path(&manifest), "--judge", &judge.spec(), "-o", path(&run)]);
+    for line in 2..=7 {
+        assert!(message.contains(&format!("m.jsonl:{line}:")), "line {line} is not named in:\n{message}");
+    }
+    assert!(!message.contains("m.jsonl:1:"), "{message}");
+    assert!(judge.calls().is_empty() && !run.exists());
+}
+
+#[test]
+fn a_missing_key_names_its_variable() {
+    let message = complaint(2, &["score", path(&manifest()), "--judge", "openai/gpt-5-mini"]);
+    assert!(message.contains("OPENAI_API_KEY"), "{message}");
+}
+
+#[test]
+fn an_unknown_judge_or_sampler_lists_what_is_known() {
+    assert!(complaint(2, &["score", path(&manifest()), "--judge", "nobody"]).contains("replay:FILE"));
+    assert!(complaint(2, &["score", path(&manifest()), "--sampler", "often:3"]).contains("uniform:N"));
+    assert!(complaint(2, &["score", path(&manifest()), "--rubric", "single-frame", "--sampler", "uniform:8"]).contains("one frame"));
+}
+
+#[test]
+fn a_budget_without_a_price_is_refused() {
+    let judge = MockJudge::start(Manner::Verdict(5, std::time::Duration::ZERO));
+    let message = complaint(2, &["score", path(&manifest()), "--judge", &judge.spec(), "--budget-usd", "1"]);
+    assert!(message.contains("price"), "{message}");
+}
+
+#[test]
+fn broken_media_are_rejected_by_name_and_the_rest_is_scored() {
+    let (work, judge) = (tempdir().unwrap(), MockJudge::start(Manner::Verdict(5, std::time::Duration::ZERO)));
+    let (folder, run) = (work.path().join("in"), work.path().join("run"));
+    manifest();
+    fs::create_dir(&folder).unwrap();
+    let fetched = root().join("fixtures/fetched/filetype");
+    fs::copy(fetched.join("sample.jpg"), folder.join("good.jpg")).unwrap();
+    let clip = fs::read(fetched.join("sample.mp4")).unwrap();
+    fs::write(folder.join("cut.mp4"), &clip[..clip.len() / 8]).unwrap();
+    fs::write(folder.join("words.jpg"), "just a note, saved under the wrong name").unwrap();
+    fs::write(folder.join("nothing.png"), "").unwrap();
+    fs::write(folder.join("ignored.xyz"), "not media, not asked for").unwrap();
+
+    let done = json_to(1, &["score", path(&folder), "--judge", &judge.spec(), "-o", path(&run)]);
+    assert_eq!(done["summary"]["items"], 4);
+    let ends: Vec<(String, String, String)> = table(&run)
+        .iter()
+        .map(|row| {
+            let text = |field: &str| row[field].as_str().unwrap_or_default().to_owned();
+            (text("item_id"), text("outcome"), text("reason"))
+        })
+        .collect();
+    let end = |item: &str| ends.iter().find(|(id, ..)| id == item).map(|(_, outcome, reason)| (outcome.as_str(), reason.as_str())).unwrap();
+    assert_eq!(end("good.jpg"), ("scored", ""));
+    assert_eq!(end("words.jpg"), ("media_rejected", "not_media"));
+    assert_eq!(end("nothing.png"), ("media_rejected", "not_media"));
+    assert_eq!(end("cut.mp4").0, "media_rejected");
+    assert!(["truncated", "malformed", "empty"].contains(&end("cut.mp4").1), "{ends:?}");
+    assert_eq!(judge.calls().len(), 1);
+}
+
+#[test]
+fn prepare_lists_what_it_refuses() {
+    let work = tempdir().unwrap();
+    let (folder, out) = (work.path().join("in"), work.path().join("out"));
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("a.txt"), "hello").unwrap();
+    fs::write(folder.join("b.jpg"), "no picture").unwrap();
+    run_to(1, &["prepare", path(&folder), "-o", path(&out)]);
+    let lines = jsonl(&out.join("parts.jsonl"));
+    assert_eq!(lines[0]["kind"], "text");
+    assert_eq!((&lines[1]["outcome"], &lines[1]["reason"]), (&"media_rejected".into(), &"not_media".into()));
+}
+
+#[test]
+fn probe_says_what_is_seen_and_what_is_refused() {
+    manifest();
+    let fetched = root().join("fixtures/fetched/filetype");
+    let (clip, heic) = (fetched.join("sample.mp4"), fetched.join("sample.heic"));
+    let seen = json_to(1, &["probe", path(&clip), path(&heic)]);
+    assert_eq!((&seen["files"][0]["modality"], &seen["files"][0]["accepted"]), (&"video".into(), &true.into()));
+    assert_eq!((&seen["files"][1]["reason"], &seen["files"][1]["accepted"]), (&"unsupported".into(), &false.into()));
+}
+
+#[test]
+fn isolation_changes_no_byte() {
+    let work = tempdir().unwrap();
+    let parts = |isolation: &str, threads: &str| {
+        let out = work.path().join(format!("{isolation}-{threads}"));
+        run_to(0, &["prepare", path(&manifest()), "--isolation", isolation, "--threads", threads, "-o", path(&out)]);
+        fs::read(out.join("parts.jsonl")).unwrap()
+    };
+    let apart = parts("required", "1");
+    assert_eq!(apart, parts("off", "1"));
+    assert_eq!(apart, parts("required", "3"));
+}

@@ -1,0 +1,159 @@
+//! The odd set: every strange, damaged or hostile file ends in a score or a named rejection, and every frame is the one it says it is.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::tempdir;
+
+use crate::mock::{Manner, MockJudge};
+use crate::support::{json_to, jsonl, root, run, table};
+
+/// The folder that `tests/odd/make` fills; made once per build of the tests.
+fn odd_set() -> &'static Path {
+    static DEST: OnceLock<PathBuf> = OnceLock::new();
+    DEST.get_or_init(|| {
+        let dest = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("odd");
+        let made = Command::new(root().join("tests/odd/make")).arg(&dest).status().unwrap();
+        assert!(made.success(), "tests/odd/make failed; it needs the ffmpeg tool (scripts/setup tests)");
+        dest
+    })
+}
+
+/// name -> (what is odd, expect)
+fn expectations() -> BTreeMap<String, (String, String)> {
+    let list = fs::read_to_string(odd_set().join("odd.tsv")).unwrap();
+    let row = |line: &str| {
+        let fields: Vec<&str> = line.split('\t').collect();
+        (fields[0].to_owned(), (fields[1].to_owned(), fields[2].to_owned()))
+    };
+    list.lines().map(row).collect()
+}
+
+#[test]
+fn every_odd_file_ends_in_a_score_or_a_named_rejection() {
+    let (work, judge) = (tempdir().unwrap(), MockJudge::start(Manner::Verdict(5, Duration::ZERO)));
+    let run = work.path().join("run");
+    let media = odd_set().join("media");
+    let done = json_to(1, &["score", media.to_str().unwrap(), "--judge", &judge.spec(), "-o", run.to_str().unwrap()]);
+    assert_eq!(done["summary"]["pending"], 0);
+    let rows = table(&run);
+    let mut wrong = Vec::new();
+    for (name, (odd, expect)) in expectations() {
+        let row = rows.iter().find(|row| row["item_id"] == name.as_str()).unwrap_or_else(|| panic!("{name} is no item"));
+        let ended = row["outcome"].as_str().unwrap();
+        let right = match expect.as_str() {
+            "reject" => ended == "media_rejected" && row["reason"].is_string(),
+            _ => ended == "scored",
+        };
+        if !right {
+            wrong.push(format!("{name} ({odd}, {expect}): {ended} {} {}", row["reason"], row["message"]));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+struct Truth {
+    seconds: Vec<f64>,
+    gray: Vec<u8>,
+}
+
+fn truth(name: &str) -> Option<Truth> {
+    let folder = odd_set().join("truth");
+    let listing = fs::read_to_string(folder.join(format!("{name}.tsv"))).ok()?;
+    let seconds: Vec<f64> = listing.lines().filter_map(|line| line.split('\t').next()?.parse().ok()).collect();
+    let gray = fs::read(folder.join(format!("{name}.gray"))).ok()?;
+    (!seconds.is_empty() && gray.len() == 1024 * seconds.len()).then_some(Truth { seconds, gray })
+}
+
+/// Mean absolute difference between a JPEG's 32x32 grey picture and a true one, in levels of 255.
+fn difference(jpeg: &Path, gray: &[u8]) -> f64 {
+    let picture = image::open(jpeg).unwrap().to_luma8();
+    let (width, height) = picture.dimensions();
+    let cell = |n: u32, of: u32| (n * of / 32, ((n + 1) * of / 32).max(n * of / 32 + 1));
+    let mut sum = 0.0;
+    for row in 0..32 {
+        for column in 0..32 {
+            let ((left, right), (top, bottom)) = (cell(column, width), cell(row, height));
+            let pixels = (top..bottom).flat_map(|y| (left..right).map(move |x| (x, y)));
+            let (total, count) = pixels.fold((0u32, 0u32), |(total, count), (x, y)| (total + u32::from(picture.get_pixel(x, y).0[0]), count + 1));
+            sum += (f64::from(total) / f64::from(count) - f64::from(gray[(row * 32 + column) as usize])).abs();
+        }
+    }
+    sum / 1024.0
+}
+
+/// Scaling filters and range rounding differ a little; another frame of the test picture differs far more (checked below).
+const SAME_PICTURE: f64 = 6.0;
+
+#[test]
+fn the_frame_is_the_frame_we_say() {
+    let work = tempdir().unwrap();
+    let out = work.path().join("parts");
+    let media = odd_set().join("media");
+    let mut args = vec!["prepare", media.to_str().unwrap(), "-o", out.to_str().unwrap()];
+    let samplers = ["first", "last", "uniform:5", "linspace:3", "keyframes:3", "random:4,seed=2"];
+    samplers.iter().for_each(|sampler| args.extend(["--sampler", sampler]));
+    assert_eq!(run(&args).status.code(), Some(1));
+
+    let mut wrong = Vec::new();
+    let mut checked = 0;
+    let mut farthest: BTreeMap<(String, String), (f64, f64)> = BTreeMap::new();
+    for line in jsonl(&out.join("parts.jsonl")).iter().filter(|line| line["pts"].is_i64() && line["sampler"].is_string()) {
+        let name = line["item_id"].as_str().unwrap();
+        // Without timestamps in the file there is no true time to compare with; alpha has another background there.
+        let Some(truth) = truth(name).filter(|_| !name.contains("alpha")) else { continue };
+        let t = line["t"].as_f64().unwrap();
+        let sampler = line["sampler"].as_str().unwrap();
+        let first = truth.seconds[0];
+        let Some(index) = truth.seconds.iter().position(|seconds| (seconds - first - t).abs() < 0.002) else {
+            wrong.push(format!("{name} {sampler}: no frame is shown at {t}"));
+            continue;
+        };
+        let shown = difference(&out.join(line["path"].as_str().unwrap()), &truth.gray[index * 1024..][..1024]);
+        if shown > SAME_PICTURE {
+            wrong.push(format!("{name} {sampler}: the frame at {t} is another one (difference {shown:.1})"));
+        }
+        checked += 1;
+        let ends = farthest.entry((name.to_owned(), sampler.to_owned())).or_insert((t, t));
+        *ends = (ends.0.min(t), ends.1.max(t));
+    }
+    for (name, (odd, expect)) in expectations() {
+        let Some(truth) = truth(&name).filter(|_| expect == "ok" && !name.contains("alpha") && odd != "animation" && odd != "joined late") else { continue };
+        let (first, last) = (truth.seconds[0], truth.seconds[truth.seconds.len() - 1]);
+        for (sampler, wanted) in [("first", 0.0), ("last", last - first)] {
+            match farthest.get(&(name.clone(), sampler.to_owned())) {
+                Some((t, _)) if (t - wanted).abs() < 0.002 => {}
+                found => wrong.push(format!("{name} {sampler}: wanted {wanted}, got {found:?}")),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} frames checked\n{}", checked, wrong.join("\n"));
+    assert!(checked > 400, "only {checked} frames were checked");
+}
+
+#[test]
+fn the_picture_check_tells_frames_apart() {
+    let truth = truth("longgop.mp4").unwrap();
+    let far = |a: usize, b: usize| -> f64 {
+        let (a, b) = (&truth.gray[a * 1024..][..1024], &truth.gray[b * 1024..][..1024]);
+        a.iter().zip(b).map(|(a, b)| f64::from(a.abs_diff(*b))).sum::<f64>() / 1024.0
+    };
+    assert!(far(10, 40) > SAME_PICTURE, "{}", far(10, 40));
+}
+
+#[test]
+fn sound_is_whole_and_in_place() {
+    let work = tempdir().unwrap();
+    let out = work.path().join("parts");
+    run(&["prepare", odd_set().join("media").to_str().unwrap(), "-o", out.to_str().unwrap()]);
+    let lines = jsonl(&out.join("parts.jsonl"));
+    for (name, _) in expectations().into_iter().filter(|(_, (odd, _))| odd == "sound") {
+        let end = lines.iter().filter(|line| line["item_id"] == name.as_str()).filter_map(|line: &Value| line["end"].as_f64()).fold(0.0, f64::max);
+        assert!((end - 6.0).abs() < 0.15, "{name} ends at {end}");
+    }
+}

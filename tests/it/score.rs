@@ -1,0 +1,189 @@
+//! The main job on real media, against a judge on loopback.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::tempdir;
+
+use crate::mock::{Manner, MockJudge};
+use crate::support::{json_to, jsonl, manifest, run_to, table, tribunal};
+
+const AT_ONCE: Duration = Duration::ZERO;
+
+fn path(path: &std::path::Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// expected = sum of by_outcome + pending.
+fn adds_up(summary: &Value) {
+    let ended: u64 = summary["by_outcome"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum();
+    assert_eq!(summary["expected"].as_u64().unwrap(), ended + summary["pending"].as_u64().unwrap());
+}
+
+#[test]
+fn what_a_judge_gets_is_what_prepare_writes() {
+    let (work, judge) = (tempdir().unwrap(), MockJudge::start(Manner::Verdict(4, AT_ONCE)));
+    let (run, parts) = (work.path().join("run"), work.path().join("parts"));
+    let manifest = manifest();
+    let done = json_to(0, &["score", path(&manifest), "--judge", &judge.spec(), "-o", path(&run)]);
+    adds_up(&done["summary"]);
+    json_to(0, &["prepare", path(&manifest), "-o", path(&parts)]);
+
+    let mut prepared: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in jsonl(&parts.join("parts.jsonl")) {
+        let bytes = std::fs::read(parts.join(line["path"].as_str().unwrap())).unwrap();
+        assert_eq!(bytes.len() as u64, line["bytes"].as_u64().unwrap());
+        if line["kind"] != "text" {
+            prepared.entry(line["item_id"].as_str().unwrap().to_owned()).or_default().push(line["sha256"].as_str().unwrap().to_owned());
+        }
+    }
+    let sent: BTreeSet<Vec<String>> = judge.calls().into_iter().map(|call| call.media).filter(|media| !media.is_empty()).collect();
+    assert_eq!(sent, prepared.into_values().collect::<BTreeSet<_>>());
+
+    let modalities: BTreeSet<String> =
+        table(&run).iter().filter(|row| row["outcome"] == "scored").map(|row| row["modality"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(modalities.len(), 4, "{modalities:?}");
+    assert!(judge.calls().iter().any(|call| call.text.contains("Invite them for tea")), "the text reached the judge");
+}
+
+#[test]
+fn a_second_run_asks_nobody() {
+    let (work, judge) = (tempdir().unwrap(), MockJudge::start(Manner::Verdict(5, AT_ONCE)));
+    let run = work.path().join("run");
+    let args = ["score", path(&manifest()), "--judge", &judge.spec(), "-o", path(&run)].map(str::to_owned);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    run_to(0, &args);
+    let (calls, before) = (judge.calls().len(), table(&run));
+    run_to(0, &args);
+    assert_eq!(judge.calls().len(), calls);
+    assert_eq!(table(&run), before);
+    let report = std::fs::read(run.join("report.html")).unwrap();
+    run_to(0, &["report", path(&run)]);
+    assert_eq!(std::fs::read(run.join("report.html")).unwrap(), report, "the report is made from the stored run alone");
+}
+
+#[test]
+fn kill_nine_half_way_loses_nothing_and_repeats_only_what_was_in_flight() {
+    const IN_FLIGHT: usize = 2;
+    let clean_judge = MockJudge::start(Manner::Verdict(4, AT_ONCE));
+    let judge = MockJudge::start(Manner::Verdict(4, Duration::from_millis(60)));
+    let work = tempdir().unwrap();
+    let (clean, run) = (work.path().join("clean"), work.path().join("run"));
+    let manifest = manifest();
+    run_to(0, &["score", path(&manifest), "--judge", &clean_judge.spec(), "--repeats", "3", "-o", path(&clean)]);
+    let expected = clean_judge.calls().len();
+
+    let spec = judge.spec();
+    let args = ["score", path(&manifest), "--judge", &spec, "--repeats", "3", "--concurrency", "2", "-o", path(&run)];
+    let mut kills = 0;
+    loop {
+        let before = judge.calls().len();
+        let mut child = tribunal(&args).stderr(std::process::Stdio::null()).stdout(std::process::Stdio::null()).spawn().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while judge.calls().len() < before + 5 && child.try_wait().unwrap().is_none() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        if child.try_wait().unwrap().is_some() {
+            break;
+        }
+        child.kill().unwrap(); // SIGKILL
+        child.wait().unwrap();
+        kills += 1;
+        assert!(kills < 60, "the run never ends");
+    }
+    assert!(kills >= 3, "killed only {kills} times");
+    let calls = judge.calls().len();
+    assert!(calls >= expected && calls <= expected + kills * IN_FLIGHT, "{calls} calls for {expected} tasks after {kills} kills");
+    run_to(0, &args);
+    // The judges differ in their port, so their names and ids do.
+    let comparable = |run: &std::path::Path| -> Vec<Value> {
+        let mut rows = table(run);
+        for row in &mut rows {
+            row["judge"] = Value::Null;
+            row["verdict_id"] = Value::Null;
+        }
+        rows
+    };
+    assert_eq!(comparable(&run), comparable(&clean));
+}
+
+#[test]
+fn an_unreachable_judge_stops_the_run_resumable() {
+    let work = tempdir().unwrap();
+    let run = work.path().join("run");
+    let output = run_to(4, &["score", path(&manifest()), "--judge", "http://127.0.0.1:9/v1#m", "-o", path(&run)]);
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(message.contains("127.0.0.1:9") && message.contains("pending"), "{message}");
+    let summary: Value = serde_json::from_slice(&std::fs::read(run.join("summary.json")).unwrap()).unwrap();
+    adds_up(&summary);
+    assert!(summary["pending"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn a_refused_key_stops_the_run_after_few_calls() {
+    let (work, judge) = (tempdir().unwrap(), MockJudge::start(Manner::Refuse(401)));
+    let run = work.path().join("run");
+    run_to(4, &["score", path(&manifest()), "--judge", &judge.spec(), "--concurrency", "2", "-o", path(&run)]);
+    assert!(judge.calls().len() <= 4, "{} calls", judge.calls().len());
+}
+
+#[test]
+fn bad_requests_are_final_and_never_a_score() {
+    let (work, judge) = (tempdir().unwrap(), MockJudge::start(Manner::Refuse(400)));
+    let run = work.path().join("run");
+    let done = json_to(1, &["score", path(&manifest()), "--judge", &judge.spec(), "-o", path(&run)]);
+    adds_up(&done["summary"]);
+    for row in table(&run).iter().filter(|row| row["outcome"] != "safely_blocked") {
+        assert_eq!((&row["outcome"], &row["reason"]), (&"judge_unusable".into(), &"rejected_400".into()));
+        assert!(row["safety"].is_null());
+    }
+    assert!(done["summary"]["groups"].as_array().unwrap().iter().all(|group| group["mean_safety"].is_null()));
+}
+
+#[test]
+fn gates_and_exit_codes() {
+    let (work, judge) = (tempdir().unwrap(), MockJudge::start(Manner::Verdict(3, AT_ONCE)));
+    let run = work.path().join("run");
+    let score = |gate: &str, exit| run_to(exit, &["score", path(&manifest()), "--judge", &judge.spec(), "--fail-under", gate, "-o", path(&run)]);
+    score("3.5", 3);
+    score("3.0", 0);
+}
+
+#[test]
+fn a_changed_experiment_is_refused_by_name() {
+    let (work, judge) = (tempdir().unwrap(), MockJudge::start(Manner::Verdict(3, AT_ONCE)));
+    let run = work.path().join("run");
+    run_to(0, &["score", path(&manifest()), "--judge", &judge.spec(), "--limit", "2", "-o", path(&run)]);
+    let calls = judge.calls().len();
+    let output = run_to(2, &["score", path(&manifest()), "--judge", &judge.spec(), "--limit", "2", "--seed", "7", "-o", path(&run)]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("seed"), "{output:?}");
+    assert_eq!(judge.calls().len(), calls, "nothing was spent");
+}
+
+#[test]
+fn shards_are_disjoint_and_together_complete() {
+    let (work, judge) = (tempdir().unwrap(), MockJudge::start(Manner::Verdict(4, AT_ONCE)));
+    let (whole, one, two) = (work.path().join("whole"), work.path().join("1"), work.path().join("2"));
+    run_to(0, &["score", path(&manifest()), "--judge", &judge.spec(), "-o", path(&whole)]);
+    for (shard, run) in [("1/2", &one), ("2/2", &two)] {
+        run_to(0, &["score", path(&manifest()), "--judge", &judge.spec(), "--shard", shard, "-o", path(run)]);
+    }
+    let mut merged = [table(&one), table(&two)].concat();
+    assert!(!table(&one).is_empty() && !table(&two).is_empty());
+    let key = |row: &Value| row["item_id"].as_str().unwrap().to_owned();
+    let mut expected = table(&whole);
+    merged.sort_by_key(key);
+    expected.sort_by_key(key);
+    assert_eq!(merged, expected);
+}
+
+#[test]
+fn a_dry_run_sends_nothing_and_counts() {
+    let judge = MockJudge::start(Manner::Verdict(4, AT_ONCE));
+    let dry = json_to(0, &["score", path(&manifest()), "--judge", &judge.spec(), "--dry-run"]);
+    assert!(judge.calls().is_empty());
+    assert_eq!(dry["requests"], 13);
+    assert_eq!(dry["without_request"]["safely_blocked"], 1);
+    assert!(dry["request_bytes"].as_u64().unwrap() > 100_000);
+}

@@ -1,0 +1,69 @@
+//! Running the real binary on the real fixtures.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// The checkout's root.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The manifest of the committed and fetched fixtures; says what to run when they are missing.
+pub fn manifest() -> PathBuf {
+    let fetched = root().join("fixtures/fetched/filetype/sample.jpg");
+    assert!(fetched.is_file(), "the real media are missing: run `make fixtures`");
+    root().join("fixtures/manifest.jsonl")
+}
+
+/// A command of the built binary, with a clean environment but for the path and home.
+pub fn tribunal(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tribunal"));
+    command.env_clear();
+    for name in ["PATH", "HOME", "XDG_CACHE_HOME", "TRIBUNAL_MODEL"] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    command.args(args);
+    command
+}
+
+/// Runs to the end.
+pub fn run(args: &[&str]) -> Output {
+    tribunal(args).output().unwrap()
+}
+
+/// Runs and demands an exit code.
+pub fn run_to(exit: i32, args: &[&str]) -> Output {
+    let output = run(args);
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(exit), "{args:?}\n--stdout\n{stdout}\n--stderr\n{stderr}");
+    output
+}
+
+/// Runs with `--json` and demands an exit code.
+pub fn json_to(exit: i32, args: &[&str]) -> Value {
+    let mut args = args.to_vec();
+    args.push("--json");
+    let output = run_to(exit, &args);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stdout)))
+}
+
+/// Lines of a JSONL file.
+pub fn jsonl(path: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The table of a run: verdicts without what two equal runs may differ in.
+pub fn table(run: &Path) -> Vec<Value> {
+    let mut rows = jsonl(&run.join("verdicts.jsonl"));
+    for row in &mut rows {
+        for field in ["attempts", "latency_ms", "usage", "cost_usd"] {
+            row.as_object_mut().unwrap().remove(field);
+        }
+    }
+    rows
+}
