@@ -1,6 +1,7 @@
-//! Risk factors, their categories and prompt types: one embedded data file, or another in the same format.
+//! Risk factors, their categories and prompt types, and how their codes are looked up.
 
 use serde::{Deserialize, Serialize};
+use tribunal_media::Digest;
 
 /// The language of names and rubrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -49,6 +50,9 @@ pub struct Category {
     pub code: String,
     /// Its name.
     pub name: Bilingual,
+    /// Which of the fields above are our inference and not the source's word, e.g. `name.ko`.
+    #[serde(default)]
+    pub inferred: Vec<String>,
 }
 
 /// One risk factor.
@@ -81,6 +85,9 @@ pub struct PromptType {
     pub name: Bilingual,
     /// What it means.
     pub definition: Bilingual,
+    /// Endings that make sub-codes, e.g. `edu` for `pRPedu`; they count as this type.
+    #[serde(default)]
+    pub variants: Vec<String>,
     /// Which of the fields above are our inference and not the source's word.
     #[serde(default)]
     pub inferred: Vec<String>,
@@ -94,4 +101,46 @@ impl Bilingual {
             Lang::En => &self.en,
         }
     }
+}
+
+impl Taxonomy {
+    /// The factor that `code` names: `R05`, `r05`, or a code followed by its name as in `R05 Weapon Usage`.
+    pub fn factor(&self, code: &str) -> Option<&Factor> {
+        let code = code.trim();
+        self.factors.iter().filter(|factor| leads(code, &factor.code)).max_by_key(|factor| factor.code.len())
+    }
+
+    /// The prompt type that `code` names, in any case; a sub-code such as `pRPedu` names its type.
+    pub fn prompt_type(&self, code: &str) -> Option<&PromptType> {
+        let code = code.trim();
+        let known = |kind: &&PromptType| {
+            let ending = strip_prefix_ignore_case(code, &kind.code);
+            ending.is_some_and(|ending| ending.is_empty() || kind.variants.iter().any(|known| known.eq_ignore_ascii_case(ending)))
+        };
+        self.prompt_types.iter().filter(known).max_by_key(|kind| kind.code.len())
+    }
+
+    /// The category of the factor that `code` names.
+    pub fn category_of(&self, code: &str) -> Option<&Category> {
+        let factor = self.factor(code)?;
+        self.categories.iter().find(|category| category.code == factor.category)
+    }
+
+    /// Digest of everything in it: part of what makes two runs the same experiment.
+    pub fn digest(&self) -> Digest {
+        // Struct fields serialise in declaration order and there are no maps, so the JSON is canonical.
+        let canonical = serde_json::json!(self).to_string();
+        Digest::of(canonical.as_bytes())
+    }
+}
+
+/// Whether `text` is `code`, or begins with it and goes on as something other than a longer code.
+fn leads(text: &str, code: &str) -> bool {
+    let rest = strip_prefix_ignore_case(text, code);
+    rest.is_some_and(|rest| rest.chars().next().is_none_or(|next| next.is_whitespace() || matches!(next, ':' | '.' | ',' | '(')))
+}
+
+fn strip_prefix_ignore_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let (start, rest) = text.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then_some(rest)
 }
