@@ -1,8 +1,9 @@
 //! Flags and settings -> an opened study and worker pool. Everything wrong is said before any work.
 
+use std::ffi::OsString;
 use std::path::Path;
 
-use tribunal::judge::{self, Judge, JudgeSpec};
+use tribunal::judge::{self, Judge, JudgeSpec, ProviderKind};
 use tribunal::manifest::{self, Manifest};
 use tribunal::pipeline::{self, Plan, Selection, Study};
 use tribunal::rubric::Rubric;
@@ -50,12 +51,17 @@ pub fn study(context: &Context, source: &SourceArgs, workers: &WorkerArgs, judgi
 pub fn pool(context: &Context, workers: &WorkerArgs) -> Result<Pool, Failure> {
     let mut settings = context.config.limits.clone();
     settings.isolation = workers.isolation.unwrap_or(settings.isolation);
-    let program = std::env::current_exe().map_err(|error| Failure::usage(format!("this program's own file: {error}")))?;
-    let pool = Pool::start(settings, &[program.into_os_string(), crate::ZYGOTE.into()]).map_err(Failure::usage)?;
+    let pool = Pool::start(settings, &zygote()?).map_err(Failure::usage)?;
     if pool.settings().isolation == Isolation::BestEffort && !pool.missing_locks().is_empty() {
         output::remark(&format!("workers run without {}", pool.missing_locks().join(", ")));
     }
     Ok(pool)
+}
+
+/// This program's own file and its hidden subcommand.
+pub fn zygote() -> Result<Vec<OsString>, Failure> {
+    let program = std::env::current_exe().map_err(|error| Failure::usage(format!("this program's own file: {error}")))?;
+    Ok(vec![program.into_os_string(), crate::ZYGOTE.into()])
 }
 
 /// Threads that prepare: as asked, else one per core.
@@ -65,22 +71,29 @@ pub fn threads(workers: &WorkerArgs) -> usize {
 
 /// A built-in taxonomy by name, else a file.
 pub fn taxonomy(name: &str) -> Result<Taxonomy, Failure> {
-    match Taxonomy::builtin(name) {
-        Some(taxonomy) => Ok(taxonomy),
-        None => Taxonomy::from_toml(&read(name, "taxonomy", &Taxonomy::names())?, name).map_err(Failure::usage),
+    if let Some(taxonomy) = Taxonomy::builtin(name) {
+        return Ok(taxonomy);
     }
+    let text = read(name, "taxonomy", Taxonomy::names())?;
+    Taxonomy::from_toml(&text, name).map_err(|problems| Failure::usage(lines(&problems)))
 }
 
+/// A built-in rubric by name, else a file.
 fn rubric(name: &str) -> Result<Rubric, Failure> {
-    if Rubric::names().contains(&name) {
-        return Rubric::builtin(name).map_err(Failure::usage);
+    match Rubric::builtin(name) {
+        Some(rubric) => Ok(rubric),
+        None => Rubric::from_toml(&read(name, "rubric", Rubric::names())?, name).map_err(Failure::usage),
     }
-    Rubric::from_toml(&read(name, "rubric", &Rubric::names())?, name).map_err(Failure::usage)
 }
 
-fn read(path: &str, what: &str, known: &[&str]) -> Result<String, Failure> {
-    let fail = |error| Failure::usage(format!("{what} `{path}` is neither built in ({}) nor a file that can be read: {error}", known.join(", ")));
+fn read(path: &str, what: &str, known: impl Iterator<Item = &'static str>) -> Result<String, Failure> {
+    let known = known.collect::<Vec<_>>().join(", ");
+    let fail = |error| Failure::usage(format!("{what} `{path}` is neither built in ({known}) nor a file that can be read: {error}"));
     std::fs::read_to_string(Path::new(path)).map_err(fail)
+}
+
+fn lines(problems: &[impl ToString]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// The judges that were named, else the default of tribunal.toml, else the embedded one (and it says so).
@@ -106,21 +119,38 @@ fn default_judge(context: &Context) -> Result<JudgeSpec, Failure> {
 }
 
 fn judge(context: &Context, spec: &JudgeSpec) -> Result<Judge, Failure> {
-    let known: Vec<&str> = context.config.judges.keys().map(String::as_str).collect();
-    let resolved = match spec {
-        JudgeSpec::Named(name) => match context.config.judges.get(name) {
-            Some(settings) => judge::Settings::clone(settings),
-            None => {
-                let known = if known.is_empty() { "none are set up in tribunal.toml".to_owned() } else { format!("set up: {}", known.join(", ")) };
-                return Err(Failure::usage(format!(
-                    "judge `{name}` is unknown ({known}); or write embedded, replay:FILE, openai/MODEL, http://HOST:PORT/v1#MODEL"
-                )));
-            }
-        },
-        _ => todo!(),
+    let settings = match spec.settings() {
+        Some(settings) => settings,
+        None => named(context, &spec.name())?,
     };
-    let _ = (resolved, model_path());
-    todo!()
+    open_judge(&spec.name(), settings).map_err(Failure::usage)
+}
+
+fn named(context: &Context, name: &str) -> Result<judge::Settings, Failure> {
+    let known: Vec<&str> = context.config.judges.keys().map(String::as_str).collect();
+    let known = if known.is_empty() { "none is set up in tribunal.toml".to_owned() } else { format!("set up: {}", known.join(", ")) };
+    let unknown =
+        || format!("judge `{name}` is unknown ({known}); or write embedded, replay:FILE, openai/MODEL, http://HOST:PORT/v1#MODEL");
+    context.config.judges.get(name).cloned().ok_or_else(|| Failure::usage(unknown()))
+}
+
+/// Opens a judge with what only the program knows: the environment's keys and where the model file lies.
+pub fn open_judge(name: &str, mut settings: judge::Settings) -> Result<Judge, judge::OpenError> {
+    if settings.provider == ProviderKind::Embedded && settings.path.is_none() {
+        settings.path = model_path();
+    }
+    Judge::open(name, &settings, &|variable| std::env::var(variable).ok())
+}
+
+/// A budget means nothing while some judge's price is unknown.
+pub fn require_prices(study: &Study) -> Result<(), Failure> {
+    match study.judges.iter().find(|judge| judge.is_remote() && !judge.has_price()) {
+        None => Ok(()),
+        Some(judge) => Err(Failure::usage(format!(
+            "--budget-usd needs the price of judge `{}`: set [judges.NAME.price] in tribunal.toml and name the judge by it",
+            judge.name()
+        ))),
+    }
 }
 
 fn notices(manifest: &Manifest) {

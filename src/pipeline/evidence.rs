@@ -55,7 +55,7 @@ pub(super) fn work(study: &Study, instance: &Instance, task: &Task, payload: &Pa
     Ok(Work {
         task: task.clone(),
         prompt,
-        shape: rubric.shape().clone(),
+        shape: rubric.shape(),
         nonce,
         payload: payload.clone(),
         risk: instance.risk.clone(),

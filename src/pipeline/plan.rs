@@ -59,7 +59,7 @@ impl Plan {
             self.rubrics.values().filter(|rubric| rubric.modality_ok(modality)).map(|rubric| rubric.name().to_owned()).collect();
         if names.is_empty() {
             let name = default_rubric(modality, samplers);
-            let rubric = Rubric::builtin(name).map_err(|error| PlanError(error.to_string()))?;
+            let rubric = Rubric::builtin(name).ok_or_else(|| PlanError(format!("the rubric `{name}` is not built in")))?;
             self.rubrics.insert(name.to_owned(), rubric);
             names.push(name.to_owned());
         }
@@ -68,7 +68,7 @@ impl Plan {
         }
         let mut wants = Vec::new();
         for name in names {
-            let single = self.rubrics[&name].one_frame();
+            let single = self.rubrics[&name].is_single_frame();
             let default = [if single { SamplerSpec::Middle } else { SEQUENCE_SAMPLER }];
             for sampler in if samplers.is_empty() { &default[..] } else { samplers } {
                 if single && !sampler.is_single() {
