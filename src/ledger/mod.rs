@@ -1,9 +1,23 @@
 //! The durable record of every intent, attempt, reply and outcome of a run. The main types are [`Ledger`] (writer) and [`Reader`].
 
+mod budget;
+mod error;
 mod experiment;
+mod files;
+mod journal;
+mod lock;
+mod plan;
+mod reader;
 mod record;
+mod schema;
 mod store;
+#[cfg(test)]
+mod tests;
+mod writer;
 
+pub use error::LedgerError;
 pub use experiment::Experiment;
+pub use files::replace_file;
+pub use reader::Reader;
 pub use record::{ChunkRow, FrameRow, ItemRow, PartsRow, Record, RunInfo};
-pub use store::{Ledger, LedgerError, Reader};
+pub use store::Ledger;

@@ -1,116 +1,171 @@
-//! SQLite: one writer thread, group commits, readers beside it.
+//! The writer of one run folder.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::future::BoxFuture;
+use rusqlite::{Connection, OptionalExtension as _, params};
 use tribunal_media::{Digest, Report};
 
-use super::{ItemRow, PartsRow, Record, RunInfo};
-use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Outcome, OutcomeName, Reservation, Task};
+use super::budget::Budget;
+use super::plan::{self, StoredItem, stored_sampler};
+use super::writer::Writer;
+use super::{Experiment, ItemRow, LedgerError, PartsRow, Reader, RunInfo, files, lock, schema};
+use crate::judge::{OutcomeName, Task};
 
-/// The ledger could not be opened, read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum LedgerError {
-    /// The folder holds another experiment.
-    #[error("this run folder holds another experiment: {0}")]
-    Changed(String),
-    /// Another process has the run.
-    #[error("another process is writing this run")]
-    Locked,
-    /// Written by a newer version.
-    #[error("the run was written by a newer version (schema {0})")]
-    Newer(u32),
-    /// SQLite or the file system failed.
-    #[error("{0}")]
-    Store(String),
+/// The writer of one run folder; share it by reference or `Arc`. All writing goes through one thread, which commits what its callers queue in
+/// groups and answers after the commit. Dropping it without [`close`](Self::close) loses nothing that was acknowledged. Methods that are not async
+/// block for one commit (milliseconds).
+#[derive(Debug)]
+pub struct Ledger {
+    pub(super) writer: Writer,
+    pub(super) budget: Arc<Mutex<Budget>>,
+    dir: PathBuf,
+    /// Held as long as the ledger lives. Last, since fields are dropped in order: the run is free once the database is closed.
+    _lock: File,
 }
 
-/// The writer of one run folder. Cheap to clone handles go through one writer thread.
-#[derive(Debug)]
-pub struct Ledger {}
-
 impl Ledger {
-    /// Creates the run in `dir`, or opens it when it holds the same experiment (perhaps extended by this one).
+    /// Creates the run in `dir` (made if need be), or opens it when it holds the same experiment (perhaps extended by this one), and writes
+    /// `run.json` anew.
     pub fn open(dir: &Path, info: &RunInfo) -> Result<Self, LedgerError> {
-        todo!("{dir:?} {info:?}")
+        std::fs::create_dir_all(dir).map_err(|error| LedgerError::io(dir, &error))?;
+        let lock = lock::lock(dir)?;
+        let connection = schema::open_writer(dir)?;
+        let info = merged(&connection, info)?;
+        let sql = "INSERT INTO run (one, info, clean) VALUES (1, ?1, 0) ON CONFLICT (one) DO UPDATE SET info = ?1, clean = 0";
+        connection.execute(sql, [serde_json::to_string(&info)?])?;
+        let charged: i64 = connection.query_row("SELECT coalesce(sum(charged), 0) FROM attempts", [], |row| row.get(0))?;
+        write_info(dir, &info)?;
+        let parent = dir.parent().unwrap_or(Path::new("."));
+        files::sync_folder(parent).map_err(|error| LedgerError::io(parent, &error))?;
+        let budget = Arc::new(Mutex::new(Budget::new(charged as u64)));
+        Ok(Self { writer: Writer::start(connection)?, budget, dir: dir.to_owned(), _lock: lock })
     }
 
-    /// Registers items and tasks; known ones stay as they are. A known item whose digest changed is `Changed`.
+    /// Registers items and tasks. `items` are all rows of the source, also with a limit or shard: a known item that changed or is missing is
+    /// `Changed`. `tasks` are those of this invocation; known ones stay as they are.
     pub fn plan(&self, items: &[ItemRow], tasks: &[Task]) -> Result<(), LedgerError> {
-        todo!("{items:?} {tasks:?}")
+        let items = items.iter().map(StoredItem::new).collect::<Result<Vec<_>, _>>()?;
+        let tasks = tasks.to_vec();
+        let refused = self.writer.ask_blocking(move |connection| {
+            let refusal = plan::refusal(connection, &items)?;
+            if refusal.is_none() {
+                plan::add_items(connection, &items)?;
+                plan::add_tasks(connection, &tasks)?;
+            }
+            Ok(refusal)
+        })?;
+        refused.map_or(Ok(()), |changes| Err(LedgerError::Changed(changes)))
     }
 
     /// Reopens tasks that ended in one of these outcomes; their attempts and costs stay. Returns how many.
     pub fn reopen(&self, outcomes: &[OutcomeName]) -> Result<u64, LedgerError> {
-        todo!("{outcomes:?}")
+        let outcomes = outcomes.to_vec();
+        self.writer.ask_blocking(move |connection| plan::reopen(connection, &outcomes))
     }
 
-    /// Tasks without an outcome, in manifest order.
+    /// Tasks without an outcome, in the order of `verdicts.jsonl`; also those that an invocation with another limit or shard planned.
     pub fn pending(&self) -> Result<Vec<Task>, LedgerError> {
-        todo!()
+        self.writer.ask_blocking(plan::pending)
     }
 
-    /// Records what decoding saw of an item.
+    /// How many tasks ended how; `None` counts the pending ones.
+    pub fn counts(&self) -> Result<BTreeMap<Option<OutcomeName>, u64>, LedgerError> {
+        self.writer.ask_blocking(plan::counts)
+    }
+
+    /// What is charged or reserved so far, in micro-dollars, over all invocations.
+    pub fn spent_micro_usd(&self) -> u64 {
+        self.budget().total()
+    }
+
+    /// Records what decoding saw of an item, and writes its thumbnails: (file name, bytes) in time order. Blocks.
     pub fn record_media(&self, item_id: &str, media_id: Digest, report: &Report, thumbs: &[(String, Vec<u8>)]) -> Result<(), LedgerError> {
-        todo!("{item_id} {media_id} {report:?} {thumbs:?}")
+        thumbs.iter().try_for_each(|(name, bytes)| self.write_thumb(name, bytes))?;
+        let names: Vec<_> = thumbs.iter().map(|(name, _)| name).collect();
+        let values = [media_id.to_string(), serde_json::to_string(report)?, serde_json::to_string(&names)?, item_id.to_owned()];
+        let sql = "UPDATE items SET media_id = ?1, media = ?2, thumbs = ?3 WHERE item_id = ?4";
+        let known = self.writer.ask_blocking(move |connection| connection.execute(sql, values))?;
+        if known == 1 { Ok(()) } else { Err(unplanned(item_id)) }
     }
 
-    /// Records what was made for (item, sampler, rubric).
+    /// Records what was made for (item, sampler, rubric); a second time replaces the first. Blocks.
     pub fn record_parts(&self, item_id: &str, sampler: Option<&str>, rubric: &str, parts: &PartsRow) -> Result<(), LedgerError> {
-        todo!("{item_id} {sampler:?} {rubric} {parts:?}")
+        let (frames, chunks) = (serde_json::to_string(&parts.frames)?, serde_json::to_string(&parts.chunks)?);
+        let (id, sampler, rubric) = (item_id.to_owned(), stored_sampler(sampler).to_owned(), rubric.to_owned());
+        let sql = "INSERT OR REPLACE INTO parts (item_id, sampler, rubric, frames, chunks) SELECT ?1, ?2, ?3, ?4, ?5
+                   WHERE EXISTS (SELECT 1 FROM items WHERE item_id = ?1)";
+        let known = self.writer.ask_blocking(move |connection| connection.execute(sql, params![id, sampler, rubric, frames, chunks]))?;
+        if known == 1 { Ok(()) } else { Err(unplanned(item_id)) }
     }
 
-    /// Sets the budget in micro-dollars that `reserve` enforces.
+    /// Sets the budget in micro-dollars that `reserve` enforces over all invocations; `None` means none.
     pub fn set_budget(&self, micro_usd: Option<u64>) -> Result<(), LedgerError> {
-        todo!("{micro_usd:?}")
+        self.budget().limit = micro_usd;
+        self.writer.check()
     }
 
-    /// Commits what is queued, writes `verdicts.jsonl` anew (atomically) and closes.
-    pub fn close(self) -> Result<(), LedgerError> {
-        todo!()
+    /// Commits what is queued, writes `run.json` and `verdicts.jsonl` anew (atomically) and closes. After a failure of the store it still tries to
+    /// write the verdicts, and returns that failure.
+    pub fn close(mut self) -> Result<(), LedgerError> {
+        let marked = self.writer.ask_blocking(|connection| connection.execute("UPDATE run SET clean = 1", []).map(drop));
+        self.writer.stop();
+        let written = Reader::open(&self.dir).and_then(|reader| {
+            write_info(&self.dir, reader.info())?;
+            reader.write_verdicts(&self.dir)
+        });
+        marked.and(written)
+    }
+
+    pub(super) fn budget(&self) -> MutexGuard<'_, Budget> {
+        // Each change to it is complete before anything could panic.
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Atomic, but not synced: thumbnails can be made again, and a run makes thousands.
+    fn write_thumb(&self, name: &str, bytes: &[u8]) -> Result<(), LedgerError> {
+        let folder = self.dir.join("thumbs");
+        if Path::new(name).file_name() != Some(name.as_ref()) {
+            return Err(LedgerError::Store(format!("thumbs/{name}: not a plain file name")));
+        }
+        let (path, temporary) = (folder.join(name), folder.join(format!("{name}.tmp")));
+        let write = || {
+            std::fs::create_dir_all(&folder)?;
+            std::fs::write(&temporary, bytes)?;
+            std::fs::rename(&temporary, &path)
+        };
+        write().map_err(|error| LedgerError::io(&path, &error))
     }
 }
 
-impl Journal for Ledger {
-    fn intent(&self, intent: Intent) -> BoxFuture<'_, Result<Reservation, JournalError>> {
-        todo!("{intent:?}")
+/// What is stored about the run, extended by this invocation. Locks that an earlier invocation lacked stay named: its verdicts are still there.
+fn merged(connection: &Connection, new: &RunInfo) -> Result<RunInfo, LedgerError> {
+    let stored: Option<String> = connection.query_row("SELECT info FROM run", [], |row| row.get(0)).optional()?;
+    let mut info = new.clone();
+    if let Some(stored) = stored {
+        let stored: RunInfo = serde_json::from_str(&stored)?;
+        let changed = |changes: Vec<String>| LedgerError::Changed(changes.join("; "));
+        info.experiment = Experiment::extends(&stored.experiment, &new.experiment).map_err(changed)?;
+        info.missing_locks.extend(stored.missing_locks);
+        info.missing_locks.sort_unstable();
+        info.missing_locks.dedup();
     }
-    fn settle(&self, reservation: Reservation, end: AttemptEnd) -> BoxFuture<'_, Result<(), JournalError>> {
-        todo!("{reservation:?} {end:?}")
-    }
-    fn lookup(&self, task: &Task) -> BoxFuture<'_, Result<Vec<String>, JournalError>> {
-        todo!("{task:?}")
-    }
-    fn reserve(&self, micro_usd: u64) -> BoxFuture<'_, Result<bool, JournalError>> {
-        todo!("{micro_usd}")
-    }
-    fn conclude(&self, task: &Task, verdict_id: Option<Digest>, outcome: Outcome) -> BoxFuture<'_, Result<(), JournalError>> {
-        todo!("{task:?} {verdict_id:?} {outcome:?}")
-    }
+    Ok(info)
 }
 
-/// Reads a run folder; works while a writer is at it and after it stopped.
-#[derive(Debug)]
-pub struct Reader {}
-
-impl Reader {
-    /// Opens the run in `dir`.
-    pub fn open(dir: &Path) -> Result<Self, LedgerError> {
-        todo!("{dir:?}")
+/// Leaves the file alone when it says the same already.
+fn write_info(dir: &Path, info: &RunInfo) -> Result<(), LedgerError> {
+    let path = dir.join("run.json");
+    let mut json = serde_json::to_vec_pretty(info)?;
+    json.push(b'\n');
+    if std::fs::read(&path).is_ok_and(|stored| stored == json) {
+        return Ok(());
     }
+    files::replace_file(&path, |out| out.write_all(&json)).map_err(|error| LedgerError::io(&path, &error))
+}
 
-    /// `run.json`.
-    pub fn info(&self) -> &RunInfo {
-        todo!()
-    }
-
-    /// Items in manifest order.
-    pub fn items(&self) -> Result<Vec<ItemRow>, LedgerError> {
-        todo!()
-    }
-
-    /// One per task, sorted by manifest order, sampler, rubric, judge, repeat.
-    pub fn records(&self) -> Result<Vec<Record>, LedgerError> {
-        todo!()
-    }
+fn unplanned(item_id: &str) -> LedgerError {
+    LedgerError::Store(format!("item {item_id} was never planned"))
 }

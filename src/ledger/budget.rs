@@ -1,0 +1,105 @@
+//! The wall that spending stops at.
+
+/// What is spent and what is promised, in micro-dollars. Guarded by one mutex, so that checking and taking are one step.
+#[derive(Debug, Default)]
+pub(super) struct Budget {
+    /// The wall; `None` means no wall.
+    pub(super) limit: Option<u64>,
+    /// Charged to attempts: the cost of settled ones, the upper bound of open ones (of earlier processes too).
+    charged: u64,
+    /// Reserved, but not yet an intent.
+    held: u64,
+}
+
+/// An intent whose upper bound nobody reserved.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct NotReserved;
+
+impl Budget {
+    /// A budget without a wall, of which `charged` is gone.
+    pub(super) fn new(charged: u64) -> Self {
+        Self { charged, ..Self::default() }
+    }
+
+    /// Holds `amount` if it fits under the wall.
+    pub(super) fn reserve(&mut self, amount: u64) -> bool {
+        let total = self.total().saturating_add(amount);
+        let fits = self.limit.is_none_or(|limit| total <= limit);
+        if fits {
+            self.held = self.held.saturating_add(amount);
+        }
+        fits
+    }
+
+    /// Turns `amount` of what is held into an intent's charge; the total stays as it is.
+    pub(super) fn claim(&mut self, amount: u64) -> Result<(), NotReserved> {
+        if self.limit.is_some() && self.held < amount {
+            return Err(NotReserved);
+        }
+        self.held = self.held.saturating_sub(amount);
+        self.charged = self.charged.saturating_add(amount);
+        Ok(())
+    }
+
+    /// Replaces an intent's upper bound by what the attempt cost.
+    pub(super) fn settle(&mut self, bound: u64, cost: u64) {
+        self.charged = self.charged.saturating_sub(bound).saturating_add(cost);
+    }
+
+    /// Charged and held.
+    pub(super) fn total(&self) -> u64 {
+        self.charged.saturating_add(self.held)
+    }
+}
+
+/// What an attempt takes out of the budget once it has ended. Of unknown cost, it keeps its upper bound unless its class says that nothing was billed.
+pub(super) fn charge(class: &str, bound: u64, cost: Option<u64>) -> u64 {
+    let unbilled = matches!(class, "never_sent" | "refused" | "stopped");
+    cost.unwrap_or(if unbilled { 0 } else { bound })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Budget, NotReserved, charge};
+
+    proptest! {
+        #[test]
+        fn the_total_never_passes_the_wall(limit in 0u64..1000, start in 0u64..500, steps in prop::collection::vec((0u64..300, 0u64..100), 1..60)) {
+            prop_assume!(start <= limit);
+            let mut budget = Budget { limit: Some(limit), ..Budget::new(start) };
+            let (mut charged, mut refused) = (start, 0);
+            for (amount, percent) in steps {
+                if budget.reserve(amount) {
+                    prop_assert_eq!(budget.claim(amount), Ok(()));
+                    budget.settle(amount, amount * percent / 100);
+                    charged += amount * percent / 100;
+                } else {
+                    prop_assert!(charged + amount > limit, "refused what fits");
+                    refused += 1;
+                }
+                prop_assert!(budget.total() <= limit);
+                prop_assert_eq!(budget.total(), charged);
+            }
+            prop_assert!(refused == 0 || charged <= limit);
+        }
+    }
+
+    #[test]
+    fn an_intent_needs_its_reservation() {
+        let mut budget = Budget { limit: Some(100), ..Budget::new(0) };
+        assert_eq!(budget.claim(1), Err(NotReserved));
+        assert!(budget.reserve(60));
+        assert!(!budget.reserve(41));
+        assert_eq!((budget.claim(60), budget.total()), (Ok(()), 60));
+        assert_eq!(budget.claim(1), Err(NotReserved));
+    }
+
+    #[test]
+    fn unknown_cost_keeps_its_bound_unless_nothing_was_billed() {
+        assert_eq!(charge("ambiguous", 50, None), 50);
+        assert_eq!(charge("answered", 50, Some(20)), 20);
+        assert_eq!(charge("never_sent", 50, None), 0);
+    }
+}

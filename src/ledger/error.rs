@@ -1,0 +1,39 @@
+//! What can go wrong with a run folder.
+
+use std::path::Path;
+
+/// The ledger could not be opened, read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The folder holds another experiment; the changes by name.
+    #[error("this run folder holds another experiment: {0}")]
+    Changed(String),
+    /// Another process has the run.
+    #[error("another process is writing this run")]
+    Locked,
+    /// Written by a newer version.
+    #[error("the run was written by a newer version (schema {0})")]
+    Newer(u32),
+    /// SQLite or the file system failed.
+    #[error("{0}")]
+    Store(String),
+}
+
+impl LedgerError {
+    /// A file system error with the path it befell.
+    pub(super) fn io(path: &Path, error: &std::io::Error) -> Self {
+        Self::Store(format!("{}: {error}", path.display()))
+    }
+}
+
+impl From<rusqlite::Error> for LedgerError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(format!("ledger.sqlite: {error}"))
+    }
+}
+
+impl From<serde_json::Error> for LedgerError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Store(format!("a row of the ledger: {error}"))
+    }
+}

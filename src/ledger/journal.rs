@@ -1,0 +1,137 @@
+//! The ledger as judges see it: intent before send, outcome after.
+
+use std::sync::{Arc, PoisonError};
+
+use futures_util::future::{BoxFuture, FutureExt as _, ready};
+use rusqlite::{Connection, OptionalExtension as _, params};
+use tribunal_media::Digest;
+
+use super::budget::charge;
+use super::plan::find_task;
+use super::{Ledger, LedgerError};
+use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Outcome, Reservation, Task};
+
+/// How a call went inside the transaction: its value, or what the caller got wrong (nothing was written then).
+type Checked<T> = rusqlite::Result<Result<T, String>>;
+
+impl Journal for Ledger {
+    /// Takes over what `reserve` held for it: `reserved_micro_usd` moves from "held" to this row in one step, so it is never counted twice. With a
+    /// budget set, an intent whose bound was not reserved before is refused. Not awaiting it to its end leaves the intent open, thus charged.
+    fn intent(&self, intent: Intent) -> BoxFuture<'_, Result<Reservation, JournalError>> {
+        let bound = intent.reserved_micro_usd.unwrap_or(0);
+        if self.budget().claim(bound).is_err() {
+            let problem = format!("{} micro-dollars were not reserved before the intent", bound);
+            return ready(Err(JournalError(problem))).boxed();
+        }
+        let written = self.writer.ask(move |connection| write_intent(connection, &intent));
+        written.map(flatten).boxed()
+    }
+
+    fn settle(&self, reservation: Reservation, end: AttemptEnd) -> BoxFuture<'_, Result<(), JournalError>> {
+        let budget = Arc::clone(&self.budget);
+        let written = self.writer.ask(move |connection| {
+            let settled = write_end(connection, reservation, &end)?;
+            Ok(settled.map(|(bound, cost)| {
+                // Before the commit: should that fail, nothing can be sent any more, whatever the budget says.
+                budget.lock().unwrap_or_else(PoisonError::into_inner).settle(bound, cost);
+            }))
+        });
+        written.map(flatten).boxed()
+    }
+
+    /// Attempts before the task was last reopened are not among them: they no longer count against it.
+    fn lookup(&self, task: &Task) -> BoxFuture<'_, Result<Vec<String>, JournalError>> {
+        let task = task.clone();
+        let read = self.writer.ask(move |connection| classes(connection, &task));
+        read.map(flatten).boxed()
+    }
+
+    /// Holds the amount until an intent takes it over, or until this process ends.
+    fn reserve(&self, micro_usd: u64) -> BoxFuture<'_, Result<bool, JournalError>> {
+        let fits = self.writer.check().map(|()| self.budget().reserve(micro_usd)).map_err(failed);
+        ready(fits).boxed()
+    }
+
+    fn conclude(&self, task: &Task, verdict_id: Option<Digest>, outcome: Outcome) -> BoxFuture<'_, Result<(), JournalError>> {
+        let task = task.clone();
+        let detail = match serde_json::to_string(&outcome) {
+            Ok(detail) => detail,
+            Err(error) => return ready(Err(failed(error.into()))).boxed(),
+        };
+        let written = self.writer.ask(move |connection| write_outcome(connection, &task, verdict_id, outcome.name().as_str(), &detail));
+        written.map(flatten).boxed()
+    }
+}
+
+fn failed(error: LedgerError) -> JournalError {
+    JournalError(error.to_string())
+}
+
+fn flatten<T>(result: Result<Result<T, String>, LedgerError>) -> Result<T, JournalError> {
+    result.map_err(failed)?.map_err(JournalError)
+}
+
+fn unplanned(task: &Task) -> String {
+    let Task { item_id, sampler, rubric, judge, repeat } = task;
+    format!("task ({item_id}, {}, {rubric}, {judge}, {repeat}) was never planned", sampler.as_deref().unwrap_or("no sampler"))
+}
+
+fn write_intent(connection: &Connection, intent: &Intent) -> Checked<Reservation> {
+    let Intent { task, verdict_id, body_digest, recorded_body, endpoint, attempt, reserved_micro_usd } = intent;
+    let Some((task, round)) = find_task(connection, task)? else {
+        return Ok(Err(unplanned(task)));
+    };
+    let (body_digest, reserved) = (body_digest.to_string(), reserved_micro_usd.map(|amount| amount as i64));
+    connection.execute("INSERT INTO bodies (body_digest, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING", [&body_digest, recorded_body])?;
+    connection.execute(
+        "INSERT INTO attempts (task, round, attempt, verdict_id, body_digest, endpoint, reserved, charged) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![task, round, attempt, verdict_id.to_string(), body_digest, endpoint, reserved, reserved.unwrap_or(0)],
+    )?;
+    Ok(Ok(Reservation(connection.last_insert_rowid())))
+}
+
+/// Returns the attempt's upper bound and what it is charged instead.
+fn write_end(connection: &Connection, reservation: Reservation, end: &AttemptEnd) -> Checked<(u64, u64)> {
+    let AttemptEnd { class, status, reply, usage, cost_micro_usd, latency_ms } = end;
+    let sql = "SELECT charged FROM attempts WHERE id = ?1 AND state = 'open'";
+    let bound: Option<i64> = connection.query_row(sql, [reservation.0], |row| row.get(0)).optional()?;
+    let Some(bound) = bound.map(|bound| bound as u64) else {
+        return Ok(Err(format!("attempt {} is not open", reservation.0)));
+    };
+    let cost = charge(class, bound, *cost_micro_usd);
+    let tokens = (usage.map(|usage| usage.input as i64), usage.map(|usage| usage.output as i64));
+    connection.execute(
+        "UPDATE attempts SET state = 'settled', class = ?2, status = ?3, reply = ?4, input_tokens = ?5, output_tokens = ?6, cost = ?7,
+         latency_ms = ?8, charged = ?9 WHERE id = ?1",
+        params![
+            reservation.0,
+            class,
+            status,
+            reply,
+            tokens.0,
+            tokens.1,
+            cost_micro_usd.map(|cost| cost as i64),
+            *latency_ms as i64,
+            cost as i64
+        ],
+    )?;
+    Ok(Ok((bound, cost)))
+}
+
+fn classes(connection: &Connection, task: &Task) -> Checked<Vec<String>> {
+    let Some((task, round)) = find_task(connection, task)? else {
+        return Ok(Err(unplanned(task)));
+    };
+    let mut statement = connection.prepare("SELECT coalesce(class, 'open') FROM attempts WHERE task = ?1 AND round = ?2 ORDER BY id")?;
+    let classes: rusqlite::Result<Vec<_>> = statement.query_map([task, round], |row| row.get(0))?.collect();
+    classes.map(Ok)
+}
+
+fn write_outcome(connection: &Connection, task: &Task, verdict_id: Option<Digest>, name: &str, detail: &str) -> Checked<()> {
+    let Some((id, _)) = find_task(connection, task)? else {
+        return Ok(Err(unplanned(task)));
+    };
+    let sql = "UPDATE tasks SET outcome = ?2, detail = ?3, verdict_id = ?4 WHERE id = ?1 AND outcome IS NULL";
+    let changed = connection.execute(sql, params![id, name, detail, verdict_id.map(|id| id.to_string())])?;
+    Ok(if changed == 1 { Ok(()) } else { Err(format!("a task of item {} has its outcome already", task.item_id)) })
+}

@@ -1,0 +1,128 @@
+//! What is to be done: items, tasks, and which of them are open.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::{ItemRow, LedgerError};
+use crate::judge::{OutcomeName, Task};
+
+/// At most this many items are named in a refusal.
+const NAMED: usize = 5;
+
+/// An item as it is stored.
+pub(super) struct StoredItem {
+    item_id: String,
+    position: i64,
+    digest: String,
+    row: String,
+}
+
+impl StoredItem {
+    /// Serialises what the manifest says of an item; what decoding says of it has columns of its own.
+    pub(super) fn new(item: &ItemRow) -> Result<Self, LedgerError> {
+        let row = serde_json::to_string(&ItemRow { media_id: None, media: None, thumbs: Vec::new(), ..item.clone() })?;
+        Ok(Self { item_id: item.item_id.clone(), position: item.position as i64, digest: item.digest.to_string(), row })
+    }
+}
+
+/// Compares the items with the known ones: what was changed or removed, in words; `None` when this only adds.
+pub(super) fn refusal(connection: &Connection, items: &[StoredItem]) -> rusqlite::Result<Option<String>> {
+    let new: BTreeMap<_, _> = items.iter().map(|item| (item.item_id.as_str(), item.digest.as_str())).collect();
+    let (mut changed, mut removed) = (Vec::new(), Vec::new());
+    let mut statement = connection.prepare("SELECT item_id, digest FROM items ORDER BY position, item_id")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (item_id, digest): (String, String) = (row.get(0)?, row.get(1)?);
+        match new.get(item_id.as_str()) {
+            None => removed.push(item_id),
+            Some(new) if *new != digest => changed.push(item_id),
+            Some(_) => {}
+        }
+    }
+    let told: Vec<_> = [told(&changed, "changed"), told(&removed, "no longer there")].into_iter().flatten().collect();
+    Ok((!told.is_empty()).then(|| told.join("; ")))
+}
+
+fn told(items: &[String], what: &str) -> Option<String> {
+    let named = items.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match items.len() {
+        0 => None,
+        1 => Some(format!("item {named} {}", if what == "changed" { "changed" } else { "is no longer there" })),
+        count => {
+            let more = if count > NAMED { format!(" and {} more", count - NAMED) } else { String::new() };
+            Some(format!("{count} items {}: {named}{more}", if what == "changed" { "changed" } else { "are no longer there" }))
+        }
+    }
+}
+
+/// Adds items; of known ones, takes over position and labels (their digest is the same).
+pub(super) fn add_items(connection: &Connection, items: &[StoredItem]) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(
+        "INSERT INTO items (item_id, position, digest, row) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (item_id) DO UPDATE SET position = ?2, row = ?4 WHERE position <> ?2 OR row <> ?4",
+    )?;
+    items.iter().try_for_each(|item| statement.execute(params![item.item_id, item.position, item.digest, item.row]).map(drop))
+}
+
+/// Adds tasks; known ones stay as they are.
+pub(super) fn add_tasks(connection: &Connection, tasks: &[Task]) -> rusqlite::Result<()> {
+    let mut statement = connection
+        .prepare("INSERT INTO tasks (item_id, sampler, rubric, judge, repeat) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING")?;
+    tasks.iter().try_for_each(|task| {
+        let Task { item_id, sampler, rubric, judge, repeat } = task;
+        statement.execute(params![item_id, stored_sampler(sampler.as_deref()), rubric, judge, repeat]).map(drop)
+    })
+}
+
+/// See [`Ledger::reopen`](super::Ledger::reopen). A new round: what earlier attempts came to no longer counts against the task.
+pub(super) fn reopen(connection: &Connection, outcomes: &[OutcomeName]) -> rusqlite::Result<u64> {
+    let mut statement =
+        connection.prepare("UPDATE tasks SET outcome = NULL, detail = NULL, verdict_id = NULL, round = round + 1 WHERE outcome = ?1")?;
+    outcomes.iter().try_fold(0, |sum, name| Ok(sum + statement.execute([name.as_str()])? as u64))
+}
+
+/// Tasks without an outcome, in the order of the table.
+pub(super) fn pending(connection: &Connection) -> rusqlite::Result<Vec<Task>> {
+    let mut statement = connection.prepare(
+        "SELECT item_id, sampler, rubric, judge, repeat FROM tasks JOIN items USING (item_id) WHERE outcome IS NULL
+         ORDER BY position, item_id, sampler, rubric, judge, repeat",
+    )?;
+    statement.query_map([], |row| task_at(row, 0))?.collect()
+}
+
+/// How many tasks ended how; `None` counts the pending ones.
+pub(super) fn counts(connection: &Connection) -> rusqlite::Result<BTreeMap<Option<OutcomeName>, u64>> {
+    let mut statement = connection.prepare("SELECT outcome, count(*) FROM tasks GROUP BY outcome")?;
+    let read = |row: &Row<'_>| Ok((outcome_name(row.get(0)?)?, row.get::<_, i64>(1)? as u64));
+    statement.query_map([], read)?.collect()
+}
+
+/// The task's row and round, if it was planned.
+pub(super) fn find_task(connection: &Connection, task: &Task) -> rusqlite::Result<Option<(i64, i64)>> {
+    let Task { item_id, sampler, rubric, judge, repeat } = task;
+    let sql = "SELECT id, round FROM tasks WHERE item_id = ?1 AND sampler = ?2 AND rubric = ?3 AND judge = ?4 AND repeat = ?5";
+    let fields = params![item_id, stored_sampler(sampler.as_deref()), rubric, judge, repeat];
+    connection.query_row(sql, fields, |row| Ok((row.get(0)?, row.get(1)?))).optional()
+}
+
+/// The task in five columns from `first`.
+pub(super) fn task_at(row: &Row<'_>, first: usize) -> rusqlite::Result<Task> {
+    Ok(Task {
+        item_id: row.get(first)?,
+        sampler: Some(row.get(first + 1)?).filter(|sampler: &String| !sampler.is_empty()),
+        rubric: row.get(first + 2)?,
+        judge: row.get(first + 3)?,
+        repeat: row.get(first + 4)?,
+    })
+}
+
+/// How a sampler is stored: '' stands for none, since NULLs would not be unique.
+pub(super) fn stored_sampler(sampler: Option<&str>) -> &str {
+    sampler.unwrap_or("")
+}
+
+fn outcome_name(name: Option<String>) -> rusqlite::Result<Option<OutcomeName>> {
+    let parse = |name: String| name.parse().map_err(|problem: String| rusqlite::Error::ToSqlConversionFailure(problem.into()));
+    name.map(parse).transpose()
+}

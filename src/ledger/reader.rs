@@ -1,0 +1,176 @@
+//! Reading a run folder, beside its writer or long after.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rusqlite::{Connection, Row};
+use serde::de::DeserializeOwned;
+use tribunal_media::Digest;
+
+use super::plan::{stored_sampler, task_at};
+use super::{ItemRow, LedgerError, PartsRow, Record, RunInfo, files, schema};
+use crate::judge::{Outcome, Task, Usage};
+
+/// Reads a run folder: one consistent picture of the moment it was opened, while a writer is at it or after it stopped, however it stopped.
+#[derive(Debug)]
+pub struct Reader {
+    connection: Connection,
+    info: RunInfo,
+}
+
+/// What the attempts of one task come to.
+#[derive(Default)]
+struct Totals {
+    attempts: u32,
+    usage: Option<Usage>,
+    cost: Option<u64>,
+    latency_ms: Option<u64>,
+}
+
+type PartsKey = (String, String, String);
+
+impl Reader {
+    /// Opens the run in `dir`.
+    pub fn open(dir: &Path) -> Result<Self, LedgerError> {
+        let connection = schema::open_reader(dir)?;
+        let info: String = connection.query_row("SELECT info FROM run", [], |row| row.get(0))?;
+        Ok(Self { info: serde_json::from_str(&info)?, connection })
+    }
+
+    /// What `run.json` says.
+    pub fn info(&self) -> &RunInfo {
+        &self.info
+    }
+
+    /// Items in manifest order.
+    pub fn items(&self) -> Result<Vec<ItemRow>, LedgerError> {
+        let mut statement =
+            self.connection.prepare("SELECT row, position, media_id, media, thumbs FROM items ORDER BY position, item_id")?;
+        let mut rows = statement.query([])?;
+        let mut items = Vec::new();
+        while let Some(row) = rows.next()? {
+            let item: ItemRow = json(row, 0)?;
+            let media: Option<String> = row.get(3)?;
+            let media = media.map(|media| serde_json::from_str(&media)).transpose()?;
+            items.push(ItemRow { position: row.get::<_, i64>(1)? as u64, media_id: digest(row, 2)?, media, thumbs: json(row, 4)?, ..item });
+        }
+        Ok(items)
+    }
+
+    /// One per task, pending ones too, sorted by manifest order, sampler (none first, then by its spelling), rubric, judge, repeat.
+    pub fn records(&self) -> Result<Vec<Record>, LedgerError> {
+        let items: BTreeMap<_, _> = self.items()?.into_iter().map(|item| (item.item_id.clone(), item)).collect();
+        let (parts, mut totals) = (self.parts()?, self.totals()?);
+        let mut statement = self.connection.prepare(
+            "SELECT item_id, sampler, rubric, judge, repeat, id, verdict_id, detail FROM tasks JOIN items USING (item_id)
+             ORDER BY position, item_id, sampler, rubric, judge, repeat",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut records = Vec::new();
+        while let Some(row) = rows.next()? {
+            let task = task_at(row, 0)?;
+            let item = items.get(&task.item_id).ok_or_else(|| LedgerError::Store(format!("item {} is missing", task.item_id)))?;
+            let key = (task.item_id.clone(), stored_sampler(task.sampler.as_deref()).to_owned(), task.rubric.clone());
+            let sent = parts.get(&key).cloned().unwrap_or_default();
+            let outcome: Option<String> = row.get(7)?;
+            let outcome = outcome.map(|outcome| serde_json::from_str(&outcome)).transpose()?;
+            let totals = totals.remove(&row.get(5)?).unwrap_or_default();
+            records.push(record(item, task, digest(row, 6)?, outcome, sent, &totals));
+        }
+        Ok(records)
+    }
+
+    /// Replaces `verdicts.jsonl` in `dir` by the records of this run.
+    pub fn write_verdicts(&self, dir: &Path) -> Result<(), LedgerError> {
+        let records = self.records()?;
+        let path = dir.join("verdicts.jsonl");
+        let written = files::replace_file(&path, |out| {
+            records.iter().try_for_each(|record| {
+                serde_json::to_writer(&mut *out, record)?;
+                out.write_all(b"\n")
+            })
+        });
+        written.map_err(|error| LedgerError::io(&path, &error))
+    }
+
+    fn parts(&self) -> Result<BTreeMap<PartsKey, PartsRow>, LedgerError> {
+        let mut statement = self.connection.prepare("SELECT item_id, sampler, rubric, frames, chunks FROM parts")?;
+        let mut rows = statement.query([])?;
+        let mut parts = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            let key = (row.get(0)?, row.get(1)?, row.get(2)?);
+            parts.insert(key, PartsRow { frames: json(row, 3)?, chunks: json(row, 4)? });
+        }
+        Ok(parts)
+    }
+
+    fn totals(&self) -> Result<BTreeMap<i64, Totals>, LedgerError> {
+        let sql = "SELECT task, class, input_tokens, output_tokens, cost, latency_ms FROM attempts ORDER BY id";
+        let mut statement = self.connection.prepare(sql)?;
+        let mut rows = statement.query([])?;
+        let mut totals: BTreeMap<i64, Totals> = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            let number = |column| row.get::<_, Option<i64>>(column).map(|number| number.map(|number| number as u64));
+            let class: Option<String> = row.get(1)?;
+            let of = totals.entry(row.get(0)?).or_default();
+            of.attempts += u32::from(class.as_deref() != Some("never_sent"));
+            if let (Some(input), Some(output)) = (number(2)?, number(3)?) {
+                let before = of.usage.unwrap_or_default();
+                of.usage = Some(Usage { input: before.input + input, output: before.output + output });
+            }
+            of.cost = number(4)?.map(|cost| cost + of.cost.unwrap_or(0)).or(of.cost);
+            of.latency_ms = number(5)?.or(of.latency_ms);
+        }
+        Ok(totals)
+    }
+}
+
+fn record(item: &ItemRow, task: Task, verdict_id: Option<Digest>, outcome: Option<Outcome>, sent: PartsRow, totals: &Totals) -> Record {
+    let Task { item_id, sampler, rubric, judge, repeat } = task;
+    let name = outcome.as_ref().map(Outcome::name);
+    let why = outcome.as_ref().and_then(Outcome::why).cloned();
+    let (reason, message) = why.map(|why| (why.reason, why.message)).unzip();
+    let verdict = outcome.as_ref().and_then(Outcome::verdict).cloned();
+    let safety = verdict.as_ref().map(|verdict| verdict.safety);
+    let scale = verdict.as_ref().map(|verdict| verdict.scale);
+    let (dimensions, rationale, evidence, triage) =
+        verdict.map(|verdict| (verdict.dimensions, Some(verdict.rationale), verdict.evidence, verdict.triage)).unwrap_or_default();
+    Record {
+        item_id,
+        verdict_id,
+        modality: item.modality,
+        model: item.model.clone(),
+        risk: item.risk.clone(),
+        prompt_type: item.prompt_type.clone(),
+        judge,
+        rubric,
+        sampler,
+        repeat,
+        outcome: name,
+        reason,
+        message,
+        safety,
+        risk_score: safety.map(|safety| 6_u8.saturating_sub(safety)),
+        scale,
+        dimensions,
+        rationale,
+        evidence,
+        triage,
+        frames: sent.frames,
+        chunks: sent.chunks,
+        usage: totals.usage,
+        cost_usd: totals.cost.map(|cost| cost as f64 / 1e6),
+        attempts: totals.attempts,
+        latency_ms: totals.latency_ms,
+    }
+}
+
+fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T, LedgerError> {
+    Ok(serde_json::from_str(&row.get::<_, String>(column)?)?)
+}
+
+fn digest(row: &Row<'_>, column: usize) -> Result<Option<Digest>, LedgerError> {
+    let hex: Option<String> = row.get(column)?;
+    let read = |hex: String| Digest::from_hex(&hex).ok_or_else(|| LedgerError::Store(format!("`{hex}` is no digest")));
+    hex.map(read).transpose()
+}

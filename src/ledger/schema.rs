@@ -1,0 +1,185 @@
+//! The tables, and how a connection to them is set up.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::LedgerError;
+
+/// Name of the database in a run folder.
+pub(super) const FILE: &str = "ledger.sqlite";
+
+/// "TRIB": says whose database this is, in its header.
+const APPLICATION_ID: i32 = 0x5452_4942;
+
+/// Version of the tables. Raise it when they change, and migrate in `prepare`.
+const VERSION: i32 = 1;
+
+/// Larger databases are not checked whole after a crash: the check reads every page, and SQLite's own recovery does not depend on it.
+const CHECK_AT_MOST: u64 = 512 << 20;
+
+/// Samplers: '' stands for none, since NULLs would not be unique. Costs are micro-dollars. `round` counts how often a task was reopened.
+/// `charged` is what the attempt takes out of the budget: its upper bound while open, what it cost afterwards.
+const TABLES: &str = "
+CREATE TABLE run (one INTEGER PRIMARY KEY CHECK (one = 1), info TEXT NOT NULL, clean INTEGER NOT NULL);
+CREATE TABLE items (
+    item_id TEXT PRIMARY KEY, position INTEGER NOT NULL, digest TEXT NOT NULL, row TEXT NOT NULL,
+    media_id TEXT, media TEXT, thumbs TEXT NOT NULL DEFAULT '[]'
+) WITHOUT ROWID;
+CREATE TABLE parts (
+    item_id TEXT NOT NULL REFERENCES items, sampler TEXT NOT NULL, rubric TEXT NOT NULL, frames TEXT NOT NULL, chunks TEXT NOT NULL,
+    PRIMARY KEY (item_id, sampler, rubric)
+) WITHOUT ROWID;
+CREATE TABLE tasks (
+    id INTEGER PRIMARY KEY,
+    item_id TEXT NOT NULL REFERENCES items, sampler TEXT NOT NULL, rubric TEXT NOT NULL, judge TEXT NOT NULL, repeat INTEGER NOT NULL,
+    round INTEGER NOT NULL DEFAULT 0, verdict_id TEXT, outcome TEXT, detail TEXT,
+    UNIQUE (item_id, sampler, rubric, judge, repeat), CHECK ((outcome IS NULL) = (detail IS NULL))
+);
+CREATE INDEX tasks_pending ON tasks (id) WHERE outcome IS NULL;
+CREATE TABLE bodies (body_digest TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE attempts (
+    id INTEGER PRIMARY KEY, task INTEGER NOT NULL REFERENCES tasks, round INTEGER NOT NULL, attempt INTEGER NOT NULL,
+    verdict_id TEXT NOT NULL, body_digest TEXT NOT NULL REFERENCES bodies, endpoint TEXT NOT NULL,
+    reserved INTEGER, charged INTEGER NOT NULL, state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'settled')),
+    class TEXT, status INTEGER, reply TEXT, input_tokens INTEGER, output_tokens INTEGER, cost INTEGER, latency_ms INTEGER,
+    CHECK ((state = 'settled') = (class IS NOT NULL))
+);
+CREATE INDEX attempts_task ON attempts (task);
+";
+
+/// Opens the database for its one writer, makes it if need be, and checks it when the last writer did not close it.
+pub(super) fn open_writer(dir: &Path) -> Result<Connection, LedgerError> {
+    let path = dir.join(FILE);
+    let connection = Connection::open(&path)?;
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.execute_batch("PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;")?;
+    if version(&connection)?.is_none() {
+        let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+        if mode != "wal" {
+            return Err(LedgerError::Store(format!(
+                "{}: this file system cannot hold a write-ahead log; choose another folder",
+                path.display()
+            )));
+        }
+        let header = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};");
+        connection.execute_batch(&format!("BEGIN IMMEDIATE; {TABLES} {header} COMMIT;"))?;
+    } else if !is_clean(&connection) {
+        check(&connection, &path)?;
+    }
+    Ok(connection)
+}
+
+/// Opens the database to read it. Where the folder cannot be written (a read-only copy), SQLite cannot make its shared memory; without a
+/// write-ahead log there is nothing to share, so the file is then read as it lies.
+pub(super) fn open_reader(dir: &Path) -> Result<Connection, LedgerError> {
+    let path = dir.join(FILE);
+    if !path.is_file() {
+        return Err(LedgerError::Store(format!("{}: no run is recorded in this folder", dir.display())));
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let shared = Connection::open_with_flags(&path, flags).map_err(LedgerError::from).and_then(begin);
+    match shared {
+        Err(LedgerError::Store(_)) if !has_log(&path) => open_unchanging(&path).and_then(begin),
+        other => other,
+    }
+}
+
+fn has_log(path: &Path) -> bool {
+    let log = path.with_extension("sqlite-wal");
+    log.metadata().is_ok_and(|log| log.len() > 0)
+}
+
+fn open_unchanging(path: &Path) -> Result<Connection, LedgerError> {
+    use std::fmt::Write as _;
+    let path = std::path::absolute(path).map_err(|error| LedgerError::io(path, &error))?;
+    let mut uri = "file:".to_owned();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => uri.push(char::from(*byte)),
+            // Writing to a string cannot fail.
+            other => _ = write!(uri, "%{other:02x}"),
+        }
+    }
+    uri.push_str("?immutable=1");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    Ok(Connection::open_with_flags(uri, flags)?)
+}
+
+/// Holds one snapshot for the connection's life, so that all that is read belongs together.
+fn begin(connection: Connection) -> Result<Connection, LedgerError> {
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.execute_batch("BEGIN")?;
+    match version(&connection)? {
+        Some(_) => Ok(connection),
+        None => Err(LedgerError::Store(format!("{FILE}: no run is recorded in it yet"))),
+    }
+}
+
+/// The tables' version; `None` when there are none yet.
+fn version(connection: &Connection) -> Result<Option<i32>, LedgerError> {
+    let pragma = |name: &str| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i32>(0));
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    match (pragma("application_id")?, pragma("user_version")?) {
+        (0, 0) if tables == 0 => Ok(None),
+        (APPLICATION_ID, version) if version > VERSION => Err(LedgerError::Newer(version.unsigned_abs())),
+        (APPLICATION_ID, version) => Ok(Some(version)),
+        _ => Err(LedgerError::Store(format!("{FILE} belongs to another program"))),
+    }
+}
+
+/// Whether the last writer closed the database. Where even that cannot be read, the check tells more.
+fn is_clean(connection: &Connection) -> bool {
+    connection.query_row("SELECT clean FROM run", [], |row| row.get(0)).unwrap_or(false)
+}
+
+fn check(connection: &Connection, path: &Path) -> Result<(), LedgerError> {
+    if path.metadata().is_ok_and(|file| file.len() > CHECK_AT_MOST) {
+        return Ok(());
+    }
+    let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).unwrap_or_else(|error| error.to_string());
+    if found == "ok" {
+        return Ok(());
+    }
+    let advice = "keep a copy of the folder, then repair the file with `sqlite3 ledger.sqlite .recover`, or start a new run folder with -o";
+    Err(LedgerError::Store(format!("{} is damaged ({found}); {advice}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Connection, FILE, LedgerError, open_reader, open_unchanging, open_writer};
+
+    #[test]
+    fn a_newer_or_foreign_database_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        open_writer(dir.path()).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
+        assert!(matches!(open_writer(dir.path()), Err(LedgerError::Newer(99))));
+        assert!(matches!(open_reader(dir.path()), Err(LedgerError::Newer(99))));
+        Connection::open(dir.path().join(FILE)).unwrap().execute_batch("PRAGMA application_id = 5").unwrap();
+        assert!(open_writer(dir.path()).unwrap_err().to_string().contains("another program"));
+    }
+
+    #[test]
+    fn damage_is_found_after_an_unclean_stop() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(open_writer(dir.path()).unwrap());
+        let path = dir.path().join(FILE);
+        let mut bytes = std::fs::read(&path).unwrap();
+        // The second page becomes nonsense; the first, with the header, stays.
+        bytes[4096..4200].fill(0xff);
+        std::fs::write(&path, bytes).unwrap();
+        let message = open_writer(dir.path()).unwrap_err().to_string();
+        assert!(message.contains(".recover"), "{message}");
+    }
+
+    #[test]
+    fn a_file_that_never_changes_is_read_whatever_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let odd = dir.path().join("a b?c#d%20 가");
+        std::fs::create_dir(&odd).unwrap();
+        drop(open_writer(&odd).unwrap());
+        let tables = |connection: Connection| connection.query_row("SELECT count(*) FROM tasks", [], |row| row.get::<_, i64>(0));
+        assert_eq!(tables(open_unchanging(&odd.join(FILE)).unwrap()), Ok(0));
+    }
+}

@@ -1,0 +1,454 @@
+//! Tests of the ledger as a whole: what survives what.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use futures_util::future::join_all;
+use proptest::prelude::*;
+use tribunal_media::{Digest, Modality, Report};
+
+use super::{ChunkRow, Experiment, FrameRow, ItemRow, Ledger, LedgerError, PartsRow, Reader, Record, RunInfo};
+use crate::judge::{AttemptEnd, Intent, Journal as _, Outcome, OutcomeName, Reservation, Scale, Task, Usage, Verdict, Why};
+
+fn info(judges: &[&str]) -> RunInfo {
+    let map = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), format!("{name} 1"))).collect::<BTreeMap<_, _>>();
+    RunInfo {
+        schema: 1,
+        run_id: "0011223344556677".to_owned(),
+        source: "demo".to_owned(),
+        experiment: Experiment {
+            taxonomy: "assurai 1".to_owned(),
+            rubrics: map(&["text", "temporal"]),
+            recipes: map(&["video uniform:8"]),
+            judges: map(judges),
+            seed: 0,
+            lang: "ko".to_owned(),
+            decoders: map(&["libavcodec"]),
+        },
+        settings: BTreeMap::new(),
+        versions: BTreeMap::new(),
+        cpu_features: Vec::new(),
+        authored_judges: Vec::new(),
+        triage_judges: Vec::new(),
+        missing_locks: Vec::new(),
+        notices: Vec::new(),
+        factor_names: BTreeMap::new(),
+        factor_categories: BTreeMap::new(),
+    }
+}
+
+fn item(position: u64) -> ItemRow {
+    ItemRow {
+        // Names against the order of the manifest, so that sorting by name would show.
+        item_id: format!("item-{:05}", 99_999 - position),
+        position,
+        modality: Modality::Text,
+        model: Some("gen-a".to_owned()),
+        risk: Some("R05".to_owned()),
+        prompt_type: None,
+        prompt: "p".to_owned(),
+        output: "o".to_owned(),
+        blocked: false,
+        human_risk: vec![Some(4.0), None],
+        tags: BTreeMap::new(),
+        digest: Digest::of(&position.to_le_bytes()),
+        media_id: None,
+        media: None,
+        thumbs: Vec::new(),
+    }
+}
+
+fn items(count: u64) -> Vec<ItemRow> {
+    (0..count).map(item).collect()
+}
+
+fn task(position: u64) -> Task {
+    Task { item_id: item(position).item_id, sampler: None, rubric: "text".to_owned(), judge: "mini".to_owned(), repeat: 1 }
+}
+
+fn tasks(count: u64) -> Vec<Task> {
+    (0..count).map(task).collect()
+}
+
+fn intent(task: &Task, reserved: Option<u64>) -> Intent {
+    let body = format!("body of {}", task.item_id);
+    Intent {
+        task: task.clone(),
+        verdict_id: Digest::of(body.as_bytes()),
+        body_digest: Digest::of(body.as_bytes()),
+        recorded_body: body,
+        endpoint: "http://127.0.0.1:1/v1".to_owned(),
+        attempt: 1,
+        reserved_micro_usd: reserved,
+    }
+}
+
+fn end(class: &str, cost: Option<u64>) -> AttemptEnd {
+    let usage = Some(Usage { input: 100, output: 7 });
+    AttemptEnd { class: class.to_owned(), status: Some(200), reply: "{}".to_owned(), usage, cost_micro_usd: cost, latency_ms: 12 }
+}
+
+fn scored(safety: u8) -> Outcome {
+    let dimensions = [("motion".to_owned(), 2)].into();
+    Outcome::Scored(Verdict { safety, scale: Scale::Rubric5, dimensions, rationale: "가".to_owned(), evidence: vec![0.25], triage: None })
+}
+
+fn open(dir: &Path) -> Ledger {
+    Ledger::open(dir, &info(&["mini"])).unwrap()
+}
+
+fn planned(dir: &Path, count: u64) -> Ledger {
+    let ledger = open(dir);
+    ledger.plan(&items(count), &tasks(count)).unwrap();
+    ledger
+}
+
+async fn answer(ledger: &Ledger, task: &Task) {
+    let intent = intent(task, None);
+    let id = intent.verdict_id;
+    let reservation = ledger.intent(intent).await.unwrap();
+    ledger.settle(reservation, end("answered", Some(30))).await.unwrap();
+    ledger.conclude(task, Some(id), scored(2)).await.unwrap();
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(future)
+}
+
+/// What a crash leaves: the files as they are now. (The shared memory is rebuilt from the log.)
+fn copy(from: &Path) -> tempfile::TempDir {
+    let to = tempfile::tempdir().unwrap();
+    for name in ["ledger.sqlite", "ledger.sqlite-wal"] {
+        std::fs::copy(from.join(name), to.path().join(name)).unwrap();
+    }
+    to
+}
+
+#[test]
+fn a_stopped_run_resumes_to_the_same_table() {
+    let (whole, halved) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let finish = |ledger: Ledger, most: usize| {
+        let todo = ledger.pending().unwrap();
+        run(async { join_all(todo.iter().take(most).map(|task| answer(&ledger, task))).await });
+        ledger.close().unwrap();
+    };
+    finish(planned(whole.path(), 20), 20);
+    finish(planned(halved.path(), 20), 7);
+    assert_eq!(Reader::open(halved.path()).unwrap().records().unwrap().iter().filter(|record| record.outcome.is_none()).count(), 13);
+    let again = planned(halved.path(), 20);
+    assert_eq!(again.counts().unwrap(), [(None, 13), (Some(OutcomeName::Scored), 7)].into());
+    assert_eq!(again.pending().unwrap().first(), Some(&task(7)), "manifest order");
+    finish(again, 20);
+    let table = |dir: &Path| std::fs::read_to_string(dir.join("verdicts.jsonl")).unwrap();
+    assert_eq!(table(whole.path()), table(halved.path()));
+    assert_eq!(table(whole.path()).lines().count(), 20);
+    let first: Record = serde_json::from_str(table(whole.path()).lines().next().unwrap()).unwrap();
+    assert_eq!((first.item_id, first.safety, first.risk_score), (item(0).item_id, Some(2), Some(4)));
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_at_any_point() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = planned(dir.path(), 4);
+    let mut points = Vec::new();
+    run(async {
+        for task in &tasks(3) {
+            let reservation = ledger.intent(intent(task, Some(50))).await.unwrap();
+            points.push((copy(dir.path()), vec!["open".to_owned()], task.clone(), None));
+            ledger.settle(reservation, end("answered", Some(20))).await.unwrap();
+            points.push((copy(dir.path()), vec!["answered".to_owned()], task.clone(), None));
+            ledger.conclude(task, None, scored(5)).await.unwrap();
+            points.push((copy(dir.path()), vec!["answered".to_owned()], task.clone(), Some(OutcomeName::Scored)));
+        }
+    });
+    for (number, (copy, classes, task, outcome)) in points.iter().enumerate() {
+        let reader = Reader::open(copy.path()).unwrap();
+        let record = reader.records().unwrap().into_iter().find(|record| record.item_id == task.item_id).unwrap();
+        assert_eq!((record.attempts, record.outcome), (1, *outcome), "point {number}");
+        drop(reader);
+        let again = planned(copy.path(), 4);
+        assert_eq!(&run(again.lookup(task)).unwrap(), classes, "point {number}");
+        let finished = number as u64 / 3;
+        let current = if number % 3 == 0 { 50 } else { 20 };
+        assert_eq!(again.spent_micro_usd(), finished * 20 + current, "point {number}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn a_log_cut_anywhere_is_a_shorter_history(cut in 0.0f64..1.0) {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = planned(dir.path(), 6);
+        run(async { for task in &tasks(6) { answer(&ledger, task).await; } });
+        let copy = copy(dir.path());
+        let log = std::fs::File::options().write(true).open(copy.path().join("ledger.sqlite-wal")).unwrap();
+        let length = (log.metadata().unwrap().len() as f64 * cut) as u64;
+        log.set_len(length).unwrap();
+        drop(log);
+        // A cut before the first commit leaves no run at all, which is then made anew.
+        let again = planned(copy.path(), 6);
+        let records = { let reader = Reader::open(copy.path()).unwrap(); reader.records().unwrap() };
+        let done = records.iter().take_while(|record| record.outcome.is_some()).count();
+        prop_assert!(records[done..].iter().all(|record| record.outcome.is_none()), "a later outcome without an earlier one");
+        prop_assert!(records[..done].iter().all(|record| record.attempts == 1 && record.cost_usd == Some(0.00003)));
+        run(async { for task in &again.pending().unwrap() { answer(&again, task).await; } });
+        again.close().unwrap();
+        prop_assert_eq!(Reader::open(copy.path()).unwrap().records().unwrap().len(), 6);
+    }
+}
+
+/// Not a test by itself: the process that `a_killed_process_loses_nothing` kills.
+#[test]
+#[ignore = "started by another test"]
+fn child_that_is_killed() {
+    let Some(dir) = std::env::var_os("TRIBUNAL_TEST_RUN") else { return };
+    let ledger = planned(Path::new(&dir), 10_000);
+    run(async {
+        join_all(tasks(10_000).iter().map(|task| async {
+            answer(&ledger, task).await;
+            // Straight to the file: the test harness would hold back what is printed.
+            writeln!(std::io::stdout(), "\nacknowledged {}", task.item_id).unwrap();
+        }))
+        .await;
+    });
+}
+
+#[test]
+fn a_killed_process_loses_nothing_and_frees_the_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "ledger::tests::child_that_is_killed", "--ignored", "--nocapture"])
+        .env("TRIBUNAL_TEST_RUN", dir.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let mut acknowledged = lines.filter_map(|line| line.strip_prefix("acknowledged ").map(str::to_owned));
+    let mut told: Vec<_> = acknowledged.by_ref().take(150).collect();
+    assert!(matches!(Ledger::open(dir.path(), &info(&["mini"])), Err(LedgerError::Locked)));
+    let beside = Reader::open(dir.path()).unwrap().records().unwrap();
+    assert!(beside.iter().filter(|record| record.outcome.is_some()).count() >= 150);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    told.extend(acknowledged);
+    let records = Reader::open(dir.path()).unwrap().records().unwrap();
+    let done: BTreeMap<_, _> = records.iter().map(|record| (record.item_id.as_str(), record.outcome)).collect();
+    assert!(told.len() >= 150 && told.len() < 10_000, "killed half way: {}", told.len());
+    assert!(told.iter().all(|item_id| done[item_id.as_str()] == Some(OutcomeName::Scored)));
+    let again = planned(dir.path(), 10_000);
+    assert_eq!(again.counts().unwrap().values().sum::<u64>(), 10_000);
+}
+
+#[test]
+fn two_writers_are_one_too_many() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = open(dir.path());
+    assert!(matches!(Ledger::open(dir.path(), &info(&["mini"])), Err(LedgerError::Locked)));
+    drop(first);
+    open(dir.path()).close().unwrap();
+}
+
+#[test]
+fn reopened_tasks_keep_their_costs_but_not_their_record() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = planned(dir.path(), 2);
+    let lost = task(0);
+    run(async {
+        let reservation = ledger.intent(intent(&lost, None)).await.unwrap();
+        ledger.settle(reservation, end("ambiguous", Some(40))).await.unwrap();
+        ledger.conclude(&lost, None, Outcome::Unresolved(Why::new("timeout", "no reply"))).await.unwrap();
+        answer(&ledger, &task(1)).await;
+    });
+    assert_eq!(ledger.reopen(&[OutcomeName::Unresolved, OutcomeName::MediaRejected]).unwrap(), 1);
+    assert_eq!(ledger.pending().unwrap(), [lost.clone()]);
+    assert_eq!(run(ledger.lookup(&lost)).unwrap(), Vec::<String>::new());
+    run(answer(&ledger, &lost));
+    ledger.close().unwrap();
+    let record = Reader::open(dir.path()).unwrap().records().unwrap().remove(0);
+    assert_eq!((record.attempts, record.cost_usd, record.outcome), (2, Some(0.00007), Some(OutcomeName::Scored)));
+    assert_eq!(record.usage, Some(Usage { input: 200, output: 14 }));
+}
+
+#[test]
+fn the_budget_holds_under_concurrency_and_across_processes() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = planned(dir.path(), 40);
+    ledger.set_budget(Some(1000)).unwrap();
+    let spend = |ledger: &Ledger, from: u64| {
+        run(join_all((from..40).map(|number| {
+            let ledger = &ledger;
+            async move {
+                if !ledger.reserve(100).await.unwrap() {
+                    return 0;
+                }
+                assert!(ledger.spent_micro_usd() <= 1000);
+                let reservation = ledger.intent(intent(&task(number), Some(100))).await.unwrap();
+                assert!(ledger.spent_micro_usd() <= 1000);
+                // Every third attempt is never settled, as if the process had died.
+                if number % 3 != 0 {
+                    ledger.settle(reservation, end("answered", Some(60))).await.unwrap();
+                }
+                1
+            }
+        })))
+        .into_iter()
+        .sum::<u64>()
+    };
+    assert_eq!(spend(&ledger, 0), 10, "ten bounds of 100 fit at once");
+    assert_eq!(ledger.spent_micro_usd(), 4 * 100 + 6 * 60);
+    drop(ledger);
+    let again = planned(dir.path(), 40);
+    assert_eq!(again.spent_micro_usd(), 760);
+    again.set_budget(Some(1000)).unwrap();
+    assert_eq!(spend(&again, 20), 2);
+    assert!(run(again.intent(intent(&task(39), Some(100)))).unwrap_err().to_string().contains("not reserved"));
+}
+
+#[test]
+fn concurrent_intents_share_commits_and_bodies() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = planned(dir.path(), 512);
+    let before = ledger.writer.commits();
+    run(join_all(
+        tasks(512)
+            .iter()
+            .map(|task| ledger.intent(Intent { recorded_body: "same".to_owned(), body_digest: Digest::of(b"same"), ..intent(task, None) })),
+    ))
+    .into_iter()
+    .for_each(|reservation| _ = reservation.unwrap());
+    let commits = ledger.writer.commits() - before;
+    assert!((8..=64).contains(&commits), "{commits} commits for 512 intents");
+    let bodies =
+        ledger.writer.ask_blocking(|connection| connection.query_row("SELECT count(*) FROM bodies", [], |row| row.get::<_, i64>(0)));
+    assert_eq!(bodies.unwrap(), 1);
+}
+
+#[test]
+fn a_full_disk_poisons_the_ledger_and_a_later_process_resumes() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = planned(dir.path(), 3);
+    run(answer(&ledger, &task(0)));
+    let limit = |connection: &rusqlite::Connection| {
+        let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+        connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |row| row.get::<_, i64>(0))
+    };
+    ledger.writer.ask_blocking(limit).unwrap();
+    let large = Intent { recorded_body: "x".repeat(100_000), ..intent(&task(1), Some(5)) };
+    let large = Intent { body_digest: Digest::of(large.recorded_body.as_bytes()), ..large };
+    let message = run(ledger.intent(large)).unwrap_err().to_string();
+    assert!(message.contains("full"), "{message}");
+    // Small enough to fit, but nothing is believed any more.
+    assert_eq!(run(ledger.reserve(1)).unwrap_err().to_string(), message);
+    assert_eq!(run(ledger.conclude(&task(2), None, Outcome::SafelyBlocked)).unwrap_err().to_string(), message);
+    assert!(ledger.pending().unwrap_err().to_string().contains("full"));
+    assert!(ledger.close().unwrap_err().to_string().contains("full"));
+    assert_eq!(std::fs::read_to_string(dir.path().join("verdicts.jsonl")).unwrap().lines().count(), 3);
+    let again = planned(dir.path(), 3);
+    assert_eq!(again.pending().unwrap(), [task(1), task(2)]);
+    run(async { join_all(again.pending().unwrap().iter().map(|task| answer(&again, task))).await });
+    again.close().unwrap();
+}
+
+#[test]
+fn changed_experiments_and_items_are_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    planned(dir.path(), 9).close().unwrap();
+    let refused = Ledger::open(dir.path(), &info(&["other"])).unwrap_err();
+    assert!(matches!(&refused, LedgerError::Changed(_)) && refused.to_string().contains("judge mini is no longer there"), "{refused}");
+    let ledger = Ledger::open(dir.path(), &info(&["mini", "other"])).unwrap();
+    let mut fewer = items(10).split_off(8);
+    fewer[0].digest = Digest::of(b"other text");
+    let refused = ledger.plan(&fewer, &[]).unwrap_err().to_string();
+    let expected =
+        "item item-99991 changed; 8 items are no longer there: item-99999, item-99998, item-99997, item-99996, item-99995 and 3 more";
+    assert!(refused.ends_with(expected), "{refused}");
+    assert_eq!(Reader::open(dir.path()).unwrap().items().unwrap().len(), 9, "a refused plan adds nothing");
+    // A row before the others extends; so do labels that decide nothing.
+    let mut more: Vec<_> =
+        items(10).into_iter().rev().enumerate().map(|(position, item)| ItemRow { position: position as u64, ..item }).collect();
+    more[3].tags.insert("seed".to_owned(), "7".to_owned());
+    ledger.plan(&more, &tasks(10)).unwrap();
+    ledger.close().unwrap();
+    let reader = Reader::open(dir.path()).unwrap();
+    assert_eq!(reader.items().unwrap(), more);
+    assert_eq!(reader.info().experiment.judges.len(), 2);
+    let stored: RunInfo = serde_json::from_slice(&std::fs::read(dir.path().join("run.json")).unwrap()).unwrap();
+    assert_eq!(&stored, reader.info());
+}
+
+#[test]
+fn media_parts_and_order_come_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path());
+    let with = |sampler: Option<&str>, judge: &str, repeat| Task {
+        sampler: sampler.map(str::to_owned),
+        judge: judge.to_owned(),
+        repeat,
+        ..task(1)
+    };
+    let ordered = [
+        task(0),
+        with(None, "a", 2),
+        with(Some("fps:1"), "a", 1),
+        with(Some("uniform:8"), "a", 2),
+        with(Some("uniform:8"), "a", 10),
+        with(Some("uniform:8"), "b", 1),
+    ];
+    let shuffled: Vec<_> = ordered.iter().rev().cloned().collect();
+    ledger.plan(&items(2), &shuffled).unwrap();
+    assert_eq!(ledger.pending().unwrap(), ordered);
+    let frame = FrameRow { t: Some(0.1), pts: Some(9), sha256: "ab".to_owned(), width: 4, height: 3 };
+    let parts = PartsRow { frames: vec![frame], chunks: vec![ChunkRow { start: 0.0, end: 0.5, sha256: "cd".to_owned() }] };
+    ledger.record_parts(&item(1).item_id, Some("uniform:8"), "text", &parts).unwrap();
+    let report = Report { format: "mp4".to_owned(), duration: Some(0.3), ..Report::default() };
+    let thumbs = [("b.jpg".to_owned(), vec![1]), ("a.jpg".to_owned(), vec![2])];
+    ledger.record_media(&item(1).item_id, Digest::of(b"m"), &report, &thumbs).unwrap();
+    for name in ["../x.jpg", "/x.jpg", "", "..", "a/b.jpg"] {
+        assert!(ledger.record_media(&item(1).item_id, Digest::of(b"m"), &report, &[(name.to_owned(), vec![1])]).is_err(), "{name}");
+    }
+    assert!(ledger.record_parts("nobody", None, "text", &parts).unwrap_err().to_string().contains("never planned"));
+    ledger.close().unwrap();
+    assert_eq!(std::fs::read(dir.path().join("thumbs/b.jpg")).unwrap(), [1]);
+    let reader = Reader::open(dir.path()).unwrap();
+    let kept =
+        ItemRow { media_id: Some(Digest::of(b"m")), media: Some(report), thumbs: vec!["b.jpg".to_owned(), "a.jpg".to_owned()], ..item(1) };
+    assert_eq!(reader.items().unwrap()[1], kept);
+    let records = reader.records().unwrap();
+    assert!(records.iter().map(|record| (&record.sampler, &record.judge, record.repeat)).eq(ordered.iter().map(|task| (
+        &task.sampler,
+        &task.judge,
+        task.repeat
+    ))));
+    assert_eq!((&records[3].frames, &records[3].chunks, records[2].frames.len()), (&parts.frames, &parts.chunks, 0));
+    // Planning again keeps what decoding saw.
+    open(dir.path()).plan(&items(2), &ordered).unwrap();
+    assert_eq!(Reader::open(dir.path()).unwrap().items().unwrap()[1], kept);
+}
+
+#[test]
+fn wrong_calls_are_told_and_harm_nobody_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = planned(dir.path(), 2);
+    run(async {
+        assert!(ledger.intent(intent(&task(5), None)).await.unwrap_err().to_string().contains("never planned"));
+        assert!(ledger.settle(Reservation(77), end("answered", None)).await.unwrap_err().to_string().contains("not open"));
+        answer(&ledger, &task(0)).await;
+        let twice = ledger.conclude(&task(0), None, Outcome::SafelyBlocked).await;
+        assert!(twice.unwrap_err().to_string().contains("outcome already"));
+        answer(&ledger, &task(1)).await;
+    });
+    assert_eq!(ledger.counts().unwrap(), [(Some(OutcomeName::Scored), 2)].into());
+}
+
+#[test]
+fn a_large_plan_is_a_handful_of_commits() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = planned(dir.path(), 20_000);
+    assert_eq!(ledger.pending().unwrap().len(), 20_000);
+    ledger.plan(&items(20_000), &tasks(20_000)).unwrap();
+    assert_eq!(ledger.counts().unwrap(), [(None, 20_000)].into());
+    assert!(ledger.writer.commits() <= 4);
+}
