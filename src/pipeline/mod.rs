@@ -2,8 +2,8 @@
 
 mod bridge;
 mod evidence;
-mod export;
-mod lab;
+
+
 mod plan;
 mod prepare;
 mod probe;
@@ -13,8 +13,8 @@ mod score;
 mod select;
 mod study;
 
-pub use export::export;
-pub use lab::{LabSettings, samplers};
+
+
 pub use plan::{Plan, PlanError};
 pub use prepare::{PrepareDone, prepare};
 pub use probe::{ProbeRow, probe};

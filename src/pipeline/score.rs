@@ -84,6 +84,8 @@ pub struct Orders {
     pub retry: Vec<OutcomeName>,
     /// The wall, in micro-dollars.
     pub budget_micro_usd: Option<u64>,
+    /// Keep every part sent under the run's `parts/`.
+    pub keep_parts: bool,
 }
 
 fn planned_tasks(study: &Study) -> Vec<Task> {
