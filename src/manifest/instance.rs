@@ -35,6 +35,8 @@ pub struct Notice {
 pub struct Instance {
     /// Unique in the manifest.
     pub id: String,
+    /// Line of the manifest, from 1; 0 for a file of a folder.
+    pub line: usize,
     /// Declared or sniffed.
     pub modality: Modality,
     /// Code of the risk factor in the taxonomy's spelling.

@@ -1,0 +1,123 @@
+//! A manifest in the making: rows, faults and notices.
+
+use std::collections::BTreeMap;
+
+use super::{Fault, Faults, Instance, Notice};
+use crate::taxonomy::Taxonomy;
+
+/// Collects what a source holds, and everything that is wrong with it.
+#[derive(Debug)]
+pub(super) struct Draft<'a> {
+    pub taxonomy: &'a Taxonomy,
+    /// The file that line numbers are of.
+    file: String,
+    instances: Vec<Instance>,
+    lines: BTreeMap<String, usize>,
+    faults: Vec<Fault>,
+    notices: BTreeMap<&'static str, Counted>,
+}
+
+#[derive(Debug)]
+struct Counted {
+    count: usize,
+    what: &'static str,
+    example: String,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(file: String, taxonomy: &'a Taxonomy) -> Self {
+        Self { taxonomy, file, instances: Vec::new(), lines: BTreeMap::new(), faults: Vec::new(), notices: BTreeMap::new() }
+    }
+
+    /// A problem in the source's own file.
+    pub(super) fn fault(&mut self, line: usize, message: impl Into<String>) {
+        let file = self.file.clone();
+        self.fault_in(file, line, message);
+    }
+
+    /// A problem in another file, such as a sidecar.
+    pub(super) fn fault_in(&mut self, file: String, line: usize, message: impl Into<String>) {
+        self.faults.push(Fault { file, line, message: message.into() });
+    }
+
+    /// Counts something that was passed over or is missing; the first example is kept.
+    pub(super) fn notice(&mut self, code: &'static str, what: &'static str, example: impl Into<String>) {
+        let counted = self.notices.entry(code).or_insert_with(|| Counted { count: 0, what, example: example.into() });
+        counted.count += 1;
+    }
+
+    /// Takes an id for a row, unless an earlier row has it.
+    pub(super) fn claim(&mut self, id: &str, line: usize) -> bool {
+        match self.lines.get(id) {
+            Some(first) => {
+                let message = format!("the id `{id}` is already used in line {first}");
+                self.fault(line, message);
+                false
+            }
+            None => self.lines.insert(id.to_owned(), line).is_none(),
+        }
+    }
+
+    pub(super) fn add(&mut self, instance: Instance) {
+        self.instances.push(instance);
+    }
+
+    /// The rows and notices, or everything that is wrong; a source without a row is wrong too.
+    pub(super) fn finish(mut self, when_empty: &str) -> Result<(Vec<Instance>, Vec<Notice>), Faults> {
+        if self.instances.is_empty() && self.faults.is_empty() {
+            let seen: Vec<_> =
+                self.notices.values().map(|counted| format!("; {} {}, e.g. {}", counted.count, counted.what, counted.example)).collect();
+            self.fault(0, format!("{when_empty}{}", seen.concat()));
+        }
+        if !self.faults.is_empty() {
+            return Err(Faults::new(self.faults));
+        }
+        let notice = |(code, Counted { count, what, example }): (&str, Counted)| {
+            let message = format!("{count} {what}, e.g. {example}");
+            Notice { code: code.to_owned(), count, message }
+        };
+        Ok((self.instances, self.notices.into_iter().map(notice).collect()))
+    }
+
+    /// The factor's code in the taxonomy's spelling.
+    pub(super) fn risk(&self, code: &str) -> Result<String, String> {
+        let taxonomy = self.taxonomy;
+        let known = || taxonomy.factors.iter().map(|factor| factor.code.as_str());
+        taxonomy.factor(code).map(|factor| factor.code.clone()).ok_or_else(|| unknown("risk", code, &taxonomy.name, known()))
+    }
+
+    /// The prompt type's code in the taxonomy's spelling.
+    pub(super) fn prompt_type(&self, code: &str) -> Result<String, String> {
+        let taxonomy = self.taxonomy;
+        let known = || taxonomy.prompt_types.iter().map(|kind| kind.code.as_str());
+        taxonomy.prompt_type(code).map(|kind| kind.code.clone()).ok_or_else(|| unknown("prompt_type", code, &taxonomy.name, known()))
+    }
+}
+
+fn unknown<'k>(field: &str, code: &str, taxonomy: &str, known: impl Iterator<Item = &'k str>) -> String {
+    let lower = code.trim().to_lowercase();
+    let mut near: Vec<_> = known.map(|known| (distance(&lower, &known.to_lowercase()), known)).collect();
+    near.sort_unstable();
+    let near: Vec<_> = near.into_iter().filter(|(distance, _)| *distance <= 2).map(|(_, known)| known).take(3).collect();
+    let shown: String = code.chars().take(80).collect();
+    match near.as_slice() {
+        [] => format!("`{field}`: `{shown}` is not in the taxonomy {taxonomy}"),
+        near => format!("`{field}`: `{shown}` is not in the taxonomy {taxonomy}; did you mean {}?", near.join(", ")),
+    }
+}
+
+/// Levenshtein distance in characters; only the first 32 characters of `a` are looked at.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<_> = b.chars().collect();
+    let mut row: Vec<_> = (0..=b.len()).collect();
+    for (i, left) in a.chars().take(32).enumerate() {
+        let mut corner = row[0];
+        row[0] = i + 1;
+        for (j, right) in b.iter().enumerate() {
+            let changed = corner + usize::from(left != *right);
+            corner = row[j + 1];
+            row[j + 1] = changed.min(corner + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}

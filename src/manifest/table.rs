@@ -1,0 +1,139 @@
+//! JSONL and CSV manifests.
+
+use serde_json::{Map, Value, json};
+
+use super::assets::Root;
+use super::draft::Draft;
+use super::row::instance;
+
+/// The lines of a JSONL file that hold something: number from 1 and text. A BOM and blank lines are no problem.
+pub(super) fn jsonl_lines(bytes: &[u8]) -> impl Iterator<Item = (usize, Result<Map<String, Value>, String>)> {
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let lines = (1..).zip(bytes.split(|byte| *byte == b'\n'));
+    lines.filter(|(_, line)| !line.trim_ascii().is_empty()).map(|(number, line)| (number, object(line)))
+}
+
+fn object(line: &[u8]) -> Result<Map<String, Value>, String> {
+    let text = std::str::from_utf8(line).map_err(|error| format!("is not UTF-8 from byte {} of the line on", error.valid_up_to() + 1))?;
+    match serde_json::from_str(text) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err("must be a JSON object".to_owned()),
+        Err(error) => {
+            // serde_json's own position counts lines within this one line.
+            let message = error.to_string();
+            let message = message.split(" at line ").next().unwrap_or(&message);
+            Err(format!("is not JSON: {message} (column {})", error.column()))
+        }
+    }
+}
+
+/// Adds every row of a JSONL manifest.
+pub(super) fn jsonl(bytes: &[u8], root: &Root, draft: &mut Draft) {
+    for (line, object) in jsonl_lines(bytes) {
+        match object {
+            Ok(object) => row(object, line, root, draft),
+            Err(problem) => draft.fault(line, format!("the line {problem}")),
+        }
+    }
+}
+
+/// Adds every row of a CSV manifest.
+pub(super) fn csv(bytes: &[u8], root: &Root, draft: &mut Draft) {
+    let mut reader = csv::ReaderBuilder::new().from_reader(bytes);
+    let columns: Vec<String> = match reader.headers() {
+        Ok(headers) => headers.iter().map(|name| name.trim().to_owned()).collect(),
+        Err(error) => return draft.fault(1, format!("the header cannot be read: {}", reason(&error))),
+    };
+    for (at, column) in columns.iter().enumerate() {
+        if columns[..at].contains(column) {
+            draft.fault(1, format!("the column `{column}` is there twice"));
+        }
+    }
+    let mut record = csv::ByteRecord::new();
+    loop {
+        match reader.read_byte_record(&mut record) {
+            Ok(false) => break,
+            Ok(true) => {
+                let line = line_of(bytes, record.position());
+                match cells(&columns, &record) {
+                    Ok(object) => row(object, line, root, draft),
+                    Err(problem) => draft.fault(line, problem),
+                }
+            }
+            Err(error) => draft.fault(line_of(bytes, error.position()), reason(&error)),
+        }
+    }
+}
+
+/// The line on which a record really begins: the reader counts blank lines before it as the record's.
+fn line_of(bytes: &[u8], position: Option<&csv::Position>) -> usize {
+    let Some(position) = position else { return 0 };
+    let at = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let rest = bytes.get(at(position.byte())..).unwrap_or_default();
+    let blank = rest.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).filter(|byte| **byte == b'\n').count();
+    at(position.line()) + blank
+}
+
+fn reason(error: &csv::Error) -> String {
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => format!("the row has {len} cells, the header {expected_len}"),
+        csv::ErrorKind::Utf8 { .. } => "is not UTF-8".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// A CSV row as the JSON row it stands for; empty cells are absent fields.
+fn cells(columns: &[String], record: &csv::ByteRecord) -> Result<Map<String, Value>, String> {
+    let (mut object, mut tags) = (Map::new(), Map::new());
+    for (column, cell) in columns.iter().zip(record) {
+        let cell = std::str::from_utf8(cell).map_err(|_| format!("the cell `{column}` is not UTF-8"))?;
+        if cell.is_empty() {
+            continue;
+        }
+        match (column.as_str(), column.strip_prefix("tag_")) {
+            (_, Some(tag)) => drop(tags.insert(tag.to_owned(), cell.into())),
+            ("output_path" | "output_text", _) => {
+                let output = object.entry("output").or_insert_with(|| json!({}));
+                output[column.trim_start_matches("output_")] = cell.into();
+            }
+            (name, _) => drop(object.insert(name.to_owned(), value(name, cell))),
+        }
+    }
+    if !tags.is_empty() {
+        object.insert("tags".to_owned(), tags.into());
+    }
+    Ok(object)
+}
+
+/// What a cell stands for: lists are JSON or separated by `;`. A cell of the wrong kind stays text, and the row says so.
+fn value(name: &str, cell: &str) -> Value {
+    let items = || cell.split(';').map(str::trim);
+    match name {
+        "blocked" => match cell.trim().to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" => true.into(),
+            "false" | "0" | "no" => false.into(),
+            _ => cell.into(),
+        },
+        "human_risk" | "annotators" | "inputs" | "prompt" if cell.trim_start().starts_with('[') => {
+            serde_json::from_str(cell).unwrap_or_else(|_| cell.into())
+        }
+        "human_risk" => items().map(|item| if item.is_empty() { Value::Null } else { number(item) }).collect(),
+        "annotators" => items().collect(),
+        "inputs" => items().map(|path| json!({ "path": path })).collect(),
+        _ => cell.into(),
+    }
+}
+
+fn number(text: &str) -> Value {
+    text.parse::<f64>().map_or_else(|_| text.into(), Value::from)
+}
+
+fn row(object: Map<String, Value>, line: usize, root: &Root, draft: &mut Draft) {
+    let id = object.get("id").and_then(Value::as_str).map(str::to_owned);
+    let fresh = id.is_none_or(|id| draft.claim(&id, line));
+    match instance(object, line, root, draft) {
+        Ok(instance) if fresh => draft.add(instance),
+        Ok(_) => {}
+        Err(problems) => problems.into_iter().for_each(|problem| draft.fault(line, problem)),
+    }
+}
