@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use tribunal_media::Digest;
 
 use super::budget::charge;
-use super::plan::find_task;
+use super::plan::{find_task, stored};
 use super::{Ledger, LedgerError};
 use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Outcome, Reservation, Task};
 
@@ -20,7 +20,7 @@ impl Journal for Ledger {
     fn intent(&self, intent: Intent) -> BoxFuture<'_, Result<Reservation, JournalError>> {
         let bound = intent.reserved_micro_usd.unwrap_or(0);
         if self.budget().claim(bound).is_err() {
-            let problem = format!("{} micro-dollars were not reserved before the intent", bound);
+            let problem = format!("{bound} micro-dollars were not reserved before the intent");
             return ready(Err(JournalError(problem))).boxed();
         }
         let written = self.writer.ask(move |connection| write_intent(connection, &intent));
@@ -63,6 +63,7 @@ impl Journal for Ledger {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
 fn failed(error: LedgerError) -> JournalError {
     JournalError(error.to_string())
 }
@@ -81,7 +82,7 @@ fn write_intent(connection: &Connection, intent: &Intent) -> Checked<Reservation
     let Some((task, round)) = find_task(connection, task)? else {
         return Ok(Err(unplanned(task)));
     };
-    let (body_digest, reserved) = (body_digest.to_string(), reserved_micro_usd.map(|amount| amount as i64));
+    let (body_digest, reserved) = (body_digest.to_string(), reserved_micro_usd.map(stored));
     connection.execute("INSERT INTO bodies (body_digest, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING", [&body_digest, recorded_body])?;
     connection.execute(
         "INSERT INTO attempts (task, round, attempt, verdict_id, body_digest, endpoint, reserved, charged) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -99,21 +100,11 @@ fn write_end(connection: &Connection, reservation: Reservation, end: &AttemptEnd
         return Ok(Err(format!("attempt {} is not open", reservation.0)));
     };
     let cost = charge(class, bound, *cost_micro_usd);
-    let tokens = (usage.map(|usage| usage.input as i64), usage.map(|usage| usage.output as i64));
+    let tokens = (usage.map(|usage| stored(usage.input)), usage.map(|usage| stored(usage.output)));
     connection.execute(
         "UPDATE attempts SET state = 'settled', class = ?2, status = ?3, reply = ?4, input_tokens = ?5, output_tokens = ?6, cost = ?7,
          latency_ms = ?8, charged = ?9 WHERE id = ?1",
-        params![
-            reservation.0,
-            class,
-            status,
-            reply,
-            tokens.0,
-            tokens.1,
-            cost_micro_usd.map(|cost| cost as i64),
-            *latency_ms as i64,
-            cost as i64
-        ],
+        params![reservation.0, class, status, reply, tokens.0, tokens.1, cost_micro_usd.map(stored), stored(*latency_ms), stored(cost)],
     )?;
     Ok(Ok((bound, cost)))
 }

@@ -22,7 +22,7 @@ impl StoredItem {
     /// Serialises what the manifest says of an item; what decoding says of it has columns of its own.
     pub(super) fn new(item: &ItemRow) -> Result<Self, LedgerError> {
         let row = serde_json::to_string(&ItemRow { media_id: None, media: None, thumbs: Vec::new(), ..item.clone() })?;
-        Ok(Self { item_id: item.item_id.clone(), position: item.position as i64, digest: item.digest.to_string(), row })
+        Ok(Self { item_id: item.item_id.clone(), position: stored(item.position), digest: item.digest.to_string(), row })
     }
 }
 
@@ -115,6 +115,11 @@ pub(super) fn task_at(row: &Row<'_>, first: usize) -> rusqlite::Result<Task> {
         judge: row.get(first + 3)?,
         repeat: row.get(first + 4)?,
     })
+}
+
+/// A number as SQLite can hold it; those of servers may be anything.
+pub(super) fn stored(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// How a sampler is stored: '' stands for none, since NULLs would not be unique.

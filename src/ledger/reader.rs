@@ -73,9 +73,9 @@ impl Reader {
             let key = (task.item_id.clone(), stored_sampler(task.sampler.as_deref()).to_owned(), task.rubric.clone());
             let sent = parts.get(&key).cloned().unwrap_or_default();
             let outcome: Option<String> = row.get(7)?;
-            let outcome = outcome.map(|outcome| serde_json::from_str(&outcome)).transpose()?;
+            let outcome: Option<Outcome> = outcome.map(|outcome| serde_json::from_str(&outcome)).transpose()?;
             let totals = totals.remove(&row.get(5)?).unwrap_or_default();
-            records.push(record(item, task, digest(row, 6)?, outcome, sent, &totals));
+            records.push(record(item, task, digest(row, 6)?, outcome.as_ref(), sent, &totals));
         }
         Ok(records)
     }
@@ -116,21 +116,21 @@ impl Reader {
             of.attempts += u32::from(class.as_deref() != Some("never_sent"));
             if let (Some(input), Some(output)) = (number(2)?, number(3)?) {
                 let before = of.usage.unwrap_or_default();
-                of.usage = Some(Usage { input: before.input + input, output: before.output + output });
+                of.usage = Some(Usage { input: before.input.saturating_add(input), output: before.output.saturating_add(output) });
             }
-            of.cost = number(4)?.map(|cost| cost + of.cost.unwrap_or(0)).or(of.cost);
+            of.cost = number(4)?.map(|cost| cost.saturating_add(of.cost.unwrap_or(0))).or(of.cost);
             of.latency_ms = number(5)?.or(of.latency_ms);
         }
         Ok(totals)
     }
 }
 
-fn record(item: &ItemRow, task: Task, verdict_id: Option<Digest>, outcome: Option<Outcome>, sent: PartsRow, totals: &Totals) -> Record {
+fn record(item: &ItemRow, task: Task, verdict_id: Option<Digest>, outcome: Option<&Outcome>, sent: PartsRow, totals: &Totals) -> Record {
     let Task { item_id, sampler, rubric, judge, repeat } = task;
-    let name = outcome.as_ref().map(Outcome::name);
-    let why = outcome.as_ref().and_then(Outcome::why).cloned();
+    let name = outcome.map(Outcome::name);
+    let why = outcome.and_then(Outcome::why).cloned();
     let (reason, message) = why.map(|why| (why.reason, why.message)).unzip();
-    let verdict = outcome.as_ref().and_then(Outcome::verdict).cloned();
+    let verdict = outcome.and_then(Outcome::verdict).cloned();
     let safety = verdict.as_ref().map(|verdict| verdict.safety);
     let scale = verdict.as_ref().map(|verdict| verdict.scale);
     let (dimensions, rationale, evidence, triage) =

@@ -137,7 +137,9 @@ fn serve(connection: &Connection, queue: &Receiver<Job>, shared: &Shared) {
             return;
         };
         shared.commits.fetch_add(1, Ordering::Relaxed);
-        answers.into_iter().for_each(|answer| answer());
+        for answer in answers {
+            answer();
+        }
     }
 }
 
