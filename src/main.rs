@@ -10,12 +10,15 @@ use clap::Parser as _;
 use crate::cli::{Cli, Command};
 use crate::commands::{Context, Failure};
 
-/// The hidden subcommand that decodes: it must come before anything reads the environment or starts a thread.
+/// The hidden subcommand that decodes: nothing may read the environment or start a thread before it.
 const ZYGOTE: &str = "__zygote";
+/// Lets tests ask workers to crash, hang and lie; no file can.
+const TEST_FAULTS: &str = "--test-faults";
 
 fn main() -> ExitCode {
-    if std::env::args_os().nth(1).is_some_and(|first| first == ZYGOTE) {
-        return tribunal::sandbox::serve_zygote();
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == ZYGOTE) {
+        return tribunal::sandbox::serve_zygote(arguments.any(|argument| argument == TEST_FAULTS));
     }
     let cli = Cli::parse();
     let done = Context::new(cli.json, cli.config.as_deref()).and_then(|context| match cli.command {

@@ -1,102 +1,104 @@
-//! The pool: hands jobs to workers, watches them, replaces those that crash, hang or lie.
+//! The pool: hands jobs to workers, and tries again what a crash, a limit or bad luck may have ended.
 
+use std::ffi::OsString;
 use std::fs::File;
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use tribunal_media::{Limits, PartSink, Probe, Recipe, Report};
+use tribunal_media::{PartHeader, PartSink, Probe, Recipe, SinkClosed, Source};
 
-/// How far decoding is kept away from this process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Isolation {
-    /// Worker processes with every lock; refuse to start without.
-    #[default]
-    Required,
-    /// Worker processes with the locks that this kernel has.
-    BestEffort,
-    /// In this process (benches, library users): a decoder crash ends the run.
-    Off,
-}
+use super::check::{self, PartCheck};
+use super::fault::Fault;
+use super::job::{Done, Failure, Job, StartError};
+use super::keeper::Keeper;
+use super::settings::{Isolation, Settings};
+use super::watch::Watch;
+use super::wire::{Reply, Request};
+use super::worker::{Mishap, Worker};
 
-/// Limits of the workers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Settings {
-    /// How far decoding is kept away.
-    pub isolation: Isolation,
-    /// Resident memory of one worker above which it is killed, in MiB.
-    pub rss_mib: u64,
-    /// CPU seconds for one image or text.
-    pub image_seconds: u64,
-    /// CPU seconds for one sound or video, plus one per 60 planned frames.
-    pub av_seconds: u64,
-    /// The longest deadline, in CPU seconds.
-    pub max_seconds: u64,
-    /// A worker is replaced after this many clean jobs.
-    pub jobs_per_worker: u32,
-    /// What decoders may be asked for.
-    pub media: Limits,
-}
+/// How long a new worker may take to lock itself down; a millisecond is usual.
+const READY_DEADLINE: Duration = Duration::from_secs(20);
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            isolation: Isolation::Required,
-            rss_mib: 768,
-            image_seconds: 10,
-            av_seconds: 60,
-            max_seconds: 900,
-            jobs_per_worker: 64,
-            media: Limits::default(),
-        }
-    }
-}
+type Parts = Vec<(PartHeader, Vec<u8>)>;
 
-/// One source to normalise.
-#[derive(Debug)]
-pub struct Job {
-    /// Open, read-only; a sealed memfd or a regular file.
-    pub input: File,
-    /// Its length in bytes.
-    pub len: u64,
-    /// What to make of it; all of one modality.
-    pub recipes: Vec<Recipe>,
-}
-
-/// A finished job.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Done {
-    /// What the decoders saw.
-    pub report: Report,
-    /// CPU time the job took in the worker, in milliseconds.
-    pub cpu_ms: f64,
-}
-
-/// A job that gave no result. The item ends `media_rejected`; the run goes on.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{message}")]
-pub struct Failure {
-    /// Stable code: a media reason code, or `crashed`, `timed_out`, `over_memory`, `protocol`.
-    pub reason: String,
-    /// For people.
-    pub message: String,
-}
-
-/// The workers could not be started.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct StartError(pub String);
-
-/// A pool of worker processes. `run` is called from many threads at once; each call has one worker to itself.
+/// A pool of worker processes. `run` is called from many threads at once; each call has one worker to itself, and
+/// there are never more workers than calls that ran at once.
+///
+/// A worker serves several items, one after another: what a hostile file does to it may reach the items that follow
+/// it in the same worker, but never files, the network, other workers or this process.
 #[derive(Debug)]
 pub struct Pool {
     settings: Settings,
+    engine: Engine,
+    missing: Vec<String>,
+    started: AtomicU64,
+    retried: AtomicU64,
+}
+
+#[derive(Debug)]
+enum Engine {
+    InProcess,
+    Workers(Box<Workers>),
+}
+
+#[derive(Debug)]
+struct Workers {
+    idle: Mutex<Vec<Worker>>,
+    /// Held shared by every job, and alone by the second try of one that timed out. Dropped after `idle`.
+    alone: RwLock<()>,
+    keeper: Keeper,
+}
+
+/// What happened in a pool so far. For reports and tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Workers started.
+    pub workers: u64,
+    /// Jobs tried a second time.
+    pub retried: u64,
+    /// Zygotes that died and were replaced.
+    pub zygote_restarts: u64,
+    /// Process id of the zygote that serves now; 0 without one.
+    pub zygote: u32,
+}
+
+/// One job on its way to a worker.
+struct Task<'a> {
+    request: Request,
+    input: Option<&'a File>,
+    recipes: &'a [Recipe],
+    cpu: Duration,
 }
 
 impl Pool {
-    /// Starts the zygote (unless isolation is off). `zygote` is this program and the arguments of its hidden subcommand.
-    pub fn start(settings: Settings, zygote: &[std::ffi::OsString]) -> Result<Self, StartError> {
-        todo!("{settings:?} {zygote:?}")
+    /// Starts the zygote and one worker (unless isolation is off). `zygote` is this program and the arguments of its
+    /// hidden subcommand, which calls [`serve_zygote`](super::serve_zygote).
+    pub fn start(settings: Settings, zygote: &[OsString]) -> Result<Self, StartError> {
+        if settings.isolation == Isolation::Off {
+            tribunal_media::init();
+            return Ok(Self::with(settings, Engine::InProcess));
+        }
+        let fail = |problem| StartError(format!("the worker processes could not be started: {problem}"));
+        let keeper = Keeper::start(zygote.to_vec(), settings.worker_cpu_seconds()).map_err(fail)?;
+        let workers = Workers { idle: Mutex::default(), alone: RwLock::default(), keeper };
+        let mut pool = Self::with(settings, Engine::Workers(Box::new(workers)));
+        let Engine::Workers(workers) = &pool.engine else { return Ok(pool) };
+        let (worker, missing) = pool.hatch(workers).map_err(|mishap| fail(Failure::from(mishap).message))?;
+        if pool.settings.isolation == Isolation::Required && !missing.is_empty() {
+            let list = missing.join("; ");
+            return Err(StartError(format!(
+                "isolation is required and this machine lacks locks ({list}); --isolation best-effort runs without them"
+            )));
+        }
+        workers.give_back(worker);
+        pool.missing = missing;
+        Ok(pool)
+    }
+
+    const fn with(settings: Settings, engine: Engine) -> Self {
+        Self { settings, engine, missing: Vec::new(), started: AtomicU64::new(0), retried: AtomicU64::new(0) }
     }
 
     /// The limits in force.
@@ -104,23 +106,197 @@ impl Pool {
         &self.settings
     }
 
-    /// Locks that this kernel lacks; empty when isolation is complete. Goes into reports.
+    /// Locks that this kernel lacks; empty when isolation is complete or off. Goes into reports.
     pub fn missing_locks(&self) -> &[String] {
-        todo!()
+        &self.missing
     }
 
-    /// Runs one job to its end. Parts reach `sink` as they are finished; on failure those already delivered are void.
+    /// What happened so far.
+    pub fn counts(&self) -> Counts {
+        let (zygote, zygote_restarts) = match &self.engine {
+            Engine::InProcess => (0, 0),
+            Engine::Workers(workers) => (workers.keeper.zygote(), workers.keeper.restarts()),
+        };
+        let (workers, retried) = (self.started.load(Ordering::Relaxed), self.retried.load(Ordering::Relaxed));
+        Counts { workers, retried, zygote_restarts, zygote }
+    }
+
+    /// Runs one job to its end. Parts reach `sink` when the job has succeeded and not before: at most
+    /// [`Settings::reply_bytes`] are held until then, and a failed job delivers nothing.
     pub fn run(&self, job: Job, sink: &mut dyn PartSink) -> Result<Done, Failure> {
-        todo!("{job:?} {}", std::any::type_name_of_val(sink))
+        let Job { input, len, recipes } = job;
+        let (done, parts) = match &self.engine {
+            Engine::InProcess => self.run_here(&Source::file(input, len), &recipes)?,
+            Engine::Workers(workers) => {
+                let request = Request::Normalise { len, recipes: recipes.clone(), limits: self.settings.media };
+                let cpu = self.settings.cpu_deadline(&recipes);
+                let (reply, parts) = self.settle(workers, &Task { request, input: Some(&input), recipes: &recipes, cpu })?;
+                (done(reply)?, parts)
+            }
+        };
+        for (header, bytes) in parts {
+            sink.part(header, bytes).map_err(|closed| Failure::from(tribunal_media::Error::from(closed)))?;
+        }
+        Ok(done)
     }
 
     /// What the decoders see in a file, under the same guards.
     pub fn probe(&self, input: File, len: u64) -> Result<Probe, Failure> {
-        todo!("{input:?} {len}")
+        let limits = self.settings.media;
+        let Engine::Workers(workers) = &self.engine else {
+            return Ok(tribunal_media::probe(&Source::file(input, len), &limits)?);
+        };
+        let cpu = self.settings.cpu_deadline(&[]);
+        let task = Task { request: Request::Probe { len, limits }, input: Some(&input), recipes: &[], cpu };
+        match self.settle(workers, &task)?.0 {
+            Reply::Probed { probe } => Ok(probe),
+            Reply::Failed { reason, message } => Err(Failure { reason, message }),
+            _ => Err(Mishap::Protocol("another answer than a probe".to_owned()).into()),
+        }
+    }
+
+    /// Makes a worker misbehave. For tests; refused unless the zygote was started with faults allowed.
+    #[doc(hidden)]
+    pub fn misbehave(&self, fault: Fault) -> Result<Done, Failure> {
+        let Engine::Workers(workers) = &self.engine else {
+            return Err(Failure::new("unsupported", "there is no worker"));
+        };
+        let recipes = [Recipe::Text { max_characters: 2 }];
+        let cpu = self.settings.cpu_deadline(&recipes);
+        done(self.settle(workers, &Task { request: Request::Fault(fault), input: None, recipes: &recipes, cpu })?.0)
+    }
+
+    fn run_here(&self, source: &Source, recipes: &[Recipe]) -> Result<(Done, Parts), Failure> {
+        let before = super::child::thread_cpu_ms();
+        let mut held = Held { parts: Vec::new(), room: self.settings.reply_bytes, full: false };
+        let result = tribunal_media::normalise(source, recipes, &self.settings.media, &mut held);
+        if held.full {
+            return Err(Failure::over_reply());
+        }
+        Ok((Done { report: result?, cpu_ms: super::child::thread_cpu_ms() - before }, held.parts))
+    }
+
+    /// Tries once, and where it may help once more in a fresh worker.
+    fn settle(&self, workers: &Workers, task: &Task<'_>) -> Result<(Reply, Parts), Failure> {
+        let first = {
+            let _shared = workers.alone.read().unwrap_or_else(PoisonError::into_inner);
+            workers.take().map_or_else(|| self.fresh(workers), Ok).and_then(|worker| self.attempt(workers, worker, task))
+        };
+        let mishap = match first {
+            Ok(answer) => return Ok(answer),
+            Err(mishap @ (Mishap::TooMuch | Mishap::NoWorker(_))) => return Err(mishap.into()),
+            Err(mishap) => mishap,
+        };
+        self.retried.fetch_add(1, Ordering::Relaxed);
+        let again = || self.fresh(workers).and_then(|worker| self.attempt(workers, worker, task));
+        let second = if matches!(mishap, Mishap::TimedOut(_)) {
+            let _alone = workers.alone.write().unwrap_or_else(PoisonError::into_inner);
+            again()
+        } else {
+            let _shared = workers.alone.read().unwrap_or_else(PoisonError::into_inner);
+            again()
+        };
+        second.map_err(Failure::from)
+    }
+
+    /// One job in one worker, which goes back to the others only after a clean answer.
+    fn attempt(&self, workers: &Workers, mut worker: Worker, task: &Task<'_>) -> Result<(Reply, Parts), Mishap> {
+        let mut watch = Watch::start(task.cpu, Settings::wall_deadline(task.cpu), self.settings.rss_mib << 20);
+        worker.send(&task.request, task.input.map(AsFd::as_fd))?;
+        let (mut parts, mut room) = (Vec::new(), self.settings.reply_bytes);
+        let mut checks = PartCheck::new(task.recipes);
+        loop {
+            let (mut reply, body) = worker.receive(room, &mut watch)?;
+            room -= body.len() as u64;
+            if let Reply::Part { header } = reply {
+                checks.part(&header, &body).map_err(Mishap::Protocol)?;
+                parts.push((header, body));
+                continue;
+            }
+            if !body.is_empty() || !worker.is_quiet() {
+                return Err(Mishap::Protocol("more bytes than its answer has".to_owned()));
+            }
+            let clean = end(&mut reply, watch.elapsed()).map_err(Mishap::Protocol)?;
+            if clean && worker.jobs < self.settings.jobs_per_worker {
+                workers.give_back(worker);
+            }
+            return Ok((reply, parts));
+        }
+    }
+
+    /// A new worker with every lock that the pool started with.
+    fn fresh(&self, workers: &Workers) -> Result<Worker, Mishap> {
+        let (worker, missing) = self.hatch(workers)?;
+        if missing == self.missing {
+            Ok(worker)
+        } else {
+            Err(Mishap::NoWorker(format!("a worker without its locks: {}", missing.join("; "))))
+        }
+    }
+
+    fn hatch(&self, workers: &Workers) -> Result<(Worker, Vec<String>), Mishap> {
+        let mut worker = workers.keeper.worker().map_err(Mishap::NoWorker)?;
+        self.started.fetch_add(1, Ordering::Relaxed);
+        let mut watch = Watch::start(READY_DEADLINE, READY_DEADLINE, u64::MAX);
+        match worker.receive(0, &mut watch) {
+            Ok((Reply::Ready { missing }, _)) => Ok((worker, missing)),
+            Ok(_) => Err(Mishap::NoWorker("a new worker said something else than ready".to_owned())),
+            Err(mishap) => Err(Mishap::NoWorker(format!("a new worker was not ready: {}", Failure::from(mishap).message))),
+        }
     }
 }
 
-/// The hidden subcommand: becomes the zygote and serves forks over the socket on standard input until it closes.
-pub fn serve_zygote() -> std::process::ExitCode {
-    todo!()
+impl Workers {
+    fn take(&self) -> Option<Worker> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    fn give_back(&self, worker: Worker) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+    }
+}
+
+/// Checks a last message; whether the worker may go on. `wall` bounds the CPU time it claims.
+fn end(reply: &mut Reply, wall: Duration) -> Result<bool, String> {
+    match reply {
+        Reply::Done { report, cpu_ms } => {
+            check::report(report, *cpu_ms)?;
+            *cpu_ms = cpu_ms.min(wall.as_secs_f64() * 1e3);
+            Ok(true)
+        }
+        Reply::Probed { probe } if probe.duration.is_none_or(f64::is_finite) => Ok(true),
+        Reply::Failed { reason, message } => {
+            check::reason(reason)?;
+            *message = check::message(message);
+            Ok(false) // a decoder that gave up may have left anything behind
+        }
+        Reply::Probed { .. } | Reply::Ready { .. } | Reply::Part { .. } => Err("an answer to something else".to_owned()),
+    }
+}
+
+fn done(reply: Reply) -> Result<Done, Failure> {
+    match reply {
+        Reply::Done { report, cpu_ms } => Ok(Done { report, cpu_ms }),
+        Reply::Failed { reason, message } => Err(Failure { reason, message }),
+        _ => Err(Mishap::Protocol("an answer to something else".to_owned()).into()),
+    }
+}
+
+/// Holds the parts of a job in this process until it has succeeded.
+struct Held {
+    parts: Parts,
+    room: u64,
+    full: bool,
+}
+
+impl PartSink for Held {
+    fn part(&mut self, header: PartHeader, bytes: Vec<u8>) -> Result<(), SinkClosed> {
+        let Some(room) = self.room.checked_sub(bytes.len() as u64) else {
+            self.full = true;
+            return Err(SinkClosed);
+        };
+        self.room = room;
+        self.parts.push((header, bytes));
+        Ok(())
+    }
 }

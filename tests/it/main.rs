@@ -1,6 +1,9 @@
 //! One binary for all integration tests: the real program on real files, judges and databases.
 
 mod architecture;
+mod bad_input;
 mod mock;
+mod odd;
+mod sandbox;
 mod score;
 mod support;

@@ -1,0 +1,7 @@
+//! One asset -> payloads, one per recipe: open beneath the root, hash, decode in a worker, digest the parts.
+
+mod open;
+mod payload;
+
+pub use open::Rejected;
+pub use payload::{Part, Payload, Prepared, prepare, probe};

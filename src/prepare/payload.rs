@@ -1,0 +1,154 @@
+//! Payloads: the parts that each recipe made of one asset, with their digests.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+use tribunal_media::{Digest, PartHeader, PartSink, Probe, Recipe, Report, SinkClosed};
+
+use super::open::{Input, Rejected, open_beneath, open_named, regular};
+use crate::manifest::Asset;
+use crate::sandbox::{Done, Job, Pool};
+
+/// One finished part with its digests.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// What it shows.
+    pub header: PartHeader,
+    /// The bytes that a judge gets.
+    pub bytes: Bytes,
+    /// BLAKE3 of the bytes.
+    pub blake3: Digest,
+    /// SHA-256 of the bytes, 64 hex digits: the public digest of a part.
+    pub sha256: String,
+}
+
+/// The ordered parts of one instance under one recipe.
+#[derive(Debug, Clone)]
+pub struct Payload {
+    /// `blake3(recipe id, media id)`, each framed by its length.
+    pub parts_id: Digest,
+    /// In presentation order; shared parts share their bytes.
+    pub parts: Vec<Part>,
+}
+
+/// One asset after decoding.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// BLAKE3 of the asset's bytes.
+    pub media_id: Digest,
+    /// One per recipe, in the order given.
+    pub payloads: Vec<Payload>,
+    /// What the decoders saw.
+    pub report: Report,
+    /// CPU time in the worker, in milliseconds.
+    pub cpu_ms: f64,
+}
+
+/// Decodes one asset once for all `recipes`. A file is looked for beneath `root` and nowhere else.
+pub fn prepare(root: &Path, asset: &Asset, recipes: &[Recipe], pool: &Pool) -> Result<Prepared, Rejected> {
+    let input = match asset {
+        Asset::Text(text) => Input::text(text)?,
+        Asset::File(path) => Input::file(open_beneath(root, path)?, pool.settings().media.source_bytes)?,
+    };
+    let mut collector = Collector::new(input.media_id, recipes);
+    let job = Job { input: input.file.try_clone()?, len: input.len, recipes: recipes.to_vec() };
+    let result = pool.run(job, &mut collector);
+    input.verify()?; // a file that changed explains any failure
+    let Done { report, cpu_ms } = result?;
+    Ok(Prepared { media_id: input.media_id, payloads: collector.payloads, report, cpu_ms })
+}
+
+/// What the decoders see in a file that the user named.
+pub fn probe(path: &Path, pool: &Pool) -> Result<Probe, Rejected> {
+    let file = open_named(path)?;
+    let len = regular(&file)?;
+    Ok(pool.probe(file, len)?)
+}
+
+/// Digests each part once and gives it to every recipe that shares it.
+#[derive(Debug)]
+struct Collector {
+    payloads: Vec<Payload>,
+}
+
+impl Collector {
+    fn new(media_id: Digest, recipes: &[Recipe]) -> Self {
+        let parts_id = |recipe: &Recipe| Digest::of_fields([&recipe.id().as_bytes()[..], media_id.as_bytes()]);
+        Self { payloads: recipes.iter().map(|recipe| Payload { parts_id: parts_id(recipe), parts: Vec::new() }).collect() }
+    }
+}
+
+impl PartSink for Collector {
+    fn part(&mut self, header: PartHeader, bytes: Vec<u8>) -> Result<(), SinkClosed> {
+        let part = Part { blake3: Digest::of(&bytes), sha256: sha256(&bytes), bytes: bytes.into(), header };
+        for &position in &part.header.recipes {
+            self.payloads.get_mut(position).ok_or(SinkClosed)?.parts.push(part.clone());
+        }
+        Ok(())
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    let mut hex = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        let _ = write!(hex, "{byte:02x}"); // writing to a string cannot fail
+    }
+    hex
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tribunal_media::{Detail, Encoding};
+
+    use super::*;
+    use crate::sandbox::{Isolation, Settings};
+
+    fn pool() -> Pool {
+        Pool::start(Settings { isolation: Isolation::Off, ..Settings::default() }, &[]).unwrap()
+    }
+
+    #[test]
+    fn one_text_becomes_one_payload_per_recipe() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.txt"), "abc").unwrap();
+        let recipes = [10, 20].map(|max_characters| Recipe::Text { max_characters });
+        let run = |asset: Asset| prepare(folder.path(), &asset, &recipes, &pool()).unwrap();
+        let prepared = run(Asset::File("a.txt".into()));
+        assert_eq!(prepared.media_id, Digest::of(b"abc"));
+        assert_eq!(prepared.payloads.len(), 2);
+        assert_ne!(prepared.payloads[0].parts_id, prepared.payloads[1].parts_id);
+        for payload in &prepared.payloads {
+            assert_eq!(payload.parts.len(), 1);
+            assert_eq!(payload.parts[0].bytes, "abc");
+            assert_eq!(payload.parts[0].sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"); // FIPS 180-2, B.1
+        }
+        let inline = run(Asset::Text("abc".to_owned()));
+        assert_eq!(inline.payloads[1].parts_id, prepared.payloads[1].parts_id, "the same bytes, the same id");
+    }
+
+    #[test]
+    fn shared_parts_share_bytes_and_keep_each_recipes_order() {
+        let recipes = [1, 2].map(|max_characters| Recipe::Text { max_characters });
+        let mut collector = Collector::new(Digest::of(b"m"), &recipes);
+        for (positions, text) in [(vec![0], "a"), (vec![0, 1], "b"), (vec![1], "c")] {
+            let header = PartHeader { recipes: positions, encoding: Encoding::Utf8, detail: Detail::Text { characters: 1 } };
+            collector.part(header, text.into()).unwrap();
+        }
+        let texts = |payload: &Payload| payload.parts.iter().map(|part| part.bytes.clone()).collect::<Vec<_>>();
+        let [first, second] = &collector.payloads[..] else { panic!("two payloads") };
+        assert_eq!((texts(first), texts(second)), (vec!["a".into(), "b".into()], vec!["b".into(), "c".into()]));
+        assert_eq!(first.parts[1].bytes.as_ptr(), second.parts[0].bytes.as_ptr());
+    }
+
+    #[test]
+    fn what_the_decoders_refuse_is_rejected_with_their_reason() {
+        let asset = Asset::Text("too long".to_owned());
+        let rejected = prepare(Path::new("."), &asset, &[Recipe::Text { max_characters: 3 }], &pool()).unwrap_err();
+        assert_eq!(rejected.reason, "over_limit");
+        assert_eq!(probe(Path::new("."), &pool()).unwrap_err().reason, "not_regular");
+    }
+}

@@ -1,0 +1,231 @@
+//! Workers that crash, hang, lie and grow cost one item each and nothing else.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Write as _;
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+
+use tribunal::sandbox::{Fault, Isolation, Job, Pool, Settings};
+use tribunal_media::{PartHeader, Recipe};
+
+fn settings() -> Settings {
+    Settings { image_seconds: 1, rss_mib: 200, ..Settings::default() }
+}
+
+fn zygote() -> Vec<OsString> {
+    [env!("CARGO_BIN_EXE_tribunal"), "__zygote", "--test-faults"].map(OsString::from).to_vec()
+}
+
+fn pool(settings: Settings) -> Pool {
+    Pool::start(settings, &zygote()).unwrap()
+}
+
+fn input(bytes: &[u8]) -> (File, u64) {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(bytes).unwrap();
+    (file, bytes.len() as u64)
+}
+
+fn text_job(text: &str) -> Job {
+    let (input, len) = input(text.as_bytes());
+    Job { input, len, recipes: vec![Recipe::Text { max_characters: 1000 }] }
+}
+
+/// Runs a text through the pool and checks every byte of the answer.
+fn good_job(pool: &Pool, text: &str) {
+    let mut parts: Vec<(PartHeader, Vec<u8>)> = Vec::new();
+    let done = pool.run(text_job(text), &mut parts).unwrap();
+    assert_eq!(parts.len(), 1);
+    assert_eq!(parts[0].0.recipes, [0]);
+    assert_eq!(String::from_utf8(parts[0].1.clone()).unwrap(), text);
+    assert!(done.cpu_ms >= 0.0);
+}
+
+#[test]
+fn every_fault_has_its_reason_and_the_next_job_succeeds() {
+    let pool = pool(settings());
+    for (fault, reason, message) in [
+        (Fault::Segfault, "crashed", "SIGSEGV"),
+        (Fault::Abort, "crashed", "SIGABRT"),
+        (Fault::Leave, "crashed", "exit status 0"),
+        (Fault::ForbiddenCall, "crashed", "SIGSYS"),
+        (Fault::Allocate, "over_memory", "200"),
+        (Fault::Garbage, "protocol", "header"),
+        (Fault::LieIndex, "protocol", "recipe 7"),
+        (Fault::LieLength, "over_limit", "parts"),
+        (Fault::Spin, "timed_out", "CPU time"),
+        (Fault::Hang, "timed_out", "wall time"),
+        (Fault::Panic, "panic", "purpose"),
+    ] {
+        let retried = pool.counts().retried;
+        let failure = pool.misbehave(fault).unwrap_err();
+        assert_eq!(failure.reason, reason, "{fault:?}: {failure}");
+        assert!(failure.message.contains(message), "{fault:?}: {failure}");
+        let tries = u64::from(!["panic", "over_limit"].contains(&reason)); // an answer and a limit are final
+        assert_eq!(pool.counts().retried - retried, tries, "{fault:?}");
+        good_job(&pool, &format!("after {fault:?}"));
+    }
+}
+
+#[test]
+fn workers_reach_no_file_and_no_socket() {
+    let pool = pool(settings());
+    assert_eq!(pool.missing_locks(), [] as [String; 0]);
+    for fault in [Fault::OpenFile, Fault::OpenSocket] {
+        let failure = pool.misbehave(fault).unwrap_err();
+        assert_eq!(failure.reason, "io", "{fault:?}: {failure}");
+        assert!(failure.message.contains("os error 1)"), "{fault:?}: {failure}"); // EPERM
+    }
+}
+
+#[test]
+fn faults_are_refused_outside_tests() {
+    let pool = Pool::start(settings(), &zygote()[..2]).unwrap();
+    let failure = pool.misbehave(Fault::Abort).unwrap_err();
+    assert_eq!(failure.reason, "unsupported");
+}
+
+#[test]
+fn one_job_in_ten_crashes_and_all_others_are_right() {
+    let pool = pool(settings());
+    thread::scope(|scope| {
+        for caller in 0..4 {
+            let pool = &pool;
+            scope.spawn(move || {
+                for job in 0..50 {
+                    if (job + caller) % 10 == 0 {
+                        assert_eq!(pool.misbehave(Fault::Segfault).unwrap_err().reason, "crashed");
+                    } else {
+                        good_job(pool, &format!("job {job} of caller {caller}"));
+                    }
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_killed_zygote_is_replaced() {
+    let pool = pool(Settings { jobs_per_worker: 1, ..settings() });
+    good_job(&pool, "before");
+    let dead = pool.counts().zygote;
+    let killed = Command::new("kill").args(["-9", &dead.to_string()]).status().unwrap();
+    assert!(killed.success());
+    good_job(&pool, "after");
+    good_job(&pool, "and again");
+    let counts = pool.counts();
+    assert_eq!(counts.zygote_restarts, 1);
+    assert_ne!(counts.zygote, dead);
+}
+
+#[test]
+fn isolation_does_not_change_the_bytes() {
+    let off = Pool::start(Settings { isolation: Isolation::Off, ..settings() }, &[]).unwrap();
+    let on = pool(settings());
+    for text in ["", "plain", "e\u{301}\r\n한국어"] {
+        let run = |pool: &Pool| {
+            let mut parts: Vec<(PartHeader, Vec<u8>)> = Vec::new();
+            let done = pool.run(text_job(text), &mut parts).map(|done| done.report);
+            (done, parts)
+        };
+        assert_eq!(run(&off), run(&on), "{text:?}");
+    }
+}
+
+#[test]
+fn a_reply_over_its_limit_is_refused() {
+    for isolation in [Isolation::Off, Isolation::Required] {
+        let pool = pool(Settings { reply_bytes: 4, isolation, ..settings() });
+        let failure = pool.run(text_job("five!"), &mut Vec::new()).unwrap_err();
+        assert_eq!(failure.reason, "over_limit", "{isolation:?}");
+        good_job(&pool, "four");
+    }
+}
+
+#[test]
+fn workers_are_reused_and_replaced_after_their_share() {
+    let pool = pool(Settings { jobs_per_worker: 4, ..settings() });
+    for job in 0..12 {
+        good_job(&pool, &job.to_string());
+    }
+    assert_eq!(pool.counts().workers, 3);
+}
+
+#[test]
+fn a_program_that_is_no_zygote_is_a_clear_error() {
+    let error = Pool::start(settings(), &["/bin/true".into()]).unwrap_err().to_string();
+    assert!(error.contains("hidden subcommand"), "{error}");
+    let error = Pool::start(settings(), &["/nonexistent".into()]).unwrap_err().to_string();
+    assert!(error.contains("/nonexistent"), "{error}");
+}
+
+/// Descriptors are counted per process, so this runs in one of its own.
+#[test]
+fn nothing_is_left_behind() {
+    let this = std::env::current_exe().unwrap();
+    let status = Command::new(this).args(["--exact", "sandbox::nothing_is_left_behind_here", "--ignored"]).output().unwrap();
+    assert!(status.status.success(), "{}", String::from_utf8_lossy(&status.stdout));
+}
+
+#[test]
+#[ignore = "run by nothing_is_left_behind, alone in its process"]
+fn nothing_is_left_behind_here() {
+    let before = (open_descriptors(), children());
+    let pool = pool(settings());
+    good_job(&pool, "warm");
+    let settled = (open_descriptors(), children());
+    for job in 0..200 {
+        if job % 20 == 0 {
+            pool.misbehave(Fault::Abort).unwrap_err();
+        }
+        good_job(&pool, &job.to_string());
+    }
+    assert_eq!((open_descriptors(), children()), settled, "after 200 jobs");
+    drop(pool);
+    assert_eq!((open_descriptors(), children()), before, "after the pool");
+}
+
+fn open_descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+/// Children of this process, dead or alive.
+fn children() -> usize {
+    let me = std::process::id().to_string();
+    let processes =
+        std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
+    processes.filter(|stat| stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)) == Some(&me)).count()
+}
+
+/// Figures, not a check: `cargo test --test it sandbox::costs -- --ignored --nocapture`.
+#[test]
+#[ignore = "prints figures"]
+#[expect(clippy::print_stderr, reason = "its only purpose")]
+fn costs() {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let start = std::time::Instant::now();
+    let pool = pool(Settings { jobs_per_worker: u32::MAX, ..Settings::default() });
+    eprintln!("zygote and first worker: {:?}", start.elapsed());
+    for threads in [1, 2] {
+        let start = std::time::Instant::now();
+        NEXT.store(0, Ordering::Relaxed);
+        thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    while NEXT.fetch_add(1, Ordering::Relaxed) < 5000 {
+                        pool.misbehave(Fault::None).unwrap();
+                    }
+                });
+            }
+        });
+        eprintln!("{threads} threads: {:?} per empty job", start.elapsed() / 5000);
+    }
+    let pool = self::pool(Settings { jobs_per_worker: 1, ..Settings::default() });
+    let start = std::time::Instant::now();
+    for _ in 0..200 {
+        pool.misbehave(Fault::None).unwrap();
+    }
+    eprintln!("{:?} per job with a new worker each", start.elapsed() / 200);
+}
