@@ -88,6 +88,13 @@ pub struct Reader<'a> {
     position: u64,
 }
 
+impl Reader<'_> {
+    /// Continues at `position`.
+    pub(crate) const fn set_position(&mut self, position: u64) {
+        self.position = position;
+    }
+}
+
 impl io::Read for Reader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.source.read_at(buffer, self.position)?;
