@@ -1,5 +1,6 @@
 //! What every sound decoder gives, and the choice between them.
 
+use super::libav::Libav;
 use super::symphonia::Symphonia;
 use crate::{Error, Limits, Report, Source};
 
@@ -61,9 +62,18 @@ pub(super) trait Decoder {
     fn packets(&self) -> u64;
 }
 
-/// Opens the first decoder that gives samples.
+/// Opens symphonia, or libav when symphonia gives no sample at all. Once samples have come, nothing falls back: the rest is the file's doing.
 pub(super) fn open<'a>(source: &'a Source, limits: &Limits) -> Result<Box<dyn Decoder + 'a>, Error> {
-    Ok(Box::new(Symphonia::open(source, limits)?))
+    let refusal = match Symphonia::open(source, limits) {
+        Ok(decoder) => return Ok(Box::new(decoder)),
+        Err(error @ (Error::Limit { .. } | Error::Io(_) | Error::NotMedia(_))) => return Err(error),
+        Err(error) => error,
+    };
+    match (Libav::open(source, limits, false), refusal) {
+        (Ok(decoder), _) => Ok(Box::new(decoder)),
+        (Err(error), Error::Unsupported(_)) => Err(error),
+        (Err(_), refusal) => Err(refusal),
+    }
 }
 
 /// Refuses rates that no real sound has.

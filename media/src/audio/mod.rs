@@ -3,6 +3,7 @@
 mod chunk;
 mod decode;
 mod edit;
+mod libav;
 mod mixdown;
 mod normalise;
 mod outlet;
@@ -12,4 +13,4 @@ mod symphonia;
 mod tests;
 mod wav;
 
-pub(crate) use normalise::{normalise, probe};
+pub(crate) use normalise::{normalise, probe, soundtrack};

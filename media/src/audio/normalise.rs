@@ -1,6 +1,7 @@
 //! Sound from end to end: open, decode, deliver, account.
 
 use super::decode::{self, Block, Decoder, Step};
+use super::libav::Libav;
 use super::outlet::Outlets;
 use crate::{Error, Limits, Modality, PartSink, Probe, Recipe, Report, SoundSpec, Source};
 
@@ -20,8 +21,39 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
     if decoder.facts().pictures {
         report.note("pictures_ignored", "the file also holds moving pictures; only its sound was asked for");
     }
-    deliver(&mut *decoder, outlets, sink, &mut report)?;
+    deliver(&mut *decoder, outlets, 0.0, sink, &mut report)?;
     Ok(report)
+}
+
+/// Delivers a video's soundtrack for `recipes`, timed from `origin_seconds` on the container's clock (a chunk may start below zero). A video without
+/// sound, or with sound that nothing here decodes, gets a note and no parts.
+pub(crate) fn soundtrack(
+    source: &Source,
+    spec: &SoundSpec,
+    recipes: &[usize],
+    origin_seconds: f64,
+    limits: &Limits,
+    sink: &mut dyn PartSink,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let mut decoder = match Libav::open(source, limits, true) {
+        Ok(decoder) => decoder,
+        Err(error @ (Error::Contradiction { .. } | Error::Empty(_) | Error::Unsupported(_))) => {
+            report.note("no_soundtrack", error.to_string());
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
+    let outlets = Outlets::new(recipes.iter().map(|recipe| (*recipe, spec)), limits)?;
+    let origin = decoder.start - origin_seconds;
+    let mut sound = Report::default();
+    deliver(&mut decoder, outlets, origin, sink, &mut sound)?;
+    report.packets_read += sound.packets_read;
+    report.decoder = format!("{}+{}", report.decoder, decoder.facts().decoder);
+    for note in sound.notes {
+        report.note(&format!("soundtrack_{}", note.code), note.message);
+    }
+    Ok(())
 }
 
 fn sound_spec(recipe: &Recipe) -> Result<&SoundSpec, Error> {
@@ -41,13 +73,19 @@ struct Tally {
     cut: Option<String>,
 }
 
-fn deliver(decoder: &mut dyn Decoder, mut outlets: Outlets, sink: &mut dyn PartSink, report: &mut Report) -> Result<(), Error> {
+fn deliver(
+    decoder: &mut dyn Decoder,
+    mut outlets: Outlets,
+    origin: f64,
+    sink: &mut dyn PartSink,
+    report: &mut Report,
+) -> Result<(), Error> {
     let (mut block, mut tally) = (Block::default(), Tally::default());
     loop {
         match decoder.next(&mut block)? {
             Step::Samples => {
                 tally.good += 1;
-                outlets.push(&mut block.samples, block.rate, 0.0, sink)?;
+                outlets.push(&mut block.samples, block.rate, origin, sink)?;
             }
             Step::Damaged => tally.damaged += 1,
             Step::End => break,
@@ -58,9 +96,10 @@ fn deliver(decoder: &mut dyn Decoder, mut outlets: Outlets, sink: &mut dyn PartS
         }
     }
     report.packets_read = decoder.packets();
-    tally.judge(outlets.seconds(), decoder.facts().promised, report)?;
+    let promised = decoder.facts().promised;
+    tally.judge(outlets.seconds(), promised, report)?;
     report.duration = Some(outlets.seconds());
-    outlets.finish(0.0, sink, report)
+    outlets.finish(origin, sink, report)
 }
 
 impl Tally {

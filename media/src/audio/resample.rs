@@ -5,10 +5,11 @@ use rubato::{Fft, FixedSync, Resampler as _, WindowFunction};
 
 use crate::Error;
 
-/// Frames per transform on the side with more of them, before rounding up to a multiple of the ratio; a filter that long passes
-/// nearly everything below the lower Nyquist frequency. The least on the other side, for absurdly low rates, bounds memory too.
-const BLOCK: u64 = 2048;
-const LEAST: u64 = 64;
+/// Frames of input per transform, about; a filter that long passes nearly everything below the lower Nyquist frequency.
+const BLOCK: usize = 2048;
+
+/// Frames of output per transform at most, unless the ratio needs more: absurdly low rates must not cost memory.
+const MOST_OUT: usize = 1 << 16;
 
 /// Resamples one channel block by block. `n` samples in become `round(n * to / from)` out, aligned with the input.
 pub(super) struct Resampler {
@@ -32,8 +33,11 @@ impl Resampler {
     }
 
     fn transform(from: u32, to: u32) -> Result<Fft<f32>, Error> {
-        let block = (BLOCK * u64::from(from) / u64::from(to.max(1))).clamp(LEAST, BLOCK) as usize;
-        Fft::new_custom(from as usize, to as usize, block, 1, 1, WindowFunction::BlackmanHarris2, FixedSync::Both)
+        // A power of two times the reduced ratio: sizes with large prime factors take three times as long.
+        let divisor = gcd(from, to);
+        let (least_in, least_out) = ((from / divisor) as usize, (to / divisor) as usize);
+        let times = (BLOCK / least_in).min(MOST_OUT / least_out).max(1).next_power_of_two();
+        Fft::new_custom(from as usize, to as usize, times * least_in, 1, 1, WindowFunction::BlackmanHarris2, FixedSync::Both)
             .map_err(|error| Error::Unsupported(format!("{from} Hz to {to} Hz: {error}")))
     }
 
@@ -88,6 +92,10 @@ impl Resampler {
         self.emitted += kept as u64;
         Ok(())
     }
+}
+
+fn gcd(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 /// `round(count * to / from)`.

@@ -45,7 +45,7 @@ impl<'a> Symphonia<'a> {
         let (decoder, mut facts) = decoder_for(track, name)?;
         facts.pictures = format.first_track(TrackType::Video).is_some();
         let trim = if name == "mp4" { edit::trim(source, track.id, facts.rate)? } else { Trim::default() };
-        facts.promised = promised(track, &trim, facts.rate);
+        facts.promised = promised(track, name, &trim, facts.rate);
         let track = track.id;
         let mut this = Self {
             format,
@@ -161,7 +161,7 @@ impl Decoder for Symphonia<'_> {
 }
 
 /// The format by its first bytes, and where it starts: after an ID3v2 tag, whatever carries it.
-fn recognise(source: &Source) -> Result<(&'static str, u64), Error> {
+pub(super) fn recognise(source: &Source) -> Result<(&'static str, u64), Error> {
     let mut start = 0;
     loop {
         let mut head = vec![0; 4096];
@@ -237,7 +237,10 @@ fn decoder_for(track: &Track, format: &str) -> Result<(Box<dyn AudioDecoder>, Fa
     Ok((decoder, facts))
 }
 
-fn promised(track: &Track, trim: &Trim, rate: u32) -> Option<f64> {
+fn promised(track: &Track, format: &str, trim: &Trim, rate: u32) -> Option<f64> {
+    if format == "aac" || format == "mp3" && track.delay.is_none() {
+        return None; // guessed from the bit rate
+    }
     let frames = track.num_frames.filter(|_| rate > 0).map(|frames| trim.of(frames) as f64 / f64::from(rate));
     let ticks = || Some(track.time_base?.calc_duration_saturating(track.duration?).as_secs_f64());
     frames.or_else(ticks).filter(|seconds| *seconds > 0.0)
