@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
 
 /// An open, read-only input of known length.
 ///
@@ -14,21 +15,21 @@ pub struct Source {
     len: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Bytes {
-    File(File),
-    Memory(Vec<u8>),
+    File(Arc<File>),
+    Memory(Arc<Vec<u8>>),
 }
 
 impl Source {
     /// Wraps an open regular file or memfd whose length the caller has already checked.
     pub fn file(file: File, len: u64) -> Self {
-        Self { bytes: Bytes::File(file), len }
+        Self { bytes: Bytes::File(Arc::new(file)), len }
     }
 
     /// Wraps bytes in memory (inline text, tests).
     pub fn memory(bytes: Vec<u8>) -> Self {
-        Self { len: bytes.len() as u64, bytes: Bytes::Memory(bytes) }
+        Self { len: bytes.len() as u64, bytes: Bytes::Memory(Arc::new(bytes)) }
     }
 
     /// Length in bytes.
@@ -88,6 +89,13 @@ pub struct Reader<'a> {
     position: u64,
 }
 
+impl Reader<'_> {
+    /// Continues at `position`.
+    pub(crate) const fn set_position(&mut self, position: u64) {
+        self.position = position;
+    }
+}
+
 impl io::Read for Reader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.source.read_at(buffer, self.position)?;
@@ -105,5 +113,38 @@ impl io::Seek for Reader<'_> {
         };
         self.position = target.ok_or(io::ErrorKind::InvalidInput)?;
         Ok(self.position)
+    }
+}
+
+/// A reader that shares the source's bytes instead of borrowing them, for C libraries that keep it.
+#[derive(Debug)]
+pub(crate) struct OwnedReader {
+    source: Source,
+    position: u64,
+}
+
+impl OwnedReader {
+    /// A cursor at the start.
+    pub(crate) fn new(source: &Source) -> Self {
+        Self { source: Source { bytes: source.bytes.clone(), len: source.len }, position: 0 }
+    }
+
+    fn with<T>(&mut self, act: impl FnOnce(&mut Reader<'_>) -> T) -> T {
+        let mut reader = Reader { source: &self.source, position: self.position };
+        let result = act(&mut reader);
+        self.position = reader.position;
+        result
+    }
+}
+
+impl io::Read for OwnedReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.with(|reader| io::Read::read(reader, buffer))
+    }
+}
+
+impl io::Seek for OwnedReader {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        self.with(|reader| io::Seek::seek(reader, to))
     }
 }

@@ -1,11 +1,16 @@
-//! Sound: decode, mix down, resample, chunk, WAV.
+//! Sound: decode, mix down, resample, chunk, WAV. The entry points are [`normalise`], [`probe`] and [`soundtrack`].
 
-use crate::{Error, Limits, PartSink, Probe, Recipe, Report, Source};
+mod chunk;
+mod decode;
+mod edit;
+mod libav;
+mod mixdown;
+mod normalise;
+mod outlet;
+mod resample;
+mod symphonia;
+#[cfg(test)]
+mod tests;
+mod wav;
 
-pub(crate) fn normalise(_: &Source, _: &[Recipe], _: &Limits, _: &mut dyn PartSink) -> Result<Report, Error> {
-    Err(Error::Unsupported("audio is not decoded yet".to_owned()))
-}
-
-pub(crate) fn probe(_: &Source, _: &Limits) -> Result<Probe, Error> {
-    Err(Error::Unsupported("audio is not decoded yet".to_owned()))
-}
+pub(crate) use normalise::{normalise, probe, soundtrack};

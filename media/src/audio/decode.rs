@@ -1,0 +1,111 @@
+//! What every sound decoder gives, and the choice between them.
+
+use super::libav::Libav;
+use super::symphonia::Symphonia;
+use crate::{Error, Limits, Report, Source};
+
+/// Highest sample rate and most channels that are taken for real: DXD is 768 kHz, third-order ambisonics 16 channels.
+const MAX_RATE: u32 = 768_000;
+const MAX_CHANNELS: usize = 64;
+
+/// What a decoder has to say after each packet.
+#[derive(Debug, PartialEq)]
+pub(super) enum Step {
+    /// The block holds samples.
+    Samples,
+    /// A packet could not be decoded and was left out.
+    Damaged,
+    /// No more packets.
+    End,
+    /// The bytes end, or stop making sense, before the stream does.
+    Cut(String),
+}
+
+/// Decoded mono samples.
+#[derive(Debug, Default)]
+pub(super) struct Block {
+    /// Mono samples, nominal range -1..=1.
+    pub(super) samples: Vec<f32>,
+    /// Samples per second.
+    pub(super) rate: u32,
+}
+
+/// What the headers say.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Facts {
+    /// The file format.
+    pub(super) format: String,
+    /// The codec's short name.
+    pub(super) codec: String,
+    /// Library and codec, e.g. `symphonia:mp3`.
+    pub(super) decoder: String,
+    /// Samples per second.
+    pub(super) rate: u32,
+    /// Channels.
+    pub(super) channels: usize,
+    /// Seconds that the header promises.
+    pub(super) promised: Option<f64>,
+    /// Whether there are moving pictures beside the sound (cover art does not count).
+    pub(super) pictures: bool,
+}
+
+/// A decoder that is open on its first samples.
+///
+/// # For implementations
+/// Remove priming and padding where the container tells; count packets and refuse over `Limits::packets`.
+pub(super) trait Decoder {
+    /// What the headers say.
+    fn facts(&self) -> &Facts;
+    /// Replaces the block's samples by the next ones.
+    fn next(&mut self, block: &mut Block) -> Result<Step, Error>;
+    /// Packets read so far.
+    fn packets(&self) -> u64;
+}
+
+/// Opens symphonia, or libav when symphonia gives no sample at all. Once samples have come, nothing falls back: the rest is the file's doing.
+pub(super) fn open<'a>(source: &'a Source, limits: &Limits) -> Result<Box<dyn Decoder + 'a>, Error> {
+    let refusal = match Symphonia::open(source, limits) {
+        Ok(decoder) => return Ok(Box::new(decoder)),
+        Err(error @ (Error::Limit { .. } | Error::Io(_) | Error::NotMedia(_))) => return Err(error),
+        Err(error) => error,
+    };
+    match (Libav::open(source, limits, false), refusal) {
+        (Ok(decoder), _) => Ok(Box::new(decoder)),
+        (Err(error), Error::Unsupported(_)) => Err(error),
+        (Err(_), refusal) => Err(refusal),
+    }
+}
+
+/// Refuses rates that no real sound has.
+pub(super) fn check_rate(rate: u32) -> Result<(), Error> {
+    if rate == 0 {
+        return Err(Error::Malformed("a sample rate of zero".to_owned()));
+    }
+    Limits::check("samples per second", u64::from(rate), u64::from(MAX_RATE))
+}
+
+/// Refuses channel counts that no real sound has.
+pub(super) fn check_channels(channels: usize) -> Result<(), Error> {
+    if channels == 0 {
+        return Err(Error::Malformed("sound without channels".to_owned()));
+    }
+    Limits::check("channels", channels as u64, MAX_CHANNELS as u64)
+}
+
+impl Facts {
+    /// One line for people, e.g. `audio mp3 48000 Hz stereo`.
+    pub(super) fn line(&self) -> String {
+        let layout = match self.channels {
+            1 => "mono".to_owned(),
+            2 => "stereo".to_owned(),
+            channels => format!("{channels} channels"),
+        };
+        format!("audio {} {} Hz {layout}", self.codec, self.rate)
+    }
+
+    /// Copies what a report keeps.
+    pub(super) fn describe(&self, report: &mut Report) {
+        report.format.clone_from(&self.format);
+        report.decoder.clone_from(&self.decoder);
+    }
+}

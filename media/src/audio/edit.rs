@@ -1,0 +1,139 @@
+//! Edit lists of MP4 files: where the sound really starts and ends. Symphonia 0.6 reads them and leaves them be.
+
+use std::ops::Range;
+
+use crate::{Error, Source};
+
+/// A movie header larger than this belongs to no sound file.
+const MAX_MOOV: u64 = 64 << 20;
+
+/// Frames to leave out at the start, and frames to keep after them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Trim {
+    skip: u64,
+    keep: Option<u64>,
+}
+
+impl Trim {
+    /// The range to keep of the next `frames` frames.
+    pub(super) fn take(&mut self, frames: usize) -> Range<usize> {
+        let start = usize::try_from(self.skip).unwrap_or(usize::MAX).min(frames);
+        self.skip -= start as u64;
+        let left = self.keep.map_or(usize::MAX, |keep| usize::try_from(keep).unwrap_or(usize::MAX));
+        let kept = (frames - start).min(left);
+        self.keep = self.keep.map(|keep| keep - kept as u64);
+        start..start + kept
+    }
+
+    /// Whether everything to keep has been taken.
+    pub(super) fn is_over(&self) -> bool {
+        self.keep == Some(0)
+    }
+
+    /// How many of `frames` frames remain.
+    pub(super) fn of(&self, frames: u64) -> u64 {
+        frames.saturating_sub(self.skip).min(self.keep.unwrap_or(u64::MAX))
+    }
+}
+
+/// What the edit list of `track` leaves of its sound at `rate`. Everything when there is none; more than one stretch of media is unsupported.
+///
+/// Layout: ISO/IEC 14496-12, 8.6.6. An edit with media time -1 is a pause before the sound: for a sound file alone, no part of it.
+pub(super) fn trim(source: &Source, track: u32, rate: u32) -> Result<Trim, Error> {
+    let Some(moov) = movie(source)? else { return Ok(Trim::default()) };
+    let movie_scale = child(&moov, b"mvhd").and_then(timescale);
+    let edits = children(&moov, b"trak").find(|trak| track_id(trak) == Some(track)).and_then(|trak| {
+        let mdia = child(trak, b"mdia")?;
+        Some((entries(child(child(trak, b"edts")?, b"elst")?)?, timescale(child(mdia, b"mdhd")?)?))
+    });
+    let (Some((entries, scale)), Some(movie_scale)) = (edits, movie_scale) else { return Ok(Trim::default()) };
+    let mut media = entries.iter().filter(|entry| entry.media_time >= 0);
+    let Some(entry) = media.next() else { return Ok(Trim::default()) };
+    if media.next().is_some() {
+        return Err(Error::Unsupported("an edit list of several stretches".to_owned()));
+    }
+    let frames = |ticks: u64, scale: u32| (u128::from(ticks) * u128::from(rate) / u128::from(scale.max(1))) as u64;
+    let keep = Some(frames(entry.duration, movie_scale)).filter(|keep| *keep > 0);
+    Ok(Trim { skip: frames(entry.media_time.unsigned_abs(), scale), keep })
+}
+
+struct Entry {
+    duration: u64,
+    media_time: i64,
+}
+
+fn entries(elst: &[u8]) -> Option<Vec<Entry>> {
+    let (version, count, body) = (*elst.first()?, be32(elst.get(4..)?)?, elst.get(8..)?);
+    let size = if version == 1 { 20 } else { 12 };
+    let entries = body.chunks_exact(size).take(count as usize).map(|entry| match version {
+        1 => Some(Entry { duration: be64(entry)?, media_time: be64(&entry[8..])?.cast_signed() }),
+        _ => Some(Entry { duration: be32(entry)?.into(), media_time: be32(&entry[4..])?.cast_signed().into() }),
+    });
+    entries.collect()
+}
+
+/// The timescale of a movie header or media header, which share the layout up to it.
+fn timescale(header: &[u8]) -> Option<u32> {
+    be32(header.get(if *header.first()? == 1 { 20 } else { 12 }..)?)
+}
+
+fn track_id(trak: &[u8]) -> Option<u32> {
+    let tkhd = child(trak, b"tkhd")?;
+    be32(tkhd.get(if *tkhd.first()? == 1 { 20 } else { 12 }..)?)
+}
+
+/// The body of the movie box.
+fn movie(source: &Source) -> Result<Option<Vec<u8>>, Error> {
+    let mut offset = 0;
+    let mut head = [0; 16];
+    while source.read_at(&mut head, offset)? == head.len() {
+        let (header, size) = match be32(&head).unwrap_or_default() {
+            0 => (8, source.len() - offset),
+            1 => (16, be64(&head[8..]).unwrap_or_default()),
+            size => (8, u64::from(size)),
+        };
+        if size < header {
+            return Ok(None);
+        }
+        if &head[4..8] == b"moov" {
+            crate::Limits::check("bytes of the movie header", size, MAX_MOOV)?;
+            let mut body = Vec::new();
+            let mut reader = source.reader();
+            reader.set_position(offset + header);
+            io_take(&mut reader, size - header, &mut body)?;
+            return Ok(Some(body));
+        }
+        offset = offset.saturating_add(size);
+    }
+    Ok(None)
+}
+
+fn io_take(reader: &mut impl std::io::Read, count: u64, body: &mut Vec<u8>) -> Result<(), Error> {
+    use std::io::Read as _;
+    reader.take(count).read_to_end(body)?;
+    Ok(())
+}
+
+fn child<'a>(parent: &'a [u8], kind: &'a [u8; 4]) -> Option<&'a [u8]> {
+    children(parent, kind).next()
+}
+
+fn children<'a>(parent: &'a [u8], kind: &'a [u8; 4]) -> impl Iterator<Item = &'a [u8]> {
+    let mut rest = parent;
+    std::iter::from_fn(move || {
+        let size = usize::try_from(be32(rest)?).ok()?;
+        let found = (rest.get(4..8)?, rest.get(8..size)?);
+        rest = &rest[size..];
+        Some(found)
+    })
+    .filter(move |(name, _)| name == kind)
+    .map(|(_, body)| body)
+}
+
+fn be32(bytes: &[u8]) -> Option<u32> {
+    bytes.first_chunk().map(|bytes| u32::from_be_bytes(*bytes))
+}
+
+fn be64(bytes: &[u8]) -> Option<u64> {
+    bytes.first_chunk().map(|bytes| u64::from_be_bytes(*bytes))
+}

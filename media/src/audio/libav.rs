@@ -1,0 +1,300 @@
+//! Sound decoded by libavcodec: what symphonia refuses, and the soundtracks of videos (on the same clock as their frames).
+
+use ffmpeg_next as av;
+
+use super::decode::{Block, Decoder, Facts, Step, check_channels, check_rate};
+use super::mixdown::Mixdown;
+use crate::source::OwnedReader;
+use crate::{Error, Limits, Modality, Source};
+
+/// The only decoders that may open.
+const CODECS: &str = "aac,aac_latm,ac3,adpcm_ima_qt,adpcm_ima_wav,adpcm_ms,alac,amrnb,amrwb,dca,eac3,flac,g722,gsm,gsm_ms,mp1,mp1float,mp2,mp2float,\
+mp3,mp3float,opus,pcm_alaw,pcm_f32be,pcm_f32le,pcm_f64be,pcm_f64le,pcm_mulaw,pcm_s16be,pcm_s16le,pcm_s24be,pcm_s24le,pcm_s32be,pcm_s32le,pcm_s8,pcm_u8,\
+truehd,vorbis,wavpack,wmapro,wmav1,wmav2";
+
+/// Demuxers whose duration is written in the file, not guessed from the bit rate.
+const EXACT: [&str; 6] = ["aiff", "flac", "mov", "ogg", "w64", "wav"];
+
+/// A hole in a soundtrack longer than this many seconds becomes silence, so that what follows keeps its time.
+const HOLE: f64 = 0.1;
+
+/// One open stream.
+pub(super) struct Libav {
+    input: av::format::context::Input,
+    decoder: av::codec::decoder::Audio,
+    stream: usize,
+    tick: f64,
+    facts: Facts,
+    frame: av::frame::Audio,
+    interleaved: Vec<f32>,
+    mixdown: ((u64, usize), Mixdown),
+    packets: u64,
+    packet_limit: u64,
+    ended: bool,
+    cut: Option<String>,
+    clock: Option<f64>,
+    held: Option<Block>,
+    silence: u64,
+    /// Seconds at which the first sample is presented.
+    pub(super) start: f64,
+}
+
+impl Libav {
+    /// Opens `source` with the one demuxer that fits its magic bytes and decodes up to the first samples. With `keep_time`, holes become silence.
+    pub(super) fn open(source: &Source, limits: &Limits, keep_time: bool) -> Result<Self, Error> {
+        let name = super::symphonia::recognise(source)?.0;
+        let demuxer = demuxer(name);
+        let io = av::format::context::StreamIo::from_read_seek(OwnedReader::new(source)).map_err(failed)?;
+        let mut options = av::Dictionary::new();
+        options.set("format_whitelist", demuxer);
+        options.set("codec_whitelist", CODECS);
+        options.set("protocol_whitelist", "none"); // the bytes come through our own reader; nothing else may be opened
+        let input = av::format::input_from_stream(io, None, Some(options)).map_err(failed)?;
+        let stream = input.streams().best(av::media::Type::Audio).ok_or_else(|| no_sound(&input))?;
+        let context = av::codec::Context::from_parameters(stream.parameters()).map_err(failed)?;
+        let mut decoder = context.decoder();
+        decoder.set_packet_time_base(stream.time_base());
+        let decoder = decoder.audio().map_err(failed)?;
+        let codec = decoder.codec().map_or_else(|| "unknown".to_owned(), |codec| codec.name().to_owned());
+        let tick = f64::from(stream.time_base());
+        let promised = (EXACT.contains(&demuxer) && stream.duration() > 0).then(|| stream.duration() as f64 * tick);
+        let facts = Facts {
+            format: name.to_owned(),
+            decoder: format!("libav:{codec}"),
+            codec,
+            rate: decoder.rate(),
+            channels: usize::from(decoder.channels()),
+            promised,
+            pictures: has_pictures(&input),
+        };
+        let stream = stream.index();
+        let mut this = Self {
+            input,
+            decoder,
+            stream,
+            tick,
+            facts,
+            frame: av::frame::Audio::empty(),
+            interleaved: Vec::new(),
+            mixdown: ((0, 1), Mixdown::mean(1)),
+            packets: 0,
+            packet_limit: limits.packets,
+            ended: false,
+            cut: None,
+            clock: None,
+            held: None,
+            silence: 0,
+            start: 0.0,
+        };
+        this.prime(keep_time)?;
+        Ok(this)
+    }
+
+    fn prime(&mut self, keep_time: bool) -> Result<(), Error> {
+        let mut block = Block::default();
+        let mut damaged = 0_u64;
+        loop {
+            match self.decode(&mut block)? {
+                Step::Samples => break,
+                Step::Damaged => damaged += 1,
+                Step::End if damaged > 0 => return Err(Error::Malformed(format!("none of {damaged} packets could be decoded"))),
+                Step::End => return Err(Error::Empty("the stream holds no samples".to_owned())),
+                Step::Cut(reason) => return Err(Error::Truncated(format!("no sample before the end: {reason}"))),
+            }
+        }
+        self.start = self.frame.timestamp().map_or(0.0, |pts| pts as f64 * self.tick);
+        self.clock = keep_time.then_some(self.start + block.seconds());
+        self.facts.rate = block.rate;
+        self.facts.channels = self.mixdown.1.channels();
+        self.held = Some(block);
+        Ok(())
+    }
+
+    /// The next frame's samples, wherever they belong in time.
+    fn decode(&mut self, block: &mut Block) -> Result<Step, Error> {
+        loop {
+            match self.decoder.receive_frame(&mut self.frame) {
+                Ok(()) => {
+                    self.convert(block)?;
+                    if !block.samples.is_empty() {
+                        return Ok(Step::Samples);
+                    }
+                }
+                Err(av::Error::Eof) => return Ok(self.cut.take().map_or(Step::End, Step::Cut)),
+                Err(error) if is_hungry(error) => {
+                    if let Some(step) = self.feed()? {
+                        return Ok(step);
+                    }
+                }
+                Err(error) => return damaged(error),
+            }
+        }
+    }
+
+    fn feed(&mut self) -> Result<Option<Step>, Error> {
+        if self.ended {
+            return Ok(Some(Step::End)); // the decoder asks for more after its end
+        }
+        let mut packet = av::Packet::empty();
+        match packet.read(&mut self.input) {
+            Ok(()) => {}
+            Err(error) => {
+                self.ended = true;
+                if error != av::Error::Eof {
+                    self.cut = Some(error.to_string());
+                }
+                return Ok(self.decoder.send_eof().is_err().then_some(Step::End));
+            }
+        }
+        self.packets += 1;
+        Limits::check("packets", self.packets, self.packet_limit)?;
+        if packet.stream() != self.stream {
+            return Ok(None);
+        }
+        self.decoder.send_packet(&packet).map_or_else(|error| damaged(error).map(Some), |()| Ok(None))
+    }
+
+    fn convert(&mut self, block: &mut Block) -> Result<(), Error> {
+        let channels = usize::from(self.frame.channels());
+        block.rate = self.frame.rate();
+        check_rate(block.rate)?;
+        check_channels(channels)?;
+        let key = (self.frame.channel_layout().bits(), channels);
+        if self.mixdown.0 != key {
+            let known = key.0.count_ones() as usize == channels;
+            self.mixdown = (key, if known { Mixdown::of_mask(key.0) } else { Mixdown::mean(channels) });
+        }
+        interleave(&self.frame, channels, &mut self.interleaved)?;
+        block.samples.clear();
+        self.mixdown.1.mix(&self.interleaved, &mut block.samples);
+        Ok(())
+    }
+
+    /// Holds a frame back that is late, and plans the silence before it.
+    fn keep_time(&mut self, block: &mut Block) {
+        let Some(clock) = self.clock else { return };
+        let at = self.frame.timestamp().map_or(clock, |pts| pts as f64 * self.tick);
+        if at - clock > HOLE {
+            self.silence = ((at - clock) * f64::from(block.rate)).round() as u64;
+            self.held = Some(std::mem::take(block));
+            self.clock = Some(at);
+        }
+        let seconds = self.held.as_ref().unwrap_or(block).seconds();
+        self.clock = self.clock.map(|clock| clock + seconds);
+    }
+}
+
+impl Decoder for Libav {
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    fn next(&mut self, block: &mut Block) -> Result<Step, Error> {
+        if self.held.is_none() {
+            match self.decode(block)? {
+                Step::Samples => self.keep_time(block),
+                other => return Ok(other),
+            }
+        }
+        if let Some(held) = &self.held
+            && self.silence > 0
+        {
+            let count = self.silence.min(u64::from(held.rate)); // at most a second at once
+            self.silence -= count;
+            block.rate = held.rate;
+            block.samples.clear();
+            block.samples.resize(count as usize, 0.0);
+        } else if let Some(held) = self.held.take() {
+            *block = held;
+        }
+        Ok(Step::Samples)
+    }
+
+    fn packets(&self) -> u64 {
+        self.packets
+    }
+}
+
+impl Block {
+    fn seconds(&self) -> f64 {
+        self.samples.len() as f64 / f64::from(self.rate.max(1))
+    }
+}
+
+/// libavformat's name for a format by its magic bytes.
+fn demuxer(name: &str) -> &str {
+    match name {
+        "mp4" | "m4a" | "mov" | "3gp" => "mov",
+        "mkv" | "webm" => "matroska",
+        "ts" => "mpegts",
+        "mpg" => "mpeg",
+        "wma" | "wmv" => "asf",
+        other => other,
+    }
+}
+
+fn has_pictures(input: &av::format::context::Input) -> bool {
+    input.streams().any(|stream| {
+        stream.parameters().medium() == av::media::Type::Video
+            && !stream.disposition().contains(av::format::stream::Disposition::ATTACHED_PIC)
+    })
+}
+
+fn no_sound(input: &av::format::context::Input) -> Error {
+    if has_pictures(input) {
+        Error::Contradiction { expected: Modality::Audio, found: "pictures without sound".to_owned() }
+    } else {
+        Error::Empty("no stream of sound".to_owned())
+    }
+}
+
+/// Interleaved samples in -1..=1 of a frame in any sample format.
+fn interleave(frame: &av::frame::Audio, channels: usize, out: &mut Vec<f32>) -> Result<(), Error> {
+    use av::format::Sample;
+    if frame.samples() == 0 || frame.planes() == 0 {
+        out.clear();
+        return Ok(());
+    }
+    match frame.format() {
+        Sample::U8(_) => gather(frame, channels, out, |value: u8| (f32::from(value) - 128.0) / 128.0),
+        Sample::I16(_) => gather(frame, channels, out, |value: i16| f32::from(value) / 32_768.0),
+        Sample::I32(_) => gather(frame, channels, out, |value: i32| (f64::from(value) / 2_147_483_648.0) as f32),
+        Sample::F32(_) => gather(frame, channels, out, |value: f32| value),
+        Sample::F64(_) => gather(frame, channels, out, |value: f64| value as f32),
+        other => return Err(Error::Unsupported(format!("samples as {other:?}"))),
+    }
+    Ok(())
+}
+
+fn gather<T: av::frame::audio::Sample + Copy>(frame: &av::frame::Audio, channels: usize, out: &mut Vec<f32>, value: impl Fn(T) -> f32) {
+    out.clear();
+    if frame.is_packed() {
+        out.extend(frame.plane::<T>(0).iter().map(|sample| value(*sample)));
+        return;
+    }
+    out.resize(frame.samples() * channels, 0.0);
+    for channel in 0..channels {
+        for (slot, sample) in out.iter_mut().skip(channel).step_by(channels).zip(frame.plane::<T>(channel)) {
+            *slot = value(*sample);
+        }
+    }
+}
+
+fn is_hungry(error: av::Error) -> bool {
+    matches!(error, av::Error::Other { errno: av::util::error::EAGAIN })
+}
+
+fn damaged(error: av::Error) -> Result<Step, Error> {
+    match failed(error) {
+        Error::OutOfMemory => Err(Error::OutOfMemory),
+        _ => Ok(Step::Damaged),
+    }
+}
+
+fn failed(error: av::Error) -> Error {
+    match error {
+        av::Error::Other { errno: av::util::error::ENOMEM } => Error::OutOfMemory,
+        av::Error::DecoderNotFound | av::Error::DemuxerNotFound | av::Error::PatchWelcome => Error::Unsupported(error.to_string()),
+        other => Error::Malformed(other.to_string()),
+    }
+}

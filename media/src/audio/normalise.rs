@@ -1,0 +1,147 @@
+//! Sound from end to end: open, decode, deliver, account.
+
+use super::decode::{self, Block, Decoder, Step};
+use super::libav::Libav;
+use super::outlet::Outlets;
+use crate::{Error, Limits, Modality, PartSink, Probe, Recipe, Report, SoundSpec, Source};
+
+/// Fewer good packets than one in this many: what came out is noise, not the recording.
+const LEAST_GOOD: u64 = 100;
+
+/// Of the promised length, this much may be missing before the file counts as cut: encoders' padding is less.
+const SHORTFALL: f64 = 0.01;
+
+/// Decodes sound once and delivers the chunks of every audio recipe.
+pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, sink: &mut dyn PartSink) -> Result<Report, Error> {
+    let specs: Vec<&SoundSpec> = recipes.iter().map(sound_spec).collect::<Result<_, _>>()?;
+    let outlets = Outlets::new(specs.into_iter().enumerate(), limits)?;
+    let mut decoder = decode::open(source, limits)?;
+    let mut report = Report::default();
+    decoder.facts().describe(&mut report);
+    if decoder.facts().pictures {
+        report.note("pictures_ignored", "the file also holds moving pictures; only its sound was asked for");
+    }
+    deliver(&mut *decoder, outlets, 0.0, sink, &mut report)?;
+    Ok(report)
+}
+
+/// Delivers a video's soundtrack for `recipes`, timed from `origin_seconds` on the container's clock (a chunk may start below zero). A video without
+/// sound, or with sound that nothing here decodes, gets a note and no parts.
+pub(crate) fn soundtrack(
+    source: &Source,
+    spec: &SoundSpec,
+    recipes: &[usize],
+    origin_seconds: f64,
+    limits: &Limits,
+    sink: &mut dyn PartSink,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let mut decoder = match Libav::open(source, limits, true) {
+        Ok(decoder) => decoder,
+        Err(error @ (Error::Contradiction { .. } | Error::Empty(_) | Error::Unsupported(_))) => {
+            report.note("no_soundtrack", error.to_string());
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
+    let outlets = Outlets::new(recipes.iter().map(|recipe| (*recipe, spec)), limits)?;
+    let origin = decoder.start - origin_seconds;
+    let mut sound = Report::default();
+    deliver(&mut decoder, outlets, origin, sink, &mut sound)?;
+    report.packets_read += sound.packets_read;
+    report.decoder = format!("{}+{}", report.decoder, decoder.facts().decoder);
+    for note in sound.notes {
+        report.note(&format!("soundtrack_{}", note.code), note.message);
+    }
+    Ok(())
+}
+
+fn sound_spec(recipe: &Recipe) -> Result<&SoundSpec, Error> {
+    match recipe {
+        Recipe::Audio(spec) => Ok(spec),
+        Recipe::Text { .. } | Recipe::Image { .. } | Recipe::Video { .. } => {
+            Err(Error::Contradiction { expected: recipe.modality(), found: "sound".to_owned() })
+        }
+    }
+}
+
+/// What came out of the packets.
+#[derive(Debug, Default)]
+struct Tally {
+    good: u64,
+    damaged: u64,
+    cut: Option<String>,
+}
+
+fn deliver(
+    decoder: &mut dyn Decoder,
+    mut outlets: Outlets,
+    origin: f64,
+    sink: &mut dyn PartSink,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let (mut block, mut tally) = (Block::default(), Tally::default());
+    loop {
+        match decoder.next(&mut block)? {
+            Step::Samples => {
+                tally.good += 1;
+                outlets.push(&mut block.samples, block.rate, origin, sink)?;
+            }
+            Step::Damaged => tally.damaged += 1,
+            Step::End => break,
+            Step::Cut(reason) => {
+                tally.cut = Some(reason);
+                break;
+            }
+        }
+    }
+    report.packets_read = decoder.packets();
+    let promised = decoder.facts().promised;
+    tally.judge(outlets.seconds(), promised, report)?;
+    report.duration = Some(outlets.seconds());
+    outlets.finish(origin, sink, report)
+}
+
+impl Tally {
+    /// Refuses what is hardly there; notes what is missing.
+    fn judge(&self, seconds: f64, promised: Option<f64>, report: &mut Report) -> Result<(), Error> {
+        if seconds <= 0.0 {
+            return Err(match &self.cut {
+                Some(reason) => Error::Truncated(format!("no sample before the end: {reason}")),
+                None if self.damaged > 0 => Error::Malformed(format!("none of {} packets could be decoded", self.damaged)),
+                None => Error::Empty("the stream holds no samples".to_owned()),
+            });
+        }
+        if self.good * LEAST_GOOD < self.good + self.damaged {
+            return Err(Error::Malformed(format!("{} of {} packets could not be decoded", self.damaged, self.damaged + self.good)));
+        }
+        if self.damaged > 0 {
+            report.note("decode_errors", format!("{} of {} packets could not be decoded", self.damaged, self.damaged + self.good));
+        }
+        let missing = promised.filter(|promised| seconds < promised * (1.0 - SHORTFALL) - 0.1);
+        if missing.is_some_and(|promised| seconds < promised * SHORTFALL) {
+            return Err(Error::Truncated(format!("{seconds:.2} of {:.2} seconds are left", missing.unwrap_or_default())));
+        }
+        if missing.is_some() || self.cut.is_some() {
+            report.truncated_at = Some(seconds);
+            report.note("truncated", self.cut.as_deref().unwrap_or("the sound is shorter than its header says"));
+        }
+        Ok(())
+    }
+}
+
+/// What the decoders see, without producing parts.
+pub(crate) fn probe(source: &Source, limits: &Limits) -> Result<Probe, Error> {
+    let decoder = decode::open(source, limits)?;
+    let facts = decoder.facts();
+    Ok(Probe {
+        modality: Modality::Audio,
+        format: facts.format.clone(),
+        dimensions: None,
+        duration: facts.promised,
+        frames: None,
+        keyframes: None,
+        streams: vec![facts.line()],
+        notes: Vec::new(),
+    })
+}

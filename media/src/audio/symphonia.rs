@@ -1,0 +1,309 @@
+//! Sound decoded by symphonia: memory-safe, and asked first.
+
+use std::io;
+
+use symphonia::core::audio::Channels;
+use symphonia::core::codecs::CodecParameters;
+use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
+use symphonia::core::errors::Error as Failure;
+use symphonia::core::formats::{FormatOptions, FormatReader, Track, TrackType};
+use symphonia::core::io::{MediaSource, MediaSourceStream};
+use symphonia::default::formats::{AdtsReader, AiffReader, FlacReader, IsoMp4Reader, MkvReader, MpaReader, OggReader, WavReader};
+
+use super::decode::{Block, Decoder, Facts, Step, check_channels, check_rate};
+use super::edit::{self, Trim};
+use super::mixdown::Mixdown;
+use crate::source::Reader;
+use crate::{Error, Limits, Source};
+
+/// So many unreadable packets in a row mean that the container cannot be followed any further.
+const LOST: u32 = 16;
+
+/// One open stream.
+pub(super) struct Symphonia<'a> {
+    format: Box<dyn FormatReader + 'a>,
+    decoder: Box<dyn AudioDecoder>,
+    track: u32,
+    facts: Facts,
+    mixdown: (Channels, Mixdown),
+    interleaved: Vec<f32>,
+    trim: Trim,
+    packets: u64,
+    packet_limit: u64,
+    lost: u32,
+    ready: Option<Block>,
+    started: bool,
+}
+
+impl<'a> Symphonia<'a> {
+    /// Opens the one reader that fits the magic bytes (never one found by searching: that is how noise gets decoded), and decodes up to the
+    /// first samples. An error means that nothing came out.
+    pub(super) fn open(source: &'a Source, limits: &Limits) -> Result<Self, Error> {
+        let (name, start) = recognise(source)?;
+        let format = reader(name, Window::stream(source, start)).map_err(|failure| refused(&failure))?;
+        let track = sound_track(&*format)?;
+        let (decoder, mut facts) = decoder_for(track, name)?;
+        facts.pictures = format.first_track(TrackType::Video).is_some();
+        let trim = if name == "mp4" { edit::trim(source, track.id, facts.rate)? } else { Trim::default() };
+        facts.promised = promised(track, name, &trim, facts.rate);
+        let track = track.id;
+        let mut this = Self {
+            format,
+            decoder,
+            track,
+            facts,
+            mixdown: (Channels::None, Mixdown::mean(1)),
+            interleaved: Vec::new(),
+            trim,
+            packets: 0,
+            packet_limit: limits.packets,
+            lost: 0,
+            ready: None,
+            started: false,
+        };
+        this.prime()?;
+        Ok(this)
+    }
+
+    fn prime(&mut self) -> Result<(), Error> {
+        let mut block = Block::default();
+        loop {
+            match self.decode_packet(&mut block)? {
+                Step::Samples => break,
+                Step::Damaged => {}
+                Step::End => return Err(Error::Empty("the stream holds no samples".to_owned())),
+                Step::Cut(reason) => return Err(Error::Truncated(format!("no sample before the end: {reason}"))),
+            }
+        }
+        self.facts.rate = block.rate;
+        self.ready = Some(block);
+        self.started = true; // from here on, what a packet does wrong is the file's fault
+        Ok(())
+    }
+
+    fn decode_packet(&mut self, block: &mut Block) -> Result<Step, Error> {
+        block.samples.clear();
+        loop {
+            if self.trim.is_over() {
+                return Ok(Step::End);
+            }
+            let packet = match self.format.next_packet() {
+                Ok(Some(packet)) => packet,
+                Ok(None) => return Ok(Step::End),
+                Err(Failure::ResetRequired) => {
+                    self.restart()?;
+                    continue;
+                }
+                Err(Failure::DecodeError(_)) if self.lost < LOST => {
+                    self.lost += 1;
+                    return Ok(Step::Damaged);
+                }
+                Err(Failure::IoError(error)) if error.raw_os_error().is_some() => return Err(error.into()),
+                Err(failure) => return Ok(Step::Cut(failure.to_string())),
+            };
+            self.packets += 1;
+            Limits::check("packets", self.packets, self.packet_limit)?;
+            if packet.track_id != self.track {
+                continue;
+            }
+            self.lost = 0;
+            match self.decoder.decode(&packet) {
+                Ok(decoded) => {
+                    block.rate = decoded.spec().rate();
+                    check_rate(block.rate)?;
+                    check_channels(decoded.spec().channels().count())?;
+                    if self.mixdown.0 != *decoded.spec().channels() {
+                        self.mixdown = (decoded.spec().channels().clone(), mixdown(decoded.spec().channels()));
+                    }
+                    decoded.copy_to_vec_interleaved(&mut self.interleaved);
+                }
+                Err(Failure::Unsupported(what)) if !self.started => return Err(Error::Unsupported(what.to_owned())),
+                Err(Failure::ResetRequired) => {
+                    self.decoder.reset();
+                    return Ok(Step::Damaged);
+                }
+                Err(_) => return Ok(Step::Damaged),
+            }
+            let kept = self.trim.take(self.interleaved.len() / self.mixdown.1.channels());
+            let channels = self.mixdown.1.channels();
+            self.mixdown.1.mix(&self.interleaved[kept.start * channels..kept.end * channels], &mut block.samples);
+            if !block.samples.is_empty() {
+                return Ok(Step::Samples);
+            }
+        }
+    }
+
+    /// A chained stream begins anew, perhaps with another codec.
+    fn restart(&mut self) -> Result<(), Error> {
+        let track = sound_track(&*self.format)?;
+        self.decoder = decoder_for(track, "ogg")?.0;
+        self.track = track.id;
+        Ok(())
+    }
+}
+
+impl Decoder for Symphonia<'_> {
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    fn next(&mut self, block: &mut Block) -> Result<Step, Error> {
+        if let Some(ready) = self.ready.take() {
+            *block = ready;
+            return Ok(Step::Samples);
+        }
+        self.decode_packet(block)
+    }
+
+    fn packets(&self) -> u64 {
+        self.packets
+    }
+}
+
+/// The format by its first bytes, and where it starts: after an ID3v2 tag, whatever carries it.
+pub(super) fn recognise(source: &Source) -> Result<(&'static str, u64), Error> {
+    let mut start = 0;
+    loop {
+        let mut head = vec![0; 4096];
+        let mut filled = 0;
+        while filled < head.len() {
+            match source.read_at(&mut head[filled..], start + filled as u64)? {
+                0 => break,
+                read => filled += read,
+            }
+        }
+        head.truncate(filled);
+        match id3v2_len(&head) {
+            Some(len) => start += len,
+            None => {
+                let found = crate::sniff(&head).map(|format| format.name);
+                let name = found.or((start > 0).then_some("mp3")); // a tag in front, then padding: players take it for MPEG audio
+                return name.map(|name| (name, start)).ok_or_else(|| Error::NotMedia("no known sound format".to_owned()));
+            }
+        }
+    }
+}
+
+/// Length of the ID3v2 tag that `head` begins with (ID3v2.4 section 3.1: 28-bit size, optional footer).
+fn id3v2_len(head: &[u8]) -> Option<u64> {
+    let &[b'I', b'D', b'3', major, _, flags, a, b, c, d, ..] = head else { return None };
+    if major == 0xff || [a, b, c, d].iter().any(|byte| *byte > 0x7f) {
+        return None;
+    }
+    let size = [a, b, c, d].iter().fold(0_u64, |size, byte| size << 7 | u64::from(*byte));
+    let footer = if flags & 0x10 != 0 { 10 } else { 0 };
+    Some(10 + size + footer)
+}
+
+fn reader<'a>(name: &str, stream: MediaSourceStream<'a>) -> Result<Box<dyn FormatReader + 'a>, Failure> {
+    let options = FormatOptions::default();
+    Ok(match name {
+        "wav" => Box::new(WavReader::try_new(stream, options)?),
+        "aiff" => Box::new(AiffReader::try_new(stream, options)?),
+        "flac" => Box::new(FlacReader::try_new(stream, options)?),
+        "mp3" => Box::new(MpaReader::try_new(stream, options)?),
+        "aac" => Box::new(AdtsReader::try_new(stream, options)?),
+        "ogg" => Box::new(OggReader::try_new(stream, options)?),
+        "mp4" => Box::new(IsoMp4Reader::try_new(stream, options)?),
+        "mkv" => Box::new(MkvReader::try_new(stream, options)?),
+        _ => return Err(Failure::Unsupported("no reader for this container")),
+    })
+}
+
+fn sound_track<'f>(format: &'f (dyn FormatReader + '_)) -> Result<&'f Track, Error> {
+    format.default_track(TrackType::Audio).ok_or_else(|| match format.first_track(TrackType::Video) {
+        Some(_) => Error::Contradiction { expected: crate::Modality::Audio, found: "pictures without sound".to_owned() },
+        None => Error::Unsupported("no track with a known sound codec".to_owned()),
+    })
+}
+
+fn decoder_for(track: &Track, format: &str) -> Result<(Box<dyn AudioDecoder>, Facts), Error> {
+    let Some(CodecParameters::Audio(params)) = &track.codec_params else {
+        return Err(Error::Unsupported("no track with a known sound codec".to_owned()));
+    };
+    let decoder = symphonia::default::get_codecs()
+        .make_audio_decoder(params, &AudioDecoderOptions::default())
+        .map_err(|failure| refused(&failure))?;
+    let codec = decoder.codec_info().short_name.to_owned();
+    let facts = Facts {
+        format: format.to_owned(),
+        decoder: format!("symphonia:{codec}"),
+        codec,
+        rate: params.sample_rate.unwrap_or(0),
+        channels: params.channels.as_ref().map_or(0, Channels::count),
+        promised: None,
+        pictures: false,
+    };
+    Ok((decoder, facts))
+}
+
+fn promised(track: &Track, format: &str, trim: &Trim, rate: u32) -> Option<f64> {
+    if format == "aac" || format == "mp3" && track.delay.is_none() {
+        return None; // guessed from the bit rate
+    }
+    let frames = track.num_frames.filter(|_| rate > 0).map(|frames| trim.of(frames) as f64 / f64::from(rate));
+    let ticks = || Some(track.time_base?.calc_duration_saturating(track.duration?).as_secs_f64());
+    frames.or_else(ticks).filter(|seconds| *seconds > 0.0)
+}
+
+fn mixdown(channels: &Channels) -> Mixdown {
+    match channels {
+        Channels::Positioned(positions) => Mixdown::of_mask(positions.bits()),
+        other => Mixdown::mean(other.count()),
+    }
+}
+
+fn refused(failure: &Failure) -> Error {
+    match failure {
+        Failure::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => Error::Truncated(error.to_string()),
+        Failure::IoError(error) if error.raw_os_error().is_some() => Error::Io(error.to_string()),
+        Failure::IoError(error) => Error::Malformed(error.to_string()), // symphonia's own bit readers complain this way
+        Failure::DecodeError(what) => Error::Malformed((*what).to_owned()),
+        other => Error::Unsupported(other.to_string()),
+    }
+}
+
+/// A source from some offset on.
+struct Window<'a> {
+    reader: Reader<'a>,
+    start: u64,
+    len: u64,
+}
+
+impl<'a> Window<'a> {
+    fn stream(source: &'a Source, start: u64) -> MediaSourceStream<'a> {
+        let start = start.min(source.len());
+        let mut reader = source.reader();
+        reader.set_position(start);
+        MediaSourceStream::new(
+            Box::new(Self { reader, start, len: source.len() - start }),
+            symphonia::core::io::MediaSourceStreamOptions::default(),
+        )
+    }
+}
+
+impl io::Read for Window<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reader.read(buffer)
+    }
+}
+
+impl io::Seek for Window<'_> {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        let to = match to {
+            io::SeekFrom::Start(offset) => io::SeekFrom::Start(self.start.saturating_add(offset)),
+            other => other,
+        };
+        self.reader.seek(to)?.checked_sub(self.start).ok_or_else(|| io::ErrorKind::InvalidInput.into())
+    }
+}
+
+impl MediaSource for Window<'_> {
+    fn is_seekable(&self) -> bool {
+        true
+    }
+
+    fn byte_len(&self) -> Option<u64> {
+        Some(self.len)
+    }
+}
