@@ -27,7 +27,7 @@ struct Totals {
     latency_ms: Option<u64>,
 }
 
-type PartsKey = (String, String, String);
+type PartsKey = [String; 4];
 
 impl Reader {
     /// Opens the run in `dir`.
@@ -70,7 +70,7 @@ impl Reader {
         while let Some(row) = rows.next()? {
             let task = task_at(row, 0)?;
             let item = items.get(&task.item_id).ok_or_else(|| LedgerError::Store(format!("item {} is missing", task.item_id)))?;
-            let key = (task.item_id.clone(), stored_sampler(task.sampler.as_deref()).to_owned(), task.rubric.clone());
+            let key = [&task.item_id, stored_sampler(task.sampler.as_deref()), &task.rubric, &task.judge].map(str::to_owned);
             let sent = parts.get(&key).cloned().unwrap_or_default();
             let outcome: Option<String> = row.get(7)?;
             let outcome: Option<Outcome> = outcome.map(|outcome| serde_json::from_str(&outcome)).transpose()?;
@@ -94,12 +94,12 @@ impl Reader {
     }
 
     fn parts(&self) -> Result<BTreeMap<PartsKey, PartsRow>, LedgerError> {
-        let mut statement = self.connection.prepare("SELECT item_id, sampler, rubric, frames, chunks FROM parts")?;
+        let mut statement = self.connection.prepare("SELECT item_id, sampler, rubric, judge, frames, chunks FROM parts")?;
         let mut rows = statement.query([])?;
         let mut parts = BTreeMap::new();
         while let Some(row) = rows.next()? {
-            let key = (row.get(0)?, row.get(1)?, row.get(2)?);
-            parts.insert(key, PartsRow { frames: json(row, 3)?, chunks: json(row, 4)? });
+            let key = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?];
+            parts.insert(key, PartsRow { frames: json(row, 4)?, chunks: json(row, 5)? });
         }
         Ok(parts)
     }

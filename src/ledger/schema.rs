@@ -28,8 +28,9 @@ CREATE TABLE items (
     media_id TEXT, media TEXT, thumbs TEXT NOT NULL DEFAULT '[]'
 ) WITHOUT ROWID;
 CREATE TABLE parts (
-    item_id TEXT NOT NULL REFERENCES items, sampler TEXT NOT NULL, rubric TEXT NOT NULL, frames TEXT NOT NULL, chunks TEXT NOT NULL,
-    PRIMARY KEY (item_id, sampler, rubric)
+    item_id TEXT NOT NULL REFERENCES items, sampler TEXT NOT NULL, rubric TEXT NOT NULL, judge TEXT NOT NULL,
+    frames TEXT NOT NULL, chunks TEXT NOT NULL,
+    PRIMARY KEY (item_id, sampler, rubric, judge)
 ) WITHOUT ROWID;
 CREATE TABLE tasks (
     id INTEGER PRIMARY KEY,

@@ -92,14 +92,18 @@ impl Ledger {
         if known == 1 { Ok(()) } else { Err(unplanned(item_id)) }
     }
 
-    /// Records what was made for (item, sampler, rubric); a second time replaces the first. Blocks.
-    pub fn record_parts(&self, item_id: &str, sampler: Option<&str>, rubric: &str, parts: &PartsRow) -> Result<(), LedgerError> {
+    /// Records what a task shows its judge; its repeats share it, and a second time replaces the first. Blocks.
+    pub fn record_parts(&self, task: &Task, parts: &PartsRow) -> Result<(), LedgerError> {
         let (frames, chunks) = (serde_json::to_string(&parts.frames)?, serde_json::to_string(&parts.chunks)?);
-        let (id, sampler, rubric) = (item_id.to_owned(), stored_sampler(sampler).to_owned(), rubric.to_owned());
-        let sql = "INSERT OR REPLACE INTO parts (item_id, sampler, rubric, frames, chunks) SELECT ?1, ?2, ?3, ?4, ?5
+        let key = [&task.item_id, stored_sampler(task.sampler.as_deref()), &task.rubric, &task.judge].map(str::to_owned);
+        let sql = "INSERT OR REPLACE INTO parts (item_id, sampler, rubric, judge, frames, chunks) SELECT ?1, ?2, ?3, ?4, ?5, ?6
                    WHERE EXISTS (SELECT 1 FROM items WHERE item_id = ?1)";
-        let known = self.writer.ask_blocking(move |connection| connection.execute(sql, params![id, sampler, rubric, frames, chunks]))?;
-        if known == 1 { Ok(()) } else { Err(unplanned(item_id)) }
+        let insert = move |connection: &Connection| {
+            let [item_id, sampler, rubric, judge] = key;
+            connection.execute(sql, params![item_id, sampler, rubric, judge, frames, chunks])
+        };
+        let known = self.writer.ask_blocking(insert)?;
+        if known == 1 { Ok(()) } else { Err(unplanned(&task.item_id)) }
     }
 
     /// Sets the budget in micro-dollars that `reserve` enforces over all invocations; `None` means none.

@@ -402,14 +402,14 @@ fn media_parts_and_order_come_back() {
     assert_eq!(ledger.pending().unwrap(), ordered);
     let frame = FrameRow { t: Some(0.1), pts: Some(9), sha256: "ab".to_owned(), width: 4, height: 3 };
     let parts = PartsRow { frames: vec![frame], chunks: vec![ChunkRow { start: 0.0, end: 0.5, sha256: "cd".to_owned() }] };
-    ledger.record_parts(&item(1).item_id, Some("uniform:8"), "text", &parts).unwrap();
+    ledger.record_parts(&ordered[3], &parts).unwrap();
     let report = Report { format: "mp4".to_owned(), duration: Some(0.3), ..Report::default() };
     let thumbs = [("b.jpg".to_owned(), vec![1]), ("a.jpg".to_owned(), vec![2])];
     ledger.record_media(&item(1).item_id, Digest::of(b"m"), &report, &thumbs).unwrap();
     for name in ["../x.jpg", "/x.jpg", "", "..", "a/b.jpg"] {
         assert!(ledger.record_media(&item(1).item_id, Digest::of(b"m"), &report, &[(name.to_owned(), vec![1])]).is_err(), "{name}");
     }
-    assert!(ledger.record_parts("nobody", None, "text", &parts).unwrap_err().to_string().contains("never planned"));
+    assert!(ledger.record_parts(&Task { item_id: "nobody".to_owned(), ..task(0) }, &parts).unwrap_err().to_string().contains("never planned"));
     ledger.close().unwrap();
     assert_eq!(std::fs::read(dir.path().join("thumbs/b.jpg")).unwrap(), [1]);
     let reader = Reader::open(dir.path()).unwrap();

@@ -3,5 +3,5 @@
 mod open;
 mod payload;
 
-pub use open::Rejected;
+pub use open::{COPY_LIMIT, Rejected};
 pub use payload::{Part, Payload, Prepared, prepare, probe};

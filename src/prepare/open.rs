@@ -12,7 +12,7 @@ use tribunal_media::Digest;
 use crate::sandbox::Failure;
 
 /// Up to this many bytes are copied into a sealed memfd; above, a copy costs six times the hash, so the file is hashed twice.
-const COPY_LIMIT: u64 = 32 << 20;
+pub const COPY_LIMIT: u64 = 32 << 20;
 
 /// Bytes read at once.
 const CHUNK: usize = 256 << 10;

@@ -14,6 +14,16 @@ pub enum Lang {
     En,
 }
 
+impl Lang {
+    /// `ko` or `en`, as in flags and HTML.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Ko => "ko",
+            Self::En => "en",
+        }
+    }
+}
+
 /// One text in both languages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
