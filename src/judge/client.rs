@@ -1,15 +1,30 @@
-//! One task in, one outcome out.
+//! A judge: opened once, then one task in and one outcome out.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Journal, JournalError, Outcome, Settings, Task, View};
+use tribunal_media::{Digest, Modality};
+
+use super::ask::Ask;
+use super::dialect::Dialect;
+use super::limit::Limiter;
+use super::provider::{self, Opened, Wire};
+use super::{Journal, JournalError, Outcome, Settings, Task, View, Why, triage};
 use crate::prepare::Payload;
 use crate::rubric::{Prompt, Shape};
 
-/// One judge, open and ready.
+/// One judge, open and ready. Asks any number of tasks at once.
 #[derive(Debug)]
 pub struct Judge {
-    settings: Settings,
+    name: String,
+    pub(super) settings: Settings,
+    pub(super) opened: Opened,
+    pub(super) limiter: Limiter,
+    /// Whether the server ever answered this process: then it is worth waiting for.
+    pub(super) answered: AtomicBool,
+    /// Attempts on their way; what they reserve may come free again.
+    pub(super) in_flight: AtomicUsize,
+    dialect: Mutex<Dialect>,
 }
 
 /// One task with everything its request is made of.
@@ -27,6 +42,8 @@ pub struct Work {
     pub payload: Arc<Payload>,
     /// Code of the instance's risk factor.
     pub risk: Option<String>,
+    /// Of the instance.
+    pub modality: Modality,
 }
 
 /// How a task ended and under which id.
@@ -34,9 +51,11 @@ pub struct Work {
 pub struct Settled {
     /// The one state.
     pub outcome: Outcome,
+    /// `blake3(recorded body, endpoint, repeat)`; `None` when nothing was to be asked.
+    pub verdict_id: Option<Digest>,
 }
 
-/// The run must stop; what is not concluded stays pending and is resumed later.
+/// The run must stop; what is not concluded stays pending and is resumed later. The message says what to do.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Stop {
     /// The server refused the key.
@@ -45,7 +64,10 @@ pub enum Stop {
     /// The account is out of quota.
     #[error("{0}")]
     Quota(String),
-    /// Nobody answers there.
+    /// The server knows no such address or model.
+    #[error("{0}")]
+    Endpoint(String),
+    /// Nobody answers there, or asks to be left alone for too long.
     #[error("{0}")]
     Unreachable(String),
     /// The budget is spent or reserved.
@@ -57,7 +79,7 @@ pub enum Stop {
 }
 
 /// A judge that cannot be opened; nothing was spent.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("judge {judge}: {problem}")]
 pub struct OpenError {
     /// Its name.
@@ -67,18 +89,93 @@ pub struct OpenError {
 }
 
 impl Judge {
-    /// Opens a judge: reads its key, model file or cassette. Sends nothing.
-    pub fn open(settings: &Settings) -> Result<Self, OpenError> {
-        todo!("{settings:?}")
+    /// Opens a judge: reads its key (from `secrets`, by the name of an environment variable, or from its file), model file or
+    /// cassette. Sends nothing. A cassette with hand-written replies makes the name `NAME (authored)`.
+    pub fn open(name: &str, settings: &Settings, secrets: &dyn Fn(&str) -> Option<String>) -> Result<Self, OpenError> {
+        let opened = provider::open(settings, secrets).map_err(|problem| OpenError { judge: name.to_owned(), problem })?;
+        Ok(Self {
+            name: if opened.authored { format!("{name} (authored)") } else { name.to_owned() },
+            settings: settings.clone(),
+            limiter: Limiter::new(settings.limits.rpm),
+            opened,
+            answered: AtomicBool::new(false),
+            in_flight: AtomicUsize::new(0),
+            dialect: Mutex::new(Dialect::default()),
+        })
+    }
+
+    /// The name in tasks and tables.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Everything about the judge that decides verdicts: provider, endpoint, model, parameters; a digest of a cassette or model.
+    /// Never a key.
+    pub fn fingerprint(&self) -> &str {
+        &self.opened.fingerprint
     }
 
     /// The view of media this judge wants.
     pub fn view(&self) -> View {
-        todo!("{:?}", self.settings)
+        match self.opened.wire {
+            Wire::Chat => View::Parts,
+            Wire::Triage => View::Tensor,
+        }
     }
 
-    /// Asks until the task ends in one state, or the run must stop. Writes every attempt to `journal`.
+    /// Whether it is an uncalibrated classifier, to be kept apart from judges.
+    pub fn is_triage(&self) -> bool {
+        self.opened.wire == Wire::Triage
+    }
+
+    /// Whether its replies were written by hand.
+    pub fn is_authored(&self) -> bool {
+        self.opened.authored
+    }
+
+    /// Whether evidence is sent over HTTP: then policy may withhold some. A loopback address counts as remote too, since what
+    /// listens there may pass everything on.
+    pub fn is_remote(&self) -> bool {
+        self.opened.remote
+    }
+
+    /// Whether costs can be known in advance, so that a budget can be kept. Judges that send nothing cost nothing.
+    pub fn has_price(&self) -> bool {
+        !self.opened.remote || self.settings.price.is_some()
+    }
+
+    /// Why this judge has nothing to say about such an instance, if so: then nothing needs to be prepared for it.
+    pub fn abstains(&self, risk: Option<&str>, modality: Modality) -> Option<Why> {
+        match self.opened.wire {
+            Wire::Chat => None,
+            Wire::Triage => triage::abstains(risk, modality),
+        }
+    }
+
+    /// Asks until the task ends in one state, or the run must stop. Writes every attempt and the outcome to `journal`.
+    /// Dropping the future leaves the attempt open in the journal; it then counts as perhaps billed.
     pub async fn judge(&self, work: &Work, journal: &dyn Journal) -> Result<Settled, Stop> {
-        todo!("{work:?} {}", std::any::type_name_of_val(journal))
+        let settled = match self.abstains(work.risk.as_deref(), work.modality) {
+            Some(why) => Settled { outcome: Outcome::Abstained(why), verdict_id: None },
+            None => match Ask::new(self, work, journal).await? {
+                Ok(ask) => ask.run().await?,
+                Err(why) => Settled { outcome: Outcome::JudgeUnusable(why), verdict_id: None },
+            },
+        };
+        journal.conclude(&work.task, settled.verdict_id, settled.outcome.clone()).await?;
+        Ok(settled)
+    }
+
+    /// What is sent to this endpoint now.
+    pub(super) fn dialect(&self) -> Dialect {
+        *self.dialect.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Goes from `used` to `next`, unless another task has moved on already.
+    pub(super) fn learn(&self, used: Dialect, next: Dialect) {
+        let mut dialect = self.dialect.lock().unwrap_or_else(PoisonError::into_inner);
+        if *dialect == used {
+            *dialect = next;
+        }
     }
 }

@@ -1,10 +1,12 @@
-//! How to reach a judge: one exchange per call.
+//! How to reach a judge: one exchange per call, no retry, no journal.
 
-/// The view of media that a judge wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum View {
-    /// JPEG, WAV and UTF-8 parts.
-    Parts,
-    /// The embedded classifier's 224 x 224 tensor.
-    Tensor,
-}
+mod body;
+mod cassette;
+mod embedded;
+mod openai;
+mod redact;
+mod replay;
+mod seam;
+
+pub use seam::View;
+pub(super) use seam::{Opened, Reply, Wire, open};

@@ -1,0 +1,350 @@
+//! One task's attempts: intent before send, outcome after, and the rules for asking again.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tribunal_media::Digest;
+
+use super::chat::{self, Correction, Encoded};
+use super::dialect::Dialect;
+use super::provider::{Reply, Wire};
+use super::request::{self, Request};
+use super::retry::{Class, Fault, StopKind, backoff, classify};
+use super::server_error::{ServerError, short};
+use super::verdict::{self, Flaw};
+use super::{AttemptEnd, Intent, Journal, Judge, Outcome, Settled, Stop, Usage, Why, Work, budget, triage};
+
+/// Re-asks after a paid reply that is no verdict.
+const MAX_REASKS: u32 = 2;
+/// Sends again after an attempt that may have been billed, in this process or an earlier one.
+const MAX_RESENDS: usize = 1;
+/// Longest wait, in sum, for a server that puts a task off.
+const BUSY_PATIENCE: Duration = Duration::from_secs(600);
+/// Longest wait, in sum, for a server that never answered: a wrong address should be said soon.
+const FIRST_PATIENCE: Duration = Duration::from_secs(4);
+/// Longest wait, in sum, for a server that did answer before.
+const LATER_PATIENCE: Duration = Duration::from_secs(60);
+/// First waits; see [`backoff`].
+const BUSY_WAIT: Duration = Duration::from_millis(500);
+const UNREACHABLE_WAIT: Duration = Duration::from_millis(250);
+/// How often a full budget is looked at again while attempts are on their way.
+const BUDGET_POLL: Duration = Duration::from_millis(50);
+/// Bytes of a reply that the journal keeps.
+const KEPT_REPLY: usize = 256 << 10;
+
+/// A task being asked.
+pub(super) struct Ask<'a> {
+    judge: &'a Judge,
+    work: &'a Work,
+    journal: &'a dyn Journal,
+    encoded: Encoded,
+    verdict_id: Digest,
+    /// Attempts before this process.
+    earlier: u32,
+    /// Attempts in this process.
+    turn: u32,
+    /// Attempts that may have been billed without an answer; whether the last of them was left open by a crash.
+    lost: usize,
+    crashed: bool,
+    reasks: u32,
+    busy: Waits,
+    unreachable: Waits,
+    correction: Option<Correction>,
+}
+
+/// Failures of one kind and the time spent waiting after them.
+#[derive(Debug, Clone, Copy, Default)]
+struct Waits {
+    failures: u32,
+    waited: Duration,
+}
+
+impl<'a> Ask<'a> {
+    /// Looks up what earlier processes did and fixes the verdict's id. The inner error is work that cannot be sent.
+    pub(super) async fn new(judge: &'a Judge, work: &'a Work, journal: &'a dyn Journal) -> Result<Result<Self, Why>, Stop> {
+        let encoded = match judge.opened.wire {
+            Wire::Chat => Encoded::new(&judge.settings, work),
+            Wire::Triage => Ok(Encoded::default()),
+        };
+        // The id is that of the first attempt in the dialect that the settings alone decide.
+        let first = encoded.and_then(|encoded| Ok((build(judge, work, &encoded, Dialect::default(), None, 0)?, encoded)));
+        let (first, encoded) = match first {
+            Ok(first) => first,
+            Err(why) => return Ok(Err(why)),
+        };
+        let history = journal.lookup(&work.task).await?;
+        let lost = history.iter().filter(|class| matches!(class.as_str(), "open" | "ambiguous")).count();
+        Ok(Ok(Self {
+            judge,
+            work,
+            journal,
+            encoded,
+            verdict_id: request::verdict_id(&first.recorded, &judge.opened.endpoint, work.task.repeat),
+            earlier: history.len() as u32,
+            turn: 0,
+            lost,
+            crashed: history.last().is_some_and(|class| class == "open"),
+            reasks: 0,
+            busy: Waits::default(),
+            unreachable: Waits::default(),
+            correction: None,
+        }))
+    }
+
+    /// Attempts until there is an outcome.
+    pub(super) async fn run(mut self) -> Result<Settled, Stop> {
+        if self.lost > MAX_RESENDS {
+            let (reason, cause) = if self.crashed { ("crashed_in_flight", "was stopped") } else { ("ambiguous", "lost the connection") };
+            let message = format!("an earlier process {cause} while asking, {} times; it may have been billed", self.lost);
+            return Ok(self.settled(Outcome::Unresolved(Why::new(reason, message))));
+        }
+        loop {
+            if let Some(outcome) = self.step().await? {
+                return Ok(self.settled(outcome));
+            }
+        }
+    }
+
+    fn settled(&self, outcome: Outcome) -> Settled {
+        Settled { outcome, verdict_id: Some(self.verdict_id) }
+    }
+
+    /// One attempt and what follows from it; `None` means again.
+    async fn step(&mut self) -> Result<Option<Outcome>, Stop> {
+        let dialect = self.judge.dialect();
+        let request = match build(self.judge, self.work, &self.encoded, dialect, self.correction.as_ref(), self.turn as usize) {
+            Ok(request) => request,
+            Err(why) => return Ok(Some(Outcome::JudgeUnusable(why))),
+        };
+        match self.attempt(&request, dialect).await? {
+            Ok(reply) => Ok(self.read(&reply)),
+            Err((fault, learnt)) if learnt => {
+                debug_assert_eq!(fault.class, Class::Refused);
+                Ok(None)
+            }
+            Err((fault, _)) => self.follow(fault, &request.digest).await,
+        }
+    }
+
+    /// Reserve, intent, send, settle. The flag says that the refusal taught us another dialect.
+    async fn attempt(&mut self, request: &Request, dialect: Dialect) -> Result<Result<Reply, (Fault, bool)>, Stop> {
+        self.judge.limiter.turn().await;
+        let bound = self.bound(request);
+        self.reserve(bound).await?;
+        self.turn += 1;
+        let intent = Intent {
+            task: self.work.task.clone(),
+            verdict_id: self.verdict_id,
+            body_digest: request.digest,
+            recorded_body: request.recorded.clone(),
+            endpoint: self.judge.opened.endpoint.clone(),
+            attempt: self.earlier + self.turn,
+            reserved_micro_usd: bound,
+        };
+        let reservation = self.journal.intent(intent).await?;
+        let started = Instant::now();
+        let result = {
+            let _flying = Flying::new(self.judge);
+            self.judge.opened.provider.exchange(request).await.and_then(classify)
+        };
+        let latency_ms = started.elapsed().as_millis() as u64;
+        let result = result.map_err(|fault| self.learn(fault, dialect));
+        self.journal.settle(reservation, self.end(&result, latency_ms)).await?;
+        Ok(result)
+    }
+
+    /// Upper bound of what this attempt costs.
+    fn bound(&self, request: &Request) -> Option<u64> {
+        if self.judge.opened.remote { budget::bound(&self.judge.settings, &request.recorded, &self.work.payload) } else { Some(0) }
+    }
+
+    /// Reserves, waiting for what attempts on their way may give back.
+    async fn reserve(&self, bound: Option<u64>) -> Result<(), Stop> {
+        let Some(bound) = bound.filter(|&bound| bound > 0) else { return Ok(()) };
+        while !self.journal.reserve(bound).await? {
+            if self.judge.in_flight.load(Ordering::Acquire) == 0 {
+                let dollars = bound as f64 / 1e6;
+                let message = format!("the budget has no room for another request (at most ${dollars:.4}); raise --budget-usd to go on");
+                return Err(Stop::Budget(message));
+            }
+            tokio::time::sleep(BUDGET_POLL).await;
+        }
+        Ok(())
+    }
+
+    /// A refusal that names something we can leave out is no fault of the item: the next attempt leaves it out.
+    fn learn(&self, fault: Fault, used: Dialect) -> (Fault, bool) {
+        let may_teach = fault.class == Class::BadItem && matches!(fault.status, Some(400 | 422));
+        let next = if may_teach { used.after(&ServerError::read(&fault.reply)) } else { None };
+        match next {
+            Some(next) => {
+                self.judge.learn(used, next);
+                (Fault { class: Class::Refused, ..fault }, true)
+            }
+            None => (fault, false),
+        }
+    }
+
+    fn end(&self, result: &Result<Reply, (Fault, bool)>, latency_ms: u64) -> AttemptEnd {
+        match result {
+            Ok(reply) => {
+                let usage = verdict::usage(&reply.body);
+                AttemptEnd {
+                    class: "answered".to_owned(),
+                    status: Some(reply.status),
+                    reply: kept(&reply.body),
+                    usage,
+                    cost_micro_usd: self.cost(usage),
+                    latency_ms,
+                }
+            }
+            Err((fault, _)) => AttemptEnd {
+                class: fault.class.as_str().to_owned(),
+                status: fault.status,
+                reply: kept(if fault.reply.is_empty() { &fault.message } else { &fault.reply }),
+                usage: None,
+                cost_micro_usd: if fault.class.may_be_billed() { self.cost(None) } else { self.judge.has_price().then_some(0) },
+                latency_ms,
+            },
+        }
+    }
+
+    /// What an answered attempt cost; `None` when the price or the tokens are unknown.
+    fn cost(&self, usage: Option<Usage>) -> Option<u64> {
+        if !self.judge.opened.remote {
+            return Some(0);
+        }
+        Some(budget::cost(self.judge.settings.price.as_ref()?, usage?))
+    }
+
+    /// Reads a 2xx reply; `None` means that it was faulty and is asked for again.
+    fn read(&mut self, reply: &Reply) -> Option<Outcome> {
+        self.judge.answered.store(true, Ordering::Release);
+        if self.judge.opened.wire == Wire::Triage {
+            return Some(triage::outcome(&reply.body));
+        }
+        match verdict::read(&reply.body, self.work) {
+            Ok(verdict) => Some(Outcome::Scored(verdict)),
+            Err(Flaw::Refused(why)) => Some(Outcome::JudgeRefused(why)),
+            Err(Flaw::Foreign(why)) => Some(Outcome::JudgeUnusable(why)),
+            Err(Flaw::Faulty(why, _)) if self.reasks == MAX_REASKS => Some(Outcome::JudgeUnusable(why)),
+            Err(Flaw::Faulty(why, reply)) => {
+                self.reasks += 1;
+                self.correction = Some(Correction { reply, fault: why.message });
+                None
+            }
+        }
+    }
+
+    /// What a fault leads to.
+    async fn follow(&mut self, fault: Fault, digest: &Digest) -> Result<Option<Outcome>, Stop> {
+        if fault.status.is_some() {
+            self.judge.answered.store(true, Ordering::Release);
+        }
+        let why = Why { reason: fault.reason.clone(), message: fault.message.clone() };
+        match fault.class {
+            Class::Stopped(kind) => Err(self.stop(kind, &fault.message)),
+            Class::BadItem => Ok(Some(Outcome::JudgeUnusable(why))),
+            Class::Filtered => Ok(Some(Outcome::JudgeRefused(why))),
+            Class::Ambiguous if self.lost >= MAX_RESENDS => Ok(Some(Outcome::Unresolved(why))),
+            Class::Ambiguous => {
+                self.lost += 1;
+                Ok(None)
+            }
+            Class::Refused => self.wait_busy(&fault, digest).await.map(|()| None),
+            Class::NeverSent => self.wait_unreachable(&fault, digest).await.map(|()| None),
+        }
+    }
+
+    async fn wait_busy(&mut self, fault: &Fault, digest: &Digest) -> Result<(), Stop> {
+        let own = backoff(BUSY_WAIT, self.busy.failures, digest);
+        // Later than asked, by up to a second, so that not all tasks come back in one instant.
+        let wait = fault.retry_after.map_or(own, |asked| own.max(asked.saturating_add(own.min(Duration::from_secs(1)))));
+        if !self.busy.may_wait(wait, BUSY_PATIENCE) {
+            let (seconds, endpoint) = (wait.as_secs(), &self.judge.opened.endpoint);
+            let message =
+                format!("{endpoint} asks to wait another {seconds} s ({}); run the same command again later", short(&fault.message));
+            return Err(Stop::Unreachable(message));
+        }
+        if self.judge.opened.remote {
+            if let Some(asked) = fault.retry_after {
+                self.judge.limiter.hold(asked);
+            }
+            tokio::time::sleep(wait).await;
+        }
+        Ok(())
+    }
+
+    async fn wait_unreachable(&mut self, fault: &Fault, digest: &Digest) -> Result<(), Stop> {
+        let wait = backoff(UNREACHABLE_WAIT, self.unreachable.failures, digest);
+        let patience = if self.judge.answered.load(Ordering::Acquire) { LATER_PATIENCE } else { FIRST_PATIENCE };
+        if !self.unreachable.may_wait(wait, patience) {
+            let endpoint = &self.judge.opened.endpoint;
+            let message = format!(
+                "nobody answers at {endpoint} ({}); check that the server runs and that address and port are right",
+                short(&fault.message)
+            );
+            return Err(Stop::Unreachable(message));
+        }
+        tokio::time::sleep(wait).await;
+        Ok(())
+    }
+
+    fn stop(&self, kind: StopKind, message: &str) -> Stop {
+        let (judge, endpoint) = (self.judge.name(), &self.judge.opened.endpoint);
+        match kind {
+            StopKind::Auth => Stop::Auth(format!("{endpoint} refused the key of judge {judge} ({message}); check the key and its rights")),
+            StopKind::Quota => Stop::Quota(format!("the account of judge {judge} at {endpoint} is out of quota ({message}); top it up")),
+            StopKind::Endpoint => {
+                let model = &self.judge.opened.model;
+                Stop::Endpoint(format!("{endpoint} does not serve model `{model}` ({message}); check base_url and model of judge {judge}"))
+            }
+        }
+    }
+}
+
+impl Waits {
+    /// Counts a failure; false when waiting for `wait` would go beyond `patience`.
+    fn may_wait(&mut self, wait: Duration, patience: Duration) -> bool {
+        self.failures += 1;
+        self.waited = self.waited.saturating_add(wait);
+        self.waited <= patience
+    }
+}
+
+/// Counts an attempt as long as it is on its way.
+struct Flying<'a>(&'a Judge);
+
+impl<'a> Flying<'a> {
+    fn new(judge: &'a Judge) -> Self {
+        judge.in_flight.fetch_add(1, Ordering::AcqRel);
+        Self(judge)
+    }
+}
+
+impl Drop for Flying<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+fn build(
+    judge: &Judge,
+    work: &Work,
+    encoded: &Encoded,
+    dialect: Dialect,
+    correction: Option<&Correction>,
+    turn: usize,
+) -> Result<Request, Why> {
+    match judge.opened.wire {
+        Wire::Chat => chat::request(&judge.settings, &judge.opened.model, work, encoded, dialect, correction, turn),
+        Wire::Triage => Ok(triage::request(work, turn)),
+    }
+}
+
+/// The beginning of a reply, cut at a character.
+fn kept(reply: &str) -> String {
+    let end = (0..=KEPT_REPLY.min(reply.len())).rev().find(|&end| reply.is_char_boundary(end)).unwrap_or(0);
+    reply[..end].to_owned()
+}

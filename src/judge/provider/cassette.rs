@@ -1,0 +1,122 @@
+//! A cassette: replies on file, one JSON object per line.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::Value;
+use tribunal_media::Digest;
+
+use super::seam::Reply;
+use crate::judge::Task;
+
+/// The one version of the format.
+const VERSION: u32 = 1;
+
+/// Replies by request and by task, each in file order.
+#[derive(Debug)]
+pub(super) struct Cassette {
+    replies: Vec<Reply>,
+    by_digest: BTreeMap<Digest, Vec<usize>>,
+    by_task: BTreeMap<TaskKey, Vec<usize>>,
+    /// Whether any line was written by hand.
+    pub(super) authored: bool,
+    /// Of the whole file.
+    pub(super) digest: Digest,
+}
+
+/// A task without its judge: a cassette replays any.
+type TaskKey = (String, Option<String>, String, u32);
+
+#[derive(Debug, Deserialize)]
+struct Line {
+    v: u32,
+    item_id: String,
+    #[serde(default)]
+    sampler: Option<String>,
+    rubric: String,
+    #[serde(default = "first_repeat")]
+    repeat: u32,
+    #[serde(default)]
+    request_digest: Option<Digest>,
+    #[serde(default = "status_ok")]
+    status: u16,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    body: Value,
+    origin: Origin,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Origin {
+    Recorded,
+    Authored,
+}
+
+const fn first_repeat() -> u32 {
+    1
+}
+
+const fn status_ok() -> u16 {
+    200
+}
+
+impl Cassette {
+    /// Reads a cassette; the error names file and line.
+    pub(super) fn read(path: &Path) -> Result<Self, String> {
+        let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read cassette {}: {error}", path.display()))?;
+        let mut cassette = Self {
+            replies: Vec::new(),
+            by_digest: BTreeMap::new(),
+            by_task: BTreeMap::new(),
+            authored: false,
+            digest: Digest::of(text.as_bytes()),
+        };
+        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            let line = parse(line).map_err(|problem| format!("{}:{}: {problem}", path.display(), number + 1))?;
+            cassette.add(line);
+        }
+        if cassette.replies.is_empty() {
+            return Err(format!("cassette {} holds no reply", path.display()));
+        }
+        Ok(cassette)
+    }
+
+    fn add(&mut self, line: Line) {
+        let index = self.replies.len();
+        self.authored |= line.origin == Origin::Authored;
+        if let Some(digest) = line.request_digest {
+            self.by_digest.entry(digest).or_default().push(index);
+        }
+        self.by_task.entry((line.item_id, line.sampler, line.rubric, line.repeat)).or_default().push(index);
+        let body = match line.body {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        let headers = line.headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
+        self.replies.push(Reply { status: line.status, headers, body });
+    }
+
+    /// The reply to a task's `turn`-th request (from 0): by the request's digest, else by task. Several lines for one task
+    /// answer its requests in turn; the last one stays.
+    pub(super) fn find(&self, task: &Task, digest: &Digest, turn: usize) -> Option<&Reply> {
+        if let Some(lines) = self.by_digest.get(digest) {
+            return lines.first().and_then(|&index| self.replies.get(index));
+        }
+        let key = (task.item_id.clone(), task.sampler.clone(), task.rubric.clone(), task.repeat);
+        let lines = self.by_task.get(&key)?;
+        lines.get(turn).or(lines.last()).and_then(|&index| self.replies.get(index))
+    }
+}
+
+fn parse(line: &str) -> Result<Line, String> {
+    let line: Line = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    if line.v != VERSION {
+        return Err(format!("v is {}, this program reads {VERSION}", line.v));
+    }
+    if !(100..=599).contains(&line.status) {
+        return Err(format!("status {} is no HTTP status", line.status));
+    }
+    Ok(line)
+}

@@ -1,0 +1,50 @@
+//! Replies from a cassette instead of a server, through the same rules as HTTP.
+
+use futures_util::future::BoxFuture;
+
+use super::cassette::Cassette;
+use super::seam::{Opened, Provider, Reply, Wire};
+use crate::judge::Settings;
+use crate::judge::request::Request;
+use crate::judge::retry::{Class, Fault};
+
+/// Filled in with the request's nonce, which depends on the decoded parts and cannot be written by hand.
+const NONCE: &str = "{{nonce}}";
+
+#[derive(Debug)]
+struct Replay(Cassette);
+
+/// Reads the cassette that `settings.path` names.
+pub(super) fn open(settings: &Settings) -> Result<Opened, String> {
+    let path = settings.path.as_deref().ok_or("path is missing: name the cassette")?;
+    let cassette = Cassette::read(path)?;
+    let model = settings.model.clone().unwrap_or_else(|| "replay".to_owned());
+    Ok(Opened {
+        endpoint: "replay:".to_owned(),
+        fingerprint: format!("replay blake3={} {}", cassette.digest, crate::judge::chat::parameters(settings, &model)),
+        model,
+        wire: Wire::Chat,
+        authored: cassette.authored,
+        remote: false,
+        provider: Box::new(Replay(cassette)),
+    })
+}
+
+impl Provider for Replay {
+    fn exchange<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Reply, Fault>> {
+        let found = self.0.find(&request.task, &request.digest, request.turn);
+        let reply = found.map(|reply| Reply { body: reply.body.replace(NONCE, &request.nonce), ..reply.clone() });
+        let missing =
+            || Fault::new(Class::BadItem, "not_in_cassette", format!("the cassette has no line for this task: {}", task(request)));
+        Box::pin(std::future::ready(reply.ok_or_else(missing)))
+    }
+}
+
+fn task(request: &Request) -> String {
+    let task = &request.task;
+    let sampler = task.sampler.as_deref().unwrap_or("null");
+    format!(
+        "item_id {}, sampler {sampler}, rubric {}, repeat {}, request_digest {}",
+        task.item_id, task.rubric, task.repeat, request.digest
+    )
+}

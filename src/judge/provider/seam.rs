@@ -1,0 +1,72 @@
+//! The seam between the judge's rules and whoever answers.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::BoxFuture;
+
+use super::{embedded, openai, replay};
+use crate::judge::request::Request;
+use crate::judge::retry::Fault;
+use crate::judge::{ProviderKind, Settings};
+
+/// The view of media that a judge wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    /// JPEG, WAV and UTF-8 parts.
+    Parts,
+    /// The embedded classifier's 224 x 224 tensor.
+    Tensor,
+}
+
+/// What a request and a reply look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::judge) enum Wire {
+    /// Chat completions.
+    Chat,
+    /// The embedded classifier's probabilities.
+    Triage,
+}
+
+/// One complete reply, of whatever status; the key is removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::judge) struct Reply {
+    /// HTTP status.
+    pub(in crate::judge) status: u16,
+    /// Lower-case names.
+    pub(in crate::judge) headers: BTreeMap<String, String>,
+    /// Text; a body that is not UTF-8 is marked so and never parses.
+    pub(in crate::judge) body: String,
+}
+
+/// One exchange: sends a request once and returns the whole reply, or why there is none.
+pub(in crate::judge) trait Provider: Send + Sync + std::fmt::Debug {
+    /// Sends `request` once. Replies of every status are `Ok`; `Err` is a transport that failed.
+    fn exchange<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Reply, Fault>>;
+}
+
+/// A provider and what the rest must know of it.
+#[derive(Debug)]
+pub(in crate::judge) struct Opened {
+    pub(in crate::judge) provider: Box<dyn Provider>,
+    /// Where requests go; part of every `verdict_id`.
+    pub(in crate::judge) endpoint: String,
+    /// The model that requests name.
+    pub(in crate::judge) model: String,
+    /// Everything that decides verdicts, without secrets.
+    pub(in crate::judge) fingerprint: String,
+    pub(in crate::judge) wire: Wire,
+    /// Whether replies were written by hand.
+    pub(in crate::judge) authored: bool,
+    /// Whether evidence leaves this machine's processes.
+    pub(in crate::judge) remote: bool,
+}
+
+/// Opens the provider that `settings` name; the error says what is wrong and what to do.
+pub(in crate::judge) fn open(settings: &Settings, secrets: &dyn Fn(&str) -> Option<String>) -> Result<Opened, String> {
+    settings.check()?;
+    match settings.provider {
+        ProviderKind::OpenAi => openai::open(settings, secrets),
+        ProviderKind::Replay => replay::open(settings),
+        ProviderKind::Embedded => embedded::open(settings),
+    }
+}

@@ -1,0 +1,198 @@
+//! The failure classes of one attempt, and how long to wait after each.
+
+use std::time::Duration;
+
+use tribunal_media::Digest;
+
+use super::provider::Reply;
+use super::server_error::{ServerError, short};
+
+/// Why an attempt gave no reply to read, by what it means for money and for the next attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    /// Nothing was asked: never billed, retried freely.
+    NeverSent,
+    /// The server put it off: not billed, retried after waiting.
+    Refused,
+    /// The run cannot go on.
+    Stopped(StopKind),
+    /// The server will not have this request: final.
+    BadItem,
+    /// A content filter stopped it: final.
+    Filtered,
+    /// It may have been billed: sent once more, then unresolved.
+    Ambiguous,
+}
+
+/// Why the run cannot go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StopKind {
+    /// The key.
+    Auth,
+    /// The money.
+    Quota,
+    /// The address or the model's name.
+    Endpoint,
+}
+
+/// One attempt that gave no reply to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) class: Class,
+    /// Stable code.
+    pub(super) reason: String,
+    /// For people; may quote the server.
+    pub(super) message: String,
+    /// HTTP status, when there was one.
+    pub(super) status: Option<u16>,
+    /// Body of the reply, when there was one.
+    pub(super) reply: String,
+    /// How long the server asks to be left alone.
+    pub(super) retry_after: Option<Duration>,
+}
+
+impl Class {
+    /// The name in the ledger.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::NeverSent => "never_sent",
+            Self::Refused => "refused",
+            Self::Stopped(_) => "stopped",
+            Self::BadItem | Self::Filtered => "bad_item",
+            Self::Ambiguous => "ambiguous",
+        }
+    }
+
+    /// Whether the attempt may have cost something.
+    pub(super) const fn may_be_billed(self) -> bool {
+        matches!(self, Self::Ambiguous | Self::Filtered)
+    }
+}
+
+impl Fault {
+    /// A fault without a reply.
+    pub(super) fn new(class: Class, reason: &str, message: String) -> Self {
+        Self { class, reason: reason.to_owned(), message, status: None, reply: String::new(), retry_after: None }
+    }
+}
+
+/// Sorts a complete reply: only a 2xx is read for a verdict.
+pub(super) fn classify(reply: Reply) -> Result<Reply, Fault> {
+    if (200..=299).contains(&reply.status) {
+        return Ok(reply);
+    }
+    let error = ServerError::read(&reply.body);
+    let retry_after = retry_after(&reply);
+    let (class, reason) = class(reply.status, &reply.body, &error, retry_after.is_some());
+    let words = if error.message.is_empty() { "no error body".to_owned() } else { error.message };
+    let place = reply.headers.get("location").map_or_else(String::new, |to| format!(" (redirects to {}; not followed)", short(to)));
+    let message = format!("HTTP {}{place}: {words}", reply.status);
+    Err(Fault { class, reason, message, status: Some(reply.status), reply: reply.body, retry_after })
+}
+
+fn class(status: u16, body: &str, error: &ServerError, asks_to_wait: bool) -> (Class, String) {
+    let blank = body.trim().is_empty();
+    let stop = |kind, reason: &str| (Class::Stopped(kind), reason.to_owned());
+    match status {
+        400 | 403 if error.is_filter() => (Class::Filtered, "content_filter".to_owned()),
+        401 | 403 => stop(StopKind::Auth, "auth"),
+        402 => stop(StopKind::Quota, "quota"),
+        429 if error.is_quota() => stop(StopKind::Quota, "quota"),
+        // Hosts that are starting or being moved answer a bare 404; a real one says what is missing.
+        404 if blank => (Class::Refused, "busy".to_owned()),
+        300..=399 | 404 | 405 | 410 => stop(StopKind::Endpoint, "endpoint"),
+        408 | 409 | 425 | 429 => (Class::Refused, "busy".to_owned()),
+        503 | 529 if !blank || asks_to_wait => (Class::Refused, "busy".to_owned()),
+        400..=499 => (Class::BadItem, format!("rejected_{status}")),
+        _ => (Class::Ambiguous, "server_error".to_owned()),
+    }
+}
+
+/// `Retry-After` in seconds or as a date (measured against the server's own clock), or `Retry-After-Ms`.
+fn retry_after(reply: &Reply) -> Option<Duration> {
+    let header = |name: &str| reply.headers.get(name).map(|value| value.trim());
+    if let Some(ms) = header("retry-after-ms").and_then(|ms| ms.parse().ok()) {
+        return Some(Duration::from_millis(ms));
+    }
+    let wait = header("retry-after")?;
+    if let Ok(seconds) = wait.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = |text: &str| jiff::fmt::rfc2822::parse(text).ok().map(|date| date.timestamp());
+    let seconds = date(wait)?.as_second() - date(header("date")?)?.as_second();
+    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+}
+
+/// `first`, doubled with each failure up to a minute, times 0.5..=1. The jitter is drawn from the request's digest: it spreads
+/// tasks apart and needs no randomness.
+pub(super) fn backoff(first: Duration, failures: u32, digest: &Digest) -> Duration {
+    let byte = digest.as_bytes()[failures as usize % 32];
+    let jitter = 0.5 + f64::from(byte) / 510.0;
+    first.saturating_mul(1 << failures.min(16)).min(Duration::from_secs(60)).mul_f64(jitter)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tribunal_media::Digest;
+
+    use super::{Class, Reply, StopKind, backoff, classify};
+
+    fn sorted(status: u16, headers: &[(&str, &str)], body: &str) -> (Class, Option<Duration>) {
+        let headers = headers.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let fault = classify(Reply { status, headers, body: body.to_owned() }).unwrap_err();
+        (fault.class, fault.retry_after)
+    }
+
+    #[test]
+    fn every_status_has_its_class() {
+        let error = r#"{"error":{"message":"m","code":null}}"#;
+        for (status, body, class) in [
+            (400, error, Class::BadItem),
+            (400, r#"{"error":{"code":"content_filter"}}"#, Class::Filtered),
+            (400, r#"{"error":{"code":"x","innererror":{"code":"ResponsibleAIPolicyViolation"}}}"#, Class::Filtered),
+            (401, error, Class::Stopped(StopKind::Auth)),
+            (402, "", Class::Stopped(StopKind::Quota)),
+            (403, error, Class::Stopped(StopKind::Auth)),
+            (404, error, Class::Stopped(StopKind::Endpoint)),
+            (404, " ", Class::Refused),
+            (302, "", Class::Stopped(StopKind::Endpoint)),
+            (408, error, Class::Refused),
+            (413, "", Class::BadItem),
+            (415, error, Class::BadItem),
+            (422, error, Class::BadItem),
+            (429, error, Class::Refused),
+            (429, r#"{"error":{"type":"insufficient_quota"}}"#, Class::Stopped(StopKind::Quota)),
+            (500, error, Class::Ambiguous),
+            (502, "", Class::Ambiguous),
+            (503, error, Class::Refused),
+            (503, "", Class::Ambiguous),
+            (529, error, Class::Refused),
+        ] {
+            assert_eq!(sorted(status, &[], body).0, class, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_read_in_every_form() {
+        let wait = |headers: &[(&str, &str)]| sorted(429, headers, "x").1;
+        assert_eq!(wait(&[("retry-after", "7")]), Some(Duration::from_secs(7)));
+        assert_eq!(wait(&[("retry-after-ms", "250"), ("retry-after", "9")]), Some(Duration::from_millis(250)));
+        let (date, later, earlier) = ("Wed, 21 Oct 2015 07:28:00 GMT", "Wed, 21 Oct 2015 07:28:30 GMT", "Wed, 21 Oct 2015 07:20:00 GMT");
+        assert_eq!(wait(&[("date", date), ("retry-after", later)]), Some(Duration::from_secs(30)));
+        assert_eq!(wait(&[("date", date), ("retry-after", earlier)]), Some(Duration::ZERO));
+        assert_eq!(wait(&[("retry-after", "-5")]), None);
+        assert_eq!(wait(&[("retry-after", "soon")]), None);
+    }
+
+    #[test]
+    fn waits_grow_and_stay_bounded() {
+        let digest = Digest::of(b"x");
+        for failures in 0..40 {
+            let wait = backoff(Duration::from_millis(500), failures, &digest);
+            let whole = Duration::from_millis(500).saturating_mul(1 << failures.min(16)).min(Duration::from_secs(60));
+            assert!(wait >= whole / 2 && wait <= whole, "{failures}: {wait:?}");
+        }
+    }
+}

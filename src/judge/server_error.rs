@@ -1,0 +1,66 @@
+//! The error body of an OpenAI-compatible server, read leniently: every server writes it its own way.
+
+use serde_json::Value;
+
+/// Codes and types that mean "no money", whatever the status says.
+const QUOTA: [&str; 4] = ["insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient_balance"];
+/// Codes that mean a content filter stopped the request.
+const FILTER: [&str; 3] = ["content_filter", "content_policy_violation", "responsibleaipolicyviolation"];
+/// Words of a server that does not know a parameter, as opposed to one that dislikes its value.
+const UNKNOWN: [&str; 9] =
+    ["not support", "unsupported", "does not support", "unrecognized", "unknown", "unexpected", "extra ", "not permitted", "not allowed"];
+/// As much of a server's words as fits a message.
+const MESSAGE_CHARACTERS: usize = 400;
+
+/// What an error body says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct ServerError {
+    /// Its words, or the body itself.
+    pub(super) message: String,
+    param: Option<String>,
+    /// `code`, `type` and inner codes.
+    codes: Vec<String>,
+}
+
+impl ServerError {
+    /// Reads `{"error":{"message","type","param","code"}}`, `{"error":"..."}`, the fields at top level, or any text.
+    pub(super) fn read(body: &str) -> Self {
+        let Ok(root) = serde_json::from_str::<Value>(body) else { return Self { message: short(body), ..Self::default() } };
+        let fields = root.get("error").unwrap_or(&root);
+        let text = |name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
+        let inner = ["innererror", "inner_error"].iter().find_map(|name| fields.get(name)?.get("code")?.as_str()).map(str::to_owned);
+        Self {
+            message: short(&text("message").or_else(|| fields.as_str().map(str::to_owned)).unwrap_or_else(|| body.to_owned())),
+            param: text("param"),
+            codes: [text("code"), text("type"), inner].into_iter().flatten().map(|code| code.to_ascii_lowercase()).collect(),
+        }
+    }
+
+    /// Whether the account cannot pay.
+    pub(super) fn is_quota(&self) -> bool {
+        self.codes.iter().any(|code| QUOTA.contains(&code.as_str()))
+    }
+
+    /// Whether a content filter stopped the request.
+    pub(super) fn is_filter(&self) -> bool {
+        self.codes.iter().any(|code| FILTER.contains(&code.as_str()))
+    }
+
+    /// Whether the server says that it does not know or support one of `parameters`. Its `param` decides where it gives one.
+    pub(super) fn names(&self, parameters: &[&str]) -> bool {
+        if let Some(param) = &self.param {
+            return parameters.iter().any(|name| param.starts_with(name));
+        }
+        let message = self.message.to_ascii_lowercase();
+        parameters.iter().any(|name| message.contains(name)) && UNKNOWN.iter().any(|word| message.contains(word))
+    }
+}
+
+/// The beginning of outside text, for a message.
+pub(super) fn short(text: &str) -> String {
+    let text = text.trim();
+    match text.char_indices().nth(MESSAGE_CHARACTERS) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,146 @@
+//! How a judge is named on the command line.
+
+use std::path::PathBuf;
+
+use super::{ProviderKind, Settings};
+
+/// Where `openai/MODEL` goes.
+const OPENAI_BASE: &str = "https://api.openai.com/v1";
+/// The usual key variable of `openai/MODEL`.
+const OPENAI_KEY: &str = "OPENAI_API_KEY";
+/// The only key variable that is ever read for a bare URL: another server's key must not leak to it.
+const URL_KEY: &str = "TRIBUNAL_API_KEY";
+
+/// A judge as named on the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JudgeSpec {
+    /// A name in tribunal.toml.
+    Named(String),
+    /// The Open-NSFW triage that ships beside the program.
+    Embedded,
+    /// A cassette.
+    Replay(PathBuf),
+    /// `http://HOST:PORT/v1#MODEL`.
+    Url {
+        /// Up to and with the API's version.
+        base_url: String,
+        /// The model to name.
+        model: String,
+    },
+    /// `openai/MODEL`.
+    OpenAi(String),
+}
+
+/// A spec that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("judge `{spec}`: {problem}")]
+pub struct SpecError {
+    /// As written.
+    pub spec: String,
+    /// What is wrong and what would be right.
+    pub problem: String,
+}
+
+impl JudgeSpec {
+    /// The name under which the judge appears, before [`Judge::open`](super::Judge::open) marks an authored cassette.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Named(name) => name.clone(),
+            Self::Embedded => "embedded".to_owned(),
+            Self::Replay(_) => "replay".to_owned(),
+            Self::Url { base_url, model } => format!("{base_url}#{model}"),
+            Self::OpenAi(model) => format!("openai/{model}"),
+        }
+    }
+
+    /// The settings that the spec stands for; `None` for a name, which tribunal.toml must explain.
+    /// `embedded` still lacks its model file: the caller says where it is.
+    pub fn settings(&self) -> Option<Settings> {
+        let settings = match self {
+            Self::Named(_) => return None,
+            Self::Embedded => Settings::new(ProviderKind::Embedded),
+            Self::Replay(path) => Settings { path: Some(path.clone()), ..Settings::new(ProviderKind::Replay) },
+            Self::Url { base_url, model } => Settings { api_key_optional: true, ..Settings::openai(base_url, model, URL_KEY) },
+            Self::OpenAi(model) => Settings::openai(OPENAI_BASE, model, OPENAI_KEY),
+        };
+        Some(settings)
+    }
+}
+
+impl std::str::FromStr for JudgeSpec {
+    type Err = SpecError;
+
+    fn from_str(spec: &str) -> Result<Self, SpecError> {
+        let refuse = |problem: &str| Err(SpecError { spec: spec.to_owned(), problem: problem.to_owned() });
+        if spec.is_empty() {
+            return refuse("is empty; write `embedded`, `replay:FILE`, `openai/MODEL`, a URL or a name in tribunal.toml");
+        }
+        if spec == "embedded" {
+            return Ok(Self::Embedded);
+        }
+        if let Some(file) = spec.strip_prefix("replay:") {
+            return if file.is_empty() { refuse("names no file; write `replay:FILE`") } else { Ok(Self::Replay(file.into())) };
+        }
+        if spec.starts_with("http://") || spec.starts_with("https://") {
+            return match spec.split_once('#') {
+                Some((base, model)) if !model.is_empty() => {
+                    Ok(Self::Url { base_url: base.trim_end_matches('/').to_owned(), model: model.to_owned() })
+                }
+                _ => refuse("names no model; write `http://HOST:PORT/v1#MODEL`"),
+            };
+        }
+        match spec.split_once('/') {
+            Some(("openai", model)) if !model.is_empty() => Ok(Self::OpenAi(model.to_owned())),
+            Some(("openai", _)) => refuse("names no model; write `openai/MODEL`"),
+            Some(("anthropic" | "gemini", _)) => refuse(
+                "this provider is not built yet; reach it through an OpenAI-compatible endpoint, as `https://HOST/v1#MODEL` or in tribunal.toml",
+            ),
+            Some(_) => refuse("is no provider; known: `openai/MODEL`, `replay:FILE`, `embedded`, `http://HOST:PORT/v1#MODEL`"),
+            None => Ok(Self::Named(spec.to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{JudgeSpec, ProviderKind};
+
+    fn parse(spec: &str) -> Result<JudgeSpec, String> {
+        spec.parse().map_err(|error: super::SpecError| error.to_string())
+    }
+
+    #[test]
+    fn every_form_is_read() {
+        assert_eq!(parse("embedded"), Ok(JudgeSpec::Embedded));
+        assert_eq!(parse("mini"), Ok(JudgeSpec::Named("mini".into())));
+        assert_eq!(parse("replay:a/b.jsonl"), Ok(JudgeSpec::Replay("a/b.jsonl".into())));
+        assert_eq!(parse("openai/gpt-5-mini"), Ok(JudgeSpec::OpenAi("gpt-5-mini".into())));
+        let url = parse("http://127.0.0.1:8000/v1/#org/m").unwrap();
+        assert_eq!(url, JudgeSpec::Url { base_url: "http://127.0.0.1:8000/v1".into(), model: "org/m".into() });
+        assert_eq!(url.name(), "http://127.0.0.1:8000/v1#org/m");
+    }
+
+    #[test]
+    fn what_is_missing_is_said() {
+        for (spec, word) in [
+            ("", "empty"),
+            ("replay:", "replay:FILE"),
+            ("openai/", "openai/MODEL"),
+            ("anthropic/m", "not built yet"),
+            ("gemini/m", "not built yet"),
+            ("http://h/v1", "no model"),
+            ("mistral/m", "no provider"),
+        ] {
+            assert!(parse(spec).unwrap_err().contains(word), "{spec}");
+        }
+    }
+
+    #[test]
+    fn a_bare_url_never_gets_another_servers_key() {
+        let settings = parse("http://h/v1#m").unwrap().settings().unwrap();
+        assert_eq!(settings.provider, ProviderKind::OpenAi);
+        assert_eq!(settings.api_key_env.as_deref(), Some("TRIBUNAL_API_KEY"));
+        assert!(settings.api_key_optional);
+        assert!(!parse("openai/m").unwrap().settings().unwrap().api_key_optional);
+    }
+}

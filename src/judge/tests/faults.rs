@@ -1,0 +1,170 @@
+//! Every class of failure, against a real socket.
+
+use super::server::Answer;
+use super::{FakeJournal, Server, ask, completion, ends, good, open, settings};
+use crate::judge::{Judge, Price, Settings, Stop};
+
+fn whole(status: u16, body: &str) -> Answer {
+    Answer::Whole(status, "", body.to_owned())
+}
+
+/// Outcome and reason, classes of the attempts, requests that the server saw.
+async fn run(answers: Vec<Answer>) -> (String, Vec<String>, usize) {
+    let server = Server::start(answers).await;
+    let (judge, journal) = (open(&server), FakeJournal::default());
+    let end = match ask(&judge, &journal).await {
+        Ok(outcome) => {
+            assert_eq!(journal.outcomes.lock().unwrap().as_slice(), std::slice::from_ref(&outcome));
+            let (name, reason) = ends(&outcome);
+            format!("{name} {reason}")
+        }
+        Err(stop) => {
+            assert!(journal.outcomes.lock().unwrap().is_empty(), "a stopped task stays pending");
+            format!("stop {stop}")
+        }
+    };
+    (end, journal.classes(), server.seen().len())
+}
+
+#[tokio::test]
+async fn final_refusals_are_asked_once() {
+    for (status, body, end) in [
+        (400, r#"{"error":{"message":"At most 6 image(s)","code":400}}"#, "judge_unusable rejected_400"),
+        (413, "", "judge_unusable rejected_413"),
+        (415, "x", "judge_unusable rejected_415"),
+        (422, r#"{"detail":"x"}"#, "judge_unusable rejected_422"),
+        (400, r#"{"error":{"code":"content_filter"}}"#, "judge_refused content_filter"),
+    ] {
+        let (ended, classes, seen) = run(vec![whole(status, body)]).await;
+        assert_eq!((ended.as_str(), classes.as_slice(), seen), (end, &["bad_item".to_owned()][..], 1), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_stops_where_no_item_could_go_on() {
+    for (status, body, words) in [
+        (401, "{}", "check the key"),
+        (403, "{}", "check the key"),
+        (402, "{}", "quota"),
+        (429, r#"{"error":{"code":"insufficient_quota"}}"#, "quota"),
+        (404, r#"{"error":{"message":"no model m"}}"#, "model `m`"),
+        (307, "", "base_url"),
+    ] {
+        let (ended, classes, seen) = run(vec![whole(status, body)]).await;
+        assert!(ended.starts_with("stop") && ended.contains(words), "{status}: {ended}");
+        assert_eq!((classes.as_slice(), seen), (&["stopped".to_owned()][..], 1));
+    }
+}
+
+#[tokio::test]
+async fn what_may_have_been_billed_is_sent_once_more() {
+    for first in [Answer::Cut, Answer::Reset, whole(500, ""), whole(502, "<html>"), whole(504, r#"{"error":"x"}"#), whole(503, "")] {
+        let label = format!("{first:?}");
+        let (ended, classes, seen) = run(vec![first.clone(), whole(200, &good())]).await;
+        assert_eq!((ended.as_str(), seen), ("scored ", 2), "{label}");
+        assert_eq!(classes, ["ambiguous", "answered"]);
+        let (ended, _, seen) = run(vec![first]).await;
+        assert!(ended.starts_with("unresolved"), "{label}: {ended}");
+        assert_eq!(seen, 2);
+    }
+}
+
+#[tokio::test]
+async fn a_timeout_is_ambiguous() {
+    let server = Server::start(vec![Answer::Hang]).await;
+    let judge = Judge::open("j", &Settings { timeout_s: 1, ..settings(&server) }, &|_| None).unwrap();
+    let outcome = ask(&judge, &FakeJournal::default()).await.unwrap();
+    assert_eq!((ends(&outcome), server.seen().len()), (("unresolved", "timeout"), 2));
+}
+
+#[tokio::test]
+async fn attempts_of_earlier_processes_count() {
+    let server = Server::always(500, String::new()).await;
+    for (history, sent, reason) in [
+        (vec!["open"], 1, "server_error"),
+        (vec!["ambiguous"], 1, "server_error"),
+        (vec!["ambiguous", "open"], 0, "crashed_in_flight"),
+        (vec!["refused", "never_sent"], 2, "server_error"),
+    ] {
+        let before = server.seen().len();
+        let journal = FakeJournal::with_history(&history);
+        let outcome = ask(&open(&server), &journal).await.unwrap();
+        assert_eq!(ends(&outcome), ("unresolved", reason), "{history:?}");
+        assert_eq!(server.seen().len() - before, sent, "{history:?}");
+        let numbers: Vec<_> = journal.intents.lock().unwrap().iter().map(|intent| intent.attempt as usize).collect();
+        assert_eq!(numbers, (history.len() + 1..=history.len() + sent).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn a_busy_server_is_waited_for() {
+    let busy = Answer::Whole(429, "retry-after: 1\r\n", "{}".into());
+    let start = std::time::Instant::now();
+    let (ended, classes, _) = run(vec![busy, whole(200, &good())]).await;
+    assert_eq!((ended.as_str(), classes.as_slice()), ("scored ", &["refused".to_owned(), "answered".to_owned()][..]));
+    assert!(start.elapsed().as_secs_f64() >= 1.0, "never earlier than asked");
+    let (ended, classes, _) = run(vec![Answer::Whole(503, "retry-after: 1000000000\r\n", "{}".into())]).await;
+    assert!(ended.contains("asks to wait"), "{ended}");
+    assert_eq!(classes, ["refused"]);
+}
+
+#[tokio::test]
+async fn nobody_there_is_said_soon_and_costs_nothing() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let settings = Settings::openai(&format!("http://{closed}/v1"), "m", "K");
+    let judge = Judge::open("j", &settings, &|_| Some("key-of-mine".into())).unwrap();
+    let (start, journal) = (std::time::Instant::now(), FakeJournal::default());
+    let stop = ask(&judge, &journal).await.unwrap_err();
+    assert!(matches!(&stop, Stop::Unreachable(words) if words.contains(&closed.to_string()) && words.contains("refused")), "{stop}");
+    assert!(start.elapsed().as_secs() < 6);
+    assert!(journal.classes().len() > 1 && journal.classes().iter().all(|class| class == "never_sent"));
+}
+
+#[tokio::test]
+async fn a_dialect_is_learnt_once_and_leaves_ids_alone() {
+    let complaint = r#"{"error":{"message":"'max_tokens' is not supported","param":"max_tokens"}}"#;
+    let server = Server::start(vec![whole(400, complaint), whole(200, &good())]).await;
+    let (judge, journal) = (open(&server), FakeJournal::default());
+    for _ in 0..2 {
+        assert_eq!(ends(&ask(&judge, &journal).await.unwrap()), ("scored", ""));
+    }
+    assert_eq!(journal.classes(), ["refused", "answered", "answered"]);
+    assert!(server.seen()[2].body.contains("max_completion_tokens"));
+    let intents = journal.intents.lock().unwrap();
+    assert!(intents.iter().all(|intent| intent.verdict_id == intents[0].verdict_id));
+    assert_ne!(intents[0].body_digest, intents[1].body_digest);
+}
+
+#[tokio::test]
+async fn faulty_verdicts_are_asked_for_again_twice() {
+    let (ended, classes, seen) = run(vec![whole(200, &completion("no"))]).await;
+    assert_eq!((ended.as_str(), seen), ("judge_unusable unparseable", 3));
+    assert_eq!(classes, ["answered"; 3]);
+    let (ended, _, seen) = run(vec![whole(200, &completion("no")), whole(200, &good())]).await;
+    assert_eq!((ended.as_str(), seen), ("scored ", 2));
+    let (ended, _, seen) = run(vec![whole(200, "<html>")]).await;
+    assert_eq!((ended.as_str(), seen), ("judge_unusable bad_envelope", 1));
+}
+
+#[tokio::test]
+async fn costs_are_kept_and_the_budget_is_a_wall() {
+    let server = Server::always(200, good()).await;
+    let price = Price { input_per_mtok: 1.0, output_per_mtok: 10.0, date: "2026-11-01".into() };
+    let settings = Settings { price: Some(price), ..settings(&server) };
+    let judge = Judge::open("j", &settings, &|_| None).unwrap();
+    let journal = FakeJournal::default();
+    ask(&judge, &journal).await.unwrap();
+    assert_eq!(journal.ends.lock().unwrap()[0].cost_micro_usd, Some(200));
+    let reserved = journal.intents.lock().unwrap()[0].reserved_micro_usd.unwrap();
+    assert!(reserved > 200);
+    let poor = FakeJournal { budget: Some(reserved - 1), ..FakeJournal::default() };
+    assert!(matches!(ask(&judge, &poor).await, Err(Stop::Budget(_))));
+    assert!(poor.intents.lock().unwrap().is_empty());
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_reply_without_end_is_no_verdict() {
+    let (ended, classes, seen) = run(vec![whole(200, &"x".repeat(3 << 20))]).await;
+    assert_eq!((ended.as_str(), classes.as_slice(), seen), ("judge_unusable bad_envelope", &["answered".to_owned()][..], 1));
+}

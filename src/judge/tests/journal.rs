@@ -1,0 +1,58 @@
+//! A journal in memory.
+
+use std::sync::Mutex;
+
+use futures_util::future::{BoxFuture, ready};
+use tribunal_media::Digest;
+
+use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Outcome, Reservation, Task};
+
+/// Keeps every call, in order.
+#[derive(Debug, Default)]
+pub(super) struct FakeJournal {
+    pub(super) intents: Mutex<Vec<Intent>>,
+    pub(super) ends: Mutex<Vec<AttemptEnd>>,
+    pub(super) outcomes: Mutex<Vec<Outcome>>,
+    /// What `lookup` says.
+    pub(super) history: Vec<String>,
+    /// Reservations that fit; `None` is no budget.
+    pub(super) budget: Option<u64>,
+}
+
+impl FakeJournal {
+    pub(super) fn with_history(classes: &[&str]) -> Self {
+        Self { history: classes.iter().map(|&class| class.to_owned()).collect(), ..Self::default() }
+    }
+
+    pub(super) fn classes(&self) -> Vec<String> {
+        self.ends.lock().unwrap().iter().map(|end| end.class.clone()).collect()
+    }
+}
+
+impl Journal for FakeJournal {
+    fn intent(&self, intent: Intent) -> BoxFuture<'_, Result<Reservation, JournalError>> {
+        let mut intents = self.intents.lock().unwrap();
+        intents.push(intent);
+        Box::pin(ready(Ok(Reservation(intents.len() as i64))))
+    }
+
+    fn settle(&self, reservation: Reservation, end: AttemptEnd) -> BoxFuture<'_, Result<(), JournalError>> {
+        let mut ends = self.ends.lock().unwrap();
+        ends.push(end);
+        assert_eq!(reservation.0, ends.len() as i64, "an attempt is settled before the next is intended");
+        Box::pin(ready(Ok(())))
+    }
+
+    fn lookup(&self, _: &Task) -> BoxFuture<'_, Result<Vec<String>, JournalError>> {
+        Box::pin(ready(Ok(self.history.clone())))
+    }
+
+    fn reserve(&self, micro_usd: u64) -> BoxFuture<'_, Result<bool, JournalError>> {
+        Box::pin(ready(Ok(self.budget.is_none_or(|budget| micro_usd <= budget))))
+    }
+
+    fn conclude(&self, _: &Task, _: Option<Digest>, outcome: Outcome) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.outcomes.lock().unwrap().push(outcome);
+        Box::pin(ready(Ok(())))
+    }
+}

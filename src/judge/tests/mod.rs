@@ -1,0 +1,97 @@
+//! Judges against servers on loopback, cassettes and planted replies.
+
+mod body;
+mod faults;
+mod journal;
+mod planted;
+mod replay;
+mod server;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::json;
+use tribunal_media::{Detail, Digest, Encoding, FrameDetail, Modality, PartHeader};
+
+use super::{Judge, JudgeSpec, Outcome, Settings, Settled, Stop, Task, Work};
+use crate::prepare::{Part, Payload};
+use crate::rubric::{Prompt, Shape};
+use journal::FakeJournal;
+use server::Server;
+
+const NONCE: &str = "00112233445566ff";
+
+fn part(encoding: Encoding, detail: Detail, bytes: &[u8]) -> Part {
+    let header = PartHeader { recipes: vec![0], encoding, detail };
+    Part { header, bytes: Bytes::copy_from_slice(bytes), blake3: Digest::of(bytes), sha256: String::new() }
+}
+
+fn frame(t: Option<f64>) -> Detail {
+    let frame = FrameDetail {
+        width: 8,
+        height: 8,
+        t,
+        pts: None,
+        time_base: None,
+        index: None,
+        keyframe: None,
+        estimated: false,
+        substituted: false,
+    };
+    Detail::Frame(frame)
+}
+
+/// Two frames, at 0 and 2 seconds, a sound and a text: one part of every kind that a chat carries.
+fn work() -> Work {
+    let parts = vec![
+        part(Encoding::Jpeg, frame(Some(0.0)), b"first"),
+        part(Encoding::Jpeg, frame(Some(2.0)), b"second"),
+        part(Encoding::Wav, Detail::Sound { start: 0.0, end: 2.0 }, b"RIFF"),
+        part(Encoding::Utf8, Detail::Text { characters: 9 }, "a \"text\"\u{7}".as_bytes()),
+    ];
+    Work {
+        task: Task { item_id: "i".into(), sampler: Some("uniform:2".into()), rubric: "temporal".into(), judge: "j".into(), repeat: 1 },
+        prompt: Prompt {
+            system: "sys \"content\":[] tem".into(),
+            before: "before".into(),
+            labels: (1..=4).map(|index| format!("part {index}")).collect(),
+            after: "after".into(),
+        },
+        shape: Shape { dimensions: vec!["motion".into()], evidence: true },
+        nonce: NONCE.into(),
+        payload: Arc::new(Payload { parts_id: Digest::of(b"p"), parts }),
+        risk: Some("R01".into()),
+        modality: Modality::Video,
+    }
+}
+
+fn verdict_json() -> serde_json::Value {
+    json!({"nonce": NONCE, "rationale": "calm", "evidence_seconds": [2.4], "motion": 4, "safety": 5})
+}
+
+fn completion(content: &str) -> String {
+    let choice = json!({"message": {"role": "assistant", "content": content}, "finish_reason": "stop"});
+    json!({"choices": [choice], "usage": {"prompt_tokens": 100, "completion_tokens": 10}}).to_string()
+}
+
+fn good() -> String {
+    completion(&verdict_json().to_string())
+}
+
+fn settings(server: &Server) -> Settings {
+    let spec: JudgeSpec = format!("{}#m", server.base).parse().unwrap();
+    spec.settings().unwrap()
+}
+
+fn open(server: &Server) -> Judge {
+    Judge::open("j", &settings(server), &|_| Some("sk-secret/1".into())).unwrap()
+}
+
+async fn ask(judge: &Judge, journal: &FakeJournal) -> Result<Outcome, Stop> {
+    judge.judge(&work(), journal).await.map(|Settled { outcome, .. }| outcome)
+}
+
+/// The outcome's name and reason.
+fn ends(outcome: &Outcome) -> (&'static str, &str) {
+    (outcome.name().as_str(), outcome.why().map_or("", |why| why.reason.as_str()))
+}

@@ -1,0 +1,90 @@
+//! Cassettes, and the embedded judge where it needs no model.
+
+use std::io::Write as _;
+
+use serde_json::{Value, json};
+
+use super::{FakeJournal, ask, completion, ends, verdict_json, work};
+use crate::judge::{Judge, JudgeSpec, ProviderKind, Settings, View};
+
+fn line(extra: Value) -> Value {
+    let content = verdict_json().to_string().replace(super::NONCE, "{{nonce}}");
+    let body: Value = serde_json::from_str(&completion(&content)).unwrap();
+    let mut line = json!({"v": 1, "item_id": "i", "sampler": "uniform:2", "rubric": "temporal", "repeat": 1, "status": 200, "body": body, "origin": "recorded"});
+    line.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+    line
+}
+
+fn open(lines: &[String]) -> Result<Judge, String> {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(lines.join("\n").as_bytes()).unwrap();
+    let spec = JudgeSpec::Replay(file.path().into());
+    Judge::open(&spec.name(), &spec.settings().unwrap(), &|_| None).map_err(|error| error.to_string())
+}
+
+async fn replay(lines: &[Value]) -> (String, usize) {
+    let lines: Vec<_> = lines.iter().map(Value::to_string).collect();
+    let journal = FakeJournal::default();
+    let end = match ask(&open(&lines).unwrap(), &journal).await {
+        Ok(outcome) => {
+            let (name, reason) = ends(&outcome);
+            format!("{name} {reason}").trim_end().to_owned()
+        }
+        Err(stop) => format!("stop {stop}"),
+    };
+    (end, journal.classes().len())
+}
+
+#[tokio::test]
+async fn lines_are_found_by_task_and_follow_the_same_rules() {
+    let start = std::time::Instant::now();
+    assert_eq!(replay(&[line(json!({}))]).await, ("scored".into(), 1));
+    assert_eq!(replay(&[line(json!({"item_id": "other"}))]).await, ("judge_unusable not_in_cassette".into(), 1));
+    assert_eq!(replay(&[line(json!({"sampler": null}))]).await.0, "judge_unusable not_in_cassette");
+    assert_eq!(replay(&[line(json!({"status": 400, "body": "x"}))]).await.0, "judge_unusable rejected_400");
+    let busy = line(json!({"status": 429, "headers": {"Retry-After": "20"}, "body": "{}"}));
+    assert_eq!(replay(&[busy.clone(), line(json!({}))]).await, ("scored".into(), 2));
+    assert!(replay(&[busy]).await.0.starts_with("stop"));
+    assert!(start.elapsed().as_secs() < 10, "a cassette is not waited for");
+}
+
+#[tokio::test]
+async fn a_digest_goes_before_the_task() {
+    let journal = FakeJournal::default();
+    ask(&open(&[line(json!({})).to_string()]).unwrap(), &journal).await.unwrap();
+    let digest = journal.intents.lock().unwrap()[0].body_digest;
+    let other = line(json!({"item_id": "x", "request_digest": digest.to_string(), "status": 413, "body": ""}));
+    assert_eq!(replay(&[line(json!({})), other]).await.0, "judge_unusable rejected_413");
+}
+
+#[test]
+fn authored_lines_are_shown_and_errors_have_a_place() {
+    let authored = open(&[line(json!({})).to_string(), line(json!({"item_id": "k", "origin": "authored"})).to_string()]).unwrap();
+    assert_eq!((authored.name(), authored.is_authored(), authored.is_remote()), ("replay (authored)", true, false));
+    assert!(authored.fingerprint().contains("blake3="));
+    assert_eq!(open(&[line(json!({})).to_string()]).unwrap().name(), "replay");
+    let good = line(json!({})).to_string();
+    for bad in ["{", r#"{"v":1}"#, &line(json!({"v": 2})).to_string(), &line(json!({"origin": "made-up"})).to_string()] {
+        let error = open(&[good.clone(), String::new(), bad.to_owned()]).unwrap_err();
+        assert!(error.contains(":3: "), "{error}");
+    }
+    assert!(open(&[]).unwrap_err().contains("no reply"));
+}
+
+#[test]
+fn the_embedded_judge_says_where_its_model_comes_from() {
+    let open = |path: Option<std::path::PathBuf>| {
+        Judge::open("embedded", &Settings { path, ..Settings::new(ProviderKind::Embedded) }, &|_| None).unwrap_err().to_string()
+    };
+    let wrong = tempfile::NamedTempFile::new().unwrap();
+    for problem in [open(None), open(Some("missing/open-nsfw.onnx".into())), open(Some(wrong.path().into()))] {
+        assert!(problem.contains("make model"), "{problem}");
+    }
+}
+
+#[test]
+fn a_chat_judge_wants_parts_and_never_abstains() {
+    let judge = open(&[line(json!({})).to_string()]).unwrap();
+    assert_eq!(judge.view(), View::Parts);
+    assert_eq!(judge.abstains(None, work().modality), None);
+}

@@ -1,0 +1,92 @@
+//! A scripted server on loopback, down to the bytes: it can also hang up in the wrong places.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+/// How one request is answered.
+#[derive(Debug, Clone)]
+pub(super) enum Answer {
+    /// Status, headers (each line ended), body.
+    Whole(u16, &'static str, String),
+    /// Promises more than it sends.
+    Cut,
+    /// Hangs up without a word.
+    Reset,
+    /// Never answers.
+    Hang,
+}
+
+/// One request as it came in.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    pub(super) head: String,
+    pub(super) body: String,
+}
+
+/// Answers in order, then like the last one.
+#[derive(Debug)]
+pub(super) struct Server {
+    pub(super) base: String,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl Server {
+    pub(super) async fn start(answers: Vec<Answer>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}/v1", listener.local_addr().unwrap());
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&seen);
+        tokio::spawn(async move {
+            let mut answers = VecDeque::from(answers);
+            while let Ok((stream, _)) = listener.accept().await {
+                let answer = if answers.len() > 1 { answers.pop_front().unwrap() } else { answers[0].clone() };
+                tokio::spawn(serve(stream, answer, Arc::clone(&log)));
+            }
+        });
+        Self { base, seen }
+    }
+
+    /// Always the same 2xx or other status.
+    pub(super) async fn always(status: u16, body: String) -> Self {
+        Self::start(vec![Answer::Whole(status, "", body)]).await
+    }
+
+    pub(super) fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+async fn serve(mut stream: TcpStream, answer: Answer, log: Arc<Mutex<Vec<Seen>>>) {
+    let Some(request) = receive(&mut stream).await else { return };
+    log.lock().unwrap().push(request);
+    match answer {
+        Answer::Whole(status, headers, body) => {
+            let length = body.len();
+            let reply = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n{body}");
+            let _ = stream.write_all(reply.as_bytes()).await;
+        }
+        Answer::Cut => {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n{\"choices\"").await;
+        }
+        Answer::Reset => {}
+        Answer::Hang => tokio::time::sleep(std::time::Duration::from_secs(60)).await,
+    }
+}
+
+async fn receive(stream: &mut TcpStream) -> Option<Seen> {
+    let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
+    loop {
+        let got = stream.read(&mut buffer).await.ok().filter(|&got| got > 0)?;
+        bytes.extend_from_slice(&buffer[..got]);
+        let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+        let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).expect("a content-length");
+        if bytes.len() - end - 4 == length.parse::<usize>().unwrap() {
+            let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+            return Some(Seen { head, body: String::from_utf8_lossy(&bytes[end + 4..]).into_owned() });
+        }
+    }
+}
