@@ -48,6 +48,6 @@ pub fn workers(settings: &Settings, zygote: &[OsString]) -> Check {
 
 /// Whether a judge can be opened; nothing is sent.
 pub fn judge(name: &str, opened: &Result<Judge, OpenError>) -> Check {
-    let found = opened.as_ref().map(|judge| judge.fingerprint()).map_err(ToString::to_string);
+    let found = opened.as_ref().map(|judge| judge.fingerprint().to_owned()).map_err(ToString::to_string);
     Check::new(format!("judge: {name}"), found)
 }

@@ -37,11 +37,11 @@ impl Progress for Bar {
         self.bar.reset_eta();
     }
 
-    fn ended(&self, outcome: OutcomeName) {
-        let Ok(mut counts) = self.counts.lock() else { return };
+    fn ended(&self, outcome: Option<OutcomeName>) {
+        self.bar.inc(1);
+        let (Some(outcome), Ok(mut counts)) = (outcome, self.counts.lock()) else { return };
         *counts.entry(outcome).or_default() += 1;
         let words: Vec<String> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
         self.bar.set_message(words.join(", "));
-        self.bar.inc(1);
     }
 }

@@ -60,16 +60,19 @@ struct Waits {
     waited: Duration,
 }
 
+/// The first attempt in the dialect that the settings alone decide, and its evidence in ready pieces. The error is work that cannot be sent.
+pub(super) fn first_request(judge: &Judge, work: &Work) -> Result<(Request, Encoded), Why> {
+    let encoded = match judge.opened.wire {
+        Wire::Chat => Encoded::new(&judge.settings, work)?,
+        Wire::Triage => Encoded::default(),
+    };
+    Ok((build(judge, work, &encoded, Dialect::default(), None, 0)?, encoded))
+}
+
 impl<'a> Ask<'a> {
     /// Looks up what earlier processes did and fixes the verdict's id. The inner error is work that cannot be sent.
     pub(super) async fn new(judge: &'a Judge, work: &'a Work, journal: &'a dyn Journal) -> Result<Result<Self, Why>, Stop> {
-        let encoded = match judge.opened.wire {
-            Wire::Chat => Encoded::new(&judge.settings, work),
-            Wire::Triage => Ok(Encoded::default()),
-        };
-        // The id is that of the first attempt in the dialect that the settings alone decide.
-        let first = encoded.and_then(|encoded| Ok((build(judge, work, &encoded, Dialect::default(), None, 0)?, encoded)));
-        let (first, encoded) = match first {
+        let (first, encoded) = match first_request(judge, work) {
             Ok(first) => first,
             Err(why) => return Ok(Err(why)),
         };

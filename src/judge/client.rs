@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tribunal_media::{Digest, Modality};
 
-use super::ask::Ask;
+use super::ask::{self, Ask};
 use super::dialect::Dialect;
 use super::limit::Limiter;
 use super::provider::{self, Opened, Wire};
@@ -150,6 +150,15 @@ impl Judge {
             Wire::Chat => None,
             Wire::Triage => triage::abstains(risk, modality),
         }
+    }
+
+    /// Bytes of the body of this task's first request; `None` when nothing would be asked. Sends nothing.
+    pub fn request_bytes(&self, work: &Work) -> Option<u64> {
+        if self.abstains(work.risk.as_deref(), work.modality).is_some() {
+            return None;
+        }
+        let (request, _) = ask::first_request(self, work).ok()?;
+        Some(request.body.iter().map(|piece| piece.len() as u64).sum())
     }
 
     /// Asks until the task ends in one state, or the run must stop. Writes every attempt and the outcome to `journal`.

@@ -1,6 +1,7 @@
 //! What one task shows its judge: the payload it takes, the texts around it, and what the ledger keeps of it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rayon::iter::{ParallelBridge as _, ParallelIterator as _};
 use tribunal_media::{Detail, Digest, Modality};
@@ -29,7 +30,7 @@ pub(super) fn payload_of<'p>(
     instance: &Instance,
     judge: &Judge,
     task: &Task,
-) -> Option<&'p Payload> {
+) -> Option<&'p Arc<Payload>> {
     let is_tasks = |want: &&super::plan::Want| {
         want.rubric == task.rubric && want.sampler.map(|sampler| sampler.to_string()) == task.sampler
     };
@@ -39,7 +40,7 @@ pub(super) fn payload_of<'p>(
 }
 
 /// Everything the request of one task is made of.
-pub(super) fn work(study: &Study, instance: &Instance, task: &Task, payload: &Payload) -> Result<Work, rubric::Error> {
+pub(super) fn work(study: &Study, instance: &Instance, task: &Task, payload: &Arc<Payload>) -> Result<Work, rubric::Error> {
     let rubric = &study.plan.rubrics()[&task.rubric];
     let asked = instance.prompt.text();
     let nonce = judge::nonce(study.settings.seed, &[payload.parts_id], &rubric.digest(), &asked);
@@ -57,7 +58,7 @@ pub(super) fn work(study: &Study, instance: &Instance, task: &Task, payload: &Pa
         prompt,
         shape: rubric.shape(),
         nonce,
-        payload: payload.clone(),
+        payload: Arc::clone(payload),
         risk: instance.risk.clone(),
         modality: instance.modality,
     })

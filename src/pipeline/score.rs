@@ -18,8 +18,8 @@ use crate::sandbox::Pool;
 pub trait Progress: Send + Sync {
     /// How many tasks there are, and how many of them had ended before.
     fn planned(&self, tasks: u64, ended: u64);
-    /// A task ended.
-    fn ended(&self, outcome: OutcomeName);
+    /// A task ended; without an outcome it was only looked at (a dry run).
+    fn ended(&self, outcome: Option<OutcomeName>);
 }
 
 /// What a run did.
@@ -202,7 +202,7 @@ impl<'a> Run<'a> {
     fn end_all(&self, tasks: &[Task], outcome: &Outcome) {
         for task in tasks {
             match self.runtime.block_on(self.ledger.conclude(task, None::<Digest>, outcome.clone())) {
-                Ok(()) => self.progress.ended(outcome.name()),
+                Ok(()) => self.progress.ended(Some(outcome.name())),
                 Err(error) => return self.stop.raise(error.to_string()),
             }
         }
@@ -210,7 +210,7 @@ impl<'a> Run<'a> {
 
     async fn judge(&self, job: Job<'a>) {
         match job.judge.judge(&job.work, self.ledger).await {
-            Ok(settled) => self.progress.ended(settled.outcome.name()),
+            Ok(settled) => self.progress.ended(Some(settled.outcome.name())),
             Err(stop) => self.stop.raise(judge::Stop::to_string(&stop)),
         }
     }
@@ -259,7 +259,7 @@ impl DryRun {
 
     fn end(&mut self, outcome: OutcomeName, progress: &dyn Progress) {
         *self.without_request.entry(outcome).or_default() += 1;
-        progress.ended(outcome);
+        progress.ended(None);
     }
 }
 
@@ -283,14 +283,15 @@ fn dry_item(study: &Study, pool: &Pool, instance: &Instance, progress: &dyn Prog
             continue;
         };
         let payload = evidence::payload_of(study, &book, prepared, instance, judge, task);
-        match payload.map(|payload| evidence::work(study, instance, task, payload)) {
-            Some(Ok(work)) if judge.asks(&work) => {
+        let work = payload.and_then(|payload| evidence::work(study, instance, task, payload).ok());
+        match work.and_then(|work| judge.request_bytes(&work)) {
+            Some(bytes) => {
                 dry.requests += 1;
-                dry.request_bytes += judge.request_bytes(&work);
+                dry.request_bytes += bytes;
                 *dry.by_modality.entry(instance.modality).or_default() += 1;
-                progress.ended(OutcomeName::Scored);
+                progress.ended(None);
             }
-            _ => dry.end(OutcomeName::Abstained, progress),
+            None => dry.end(OutcomeName::Abstained, progress),
         }
     }
     dry

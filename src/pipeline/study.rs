@@ -87,7 +87,7 @@ impl Study {
     /// What must not change between two invocations on one run folder.
     pub fn experiment(&self) -> Experiment {
         let rubrics = self.plan.rubrics().iter().map(|(name, rubric)| (name.clone(), rubric.digest().to_string())).collect();
-        let judges = self.judges.iter().map(|judge| (judge.name().to_owned(), judge.fingerprint())).collect();
+        let judges = self.judges.iter().map(|judge| (judge.name().to_owned(), judge.fingerprint().to_owned())).collect();
         Experiment {
             taxonomy: format!("{} {} {}", self.taxonomy.name, self.taxonomy.version, self.taxonomy.digest()),
             rubrics,

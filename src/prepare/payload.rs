@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
@@ -39,7 +40,7 @@ pub struct Prepared {
     /// BLAKE3 of the asset's bytes.
     pub media_id: Digest,
     /// One per recipe, in the order given.
-    pub payloads: Vec<Payload>,
+    pub payloads: Vec<Arc<Payload>>,
     /// What the decoders saw.
     pub report: Report,
     /// CPU time in the worker, in milliseconds.
@@ -57,7 +58,7 @@ pub fn prepare(root: &Path, asset: &Asset, recipes: &[Recipe], pool: &Pool) -> R
     let result = pool.run(job, &mut collector);
     input.verify()?; // a file that changed explains any failure
     let Done { report, cpu_ms } = result?;
-    Ok(Prepared { media_id: input.media_id, payloads: collector.payloads, report, cpu_ms })
+    Ok(Prepared { media_id: input.media_id, payloads: collector.payloads.into_iter().map(Arc::new).collect(), report, cpu_ms })
 }
 
 /// What the decoders see in a file that the user named.

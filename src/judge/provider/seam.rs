@@ -10,12 +10,22 @@ use crate::judge::retry::Fault;
 use crate::judge::{ProviderKind, Settings};
 
 /// The view of media that a judge wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum View {
     /// JPEG, WAV and UTF-8 parts.
     Parts,
     /// The embedded classifier's 224 x 224 tensor.
     Tensor,
+}
+
+impl View {
+    /// Its name in an experiment's recipes.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Parts => "parts",
+            Self::Tensor => "tensor",
+        }
+    }
 }
 
 /// What a request and a reply look like.
