@@ -1,11 +1,14 @@
-//! Still pictures and animations.
+//! Still pictures and animations: open, decode, convert to sRGB, composite, turn upright, view. Entry points: `normalise` and `probe`.
 
-use crate::{Error, Limits, PartSink, Probe, Recipe, Report, Source};
+mod animation;
+mod colour;
+mod cut;
+mod failure;
+mod normalise;
+mod open;
+mod picture;
+mod still;
+#[cfg(test)]
+mod tests;
 
-pub(crate) fn normalise(_: &Source, _: &[Recipe], _: &Limits, _: &mut dyn PartSink) -> Result<Report, Error> {
-    Err(Error::Unsupported("image is not decoded yet".to_owned()))
-}
-
-pub(crate) fn probe(_: &Source, _: &Limits) -> Result<Probe, Error> {
-    Err(Error::Unsupported("image is not decoded yet".to_owned()))
-}
+pub(crate) use normalise::{normalise, probe};

@@ -1,0 +1,80 @@
+//! One picture or animation through all recipes.
+
+use super::open::{Opened, open};
+use super::{animation, still};
+use crate::{Error, FrameView, Limits, Modality, PartSink, Probe, Recipe, Report, SamplerSpec, Source};
+
+/// What an image recipe asks for; its position in this list is its position among the recipes.
+pub(super) type Wanted<'a> = Vec<(&'a SamplerSpec, &'a FrameView)>;
+
+/// Delivers a still as one part per distinct view, an animation as the frames that each recipe's sampler picks.
+pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, sink: &mut dyn PartSink) -> Result<Report, Error> {
+    let opened = open(source, limits)?;
+    let mut report = Report {
+        format: opened.name().to_owned(),
+        decoder: format!("image:{}", opened.name()),
+        dimensions: Some(opened.upright_dimensions()),
+        ..Report::default()
+    };
+    for (code, message) in &opened.oddities {
+        report.note(code, message);
+    }
+    let wanted = wanted(recipes)?;
+    if opened.is_animated() {
+        animation::normalise(source, opened, &wanted, limits, sink, &mut report)?;
+    } else {
+        still::normalise(opened, &wanted, limits, sink, &mut report)?;
+    }
+    Ok(report)
+}
+
+/// Reads the headers, and of an animation every frame, since only decoding tells how many there are.
+pub(crate) fn probe(source: &Source, limits: &Limits) -> Result<Probe, Error> {
+    let opened = open(source, limits)?;
+    let (width, height) = opened.dimensions();
+    let mut report = Report::default();
+    for (code, message) in &opened.oddities {
+        report.note(code, message);
+    }
+    let mut probe = Probe {
+        modality: Modality::Image,
+        format: opened.name().to_owned(),
+        dimensions: Some(opened.upright_dimensions()),
+        duration: None,
+        frames: None,
+        keyframes: None,
+        streams: vec![format!("image {} {width}x{height} {:?}", opened.name(), opened.colour_type())],
+        notes: Vec::new(),
+    };
+    if opened.is_animated() {
+        let timeline = animation::timeline(opened, limits, &mut report)?;
+        let frames = timeline.moments().len();
+        probe.frames = Some(frames as u64);
+        probe.duration = (frames > 1).then_some(timeline.duration());
+    }
+    probe.notes = report.notes;
+    Ok(probe)
+}
+
+fn wanted(recipes: &[Recipe]) -> Result<Wanted<'_>, Error> {
+    let one = |recipe: &'_ Recipe| match recipe {
+        Recipe::Image { .. } => Ok(()),
+        other => Err(Error::Unsupported(format!("a recipe for {} on an image", other.modality()))),
+    };
+    recipes.iter().try_for_each(one)?;
+    Ok(recipes
+        .iter()
+        .filter_map(|recipe| match recipe {
+            Recipe::Image { sampler, view } => Some((sampler, view)),
+            _ => None,
+        })
+        .collect())
+}
+
+impl Opened<'_> {
+    /// Width and height as a viewer shows the picture, in pixels.
+    fn upright_dimensions(&self) -> (u32, u32) {
+        let (width, height) = self.dimensions();
+        if self.tags.orientation.swaps_axes() { (height, width) } else { (width, height) }
+    }
+}

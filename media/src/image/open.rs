@@ -1,0 +1,189 @@
+//! Opening a picture: the decoder by its sniffed format, its tags, and every size check before pixels are allocated.
+
+use std::io::BufReader;
+
+use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, jpeg::JpegDecoder, png::PngDecoder, webp::WebPDecoder};
+use image::{AnimationDecoder as _, ColorType, Frames, ImageDecoder};
+
+use super::colour::Conversion;
+use super::cut::jpeg_has_end;
+use super::failure::refuse;
+use super::picture::{Orientation, Tags};
+use crate::sniff::identify;
+use crate::{Error, Limits, Reader, Source};
+
+type Input<'a> = BufReader<Reader<'a>>;
+
+/// A picture whose header has been read and found to be within the limits.
+pub(super) struct Opened<'a> {
+    decoder: Decoder<'a>,
+    pub(super) tags: Tags,
+    /// Codes and messages for the report.
+    pub(super) oddities: Vec<(&'static str, String)>,
+}
+
+enum Decoder<'a> {
+    Jpeg(Box<JpegDecoder<Input<'a>>>),
+    Png(Box<PngDecoder<Input<'a>>>),
+    Gif(Box<GifDecoder<Input<'a>>>),
+    WebP(Box<WebPDecoder<Input<'a>>>),
+    Bmp(Box<BmpDecoder<Input<'a>>>),
+}
+
+/// Opens `source` by its first bytes. The limits are checked by arithmetic: the decoders' own do not stop every bomb.
+pub(super) fn open<'a>(source: &'a Source, limits: &Limits) -> Result<Opened<'a>, Error> {
+    let name = identify(source, limits)?.name;
+    let mut decoder = Decoder::new(name, source, limits)?;
+    let (width, height) = decoder.as_dyn().dimensions();
+    if width == 0 || height == 0 {
+        return Err(Error::Malformed(format!("a picture of {width}x{height} pixels")));
+    }
+    let pixels = u64::from(width) * u64::from(height);
+    Limits::check("size of the picture in pixels", pixels, limits.pixels)?;
+    Limits::check("memory for the picture in bytes", decoder.peak_bytes(source.len(), pixels), limits.decode_bytes)?;
+    let rgba = decoder.is_animated() || decoder.as_dyn().color_type().has_alpha(); // animations always come as RGBA8
+    let (tags, oddities) = tags(decoder.as_dyn(), rgba);
+    Ok(Opened { decoder, tags, oddities })
+}
+
+/// Orientation and colour profile. Neither is worth a refusal: broken ones are ignored, with a note.
+fn tags(decoder: &mut dyn ImageDecoder, rgba: bool) -> (Tags, Vec<(&'static str, String)>) {
+    let mut oddities = Vec::new();
+    let orientation = decoder.orientation().unwrap_or_else(|error| {
+        oddities.push(("exif_unreadable", error.to_string()));
+        image::metadata::Orientation::NoTransforms
+    });
+    let has_colour = decoder.color_type().has_color();
+    let profile = decoder.icc_profile().map_err(|error| error.to_string());
+    let conversion = profile.and_then(|profile| profile.map_or(Ok(None), |icc| Conversion::to_srgb(&icc, has_colour, rgba)));
+    let conversion = conversion.unwrap_or_else(|problem| {
+        oddities.push(("icc_not_applied", problem));
+        None
+    });
+    (Tags { orientation: Orientation::from(orientation), conversion }, oddities)
+}
+
+impl<'a> Decoder<'a> {
+    fn new(name: &str, source: &'a Source, limits: &Limits) -> Result<Self, Error> {
+        let refuse = |error| refuse(&error, limits);
+        let input = || BufReader::new(source.reader());
+        let mut own = image::Limits::default();
+        own.max_alloc = Some(limits.decode_bytes); // bounds what hides in compressed metadata
+        match name {
+            "jpeg" => {
+                // This decoder reads the whole file first.
+                Limits::check("length of a JPEG in bytes", source.len(), limits.decode_bytes)?;
+                let decoder = JpegDecoder::new(input()).map_err(refuse)?;
+                if !jpeg_has_end(source)? {
+                    return Err(Error::Truncated("the JPEG has no end marker: part of the picture may be missing".to_owned()));
+                }
+                Ok(Self::Jpeg(Box::new(decoder)))
+            }
+            "png" => PngDecoder::with_limits(input(), own).map(|decoder| Self::Png(Box::new(decoder))).map_err(refuse),
+            "gif" => {
+                let mut decoder = GifDecoder::new(input()).map_err(refuse)?;
+                decoder.set_limits(own).map_err(refuse)?;
+                Ok(Self::Gif(Box::new(decoder)))
+            }
+            "webp" => WebPDecoder::new(input()).map(|decoder| Self::WebP(Box::new(decoder))).map_err(refuse),
+            "bmp" => BmpDecoder::new(input()).map(|decoder| Self::Bmp(Box::new(decoder))).map_err(refuse),
+            other => Err(Error::Contradiction { expected: crate::Modality::Image, found: other.to_owned() }),
+        }
+    }
+
+    fn as_dyn(&mut self) -> &mut dyn ImageDecoder {
+        match self {
+            Self::Jpeg(decoder) => decoder,
+            Self::Png(decoder) => decoder,
+            Self::Gif(decoder) => decoder,
+            Self::WebP(decoder) => decoder,
+            Self::Bmp(decoder) => decoder,
+        }
+    }
+
+    fn as_ref(&self) -> &dyn ImageDecoder {
+        match self {
+            Self::Jpeg(decoder) => decoder,
+            Self::Png(decoder) => decoder,
+            Self::Gif(decoder) => decoder,
+            Self::WebP(decoder) => decoder,
+            Self::Bmp(decoder) => decoder,
+        }
+    }
+
+    fn is_animated(&self) -> bool {
+        match self {
+            Self::Gif(_) => true,
+            Self::Png(decoder) => decoder.is_apng().unwrap_or(false),
+            Self::WebP(decoder) => decoder.has_animation(),
+            Self::Jpeg(_) | Self::Bmp(_) => false,
+        }
+    }
+
+    /// The most memory in bytes that decoding and converting hold at once.
+    fn peak_bytes(&self, source_len: u64, pixels: u64) -> u64 {
+        let decoded = self.as_ref().total_bytes();
+        let decoding = match self {
+            // The file, and six bytes of coefficients per pixel when it is progressive.
+            Self::Jpeg(_) => source_len.saturating_add(pixels * 6).saturating_add(decoded),
+            // The canvas, the frame before it, and the frame that is read, RGBA each.
+            Self::Gif(_) => pixels * 12,
+            Self::Png(_) | Self::WebP(_) if self.is_animated() => pixels * 16,
+            Self::Png(_) | Self::WebP(_) | Self::Bmp(_) => decoded,
+        };
+        // Then RGBA8 beside what was decoded, and one composited RGB8 beside the RGBA8.
+        let converting = if self.as_ref().color_type() == ColorType::Rgb8 { decoded } else { decoded.saturating_add(pixels * 4) };
+        decoding.max(converting).max(pixels * 7)
+    }
+}
+
+impl<'a> Opened<'a> {
+    /// The short name of the format.
+    pub(super) const fn name(&self) -> &'static str {
+        match self.decoder {
+            Decoder::Jpeg(_) => "jpeg",
+            Decoder::Png(_) => "png",
+            Decoder::Gif(_) => "gif",
+            Decoder::WebP(_) => "webp",
+            Decoder::Bmp(_) => "bmp",
+        }
+    }
+
+    /// Width and height as stored, in pixels, at least 1 each.
+    pub(super) fn dimensions(&self) -> (u32, u32) {
+        self.decoder.as_ref().dimensions()
+    }
+
+    /// How the decoder delivers a pixel.
+    pub(super) fn colour_type(&self) -> ColorType {
+        self.decoder.as_ref().color_type()
+    }
+
+    /// Whether frames follow one another; it may still turn out to be one frame.
+    pub(super) fn is_animated(&self) -> bool {
+        self.decoder.is_animated()
+    }
+
+    /// The decoder of a still picture, and its tags.
+    pub(super) fn into_still(self) -> (Box<dyn ImageDecoder + 'a>, Tags) {
+        let decoder: Box<dyn ImageDecoder + 'a> = match self.decoder {
+            Decoder::Jpeg(decoder) => decoder,
+            Decoder::Png(decoder) => decoder,
+            Decoder::Gif(decoder) => decoder,
+            Decoder::WebP(decoder) => decoder,
+            Decoder::Bmp(decoder) => decoder,
+        };
+        (decoder, self.tags)
+    }
+
+    /// The frames of an animation, RGBA8 on the whole canvas, and its tags.
+    pub(super) fn into_frames(self, limits: &Limits) -> Result<(Frames<'a>, Tags), Error> {
+        let frames = match self.decoder {
+            Decoder::Gif(decoder) => decoder.into_frames(),
+            Decoder::Png(decoder) => decoder.apng().map_err(|error| refuse(&error, limits))?.into_frames(),
+            Decoder::WebP(decoder) => decoder.into_frames(),
+            Decoder::Jpeg(_) | Decoder::Bmp(_) => return Err(Error::Empty("this format holds no animation".to_owned())),
+        };
+        Ok((frames, self.tags))
+    }
+}

@@ -1,0 +1,248 @@
+//! Tests on whole files, made here by the encoders at hand.
+
+use std::io::Cursor;
+
+use image::codecs::gif::GifEncoder;
+use image::{Delay, DynamicImage, Frame, GrayAlphaImage, ImageFormat, Luma, LumaA, Rgb, RgbImage, Rgba, RgbaImage};
+
+use crate::{Detail, Encoding, Error, FrameDetail, FrameView, Limits, PartHeader, Recipe, Report, Source, normalise, probe};
+
+type Parts = Vec<(PartHeader, Vec<u8>)>;
+
+const JPEG: FrameView = FrameView::Jpeg { long_edge: 64, quality: 95, background: [255, 255, 255] };
+
+fn recipe(sampler: &str, view: FrameView) -> Recipe {
+    Recipe::Image { sampler: sampler.parse().unwrap(), view }
+}
+
+fn run(bytes: &[u8], recipes: &[Recipe]) -> Result<(Parts, Report), Error> {
+    let mut parts = Parts::new();
+    let report = normalise(&Source::memory(bytes.to_vec()), recipes, &Limits::default(), &mut parts)?;
+    Ok((parts, report))
+}
+
+/// The one JPEG part of a file, decoded again.
+fn seen(bytes: &[u8]) -> RgbImage {
+    let (parts, _) = run(bytes, &[recipe("first", JPEG)]).unwrap();
+    assert_eq!((parts.len(), parts[0].0.encoding), (1, Encoding::Jpeg));
+    image::load_from_memory(&parts[0].1).unwrap().into_rgb8()
+}
+
+fn near(pixel: Rgb<u8>, expected: [u8; 3]) -> bool {
+    pixel.0.iter().zip(expected).all(|(is, wanted)| is.abs_diff(wanted) <= 12)
+}
+
+fn frame(part: &(PartHeader, Vec<u8>)) -> &FrameDetail {
+    match &part.0.detail {
+        Detail::Frame(frame) => frame,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    image.into().write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
+
+/// 32 x 16: red above left, green above right, blue below left, grey below right.
+fn quarters() -> RgbImage {
+    RgbImage::from_fn(32, 16, |x, y| match (x < 16, y < 8) {
+        (true, true) => Rgb([255, 0, 0]),
+        (false, true) => Rgb([0, 200, 0]),
+        (true, false) => Rgb([0, 0, 255]),
+        (false, false) => Rgb([128, 128, 128]),
+    })
+}
+
+/// A JPEG with an EXIF orientation tag.
+fn turned(orientation: u8) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, 95);
+    encoder
+        .add_exif_metadata(&[b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0", &[orientation, 0, 0, 0][..], b"\0\0\0\0"].concat())
+        .unwrap();
+    encoder.encode(&quarters(), 32, 16, jpeg_encoder::ColorType::Rgb).unwrap();
+    bytes
+}
+
+/// A GIF of one-coloured frames, each with its delay in milliseconds.
+fn animation(frames: &[([u8; 4], u32)]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = GifEncoder::new(&mut bytes);
+    for (colour, ms) in frames {
+        let delay = Delay::from_numer_denom_ms(*ms, 1);
+        encoder.encode_frame(Frame::from_parts(RgbaImage::from_pixel(20, 10, Rgba(*colour)), 0, 0, delay)).unwrap();
+    }
+    drop(encoder);
+    bytes
+}
+
+const RED: [u8; 4] = [255, 0, 0, 255];
+const BLUE: [u8; 4] = [0, 0, 255, 255];
+
+#[test]
+fn every_format_shows_its_picture() {
+    for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::Gif, ImageFormat::WebP, ImageFormat::Bmp] {
+        let image = seen(&encoded(quarters(), format));
+        assert_eq!(image.dimensions(), (32, 16));
+        for (x, y, expected) in [(4, 3, [255, 0, 0]), (28, 3, [0, 200, 0]), (4, 13, [0, 0, 255]), (28, 13, [128; 3])] {
+            assert!(near(*image.get_pixel(x, y), expected), "{format:?} {x},{y}: {:?}", image.get_pixel(x, y));
+        }
+    }
+}
+
+#[test]
+fn exif_orientations_stand_upright() {
+    // Where each orientation shows the stored top left (red) and top right (green) corner; EXIF 2.32, section 4.6.4.
+    let corners = [
+        (1, "left top", "right top"),
+        (2, "right top", "left top"),
+        (3, "right bottom", "left bottom"),
+        (4, "left bottom", "right bottom"),
+        (5, "left top", "left bottom"),
+        (6, "right top", "right bottom"),
+        (7, "right bottom", "right top"),
+        (8, "left bottom", "left top"),
+    ];
+    for (orientation, red, green) in corners {
+        let image = seen(&turned(orientation));
+        assert_eq!(image.dimensions(), if orientation < 5 { (32, 16) } else { (16, 32) }, "{orientation}");
+        let corner = |place: &str| {
+            let x = if place.contains("left") { 3 } else { image.width() - 4 };
+            let y = if place.contains("top") { 3 } else { image.height() - 4 };
+            *image.get_pixel(x, y)
+        };
+        assert!(near(corner(red), [255, 0, 0]) && near(corner(green), [0, 200, 0]), "{orientation}: {:?}", corner(red));
+    }
+    let seen = probe(&Source::memory(turned(6)), &Limits::default()).unwrap();
+    assert_eq!(seen.dimensions, Some((16, 32)));
+}
+
+#[test]
+fn transparency_shows_the_background_of_each_recipe() {
+    let hidden = RgbaImage::from_pixel(16, 16, Rgba([255, 0, 0, 0]));
+    let black = FrameView::Jpeg { long_edge: 64, quality: 95, background: [0, 0, 0] };
+    for format in [ImageFormat::Png, ImageFormat::WebP] {
+        let (parts, _) = run(&encoded(hidden.clone(), format), &[recipe("first", JPEG), recipe("first", black.clone())]).unwrap();
+        let shown: Vec<_> = parts.iter().map(|(_, bytes)| *image::load_from_memory(bytes).unwrap().into_rgb8().get_pixel(8, 8)).collect();
+        assert!(near(shown[0], [255; 3]) && near(shown[1], [0; 3]), "{format:?}: {shown:?}");
+    }
+    let grey = GrayAlphaImage::from_pixel(8, 8, LumaA([0, 128]));
+    assert!(near(*seen(&encoded(grey, ImageFormat::Png)).get_pixel(4, 4), [127; 3]));
+}
+
+#[test]
+fn sixteen_bits_become_eight() {
+    let deep = image::ImageBuffer::<Luma<u16>, _>::from_pixel(8, 8, Luma([0x8000]));
+    assert!(near(*seen(&encoded(deep, ImageFormat::Png)).get_pixel(4, 4), [128; 3]));
+}
+
+#[test]
+fn ink_and_wide_gamut_come_out_in_srgb() {
+    let mut cmyk = Vec::new();
+    let ink = [0, 255, 255, 0].repeat(64);
+    jpeg_encoder::Encoder::new(&mut cmyk, 95).encode(&ink, 8, 8, jpeg_encoder::ColorType::Cmyk).unwrap();
+    assert!(near(*seen(&cmyk).get_pixel(4, 4), [255, 0, 0]), "magenta and yellow are red");
+
+    let mut wide = Vec::new();
+    let mut encoder = jpeg_encoder::Encoder::new(&mut wide, 95);
+    encoder.add_icc_profile(&moxcms::ColorProfile::new_display_p3().encode().unwrap()).unwrap();
+    encoder.encode(&[0, 200, 0].repeat(64), 8, 8, jpeg_encoder::ColorType::Rgb).unwrap();
+    assert!(seen(&wide).get_pixel(4, 4).0[1] > 203, "Display P3's green is brought to sRGB");
+
+    let mut broken = Vec::new();
+    let mut encoder = jpeg_encoder::Encoder::new(&mut broken, 95);
+    encoder.add_icc_profile(b"no profile").unwrap();
+    encoder.encode(&[0, 200, 0].repeat(64), 8, 8, jpeg_encoder::ColorType::Rgb).unwrap();
+    let (_, report) = run(&broken, &[recipe("first", JPEG)]).unwrap();
+    assert_eq!(report.notes[0].code, "icc_not_applied");
+}
+
+#[test]
+fn one_decode_serves_all_recipes_and_equal_views_are_one_part() {
+    let small = FrameView::Jpeg { long_edge: 8, quality: 80, background: [0; 3] };
+    let recipes =
+        [recipe("first", JPEG), recipe("last", small), recipe("middle", JPEG), recipe("first", FrameView::Tensor { resize: 6, crop: 4 })];
+    let (parts, report) = run(&encoded(quarters(), ImageFormat::Png), &recipes).unwrap();
+    let shape: Vec<_> = parts.iter().map(|part| (part.0.recipes.clone(), frame(part).width, frame(part).height)).collect();
+    assert_eq!(shape, [(vec![0, 2], 32, 16), (vec![1], 8, 4), (vec![3], 4, 4)]);
+    assert_eq!((report.frames_decoded, report.dimensions, report.format.as_str()), (1, Some((32, 16)), "png"));
+    assert!(parts.iter().all(|part| frame(part).t.is_none() && frame(part).pts.is_none()));
+}
+
+#[test]
+fn animations_are_sampled_by_their_own_time() {
+    let gif = animation(&[(RED, 100), (BLUE, 800), (RED, 100)]);
+    let (parts, report) = run(&gif, &[recipe("uniform:2", JPEG), recipe("linspace:2", JPEG)]).unwrap();
+    assert_eq!((report.duration, report.frames_total), (Some(1.0), Some(3)));
+    let shape: Vec<_> = parts.iter().map(|part| (part.0.recipes.clone(), frame(part).index, frame(part).pts, frame(part).t)).collect();
+    assert_eq!(
+        shape,
+        [
+            (vec![1], Some(0), Some(0), Some(0.0)),
+            (vec![0], Some(1), Some(100), Some(0.1)), // 0.25 s and 0.75 s show one frame
+            (vec![1], Some(2), Some(900), Some(0.9)),
+        ]
+    );
+    assert_eq!(frame(&parts[1]).time_base, Some((1, 1000)));
+    let blue = image::load_from_memory(&parts[1].1).unwrap().into_rgb8();
+    assert!(near(*blue.get_pixel(5, 5), [0, 0, 255]), "the part shows the frame it names");
+}
+
+#[test]
+fn one_frame_is_a_still_and_no_frame_hides_in_no_time() {
+    let (parts, report) = run(&animation(&[(RED, 100)]), &[recipe("uniform:4", JPEG)]).unwrap();
+    assert_eq!((parts.len(), frame(&parts[0]).t, report.duration), (1, None, None));
+    let (parts, report) = run(&animation(&[(RED, 0), (BLUE, 100)]), &[recipe("uniform:2", JPEG)]).unwrap();
+    assert_eq!((parts.len(), report.duration), (2, Some(0.2)));
+    assert_eq!(report.notes[0].code, "delay_raised");
+}
+
+#[test]
+fn a_cut_animation_keeps_its_frames() {
+    let gif = animation(&[(RED, 100), (BLUE, 100), (RED, 100)]);
+    let (parts, report) = run(&gif[..gif.len() - 8], &[recipe("last", JPEG)]).unwrap();
+    assert_eq!((frame(&parts[0]).index, report.truncated_at), (Some(1), Some(0.2)));
+    assert_eq!(report.notes[0].code, "truncated");
+}
+
+#[test]
+fn sizes_are_checked_before_pixels_exist() {
+    let refused = |bytes: Vec<u8>, limits: Limits| {
+        let result = normalise(&Source::memory(bytes), &[recipe("first", JPEG)], &limits, &mut Parts::new());
+        assert!(matches!(result, Err(Error::Limit { .. })), "{result:?}");
+    };
+    let png = encoded(quarters(), ImageFormat::Png);
+    refused(png.clone(), Limits { pixels: 511, ..Limits::default() });
+    refused(png.clone(), Limits { decode_bytes: 3000, ..Limits::default() });
+    refused(animation(&[(RED, 100), (BLUE, 100)]), Limits { frames: 1, ..Limits::default() });
+    let mut bomb = png;
+    bomb[16..24].copy_from_slice(&[0, 0, 0x3e, 0x80, 0, 0, 0x3e, 0x80]); // 16,000 x 16,000 in some hundred bytes
+    let head = &bomb[12..29].to_vec();
+    bomb[29..33].copy_from_slice(&crc32(head).to_be_bytes());
+    refused(bomb, Limits::default());
+}
+
+/// ISO 3309, as PNG uses it.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg())))
+}
+
+#[test]
+fn no_prefix_of_any_format_panics_and_half_a_still_is_truncated() {
+    let noisy = RgbImage::from_fn(48, 48, |x, y| Rgb([(x * y * 7) as u8, (x * 31 + y) as u8, (y * 13) as u8]));
+    let mut files = vec![animation(&[(RED, 100), (BLUE, 100)]), turned(6)];
+    let stills = [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP, ImageFormat::Bmp].map(|format| encoded(noisy.clone(), format));
+    for still in &stills {
+        let cut = run(&still[..still.len() / 2], &[recipe("first", JPEG)]).map(|_| ());
+        assert!(matches!(cut, Err(Error::Truncated(_))), "{:?}: {cut:?}", &still[..4]);
+    }
+    files.extend(stills);
+    for file in files {
+        for end in 0..file.len() {
+            let result = run(&file[..end], &[recipe("uniform:2", FrameView::Gray { edge: 4 })]);
+            assert!(!matches!(result, Err(Error::Panic(_))), "{:?} cut at {end}: {result:?}", &file[..4]);
+        }
+    }
+}
