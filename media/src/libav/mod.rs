@@ -1,6 +1,38 @@
-//! The one room that touches libav's C interface: opening a [`Source`](crate::Source) through custom I/O.
+//! The one room that touches libav's C interface. The main types are `Input`, `Decoder` and `Scaler`.
 
-/// Registers libav's tables; call once before the first decode (the zygote does, before it forks).
+mod allow;
+mod decoder;
+mod frame;
+mod input;
+mod io;
+mod packet;
+mod pixel;
+mod scaler;
+
+pub(crate) use decoder::{Decoder, Step};
+pub(crate) use frame::Frame;
+pub(crate) use input::{Input, Kind, Stream};
+pub(crate) use packet::Packet;
+pub(crate) use scaler::Scaler;
+
+use crate::Error;
+
+/// Registers libav's error texts and silences its log, which would carry text of the file to stderr.
+///
+/// Call once before the first decode, in the process that forks the workers.
 pub fn init() {
-    todo!()
+    // It only fails on versions so old that this crate does not build against them.
+    let _ = ffmpeg_next::init();
+    ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Quiet);
+}
+
+/// What a negative return code of libav means; `doing` is for people.
+fn failure(code: libc::c_int, doing: &str) -> Error {
+    match ffmpeg_next::Error::from(code) {
+        ffmpeg_next::Error::Other { errno: libc::ENOMEM } => Error::OutOfMemory,
+        ffmpeg_next::Error::Other { errno: libc::EINVAL | libc::ENOSYS } | ffmpeg_next::Error::PatchWelcome => {
+            Error::Unsupported(format!("{doing}: not on the list of what is decoded here"))
+        }
+        error => Error::Malformed(format!("{doing}: {error}")),
+    }
 }

@@ -1,11 +1,10 @@
-//! Video: index, plan, decode, view.
+//! Video: index all packets, plan what to decode, decode it in one forward pass, view it.
 
-use crate::{Error, Limits, PartSink, Probe, Recipe, Report, Source};
+mod cursor;
+mod geometry;
+mod index;
+mod normalise;
+mod plan;
+mod session;
 
-pub(crate) fn normalise(_: &Source, _: &[Recipe], _: &Limits, _: &mut dyn PartSink) -> Result<Report, Error> {
-    Err(Error::Unsupported("video is not decoded yet".to_owned()))
-}
-
-pub(crate) fn probe(_: &Source, _: &Limits) -> Result<Probe, Error> {
-    Err(Error::Unsupported("video is not decoded yet".to_owned()))
-}
+pub(crate) use normalise::{normalise, probe};

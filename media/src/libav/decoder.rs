@@ -1,0 +1,109 @@
+//! A decoder: packets in, frames out.
+
+#![expect(unsafe_code, reason = "owns an AVCodecContext")]
+
+use ffmpeg_next::ffi;
+
+use super::{Frame, Packet, failure};
+use crate::Error;
+
+/// An open decoder with one thread.
+pub(crate) struct Decoder {
+    context: *mut ffi::AVCodecContext,
+    name: &'static str,
+}
+
+/// What came out of a decoder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A frame.
+    Frame,
+    /// Nothing until the next packet.
+    Hungry,
+    /// Nothing more: it was drained.
+    End,
+    /// A packet could not be decoded; there may be more.
+    Damaged,
+}
+
+impl Decoder {
+    /// Opens the decoder called `name` for a stream with these parameters.
+    ///
+    /// # Safety
+    /// `parameters` must be valid for the call.
+    pub(super) unsafe fn open(
+        codec: *const ffi::AVCodec,
+        name: &'static str,
+        parameters: *const ffi::AVCodecParameters,
+        time_base: ffi::AVRational,
+        pixels: u64,
+    ) -> Result<Self, Error> {
+        // SAFETY: the context is checked for null and freed on drop; the caller vouches for the rest.
+        unsafe {
+            let context = ffi::avcodec_alloc_context3(codec);
+            if context.is_null() {
+                return Err(Error::OutOfMemory);
+            }
+            let decoder = Self { context, name };
+            let code = ffi::avcodec_parameters_to_context(context, parameters);
+            if code < 0 {
+                return Err(failure(code, "reading the codec's parameters"));
+            }
+            (*context).thread_count = 1;
+            (*context).pkt_timebase = time_base;
+            (*context).max_pixels = i64::try_from(pixels).unwrap_or(i64::MAX);
+            let code = ffi::avcodec_open2(context, codec, std::ptr::null_mut());
+            if code < 0 { Err(failure(code, "opening the decoder")) } else { Ok(decoder) }
+        }
+    }
+
+    /// libav's name of the decoder.
+    pub(crate) const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Hands over a packet; `None` asks for everything that is held back. `false`: it was refused as damaged.
+    ///
+    /// Take out all frames before the next call.
+    pub(crate) fn send(&mut self, packet: Option<&Packet>) -> Result<bool, Error> {
+        let packet = packet.map_or(std::ptr::null(), Packet::as_ptr);
+        // SAFETY: both are valid; libav takes its own reference to the packet's bytes.
+        match unsafe { ffi::avcodec_send_packet(self.context, packet) } {
+            0.. | ffi::AVERROR_EOF => Ok(true),
+            code if code == ffi::AVERROR(libc::ENOMEM) => Err(Error::OutOfMemory),
+            _ => Ok(false),
+        }
+    }
+
+    /// Takes out the next frame.
+    pub(crate) fn receive(&mut self, frame: &mut Frame) -> Result<Step, Error> {
+        // SAFETY: both are valid; the frame is emptied first by libav.
+        match unsafe { ffi::avcodec_receive_frame(self.context, frame.as_mut_ptr()) } {
+            0.. => Ok(Step::Frame),
+            ffi::AVERROR_EOF => Ok(Step::End),
+            code if code == ffi::AVERROR(libc::EAGAIN) => Ok(Step::Hungry),
+            code if code == ffi::AVERROR(libc::ENOMEM) => Err(Error::OutOfMemory),
+            _ => Ok(Step::Damaged),
+        }
+    }
+
+    /// Forgets everything, to start again at a keyframe; also needed after `send(None)`.
+    pub(crate) fn flush(&mut self) {
+        // SAFETY: the context is open.
+        unsafe { ffi::avcodec_flush_buffers(self.context) }
+    }
+
+    /// Whether frames that no other frame refers to may be skipped, from the next packet on.
+    pub(crate) const fn skip_unreferenced(&mut self, skip: bool) {
+        let discard = if skip { ffi::AVDiscard::AVDISCARD_NONREF } else { ffi::AVDiscard::AVDISCARD_DEFAULT };
+        // SAFETY: the context is open; libav reads the field per packet.
+        unsafe { (*self.context).skip_frame = discard }
+    }
+}
+
+impl Drop for Decoder {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `open`, freed once.
+        unsafe { ffi::avcodec_free_context(&raw mut self.context) }
+    }
+}

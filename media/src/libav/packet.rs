@@ -1,0 +1,93 @@
+//! A compressed packet.
+
+#![expect(unsafe_code, reason = "owns an AVPacket")]
+
+use ffmpeg_next::ffi;
+
+use crate::Error;
+
+/// One packet; reused from read to read.
+pub(crate) struct Packet(*mut ffi::AVPacket);
+
+impl Packet {
+    /// An empty packet.
+    pub(crate) fn new() -> Result<Self, Error> {
+        // SAFETY: plain allocation, checked.
+        let packet = unsafe { ffi::av_packet_alloc() };
+        if packet.is_null() { Err(Error::OutOfMemory) } else { Ok(Self(packet)) }
+    }
+
+    pub(super) const fn as_ptr(&self) -> *const ffi::AVPacket {
+        self.0
+    }
+
+    pub(super) const fn as_mut_ptr(&mut self) -> *mut ffi::AVPacket {
+        self.0
+    }
+
+    const fn get(&self) -> &ffi::AVPacket {
+        // SAFETY: valid from `new` to `drop`; all fields are plain numbers and pointers.
+        unsafe { &*self.0 }
+    }
+
+    /// Which stream it belongs to.
+    pub(crate) fn stream(&self) -> usize {
+        usize::try_from(self.get().stream_index).unwrap_or(usize::MAX)
+    }
+
+    /// Presentation timestamp in ticks of the stream.
+    pub(crate) fn pts(&self) -> Option<i64> {
+        stamp(self.get().pts)
+    }
+
+    /// Decoding timestamp in ticks of the stream.
+    pub(crate) fn dts(&self) -> Option<i64> {
+        stamp(self.get().dts)
+    }
+
+    /// Ticks that it lasts; 0 when unknown.
+    pub(crate) fn duration(&self) -> i64 {
+        self.get().duration.max(0)
+    }
+
+    /// Byte offset in the file; -1 when unknown.
+    pub(crate) const fn pos(&self) -> i64 {
+        self.get().pos
+    }
+
+    /// Bytes.
+    pub(crate) fn size(&self) -> u32 {
+        u32::try_from(self.get().size).unwrap_or(0)
+    }
+
+    /// Whether decoding can start here, by the container.
+    pub(crate) const fn is_key(&self) -> bool {
+        self.get().flags & ffi::AV_PKT_FLAG_KEY != 0
+    }
+
+    /// Whether it is decoded but not displayed (edit lists).
+    pub(crate) const fn is_discard(&self) -> bool {
+        self.get().flags & ffi::AV_PKT_FLAG_DISCARD != 0
+    }
+
+    /// Overwrites the timestamps, so that the frames of this packet can be recognised by theirs.
+    pub(crate) const fn stamp(&mut self, pts: i64) {
+        // SAFETY: as in `get`, and exclusive.
+        unsafe {
+            (*self.0).pts = pts;
+            (*self.0).dts = pts;
+        }
+    }
+}
+
+impl Drop for Packet {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `new`, freed once.
+        unsafe { ffi::av_packet_free(&raw mut self.0) }
+    }
+}
+
+/// `None` for libav's "no timestamp".
+pub(super) fn stamp(ticks: i64) -> Option<i64> {
+    (ticks != ffi::AV_NOPTS_VALUE).then_some(ticks)
+}

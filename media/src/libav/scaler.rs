@@ -1,0 +1,133 @@
+//! Scales decoded pictures to RGB at the wanted size, with their own colours.
+
+#![expect(unsafe_code, reason = "owns a SwsContext")]
+
+use ffmpeg_next::ffi::{self, AVPixelFormat};
+use ffmpeg_next::software::scaling::Flags;
+use libc::c_int;
+
+use super::{Frame, pixel};
+use crate::Error;
+use crate::frame::Rgb;
+
+/// A scaler that keeps its tables while pictures of one kind follow each other.
+pub(crate) struct Scaler {
+    context: *mut ffi::SwsContext,
+    key: Option<Key>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Key {
+    from: (u32, u32),
+    to: (u32, u32),
+    format: c_int,
+    full_range: bool,
+    matrix: c_int,
+}
+
+/// Rows start at multiples of this, and one spare stretch follows: SIMD stores may write past a row's end.
+const ALIGN: usize = 64;
+
+impl Scaler {
+    /// Nothing is allocated before the first picture.
+    pub(crate) const fn new() -> Self {
+        Self { context: std::ptr::null_mut(), key: None }
+    }
+
+    /// `frame` at `width` x `height` pixels, transparent parts on `background`.
+    pub(crate) fn rgb(&mut self, frame: &Frame, width: u32, height: u32, background: [u8; 3]) -> Result<Rgb, Error> {
+        let unsupported = || Error::Unsupported(format!("pixel format {}", pixel::name(frame.format())));
+        let layout = pixel::layout(frame.format()).ok_or_else(unsupported)?;
+        let (format, full) = pixel::without_range(pixel::known(frame.format()).ok_or_else(unsupported)?);
+        let (to, bytes) = if layout.alpha { (AVPixelFormat::AV_PIX_FMT_RGBA, 4) } else { (AVPixelFormat::AV_PIX_FMT_RGB24, 3) };
+        let key = Key {
+            from: frame.size(),
+            to: (width.max(1), height.max(1)),
+            format: frame.format(),
+            full_range: full || frame.is_full_range(),
+            matrix: matrix(frame),
+        };
+        if self.key != Some(key) {
+            self.prepare(key, format, to)?;
+        }
+        let stride = (key.to.0 as usize * bytes).next_multiple_of(ALIGN);
+        let mut rows = vec![0u8; stride * key.to.1 as usize + ALIGN];
+        let (planes, strides) =
+            ([rows.as_mut_ptr(), std::ptr::null_mut(), std::ptr::null_mut(), std::ptr::null_mut()], [stride as c_int, 0, 0, 0]);
+        // SAFETY: the context was made for exactly this frame and this output, whose rows are `stride` bytes apart.
+        let done = unsafe {
+            let source = &*frame.as_ptr();
+            let from = source.data.as_ptr().cast();
+            ffi::sws_scale(self.context, from, source.linesize.as_ptr(), 0, source.height, planes.as_ptr(), strides.as_ptr())
+        };
+        if done != key.to.1 as c_int {
+            return Err(Error::Malformed("scaling a picture failed".to_owned()));
+        }
+        let rows = rows.chunks_exact(stride).take(key.to.1 as usize).map(|row| &row[..key.to.0 as usize * bytes]);
+        let pixels = if layout.alpha {
+            rows.flat_map(|row| row.as_chunks::<4>().0).flat_map(|pixel| composite(*pixel, background)).collect()
+        } else {
+            rows.flatten().copied().collect()
+        };
+        Ok(Rgb { width: key.to.0, height: key.to.1, pixels })
+    }
+
+    fn prepare(&mut self, key: Key, from: AVPixelFormat, to: AVPixelFormat) -> Result<(), Error> {
+        self.free();
+        let size = |(width, height): (u32, u32)| (width as c_int, height as c_int);
+        let ((from_width, from_height), (width, height)) = (size(key.from), size(key.to));
+        // Averaging the covered area does not alias when shrinking; growing needs a smooth kernel.
+        let grows = key.to.0 > key.from.0 || key.to.1 > key.from.1;
+        let kernel = if grows { Flags::BICUBIC } else { Flags::AREA };
+        let flags = (kernel | Flags::ACCURATE_RND | Flags::BITEXACT).bits() as c_int;
+        let none = std::ptr::null_mut();
+        // SAFETY: plain allocation, checked; coefficient tables are static.
+        unsafe {
+            self.context = ffi::sws_getContext(from_width, from_height, from, width, height, to, flags, none, none, std::ptr::null());
+            if self.context.is_null() {
+                return Err(Error::Unsupported(format!("scaling pixel format {}", pixel::name(key.format))));
+            }
+            let (source, target) = (ffi::sws_getCoefficients(key.matrix), ffi::sws_getCoefficients(ffi::SWS_CS_DEFAULT as c_int));
+            // It says -1 for RGB sources, which need no matrix.
+            ffi::sws_setColorspaceDetails(self.context, source, key.full_range.into(), target, 1, 0, 1 << 16, 1 << 16);
+        }
+        self.key = Some(key);
+        Ok(())
+    }
+
+    fn free(&mut self) {
+        self.key = None;
+        // SAFETY: null or made by `prepare`; never used again.
+        unsafe { ffi::sws_freeContext(self.context) }
+        self.context = std::ptr::null_mut();
+    }
+}
+
+impl Drop for Scaler {
+    fn drop(&mut self) {
+        self.free();
+    }
+}
+
+/// The frame's matrix coefficients; unspecified ones are BT.709 for HD pictures and BT.601 below, as players assume.
+fn matrix(frame: &Frame) -> c_int {
+    let (width, height) = frame.size();
+    match frame.matrix() {
+        unspecified if matches!(unspecified, 0 | 2 | 3) => {
+            if width >= 1280 || height > 576 {
+                1
+            } else {
+                5
+            }
+        }
+        10 => 9, // constant-luminance BT.2020 has the same coefficients
+        matrix => matrix,
+    }
+}
+
+/// A pixel over an opaque background, rounded.
+fn composite([r, g, b, alpha]: [u8; 4], background: [u8; 3]) -> [u8; 3] {
+    let alpha = u32::from(alpha);
+    let mix = |over: u8, under: u8| ((u32::from(over) * alpha + u32::from(under) * (255 - alpha) + 127) / 255) as u8;
+    [mix(r, background[0]), mix(g, background[1]), mix(b, background[2])]
+}

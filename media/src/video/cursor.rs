@@ -1,0 +1,90 @@
+//! Reads the packets of a video again, by their position in its index.
+
+use super::index::Entry;
+use crate::libav::{Decoder, Input, Packet, Stream};
+use crate::{Error, Limits, Source};
+
+/// Skipping fewer packets than this by reading costs less than a jump.
+const NEAR: usize = 64;
+
+/// A position in the list of packets.
+///
+/// Jumps are only a short cut: after each, the packet that arrives is looked up in the index, and where it is not found
+/// the container is opened afresh and read from its start.
+pub(super) struct Cursor<'s> {
+    source: &'s Source,
+    input: Input<'s>,
+    stream: Stream,
+    packet: Packet,
+    next: usize,
+    /// The packet that a jump landed on is held already.
+    held: bool,
+    earlier_packets: u64,
+}
+
+impl<'s> Cursor<'s> {
+    /// Takes over an input that was read to its end.
+    pub(super) fn new(source: &'s Source, input: Input<'s>, stream: Stream) -> Result<Self, Error> {
+        Ok(Self { source, input, stream, packet: Packet::new()?, next: usize::MAX, held: false, earlier_packets: 0 })
+    }
+
+    /// Opens the decoder of the stream.
+    pub(super) fn decoder(&self, limits: &Limits) -> Result<Decoder, Error> {
+        self.input.decoder(&self.stream, limits)
+    }
+
+    /// Packets read so far, the index pass included.
+    pub(super) const fn packets_read(&self) -> u64 {
+        self.earlier_packets + self.input.packets_read()
+    }
+
+    /// The packet at `ordinal`; `None` when the file gives it no more.
+    pub(super) fn packet(&mut self, ordinal: usize, packets: &[Entry], limits: &Limits) -> Result<Option<&mut Packet>, Error> {
+        if ordinal < self.next || ordinal - self.next > NEAR {
+            self.jump(ordinal, packets, limits)?;
+        }
+        if ordinal < self.next {
+            self.restart(limits)?;
+        }
+        while self.next <= ordinal {
+            if !std::mem::take(&mut self.held) && !self.read(limits)? {
+                return Ok(None);
+            }
+            self.next += 1;
+        }
+        Ok(Some(&mut self.packet))
+    }
+
+    /// Tries to get near `ordinal` from before. Only containers with an index of their own land where they say.
+    fn jump(&mut self, ordinal: usize, packets: &[Entry], limits: &Limits) -> Result<(), Error> {
+        let indexed = matches!(self.input.format().as_str(), "mov" | "matroska");
+        let Some(ticks) = packets[ordinal].dts.or(packets[ordinal].pts).filter(|_| indexed) else { return Ok(()) };
+        self.next = usize::MAX; // wherever the jump goes, reading on from before is over
+        if !self.input.seek(self.stream.index, ticks) || !self.read(limits)? {
+            return Ok(());
+        }
+        let landed = (self.packet.pos(), self.packet.size(), self.packet.pts());
+        let found = packets[..=ordinal].iter().rposition(|entry| (entry.pos, entry.size, entry.pts) == landed);
+        if let (Some(at), true) = (found, landed.0 >= 0) {
+            (self.next, self.held) = (at, true);
+        }
+        Ok(())
+    }
+
+    fn restart(&mut self, limits: &Limits) -> Result<(), Error> {
+        self.earlier_packets += self.input.packets_read();
+        self.input = Input::open(self.source, limits)?;
+        self.input.select(self.stream.index);
+        (self.next, self.held) = (0, false);
+        Ok(())
+    }
+
+    fn read(&mut self, limits: &Limits) -> Result<bool, Error> {
+        while self.input.read(&mut self.packet, limits)? {
+            if self.packet.stream() == self.stream.index {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
