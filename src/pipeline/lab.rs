@@ -1,0 +1,109 @@
+//! The `samplers` command: several strategies on the same videos, from one decode, and what each costs and misses.
+
+use std::sync::Arc;
+
+use tribunal_media::{Detail, FrameView, Modality, Recipe, SamplerSpec};
+
+use super::evidence;
+use super::score::Progress;
+use super::study::Study;
+use crate::ledger::Record;
+use crate::manifest::Instance;
+use crate::prepare::{self, Payload, Rejected};
+use crate::sampling::{self, Coverage, Observation, PLANE, PerceptualHash};
+use crate::sandbox::Pool;
+
+/// What the strategies did, and which videos gave nothing.
+#[derive(Debug, Default)]
+pub struct LabDone {
+    /// One per video and strategy, in manifest order, strategies as given.
+    pub observations: Vec<Observation>,
+    /// Videos that were refused.
+    pub refused: Vec<(String, Rejected)>,
+    /// Videos looked at.
+    pub videos: usize,
+}
+
+/// The moments that count as all there is to see: ten a second, at most 600 of them.
+const DENSE: SamplerSpec = SamplerSpec::Fps { rate: 10.0, max: Some(600) };
+/// What a judge is shown as the whole clip when strategies are compared by its verdicts.
+pub const REFERENCE: SamplerSpec = SamplerSpec::Fps { rate: 2.0, max: Some(32) };
+
+/// Decodes every selected video once for all strategies and a dense reference, and once more for each strategy alone:
+/// what a strategy costs cannot be read off a pass that it shares.
+pub fn observe(study: &Study, pool: &Pool, samplers: &[SamplerSpec], progress: &dyn Progress) -> LabDone {
+    let videos: Vec<&Instance> =
+        study.selected().into_iter().filter(|instance| instance.modality == Modality::Video && instance.output.is_some()).collect();
+    progress.planned(videos.len() as u64, 0);
+    let results = evidence::map(study.settings.threads, &videos, |instance| {
+        let result = observe_one(study, pool, instance, samplers);
+        progress.ended(None);
+        result
+    });
+    let mut done = LabDone { videos: videos.len(), ..LabDone::default() };
+    for (instance, result) in videos.iter().zip(results) {
+        match result {
+            Ok(observations) => done.observations.extend(observations),
+            Err(rejected) => done.refused.push((instance.id.clone(), rejected)),
+        }
+    }
+    done
+}
+
+fn observe_one(study: &Study, pool: &Pool, instance: &Instance, samplers: &[SamplerSpec]) -> Result<Vec<Observation>, Rejected> {
+    let Some(output) = &instance.output else { return Ok(Vec::new()) };
+    let mut recipes: Vec<Recipe> = samplers.iter().map(|sampler| frames(*sampler, FrameView::default())).collect();
+    recipes.push(frames(DENSE, FrameView::Gray { edge: PLANE as u32 }));
+    let shared = prepare::prepare(&study.manifest.root, output, &recipes, pool)?;
+    let dense = shared.payloads.last().map_or_else(Vec::new, |payload| hashes(payload));
+    let mut observations = Vec::new();
+    for ((sampler, recipe), payload) in samplers.iter().zip(&recipes).zip(&shared.payloads) {
+        let alone = prepare::prepare(&study.manifest.root, output, std::slice::from_ref(recipe), pool)?;
+        observations.push(Observation {
+            sampler: sampler.to_string(),
+            item_id: instance.id.clone(),
+            frames_sent: payload.parts.len() as u64,
+            frames_decoded: alone.report.frames_decoded,
+            bytes: payload.parts.iter().map(|part| part.bytes.len() as u64).sum(),
+            cpu_ms: alone.cpu_ms,
+            coverage: seen(&dense, payload),
+            safety: None,
+            dense_safety: None,
+        });
+    }
+    Ok(observations)
+}
+
+fn frames(sampler: SamplerSpec, view: FrameView) -> Recipe {
+    Recipe::Video { sampler, view, soundtrack: None }
+}
+
+fn seen(dense: &[sampling::View], payload: &Arc<Payload>) -> Option<Coverage> {
+    let picked: Vec<f64> = times(payload).map(|(t, _)| t).collect();
+    sampling::coverage(dense, &picked)
+}
+
+fn hashes(payload: &Payload) -> Vec<sampling::View> {
+    let view = |(t, bytes): (f64, &[u8])| Some(sampling::View { t, hash: PerceptualHash::of(bytes.try_into().ok()?) });
+    times(payload).filter_map(view).collect()
+}
+
+fn times(payload: &Payload) -> impl Iterator<Item = (f64, &[u8])> {
+    payload.parts.iter().filter_map(|part| match &part.header.detail {
+        Detail::Frame(frame) => Some((frame.t?, &part.bytes[..])),
+        Detail::Text { .. } | Detail::Sound { .. } => None,
+    })
+}
+
+/// Fills in what one judge said of each strategy and of the reference; repeats are averaged.
+pub fn with_verdicts(observations: &mut [Observation], records: &[Record]) {
+    let mean_of = |item: &str, sampler: &str| {
+        let of_task = |record: &&Record| record.item_id == item && record.sampler.as_deref() == Some(sampler);
+        let scores: Vec<f64> = records.iter().filter(of_task).filter_map(|record| record.safety.map(f64::from)).collect();
+        crate::stats::mean(&scores)
+    };
+    for observation in observations {
+        observation.safety = mean_of(&observation.item_id, &observation.sampler);
+        observation.dense_safety = mean_of(&observation.item_id, &REFERENCE.to_string());
+    }
+}

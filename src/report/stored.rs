@@ -1,0 +1,109 @@
+//! A run folder, or the complementary shards of one run, read back for reporting.
+
+use std::path::{Path, PathBuf};
+
+use super::{RunView, Summary};
+use crate::ledger::{ItemRow, LedgerError, Reader, Record, RunInfo};
+use crate::sampling::Comparison;
+use crate::taxonomy::Lang;
+
+/// Everything a report is made from.
+#[derive(Debug, Clone)]
+pub struct StoredRun {
+    info: RunInfo,
+    items: Vec<ItemRow>,
+    records: Vec<Record>,
+    summary: Summary,
+    strategies: Vec<Comparison>,
+}
+
+/// A run that cannot be reported on.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The ledger cannot be read.
+    #[error("{}: {source}", path.display())]
+    Ledger {
+        /// The run folder.
+        path: PathBuf,
+        /// Why.
+        source: LedgerError,
+    },
+    /// Two runs that are no shards of one.
+    #[error("{} and {} are no complementary shards of one experiment: {problem}; comparing different runs is not built yet", first.display(), other.display())]
+    NotShards {
+        /// The first run.
+        first: PathBuf,
+        /// The one that does not fit.
+        other: PathBuf,
+        /// What differs.
+        problem: String,
+    },
+    /// No run was named.
+    #[error("name at least one run folder")]
+    None,
+}
+
+/// Strategies compared in a run lie beside its summary.
+const SAMPLERS: &str = "samplers.json";
+
+impl StoredRun {
+    /// Reads one run folder, or merges complementary shards of one experiment.
+    pub fn open(dirs: &[PathBuf]) -> Result<Self, OpenError> {
+        let (first, others) = dirs.split_first().ok_or(OpenError::None)?;
+        let (info, items, mut records) = read(first)?;
+        for other in others {
+            let (next, rows, more) = read(other)?;
+            let refuse = |problem: &str| OpenError::NotShards { first: first.clone(), other: other.clone(), problem: problem.to_owned() };
+            if next.run_id != info.run_id {
+                return Err(refuse("their experiments differ"));
+            }
+            if rows.iter().map(|row| (&row.item_id, row.digest)).ne(items.iter().map(|row| (&row.item_id, row.digest))) {
+                return Err(refuse("their manifests differ"));
+            }
+            let known: std::collections::BTreeSet<&str> = records.iter().map(|record| record.item_id.as_str()).collect();
+            if more.iter().any(|record| known.contains(record.item_id.as_str())) {
+                return Err(refuse("they hold the same items"));
+            }
+            records.extend(more);
+        }
+        let place: std::collections::BTreeMap<&str, u64> = items.iter().map(|item| (item.item_id.as_str(), item.position)).collect();
+        // Stable: within an item the ledger's order stands.
+        records.sort_by_key(|record| place.get(record.item_id.as_str()).copied());
+        let strategies = std::fs::read(first.join(SAMPLERS)).ok().and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
+        Ok(Self::new(info, items, records, strategies))
+    }
+
+    /// A run from its parts.
+    pub fn new(info: RunInfo, items: Vec<ItemRow>, records: Vec<Record>, strategies: Vec<Comparison>) -> Self {
+        let summary = Summary::of(&info, &items, &records);
+        Self { info, items, records, summary, strategies }
+    }
+
+    /// The same run with compared strategies.
+    #[must_use]
+    pub fn with_strategies(self, strategies: Vec<Comparison>) -> Self {
+        Self { strategies, ..self }
+    }
+
+    /// All numbers.
+    pub const fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// Its verdicts.
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// What renderers see; `thumbs` is the folder of thumbnails as the report's files see it.
+    pub fn view<'a>(&'a self, lang: Lang, thumbs: &'a str) -> RunView<'a> {
+        let Self { info, items, records, summary, strategies } = self;
+        RunView { info, items, records, summary, strategies, thumbs, lang }
+    }
+}
+
+fn read(dir: &Path) -> Result<(RunInfo, Vec<ItemRow>, Vec<Record>), OpenError> {
+    let fail = |source| OpenError::Ledger { path: dir.to_owned(), source };
+    let reader = Reader::open(dir).map_err(fail)?;
+    Ok((reader.info().clone(), reader.items().map_err(fail)?, reader.records().map_err(fail)?))
+}
