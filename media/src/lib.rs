@@ -13,6 +13,7 @@ mod audio;
 mod digest;
 mod error;
 mod frame;
+mod guard;
 mod image;
 mod libav;
 mod limits;
@@ -49,5 +50,69 @@ pub use versions::{decoder_path, libav as libav_version};
 /// All recipes must be of one modality, and the source must be of that modality; parts leave one by one through `sink`,
 /// those of one recipe in presentation order. A decoder panic becomes [`Error::Panic`].
 pub fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, sink: &mut dyn PartSink) -> Result<Report, Error> {
-    todo!("{source:?} {recipes:?} {limits:?} {}", std::any::type_name_of_val(sink))
+    let wanted = modality_of(recipes)?;
+    if wanted == Modality::Text {
+        // Any UTF-8 may be an answer, also one that begins like another format.
+        Limits::check("length of the source in bytes", source.len(), limits.source_bytes)?;
+        return guard::guarded(|| text::normalise(source, recipes, limits, sink));
+    }
+    let format = sniff::identify(source, limits)?;
+    let sound_or_pictures = format.ambiguous && matches!(wanted, Modality::Audio | Modality::Video);
+    if format.modality != wanted && !sound_or_pictures {
+        return Err(Error::Contradiction { expected: wanted, found: format!("{} ({})", format.modality, format.name) });
+    }
+    if !format.decoded {
+        return Err(Error::Unsupported(format!("{} is not decoded here", format.name)));
+    }
+    guard::guarded(|| match wanted {
+        Modality::Text => text::normalise(source, recipes, limits, sink),
+        Modality::Image => image::normalise(source, recipes, limits, sink),
+        Modality::Video => video::normalise(source, recipes, limits, sink),
+        Modality::Audio => audio::normalise(source, recipes, limits, sink),
+    })
+}
+
+/// The one modality of all recipes.
+fn modality_of(recipes: &[Recipe]) -> Result<Modality, Error> {
+    let first = recipes.first().ok_or_else(|| Error::Unsupported("no recipe was given".to_owned()))?.modality();
+    match recipes.iter().find(|recipe| recipe.modality() != first) {
+        Some(other) => Err(Error::Unsupported(format!("recipes of two modalities, {first} and {}", other.modality()))),
+        None => Ok(first),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Error, FrameView, Limits, Modality, Recipe, SamplerSpec, SoundSpec, Source, normalise, probe};
+
+    fn refusal(bytes: &[u8], recipes: &[Recipe]) -> Error {
+        normalise(&Source::memory(bytes.to_vec()), recipes, &Limits::default(), &mut Vec::new()).unwrap_err()
+    }
+
+    fn image() -> Recipe {
+        Recipe::Image { sampler: SamplerSpec::First, view: FrameView::default() }
+    }
+
+    #[test]
+    fn the_bytes_decide_and_the_refusal_names_the_cause() {
+        let contradiction = Error::Contradiction { expected: Modality::Image, found: "text (text)".to_owned() };
+        assert_eq!(refusal(b"<html>not a picture</html>", &[image()]), contradiction);
+        assert!(matches!(refusal(b"", &[image()]), Error::NotMedia(_)));
+        assert!(matches!(refusal(b"\x01\x02\x03\x04", &[image()]), Error::NotMedia(_)));
+        let heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic";
+        assert_eq!(refusal(heic, &[image()]), Error::Unsupported("heic is not decoded here".to_owned()));
+        assert!(matches!(refusal(heic, &[Recipe::Audio(SoundSpec::default())]), Error::Contradiction { .. }));
+        assert!(matches!(probe(&Source::memory(heic.to_vec()), &Limits::default()), Err(Error::Unsupported(_))));
+    }
+
+    #[test]
+    fn recipes_are_one_modality_and_sources_have_a_length_limit() {
+        assert!(matches!(refusal(b"hi", &[]), Error::Unsupported(_)));
+        assert!(matches!(refusal(b"hi", &[image(), Recipe::Text { max_characters: 9 }]), Error::Unsupported(_)));
+        let limits = Limits { source_bytes: 1, ..Limits::default() };
+        for recipe in [image(), Recipe::Text { max_characters: 9 }] {
+            let result = normalise(&Source::memory(b"hi".to_vec()), &[recipe], &limits, &mut Vec::new());
+            assert!(matches!(result, Err(Error::Limit { value: 2, limit: 1, .. })));
+        }
+    }
 }

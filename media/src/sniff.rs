@@ -1,6 +1,6 @@
 //! Magic bytes -> format. The name of a file is never asked.
 
-use crate::Modality;
+use crate::{Error, Limits, Modality, Source};
 
 /// A recognised format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,9 +9,329 @@ pub struct Format {
     pub name: &'static str,
     /// What it is by default; a container may turn out to hold sound only.
     pub modality: Modality,
+    /// A container of sound, moving pictures or both: only opening it tells, so audio and video recipes are both let through.
+    pub ambiguous: bool,
+    /// Whether this crate decodes it; the others are known so that the refusal can name them.
+    pub decoded: bool,
 }
 
+/// Bytes that [`sniff`] wants to see; fewer will do when the file is shorter.
+pub(crate) const HEAD: usize = 4096;
+
+const fn format(name: &'static str, modality: Modality) -> Format {
+    Format { name, modality, ambiguous: false, decoded: true }
+}
+
+const fn container(name: &'static str) -> Format {
+    Format { name, modality: Modality::Video, ambiguous: true, decoded: true }
+}
+
+const fn foreign(name: &'static str, modality: Modality) -> Format {
+    Format { name, modality, ambiguous: false, decoded: false }
+}
+
+/// Formats told by their first bytes alone. Weak magics (`BM`, `RIFF`, sync words) are functions below.
+const MAGIC: &[(&[u8], Format)] = &[
+    (b"\xff\xd8\xff", format("jpeg", Modality::Image)),
+    (b"\x89PNG\r\n\x1a\n", format("png", Modality::Image)),
+    (b"GIF87a", format("gif", Modality::Image)),
+    (b"GIF89a", format("gif", Modality::Image)),
+    (b"FLV\x01", container("flv")),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", container("asf")),
+    (b"\x00\x00\x01\xba", container("mpeg-ps")),
+    (b"\x00\x00\x01\xb3", format("mpegvideo", Modality::Video)),
+    (b"fLaC", format("flac", Modality::Audio)),
+    (b"ID3\x02", format("mp3", Modality::Audio)),
+    (b"ID3\x03", format("mp3", Modality::Audio)),
+    (b"ID3\x04", format("mp3", Modality::Audio)),
+    (b".snd\x00", format("au", Modality::Audio)),
+    (b"caff\x00", format("caf", Modality::Audio)),
+    (b"#!AMR", format("amr", Modality::Audio)),
+    (b"II*\x00", foreign("tiff", Modality::Image)),
+    (b"MM\x00*", foreign("tiff", Modality::Image)),
+    (b"II+\x00", foreign("tiff", Modality::Image)),
+    (b"MM\x00+", foreign("tiff", Modality::Image)),
+    (b"\x00\x00\x01\x00", foreign("ico", Modality::Image)),
+    (b"8BPS", foreign("psd", Modality::Image)),
+    (b"\x00\x00\x00\x0cjP  \r\n\x87\n", foreign("jpeg-2000", Modality::Image)),
+    (b"\xff\x4f\xff\x51", foreign("jpeg-2000", Modality::Image)),
+    (b"\xff\x0a", foreign("jpeg-xl", Modality::Image)),
+    (b"\x00\x00\x00\x0cJXL ", foreign("jpeg-xl", Modality::Image)),
+    (b"DDS ", foreign("dds", Modality::Image)),
+    (b"\x76\x2f\x31\x01", foreign("openexr", Modality::Image)),
+    (b"qoif", foreign("qoi", Modality::Image)),
+    (b"icns", foreign("icns", Modality::Image)),
+    (b"gimp xcf", foreign("xcf", Modality::Image)),
+    (b"P4", foreign("netpbm", Modality::Image)),
+    (b"P5", foreign("netpbm", Modality::Image)),
+    (b"P6", foreign("netpbm", Modality::Image)),
+    (b"P7\n", foreign("netpbm", Modality::Image)),
+    (b"\x0a\x05\x01\x08", foreign("pcx", Modality::Image)),
+    (b"MAC ", foreign("monkeys-audio", Modality::Audio)),
+    (b"wvpk", foreign("wavpack", Modality::Audio)),
+    (b"MThd", foreign("midi", Modality::Audio)),
+    (b"MPCK", foreign("musepack", Modality::Audio)),
+    (b"MP+", foreign("musepack", Modality::Audio)),
+    (b"\xff\xfe", foreign("utf-16 text", Modality::Text)), // after MPEG audio has had its turn
+    (b"\xfe\xff", foreign("utf-16 text", Modality::Text)),
+];
+
 /// Recognises a format by the first bytes of a file (4 KiB are enough). `None`: no medium that we know.
+///
+/// What reads as text is text, whatever its first letters are: binary media hold NULs or broken UTF-8 within their first bytes.
 pub fn sniff(head: &[u8]) -> Option<Format> {
-    todo!("{head:?}")
+    if let Some(text) = as_text(head) {
+        let svg = text.trim_start().starts_with("<svg") || (text.trim_start().starts_with("<?xml") && text.contains("<svg"));
+        return Some(if svg { foreign("svg", Modality::Image) } else { format("text", Modality::Text) });
+    }
+    iso_base_media(head)
+        .or_else(|| chunked(head))
+        .or_else(|| ebml(head))
+        .or_else(|| ogg(head))
+        .or_else(|| bmp(head))
+        .or_else(|| transport_stream(head))
+        .or_else(|| elementary_video(head))
+        .or_else(|| mpeg_audio(head))
+        .or_else(|| adts(head))
+        .or_else(|| MAGIC.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, format)| *format))
+}
+
+/// Reads the head of `source` and recognises it: empty, foreign and unknown bytes are refused by their cause.
+pub(crate) fn identify(source: &Source, limits: &Limits) -> Result<Format, Error> {
+    Limits::check("length of the source in bytes", source.len(), limits.source_bytes)?;
+    if source.is_empty() {
+        return Err(Error::NotMedia("the file is empty".to_owned()));
+    }
+    sniff(&source.head(HEAD)?).ok_or_else(|| Error::NotMedia("the first bytes belong to no format known here".to_owned()))
+}
+
+/// The text that `head` begins with: UTF-8 (a code point may be cut by the end), no NUL, at most one control character in twenty.
+fn as_text(head: &[u8]) -> Option<&str> {
+    let text = match std::str::from_utf8(head) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() => std::str::from_utf8(&head[..error.valid_up_to()]).ok()?,
+        Err(_) => return None,
+    };
+    let odd = text.chars().filter(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\x0c' | '\x1b')).count();
+    (!text.is_empty() && !text.contains('\0') && odd * 20 <= text.len()).then_some(text)
+}
+
+fn at(head: &[u8], offset: usize, magic: &[u8]) -> bool {
+    head.get(offset..offset + magic.len()) == Some(magic)
+}
+
+fn holds(head: &[u8], magic: &[u8]) -> bool {
+    head.windows(magic.len()).any(|window| window == magic)
+}
+
+fn iso_base_media(head: &[u8]) -> Option<Format> {
+    const OLD_ATOMS: [&[u8]; 6] = [b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"];
+    if OLD_ATOMS.iter().any(|atom| at(head, 4, atom)) {
+        return Some(container("mov"));
+    }
+    if !at(head, 4, b"ftyp") {
+        return None;
+    }
+    let length = u32::from_be_bytes(head.get(..4)?.try_into().ok()?) as usize;
+    let brands = head.get(8..length.clamp(12, head.len().max(12)))?;
+    let listed = |names: &[&[u8]]| brands.chunks_exact(4).any(|brand| names.contains(&brand));
+    let major = &brands[..4];
+    Some(match major {
+        b"M4A " | b"M4B " | b"M4P " => format("m4a", Modality::Audio),
+        b"qt  " => container("mov"),
+        b"crx " => foreign("cr3", Modality::Image),
+        b"avif" | b"avis" => foreign("avif", Modality::Image),
+        b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" => foreign("heic", Modality::Image),
+        b"mif1" | b"msf1" if listed(&[b"avif", b"avis"]) => foreign("avif", Modality::Image),
+        b"mif1" | b"msf1" => foreign("heic", Modality::Image),
+        [b'3', b'g', ..] => container("3gp"),
+        _ => container("mp4"),
+    })
+}
+
+/// RIFF and IFF: a kind at byte 8.
+fn chunked(head: &[u8]) -> Option<Format> {
+    Some(match (head.get(..4)?, head.get(8..12)?) {
+        (b"RIFF" | b"RF64" | b"BW64", b"WAVE") => format("wav", Modality::Audio),
+        (b"RIFF", b"AVI ") => container("avi"),
+        (b"RIFF", b"WEBP") => format("webp", Modality::Image),
+        (b"RIFF", b"ACON") => foreign("ani", Modality::Image),
+        (b"FORM", b"AIFF" | b"AIFC") => format("aiff", Modality::Audio),
+        (b"FORM", b"ILBM") => foreign("ilbm", Modality::Image),
+        _ => return None,
+    })
+}
+
+fn ebml(head: &[u8]) -> Option<Format> {
+    if !head.starts_with(b"\x1a\x45\xdf\xa3") {
+        return None;
+    }
+    let header = &head[..head.len().min(96)];
+    Some(if holds(header, b"webm") { container("webm") } else { container("mkv") })
+}
+
+fn ogg(head: &[u8]) -> Option<Format> {
+    if !head.starts_with(b"OggS") {
+        return None;
+    }
+    const SOUND: [&[u8]; 4] = [b"OpusHead", b"\x01vorbis", b"Speex   ", b"\x7fFLAC"];
+    let sound_only = !holds(head, b"\x80theora") && SOUND.iter().any(|codec| holds(head, codec));
+    Some(if sound_only { format("ogg", Modality::Audio) } else { container("ogg") })
+}
+
+/// `BM`, and a header of a length that some version of the format has.
+fn bmp(head: &[u8]) -> Option<Format> {
+    let header = u32::from_le_bytes(head.get(14..18)?.try_into().ok()?);
+    (head.starts_with(b"BM") && matches!(header, 12 | 16 | 40 | 52 | 56 | 64 | 108 | 124)).then_some(format("bmp", Modality::Image))
+}
+
+/// The sync byte of an MPEG transport stream, three packets in a row; packets of 192 bytes begin with a time code.
+fn transport_stream(head: &[u8]) -> Option<Format> {
+    let repeats = |first: usize, step: usize| (0..3).all(|i| head.get(first + i * step) == Some(&0x47));
+    (repeats(0, 188) || repeats(4, 192)).then_some(container("mpeg-ts"))
+}
+
+/// Annex B streams: a start code first, and a parameter set among the first units.
+fn elementary_video(head: &[u8]) -> Option<Format> {
+    if !head.starts_with(b"\0\0\x01") && !head.starts_with(b"\0\0\0\x01") {
+        return None;
+    }
+    let mut units = head.windows(5).filter(|window| window.starts_with(b"\0\0\x01")).map(|window| (window[3], window[4]));
+    units.find_map(|unit| match unit {
+        (0x67 | 0x47 | 0x27, profile) if profile >= 44 => Some(format("h264", Modality::Video)),
+        (0x40 | 0x42, 0x01) => Some(format("hevc", Modality::Video)),
+        _ => None,
+    })
+}
+
+/// MPEG-1/2 audio without a tag: two plausible frame headers in a row.
+fn mpeg_audio(head: &[u8]) -> Option<Format> {
+    let first = mpeg_audio_header(head)?;
+    let next = mpeg_audio_header(head.get(first.length..)?);
+    // A cut file may end within its first frame; a whole header is then all there is to judge by.
+    let same = next.is_some_and(|next| next.kind == first.kind) || (head.len() < first.length + 4 && head.len() > 64);
+    same.then_some(format(["", "mp3", "mp2", "mp1"][first.kind.1 as usize], Modality::Audio))
+}
+
+struct MpegAudioHeader {
+    /// Version, layer and sample rate bits.
+    kind: (u8, u8, u8),
+    /// Bytes to the next header.
+    length: usize,
+}
+
+/// ISO/IEC 11172-3 section 2.4.2.3 and 13818-3 section 2.4.2.3.
+fn mpeg_audio_header(bytes: &[u8]) -> Option<MpegAudioHeader> {
+    const V1: [[usize; 15]; 3] = [
+        [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
+        [0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384],
+        [0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448],
+    ];
+    const V2: [[usize; 15]; 3] = [
+        [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
+        [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
+        [0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256],
+    ];
+    let &[0xff, second, third, _] = bytes.get(..4)? else { return None };
+    let (version, layer) = ((second >> 3) & 3, (second >> 1) & 3);
+    let (rate_bits, frequency_bits, padding) = ((third >> 4) as usize, (third >> 2) & 3, ((third >> 1) & 1) as usize);
+    if second < 0xe0 || version == 1 || layer == 0 || rate_bits == 0 || rate_bits == 15 || frequency_bits == 3 {
+        return None;
+    }
+    let rates = if version == 3 { &V1 } else { &V2 };
+    let bit_rate = rates[layer as usize - 1][rate_bits] * 1000;
+    let frequency = [44_100, 48_000, 32_000][frequency_bits as usize] / [4, 1, 2, 1][version as usize];
+    let length = match (layer, version) {
+        (3, _) => (12 * bit_rate / frequency + padding) * 4,
+        (1, 0 | 2) => 72 * bit_rate / frequency + padding,
+        _ => 144 * bit_rate / frequency + padding,
+    };
+    Some(MpegAudioHeader { kind: (version, layer, frequency_bits), length })
+}
+
+/// AAC in ADTS: two frame headers in a row, by the length that the first one states.
+fn adts(head: &[u8]) -> Option<Format> {
+    let header = |bytes: &[u8]| -> Option<usize> {
+        let bytes = bytes.get(..7)?;
+        let length = (usize::from(bytes[3] & 3) << 11) | (usize::from(bytes[4]) << 3) | usize::from(bytes[5] >> 5);
+        let synced = bytes[0] == 0xff && bytes[1] & 0xf6 == 0xf0 && (bytes[2] >> 2) & 15 < 13;
+        (synced && length > 7).then_some(length)
+    };
+    let length = header(head)?;
+    let follows = head.get(length..).and_then(header).is_some() || head.len() < length + 7;
+    follows.then_some(format("aac", Modality::Audio))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sniff;
+    use crate::Modality;
+
+    fn name(head: &[u8]) -> Option<&'static str> {
+        sniff(head).map(|format| format.name)
+    }
+
+    fn repeated(unit: &[u8], size: usize, times: usize) -> Vec<u8> {
+        let mut packet = unit.to_vec();
+        packet.resize(size, 0);
+        packet.repeat(times)
+    }
+
+    #[test]
+    fn magic_bytes_decide() {
+        for (head, expected) in [
+            (&b"\xff\xd8\xff\xe0\0\x10JFIF\0"[..], "jpeg"),
+            (b"RIFF\x24\0\0\0WEBPVP8 ", "webp"),
+            (b"RIFF\x24\0\0\0WAVEfmt ", "wav"),
+            (b"RIFF\x24\0\0\0AVI LIST", "avi"),
+            (b"BM\x9a\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0", "bmp"),
+            (b"\0\0\0\x18ftypisom\0\0\x02\0isommp42", "mp4"),
+            (b"\0\0\0\x18ftypM4A \0\0\x02\0isommp42", "m4a"),
+            (b"\0\0\0\x14ftypqt  \0\0\x02\0qt  ", "mov"),
+            (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif", "avif"),
+            (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "heic"),
+            (b"\0\0\x10\x00moov\0\0\0\x6cmvhd", "mov"),
+            (b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01\x42\x82\x84webm", "webm"),
+            (b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01\x42\x82\x88matroska", "mkv"),
+            (b"OggS\0\x02\0\0\0\0\x01\x1e\x01vorbis", "ogg"),
+            (b"\0\0\0\x01\x09\xf0\0\0\0\x01\x67\x64\0\x1f", "h264"),
+            (b"\0\0\x01\xba\x44", "mpeg-ps"),
+            (b"II*\0\x08\0\0\0", "tiff"),
+            (b"\xff\xfeh\0i\0", "utf-16 text"),
+            (b"<?xml version='1.0'?><svg xmlns='x'/>", "svg"),
+        ] {
+            assert_eq!(name(head), Some(expected), "{head:02x?}");
+        }
+    }
+
+    #[test]
+    fn sync_words_alone_convince_nobody() {
+        let frame = repeated(&[0xff, 0xfb, 0x90, 0x00], 417, 3); // MPEG-1 layer III, 128 kb/s, 44.1 kHz
+        assert_eq!(name(&frame), Some("mp3"));
+        assert_eq!(name(&repeated(&[0xff, 0xfb, 0x90, 0x00], 400, 3)), None, "the second header is not where the first says");
+        assert_eq!(name(&repeated(&[0xff, 0xf1, 0x50, 0x80, 0x0c, 0x9f, 0xfc], 100, 3)), Some("aac"));
+        assert_eq!(name(&repeated(&[0x47, 0x40, 0, 0x10], 188, 4)), Some("mpeg-ts"));
+        assert_eq!(name(&repeated(&[0x47, 0x40, 0, 0x10], 180, 4)), None);
+        assert_eq!(name(b"BM is what I would call it\xff\0"), None);
+    }
+
+    #[test]
+    fn what_reads_as_text_is_text() {
+        let korean = "안녕하세요".as_bytes();
+        for head in [&b"<!DOCTYPE html><html>"[..], b"#EXTM3U\nx.ts\n", b"BM says", b"\xef\xbb\xbfhi", korean, &korean[..korean.len() - 1]]
+        {
+            assert_eq!(sniff(head).map(|format| format.modality), Some(Modality::Text), "{head:02x?}");
+        }
+        for head in [&b""[..], b"a\0b", b"\x01\x02\x03\x04", b"caf\xe9 au lait"] {
+            assert_eq!(name(head), None, "{head:02x?}");
+        }
+    }
+
+    #[test]
+    fn only_containers_are_ambiguous() {
+        let theora = sniff(b"OggS\0\x02\0\0\0\0\x80theora").unwrap();
+        assert!(theora.ambiguous && theora.modality == Modality::Video);
+        let opus = sniff(b"OggS\0\x02\0\0\0\0OpusHead").unwrap();
+        assert!(!opus.ambiguous && opus.modality == Modality::Audio);
+    }
 }

@@ -226,9 +226,8 @@ fn demuxer(name: &str) -> &str {
     match name {
         "mp4" | "m4a" | "mov" | "3gp" => "mov",
         "mkv" | "webm" => "matroska",
-        "ts" => "mpegts",
-        "mpg" => "mpeg",
-        "wma" | "wmv" => "asf",
+        "mpeg-ts" => "mpegts",
+        "mpeg-ps" => "mpeg",
         other => other,
     }
 }

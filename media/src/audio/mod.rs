@@ -14,3 +14,4 @@ mod tests;
 mod wav;
 
 pub(crate) use normalise::{normalise, probe, soundtrack};
+#[cfg(test)]

@@ -1,0 +1,7 @@
+//! A decoded picture and the views a recipe asks of it. The main type is `Rgb`.
+
+mod rgb;
+mod view;
+
+pub(crate) use rgb::{Rgb, fit};
+pub(crate) use view::{background, encode, shared_views, target_size};
