@@ -51,6 +51,7 @@ impl Libav {
         options.set("protocol_whitelist", "none"); // the bytes come through our own reader; nothing else may be opened
         let input = av::format::input_from_stream(io, None, Some(options)).map_err(failed)?;
         let stream = input.streams().best(av::media::Type::Audio).ok_or_else(|| no_sound(&input))?;
+        allowed(stream.parameters().id())?;
         let context = av::codec::Context::from_parameters(stream.parameters()).map_err(failed)?;
         let mut decoder = context.decoder();
         decoder.set_packet_time_base(stream.time_base());
@@ -221,14 +222,21 @@ impl Block {
     }
 }
 
+/// The format's own list binds only the decoders that libavformat opens to look around; this one binds ours.
+fn allowed(codec: av::codec::Id) -> Result<(), Error> {
+    let decoder = av::codec::decoder::find(codec).ok_or_else(|| Error::Unsupported(format!("no decoder for {codec:?}")))?;
+    let listed = CODECS.split(',').any(|name| name == decoder.name());
+    if listed { Ok(()) } else { Err(Error::Unsupported(format!("sound as {}", decoder.name()))) }
+}
+
 /// libavformat's name for a format by its magic bytes.
 fn demuxer(name: &str) -> &str {
     match name {
         "mp4" | "m4a" | "mov" | "3gp" => "mov",
         "mkv" | "webm" => "matroska",
-        "ts" => "mpegts",
-        "mpg" => "mpeg",
-        "wma" | "wmv" => "asf",
+        "mpeg-ts" => "mpegts",
+        "mpeg-ps" => "mpeg",
+        "mp1" | "mp2" => "mp3",
         other => other,
     }
 }

@@ -14,3 +14,7 @@ mod tests;
 mod wav;
 
 pub(crate) use normalise::{normalise, probe, soundtrack};
+<<<<<<< HEAD
+=======
+#[cfg(test)]
+>>>>>>> audio

@@ -44,7 +44,7 @@ impl<'a> Symphonia<'a> {
         let track = sound_track(&*format)?;
         let (decoder, mut facts) = decoder_for(track, name)?;
         facts.pictures = format.first_track(TrackType::Video).is_some();
-        let trim = if name == "mp4" { edit::trim(source, track.id, facts.rate)? } else { Trim::default() };
+        let trim = if reads_as_mp4(name) { edit::trim(source, track.id, facts.rate)? } else { Trim::default() };
         facts.promised = promised(track, name, &trim, facts.rate);
         let track = track.id;
         let mut this = Self {
@@ -204,10 +204,14 @@ fn reader<'a>(name: &str, stream: MediaSourceStream<'a>) -> Result<Box<dyn Forma
         "mp3" => Box::new(MpaReader::try_new(stream, options)?),
         "aac" => Box::new(AdtsReader::try_new(stream, options)?),
         "ogg" => Box::new(OggReader::try_new(stream, options)?),
-        "mp4" => Box::new(IsoMp4Reader::try_new(stream, options)?),
-        "mkv" => Box::new(MkvReader::try_new(stream, options)?),
+        name if reads_as_mp4(name) => Box::new(IsoMp4Reader::try_new(stream, options)?),
+        "mkv" | "webm" => Box::new(MkvReader::try_new(stream, options)?),
         _ => return Err(Failure::Unsupported("no reader for this container")),
     })
+}
+
+fn reads_as_mp4(name: &str) -> bool {
+    matches!(name, "mp4" | "m4a" | "mov" | "3gp")
 }
 
 fn sound_track<'f>(format: &'f (dyn FormatReader + '_)) -> Result<&'f Track, Error> {
