@@ -1,10 +1,10 @@
-//! Whether a JPEG was cut: its decoder fills what is missing with grey and says nothing.
+//! Whether a file was cut, where its decoder does not say so.
 
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 
 use crate::Source;
 
-/// Whether an end-of-image marker follows the first scan. Coded data escapes 0xff, so the marker is found by its two bytes;
+/// Whether an end-of-image marker follows the first scan: the decoder fills what is missing with grey and says nothing. Coded data escapes 0xff, so the marker is found by its two bytes;
 /// those of a thumbnail lie in a segment before the scan and are stepped over (ITU-T T.81, annex B).
 pub(super) fn jpeg_has_end(source: &Source) -> io::Result<bool> {
     let mut input = io::BufReader::new(source.reader());
@@ -30,6 +30,15 @@ pub(super) fn jpeg_has_end(source: &Source) -> io::Result<bool> {
         before = byte;
     }
     Ok(false)
+}
+
+/// Whether the source is a RIFF file (WebP) and shorter than its header says.
+pub(super) fn riff_is_cut(source: &Source) -> bool {
+    let head = source.head(8).unwrap_or_default();
+    match head[..] {
+        [b'R', b'I', b'F', b'F', a, b, c, d] => source.len() < 8 + u64::from(u32::from_le_bytes([a, b, c, d])),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

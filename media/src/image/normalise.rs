@@ -1,5 +1,6 @@
 //! One picture or animation through all recipes.
 
+use super::cut::riff_is_cut;
 use super::open::{Opened, open};
 use super::{animation, still};
 use crate::{Error, FrameView, Limits, Modality, PartSink, Probe, Recipe, Report, SamplerSpec, Source};
@@ -23,7 +24,10 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
     if opened.is_animated() {
         animation::normalise(source, opened, &wanted, limits, sink, &mut report)?;
     } else {
-        still::normalise(opened, &wanted, limits, sink, &mut report)?;
+        still::normalise(opened, &wanted, limits, sink, &mut report).map_err(|error| match error {
+            Error::Malformed(message) if riff_is_cut(source) => Error::Truncated(message),
+            error => error,
+        })?;
     }
     Ok(report)
 }
