@@ -20,11 +20,11 @@ const MAX_REASKS: u32 = 2;
 /// Sends again after an attempt that may have been billed, in this process or an earlier one.
 const MAX_RESENDS: usize = 1;
 /// Longest wait, in sum, for a server that puts a task off.
-const BUSY_PATIENCE: Duration = Duration::from_secs(600);
+const BUSY_PATIENCE: Duration = Duration::from_mins(10);
 /// Longest wait, in sum, for a server that never answered: a wrong address should be said soon.
 const FIRST_PATIENCE: Duration = Duration::from_secs(4);
 /// Longest wait, in sum, for a server that did answer before.
-const LATER_PATIENCE: Duration = Duration::from_secs(60);
+const LATER_PATIENCE: Duration = Duration::from_mins(1);
 /// First waits; see [`backoff`].
 const BUSY_WAIT: Duration = Duration::from_millis(500);
 const UNREACHABLE_WAIT: Duration = Duration::from_millis(250);
@@ -122,11 +122,8 @@ impl<'a> Ask<'a> {
         };
         match self.attempt(&request, dialect).await? {
             Ok(reply) => Ok(self.read(&reply)),
-            Err((fault, learnt)) if learnt => {
-                debug_assert_eq!(fault.class, Class::Refused);
-                Ok(None)
-            }
-            Err((fault, _)) => self.follow(fault, &request.digest).await,
+            Err((_, true)) => Ok(None),
+            Err((fault, false)) => self.follow(fault, &request.digest).await,
         }
     }
 

@@ -1,42 +1,57 @@
 //! Spaces the sends of one judge, and holds them all back when its server asks for it.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The earliest moment of the next send.
+/// The earliest moments of the next send.
 #[derive(Debug)]
 pub(super) struct Limiter {
     spacing: Duration,
-    next: Mutex<Option<Instant>>,
+    moments: Mutex<Moments>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Moments {
+    /// The next free turn.
+    next: Instant,
+    /// Nobody sends before this, not even those whose turn was booked before it was known.
+    held: Instant,
 }
 
 impl Limiter {
     /// `rpm` requests per minute, evenly; `None` spaces nothing.
     pub(super) fn new(rpm: Option<u32>) -> Self {
-        let spacing = rpm.map_or(Duration::ZERO, |rpm| Duration::from_secs(60) / rpm.max(1));
-        Self { spacing, next: Mutex::new(None) }
+        let (spacing, now) = (rpm.map_or(Duration::ZERO, |rpm| Duration::from_mins(1) / rpm.max(1)), Instant::now());
+        Self { spacing, moments: Mutex::new(Moments { next: now, held: now }) }
     }
 
-    /// Resolves when it is this caller's turn.
+    /// Resolves when it is this caller's turn and nobody is held back.
     pub(super) async fn turn(&self) {
-        let turn = self.book(Instant::now());
-        tokio::time::sleep_until(turn).await;
+        let mut until = self.book();
+        while until > Instant::now() {
+            tokio::time::sleep_until(until).await;
+            until = self.moments().held;
+        }
     }
 
     /// Nobody sends for `wait`.
     pub(super) fn hold(&self, wait: Duration) {
         let until = Instant::now() + wait;
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        *next = Some(next.map_or(until, |next| next.max(until)));
+        let mut moments = self.moments();
+        moments.held = moments.held.max(until);
     }
 
-    fn book(&self, now: Instant) -> Instant {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let turn = next.map_or(now, |next| next.max(now));
-        *next = Some(turn + self.spacing);
+    fn book(&self) -> Instant {
+        let mut moments = self.moments();
+        let turn = moments.next.max(moments.held).max(Instant::now());
+        moments.next = turn + self.spacing;
         turn
+    }
+
+    fn moments(&self) -> MutexGuard<'_, Moments> {
+        self.moments.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -55,5 +70,18 @@ mod tests {
         limiter.hold(Duration::from_secs(20));
         limiter.turn().await;
         assert_eq!(start.elapsed().as_secs(), 23);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_booked_turn_is_held_too() {
+        let limiter = Limiter::new(Some(60));
+        limiter.turn().await;
+        let start = Instant::now();
+        let late = async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            limiter.hold(Duration::from_secs(9));
+        };
+        futures_util::future::join(limiter.turn(), late).await;
+        assert_eq!(start.elapsed().as_millis(), 9500);
     }
 }

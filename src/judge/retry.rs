@@ -128,7 +128,7 @@ fn retry_after(reply: &Reply) -> Option<Duration> {
 pub(super) fn backoff(first: Duration, failures: u32, digest: &Digest) -> Duration {
     let byte = digest.as_bytes()[failures as usize % 32];
     let jitter = 0.5 + f64::from(byte) / 510.0;
-    first.saturating_mul(1 << failures.min(16)).min(Duration::from_secs(60)).mul_f64(jitter)
+    first.saturating_mul(1 << failures.min(16)).min(Duration::from_mins(1)).mul_f64(jitter)
 }
 
 #[cfg(test)]
@@ -191,7 +191,7 @@ mod tests {
         let digest = Digest::of(b"x");
         for failures in 0..40 {
             let wait = backoff(Duration::from_millis(500), failures, &digest);
-            let whole = Duration::from_millis(500).saturating_mul(1 << failures.min(16)).min(Duration::from_secs(60));
+            let whole = Duration::from_millis(500).saturating_mul(1 << failures.min(16)).min(Duration::from_mins(1));
             assert!(wait >= whole / 2 && wait <= whole, "{failures}: {wait:?}");
         }
     }

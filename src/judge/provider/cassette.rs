@@ -98,14 +98,11 @@ impl Cassette {
         self.replies.push(Reply { status: line.status, headers, body });
     }
 
-    /// The reply to a task's `turn`-th request (from 0): by the request's digest, else by task. Several lines for one task
-    /// answer its requests in turn; the last one stays.
+    /// The reply to a task's `turn`-th request (from 0): by the request's digest, else by task. Several lines
+    /// answer in turn; the last one stays.
     pub(super) fn find(&self, task: &Task, digest: &Digest, turn: usize) -> Option<&Reply> {
-        if let Some(lines) = self.by_digest.get(digest) {
-            return lines.first().and_then(|&index| self.replies.get(index));
-        }
         let key = (task.item_id.clone(), task.sampler.clone(), task.rubric.clone(), task.repeat);
-        let lines = self.by_task.get(&key)?;
+        let lines = self.by_digest.get(digest).or_else(|| self.by_task.get(&key))?;
         lines.get(turn).or(lines.last()).and_then(|&index| self.replies.get(index))
     }
 }

@@ -31,7 +31,7 @@ struct Embedded {
 pub(super) fn open(settings: &Settings) -> Result<Opened, String> {
     let path = settings.path.as_deref().ok_or("path is missing: name the file open-nsfw.onnx; `make model` fetches it")?;
     let bytes = std::fs::read(path).map_err(|error| missing(path, &error))?;
-    let sha256: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = hex(&Sha256::digest(&bytes));
     if sha256 != triage::SHA256 {
         let known = triage::SHA256;
         return Err(format!("{} is another file (sha256 {sha256}, expected {known}); `make model` fetches the right one", path.display()));
@@ -45,6 +45,15 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, String> {
         wire: Wire::Triage,
         authored: false,
         remote: false,
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
     })
 }
 

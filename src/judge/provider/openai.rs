@@ -36,7 +36,7 @@ pub(super) fn open(settings: &Settings, secrets: &dyn Fn(&str) -> Option<String>
     let model = settings.model.clone().ok_or("model is missing")?;
     let url = address(base)?;
     let key = settings.key(secrets)?;
-    let provider = OpenAi { client: client(settings)?, url, headers: headers(key.as_ref())?, redactor: Redactor::new(key.as_ref()) };
+    let provider = OpenAi { client: client(settings, &url)?, url, headers: headers(key.as_ref())?, redactor: Redactor::new(key.as_ref()) };
     let endpoint = provider.url.to_string();
     let fingerprint = format!("openai {endpoint} {}", crate::judge::chat::parameters(settings, &model));
     Ok(Opened { provider: Box::new(provider), endpoint, model, fingerprint, wire: Wire::Chat, authored: false, remote: true })
@@ -56,8 +56,10 @@ fn address(base: &str) -> Result<Url, String> {
 }
 
 /// No redirects (the key must not follow them), no system proxy, and no retry below ours: every send is in the ledger.
-fn client(settings: &Settings) -> Result<Client, String> {
-    Client::builder()
+fn client(settings: &Settings, url: &Url) -> Result<Client, String> {
+    // Without TLS there is nothing to verify, and a machine without root certificates must still reach a plain address.
+    let builder = if url.scheme() == "http" { Client::builder().tls_certs_only([]) } else { Client::builder() };
+    builder
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .no_proxy()

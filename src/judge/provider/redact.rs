@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 
 /// What stands where a key stood.
 const MARK: &str = "[key removed]";
@@ -14,7 +14,7 @@ pub(super) struct Redactor(Vec<SecretString>);
 
 impl Redactor {
     pub(super) fn new(key: Option<&SecretString>) -> Self {
-        let Some(key) = key.map(|key| key.expose_secret()).filter(|key| key.len() >= SHORTEST) else { return Self(Vec::new()) };
+        let Some(key) = key.map(SecretString::expose_secret).filter(|key| key.len() >= SHORTEST) else { return Self(Vec::new()) };
         let json = serde_json::Value::from(key).to_string();
         let percent: String = key.bytes().map(percent).collect();
         let forms = [key.to_owned(), json.trim_matches('"').to_owned(), percent, STANDARD_NO_PAD.encode(key), URL_SAFE_NO_PAD.encode(key)];

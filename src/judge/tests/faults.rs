@@ -164,6 +164,14 @@ async fn costs_are_kept_and_the_budget_is_a_wall() {
 }
 
 #[tokio::test]
+async fn nothing_is_sent_without_a_durable_intent() {
+    let server = Server::always(200, good()).await;
+    let broken = FakeJournal { broken: true, ..FakeJournal::default() };
+    assert!(matches!(ask(&open(&server), &broken).await, Err(Stop::Journal(_))));
+    assert_eq!(server.seen().len(), 0);
+}
+
+#[tokio::test]
 async fn a_reply_without_end_is_no_verdict() {
     let (ended, classes, seen) = run(vec![whole(200, &"x".repeat(3 << 20))]).await;
     assert_eq!((ended.as_str(), classes.as_slice(), seen), ("judge_unusable bad_envelope", &["answered".to_owned()][..], 1));

@@ -17,6 +17,8 @@ pub(super) struct FakeJournal {
     pub(super) history: Vec<String>,
     /// Reservations that fit; `None` is no budget.
     pub(super) budget: Option<u64>,
+    /// Intents fail, as on a full disk.
+    pub(super) broken: bool,
 }
 
 impl FakeJournal {
@@ -31,6 +33,9 @@ impl FakeJournal {
 
 impl Journal for FakeJournal {
     fn intent(&self, intent: Intent) -> BoxFuture<'_, Result<Reservation, JournalError>> {
+        if self.broken {
+            return Box::pin(ready(Err(JournalError("disk full".into()))));
+        }
         let mut intents = self.intents.lock().unwrap();
         intents.push(intent);
         Box::pin(ready(Ok(Reservation(intents.len() as i64))))

@@ -91,6 +91,22 @@ async fn ask(judge: &Judge, journal: &FakeJournal) -> Result<Outcome, Stop> {
     judge.judge(&work(), journal).await.map(|Settled { outcome, .. }| outcome)
 }
 
+/// The pipeline asks from many tasks at once.
+#[tokio::test]
+async fn one_judge_serves_many_tasks() {
+    let server = Server::always(200, good()).await;
+    let judge = Arc::new(open(&server));
+    let spawn = || {
+        let judge = Arc::clone(&judge);
+        tokio::spawn(async move { ask(&judge, &FakeJournal::default()).await })
+    };
+    let asked: Vec<_> = (0..20).map(|_| spawn()).collect();
+    for task in asked {
+        assert_eq!(ends(&task.await.unwrap().unwrap()), ("scored", ""));
+    }
+    assert_eq!(server.seen().len(), 20);
+}
+
 /// The outcome's name and reason.
 fn ends(outcome: &Outcome) -> (&'static str, &str) {
     (outcome.name().as_str(), outcome.why().map_or("", |why| why.reason.as_str()))
