@@ -14,7 +14,3 @@ mod tests;
 mod wav;
 
 pub(crate) use normalise::{normalise, probe, soundtrack};
-<<<<<<< HEAD
-=======
-#[cfg(test)]
->>>>>>> audio
