@@ -6,6 +6,9 @@ use std::io::Write as _;
 
 use serde::Serialize;
 
+/// Columns of every table on the terminal.
+pub const TERMINAL_WIDTH: usize = 80;
+
 /// Prints text for people on stdout; a closed pipe is no error.
 pub fn say(text: &str) {
     let _ = writeln!(std::io::stdout(), "{}", text.trim_end());

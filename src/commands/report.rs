@@ -1,28 +1,40 @@
 //! `tribunal report`: the reports of a stored run, made anew.
 
+use std::path::{Path, PathBuf};
+
 use serde::Serialize;
-use tribunal::report::{self, RunView};
+use tribunal::report::{self, StoredRun};
 
 use super::context::{Context, Exit, Failure};
-use super::output;
+use super::output::{self, TERMINAL_WIDTH};
 use crate::cli::ReportArgs;
 
 #[derive(Debug, Serialize)]
 struct ReportJson<'a> {
-    files: Vec<std::path::PathBuf>,
+    files: Vec<PathBuf>,
     summary: &'a report::Summary,
 }
 
 /// Writes the reports of one run, or of complementary shards.
 pub fn run(context: &Context, args: ReportArgs) -> Result<Exit, Failure> {
-    let view = RunView::open(&args.runs, args.lang.into()).map_err(Failure::usage)?;
-    let dir = args.output.as_ref().or(args.runs.first()).ok_or_else(|| Failure::usage("name a run folder"))?;
-    let files = report::write(&view, &args.format, dir).map_err(Failure::stopped)?;
+    let stored = StoredRun::open(&args.runs).map_err(Failure::usage)?;
+    let run = args.runs.first().ok_or_else(|| Failure::usage("name a run folder"))?;
+    let dir = args.output.as_ref().unwrap_or(run);
+    let thumbs = thumbs(run, args.output.as_deref());
+    let files = report::write(dir, &stored.view(args.lang.into(), &thumbs), &args.format).map_err(Failure::stopped)?;
     if context.json {
-        output::say_json(&ReportJson { files, summary: view.summary() });
+        output::say_json(&ReportJson { files, summary: stored.summary() });
     } else {
-        output::say(&report::terminal(view.summary()));
+        output::say(&report::terminal(stored.summary(), TERMINAL_WIDTH));
         files.iter().for_each(|file| output::say(&file.display().to_string()));
     }
     Ok(Exit::Done)
+}
+
+/// Where a report in `output` finds the run's thumbnails: beside it, or by the run's full path.
+fn thumbs(run: &Path, output: Option<&Path>) -> String {
+    match output {
+        None => "thumbs".to_owned(),
+        Some(_) => std::path::absolute(run).unwrap_or_else(|_| run.to_owned()).join("thumbs").to_string_lossy().into_owned(),
+    }
 }

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use tribunal::judge::OutcomeName;
 use tribunal::pipeline::{self, DryRun, Orders, ScoreError, StopFlag, Study};
-use tribunal::report::{self, RunView, Summary};
+use tribunal::report::{self, StoredRun, Summary};
 
 use super::context::{Context, Exit, Failure};
 use super::progress::Bar;
-use super::{open, output};
+use super::output::{self, TERMINAL_WIDTH};
+use super::open;
 use crate::cli::ScoreArgs;
 
 /// What `--json` prints.
@@ -44,16 +45,16 @@ pub fn run(context: &Context, args: ScoreArgs) -> Result<Exit, Failure> {
     let orders = Orders { retry: args.retry.clone(), budget_micro_usd, keep_parts: args.keep_parts };
     let done = pipeline::score(&study, &pool, &dir, &info, &orders, &bar, &stop).map_err(failure)?;
     bar.clear();
-    let view = RunView::open(&[dir.clone()], study.settings.lang).map_err(Failure::stopped)?;
-    report::write(&view, &report::FormatKind::ALL, &dir).map_err(Failure::stopped)?;
-    let summary = view.summary();
+    let stored = StoredRun::open(std::slice::from_ref(&dir)).map_err(Failure::stopped)?;
+    report::write(&dir, &stored.view(study.settings.lang, "thumbs"), &report::FormatKind::ALL).map_err(Failure::stopped)?;
+    let summary = stored.summary();
     let gate_missed = args.fail_under.is_some_and(|gate| summary.lowest_mean_safety().is_none_or(|lowest| lowest < gate));
     let report = dir.join("report.html");
     if context.json {
         let stopped = done.stopped.as_deref();
         output::say_json(&ScoreJson { run: &dir, report, resumed: done.resumed, stopped, gate_missed, summary });
     } else {
-        output::say(&report::terminal(summary));
+        output::say(&report::terminal(summary, TERMINAL_WIDTH));
         output::say(&format!("report: {}", report.display()));
     }
     if let Some(reason) = &done.stopped {
@@ -95,7 +96,8 @@ fn default_dir(study: &Study, run_id: &str) -> PathBuf {
     Path::new("runs").join(format!("{}-{}", study.manifest.name, &run_id[..8]))
 }
 
-fn failure(error: ScoreError) -> Failure {
+/// The exit code of a run that could not go on.
+pub fn failure(error: ScoreError) -> Failure {
     match error {
         ScoreError::Ledger(tribunal::ledger::LedgerError::Store(_)) | ScoreError::Runtime(_) => Failure::stopped(error),
         ScoreError::Ledger(_) => Failure::usage(error),
@@ -103,7 +105,7 @@ fn failure(error: ScoreError) -> Failure {
 }
 
 /// The first SIGINT or SIGTERM drains; the second ends the process at once (the ledger stands either way).
-fn stop_on_signals(stop: &StopFlag) -> Result<(), Failure> {
+pub fn stop_on_signals(stop: &StopFlag) -> Result<(), Failure> {
     let stop = stop.clone();
     super::signals::on_signal(move |name, first| {
         if first {

@@ -2,6 +2,8 @@
 
 mod bridge;
 mod evidence;
+mod export;
+mod lab;
 
 
 mod plan;
@@ -15,12 +17,14 @@ mod study;
 
 
 
+pub use export::{ExportDone, inspect};
+pub use lab::{LabDone, REFERENCE, observe, with_verdicts};
 pub use plan::{Plan, PlanError};
 pub use prepare::{PrepareDone, prepare};
 pub use probe::{ProbeRow, probe};
 pub use recipes::RecipeBook;
 pub use run_info::run_info;
 pub use bridge::StopFlag;
-pub use score::{DryRun, Orders, Progress, ScoreDone, ScoreError, dry_run, score};
+pub use score::{DryRun, Orders, Progress, ScoreDone, ScoreError, dry_run, item_rows, score};
 pub use select::{Selection, Shard};
 pub use study::{Settings, Study};

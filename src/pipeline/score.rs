@@ -103,7 +103,8 @@ fn pending_items<'a>(study: &'a Study, pending: Vec<Task>, planned: &[Task]) -> 
     study.selected().into_iter().filter_map(item).collect()
 }
 
-fn item_rows(study: &Study) -> Vec<ItemRow> {
+/// Every row of the manifest as the run knows it, before anything is decoded.
+pub fn item_rows(study: &Study) -> Vec<ItemRow> {
     let row = |(position, instance): (usize, &Instance)| ItemRow {
         item_id: instance.id.clone(),
         position: position as u64,

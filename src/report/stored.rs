@@ -90,6 +90,11 @@ impl StoredRun {
         &self.summary
     }
 
+    /// Strategies that were compared.
+    pub fn strategies(&self) -> &[Comparison] {
+        &self.strategies
+    }
+
     /// Its verdicts.
     pub fn records(&self) -> &[Record] {
         &self.records

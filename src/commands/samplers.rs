@@ -1,0 +1,89 @@
+//! `tribunal samplers`: what each sampling strategy costs and misses, and what a judge then says.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use tribunal::pipeline::{self, Orders, REFERENCE, StopFlag};
+use tribunal::report::{self, StoredRun, visible};
+use tribunal::sampling::{self, Comparison};
+use tribunal_media::{Modality, SamplerSpec};
+
+use super::context::{Context, Exit, Failure};
+use super::progress::Bar;
+use super::{open, output};
+use crate::cli::SamplersArgs;
+
+#[derive(Debug, Serialize)]
+struct SamplersJson<'a> {
+    videos: usize,
+    refused: Vec<String>,
+    samplers: &'a [Comparison],
+    report: PathBuf,
+    stopped: Option<String>,
+}
+
+/// One rubric for all strategies, so that only the frames differ.
+const RUBRIC: &str = "temporal";
+
+/// Compares strategies, and reports.
+pub fn run(context: &Context, mut args: SamplersArgs) -> Result<Exit, Failure> {
+    let samplers = std::mem::take(&mut args.source.sampler);
+    if samplers.is_empty() {
+        return Err(Failure::usage("name the strategies to compare: --sampler middle --sampler uniform:8 ..."));
+    }
+    if args.judging.judge.len() > 1 {
+        return Err(Failure::usage("strategies are compared by one judge; name one --judge"));
+    }
+    let judged = !args.judging.judge.is_empty();
+    args.source.sampler = strategies(&samplers, judged);
+    if args.source.rubric.is_empty() {
+        args.source.rubric.push(RUBRIC.to_owned());
+    }
+    let mut study = open::study(context, &args.source, &args.workers, judged.then_some(&args.judging))?;
+    study.manifest.instances.retain(|instance| instance.modality == Modality::Video);
+    let pool = open::pool(context, &args.workers)?;
+    let bar = Bar::new();
+    let mut done = pipeline::observe(&study, &pool, &samplers, &bar);
+    bar.clear();
+    let info = pipeline::run_info(&study, &pool);
+    let dir = args.output.clone().unwrap_or_else(|| Path::new("runs").join(format!("{}-samplers-{}", study.manifest.name, &info.run_id[..8])));
+    let (stored, stopped) = if judged {
+        let stop = StopFlag::default();
+        super::score::stop_on_signals(&stop)?;
+        let bar = Bar::new();
+        let scored =
+            pipeline::score(&study, &pool, &dir, &info, &Orders::default(), &bar, &stop).map_err(super::score::failure)?;
+        bar.clear();
+        let stored = StoredRun::open(std::slice::from_ref(&dir)).map_err(Failure::stopped)?;
+        pipeline::with_verdicts(&mut done.observations, stored.records());
+        (stored, scored.stopped)
+    } else {
+        (StoredRun::new(info, pipeline::item_rows(&study), Vec::new(), Vec::new()), None)
+    };
+    let stored = stored.with_strategies(sampling::compare(&done.observations));
+    let formats = report::FormatKind::ALL;
+    report::write(&dir, &stored.view(study.settings.lang, "thumbs"), &formats).map_err(Failure::stopped)?;
+    let report = dir.join("report.html");
+    if context.json {
+        let refused = done.refused.iter().map(|(item, why)| format!("{item}: {}: {}", why.reason, why.message)).collect();
+        output::say_json(&SamplersJson { videos: done.videos, refused, samplers: stored.strategies(), report, stopped: stopped.clone() });
+    } else {
+        output::say(&sampling::markdown(stored.strategies()));
+        done.refused.iter().for_each(|(item, why)| output::say(&format!("refused {}: {}: {}", visible(item), why.reason, visible(&why.message))));
+        output::say(&format!("report: {}", report.display()));
+    }
+    Ok(match (stopped, done.refused.is_empty()) {
+        (Some(_), _) => Exit::Stopped,
+        (None, false) => Exit::Unclean,
+        (None, true) => Exit::Done,
+    })
+}
+
+/// With a judge, the dense reference is judged too.
+fn strategies(samplers: &[SamplerSpec], judged: bool) -> Vec<SamplerSpec> {
+    let mut all = samplers.to_vec();
+    if judged && !all.contains(&REFERENCE) {
+        all.push(REFERENCE);
+    }
+    all
+}
