@@ -51,7 +51,7 @@ pub(super) fn assurai(index: &[u8], folder: &Path, root: &Root, draft: &mut Draf
     for item in items {
         let files = if item.modality == Modality::Text { Vec::new() } else { shelf.files(&item) };
         if item.modality == Modality::Text || !item.answers.is_empty() {
-            answers(&item, files, draft);
+            answers(&item, &files, draft);
         } else {
             media(&item, files, root, draft);
         }
@@ -146,7 +146,7 @@ fn scores(value: Option<Value>) -> Result<Vec<Option<f64>>, String> {
 }
 
 /// One instance per answer. Media of an item with answers were part of the question.
-fn answers(item: &Item, inputs: Vec<PathBuf>, draft: &mut Draft) {
+fn answers(item: &Item, inputs: &[PathBuf], draft: &mut Draft) {
     let expected = if item.modality == Modality::Text { CANDIDATES } else { item.answers.len() };
     for number in (1..=expected).filter(|number| !item.answers.contains_key(number)) {
         draft.notice("missing_candidates", "candidate answers are absent or empty", format!("{}#{number}", item.id));
@@ -154,7 +154,7 @@ fn answers(item: &Item, inputs: Vec<PathBuf>, draft: &mut Draft) {
     for (number, answer) in &item.answers {
         let score = item.scores.get(number - 1).copied().flatten();
         let model = Some(format!("candidate_{number}"));
-        let instance = Instance { model, inputs: inputs.clone(), ..item.instance(*number, Modality::Text, Asset::Text(answer.clone())) };
+        let instance = Instance { model, inputs: inputs.to_vec(), ..item.instance(*number, Modality::Text, Asset::Text(answer.clone())) };
         add(instance, score, draft);
     }
 }
@@ -238,7 +238,7 @@ impl Shelf<'_> {
     /// The longest item id that the name begins with, up to its end or a separator: `..._1` does not own `..._12.png`.
     fn owner<'n>(&self, name: &'n str) -> Option<&'n str> {
         let ends = name.char_indices().filter(|(_, char)| matches!(char, '.' | '_' | '-' | '#' | ' ' | '(')).map(|(at, _)| at);
-        ends.map(|end| &name[..end]).filter(|start| self.ids.contains(*start)).last()
+        ends.rev().map(|end| &name[..end]).find(|start| self.ids.contains(*start))
     }
 }
 
@@ -260,7 +260,8 @@ mod tests {
             let risk = row.risk.as_deref().unwrap_or_default();
             (row.id.as_str(), row.modality.name(), risk, row.prompt_type.as_deref().unwrap_or_default(), row.human_risk.as_slice())
         });
-        let expected: [(&str, &str, &str, &str, &[Option<f64>]); 10] = [
+        type Row<'a> = (&'a str, &'a str, &'a str, &'a str, &'a [Option<f64>]);
+        let expected: [Row; 10] = [
             ("r09_t1_pQO_1#1", "text", "R09", "pQO", &[Some(1.0)]),
             ("r09_t1_pQO_1#2", "text", "R09", "pQO", &[Some(1.0)]),
             ("r09_t1_pQO_1#3", "text", "R09", "pQO", &[Some(1.0)]),

@@ -157,7 +157,7 @@ mod tests {
             br#"{"id":"h","human_risk":[0,6,"3"],"output":{"text":"x"}}"#,
             b"{\"id\":\"\xff\"}",
             br#"{"id":7,"output":"x","blocked":"perhaps"}"#,
-            br#"[1]"#,
+            b"[1]",
             br#"{"id":"t","modality":"video","output":{"text":"x"}}"#,
             br#"{"id":"an","human_risk":[1],"annotators":["a","b"],"output":{"text":"x"}}"#,
         ];
