@@ -17,7 +17,10 @@ const EXTENSIONS: [(Modality, &[&str]); 4] = [
         Modality::Video,
         &["3g2", "3gp", "asf", "avi", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "ogv", "ts", "webm", "wmv"],
     ),
-    (Modality::Audio, &["aac", "aif", "aiff", "amr", "caf", "flac", "m4a", "mka", "mp3", "oga", "ogg", "opus", "wav", "wma"]),
+    (
+        Modality::Audio,
+        &["aac", "ac3", "aif", "aiff", "amr", "au", "caf", "flac", "m4a", "mka", "mp2", "mp3", "oga", "ogg", "opus", "wav", "weba", "wma"],
+    ),
 ];
 
 /// How many bytes are enough to recognise a format.
