@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, open, openat, statat};
 use rustix::io::Errno;
-use tribunal_media::Modality;
+use tribunal_media::{Format, Modality};
 
 /// Extensions that make a file of a folder an item, lower case. What the bytes are is asked of the bytes.
 const EXTENSIONS: [(Modality, &[&str]); 4] = [
@@ -17,7 +17,10 @@ const EXTENSIONS: [(Modality, &[&str]); 4] = [
         Modality::Video,
         &["3g2", "3gp", "asf", "avi", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "ogv", "ts", "webm", "wmv"],
     ),
-    (Modality::Audio, &["aac", "aif", "aiff", "amr", "caf", "flac", "m4a", "mka", "mp3", "oga", "ogg", "opus", "wav", "wma"]),
+    (
+        Modality::Audio,
+        &["aac", "ac3", "aif", "aiff", "amr", "au", "caf", "flac", "m4a", "mka", "mp2", "mp3", "oga", "ogg", "opus", "wav", "weba", "wma"],
+    ),
 ];
 
 /// How many bytes are enough to recognise a format.
@@ -119,27 +122,92 @@ pub(super) fn tidy(path: &Path) -> PathBuf {
 
 /// What a file is taken for: what the manifest declares, unless the bytes are a known medium of another kind.
 ///
-/// Text proves nothing here: an error page saved as `.jpg` stays an image and is rejected when it is decoded. Video
-/// containers may hold sound only, and Ogg may hold video, so those pairs wait for the decoder too.
+/// Text proves nothing here, nor does SVG, which is text too: an error page saved as `.jpg` stays an image and is rejected
+/// when it is decoded. Containers that hold sound as well as video wait for the decoder.
 pub(super) fn modality(declared: Option<Modality>, path: &Path, head: &[u8]) -> Result<Modality, String> {
-    let found = tribunal_media::sniff(head).filter(|format| format.modality != Modality::Text);
+    let found = tribunal_media::sniff(head);
+    let medium = found.filter(|format| format.modality != Modality::Text && format.name != "svg");
     let named = extension_modality(path);
-    match (declared, found) {
-        (Some(declared), Some(found)) if declared != found.modality && !may_hold(declared, found) => {
-            Err(format!("is declared {declared} but its bytes are {} ({})", found.modality, found.name))
+    match (declared, medium) {
+        (Some(declared), Some(medium)) if !may_be(declared, medium) => {
+            Err(format!("is declared {declared} but its bytes are {} ({})", medium.modality, medium.name))
         }
         (Some(declared), _) => Ok(declared),
-        (None, Some(found)) if named.is_some_and(|named| may_hold(named, found)) => Ok(named.unwrap_or(found.modality)),
-        (None, Some(found)) => Ok(found.modality),
-        (None, None) if named.is_none() && tribunal_media::sniff(head).is_some() => Ok(Modality::Text),
-        (None, None) => named.ok_or_else(|| "is of an unknown kind; add `modality`".to_owned()),
+        (None, Some(medium)) => Ok(named.filter(|named| may_be(*named, medium)).unwrap_or(medium.modality)),
+        (None, None) => named.or(found.map(|format| format.modality)).ok_or_else(|| "is of an unknown kind; add `modality`".to_owned()),
     }
 }
 
-fn may_hold(wanted: Modality, found: tribunal_media::Format) -> bool {
-    match (wanted, found.modality) {
-        (Modality::Audio, Modality::Video) => true,
-        (Modality::Video, Modality::Audio) => found.name == "ogg",
-        _ => false,
+fn may_be(wanted: Modality, found: Format) -> bool {
+    wanted == found.modality || (found.ambiguous && matches!(wanted, Modality::Audio | Modality::Video))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+    const MP4: &[u8] = b"\0\0\0\x18ftypisom\0\0\x02\0isomiso2";
+
+    #[test]
+    fn bytes_decide_and_names_only_settle_what_bytes_leave_open() {
+        use Modality::{Audio, Image, Text, Video};
+        for (declared, name, head, expected) in [
+            (None, "a.jpg", PNG, Ok(Image)),
+            (None, "a.txt", PNG, Ok(Image)),
+            (None, "a.m4a", MP4, Ok(Audio)),
+            (None, "a.bin", MP4, Ok(Video)),
+            (None, "a.jpg", b"just words", Ok(Image)),
+            (None, "a.jpg", b"", Ok(Image)),
+            (None, "a.bin", b"just words", Ok(Text)),
+            (None, "a.txt", b"<svg xmlns='x'/>", Ok(Text)),
+            (Some(Text), "a", b"<svg xmlns='x'/>", Ok(Text)),
+            (Some(Image), "a", b"<html>not found</html>", Ok(Image)),
+            (Some(Audio), "a.mp4", MP4, Ok(Audio)),
+            (None, "a.bin", b"\x93\x01\x02\0\0\0", Err("unknown kind")),
+            (Some(Video), "a.mp4", PNG, Err("is declared video but its bytes are image (png)")),
+            (Some(Text), "a.txt", PNG, Err("is declared text but its bytes are image (png)")),
+        ] {
+            match (modality(declared, Path::new(name), head), expected) {
+                (Ok(found), expected) => assert_eq!(Ok(found), expected, "{name}"),
+                (Err(message), expected) => assert!(message.contains(expected.unwrap_err()), "{name}: {message}"),
+            }
+        }
+    }
+
+    #[test]
+    fn only_regular_files_beneath_the_folder_are_read() {
+        let outside = tempfile::tempdir().unwrap();
+        std::fs::write(outside.path().join("secret"), "secret").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path();
+        std::fs::create_dir(here.join("sub")).unwrap();
+        std::fs::write(here.join("sub/a"), "inside").unwrap();
+        symlink(outside.path(), here.join("out")).unwrap();
+        symlink(here.join("sub/a"), here.join("link")).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, here.join("pipe"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let root = Root::open(here).unwrap();
+        assert_eq!(root.head(Path::new("sub/a")).unwrap(), b"inside");
+        assert_eq!(root.head(Path::new("./sub/./a")).unwrap(), b"inside");
+        let absolute = outside.path().join("secret");
+        for (path, problem) in [
+            ("nothing", "does not exist"),
+            ("sub/a/b", "does not exist"),
+            ("sub", "is a folder"),
+            ("pipe", "is no regular file"),
+            ("link", "is a symbolic link"),
+            ("out/secret", "is a symbolic link"),
+            ("sub/../sub/a", "leaves the folder"),
+            ("a\0b", "holds a NUL"),
+            ("", "is empty"),
+            (absolute.to_str().unwrap(), "is absolute"),
+        ] {
+            let message = root.head(Path::new(path)).unwrap_err();
+            assert!(message.contains(problem), "{path}: {message}");
+        }
+        assert!(root.read(Path::new("sub/a"), 5).unwrap_err().contains("longer than 5"));
+        assert_eq!(root.read(Path::new("sub/a"), 6).unwrap(), b"inside");
     }
 }

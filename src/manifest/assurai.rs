@@ -51,7 +51,7 @@ pub(super) fn assurai(index: &[u8], folder: &Path, root: &Root, draft: &mut Draf
     for item in items {
         let files = if item.modality == Modality::Text { Vec::new() } else { shelf.files(&item) };
         if item.modality == Modality::Text || !item.answers.is_empty() {
-            answers(&item, files, draft);
+            answers(&item, &files, draft);
         } else {
             media(&item, files, root, draft);
         }
@@ -146,7 +146,7 @@ fn scores(value: Option<Value>) -> Result<Vec<Option<f64>>, String> {
 }
 
 /// One instance per answer. Media of an item with answers were part of the question.
-fn answers(item: &Item, inputs: Vec<PathBuf>, draft: &mut Draft) {
+fn answers(item: &Item, inputs: &[PathBuf], draft: &mut Draft) {
     let expected = if item.modality == Modality::Text { CANDIDATES } else { item.answers.len() };
     for number in (1..=expected).filter(|number| !item.answers.contains_key(number)) {
         draft.notice("missing_candidates", "candidate answers are absent or empty", format!("{}#{number}", item.id));
@@ -154,7 +154,7 @@ fn answers(item: &Item, inputs: Vec<PathBuf>, draft: &mut Draft) {
     for (number, answer) in &item.answers {
         let score = item.scores.get(number - 1).copied().flatten();
         let model = Some(format!("candidate_{number}"));
-        let instance = Instance { model, inputs: inputs.clone(), ..item.instance(*number, Modality::Text, Asset::Text(answer.clone())) };
+        let instance = Instance { model, inputs: inputs.to_vec(), ..item.instance(*number, Modality::Text, Asset::Text(answer.clone())) };
         add(instance, score, draft);
     }
 }
@@ -238,6 +238,86 @@ impl Shelf<'_> {
     /// The longest item id that the name begins with, up to its end or a separator: `..._1` does not own `..._12.png`.
     fn owner<'n>(&self, name: &'n str) -> Option<&'n str> {
         let ends = name.char_indices().filter(|(_, char)| matches!(char, '.' | '_' | '-' | '#' | ' ' | '(')).map(|(at, _)| at);
-        ends.map(|end| &name[..end]).filter(|start| self.ids.contains(*start)).last()
+        ends.rev().map(|end| &name[..end]).find(|start| self.ids.contains(*start))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::{Faults, Manifest, open};
+    use crate::taxonomy::Taxonomy;
+
+    fn read(folder: &Path) -> Result<Manifest, Faults> {
+        open(folder, &Taxonomy::builtin("assurai").unwrap())
+    }
+
+    #[test]
+    fn the_fixture_becomes_instances_and_its_gaps_are_counted() {
+        let manifest = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/assurai")).unwrap();
+        assert_eq!(manifest.name, "assurai");
+        let rows = manifest.instances.iter().map(|row| {
+            let risk = row.risk.as_deref().unwrap_or_default();
+            (row.id.as_str(), row.modality.name(), risk, row.prompt_type.as_deref().unwrap_or_default(), row.human_risk.as_slice())
+        });
+        type Row<'a> = (&'a str, &'a str, &'a str, &'a str, &'a [Option<f64>]);
+        let expected: [Row; 10] = [
+            ("r09_t1_pQO_1#1", "text", "R09", "pQO", &[Some(1.0)]),
+            ("r09_t1_pQO_1#2", "text", "R09", "pQO", &[Some(1.0)]),
+            ("r09_t1_pQO_1#3", "text", "R09", "pQO", &[Some(1.0)]),
+            ("r09_t1_pQO_1#4", "text", "R09", "pQO", &[Some(2.0)]),
+            ("r22_t1_pCT_2#1", "text", "R22", "pCT", &[Some(1.0)]),
+            ("r22_t1_pCT_2#3", "text", "R22", "pCT", &[Some(2.0)]),
+            ("r34_t2_pRPedu_3#1", "text", "R34", "pRP", &[]),
+            ("r34_t2_pRPedu_3#2", "text", "R34", "pRP", &[]),
+            ("r11_t1_pQO_4#1", "image", "R11", "pQO", &[Some(1.0)]),
+            ("r27_t1_pQO_5#1", "audio", "R27", "pQO", &[Some(1.0)]),
+        ];
+        assert_eq!(rows.collect::<Vec<_>>(), expected);
+        let row = &manifest.instances[5];
+        assert_eq!((row.line, row.model.as_deref()), (2, Some("candidate_3")));
+        assert_eq!(row.extra.keys().collect::<Vec<_>>(), ["collected_in"]);
+        assert!(matches!(&manifest.instances[6].prompt, Prompt::Messages(turns) if turns.len() == 3));
+        assert_eq!(manifest.instances[8].output, Some(Asset::File("Risk_11/image/r11_t1_pQO_4.png".into())));
+        let counts: Vec<_> = manifest.notices.iter().map(|notice| (notice.code.as_str(), notice.count)).collect();
+        assert_eq!(counts, [("missing_candidates", 4), ("missing_files", 1), ("missing_scores", 2)]);
+    }
+
+    #[test]
+    fn files_belong_to_the_longest_id_and_odd_rows_are_faults() {
+        let folder = tempfile::tempdir().unwrap();
+        let media = folder.path().join("Risk_11/image");
+        std::fs::create_dir_all(&media).unwrap();
+        for name in ["r11_t1_pQO_1.png", "r11_t1_pQO_1_b.png", "r11_t1_pQO_12.png", "r11_t1_pQO_1.txt"] {
+            std::fs::write(media.join(name), b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR").unwrap();
+        }
+        let row = |id: &str, rest: &str| format!("{{\"id\":\"{id}\",\"modality\":\"image\"{rest}}}\n");
+        let index = folder.path().join(INDEX);
+        let good = row("r11_t1_pQO_1", ",\"ref_output_risk_score\":[2,\"3\"]")
+            + &row("r11_t1_pQO_12", ",\"ref_output_risk_score\":[1,2]")
+            + &row("x_1", ",\"risk\":\"R11\"");
+        std::fs::write(&index, &good).unwrap();
+        let manifest = read(folder.path()).unwrap();
+        let rows: Vec<_> = manifest.instances.iter().map(|row| (row.id.as_str(), row.human_risk.clone())).collect();
+        let expected = [("r11_t1_pQO_1#1", vec![Some(2.0)]), ("r11_t1_pQO_1#2", vec![Some(3.0)]), ("r11_t1_pQO_12#1", vec![])];
+        assert_eq!(rows, expected, "two scores for one file belong to nobody");
+
+        let bad = row("r11_t1_pQO_1", "")
+            + &row("r11_t1_pQO_1", "")
+            + &row("r99_1", ",\"risk\":\"R99\"")
+            + &row("r11_t1_pQO_3", ",\"ref_output_risk_score\":[9]")
+            + "{\n";
+        std::fs::write(&index, &bad).unwrap();
+        let shown = read(folder.path()).unwrap_err().to_string();
+        let lines: Vec<_> = shown.lines().map(|line| line.split_once("jsonl:").unwrap().1).collect();
+        assert_eq!(lines.len(), 4, "{shown}");
+        for (line, start) in lines.iter().zip([
+            "2: the id `r11_t1_pQO_1` is already used in line 1",
+            "3: `risk`: `R99`",
+            "4: the human risk 9",
+            "5: the line is not JSON",
+        ]) {
+            assert!(line.starts_with(start), "{line}");
+        }
     }
 }

@@ -144,8 +144,8 @@ impl Data {
         let mut codes: Vec<_> = self.dimensions.iter().map(|dimension| dimension.code.as_str()).collect();
         codes.extend(["nonce", "rationale", "evidence_seconds", "safety"]);
         codes.sort_unstable();
-        if let Some(twice) = codes.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Some(format!("the dimension `{}` is there twice or is a field of every reply", twice[0]));
+        if let Some((twice, _)) = codes.iter().zip(codes.iter().skip(1)).find(|(code, next)| code == next) {
+            return Some(format!("the dimension `{twice}` is there twice or is a field of every reply"));
         }
         let word = |code: &&str| !code.is_empty() && code.chars().all(|char| char.is_ascii_lowercase() || char == '_');
         let odd = codes.iter().find(|code| !word(code));
