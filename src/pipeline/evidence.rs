@@ -39,9 +39,15 @@ pub(super) fn payload_of<'p>(
     prepared.payloads.get(position)
 }
 
-/// Everything the request of one task is made of.
-pub(super) fn work(study: &Study, instance: &Instance, task: &Task, payload: &Arc<Payload>) -> Result<Work, rubric::Error> {
-    let rubric = &study.plan.rubrics()[&task.rubric];
+/// The words put around a payload, and the nonce that fences it.
+pub(super) struct Asked {
+    pub(super) prompt: rubric::Prompt,
+    pub(super) nonce: String,
+}
+
+/// What a rubric asks about one instance's payload.
+pub(super) fn ask(study: &Study, instance: &Instance, rubric: &str, payload: &Payload) -> Result<Asked, rubric::Error> {
+    let rubric = &study.plan.rubrics()[rubric];
     let asked = instance.prompt.text();
     let nonce = judge::nonce(study.settings.seed, &[payload.parts_id], &rubric.digest(), &asked);
     let evidence: Vec<Evidence> = payload.parts.iter().map(evidence_of).collect();
@@ -53,10 +59,16 @@ pub(super) fn work(study: &Study, instance: &Instance, task: &Task, payload: &Ar
         evidence: &evidence,
         nonce: &nonce,
     })?;
+    Ok(Asked { prompt, nonce })
+}
+
+/// Everything the request of one task is made of.
+pub(super) fn work(study: &Study, instance: &Instance, task: &Task, payload: &Arc<Payload>) -> Result<Work, rubric::Error> {
+    let Asked { prompt, nonce } = ask(study, instance, &task.rubric, payload)?;
     Ok(Work {
         task: task.clone(),
         prompt,
-        shape: rubric.shape(),
+        shape: study.plan.rubrics()[&task.rubric].shape(),
         nonce,
         payload: Arc::clone(payload),
         risk: instance.risk.clone(),

@@ -1,0 +1,40 @@
+//! `tribunal export`: a source in another tool's format.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use tribunal::harness::ExportKind;
+use tribunal::pipeline;
+use tribunal::report::visible;
+
+use super::context::{Context, Exit, Failure};
+use super::{open, output};
+use crate::cli::ExportArgs;
+
+#[derive(Debug, Serialize)]
+struct ExportJson {
+    samples: usize,
+    media: usize,
+    task: PathBuf,
+    refused: Vec<String>,
+    left_out: u64,
+}
+
+/// Exports a source.
+pub fn run(context: &Context, args: ExportArgs) -> Result<Exit, Failure> {
+    let ExportKind::Inspect = args.to;
+    let study = open::study(context, &args.source, &args.workers, None)?;
+    let pool = open::pool(context, &args.workers)?;
+    let done = pipeline::inspect(&study, &pool, &args.output).map_err(Failure::stopped)?;
+    let refused: Vec<String> = done.refused.iter().map(|(item, why)| format!("{item}: {}: {}", why.reason, why.message)).collect();
+    let exit = if refused.is_empty() { Exit::Done } else { Exit::Unclean };
+    let (samples, media, task) = (done.exported.samples, done.exported.media, done.exported.task);
+    if context.json {
+        output::say_json(&ExportJson { samples, media, task, refused, left_out: done.left_out });
+        return Ok(exit);
+    }
+    refused.iter().for_each(|line| output::say(&format!("refused {}", visible(line))));
+    output::say(&format!("{samples} samples, {media} media files, {} items left out (blocked or withheld)", done.left_out));
+    output::say(&format!("run it: inspect eval {} --model PROVIDER/JUDGE", task.display()));
+    Ok(exit)
+}
