@@ -1,5 +1,11 @@
-//! Bridges to and from text harnesses.
+//! Other evaluation tools: what is handed over, in their words.
 
+mod inspect;
+mod kind;
 mod parts_folder;
+mod sample;
 
+pub use inspect::export as inspect;
+pub use kind::ExportKind;
 pub use parts_folder::PartsFolder;
+pub use sample::{Error, Exported, Sample, SamplePart};

@@ -1,1 +1,18 @@
 //! A stored run -> summary, tables and pages.
+
+mod csv;
+mod format;
+mod html;
+mod json;
+mod markdown;
+mod stored;
+mod summary;
+mod terminal;
+mod visible;
+mod words;
+
+pub use format::{Error, Format, FormatKind, RunView, write};
+pub use stored::{OpenError, StoredRun};
+pub use summary::{By, Group, JudgeRow, Key, Scope, Summary, TestRow, Tokens, Warning};
+pub use terminal::terminal;
+pub use visible::visible;

@@ -1,0 +1,156 @@
+//! The formats of a report, and how their files reach the disk.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use super::{Summary, csv, html, json, markdown};
+use crate::ledger::{ItemRow, Record, RunInfo};
+use crate::sampling::Comparison;
+use crate::taxonomy::Lang;
+
+/// What a report can be written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FormatKind {
+    /// `report.html`.
+    Html,
+    /// `report.md`.
+    Markdown,
+    /// `summary.json`, and `samplers.json` when strategies were compared.
+    Json,
+    /// `verdicts.csv` and `groups.csv`.
+    Csv,
+}
+
+/// Everything a report is made from: a stored run, nothing else.
+#[derive(Debug, Clone, Copy)]
+pub struct RunView<'a> {
+    /// What the run is made of.
+    pub info: &'a RunInfo,
+    /// Its instances.
+    pub items: &'a [ItemRow],
+    /// Its verdicts, in the order of `verdicts.jsonl`.
+    pub records: &'a [Record],
+    /// All numbers.
+    pub summary: &'a Summary,
+    /// Compared strategies; empty unless they were.
+    pub strategies: &'a [Comparison],
+    /// The folder of thumbnails as the report's files see it, relative and without a final `/`; `thumbs` inside the run.
+    pub thumbs: &'a str,
+    /// Of labels and names.
+    pub lang: Lang,
+}
+
+/// One way to write a report.
+pub trait Format {
+    /// The files by name. The same run gives the same bytes.
+    fn files(&self, run: &RunView) -> Result<Vec<(String, Vec<u8>)>, Error>;
+}
+
+/// Why a report could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A page could not be rendered.
+    #[error("cannot render the report: {0}")]
+    Template(#[from] minijinja::Error),
+    /// A value could not be serialised.
+    #[error("cannot write the summary: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A table could not be serialised.
+    #[error("cannot write the table: {0}")]
+    Csv(#[from] ::csv::Error),
+    /// The disk refused.
+    #[error("cannot write {}: {source}", path.display())]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl FormatKind {
+    /// Every format, in the order in which they are written.
+    pub const ALL: [Self; 4] = [Self::Html, Self::Markdown, Self::Json, Self::Csv];
+
+    fn open(self) -> Box<dyn Format> {
+        match self {
+            Self::Html => Box::new(html::Html),
+            Self::Markdown => Box::new(markdown::Markdown),
+            Self::Json => Box::new(json::Json),
+            Self::Csv => Box::new(csv::Csv),
+        }
+    }
+}
+
+impl FromStr for FormatKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "html" => Ok(Self::Html),
+            "md" => Ok(Self::Markdown),
+            "json" => Ok(Self::Json),
+            "csv" => Ok(Self::Csv),
+            "parquet" => Err("reports cannot be written as parquet yet; csv holds the same tables".to_owned()),
+            other => Err(format!("`{other}` is no report format; known: html, md, json, csv")),
+        }
+    }
+}
+
+/// Writes a report into `out`, each file whole or not at all; returns the paths.
+pub fn write(out: &Path, run: &RunView, kinds: &[FormatKind]) -> Result<Vec<PathBuf>, Error> {
+    let at = |path: &Path| {
+        let path = path.to_owned();
+        move |source| Error::Io { path, source }
+    };
+    fs::create_dir_all(out).map_err(at(out))?;
+    let mut written = Vec::new();
+    for kind in kinds {
+        for (name, bytes) in kind.open().files(run)? {
+            let path = out.join(&name);
+            replace(&path, &bytes).map_err(at(&path))?;
+            written.push(path);
+        }
+    }
+    Ok(written)
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let partial = path.with_extension(format!("{}.part", std::process::id()));
+    let mut file = fs::File::create(&partial)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&partial, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::summary::tests::run;
+
+    #[test]
+    fn unknown_formats_say_what_is_known() {
+        assert_eq!("md".parse(), Ok(FormatKind::Markdown));
+        assert!("parquet".parse::<FormatKind>().unwrap_err().contains("csv"));
+        assert!("pdf".parse::<FormatKind>().unwrap_err().contains("html, md, json, csv"));
+    }
+
+    #[test]
+    fn every_file_is_the_same_on_a_second_run() {
+        let (info, items, records) = run();
+        let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let contents = folders.each_ref().map(|folder| {
+            let summary = Summary::of(&info, &items, &records);
+            let (items, records) = (&items[..], &records[..]);
+            let view = RunView { info: &info, items, records, summary: &summary, strategies: &[], thumbs: "thumbs", lang: Lang::En };
+            let mut paths = write(folder.path(), &view, &FormatKind::ALL).unwrap();
+            paths.sort();
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), paths.len()); // no partial file is left
+            paths.iter().map(|path| (path.file_name().unwrap().to_owned(), fs::read(path).unwrap())).collect::<Vec<_>>()
+        });
+        assert_eq!(contents[0].len(), 5);
+        assert!(contents[0] == contents[1]);
+    }
+}

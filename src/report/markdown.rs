@@ -1,0 +1,97 @@
+//! `report.md`: fits a pull request.
+
+use std::fmt::Write as _;
+
+use super::format::{Error, Format, RunView};
+use super::summary::{By, Group};
+use super::visible;
+
+pub(super) struct Markdown;
+
+impl Format for Markdown {
+    fn files(&self, run: &RunView) -> Result<Vec<(String, Vec<u8>)>, Error> {
+        Ok(vec![("report.md".to_owned(), page(run).into_bytes())])
+    }
+}
+
+fn page(run: &RunView) -> String {
+    let (summary, word) = (run.summary, super::words::words(run.lang));
+    let mut page = format!("# {}: {}\n\n", word["title"], inert(&run.info.source));
+    for warning in &summary.warnings {
+        let _ = writeln!(page, "- **{}**: {}", warning.code, inert(&warning.message));
+    }
+    let _ = write!(page, "\n{} {}, {} {}\n\n## {}\n\n", summary.items, word["items"], summary.expected, word["tasks"], word["outcomes"]);
+    let _ = writeln!(page, "| {} | n |\n|---|---:|", word["outcomes"]);
+    for (outcome, count) in &summary.by_outcome {
+        let _ = writeln!(page, "| {outcome} | {count} |");
+    }
+    let _ = write!(page, "| {} | {} |\n\n## {}\n\n", word["pending"], summary.pending, word["mean"]);
+    let _ = writeln!(
+        page,
+        "| {} | {} | {} | {} | {} | {} | {} |\n|---|---|---|---|---:|---:|---:|",
+        word["group"], word["judge"], word["rubric"], word["sampler"], word["mean"], word["scored"], word["interval"]
+    );
+    for field in ["model", "category", "risk"] {
+        for group in summary.groups.iter().filter(|group| group.by == By::one(field)) {
+            page.push_str(&row(group, word["none"]));
+        }
+    }
+    if !run.strategies.is_empty() {
+        let _ = write!(page, "\n## {}\n\n{}\n\n", word["strategies"], word["strategies_note"]);
+        page.push_str(&crate::sampling::markdown(run.strategies));
+    }
+    page
+}
+
+fn row(group: &Group, none: &str) -> String {
+    let show = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
+    let interval = group.ci95.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("{lo:.2} to {hi:.2}"));
+    let triage = if group.uncalibrated { " (triage)" } else { "" };
+    format!(
+        "| {} | {}{triage} | {} | {} | {} | {} / {} | {interval} |\n",
+        inert(group.key.single().unwrap_or(none)),
+        inert(&group.scope.judge),
+        inert(&group.scope.rubric),
+        inert(group.scope.sampler.as_deref().unwrap_or("-")),
+        show(group.mean_safety),
+        group.scored,
+        group.n
+    )
+}
+
+/// Outside text that Markdown and the HTML inside it must not read: one line, with every active character escaped.
+fn inert(text: &str) -> String {
+    let mut out = String::new();
+    for c in visible(text).chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '&' => out.push_str("&amp;"),
+            '@' => out.push_str("&#64;"), // no mentions
+            '\\' | '`' | '*' | '_' | '[' | ']' | '(' | ')' | '#' | '!' | '|' | '~' | '>' => out.extend(['\\', c]),
+            c => out.push(c),
+        }
+    }
+    out.replace("://", ":&#47;/").replace("www.", "www&#46;") // no links
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Summary;
+
+    #[test]
+    fn outside_text_is_inert() {
+        assert_eq!(inert("[x](http://a)|<img>\n@all"), r"\[x\]\(http:&#47;/a\)\|&lt;img\> &#64;all");
+    }
+
+    #[test]
+    fn it_names_outcomes_models_and_warnings() {
+        let (info, mut items, records) = crate::report::summary::tests::run();
+        items[3].model = Some("evil|model".into());
+        let summary = Summary::of(&info, &items, &records);
+        let (items, records) = (&items[..], &records[..]);
+        let lang = crate::taxonomy::Lang::En;
+        let page = page(&RunView { info: &info, items, records, summary: &summary, strategies: &[], thumbs: "thumbs", lang });
+        assert!(page.contains("| scored | 6 |") && page.contains("**pending**") && page.contains(r"| evil\|model | m |"), "{page}");
+    }
+}

@@ -1,0 +1,16 @@
+//! What a run amounts to: the contract's `summary.json`, and the only numbers that renderers show.
+
+mod group;
+mod scope;
+mod summarise;
+mod test;
+mod warning;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use group::{By, Group, Key};
+pub use scope::Scope;
+pub use summarise::{JudgeRow, Summary, Tokens};
+pub use test::TestRow;
+pub use warning::Warning;

@@ -1,0 +1,85 @@
+//! What may be pooled: one judge under one rubric and one sampler, with repeats averaged per item.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::judge::{OutcomeName, Scale};
+use crate::ledger::{ItemRow, Record, RunInfo};
+
+/// One judge, rubric and sampler: numbers are never pooled across.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Scope {
+    /// The judge's name.
+    pub judge: String,
+    /// The rubric's name.
+    pub rubric: String,
+    /// Canonical sampler; null unless video.
+    pub sampler: Option<String>,
+}
+
+/// The rows of one scope.
+pub(super) struct Scoped<'a> {
+    pub scope: Scope,
+    /// Its numbers are triage, not the rubric's scale.
+    pub uncalibrated: bool,
+    pub records: Vec<&'a Record>,
+    /// In manifest order.
+    pub items: Vec<Pooled<'a>>,
+}
+
+/// One item with its repeats averaged.
+pub(super) struct Pooled<'a> {
+    pub item: &'a ItemRow,
+    /// Mean over its scored repeats.
+    pub safety: Option<f64>,
+    /// The model produced nothing by policy.
+    pub blocked: bool,
+    /// Share of its repeats that the judge refused, 0..=1.
+    pub refused: f64,
+}
+
+impl Scope {
+    pub(super) fn of(record: &Record) -> Self {
+        Self { judge: record.judge.clone(), rubric: record.rubric.clone(), sampler: record.sampler.clone() }
+    }
+}
+
+impl<'a> Scoped<'a> {
+    /// The scopes of a run, ascending.
+    pub(super) fn split(info: &RunInfo, items: &'a [ItemRow], records: &'a [Record]) -> Vec<Self> {
+        let by_id: BTreeMap<&str, &ItemRow> = items.iter().map(|item| (item.item_id.as_str(), item)).collect();
+        let mut scopes: BTreeMap<Scope, Vec<&Record>> = BTreeMap::new();
+        for record in records {
+            scopes.entry(Scope::of(record)).or_default().push(record);
+        }
+        let uncalibrated = |scope: &Scope, rows: &[&Record]| {
+            info.triage_judges.contains(&scope.judge) || rows.iter().any(|row| row.scale == Some(Scale::TriageUncalibrated))
+        };
+        scopes
+            .into_iter()
+            .map(|(scope, records)| Self { uncalibrated: uncalibrated(&scope, &records), items: pool(&by_id, &records), scope, records })
+            .collect()
+    }
+}
+
+fn pool<'a>(items: &BTreeMap<&str, &'a ItemRow>, records: &[&Record]) -> Vec<Pooled<'a>> {
+    let mut repeats: BTreeMap<&str, Vec<&Record>> = BTreeMap::new();
+    for record in records {
+        repeats.entry(&record.item_id).or_default().push(record);
+    }
+    let mut pooled: Vec<_> = repeats.into_iter().filter_map(|(id, rows)| Some(average(items.get(id)?, &rows))).collect();
+    pooled.sort_by_key(|one: &Pooled| one.item.position);
+    pooled
+}
+
+fn average<'a>(item: &'a ItemRow, rows: &[&Record]) -> Pooled<'a> {
+    let scores: Vec<f64> = rows.iter().filter_map(|row| row.safety).map(f64::from).collect();
+    let ended = |outcome| rows.iter().filter(|row| row.outcome == Some(outcome)).count();
+    Pooled {
+        item,
+        safety: crate::stats::mean(&scores),
+        blocked: ended(OutcomeName::SafelyBlocked) > 0,
+        refused: ended(OutcomeName::JudgeRefused) as f64 / rows.len() as f64,
+    }
+}

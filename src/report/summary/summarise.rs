@@ -1,0 +1,129 @@
+//! The summary itself and its counts.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::group::Group;
+use super::scope::{Scope, Scoped};
+use super::test::TestRow;
+use super::warning::Warning;
+use super::{By, group, test, warning};
+use crate::judge::OutcomeName;
+use crate::ledger::{ItemRow, Record, RunInfo};
+
+/// Version of the file's format.
+const SCHEMA: u32 = 1;
+
+/// `summary.json`. Undefined numbers are null, never 0.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// Version of this format.
+    pub schema: u32,
+    /// Of the run.
+    pub run_id: String,
+    /// Manifest rows.
+    pub items: usize,
+    /// Tasks: the sum of `by_outcome` and `pending`.
+    pub expected: usize,
+    /// Tasks by how they ended; every outcome is there, also at 0.
+    pub by_outcome: BTreeMap<OutcomeName, usize>,
+    /// Tasks without an outcome yet.
+    pub pending: usize,
+    /// The same counts for each judge, rubric and sampler.
+    pub by_judge: Vec<JudgeRow>,
+    /// Dollars; null when nothing has a price or something was billed without one.
+    pub cost_usd: Option<f64>,
+    /// Null when no judge reported any.
+    pub tokens: Option<Tokens>,
+    /// Never pooled over judges, rubrics or samplers.
+    pub groups: Vec<Group>,
+    /// Whether groups differ by more than chance.
+    pub tests: Vec<TestRow>,
+    /// What a reader must know before using the numbers.
+    pub warnings: Vec<Warning>,
+}
+
+/// How the tasks of one judge, rubric and sampler ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct JudgeRow {
+    /// Which.
+    #[serde(flatten)]
+    pub scope: Scope,
+    /// Tasks by outcome.
+    pub by_outcome: BTreeMap<OutcomeName, usize>,
+    /// Tasks without an outcome yet.
+    pub pending: usize,
+}
+
+/// Tokens that judges say they counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Tokens {
+    /// Tokens in.
+    pub input: u64,
+    /// Tokens out.
+    pub output: u64,
+}
+
+impl Summary {
+    /// Sums up a run from its stored rows alone; their order does not matter.
+    pub fn of(info: &RunInfo, items: &[ItemRow], records: &[Record]) -> Self {
+        let scoped = Scoped::split(info, items, records);
+        let (by_outcome, pending) = count(records.iter());
+        let by_judge = scoped.iter().map(|one| {
+            let (by_outcome, pending) = count(one.records.iter().copied());
+            JudgeRow { scope: one.scope.clone(), by_outcome, pending }
+        });
+        let mut summary = Self {
+            schema: SCHEMA,
+            run_id: info.run_id.clone(),
+            items: items.len(),
+            expected: records.len(),
+            by_outcome,
+            pending,
+            by_judge: by_judge.collect(),
+            cost_usd: cost(records),
+            tokens: tokens(records),
+            groups: scoped.iter().flat_map(|one| group::of(one, info)).collect(),
+            tests: scoped.iter().flat_map(test::of).collect(),
+            warnings: Vec::new(),
+        };
+        summary.warnings = warning::of(info, &summary, records);
+        summary
+    }
+
+    /// The number behind `--fail-under`: the lowest mean safety over (model, judge, rubric, sampler). `None`, a missed gate,
+    /// when nothing is scored. Uncalibrated judges are left out unless no other judge ran.
+    pub fn lowest_mean_safety(&self) -> Option<f64> {
+        let alone = self.groups.iter().all(|group| group.uncalibrated);
+        let judged = self.groups.iter().filter(|group| group.by == By::one("model") && (alone || !group.uncalibrated));
+        judged.filter_map(|group| group.mean_safety).min_by(f64::total_cmp)
+    }
+}
+
+fn count<'a>(records: impl Iterator<Item = &'a Record>) -> (BTreeMap<OutcomeName, usize>, usize) {
+    let mut by_outcome: BTreeMap<_, _> = OutcomeName::ALL.into_iter().map(|name| (name, 0)).collect();
+    let mut pending = 0;
+    for record in records {
+        match record.outcome {
+            Some(outcome) => *by_outcome.entry(outcome).or_default() += 1,
+            None => pending += 1,
+        }
+    }
+    (by_outcome, pending)
+}
+
+/// A sum that leaves out a billed call would look like a total, so one unpriced call makes it unknown.
+fn cost(records: &[Record]) -> Option<f64> {
+    let unpriced = records.iter().any(|record| record.usage.is_some() && record.cost_usd.is_none());
+    let mut costs: Vec<f64> = records.iter().filter_map(|record| record.cost_usd).collect();
+    costs.sort_by(f64::total_cmp); // so that the order of rows cannot change the last digit
+    (!unpriced && !costs.is_empty()).then(|| costs.iter().sum())
+}
+
+fn tokens(records: &[Record]) -> Option<Tokens> {
+    records.iter().filter_map(|record| record.usage).fold(None, |sum, usage| {
+        let sum = sum.unwrap_or(Tokens::default());
+        Some(Tokens { input: sum.input + usage.input, output: sum.output + usage.output })
+    })
+}

@@ -1,0 +1,88 @@
+//! A summary for the terminal: plain text, no colour.
+
+use super::summary::{By, Summary};
+use super::visible;
+
+/// The summary as text lines of at most `width` columns (Hangul counts as two).
+pub fn terminal(summary: &Summary, width: usize) -> String {
+    let mut lines = vec![format!("run {}: {} items, {} tasks", summary.run_id, summary.items, summary.expected)];
+    let counts = summary.by_outcome.iter().filter(|(_, count)| **count > 0).map(|(outcome, count)| format!("{outcome} {count}"));
+    let pending = (summary.pending > 0).then(|| format!("pending {}", summary.pending));
+    lines.push(format!("  {}", counts.chain(pending).collect::<Vec<_>>().join(", ")));
+    let models = summary.groups.iter().filter(|group| group.by == By::one("model"));
+    for (index, group) in models.enumerate() {
+        if index == 0 {
+            lines.push(format!("{:>6} {:>11} {:>17}  model / judge / rubric / sampler", "safety", "scored/n", "95 % interval"));
+        }
+        let mean = group.mean_safety.map_or_else(|| "-".to_owned(), |mean| format!("{mean:.2}"));
+        let interval = group.ci95.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("[{lo:.2}, {hi:.2}]"));
+        let scope = &group.scope;
+        let who = [Some(group.key.single().unwrap_or("-")), Some(&scope.judge), Some(&scope.rubric), scope.sampler.as_deref()];
+        let who = who.into_iter().flatten().map(visible).collect::<Vec<_>>().join(" / ");
+        let triage = if group.uncalibrated { " (triage, uncalibrated)" } else { "" };
+        lines.push(format!("{mean:>6} {:>11} {interval:>17}  {who}{triage}", format!("{}/{}", group.scored, group.n)));
+    }
+    lines.extend(summary.warnings.iter().map(|warning| format!("! {}: {}", warning.code, visible(&warning.message))));
+    lines.iter().map(|line| wrap(line, width)).collect()
+}
+
+/// Breaks a line at blanks; a word longer than a line is cut.
+fn wrap(line: &str, width: usize) -> String {
+    let (mut out, mut used) = (String::new(), 0);
+    let indent = 2.min(width.saturating_sub(2));
+    for word in line.split_inclusive(' ') {
+        if used > indent && used + columns(word.trim_end()) > width {
+            out.truncate(out.trim_end().len());
+            out.push('\n');
+            out.push_str(&" ".repeat(indent));
+            used = indent;
+        }
+        for c in word.chars() {
+            let wide = columns(c.encode_utf8(&mut [0; 4]));
+            if used + wide > width {
+                if c == ' ' {
+                    continue;
+                }
+                out.push('\n');
+                used = 0;
+            }
+            out.push(c);
+            used += wide;
+        }
+    }
+    out.truncate(out.trim_end().len());
+    out + "\n"
+}
+
+fn columns(text: &str) -> usize {
+    text.chars()
+        .map(|c| {
+            if matches!(c as u32, 0x1100..=0x115F | 0x2E80..=0xA4CF | 0xAC00..=0xD7A3 | 0xF900..=0xFAFF | 0xFF00..=0xFF60) { 2 } else { 1 }
+        })
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn it_shows_scores_and_warnings_without_escapes() {
+        let (mut info, mut items, records) = crate::report::summary::tests::run();
+        items[0].model = Some("x\u{1b}[2J".into());
+        info.missing_locks = vec!["landlock".into()];
+        let text = terminal(&Summary::of(&info, &items, &records), 80);
+        assert!(text.contains("scored 6") && text.contains("pending 1") && text.contains("isolation_incomplete"));
+        assert!(text.contains("x<U+001B>[2J") && text.contains("  1.50         2/3"), "{text}");
+        assert!(text.lines().all(|line| columns(line) <= 80), "{text}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_is_too_wide(line in "[ a-z가-힣]{0,200}", width in 10..90usize) {
+            prop_assert!(wrap(&line, width).lines().all(|line| columns(line) <= width));
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Labels of reports in both languages.
+
+use std::collections::BTreeMap;
+
+use crate::taxonomy::Lang;
+
+/// The labels that templates name, by key.
+pub(super) fn words(lang: Lang) -> BTreeMap<&'static str, &'static str> {
+    let pick = |(key, en, ko): &(&'static str, &'static str, &'static str)| {
+        let word = match lang {
+            Lang::En => *en,
+            Lang::Ko => *ko,
+        };
+        (*key, word)
+    };
+    WORDS.iter().map(pick).collect()
+}
+
+const WORDS: [(&str, &str, &str); 47] = [
+    ("title", "Safety report", "안전성 평가 보고서"),
+    ("run", "Run", "실행"),
+    ("items", "Items", "항목"),
+    ("tasks", "Tasks", "작업"),
+    ("cost", "Cost", "비용"),
+    ("tokens", "Tokens in / out", "토큰 입력 / 출력"),
+    ("taxonomy", "Taxonomy", "분류 체계"),
+    ("decoders", "Decoders", "디코더"),
+    ("settings", "Settings", "설정"),
+    ("unknown", "unknown", "알 수 없음"),
+    ("warnings", "Read this first", "먼저 읽을 것"),
+    (
+        "authored",
+        "These replies were written by hand. They are no judgement by any model.",
+        "이 응답은 사람이 쓴 것이며 어떤 모델의 판정도 아닙니다.",
+    ),
+    ("no_full_judge", "No full judge ran: only triage.", "정식 판정 모델 없이 선별기만 실행되었습니다."),
+    ("outcomes", "Outcomes", "결과"),
+    ("pending", "pending", "대기"),
+    ("judge", "Judge", "판정 모델"),
+    ("rubric", "Rubric", "평가 기준"),
+    ("sampler", "Sampler", "샘플러"),
+    ("by_factor", "Mean safety by risk factor and model", "위험 요인과 모델별 평균 안전성"),
+    ("factor", "Risk factor", "위험 요인"),
+    ("model", "Model", "모델"),
+    ("category", "Category", "범주"),
+    ("prompt_type", "Prompt type", "프롬프트 유형"),
+    ("modality", "Modality", "양식"),
+    ("level", "Safety", "안전성"),
+    (
+        "legend",
+        "5 is safest, 1 is most harmful. Below each mean: items scored / items.",
+        "5가 가장 안전하고 1이 가장 유해합니다. 평균 아래: 채점된 항목 / 전체 항목.",
+    ),
+    ("uncalibrated", "triage, uncalibrated: not comparable with a judge's scale", "보정되지 않은 선별 점수: 판정 척도와 비교할 수 없음"),
+    ("groups", "Groups", "집단"),
+    ("group", "Group", "집단"),
+    ("mean", "Mean safety", "평균 안전성"),
+    ("scored", "Scored / n", "채점 / n"),
+    ("interval", "95 % interval", "95 % 구간"),
+    ("bounds", "Bounds", "한계"),
+    ("blocked", "Blocked", "차단"),
+    ("refused", "Refused", "거부"),
+    ("tests", "Do groups differ?", "집단 간 차이 검정"),
+    ("test", "Test", "검정"),
+    ("statistic", "Statistic", "통계량"),
+    ("effect", "Effect", "효과 크기"),
+    ("strategies", "Sampling strategies", "샘플링 전략"),
+    (
+        "strategies_note",
+        "Distance: share of perceptual-hash bits between a moment and its nearest sampled frame; lower is better.",
+        "거리: 각 순간과 가장 가까운 샘플 프레임 사이의 지각 해시 비트 차이 비율. 낮을수록 좋음.",
+    ),
+    ("prompt", "Prompt", "프롬프트"),
+    ("output", "Output", "출력"),
+    ("reveal", "Show pictures", "그림 보기"),
+    ("frame", "Picture", "그림"),
+    ("none", "(none)", "(없음)"),
+    ("rationale", "Rationale", "판정 근거"),
+];
