@@ -37,7 +37,7 @@ impl<'a> PartCheck<'a> {
                 Detail::Frame(detail) => (frame, detail.t.unwrap_or(0.0)),
                 Detail::Sound { start, .. } => (sound, *start),
             };
-            if !(now >= *last) {
+            if now.is_nan() || now < *last {
                 return Err(format!("parts of recipe {position} out of order"));
             }
             *last = now;

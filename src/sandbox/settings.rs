@@ -89,13 +89,15 @@ impl Settings {
 }
 
 const fn planned_frames(sampler: &SamplerSpec) -> u64 {
-    let count = match sampler {
+    match sampler {
         SamplerSpec::First | SamplerSpec::Middle | SamplerSpec::Last => 1,
-        SamplerSpec::Uniform(count) | SamplerSpec::Linspace(count) | SamplerSpec::Random { count, .. } => *count as u64,
-        SamplerSpec::Keyframes(Some(count)) | SamplerSpec::Fps { max: Some(count), .. } => *count as u64,
+        SamplerSpec::Uniform(count)
+        | SamplerSpec::Linspace(count)
+        | SamplerSpec::Random { count, .. }
+        | SamplerSpec::Keyframes(Some(count))
+        | SamplerSpec::Fps { max: Some(count), .. } => *count as u64,
         SamplerSpec::Keyframes(None) | SamplerSpec::Fps { max: None, .. } => UNBOUNDED_FRAMES,
-    };
-    count
+    }
 }
 
 #[cfg(test)]

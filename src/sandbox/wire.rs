@@ -117,8 +117,8 @@ impl Channel {
 
 /// Header and body length from a prefix; an error when the header is longer than anyone sends.
 pub(super) fn lengths(prefix: [u8; PREFIX]) -> io::Result<(usize, usize)> {
-    let [a, b, c, d, e, f, g, h] = prefix;
-    let (header, body) = (u32::from_le_bytes([a, b, c, d]) as usize, u32::from_le_bytes([e, f, g, h]) as usize);
+    let both = u64::from_le_bytes(prefix);
+    let (header, body) = ((both & u64::from(u32::MAX)) as usize, (both >> 32) as usize);
     if header == 0 || header > MAX_HEADER {
         return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a header of {header} bytes")));
     }
