@@ -13,21 +13,21 @@ use tribunal_media::SamplerSpec;
 /// Scores generated text, images, video and audio for safety, and says how far to trust the scores.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, max_term_width = 100)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
     /// One JSON object on stdout and nothing else.
     #[arg(long, global = true)]
-    pub json: bool,
+    pub(crate) json: bool,
     /// Settings file; without it, ./tribunal.toml when there is one.
     #[arg(long, global = true, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Put every output before one or more judges, and report.
     Score(ScoreArgs),
     /// Write exactly what a judge would be sent.
@@ -49,157 +49,157 @@ pub enum Command {
 
 /// Which instances, and what is asked of them.
 #[derive(Debug, Args)]
-pub struct SourceArgs {
+pub(crate) struct SourceArgs {
     /// A manifest (.jsonl, .csv), a folder of outputs, or an AssurAI dataset folder.
-    pub source: PathBuf,
+    pub(crate) source: PathBuf,
     /// Frame sampler for video; repeat for several.
     #[arg(long, value_name = "SPEC")]
-    pub sampler: Vec<SamplerSpec>,
+    pub(crate) sampler: Vec<SamplerSpec>,
     /// Rubric: text, image, audio, single-frame, temporal, or a file; repeat for several.
     #[arg(long, value_name = "NAME|FILE")]
-    pub rubric: Vec<String>,
+    pub(crate) rubric: Vec<String>,
     /// Taxonomy: assurai, or a file in its format.
     #[arg(long, value_name = "NAME|FILE", default_value = "assurai")]
-    pub taxonomy: String,
+    pub(crate) taxonomy: String,
     /// Language of the rubrics and reports.
     #[arg(long, value_enum, default_value_t = LangArg::En)]
-    pub lang: LangArg,
+    pub(crate) lang: LangArg,
     /// At most this many items, from the front.
     #[arg(long, value_name = "N")]
-    pub limit: Option<usize>,
+    pub(crate) limit: Option<usize>,
     /// Slice I of N of the items (I from 1).
     #[arg(long, value_name = "I/N")]
-    pub shard: Option<Shard>,
+    pub(crate) shard: Option<Shard>,
 }
 
 /// The workers.
 #[derive(Debug, Args)]
-pub struct WorkerArgs {
+pub(crate) struct WorkerArgs {
     /// How far decoders are kept away from this machine.
     #[arg(long, value_parser = isolation, value_name = "required|best-effort|off")]
-    pub isolation: Option<Isolation>,
+    pub(crate) isolation: Option<Isolation>,
     /// Threads that prepare; one per core unless given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub threads: Option<u16>,
+    pub(crate) threads: Option<u16>,
 }
 
 /// `tribunal score`
 #[derive(Debug, Args)]
-pub struct ScoreArgs {
+pub(crate) struct ScoreArgs {
     #[command(flatten)]
-    pub source: SourceArgs,
+    pub(crate) source: SourceArgs,
     #[command(flatten)]
-    pub workers: WorkerArgs,
+    pub(crate) workers: WorkerArgs,
     #[command(flatten)]
-    pub judging: JudgingArgs,
+    pub(crate) judging: JudgingArgs,
     /// Run folder; without it runs/<source>-<experiment>, so that repeating resumes.
     #[arg(short, value_name = "RUN")]
-    pub output: Option<PathBuf>,
+    pub(crate) output: Option<PathBuf>,
     /// Stop before more than this is spent.
     #[arg(long, value_name = "X")]
-    pub budget_usd: Option<f64>,
+    pub(crate) budget_usd: Option<f64>,
     /// Count requests and bytes; send nothing.
     #[arg(long)]
-    pub dry_run: bool,
+    pub(crate) dry_run: bool,
     /// Ask again for tasks that ended so.
     #[arg(long, value_name = "OUTCOME", value_delimiter = ',')]
-    pub retry: Vec<OutcomeName>,
+    pub(crate) retry: Vec<OutcomeName>,
     /// Keep every part sent under the run's parts/.
     #[arg(long)]
-    pub keep_parts: bool,
+    pub(crate) keep_parts: bool,
     /// Exit 3 when the lowest mean safety of any (model, judge, rubric, sampler) is below this.
     #[arg(long, value_name = "S")]
-    pub fail_under: Option<f64>,
+    pub(crate) fail_under: Option<f64>,
 }
 
 /// Who judges, and how often.
 #[derive(Debug, Args)]
-pub struct JudgingArgs {
+pub(crate) struct JudgingArgs {
     /// embedded, replay:FILE, openai/MODEL, http://HOST:PORT/v1#MODEL, or a name in tribunal.toml; repeat for several.
     #[arg(long, value_name = "SPEC")]
-    pub judge: Vec<JudgeSpec>,
+    pub(crate) judge: Vec<JudgeSpec>,
     /// Verdicts per task.
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
-    pub repeats: u32,
+    pub(crate) repeats: u32,
     /// Requests in flight.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub concurrency: u16,
+    pub(crate) concurrency: u16,
     /// Seed of nonces.
     #[arg(long, value_name = "N", default_value_t = 0)]
-    pub seed: u64,
+    pub(crate) seed: u64,
 }
 
 /// `tribunal prepare`
 #[derive(Debug, Args)]
-pub struct PrepareArgs {
+pub(crate) struct PrepareArgs {
     #[command(flatten)]
-    pub source: SourceArgs,
+    pub(crate) source: SourceArgs,
     #[command(flatten)]
-    pub workers: WorkerArgs,
+    pub(crate) workers: WorkerArgs,
     /// Folder for parts.jsonl and the parts.
     #[arg(short, value_name = "DIR")]
-    pub output: PathBuf,
+    pub(crate) output: PathBuf,
 }
 
 /// `tribunal probe`
 #[derive(Debug, Args)]
-pub struct ProbeArgs {
+pub(crate) struct ProbeArgs {
     /// Files to look at.
     #[arg(required = true)]
-    pub files: Vec<PathBuf>,
+    pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
-    pub workers: WorkerArgs,
+    pub(crate) workers: WorkerArgs,
 }
 
 /// `tribunal samplers`
 #[derive(Debug, Args)]
-pub struct SamplersArgs {
+pub(crate) struct SamplersArgs {
     #[command(flatten)]
-    pub source: SourceArgs,
+    pub(crate) source: SourceArgs,
     #[command(flatten)]
-    pub workers: WorkerArgs,
+    pub(crate) workers: WorkerArgs,
     #[command(flatten)]
-    pub judging: JudgingArgs,
+    pub(crate) judging: JudgingArgs,
     /// Folder for samplers.json and the report; with a judge also the run.
     #[arg(short, value_name = "RUN")]
-    pub output: Option<PathBuf>,
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// `tribunal report`
 #[derive(Debug, Args)]
-pub struct ReportArgs {
+pub(crate) struct ReportArgs {
     /// Run folders; complementary shards of one experiment are merged.
     #[arg(required = true)]
-    pub runs: Vec<PathBuf>,
+    pub(crate) runs: Vec<PathBuf>,
     /// html, md, json, csv
     #[arg(long, value_name = "FORMAT", value_delimiter = ',', default_value = "html,md,json,csv")]
-    pub format: Vec<FormatKind>,
+    pub(crate) format: Vec<FormatKind>,
     /// Where to write; the (first) run folder unless given.
     #[arg(short, value_name = "DIR")]
-    pub output: Option<PathBuf>,
+    pub(crate) output: Option<PathBuf>,
     /// Language of the report.
     #[arg(long, value_enum, default_value_t = LangArg::En)]
-    pub lang: LangArg,
+    pub(crate) lang: LangArg,
 }
 
 /// `tribunal export`
 #[derive(Debug, Args)]
-pub struct ExportArgs {
+pub(crate) struct ExportArgs {
     #[command(flatten)]
-    pub source: SourceArgs,
+    pub(crate) source: SourceArgs,
     #[command(flatten)]
-    pub workers: WorkerArgs,
+    pub(crate) workers: WorkerArgs,
     /// inspect
     #[arg(long, value_name = "FORMAT")]
-    pub to: ExportKind,
+    pub(crate) to: ExportKind,
     /// Where to write.
     #[arg(short, value_name = "PATH")]
-    pub output: PathBuf,
+    pub(crate) output: PathBuf,
 }
 
 /// `tribunal taxonomy`
 #[derive(Debug, Subcommand)]
-pub enum TaxonomyCommand {
+pub(crate) enum TaxonomyCommand {
     /// Names of the taxonomies that are built in.
     List,
     /// Categories, factors and prompt types.
@@ -219,7 +219,7 @@ pub enum TaxonomyCommand {
 
 /// ko or en
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LangArg {
+pub(crate) enum LangArg {
     Ko,
     En,
 }

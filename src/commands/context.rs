@@ -7,16 +7,16 @@ use tribunal::config::Config;
 
 /// Shared by all commands.
 #[derive(Debug)]
-pub struct Context {
+pub(crate) struct Context {
     /// One JSON object on stdout and nothing else.
-    pub json: bool,
+    pub(crate) json: bool,
     /// tribunal.toml.
-    pub config: Config,
+    pub(crate) config: Config,
 }
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
+pub(crate) enum Exit {
     /// Done.
     Done = 0,
     /// Done, but some tasks ended otherwise than scored, safely_blocked, abstained.
@@ -31,21 +31,21 @@ pub enum Exit {
 
 /// A command that could not go on.
 #[derive(Debug)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// What happened, to what, and what to do.
-    pub message: String,
+    pub(crate) message: String,
     /// Its exit code.
-    pub exit: Exit,
+    pub(crate) exit: Exit,
 }
 
 impl Failure {
     /// A usage, config or manifest error.
-    pub fn usage(message: impl ToString) -> Self {
+    pub(crate) fn usage(message: impl ToString) -> Self {
         Self { message: message.to_string(), exit: Exit::Usage }
     }
 
     /// The run stopped and can be resumed.
-    pub fn stopped(message: impl ToString) -> Self {
+    pub(crate) fn stopped(message: impl ToString) -> Self {
         Self { message: message.to_string(), exit: Exit::Stopped }
     }
 }
@@ -58,7 +58,7 @@ impl From<Exit> for ExitCode {
 
 impl Context {
     /// Reads the settings file: the one named, else ./tribunal.toml when there is one.
-    pub fn new(json: bool, config: Option<&Path>) -> Result<Self, Failure> {
+    pub(crate) fn new(json: bool, config: Option<&Path>) -> Result<Self, Failure> {
         let here = Path::new("tribunal.toml");
         let path = config.or_else(|| here.is_file().then_some(here));
         let config = path.map_or_else(|| Ok(Config::default()), Config::load).map_err(Failure::usage)?;
@@ -67,7 +67,7 @@ impl Context {
 }
 
 /// Where the embedded judge's weights are kept: `$TRIBUNAL_MODEL`, else `tribunal/open-nsfw.onnx` in the user's cache folder.
-pub fn model_path() -> Option<PathBuf> {
+pub(crate) fn model_path() -> Option<PathBuf> {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let cache = || set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
     set("TRIBUNAL_MODEL").or_else(|| cache().map(|cache| cache.join("tribunal/open-nsfw.onnx")))

@@ -1,13 +1,13 @@
 //! One file per command: flags in, library calls, words on the terminal out. The main types are [`Context`] and [`Failure`].
 
-pub mod doctor;
-pub mod export;
-pub mod prepare;
-pub mod probe;
-pub mod report;
-pub mod samplers;
-pub mod score;
-pub mod taxonomy;
+pub(crate) mod doctor;
+pub(crate) mod export;
+pub(crate) mod prepare;
+pub(crate) mod probe;
+pub(crate) mod report;
+pub(crate) mod samplers;
+pub(crate) mod score;
+pub(crate) mod taxonomy;
 
 mod context;
 mod open;
@@ -15,5 +15,5 @@ mod output;
 mod progress;
 mod signals;
 
-pub use context::{Context, Exit, Failure};
-pub use output::complain;
+pub(crate) use context::{Context, Failure};
+pub(crate) use output::complain;

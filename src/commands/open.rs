@@ -27,7 +27,7 @@ impl From<LangArg> for Lang {
 }
 
 /// Opens a source with its taxonomy, rubrics, samplers and, where `judging` is given, judges.
-pub fn study(context: &Context, source: &SourceArgs, workers: &WorkerArgs, judging: Option<&JudgingArgs>) -> Result<Study, Failure> {
+pub(crate) fn study(context: &Context, source: &SourceArgs, workers: &WorkerArgs, judging: Option<&JudgingArgs>) -> Result<Study, Failure> {
     let taxonomy = taxonomy(&source.taxonomy)?;
     let manifest = manifest::open(&source.source, &taxonomy).map_err(Failure::usage)?;
     let rubrics = source.rubric.iter().map(|name| rubric(name)).collect::<Result<Vec<_>, _>>()?;
@@ -48,7 +48,7 @@ pub fn study(context: &Context, source: &SourceArgs, workers: &WorkerArgs, judgi
 }
 
 /// Starts the workers.
-pub fn pool(context: &Context, workers: &WorkerArgs) -> Result<Pool, Failure> {
+pub(crate) fn pool(context: &Context, workers: &WorkerArgs) -> Result<Pool, Failure> {
     let mut settings = context.config.limits.clone();
     settings.isolation = workers.isolation.unwrap_or(settings.isolation);
     let pool = Pool::start(settings, &zygote()?).map_err(Failure::usage)?;
@@ -59,18 +59,18 @@ pub fn pool(context: &Context, workers: &WorkerArgs) -> Result<Pool, Failure> {
 }
 
 /// This program's own file and its hidden subcommand.
-pub fn zygote() -> Result<Vec<OsString>, Failure> {
+pub(crate) fn zygote() -> Result<Vec<OsString>, Failure> {
     let program = std::env::current_exe().map_err(|error| Failure::usage(format!("this program's own file: {error}")))?;
     Ok(vec![program.into_os_string(), crate::ZYGOTE.into()])
 }
 
 /// Threads that prepare: as asked, else one per core.
-pub fn threads(workers: &WorkerArgs) -> usize {
+pub(crate) fn threads(workers: &WorkerArgs) -> usize {
     workers.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
 }
 
 /// A built-in taxonomy by name, else a file.
-pub fn taxonomy(name: &str) -> Result<Taxonomy, Failure> {
+pub(crate) fn taxonomy(name: &str) -> Result<Taxonomy, Failure> {
     if let Some(taxonomy) = Taxonomy::builtin(name) {
         return Ok(taxonomy);
     }
@@ -135,7 +135,7 @@ fn named(context: &Context, name: &str) -> Result<judge::Settings, Failure> {
 }
 
 /// Opens a judge with what only the program knows: the environment's keys and where the model file lies.
-pub fn open_judge(name: &str, mut settings: judge::Settings) -> Result<Judge, judge::OpenError> {
+pub(crate) fn open_judge(name: &str, mut settings: judge::Settings) -> Result<Judge, judge::OpenError> {
     if settings.provider == ProviderKind::Embedded && settings.path.is_none() {
         settings.path = model_path();
     }
@@ -143,7 +143,7 @@ pub fn open_judge(name: &str, mut settings: judge::Settings) -> Result<Judge, ju
 }
 
 /// A budget means nothing while some judge's price is unknown.
-pub fn require_prices(study: &Study) -> Result<(), Failure> {
+pub(crate) fn require_prices(study: &Study) -> Result<(), Failure> {
     match study.judges.iter().find(|judge| judge.is_remote() && !judge.has_price()) {
         None => Ok(()),
         Some(judge) => Err(Failure::usage(format!(

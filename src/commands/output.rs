@@ -7,15 +7,15 @@ use std::io::Write as _;
 use serde::Serialize;
 
 /// Columns of every table on the terminal.
-pub const TERMINAL_WIDTH: usize = 80;
+pub(crate) const TERMINAL_WIDTH: usize = 80;
 
 /// Prints text for people on stdout; a closed pipe is no error.
-pub fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
 }
 
 /// Prints the one JSON object of `--json`.
-pub fn say_json(value: &impl Serialize) {
+pub(crate) fn say_json(value: &impl Serialize) {
     match serde_json::to_string(value) {
         Ok(json) => println!("{json}"),
         Err(error) => complain(&format!("the JSON output could not be made: {error}")),
@@ -23,11 +23,11 @@ pub fn say_json(value: &impl Serialize) {
 }
 
 /// Prints a problem on stderr.
-pub fn complain(message: &str) {
+pub(crate) fn complain(message: &str) {
     eprintln!("tribunal: {}", message.trim_end());
 }
 
 /// Prints a remark on stderr.
-pub fn remark(message: &str) {
+pub(crate) fn remark(message: &str) {
     eprintln!("{}", message.trim_end());
 }

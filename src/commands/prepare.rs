@@ -7,10 +7,11 @@ use super::{open, output};
 use crate::cli::PrepareArgs;
 
 /// Writes the parts of a source.
-pub fn run(context: &Context, args: PrepareArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(context: &Context, args: PrepareArgs) -> Result<Exit, Failure> {
     let study = open::study(context, &args.source, &args.workers, None)?;
     let pool = open::pool(context, &args.workers)?;
-    let fail = |error| Failure::stopped(format!("{}: {error}; free some space or choose another folder, then repeat", args.output.display()));
+    let fail =
+        |error| Failure::stopped(format!("{}: {error}; free some space or choose another folder, then repeat", args.output.display()));
     let done = pipeline::prepare(&study, &pool, &args.output).map_err(fail)?;
     if context.json {
         output::say_json(&done);

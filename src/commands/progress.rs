@@ -9,14 +9,14 @@ use tribunal::pipeline::Progress;
 
 /// Draws on stderr when that is a terminal.
 #[derive(Debug)]
-pub struct Bar {
+pub(crate) struct Bar {
     bar: ProgressBar,
     counts: Mutex<BTreeMap<OutcomeName, u64>>,
 }
 
 impl Bar {
     /// A bar that knows no total yet.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} {per_sec} ETA {eta} {msg}") {
             bar.set_style(style);
@@ -25,7 +25,7 @@ impl Bar {
     }
 
     /// Removes the bar.
-    pub fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.bar.finish_and_clear();
     }
 }

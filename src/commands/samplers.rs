@@ -26,7 +26,7 @@ struct SamplersJson<'a> {
 const RUBRIC: &str = "temporal";
 
 /// Compares strategies, and reports.
-pub fn run(context: &Context, mut args: SamplersArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(context: &Context, mut args: SamplersArgs) -> Result<Exit, Failure> {
     let samplers = std::mem::take(&mut args.source.sampler);
     if samplers.is_empty() {
         return Err(Failure::usage("name the strategies to compare: --sampler middle --sampler uniform:8 ..."));
@@ -46,13 +46,13 @@ pub fn run(context: &Context, mut args: SamplersArgs) -> Result<Exit, Failure> {
     let mut done = pipeline::observe(&study, &pool, &samplers, &bar);
     bar.clear();
     let info = pipeline::run_info(&study, &pool);
-    let dir = args.output.clone().unwrap_or_else(|| Path::new("runs").join(format!("{}-samplers-{}", study.manifest.name, &info.run_id[..8])));
+    let dir =
+        args.output.clone().unwrap_or_else(|| Path::new("runs").join(format!("{}-samplers-{}", study.manifest.name, &info.run_id[..8])));
     let (stored, stopped) = if judged {
         let stop = StopFlag::default();
         super::score::stop_on_signals(&stop)?;
         let bar = Bar::new();
-        let scored =
-            pipeline::score(&study, &pool, &dir, &info, &Orders::default(), &bar, &stop).map_err(super::score::failure)?;
+        let scored = pipeline::score(&study, &pool, &dir, &info, &Orders::default(), &bar, &stop).map_err(super::score::failure)?;
         bar.clear();
         let stored = StoredRun::open(std::slice::from_ref(&dir)).map_err(Failure::stopped)?;
         pipeline::with_verdicts(&mut done.observations, stored.records());
@@ -69,7 +69,9 @@ pub fn run(context: &Context, mut args: SamplersArgs) -> Result<Exit, Failure> {
         output::say_json(&SamplersJson { videos: done.videos, refused, samplers: stored.strategies(), report, stopped: stopped.clone() });
     } else {
         output::say(&sampling::markdown(stored.strategies()));
-        done.refused.iter().for_each(|(item, why)| output::say(&format!("refused {}: {}: {}", visible(item), why.reason, visible(&why.message))));
+        done.refused
+            .iter()
+            .for_each(|(item, why)| output::say(&format!("refused {}: {}: {}", visible(item), why.reason, visible(&why.message))));
         output::say(&format!("report: {}", report.display()));
     }
     Ok(match (stopped, done.refused.is_empty()) {

@@ -3,14 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tribunal::judge::OutcomeName;
 use tribunal::pipeline::{self, DryRun, Orders, ScoreError, StopFlag, Study};
 use tribunal::report::{self, StoredRun, Summary};
 
 use super::context::{Context, Exit, Failure};
-use super::progress::Bar;
-use super::output::{self, TERMINAL_WIDTH};
 use super::open;
+use super::output::{self, TERMINAL_WIDTH};
+use super::progress::Bar;
 use crate::cli::ScoreArgs;
 
 /// What `--json` prints.
@@ -25,7 +24,7 @@ struct ScoreJson<'a> {
 }
 
 /// Scores a source and reports.
-pub fn run(context: &Context, args: ScoreArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(context: &Context, args: ScoreArgs) -> Result<Exit, Failure> {
     let budget_micro_usd = args.budget_usd.map(micro_usd).transpose()?;
     let study = open::study(context, &args.source, &args.workers, Some(&args.judging))?;
     if budget_micro_usd.is_some() {
@@ -68,7 +67,7 @@ pub fn run(context: &Context, args: ScoreArgs) -> Result<Exit, Failure> {
 
 /// Precedence 2 > 4 > 3 > 1 > 0; 2 never comes this far.
 fn exit(stopped: bool, gate_missed: bool, summary: &Summary) -> Exit {
-    let unclean = OutcomeName::ALL.iter().any(|name| !name.is_clean() && summary.count(*name) > 0);
+    let unclean = summary.by_outcome.iter().any(|(name, count)| !name.is_clean() && *count > 0);
     match (stopped, gate_missed, unclean) {
         (true, _, _) => Exit::Stopped,
         (_, true, _) => Exit::Gate,
@@ -85,11 +84,7 @@ fn gate_message(lowest: Option<f64>, gate: f64) -> String {
 }
 
 fn micro_usd(usd: f64) -> Result<u64, Failure> {
-    if usd.is_finite() && usd >= 0.0 {
-        Ok((usd * 1e6).floor() as u64)
-    } else {
-        Err(Failure::usage("--budget-usd must be 0 or more"))
-    }
+    if usd.is_finite() && usd >= 0.0 { Ok((usd * 1e6).floor() as u64) } else { Err(Failure::usage("--budget-usd must be 0 or more")) }
 }
 
 fn default_dir(study: &Study, run_id: &str) -> PathBuf {
@@ -97,7 +92,7 @@ fn default_dir(study: &Study, run_id: &str) -> PathBuf {
 }
 
 /// The exit code of a run that could not go on.
-pub fn failure(error: ScoreError) -> Failure {
+pub(crate) fn failure(error: ScoreError) -> Failure {
     match error {
         ScoreError::Ledger(tribunal::ledger::LedgerError::Store(_)) | ScoreError::Runtime(_) => Failure::stopped(error),
         ScoreError::Ledger(_) => Failure::usage(error),
@@ -105,7 +100,7 @@ pub fn failure(error: ScoreError) -> Failure {
 }
 
 /// The first SIGINT or SIGTERM drains; the second ends the process at once (the ledger stands either way).
-pub fn stop_on_signals(stop: &StopFlag) -> Result<(), Failure> {
+pub(crate) fn stop_on_signals(stop: &StopFlag) -> Result<(), Failure> {
     let stop = stop.clone();
     super::signals::on_signal(move |name, first| {
         if first {

@@ -5,7 +5,7 @@ use std::io;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Calls `act` with the signal's name and whether it is the first one.
-pub fn on_signal(act: impl Fn(&str, bool) + Send + 'static) -> io::Result<()> {
+pub(crate) fn on_signal(act: impl Fn(&str, bool) + Send + 'static) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let (mut interrupt, mut terminate) = {
         let _inside = runtime.enter();

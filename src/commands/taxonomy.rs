@@ -22,7 +22,7 @@ struct Row {
 }
 
 /// Lists, shows or checks.
-pub fn run(context: &Context, command: TaxonomyCommand) -> Result<Exit, Failure> {
+pub(crate) fn run(context: &Context, command: TaxonomyCommand) -> Result<Exit, Failure> {
     match command {
         TaxonomyCommand::List => list(context),
         TaxonomyCommand::Show { name, lang } => show(context, &open::taxonomy(&name)?, lang.into()),
@@ -35,7 +35,7 @@ pub fn run(context: &Context, command: TaxonomyCommand) -> Result<Exit, Failure>
 }
 
 fn list(context: &Context) {
-    let rows: Vec<Row> = Taxonomy::names().iter().filter_map(|name| Taxonomy::builtin(name)).map(|taxonomy| row(&taxonomy)).collect();
+    let rows: Vec<Row> = Taxonomy::names().filter_map(Taxonomy::builtin).map(|taxonomy| row(&taxonomy)).collect();
     if context.json {
         output::say_json(&ListJson { taxonomies: rows });
     } else {
@@ -54,10 +54,7 @@ fn row(taxonomy: &Taxonomy) -> Row {
 }
 
 fn words(row: &Row) -> String {
-    format!(
-        "{} {}: {} factors in {} categories, {} prompt types",
-        row.name, row.version, row.factors, row.categories, row.prompt_types
-    )
+    format!("{} {}: {} factors in {} categories, {} prompt types", row.name, row.version, row.factors, row.categories, row.prompt_types)
 }
 
 fn show(context: &Context, taxonomy: &Taxonomy, lang: Lang) {

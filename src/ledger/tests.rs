@@ -409,7 +409,9 @@ fn media_parts_and_order_come_back() {
     for name in ["../x.jpg", "/x.jpg", "", "..", "a/b.jpg"] {
         assert!(ledger.record_media(&item(1).item_id, Digest::of(b"m"), &report, &[(name.to_owned(), vec![1])]).is_err(), "{name}");
     }
-    assert!(ledger.record_parts(&Task { item_id: "nobody".to_owned(), ..task(0) }, &parts).unwrap_err().to_string().contains("never planned"));
+    assert!(
+        ledger.record_parts(&Task { item_id: "nobody".to_owned(), ..task(0) }, &parts).unwrap_err().to_string().contains("never planned")
+    );
     ledger.close().unwrap();
     assert_eq!(std::fs::read(dir.path().join("thumbs/b.jpg")).unwrap(), [1]);
     let reader = Reader::open(dir.path()).unwrap();

@@ -4,7 +4,6 @@
 //! bounded in bytes however long the run is.
 
 use std::future::Future;
-use std::num::NonZero;
 use std::sync::Arc;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
@@ -88,20 +87,21 @@ pub(super) fn cross<I, J, Done>(
     let total = permits(width.memory_bytes).max(1);
     let memory = Arc::new(Semaphore::new(total as usize));
     let (sender, mut receiver) = mpsc::channel::<(J, Permit)>(width.concurrency.max(1));
-    let handle = runtime.handle();
-    let produce = |item: I| {
+    let (handle, memory, size, prepare) = (runtime.handle(), &memory, &size, &prepare);
+    // Owns the sender: the consumer learns that nothing more comes when the last item is done and this is dropped.
+    let produce = move |item: I| {
         if stop.is_raised() {
             return;
         }
         let wanted = permits(size(&item)).clamp(1, total);
         // A closed semaphore cannot happen: nobody closes it.
-        let Ok(permit) = handle.block_on(Arc::clone(&memory).acquire_many_owned(wanted)) else { return };
+        let Ok(permit) = handle.block_on(Arc::clone(memory).acquire_many_owned(wanted)) else { return };
         let permit = Arc::new(permit);
         prepare(item, &|job| !stop.is_raised() && sender.blocking_send((job, Arc::clone(&permit))).is_ok());
     };
     let threads = width.threads.max(1);
     std::thread::scope(|scope| {
-        let producer = scope.spawn(|| {
+        let producer = scope.spawn(move || {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|n| format!("prepare-{n}")).build();
             match pool {
                 Ok(pool) => pool.install(|| items.into_iter().par_bridge().for_each(produce)),
@@ -155,11 +155,6 @@ fn permits(bytes: u64) -> u32 {
     u32::try_from(bytes.div_ceil(PERMIT_BYTES)).unwrap_or(u32::MAX).min(Semaphore::MAX_PERMITS.min(u32::MAX as usize) as u32)
 }
 
-/// Threads of this machine, at least one.
-pub(super) fn available_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, NonZero::get)
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -177,21 +172,21 @@ mod tests {
         let stop = StopFlag::default();
         cross(
             &runtime(),
-                width,
-                &stop,
-                (0..400u64).collect(),
-                |_| 16 * 1024,
-                |item, send| {
-                    let now = alive.fetch_add(1, Ordering::SeqCst) + 1;
-                    peak.fetch_max(now, Ordering::SeqCst);
-                    assert!(send(item));
-                },
-                |_item| async {
-                    tokio::task::yield_now().await;
-                    alive.fetch_sub(1, Ordering::SeqCst);
-                    done.fetch_add(1, Ordering::SeqCst);
-                },
-            );
+            width,
+            &stop,
+            (0..400u64).collect(),
+            |_| 16 * 1024,
+            |item, send| {
+                let now = alive.fetch_add(1, Ordering::SeqCst) + 1;
+                peak.fetch_max(now, Ordering::SeqCst);
+                assert!(send(item));
+            },
+            |_item| async {
+                tokio::task::yield_now().await;
+                alive.fetch_sub(1, Ordering::SeqCst);
+                done.fetch_add(1, Ordering::SeqCst);
+            },
+        );
         assert_eq!(done.load(Ordering::SeqCst), 400);
         // `alive` falls just before the permit is returned, so one more than 64 / 16 can never be seen.
         assert!(peak.load(Ordering::SeqCst) <= 4, "{peak:?}");
@@ -204,23 +199,23 @@ mod tests {
         let width = Width { threads: 2, concurrency: 2, memory_bytes: 8 * 1024 };
         cross(
             &runtime(),
-                width,
-                &stop,
-                (0..1000u64).collect(),
-                |_| u64::MAX,
-                |item, send| {
-                    send(item);
-                },
-                |item| {
-                    let (stop, ran) = (stop.clone(), &ran);
-                    async move {
-                        ran.fetch_add(1, Ordering::SeqCst);
-                        if item == 20 {
-                            stop.raise("enough");
-                        }
+            width,
+            &stop,
+            (0..1000u64).collect(),
+            |_| u64::MAX,
+            |item, send| {
+                send(item);
+            },
+            |item| {
+                let (stop, ran) = (stop.clone(), &ran);
+                async move {
+                    ran.fetch_add(1, Ordering::SeqCst);
+                    if item == 20 {
+                        stop.raise("enough");
                     }
-                },
-            );
+                }
+            },
+        );
         assert_eq!(stop.reason().as_deref(), Some("enough"));
         assert!(ran.load(Ordering::SeqCst) < 100, "{ran:?}");
     }

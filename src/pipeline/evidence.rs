@@ -31,9 +31,8 @@ pub(super) fn payload_of<'p>(
     judge: &Judge,
     task: &Task,
 ) -> Option<&'p Arc<Payload>> {
-    let is_tasks = |want: &&super::plan::Want| {
-        want.rubric == task.rubric && want.sampler.map(|sampler| sampler.to_string()) == task.sampler
-    };
+    let is_tasks =
+        |want: &&super::plan::Want| want.rubric == task.rubric && want.sampler.map(|sampler| sampler.to_string()) == task.sampler;
     let want = study.plan.wants(instance.modality).iter().find(is_tasks)?;
     let position = book.position(&study.plan, want, instance.modality, view(judge, instance.modality))?;
     prepared.payloads.get(position)

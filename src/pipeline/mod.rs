@@ -5,7 +5,6 @@ mod evidence;
 mod export;
 mod lab;
 
-
 mod plan;
 mod prepare;
 mod probe;
@@ -15,8 +14,7 @@ mod score;
 mod select;
 mod study;
 
-
-
+pub use bridge::StopFlag;
 pub use export::{ExportDone, inspect};
 pub use lab::{LabDone, REFERENCE, observe, with_verdicts};
 pub use plan::{Plan, PlanError};
@@ -24,7 +22,6 @@ pub use prepare::{PrepareDone, prepare};
 pub use probe::{ProbeRow, probe};
 pub use recipes::RecipeBook;
 pub use run_info::run_info;
-pub use bridge::StopFlag;
 pub use score::{DryRun, Orders, Progress, ScoreDone, ScoreError, dry_run, item_rows, score};
 pub use select::{Selection, Shard};
 pub use study::{Settings, Study};

@@ -63,7 +63,7 @@ impl RecipeBook {
 }
 
 /// The recipe of one want under one view.
-pub fn recipe(plan: &Plan, want: &Want, modality: Modality, view: View) -> Recipe {
+pub(super) fn recipe(plan: &Plan, want: &Want, modality: Modality, view: View) -> Recipe {
     let frames = match view {
         View::Parts => FrameView::default(),
         View::Tensor => TENSOR,
@@ -74,11 +74,7 @@ pub fn recipe(plan: &Plan, want: &Want, modality: Modality, view: View) -> Recip
         Modality::Image => Recipe::Image { sampler: ANIMATION_SAMPLER, view: frames },
         Modality::Video => {
             let hears = view == View::Parts && plan.rubrics().get(&want.rubric).is_some_and(crate::rubric::Rubric::soundtrack);
-            Recipe::Video {
-                sampler: want.sampler.unwrap_or(SamplerSpec::Middle),
-                view: frames,
-                soundtrack: hears.then(SoundSpec::default),
-            }
+            Recipe::Video { sampler: want.sampler.unwrap_or(SamplerSpec::Middle), view: frames, soundtrack: hears.then(SoundSpec::default) }
         }
     }
 }
@@ -87,9 +83,7 @@ fn thumbnail(want: &Want, modality: Modality) -> Option<Recipe> {
     match modality {
         Modality::Text | Modality::Audio => None,
         Modality::Image => Some(Recipe::Image { sampler: SamplerSpec::First, view: THUMBNAIL }),
-        Modality::Video => {
-            Some(Recipe::Video { sampler: want.sampler.unwrap_or(SamplerSpec::Middle), view: THUMBNAIL, soundtrack: None })
-        }
+        Modality::Video => Some(Recipe::Video { sampler: want.sampler.unwrap_or(SamplerSpec::Middle), view: THUMBNAIL, soundtrack: None }),
     }
 }
 

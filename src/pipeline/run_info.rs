@@ -18,7 +18,8 @@ pub fn run_info(study: &Study, pool: &Pool) -> RunInfo {
     let experiment = study.experiment();
     // A struct of maps and strings always serialises; an empty digest would only name the folder differently.
     let canonical = serde_json::to_vec(&experiment).unwrap_or_default();
-    let named = |filter: fn(&Judge) -> bool| study.judges.iter().filter(|judge| filter(judge)).map(|judge| judge.name().to_owned()).collect();
+    let named =
+        |filter: fn(&Judge) -> bool| study.judges.iter().filter(|judge| filter(judge)).map(|judge| judge.name().to_owned()).collect();
     RunInfo {
         schema: SCHEMA,
         run_id: Digest::of(&canonical).to_string()[..16].to_owned(),
@@ -31,7 +32,12 @@ pub fn run_info(study: &Study, pool: &Pool) -> RunInfo {
         triage_judges: named(Judge::is_triage),
         missing_locks: pool.missing_locks().to_vec(),
         notices: study.manifest.notices.clone(),
-        factor_names: study.taxonomy.factors.iter().map(|factor| (factor.code.clone(), (factor.name.en.clone(), factor.name.ko.clone()))).collect(),
+        factor_names: study
+            .taxonomy
+            .factors
+            .iter()
+            .map(|factor| (factor.code.clone(), (factor.name.en.clone(), factor.name.ko.clone())))
+            .collect(),
         factor_categories: factor_categories(study),
     }
 }

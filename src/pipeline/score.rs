@@ -8,7 +8,7 @@ use tribunal_media::{Digest, Modality};
 use super::bridge::{self, StopFlag, Width};
 use super::evidence;
 use super::study::{self, Study};
-use crate::judge::{self, Judge, Journal as _, Outcome, OutcomeName, Task, Why, Work};
+use crate::judge::{self, Journal as _, Judge, Outcome, OutcomeName, Task, Why, Work};
 use crate::ledger::{ItemRow, Ledger, LedgerError, RunInfo};
 use crate::manifest::{Asset, Instance};
 use crate::prepare::{self, Prepared, Rejected};
@@ -170,6 +170,7 @@ impl<'a> Run<'a> {
         let book = self.study.recipe_book(instance);
         match prepare::prepare(&self.study.manifest.root, output, book.recipes(), self.pool) {
             Ok(prepared) => self.send_all(instance, &open, &prepared, send),
+            Err(rejected) if rejected.is_ours() => self.stop.raise(rejected.message),
             Err(Rejected { reason, message }) => self.end_all(&open, &Outcome::MediaRejected(Why { reason, message })),
         }
     }

@@ -78,8 +78,12 @@ impl Study {
 
     /// The recipes that one decode of `instance` must serve for the judges that may see it.
     pub fn recipe_book(&self, instance: &Instance) -> RecipeBook {
-        let views: BTreeSet<View> =
-            self.judges.iter().filter(|judge| self.may_see(judge, instance)).map(|judge| evidence::view(judge, instance.modality)).collect();
+        let views: BTreeSet<View> = self
+            .judges
+            .iter()
+            .filter(|judge| self.may_see(judge, instance))
+            .map(|judge| evidence::view(judge, instance.modality))
+            .collect();
         let views: Vec<View> = views.into_iter().collect();
         RecipeBook::new(&self.plan, instance.modality, &views, !self.withholds(instance))
     }
@@ -116,7 +120,7 @@ impl Study {
 }
 
 /// Digest of everything in a row that decides verdicts; prompts and outputs of a known item must not change.
-pub fn item_digest(instance: &Instance) -> Digest {
+pub(super) fn item_digest(instance: &Instance) -> Digest {
     let output = match &instance.output {
         None => String::new(),
         Some(crate::manifest::Asset::File(path)) => format!("file {}", path.display()),

@@ -31,6 +31,11 @@ pub struct Rejected {
 }
 
 impl Rejected {
+    /// Whether this machine failed, not the asset: the item stays pending and the run stops.
+    pub fn is_ours(&self) -> bool {
+        self.reason == "no_worker"
+    }
+
     fn new(reason: &str, message: impl Into<String>) -> Self {
         Self { reason: reason.to_owned(), message: message.into() }
     }

@@ -20,7 +20,10 @@ fn files_beneath(path: &Path, into: &mut Vec<PathBuf>) {
     }
     let mut entries: Vec<PathBuf> = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();
-    entries.iter().filter(|path| path.is_dir() || path.extension().is_some_and(|ext| ext == "rs")).for_each(|path| files_beneath(path, into));
+    entries
+        .iter()
+        .filter(|path| path.is_dir() || path.extension().is_some_and(|ext| ext == "rs"))
+        .for_each(|path| files_beneath(path, into));
 }
 
 /// Code without comments and strings' contents, so that prose may name any module.

@@ -54,10 +54,7 @@ impl MockJudge {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let calls = Arc::new(Mutex::new(Vec::new()));
         let shared = Shared { calls: Arc::clone(&calls), manner };
-        let app = axum::Router::new()
-            .route("/v1/chat/completions", post(answer))
-            .layer(DefaultBodyLimit::disable())
-            .with_state(shared);
+        let app = axum::Router::new().route("/v1/chat/completions", post(answer)).layer(DefaultBodyLimit::disable()).with_state(shared);
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         runtime.spawn(async move { axum::serve(listener, app).await });

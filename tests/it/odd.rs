@@ -80,7 +80,8 @@ fn difference(jpeg: &Path, gray: &[u8]) -> f64 {
         for column in 0..32 {
             let ((left, right), (top, bottom)) = (cell(column, width), cell(row, height));
             let pixels = (top..bottom).flat_map(|y| (left..right).map(move |x| (x, y)));
-            let (total, count) = pixels.fold((0u32, 0u32), |(total, count), (x, y)| (total + u32::from(picture.get_pixel(x, y).0[0]), count + 1));
+            let (total, count) =
+                pixels.fold((0u32, 0u32), |(total, count), (x, y)| (total + u32::from(picture.get_pixel(x, y).0[0]), count + 1));
             sum += (f64::from(total) / f64::from(count) - f64::from(gray[(row * 32 + column) as usize])).abs();
         }
     }
@@ -123,7 +124,10 @@ fn the_frame_is_the_frame_we_say() {
         *ends = (ends.0.min(t), ends.1.max(t));
     }
     for (name, (odd, expect)) in expectations() {
-        let Some(truth) = truth(&name).filter(|_| expect == "ok" && !name.contains("alpha") && odd != "animation" && odd != "joined late") else { continue };
+        let Some(truth) = truth(&name).filter(|_| expect == "ok" && !name.contains("alpha") && odd != "animation" && odd != "joined late")
+        else {
+            continue;
+        };
         let (first, last) = (truth.seconds[0], truth.seconds[truth.seconds.len() - 1]);
         for (sampler, wanted) in [("first", 0.0), ("last", last - first)] {
             match farthest.get(&(name.clone(), sampler.to_owned())) {
@@ -153,7 +157,11 @@ fn sound_is_whole_and_in_place() {
     run(&["prepare", odd_set().join("media").to_str().unwrap(), "-o", out.to_str().unwrap()]);
     let lines = jsonl(&out.join("parts.jsonl"));
     for (name, _) in expectations().into_iter().filter(|(_, (odd, _))| odd == "sound") {
-        let end = lines.iter().filter(|line| line["item_id"] == name.as_str()).filter_map(|line: &Value| line["end"].as_f64()).fold(0.0, f64::max);
+        let end = lines
+            .iter()
+            .filter(|line| line["item_id"] == name.as_str())
+            .filter_map(|line: &Value| line["end"].as_f64())
+            .fold(0.0, f64::max);
         assert!((end - 6.0).abs() < 0.15, "{name} ends at {end}");
     }
 }

@@ -145,7 +145,8 @@ fn bad_requests_are_final_and_never_a_score() {
 fn gates_and_exit_codes() {
     let (work, judge) = (tempdir().unwrap(), MockJudge::start(Manner::Verdict(3, AT_ONCE)));
     let run = work.path().join("run");
-    let score = |gate: &str, exit| run_to(exit, &["score", path(&manifest()), "--judge", &judge.spec(), "--fail-under", gate, "-o", path(&run)]);
+    let score =
+        |gate: &str, exit| run_to(exit, &["score", path(&manifest()), "--judge", &judge.spec(), "--fail-under", gate, "-o", path(&run)]);
     score("3.5", 3);
     score("3.0", 0);
 }

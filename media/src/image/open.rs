@@ -49,10 +49,11 @@ pub(super) fn open<'a>(source: &'a Source, limits: &Limits) -> Result<Opened<'a>
 /// Orientation and colour profile. Neither is worth a refusal: broken ones are ignored, with a note.
 fn tags(decoder: &mut dyn ImageDecoder, rgba: bool) -> (Tags, Vec<(&'static str, String)>) {
     let mut oddities = Vec::new();
-    let orientation = decoder.orientation().unwrap_or_else(|error| {
+    let exif = decoder.exif_metadata().unwrap_or_else(|error| {
         oddities.push(("exif_unreadable", error.to_string()));
-        image::metadata::Orientation::NoTransforms
+        None
     });
+    let orientation = exif.and_then(|chunk| exif_orientation(&chunk)).unwrap_or(image::metadata::Orientation::NoTransforms);
     let has_colour = decoder.color_type().has_color();
     let profile = decoder.icc_profile().map_err(|error| error.to_string());
     let conversion = profile.and_then(|profile| profile.map_or(Ok(None), |icc| Conversion::to_srgb(&icc, has_colour, rgba)));
@@ -61,6 +62,11 @@ fn tags(decoder: &mut dyn ImageDecoder, rgba: bool) -> (Tags, Vec<(&'static str,
         None
     });
     (Tags { orientation: Orientation::from(orientation), conversion }, oddities)
+}
+
+/// The orientation in an EXIF chunk. Many writers of WebP and PNG keep the six bytes that only JPEG puts before the TIFF header.
+fn exif_orientation(chunk: &[u8]) -> Option<image::metadata::Orientation> {
+    image::metadata::Orientation::from_exif_chunk(chunk.strip_prefix(b"Exif\0\0").unwrap_or(chunk))
 }
 
 impl<'a> Decoder<'a> {
@@ -185,5 +191,21 @@ impl<'a> Opened<'a> {
             Decoder::Jpeg(_) | Decoder::Bmp(_) => return Err(Error::Empty("this format holds no animation".to_owned())),
         };
         Ok((frames, self.tags))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use image::metadata::Orientation;
+
+    use super::exif_orientation;
+
+    #[test]
+    fn exif_is_read_with_and_without_the_jpeg_prefix() {
+        let bare = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+        let prefixed = [&b"Exif\0\0"[..], bare].concat();
+        assert_eq!(exif_orientation(bare), Some(Orientation::Rotate90));
+        assert_eq!(exif_orientation(&prefixed), Some(Orientation::Rotate90));
+        assert_eq!(exif_orientation(b"Exif\0\0rubbish"), None);
     }
 }

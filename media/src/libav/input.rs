@@ -217,6 +217,19 @@ impl<'s> Input<'s> {
         Ok(false)
     }
 
+    /// Whether the container's own index names bytes of a stream at or after `len`: the file was cut.
+    pub(crate) fn points_past(&self, index: usize, len: u64) -> bool {
+        let Some(stream) = self.format.stream(index) else { return false };
+        let len = i64::try_from(len).unwrap_or(i64::MAX);
+        // SAFETY: the stream is valid, entries below the count exist, and nothing changes the index meanwhile.
+        unsafe {
+            let stream = stream.as_ptr().cast_mut();
+            let count = ffi::avformat_index_get_entries_count(stream);
+            let entries = (0..count).filter_map(|at| ffi::avformat_index_get_entry(stream, at).as_ref());
+            entries.into_iter().any(|entry| entry.pos.saturating_add(entry.size().into()) > len)
+        }
+    }
+
     /// Whether reading ended with an error instead of the end of the file.
     pub(crate) const fn is_broken(&self) -> bool {
         self.broken

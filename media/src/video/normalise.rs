@@ -74,12 +74,12 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<(Session<'s>, Stream,
         (None, Some(_)) => return Err(Error::Contradiction { expected: Modality::Video, found: found() }),
         (None, None) => return Err(Error::Empty("no stream of pictures".to_owned())),
     };
-    admit(&stream, limits)?;
+    admit(&stream, stream.size, limits)?;
     input.select(stream.index);
     let packets = scan(&mut input, &stream, limits)?;
-    let broken = input.is_broken();
+    let cut = input.is_broken() || input.points_past(stream.index, source.len());
     let format = format_name(&input.format()).to_owned();
-    let mut session = Session::new(Cursor::new(source, input, stream.clone())?, limits)?;
+    let mut session = Session::new(Cursor::new(source, input, stream.clone())?, stream.clone(), limits)?;
     let order = if needs_decoded_order(&packets) { Some(session.display_order(&packets)?) } else { None };
     let index = Index::new(packets, &stream, order)?;
     let duration = index.timeline.duration();
@@ -89,26 +89,23 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<(Session<'s>, Stream,
         format,
         decoder: format!("libav:{}", session.decoder_name()),
         duration: Some(duration),
-        dimensions: Some(geometry.upright),
+        dimensions: (stream.size.0 > 0 && stream.size.1 > 0).then_some(geometry.upright),
         packets_read: session.cursor.packets_read(),
         frames_total: Some(index.display.len() as u64),
         ..Report::default()
     };
-    remark(&mut report, &index, &stream, broken);
+    remark(&mut report, &index, &stream, cut);
     Ok((session, stream, index, report))
 }
 
-fn remark(report: &mut Report, index: &Index, stream: &Stream, broken: bool) {
+fn remark(report: &mut Report, index: &Index, stream: &Stream, cut: bool) {
     let duration = index.timeline.duration();
     if let Some(header) = stream.duration.filter(|_| !index.estimated)
         && (header - duration).abs() > duration.max(header) / 10.0
     {
         report.note("header_duration_differs", format!("the header says {header:.3} s, the frames last {duration:.3} s"));
-        if broken || header > duration * 1.1 && stream.start.is_some_and(|_| broken) {
-            report.truncated_at = Some(duration);
-        }
     }
-    if broken {
+    if cut {
         report.truncated_at = Some(duration);
         report.note("broken_off", format!("the container breaks off after {duration:.3} s"));
     }
@@ -124,8 +121,8 @@ fn remark(report: &mut Report, index: &Index, stream: &Stream, broken: bool) {
 }
 
 /// Refuses by arithmetic what would need more memory than there is: reference frames and a few in flight.
-fn admit(stream: &Stream, limits: &Limits) -> Result<(), Error> {
-    let pixels = u64::from(stream.size.0) * u64::from(stream.size.1);
+pub(super) fn admit(stream: &Stream, size: (u32, u32), limits: &Limits) -> Result<(), Error> {
+    let pixels = u64::from(size.0) * u64::from(size.1);
     Limits::check("pixels of a frame", pixels, limits.pixels)?;
     let references = match stream.codec.as_str() {
         "h264" | "hevc" => 16,
@@ -251,6 +248,7 @@ impl Delivery<'_> {
         }
         let (width, height) = frame.size();
         let geometry = Geometry::new(width, height, self.stream);
+        self.report.dimensions.get_or_insert(geometry.upright); // the header of a stream joined late does not tell
         let sharing = self.targets.get(&wanted).map(Vec::as_slice).unwrap_or_default();
         let mut views = Vec::new();
         for (view, recipes) in shared_views(sharing.iter().filter_map(|at| Some((*at, frame_view(self.recipes.get(*at)?)?)))) {

@@ -2,8 +2,9 @@
 
 use super::cursor::Cursor;
 use super::index::{Entry, Index};
+use super::normalise::admit;
 use super::plan::Run;
-use crate::libav::{Decoder, Frame, Step};
+use crate::libav::{Decoder, Frame, Step, Stream};
 use crate::{Error, Limits};
 
 /// Frames that nothing refers to are skipped until this many seconds before a wanted one.
@@ -13,6 +14,7 @@ const MARGIN: f64 = 0.25;
 pub(super) struct Session<'s> {
     pub cursor: Cursor<'s>,
     decoder: Decoder,
+    stream: Stream,
     frame: Frame,
     limits: Limits,
     /// Frames that came out so far.
@@ -23,9 +25,9 @@ pub(super) struct Session<'s> {
 pub(super) type Visit<'v> = dyn FnMut(usize, &mut Frame) -> Result<(), Error> + 'v;
 
 impl<'s> Session<'s> {
-    pub(super) fn new(cursor: Cursor<'s>, limits: &Limits) -> Result<Self, Error> {
+    pub(super) fn new(cursor: Cursor<'s>, stream: Stream, limits: &Limits) -> Result<Self, Error> {
         let decoder = cursor.decoder(limits)?;
-        Ok(Self { cursor, decoder, frame: Frame::new()?, limits: *limits, frames_decoded: 0 })
+        Ok(Self { cursor, decoder, stream, frame: Frame::new()?, limits: *limits, frames_decoded: 0 })
     }
 
     /// libav's name of the decoder.
@@ -86,8 +88,7 @@ impl<'s> Session<'s> {
                 Step::Frame => {
                     self.frames_decoded += 1;
                     Limits::check("number of decoded frames", self.frames_decoded, self.limits.frames)?;
-                    let (width, height) = self.frame.size();
-                    Limits::check("pixels of a frame", u64::from(width) * u64::from(height), self.limits.pixels)?;
+                    admit(&self.stream, self.frame.size(), &self.limits)?; // the size can change on the way
                     if let Some(packet) = self.frame.pts().and_then(|pts| usize::try_from(pts).ok()) {
                         visit(packet, &mut self.frame)?;
                     }
