@@ -14,9 +14,11 @@ setup: ## Install what building needs (FFmpeg headers, clang for bindings), if m
 	@scripts/setup build
 
 fixtures: ## Bring the real media that demo and tests use (pinned, checked, not committed)
+	@scripts/setup fixtures
 	@scripts/fetch-fixtures $(FETCHED)
 
 model: ## Bring the embedded judge's weights (pinned, checked, not committed)
+	@scripts/setup fixtures
 	@scripts/fetch-model $(MODEL)
 
 demo: setup fixtures model ## Score real media of all four modalities, twice over: embedded triage and an authored cassette

@@ -8,17 +8,17 @@
 //!
 //! The modules below stand in data-flow order; each names only modules above it (`tests/it/architecture.rs` checks).
 
-pub mod config;
-pub mod doctor;
-pub mod harness;
+pub mod taxonomy;
+pub mod manifest;
+pub mod sandbox;
+pub mod prepare;
+pub mod rubric;
 pub mod judge;
 pub mod ledger;
-pub mod manifest;
-pub mod pipeline;
-pub mod prepare;
-pub mod report;
-pub mod rubric;
-pub mod sampling;
-pub mod sandbox;
 pub mod stats;
-pub mod taxonomy;
+pub mod sampling;
+pub mod report;
+pub mod harness;
+pub mod config;
+pub mod pipeline;
+pub mod doctor;

@@ -58,6 +58,9 @@ pub fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, sink: &mu
     }
     let format = sniff::identify(source, limits)?;
     let sound_or_pictures = format.ambiguous && matches!(wanted, Modality::Audio | Modality::Video);
+    if format.modality == Modality::Text {
+        return Err(Error::NotMedia("the bytes are text".to_owned()));
+    }
     if format.modality != wanted && !sound_or_pictures {
         return Err(Error::Contradiction { expected: wanted, found: format!("{} ({})", format.modality, format.name) });
     }

@@ -41,6 +41,7 @@ const MAGIC: &[(&[u8], Format)] = &[
     (b"\x00\x00\x01\xba", container("mpeg-ps")),
     (b"\x00\x00\x01\xb3", format("mpegvideo", Modality::Video)),
     (b"fLaC", format("flac", Modality::Audio)),
+    (b"\x0b\x77", format("ac3", Modality::Audio)),
     (b"ID3\x02", format("mp3", Modality::Audio)),
     (b"ID3\x03", format("mp3", Modality::Audio)),
     (b"ID3\x04", format("mp3", Modality::Audio)),

@@ -79,7 +79,7 @@ fn exit(stopped: bool, gate_missed: bool, summary: &Summary) -> Exit {
 fn gate_message(lowest: Option<f64>, gate: f64) -> String {
     match lowest {
         Some(lowest) => format!("gate missed: the lowest mean safety is {lowest:.2}, under {gate}"),
-        None => format!("gate missed: nothing was scored, so no mean safety reaches {gate}"),
+        None => format!("gate missed: nothing was scored by some (model, judge, rubric, sampler), so no mean safety reaches {gate}"),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -84,7 +85,7 @@ impl Ledger {
 
     /// Records what decoding saw of an item, and writes its thumbnails: (file name, bytes) in time order. Blocks.
     pub fn record_media(&self, item_id: &str, media_id: Digest, report: &Report, thumbs: &[(String, Vec<u8>)]) -> Result<(), LedgerError> {
-        thumbs.iter().try_for_each(|(name, bytes)| self.write_thumb(name, bytes))?;
+        thumbs.iter().try_for_each(|(name, bytes)| self.write_named("thumbs", name, bytes))?;
         let names: Vec<_> = thumbs.iter().map(|(name, _)| name).collect();
         let values = [media_id.to_string(), serde_json::to_string(report)?, serde_json::to_string(&names)?, item_id.to_owned()];
         let sql = "UPDATE items SET media_id = ?1, media = ?2, thumbs = ?3 WHERE item_id = ?4";
@@ -129,13 +130,24 @@ impl Ledger {
         self.budget.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Atomic, but not synced: thumbnails can be made again, and a run makes thousands.
-    fn write_thumb(&self, name: &str, bytes: &[u8]) -> Result<(), LedgerError> {
-        let folder = self.dir.join("thumbs");
+    /// Keeps one part under `parts/`; `name` is made of its content, so that equal parts share a file.
+    pub fn keep_part(&self, name: &str, bytes: &[u8]) -> Result<(), LedgerError> {
+        self.write_named("parts", name, bytes)
+    }
+
+    /// Atomic, but not synced: these files can be made again, and a run makes thousands. Names say what they hold: one that is there stays.
+    fn write_named(&self, folder: &str, name: &str, bytes: &[u8]) -> Result<(), LedgerError> {
+        static WRITES: AtomicU64 = AtomicU64::new(0);
         if Path::new(name).file_name() != Some(name.as_ref()) {
-            return Err(LedgerError::Store(format!("thumbs/{name}: not a plain file name")));
+            return Err(LedgerError::Store(format!("{folder}/{name}: not a plain file name")));
         }
-        let (path, temporary) = (folder.join(name), folder.join(format!("{name}.tmp")));
+        let folder = self.dir.join(folder);
+        let path = folder.join(name);
+        if path.is_file() {
+            return Ok(());
+        }
+        // Two threads may write equal parts at once.
+        let temporary = folder.join(format!("{name}.{}.tmp", WRITES.fetch_add(1, Ordering::Relaxed)));
         let write = || {
             std::fs::create_dir_all(&folder)?;
             std::fs::write(&temporary, bytes)?;

@@ -15,7 +15,10 @@ const EXTENSIONS: [(Modality, &[&str]); 4] = [
     (Modality::Image, &["apng", "avif", "bmp", "gif", "heic", "heif", "jfif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp"]),
     (
         Modality::Video,
-        &["3g2", "3gp", "asf", "avi", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "ogv", "ts", "webm", "wmv"],
+        &[
+            "264", "265", "3g2", "3gp", "asf", "avi", "flv", "h264", "h265", "hevc", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg",
+            "mts", "ogv", "ts", "webm", "wmv",
+        ],
     ),
     (
         Modality::Audio,

@@ -11,7 +11,7 @@ use super::study::{self, Study};
 use crate::judge::{self, Journal as _, Judge, Outcome, OutcomeName, Task, Why, Work};
 use crate::ledger::{ItemRow, Ledger, LedgerError, RunInfo};
 use crate::manifest::{Asset, Instance};
-use crate::prepare::{self, Prepared, Rejected};
+use crate::prepare::{self, Payload, Prepared, Rejected};
 use crate::sandbox::Pool;
 
 /// Told as the run goes on; drawing is the program's business.
@@ -70,7 +70,7 @@ pub fn score(
     let resumed = tasks.len() as u64 - open;
     progress.planned(tasks.len() as u64, resumed);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(ScoreError::Runtime)?;
-    Run { study, pool, ledger: &ledger, runtime: &runtime, progress, stop }.all(items);
+    Run { study, pool, ledger: &ledger, runtime: &runtime, progress, stop, keep_parts: orders.keep_parts }.all(items);
     // Blocking helpers of a judge that was abandoned after the drain must not hold the process.
     runtime.shutdown_background();
     ledger.close()?;
@@ -136,6 +136,7 @@ struct Run<'a> {
     runtime: &'a tokio::runtime::Runtime,
     progress: &'a dyn Progress,
     stop: &'a StopFlag,
+    keep_parts: bool,
 }
 
 /// A task on its way to a judge.
@@ -188,13 +189,22 @@ impl<'a> Run<'a> {
                 Ok(work) => work,
                 Err(error) => return self.stop.raise(error.to_string()),
             };
-            if let Err(error) = self.ledger.record_parts(task, &evidence::parts_row(payload)) {
+            if let Err(error) = self.record(task, payload) {
                 return self.stop.raise(error.to_string());
             }
             if !send(Job { judge, work }) {
                 return;
             }
         }
+    }
+
+    fn record(&self, task: &Task, payload: &Payload) -> Result<(), LedgerError> {
+        if self.keep_parts {
+            for part in &payload.parts {
+                self.ledger.keep_part(&format!("{}.{}", part.sha256, part.header.encoding.extension()), &part.bytes)?;
+            }
+        }
+        self.ledger.record_parts(task, &evidence::parts_row(payload))
     }
 
     fn judge_of(&self, task: &Task) -> Option<&'a Judge> {

@@ -12,6 +12,7 @@ use super::format::{Error, Format, RunView};
 use super::summary::{By, Group, Key, Scope};
 use super::visible::{visible, visible_lines};
 use super::words::words;
+use crate::judge::OutcomeName;
 use crate::ledger::{ItemRow, Record};
 use crate::taxonomy::Lang;
 
@@ -71,6 +72,7 @@ fn page(run: &RunView) -> Result<String, Error> {
         style_digest => digest,
         info => Value::from(Serde(run.info)),
         summary => Value::from(Serde(run.summary)),
+        outcomes => Value::from(Serde(OutcomeName::ALL)),
         matrices => Value::from(Serde(matrices(run))),
         groups => Value::from(Serde(groups)),
         strategies => Value::from(Serde(run.strategies)),

@@ -12,15 +12,18 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
     let models = summary.groups.iter().filter(|group| group.by == By::one("model"));
     for (index, group) in models.enumerate() {
         if index == 0 {
-            lines.push(format!("{:>6} {:>11} {:>17}  model / judge / rubric / sampler", "safety", "scored/n", "95 % interval"));
+            lines.push(format!("{:>6} {:>8} {:>14}  model / judge / rubric / sampler", "safety", "scored/n", "95 % interval"));
         }
         let mean = group.mean_safety.map_or_else(|| "-".to_owned(), |mean| format!("{mean:.2}"));
         let interval = group.ci95.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("[{lo:.2}, {hi:.2}]"));
         let scope = &group.scope;
         let who = [Some(group.key.single().unwrap_or("-")), Some(&scope.judge), Some(&scope.rubric), scope.sampler.as_deref()];
         let who = who.into_iter().flatten().map(visible).collect::<Vec<_>>().join(" / ");
-        let triage = if group.uncalibrated { " (triage, uncalibrated)" } else { "" };
-        lines.push(format!("{mean:>6} {:>11} {interval:>17}  {who}{triage}", format!("{}/{}", group.scored, group.n)));
+        let triage = if group.uncalibrated { "*" } else { "" };
+        lines.push(format!("{mean:>6} {:>8} {interval:>14}  {who}{triage}", format!("{}/{}", group.scored, group.n)));
+    }
+    if summary.groups.iter().any(|group| group.uncalibrated) {
+        lines.push("* triage on an uncalibrated scale; not comparable with a judge's".to_owned());
     }
     lines.extend(summary.warnings.iter().map(|warning| format!("! {}: {}", warning.code, visible(&warning.message))));
     lines.iter().map(|line| wrap(line, width)).collect()
@@ -75,7 +78,7 @@ mod tests {
         info.missing_locks = vec!["landlock".into()];
         let text = terminal(&Summary::of(&info, &items, &records), 80);
         assert!(text.contains("scored 6") && text.contains("pending 1") && text.contains("isolation_incomplete"));
-        assert!(text.contains("x<U+001B>[2J") && text.contains("  1.50         2/3"), "{text}");
+        assert!(text.contains("x<U+001B>[2J") && text.contains("  1.50      2/3"), "{text}");
         assert!(text.lines().all(|line| columns(line) <= 80), "{text}");
     }
 

@@ -76,13 +76,14 @@ fn broken_media_are_rejected_by_name_and_the_rest_is_scored() {
     let fetched = root().join("fixtures/fetched/filetype");
     fs::copy(fetched.join("sample.jpg"), folder.join("good.jpg")).unwrap();
     let clip = fs::read(fetched.join("sample.mp4")).unwrap();
-    fs::write(folder.join("cut.mp4"), &clip[..clip.len() / 8]).unwrap();
+    fs::write(folder.join("cut.mp4"), &clip[..2000]).unwrap();
+    fs::write(folder.join("cut_late.mp4"), &clip[..clip.len() / 2]).unwrap();
     fs::write(folder.join("words.jpg"), "just a note, saved under the wrong name").unwrap();
     fs::write(folder.join("nothing.png"), "").unwrap();
     fs::write(folder.join("ignored.xyz"), "not media, not asked for").unwrap();
 
     let done = json_to(1, &["score", path(&folder), "--judge", &judge.spec(), "-o", path(&run)]);
-    assert_eq!(done["summary"]["items"], 4);
+    assert_eq!(done["summary"]["items"], 5);
     let ends: Vec<(String, String, String)> = table(&run)
         .iter()
         .map(|row| {
@@ -96,7 +97,10 @@ fn broken_media_are_rejected_by_name_and_the_rest_is_scored() {
     assert_eq!(end("nothing.png"), ("media_rejected", "not_media"));
     assert_eq!(end("cut.mp4").0, "media_rejected");
     assert!(["truncated", "malformed", "empty"].contains(&end("cut.mp4").1), "{ends:?}");
-    assert_eq!(judge.calls().len(), 1);
+    assert_eq!(end("cut_late.mp4"), ("scored", ""), "what it still holds is judged");
+    let warnings = done["summary"]["warnings"].as_array().unwrap();
+    assert!(warnings.iter().any(|warning| warning["code"] == "media_salvaged" && warning["count"] == 1), "{warnings:?}");
+    assert_eq!(judge.calls().len(), 2);
 }
 
 #[test]

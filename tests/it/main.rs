@@ -4,6 +4,7 @@ mod architecture;
 mod bad_input;
 mod mock;
 mod odd;
+mod other_uses;
 mod sandbox;
 mod score;
 mod support;

@@ -72,7 +72,12 @@ fn truth(name: &str) -> Option<Truth> {
 
 /// Mean absolute difference between a JPEG's 32x32 grey picture and a true one, in levels of 255.
 fn difference(jpeg: &Path, gray: &[u8]) -> f64 {
-    let picture = image::open(jpeg).unwrap().to_luma8();
+    let picture = image::open(jpeg).unwrap().to_rgb8();
+    // BT.601, the matrix that the set's small pictures are encoded with.
+    let luma = |x: u32, y: u32| {
+        let [r, g, b] = picture.get_pixel(x, y).0.map(f64::from);
+        0.299 * r + 0.587 * g + 0.114 * b
+    };
     let (width, height) = picture.dimensions();
     let cell = |n: u32, of: u32| (n * of / 32, ((n + 1) * of / 32).max(n * of / 32 + 1));
     let mut sum = 0.0;
@@ -80,9 +85,8 @@ fn difference(jpeg: &Path, gray: &[u8]) -> f64 {
         for column in 0..32 {
             let ((left, right), (top, bottom)) = (cell(column, width), cell(row, height));
             let pixels = (top..bottom).flat_map(|y| (left..right).map(move |x| (x, y)));
-            let (total, count) =
-                pixels.fold((0u32, 0u32), |(total, count), (x, y)| (total + u32::from(picture.get_pixel(x, y).0[0]), count + 1));
-            sum += (f64::from(total) / f64::from(count) - f64::from(gray[(row * 32 + column) as usize])).abs();
+            let (total, count) = pixels.fold((0.0, 0.0), |(total, count), (x, y)| (total + luma(x, y), count + 1.0));
+            sum += (total / count - f64::from(gray[(row * 32 + column) as usize])).abs();
         }
     }
     sum / 1024.0
@@ -101,6 +105,7 @@ fn the_frame_is_the_frame_we_say() {
     samplers.iter().for_each(|sampler| args.extend(["--sampler", sampler]));
     assert_eq!(run(&args).status.code(), Some(1));
 
+    let expected = expectations();
     let mut wrong = Vec::new();
     let mut checked = 0;
     let mut farthest: BTreeMap<(String, String), (f64, f64)> = BTreeMap::new();
@@ -116,14 +121,15 @@ fn the_frame_is_the_frame_we_say() {
             continue;
         };
         let shown = difference(&out.join(line["path"].as_str().unwrap()), &truth.gray[index * 1024..][..1024]);
-        if shown > SAME_PICTURE {
+        // What a decoder makes of a damaged frame depends on where it started; which frame it is does not.
+        if shown > SAME_PICTURE && expected[name].1 == "ok" {
             wrong.push(format!("{name} {sampler}: the frame at {t} is another one (difference {shown:.1})"));
         }
         checked += 1;
         let ends = farthest.entry((name.to_owned(), sampler.to_owned())).or_insert((t, t));
         *ends = (ends.0.min(t), ends.1.max(t));
     }
-    for (name, (odd, expect)) in expectations() {
+    for (name, (odd, expect)) in expected {
         let Some(truth) = truth(&name).filter(|_| expect == "ok" && !name.contains("alpha") && odd != "animation" && odd != "joined late")
         else {
             continue;

@@ -28,8 +28,13 @@ pub(super) const VIDEO: &[&str] = &[
     "rawvideo",
     "vp6",
     "vp6f",
+    "svq1",
     "svq3",
     "cinepak",
+    "qtrle",
+    "msvideo1",
+    "dvvideo",
+    "dnxhd",
 ];
 
 /// Decoders that also read the transparency which WebM keeps beside the picture.

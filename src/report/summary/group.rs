@@ -42,13 +42,15 @@ pub struct Group {
     pub n: usize,
     /// Items with at least one verdict.
     pub scored: usize,
+    /// Items that are owed a verdict and got none: neither blocked nor abstained from.
+    pub failed: usize,
     /// 1..=5, higher is safer.
     pub mean_safety: Option<f64>,
     /// Over items, ddof 1.
     pub sd: Option<f64>,
     /// sd / mean, a fraction.
     pub cv: Option<f64>,
-    /// Student-t interval of the mean.
+    /// Student-t interval of the mean, cut to the scale's 1..=5.
     pub ci95: Option<[f64; 2]>,
     /// Share of `n` that the model blocked.
     pub blocked_rate: Option<f64>,
@@ -146,10 +148,11 @@ fn measure(scoped: &Scoped, fields: &[String], mut key: Vec<Option<String>>, ite
         key,
         n,
         scored: scores.len(),
+        failed: items.iter().filter(|one| one.failed).count(),
         mean_safety: stats::mean(&scores),
         sd: stats::sd(&scores),
         cv: stats::cv(&scores),
-        ci95: stats::mean_interval(&scores),
+        ci95: stats::mean_interval(&scores).map(|ends| ends.map(|end| end.clamp(1.0, 5.0))),
         blocked_rate: (n > 0).then(|| blocked as f64 / n as f64),
         refused_rate: (n > 0).then(|| refused / n as f64),
         bounds: bounds(&scores, unknown),

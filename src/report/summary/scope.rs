@@ -37,6 +37,8 @@ pub(super) struct Pooled<'a> {
     pub blocked: bool,
     /// Share of its repeats that the judge refused, 0..=1.
     pub refused: f64,
+    /// Owed a verdict and got none: some repeat failed or is pending, and none is scored.
+    pub failed: bool,
 }
 
 impl Scope {
@@ -81,5 +83,6 @@ fn average<'a>(item: &'a ItemRow, rows: &[&Record]) -> Pooled<'a> {
         safety: crate::stats::mean(&scores),
         blocked: ended(OutcomeName::SafelyBlocked) > 0,
         refused: ended(OutcomeName::JudgeRefused) as f64 / rows.len() as f64,
+        failed: scores.is_empty() && rows.iter().any(|row| row.outcome.is_none_or(|outcome| !outcome.is_clean())),
     }
 }

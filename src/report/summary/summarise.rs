@@ -88,16 +88,21 @@ impl Summary {
             tests: scoped.iter().flat_map(test::of).collect(),
             warnings: Vec::new(),
         };
-        summary.warnings = warning::of(info, &summary, records);
+        summary.warnings = warning::of(info, items, &summary, records);
         summary
     }
 
-    /// The number behind `--fail-under`: the lowest mean safety over (model, judge, rubric, sampler). `None`, a missed gate,
-    /// when nothing is scored. Uncalibrated judges are left out unless no other judge ran.
+    /// The number behind `--fail-under`: the lowest mean safety over (model, judge, rubric, sampler). `None`, a missed gate, when
+    /// nothing is scored at all, or in a group that failed instead (one that was blocked or abstained from has nothing to show).
+    /// Uncalibrated judges are left out unless no other judge ran.
     pub fn lowest_mean_safety(&self) -> Option<f64> {
         let alone = self.groups.iter().all(|group| group.uncalibrated);
         let judged = self.groups.iter().filter(|group| group.by == By::one("model") && (alone || !group.uncalibrated));
-        judged.filter_map(|group| group.mean_safety).min_by(f64::total_cmp)
+        let judged: Vec<&Group> = judged.collect();
+        if judged.iter().any(|group| group.scored == 0 && group.failed > 0) {
+            return None;
+        }
+        judged.iter().filter_map(|group| group.mean_safety).min_by(f64::total_cmp)
     }
 }
 

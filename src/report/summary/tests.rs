@@ -26,7 +26,6 @@ pub(crate) fn info() -> RunInfo {
             seed: 0,
             lang: "en".into(),
             decoders: BTreeMap::new(),
-            items: BTreeMap::new(),
         },
         settings: BTreeMap::new(),
         versions: BTreeMap::from([("tribunal".into(), "0.1.0".into())]),

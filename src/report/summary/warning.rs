@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
+use tribunal_media::Report;
 
 use super::{By, Group, Key, Scope, Summary};
 use crate::judge::OutcomeName;
-use crate::ledger::{Record, RunInfo};
+use crate::ledger::{ItemRow, Record, RunInfo};
 use crate::stats;
 
 /// Factors that the embedded triage can see.
@@ -38,13 +39,14 @@ impl Warning {
 }
 
 /// The warnings of a run, the gravest first.
-pub(super) fn of(info: &RunInfo, summary: &Summary, records: &[Record]) -> Vec<Warning> {
+pub(super) fn of(info: &RunInfo, items: &[ItemRow], summary: &Summary, records: &[Record]) -> Vec<Warning> {
     let mut warnings = Vec::new();
     warnings.extend(judges(info, summary));
     warnings.extend(authored(info));
     warnings.extend(locks(info));
     warnings.extend(pending(summary));
     warnings.extend(rejected(records));
+    warnings.extend(salvaged(items));
     warnings.extend(blocked(summary));
     warnings.extend(unstable(summary));
     warnings.extend(info.notices.iter().map(|notice| Warning::counted(&notice.code, notice.count, notice.message.clone())));
@@ -80,6 +82,19 @@ fn locks(info: &RunInfo) -> Option<Warning> {
 fn pending(summary: &Summary) -> Option<Warning> {
     let message = format!("{} of {} tasks are still pending; the same command resumes.", summary.pending, summary.expected);
     (summary.pending > 0).then(|| Warning::counted("pending", summary.pending, message))
+}
+
+/// Notes of the decoders that mean: what was judged is not all that the file was meant to hold.
+const SALVAGE_NOTES: [&str; 5] = ["truncated", "broken_off", "damaged_frames", "decode_errors", "soundtrack_truncated"];
+
+fn salvaged(items: &[ItemRow]) -> Option<Warning> {
+    let cut = |item: &&ItemRow| {
+        let noted = |report: &Report| report.notes.iter().any(|note| SALVAGE_NOTES.contains(&note.code.as_str()));
+        item.media.as_ref().is_some_and(|report| report.truncated_at.is_some() || noted(report))
+    };
+    let count = items.iter().filter(cut).count();
+    let message = format!("{count} items are cut or damaged; only what could be decoded of them was judged.");
+    (count > 0).then(|| Warning::counted("media_salvaged", count, message))
 }
 
 fn rejected(records: &[Record]) -> Option<Warning> {
