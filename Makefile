@@ -27,7 +27,7 @@ demo: setup fixtures model ## Score real media of all four modalities, twice ove
 
 test: setup fixtures model ## Every test
 	@scripts/setup tests
-	$(CARGO) test --workspace
+	$(CARGO) test --workspace --no-fail-fast
 	@scripts/test-inspect
 
 check: ## Unit tests only, for a warm tree (under 3 minutes)

@@ -98,8 +98,7 @@ mod tests {
 
     #[test]
     fn the_bytes_decide_and_the_refusal_names_the_cause() {
-        let contradiction = Error::Contradiction { expected: Modality::Image, found: "text (text)".to_owned() };
-        assert_eq!(refusal(b"<html>not a picture</html>", &[image()]), contradiction);
+        assert!(matches!(refusal(b"<html>not a picture</html>", &[image()]), Error::NotMedia(_)));
         assert!(matches!(refusal(b"", &[image()]), Error::NotMedia(_)));
         assert!(matches!(refusal(b"\x01\x02\x03\x04", &[image()]), Error::NotMedia(_)));
         let heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic";
