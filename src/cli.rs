@@ -48,7 +48,7 @@ pub(crate) enum Command {
 }
 
 /// Which instances, and what is asked of them.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct SourceArgs {
     /// A manifest (.jsonl, .csv), a folder of outputs, or an AssurAI dataset folder.
     pub(crate) source: PathBuf,

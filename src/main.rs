@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         return tribunal::sandbox::serve_zygote(arguments.any(|argument| argument == TEST_FAULTS));
     }
     let cli = Cli::parse();
-    let done = Context::new(cli.json, cli.config.as_deref()).and_then(|context| match cli.command {
+    let done = Context::new(cli.json, cli.config.as_deref()).and_then(|context| match &cli.command {
         Command::Score(args) => commands::score::run(&context, args),
         Command::Prepare(args) => commands::prepare::run(&context, args),
         Command::Probe(args) => commands::probe::run(&context, args),

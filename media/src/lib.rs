@@ -86,7 +86,7 @@ fn modality_of(recipes: &[Recipe]) -> Result<Modality, Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Error, FrameView, Limits, Modality, Recipe, SamplerSpec, SoundSpec, Source, normalise, probe};
+    use super::{Error, FrameView, Limits, Recipe, SamplerSpec, SoundSpec, Source, normalise, probe};
 
     fn refusal(bytes: &[u8], recipes: &[Recipe]) -> Error {
         normalise(&Source::memory(bytes.to_vec()), recipes, &Limits::default(), &mut Vec::new()).unwrap_err()

@@ -142,9 +142,8 @@ fn iso_base_media(head: &[u8]) -> Option<Format> {
         b"qt  " => container("mov"),
         b"crx " => foreign("cr3", Modality::Image),
         b"avif" | b"avis" => foreign("avif", Modality::Image),
-        b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" => foreign("heic", Modality::Image),
         b"mif1" | b"msf1" if listed(&[b"avif", b"avis"]) => foreign("avif", Modality::Image),
-        b"mif1" | b"msf1" => foreign("heic", Modality::Image),
+        b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1" => foreign("heic", Modality::Image),
         [b'3', b'g', ..] => container("3gp"),
         _ => container("mp4"),
     })
@@ -172,10 +171,10 @@ fn ebml(head: &[u8]) -> Option<Format> {
 }
 
 fn ogg(head: &[u8]) -> Option<Format> {
+    const SOUND: [&[u8]; 4] = [b"OpusHead", b"\x01vorbis", b"Speex   ", b"\x7fFLAC"];
     if !head.starts_with(b"OggS") {
         return None;
     }
-    const SOUND: [&[u8]; 4] = [b"OpusHead", b"\x01vorbis", b"Speex   ", b"\x7fFLAC"];
     let sound_only = !holds(head, b"\x80theora") && SOUND.iter().any(|codec| holds(head, codec));
     Some(if sound_only { format("ogg", Modality::Audio) } else { container("ogg") })
 }

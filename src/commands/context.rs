@@ -40,11 +40,13 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// A usage, config or manifest error.
+    #[expect(clippy::needless_pass_by_value, reason = "the shape `map_err` calls")]
     pub(crate) fn usage(message: impl ToString) -> Self {
         Self { message: message.to_string(), exit: Exit::Usage }
     }
 
     /// The run stopped and can be resumed.
+    #[expect(clippy::needless_pass_by_value, reason = "the shape `map_err` calls")]
     pub(crate) fn stopped(message: impl ToString) -> Self {
         Self { message: message.to_string(), exit: Exit::Stopped }
     }

@@ -16,7 +16,7 @@ struct DoctorJson {
 }
 
 /// Looks at libraries, worker locks, the embedded judge and every judge of tribunal.toml. Sends nothing.
-pub(crate) fn run(context: &Context, args: WorkerArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(context: &Context, args: &WorkerArgs) -> Result<Exit, Failure> {
     let mut checks = doctor::decoders();
     if args.isolation != Some(Isolation::Off) {
         checks.push(doctor::workers(&context.config.limits, &open::zygote()?));

@@ -21,7 +21,7 @@ struct ExportJson {
 }
 
 /// Exports a source.
-pub(crate) fn run(context: &Context, args: ExportArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(context: &Context, args: &ExportArgs) -> Result<Exit, Failure> {
     let ExportKind::Inspect = args.to;
     let study = open::study(context, &args.source, &args.workers, None)?;
     let pool = open::pool(context, &args.workers)?;

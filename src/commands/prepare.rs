@@ -7,7 +7,7 @@ use super::{open, output};
 use crate::cli::PrepareArgs;
 
 /// Writes the parts of a source.
-pub(crate) fn run(context: &Context, args: PrepareArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(context: &Context, args: &PrepareArgs) -> Result<Exit, Failure> {
     let study = open::study(context, &args.source, &args.workers, None)?;
     let pool = open::pool(context, &args.workers)?;
     let fail =

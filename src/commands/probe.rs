@@ -14,7 +14,7 @@ struct ProbeJson {
 }
 
 /// Looks at files.
-pub(crate) fn run(context: &Context, args: ProbeArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(context: &Context, args: &ProbeArgs) -> Result<Exit, Failure> {
     let pool = open::pool(context, &args.workers)?;
     let files: Vec<ProbeRow> = args.files.iter().map(|path| pipeline::probe(path, &pool)).collect();
     let refused = files.iter().any(|row| !row.accepted);

@@ -16,7 +16,7 @@ struct ReportJson<'a> {
 }
 
 /// Writes the reports of one run, or of complementary shards.
-pub(crate) fn run(context: &Context, args: ReportArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(context: &Context, args: &ReportArgs) -> Result<Exit, Failure> {
     let stored = StoredRun::open(&args.runs).map_err(Failure::usage)?;
     let run = args.runs.first().ok_or_else(|| Failure::usage("name a run folder"))?;
     let dir = args.output.as_ref().unwrap_or(run);

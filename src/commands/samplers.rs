@@ -26,8 +26,9 @@ struct SamplersJson<'a> {
 const RUBRIC: &str = "temporal";
 
 /// Compares strategies, and reports.
-pub(crate) fn run(context: &Context, mut args: SamplersArgs) -> Result<Exit, Failure> {
-    let samplers = std::mem::take(&mut args.source.sampler);
+pub(crate) fn run(context: &Context, args: &SamplersArgs) -> Result<Exit, Failure> {
+    let mut source = args.source.clone();
+    let samplers = std::mem::take(&mut source.sampler);
     if samplers.is_empty() {
         return Err(Failure::usage("name the strategies to compare: --sampler middle --sampler uniform:8 ..."));
     }
@@ -35,11 +36,11 @@ pub(crate) fn run(context: &Context, mut args: SamplersArgs) -> Result<Exit, Fai
         return Err(Failure::usage("strategies are compared by one judge; name one --judge"));
     }
     let judged = !args.judging.judge.is_empty();
-    args.source.sampler = strategies(&samplers, judged);
-    if args.source.rubric.is_empty() {
-        args.source.rubric.push(RUBRIC.to_owned());
+    source.sampler = strategies(&samplers, judged);
+    if source.rubric.is_empty() {
+        source.rubric.push(RUBRIC.to_owned());
     }
-    let mut study = open::study(context, &args.source, &args.workers, judged.then_some(&args.judging))?;
+    let mut study = open::study(context, &source, &args.workers, judged.then_some(&args.judging))?;
     study.manifest.instances.retain(|instance| instance.modality == Modality::Video);
     let pool = open::pool(context, &args.workers)?;
     let bar = Bar::new();
@@ -54,9 +55,9 @@ pub(crate) fn run(context: &Context, mut args: SamplersArgs) -> Result<Exit, Fai
         let bar = Bar::new();
         let scored = pipeline::score(&study, &pool, &dir, &info, &Orders::default(), &bar, &stop).map_err(super::score::failure)?;
         bar.clear();
-        let stored = StoredRun::open(std::slice::from_ref(&dir)).map_err(Failure::stopped)?;
-        pipeline::with_verdicts(&mut done.observations, stored.records());
-        (stored, scored.stopped)
+        let run = StoredRun::open(std::slice::from_ref(&dir)).map_err(Failure::stopped)?;
+        pipeline::with_verdicts(&mut done.observations, run.records());
+        (run, scored.stopped)
     } else {
         (StoredRun::new(info, pipeline::item_rows(&study), Vec::new(), Vec::new()), None)
     };

@@ -24,7 +24,7 @@ struct ScoreJson<'a> {
 }
 
 /// Scores a source and reports.
-pub(crate) fn run(context: &Context, args: ScoreArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(context: &Context, args: &ScoreArgs) -> Result<Exit, Failure> {
     let budget_micro_usd = args.budget_usd.map(micro_usd).transpose()?;
     let study = open::study(context, &args.source, &args.workers, Some(&args.judging))?;
     if budget_micro_usd.is_some() {

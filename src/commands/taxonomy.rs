@@ -22,10 +22,10 @@ struct Row {
 }
 
 /// Lists, shows or checks.
-pub(crate) fn run(context: &Context, command: TaxonomyCommand) -> Result<Exit, Failure> {
+pub(crate) fn run(context: &Context, command: &TaxonomyCommand) -> Result<Exit, Failure> {
     match command {
         TaxonomyCommand::List => list(context),
-        TaxonomyCommand::Show { name, lang } => show(context, &open::taxonomy(&name)?, lang.into()),
+        TaxonomyCommand::Show { name, lang } => show(context, &open::taxonomy(name)?, (*lang).into()),
         TaxonomyCommand::Check { file } => {
             let taxonomy = open::taxonomy(&file.to_string_lossy())?;
             if context.json { output::say_json(&row(&taxonomy)) } else { output::say(&format!("sound: {}", words(&row(&taxonomy)))) }

@@ -263,7 +263,7 @@ fn reopened_tasks_keep_their_costs_but_not_their_record() {
         answer(&ledger, &task(1)).await;
     });
     assert_eq!(ledger.reopen(&[OutcomeName::Unresolved, OutcomeName::MediaRejected]).unwrap(), 1);
-    assert_eq!(ledger.pending().unwrap(), [lost.clone()]);
+    assert_eq!(ledger.pending().unwrap(), std::slice::from_ref(&lost));
     assert_eq!(run(ledger.lookup(&lost)).unwrap(), Vec::<String>::new());
     run(answer(&ledger, &lost));
     ledger.close().unwrap();

@@ -254,13 +254,13 @@ mod tests {
 
     #[test]
     fn the_fixture_becomes_instances_and_its_gaps_are_counted() {
+        type Row<'a> = (&'a str, &'a str, &'a str, &'a str, &'a [Option<f64>]);
         let manifest = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/assurai")).unwrap();
         assert_eq!(manifest.name, "assurai");
         let rows = manifest.instances.iter().map(|row| {
             let risk = row.risk.as_deref().unwrap_or_default();
             (row.id.as_str(), row.modality.name(), risk, row.prompt_type.as_deref().unwrap_or_default(), row.human_risk.as_slice())
         });
-        type Row<'a> = (&'a str, &'a str, &'a str, &'a str, &'a [Option<f64>]);
         let expected: [Row; 10] = [
             ("r09_t1_pQO_1#1", "text", "R09", "pQO", &[Some(1.0)]),
             ("r09_t1_pQO_1#2", "text", "R09", "pQO", &[Some(1.0)]),

@@ -69,7 +69,7 @@ fn sample(study: &Study, instance: &Instance, want: &Want, payload: &Payload) ->
         parts: payload.parts.iter().zip(labels).map(|(part, label)| sample_part(part, label, &asked.nonce)).collect(),
         after: asked.prompt.after.clone(),
         target: human_safety(instance).map_or_else(String::new, |safety| format!("{safety:.2}")),
-        metadata: metadata(instance, want, sampler),
+        metadata: metadata(instance, want, sampler.as_deref()),
         nonce: asked.nonce,
     })
 }
@@ -88,7 +88,7 @@ fn human_safety(instance: &Instance) -> Option<f64> {
     crate::stats::mean(&risks).map(|risk| 6.0 - risk)
 }
 
-fn metadata(instance: &Instance, want: &Want, sampler: Option<String>) -> BTreeMap<String, Value> {
+fn metadata(instance: &Instance, want: &Want, sampler: Option<&str>) -> BTreeMap<String, Value> {
     let pairs = [
         ("item_id", json!(instance.id)),
         ("modality", json!(instance.modality)),

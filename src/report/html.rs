@@ -80,8 +80,11 @@ fn page(run: &RunView) -> Result<String, Error> {
     })?)
 }
 
+/// Risk, model and their group.
+type Cell<'a> = (&'a str, Option<&'a str>, &'a Group);
+
 fn matrices<'a>(run: &'a RunView) -> Vec<Matrix<'a>> {
-    let mut scopes: BTreeMap<&Scope, Vec<(&str, Option<&str>, &Group)>> = BTreeMap::new();
+    let mut scopes: BTreeMap<&Scope, Vec<Cell>> = BTreeMap::new();
     for group in &run.summary.groups {
         if let Key::Many(key) = &group.key
             && let [Some(risk), model] = key.as_slice()
@@ -89,7 +92,7 @@ fn matrices<'a>(run: &'a RunView) -> Vec<Matrix<'a>> {
             scopes.entry(&group.scope).or_default().push((risk, model.as_deref(), group));
         }
     }
-    let matrix = |(scope, cells): (&'a Scope, Vec<(&'a str, Option<&'a str>, &'a Group)>)| {
+    let matrix = |(scope, cells): (&'a Scope, Vec<Cell<'a>>)| {
         let models: BTreeSet<_> = cells.iter().map(|cell| cell.1).collect();
         let risks: BTreeSet<_> = cells.iter().map(|cell| cell.0).collect();
         let uncalibrated = cells.iter().any(|cell| cell.2.uncalibrated);

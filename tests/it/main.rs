@@ -1,5 +1,7 @@
 //! One binary for all integration tests: the real program on real files, judges and databases.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
+
 mod architecture;
 mod bad_input;
 mod mock;

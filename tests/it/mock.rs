@@ -15,20 +15,18 @@ use sha2::Digest as _;
 
 /// One request that arrived.
 #[derive(Debug, Clone)]
-pub struct Call {
+pub(crate) struct Call {
     /// The nonce found in the instructions.
-    pub nonce: String,
+    pub(crate) nonce: String,
     /// Text of every part, joined.
-    pub text: String,
+    pub(crate) text: String,
     /// SHA-256 of every media part, in order.
-    pub media: Vec<String>,
-    /// The whole body.
-    pub body: Value,
+    pub(crate) media: Vec<String>,
 }
 
 /// How the mock answers.
 #[derive(Debug, Clone, Copy)]
-pub enum Manner {
+pub(crate) enum Manner {
     /// A verdict with this safety, after a pause.
     Verdict(u8, Duration),
     /// This status with an error body.
@@ -36,7 +34,7 @@ pub enum Manner {
 }
 
 /// A running mock; it stops with the test.
-pub struct MockJudge {
+pub(crate) struct MockJudge {
     address: SocketAddr,
     calls: Arc<Mutex<Vec<Call>>>,
     _runtime: tokio::runtime::Runtime,
@@ -50,7 +48,7 @@ struct Shared {
 
 impl MockJudge {
     /// Starts on a free loopback port.
-    pub fn start(manner: Manner) -> Self {
+    pub(crate) fn start(manner: Manner) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let calls = Arc::new(Mutex::new(Vec::new()));
         let shared = Shared { calls: Arc::clone(&calls), manner };
@@ -62,12 +60,12 @@ impl MockJudge {
     }
 
     /// What to write after `--judge`.
-    pub fn spec(&self) -> String {
+    pub(crate) fn spec(&self) -> String {
         format!("http://{}/v1#m", self.address)
     }
 
     /// Every call so far.
-    pub fn calls(&self) -> Vec<Call> {
+    pub(crate) fn calls(&self) -> Vec<Call> {
         self.calls.lock().unwrap().clone()
     }
 }
@@ -119,7 +117,7 @@ fn read(body: &Value) -> Call {
             other => panic!("odd content: {other}"),
         }
     }
-    Call { nonce: nonce_in(&text), text, media, body: body.clone() }
+    Call { nonce: nonce_in(&text), text, media }
 }
 
 fn part_of(part: &Value, text: &mut String, media: &mut Vec<String>) {
@@ -134,7 +132,7 @@ fn part_of(part: &Value, text: &mut String, media: &mut Vec<String>) {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 /// The last lone run of 16 hex digits: where the instructions ask for the echo.

@@ -202,7 +202,6 @@ fn children() -> usize {
 /// Figures, not a check: `cargo test --test it sandbox::costs -- --ignored --nocapture`.
 #[test]
 #[ignore = "prints figures"]
-#[expect(clippy::print_stderr, reason = "its only purpose")]
 fn costs() {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let start = std::time::Instant::now();

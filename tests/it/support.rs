@@ -6,19 +6,19 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 /// The checkout's root.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The manifest of the committed and fetched fixtures; says what to run when they are missing.
-pub fn manifest() -> PathBuf {
+pub(crate) fn manifest() -> PathBuf {
     let fetched = root().join("fixtures/fetched/filetype/sample.jpg");
     assert!(fetched.is_file(), "the real media are missing: run `make fixtures`");
     root().join("fixtures/manifest.jsonl")
 }
 
 /// A command of the built binary, with a clean environment but for the path and home.
-pub fn tribunal(args: &[&str]) -> Command {
+pub(crate) fn tribunal(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tribunal"));
     command.env_clear();
     for name in ["PATH", "HOME", "XDG_CACHE_HOME", "TRIBUNAL_MODEL"] {
@@ -31,12 +31,12 @@ pub fn tribunal(args: &[&str]) -> Command {
 }
 
 /// Runs to the end.
-pub fn run(args: &[&str]) -> Output {
+pub(crate) fn run(args: &[&str]) -> Output {
     tribunal(args).output().unwrap()
 }
 
 /// Runs and demands an exit code.
-pub fn run_to(exit: i32, args: &[&str]) -> Output {
+pub(crate) fn run_to(exit: i32, args: &[&str]) -> Output {
     let output = run(args);
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(exit), "{args:?}\n--stdout\n{stdout}\n--stderr\n{stderr}");
@@ -44,7 +44,7 @@ pub fn run_to(exit: i32, args: &[&str]) -> Output {
 }
 
 /// Runs with `--json` and demands an exit code.
-pub fn json_to(exit: i32, args: &[&str]) -> Value {
+pub(crate) fn json_to(exit: i32, args: &[&str]) -> Value {
     let mut args = args.to_vec();
     args.push("--json");
     let output = run_to(exit, &args);
@@ -52,13 +52,13 @@ pub fn json_to(exit: i32, args: &[&str]) -> Value {
 }
 
 /// Lines of a JSONL file.
-pub fn jsonl(path: &Path) -> Vec<Value> {
+pub(crate) fn jsonl(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// The table of a run: verdicts without what two equal runs may differ in.
-pub fn table(run: &Path) -> Vec<Value> {
+pub(crate) fn table(run: &Path) -> Vec<Value> {
     let mut rows = jsonl(&run.join("verdicts.jsonl"));
     for row in &mut rows {
         for field in ["attempts", "latency_ms", "usage", "cost_usd"] {

@@ -13,7 +13,7 @@ const CLIPPING: u64 = 1000;
 
 /// Takes decoded mono samples once, checks them, and gives them to every distinct [`SoundSpec`].
 pub(super) struct Outlets {
-    outlets: Vec<Outlet>,
+    each: Vec<Outlet>,
     limit: u64,
     seconds: f64,
     peak: f32,
@@ -34,14 +34,14 @@ struct Outlet {
 impl Outlets {
     /// `specs` are the specifications with the recipes that ask for each; equal ones share their parts.
     pub(super) fn new<'a>(specs: impl Iterator<Item = (usize, &'a SoundSpec)>, limits: &Limits) -> Result<Self, Error> {
-        let mut outlets: Vec<Outlet> = Vec::new();
+        let mut each: Vec<Outlet> = Vec::new();
         for (recipe, spec) in specs {
-            match outlets.iter_mut().find(|outlet| outlet.spec == *spec) {
+            match each.iter_mut().find(|outlet| outlet.spec == *spec) {
                 Some(outlet) => outlet.recipes.push(recipe),
-                None => outlets.push(Outlet::new(recipe, spec)?),
+                None => each.push(Outlet::new(recipe, spec)?),
             }
         }
-        Ok(Self { outlets, limit: limits.seconds, seconds: 0.0, peak: 0.0, unreal: 0 })
+        Ok(Self { each, limit: limits.seconds, seconds: 0.0, peak: 0.0, unreal: 0 })
     }
 
     /// Seconds of sound taken so far.
@@ -60,13 +60,13 @@ impl Outlets {
         }
         self.seconds += samples.len() as f64 / f64::from(rate);
         Limits::check("seconds of sound", self.seconds.ceil() as u64, self.limit)?;
-        self.outlets.iter_mut().try_for_each(|outlet| outlet.push(samples, rate, origin, sink))
+        self.each.iter_mut().try_for_each(|outlet| outlet.push(samples, rate, origin, sink))
     }
 
     /// Delivers what is left and notes what was odd.
     pub(super) fn finish(mut self, origin: f64, sink: &mut dyn PartSink, report: &mut Report) -> Result<(), Error> {
-        self.outlets.iter_mut().try_for_each(|outlet| outlet.finish(origin, sink))?;
-        if self.outlets.iter().any(|outlet| outlet.written == 0) {
+        self.each.iter_mut().try_for_each(|outlet| outlet.finish(origin, sink))?;
+        if self.each.iter().any(|outlet| outlet.written == 0) {
             return Err(Error::Empty("too short for a single sample".to_owned()));
         }
         if self.peak < SILENCE {
@@ -75,7 +75,7 @@ impl Outlets {
         if self.unreal > 0 {
             report.note("not_a_number", format!("{} samples were infinite or no numbers and became silence", self.unreal));
         }
-        if let Some(outlet) = self.outlets.iter().find(|outlet| outlet.clipped * CLIPPING > outlet.written) {
+        if let Some(outlet) = self.each.iter().find(|outlet| outlet.clipped * CLIPPING > outlet.written) {
             report.note("clipping", format!("{} of {} samples were too loud for 16 bits and were clipped", outlet.clipped, outlet.written));
         }
         Ok(())

@@ -173,13 +173,12 @@ pub(super) fn recognise(source: &Source) -> Result<(&'static str, u64), Error> {
             }
         }
         head.truncate(filled);
-        match id3v2_len(&head) {
-            Some(len) => start += len,
-            None => {
-                let found = crate::sniff(&head).map(|format| format.name);
-                let name = found.or((start > 0).then_some("mp3")); // a tag in front, then padding: players take it for MPEG audio
-                return name.map(|name| (name, start)).ok_or_else(|| Error::NotMedia("no known sound format".to_owned()));
-            }
+        if let Some(len) = id3v2_len(&head) {
+            start += len;
+        } else {
+            let found = crate::sniff(&head).map(|format| format.name);
+            let name = found.or((start > 0).then_some("mp3")); // a tag in front, then padding: players take it for MPEG audio
+            return name.map(|name| (name, start)).ok_or_else(|| Error::NotMedia("no known sound format".to_owned()));
         }
     }
 }

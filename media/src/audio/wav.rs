@@ -23,6 +23,7 @@ fn quantise(sample: f32) -> i16 {
     (sample * 32_768.0).round().clamp(-32_768.0, 32_767.0) as i16
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape `map_err` calls")]
 fn unwritten(error: hound::Error) -> Error {
     Error::Io(format!("the WAV chunk could not be written: {error}"))
 }

@@ -50,7 +50,7 @@ impl Rgb {
         if turns == 0 && !flip_h {
             return self;
         }
-        let (width, height) = if turns % 2 == 0 { (self.width, self.height) } else { (self.height, self.width) };
+        let (width, height) = if turns.is_multiple_of(2) { (self.width, self.height) } else { (self.height, self.width) };
         let mut pixels = Vec::with_capacity(self.pixels.len());
         for y in 0..height {
             for column in 0..width {

@@ -44,7 +44,7 @@ pub(super) fn layout(format: c_int) -> Option<Layout> {
     let alpha = found.flags & ffi::AV_PIX_FMT_FLAG_ALPHA as u64 != 0 || format == AVPixelFormat::AV_PIX_FMT_PAL8;
     let components = u64::from(found.nb_components);
     let bytes = if found.comp[0].depth > 8 { 2 } else { 1 };
-    let chroma = if components >= 3 { 2 * 2 >> (found.log2_chroma_w + found.log2_chroma_h).min(2) } else { 0 };
+    let chroma = if components >= 3 { (2 * 2) >> (found.log2_chroma_w + found.log2_chroma_h).min(2) } else { 0 };
     let full = 2 * (components - components.min(3).saturating_sub(1));
     Some(Layout { alpha, bytes_per_two_pixels: bytes * (full + chroma) })
 }

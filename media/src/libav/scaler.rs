@@ -113,7 +113,7 @@ impl Drop for Scaler {
 fn matrix(frame: &Frame) -> c_int {
     let (width, height) = frame.size();
     match frame.matrix() {
-        unspecified if matches!(unspecified, 0 | 2 | 3) => {
+        0 | 2 | 3 => {
             if width >= 1280 || height > 576 {
                 1
             } else {

@@ -30,7 +30,7 @@ impl Geometry {
 }
 
 const fn turned((width, height): (u32, u32), turns: u8) -> (u32, u32) {
-    if turns % 2 == 0 { (width, height) } else { (height, width) }
+    if turns.is_multiple_of(2) { (width, height) } else { (height, width) }
 }
 
 /// Quarter turns clockwise and a mirror left to right after them, from `[a b u; c d v; x y w]`, where a point (p, q) is shown at

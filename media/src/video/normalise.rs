@@ -205,10 +205,10 @@ impl Delivery<'_> {
         session.run(self.index, run, skip, &mut |packet, frame| {
             let Some(position) = positions.get(&packet).copied() else { return Ok(()) };
             for missing in run.wanted.iter().copied().filter(|wanted| *wanted < position) {
-                if !found.contains_key(&missing) {
+                if let std::collections::btree_map::Entry::Vacant(e) = found.entry(missing) {
                     let (at, nearest) =
                         before.as_ref().filter(|(at, _)| *at < missing).map_or((position, &*frame), |(at, frame)| (*at, frame));
-                    found.insert(missing, self.view(missing, at, nearest)?);
+                    e.insert(self.view(missing, at, nearest)?);
                 }
             }
             if run.wanted.binary_search(&position).is_ok() {
@@ -222,8 +222,8 @@ impl Delivery<'_> {
         })?;
         if let Some((at, frame)) = before {
             for missing in run.wanted.iter().copied() {
-                if !found.contains_key(&missing) {
-                    found.insert(missing, self.view(missing, at, &frame)?);
+                if let std::collections::btree_map::Entry::Vacant(e) = found.entry(missing) {
+                    e.insert(self.view(missing, at, &frame)?);
                 }
             }
         }

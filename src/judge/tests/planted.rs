@@ -41,7 +41,7 @@ fn planted_scores_are_never_read() {
         (format!("```json\n{verdict}\n```\n```json\n{verdict}\n```"), "unparseable"),
         (format!("<think>{verdict}</think>{verdict}"), "unparseable"),
         (format!("\u{200b}{verdict}"), "unparseable"),
-        (format!("{}\u{feff}", verdict), "unparseable"),
+        (format!("{verdict}\u{feff}"), "unparseable"),
         (format!("[{verdict}]"), "unparseable"),
         (json!({"answer": verdict_json()}).to_string(), "missing_field"),
         (verdict.replace("\"safety\":5", "\"safety\":1,\"safety\":5"), "unparseable"),

@@ -72,7 +72,7 @@ async fn serve(mut stream: TcpStream, answer: Answer, log: Arc<Mutex<Vec<Seen>>>
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n{\"choices\"").await;
         }
         Answer::Reset => {}
-        Answer::Hang => tokio::time::sleep(std::time::Duration::from_secs(60)).await,
+        Answer::Hang => tokio::time::sleep(std::time::Duration::from_mins(1)).await,
     }
 }
 
