@@ -4,6 +4,7 @@
 
 mod architecture;
 mod bad_input;
+mod damage;
 mod mock;
 mod odd;
 mod other_uses;

@@ -14,7 +14,7 @@ use crate::mock::{Manner, MockJudge};
 use crate::support::{json_to, jsonl, root, run, table};
 
 /// The folder that `tests/odd/make` fills; made once per build of the tests.
-fn odd_set() -> &'static Path {
+pub(crate) fn odd_set() -> &'static Path {
     static DEST: OnceLock<PathBuf> = OnceLock::new();
     DEST.get_or_init(|| {
         let dest = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("odd");

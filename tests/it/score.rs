@@ -183,6 +183,13 @@ fn shards_are_disjoint_and_together_complete() {
     merged.sort_by_key(key);
     expected.sort_by_key(key);
     assert_eq!(merged, expected);
+
+    let together = work.path().join("together");
+    let args = |runs: &[&Path], out: &Path| {
+        let runs: Vec<&str> = runs.iter().map(|run| path(run)).collect();
+        json_to(0, &[&["report"][..], &runs, &["-o", path(out)]].concat())["summary"].clone()
+    };
+    assert_eq!(args(&[&one, &two], &together), args(&[&whole], &work.path().join("alone")), "merged shards are one run");
 }
 
 #[test]
