@@ -1,33 +1,47 @@
-//! The only place that prints.
-
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what this file is for")]
+//! The only place that prints. Text from outside may stand in any line, so every line is made safe to look at here.
 
 use std::io::Write as _;
 
 use serde::Serialize;
+use tribunal::report::visible;
 
 /// Columns of every table on the terminal.
 pub(crate) const TERMINAL_WIDTH: usize = 80;
 
 /// Prints text for people on stdout; a closed pipe is no error.
 pub(crate) fn say(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+    let _ = writeln!(std::io::stdout(), "{}", shown(text));
 }
 
-/// Prints the one JSON object of `--json`.
+/// Prints the one JSON object of `--json`; a closed pipe is no error.
 pub(crate) fn say_json(value: &impl Serialize) {
     match serde_json::to_string(value) {
-        Ok(json) => println!("{json}"),
+        Ok(json) => _ = writeln!(std::io::stdout(), "{json}"),
         Err(error) => complain(&format!("the JSON output could not be made: {error}")),
     }
 }
 
 /// Prints a problem on stderr.
 pub(crate) fn complain(message: &str) {
-    eprintln!("tribunal: {}", message.trim_end());
+    let _ = writeln!(std::io::stderr(), "tribunal: {}", shown(message));
 }
 
 /// Prints a remark on stderr.
 pub(crate) fn remark(message: &str) {
-    eprintln!("{}", message.trim_end());
+    let _ = writeln!(std::io::stderr(), "{}", shown(message));
+}
+
+/// Lines stay lines; whatever else moves a cursor or cannot be seen becomes visible.
+fn shown(text: &str) -> String {
+    text.trim_end().lines().map(visible).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn a_judges_words_cannot_drive_the_terminal() {
+        assert_eq!(shown("stopped: HTTP 401: \u{1b}[2J\u{202e}x\nnext  \n"), "stopped: HTTP 401: <U+001B>[2J<U+202E>x\nnext");
+    }
 }
