@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use tribunal_media::Digest;
 
 use super::study::Study;
 use crate::judge::Judge;
@@ -16,13 +15,11 @@ const SCHEMA: u32 = 1;
 /// Describes this invocation for the ledger.
 pub fn run_info(study: &Study, pool: &Pool) -> RunInfo {
     let experiment = study.experiment();
-    // A struct of maps and strings always serialises; an empty digest would only name the folder differently.
-    let canonical = serde_json::to_vec(&experiment).unwrap_or_default();
     let named =
         |filter: fn(&Judge) -> bool| study.judges.iter().filter(|judge| filter(judge)).map(|judge| judge.name().to_owned()).collect();
     RunInfo {
         schema: SCHEMA,
-        run_id: Digest::of(&canonical).to_string()[..16].to_owned(),
+        run_id: experiment.digest().to_string()[..16].to_owned(),
         source: study.manifest.name.clone(),
         experiment,
         settings: settings(study, pool),
