@@ -76,10 +76,17 @@ pub(super) fn add_tasks(connection: &Connection, tasks: &[Task]) -> rusqlite::Re
 }
 
 /// See [`Ledger::reopen`](super::Ledger::reopen). A new round: what earlier attempts came to no longer counts against the task.
-pub(super) fn reopen(connection: &Connection, outcomes: &[OutcomeName]) -> rusqlite::Result<u64> {
-    let mut statement =
-        connection.prepare("UPDATE tasks SET outcome = NULL, detail = NULL, verdict_id = NULL, round = round + 1 WHERE outcome = ?1")?;
-    outcomes.iter().try_fold(0, |sum, name| Ok(sum + statement.execute([name.as_str()])? as u64))
+pub(super) fn reopen(connection: &Connection, tasks: &[Task], outcomes: &[OutcomeName]) -> rusqlite::Result<u64> {
+    let mut statement = connection
+        .prepare("UPDATE tasks SET outcome = NULL, detail = NULL, verdict_id = NULL, round = round + 1 WHERE id = ?1 AND outcome = ?2")?;
+    let mut reopened = 0;
+    for task in tasks {
+        let Some((id, _)) = find_task(connection, task)? else { continue };
+        for name in outcomes {
+            reopened += statement.execute(params![id, name.as_str()])? as u64;
+        }
+    }
+    Ok(reopened)
 }
 
 /// Tasks without an outcome, in the order of the table.

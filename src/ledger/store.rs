@@ -62,10 +62,14 @@ impl Ledger {
         refused.map_or(Ok(()), |changes| Err(LedgerError::Changed(changes)))
     }
 
-    /// Reopens tasks that ended in one of these outcomes; their attempts and costs stay. Returns how many.
-    pub fn reopen(&self, outcomes: &[OutcomeName]) -> Result<u64, LedgerError> {
-        let outcomes = outcomes.to_vec();
-        self.writer.ask_blocking(move |connection| plan::reopen(connection, &outcomes))
+    /// Reopens those of `tasks` that ended in one of these outcomes; their attempts and costs stay. Returns how many. Tasks outside this
+    /// invocation's limit or shard keep their outcomes: nobody would ask for them again.
+    pub fn reopen(&self, tasks: &[Task], outcomes: &[OutcomeName]) -> Result<u64, LedgerError> {
+        if outcomes.is_empty() {
+            return Ok(0);
+        }
+        let (tasks, outcomes) = (tasks.to_vec(), outcomes.to_vec());
+        self.writer.ask_blocking(move |connection| plan::reopen(connection, &tasks, &outcomes))
     }
 
     /// Tasks without an outcome, in the order of `verdicts.jsonl`; also those that an invocation with another limit or shard planned.

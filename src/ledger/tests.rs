@@ -262,7 +262,9 @@ fn reopened_tasks_keep_their_costs_but_not_their_record() {
         ledger.conclude(&lost, None, Outcome::Unresolved(Why::new("timeout", "no reply"))).await.unwrap();
         answer(&ledger, &task(1)).await;
     });
-    assert_eq!(ledger.reopen(&[OutcomeName::Unresolved, OutcomeName::MediaRejected]).unwrap(), 1);
+    let outcomes = [OutcomeName::Unresolved, OutcomeName::MediaRejected];
+    assert_eq!(ledger.reopen(&[task(1)], &outcomes).unwrap(), 0, "outside the selection nothing is reopened");
+    assert_eq!(ledger.reopen(&[task(0), task(1)], &outcomes).unwrap(), 1);
     assert_eq!(ledger.pending().unwrap(), std::slice::from_ref(&lost));
     assert_eq!(run(ledger.lookup(&lost)).unwrap(), Vec::<String>::new());
     run(answer(&ledger, &lost));

@@ -63,7 +63,7 @@ pub fn score(
     let ledger = Ledger::open(dir, info)?;
     let tasks = planned_tasks(study);
     ledger.plan(&item_rows(study), &tasks)?;
-    ledger.reopen(&orders.retry)?;
+    ledger.reopen(&tasks, &orders.retry)?;
     ledger.set_budget(orders.budget_micro_usd)?;
     let items = pending_items(study, ledger.pending()?, &tasks);
     let open: u64 = items.iter().map(|item| item.tasks.len() as u64).sum();
