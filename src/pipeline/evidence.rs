@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rayon::iter::{ParallelBridge as _, ParallelIterator as _};
-use tribunal_media::{Detail, Digest, Modality};
+use tribunal_media::{Detail, Modality};
 
 use super::recipes::RecipeBook;
 use super::study::Study;
@@ -100,9 +100,8 @@ pub(super) fn parts_row(payload: &Payload) -> PartsRow {
 }
 
 /// File names and bytes of an item's thumbnails, in time order; named by content, so equal media share files.
-pub(super) fn thumbnails(media_id: Digest, payload: &Payload) -> Vec<(String, Vec<u8>)> {
-    let name = |index: usize| format!("{}-{index}.jpg", &media_id.to_string()[..16]);
-    payload.parts.iter().enumerate().map(|(index, part)| (name(index), part.bytes.to_vec())).collect()
+pub(super) fn thumbnails(payload: &Payload) -> Vec<(String, Vec<u8>)> {
+    payload.parts.iter().map(|part| (format!("{}.jpg", &part.blake3.to_string()[..32]), part.bytes.to_vec())).collect()
 }
 
 /// Bytes of an instance's output as far as the file system tells; 0 when it is missing (opening it will say so).

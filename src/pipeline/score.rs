@@ -178,7 +178,7 @@ impl<'a> Run<'a> {
 
     fn send_all(&self, instance: &'a Instance, tasks: &[Task], prepared: &Prepared, send: &dyn Fn(Job<'a>) -> bool) {
         let book = self.study.recipe_book(instance);
-        let thumbs = book.thumbs().map_or_else(Vec::new, |position| evidence::thumbnails(prepared.media_id, &prepared.payloads[position]));
+        let thumbs = book.thumbs().map_or_else(Vec::new, |position| evidence::thumbnails(&prepared.payloads[position]));
         if let Err(error) = self.ledger.record_media(&instance.id, prepared.media_id, &prepared.report, &thumbs) {
             return self.stop.raise(error.to_string());
         }
