@@ -50,7 +50,7 @@ impl StoredRun {
     /// Reads one run folder, or merges complementary shards of one experiment.
     pub fn open(dirs: &[PathBuf]) -> Result<Self, OpenError> {
         let (first, others) = dirs.split_first().ok_or(OpenError::None)?;
-        let (info, items, mut records) = read(first)?;
+        let (mut info, mut items, mut records) = read(first)?;
         for other in others {
             let (next, rows, more) = read(other)?;
             let refuse = |problem: &str| OpenError::NotShards { first: first.clone(), other: other.clone(), problem: problem.to_owned() };
@@ -65,6 +65,13 @@ impl StoredRun {
                 return Err(refuse("they hold the same items"));
             }
             records.extend(more);
+            // What decoding saw of an item, only its own shard knows. Its pictures stay in that shard's folder.
+            for (item, row) in items.iter_mut().zip(rows).filter(|(item, _)| item.media.is_none()) {
+                (item.media_id, item.media) = (row.media_id, row.media);
+            }
+            info.missing_locks.extend(next.missing_locks);
+            info.missing_locks.sort_unstable();
+            info.missing_locks.dedup();
         }
         let place: std::collections::BTreeMap<&str, u64> = items.iter().map(|item| (item.item_id.as_str(), item.position)).collect();
         // Stable: within an item the ledger's order stands.
