@@ -1,12 +1,12 @@
 //! The formats of a report, and how their files reach the disk.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::{Summary, csv, html, json, markdown};
-use crate::ledger::{ItemRow, Record, RunInfo};
+use crate::ledger::{ItemRow, Record, RunInfo, replace_file};
 use crate::sampling::Comparison;
 use crate::taxonomy::Lang;
 
@@ -110,19 +110,11 @@ pub fn write(out: &Path, run: &RunView, kinds: &[FormatKind]) -> Result<Vec<Path
     for kind in kinds {
         for (name, bytes) in kind.open().files(run)? {
             let path = out.join(&name);
-            replace(&path, &bytes).map_err(at(&path))?;
+            replace_file(&path, |out| out.write_all(&bytes)).map_err(at(&path))?;
             written.push(path);
         }
     }
     Ok(written)
-}
-
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let partial = path.with_extension(format!("{}.part", std::process::id()));
-    let mut file = fs::File::create(&partial)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&partial, path)
 }
 
 #[cfg(test)]
