@@ -13,7 +13,7 @@ use super::request::{self, Request};
 use super::retry::{Class, Fault, StopKind, backoff, classify};
 use super::server_error::{ServerError, short};
 use super::verdict::{self, Flaw};
-use super::{AttemptEnd, Intent, Journal, Judge, Outcome, Settled, Stop, Usage, Why, Work, budget, triage};
+use super::{AttemptEnd, Intent, Journal, Judge, Outcome, Room, Settled, Stop, Usage, Why, Work, budget, triage};
 
 /// Re-asks after a paid reply that is no verdict.
 const MAX_REASKS: u32 = 2;
@@ -144,10 +144,7 @@ impl<'a> Ask<'a> {
         };
         let reservation = self.journal.intent(intent).await?;
         let started = Instant::now();
-        let result = {
-            let _flying = Flying::new(self.judge);
-            self.judge.opened.provider.exchange(request).await.and_then(classify)
-        };
+        let result = self.judge.opened.provider.exchange(request).await.and_then(classify);
         let latency_ms = started.elapsed().as_millis() as u64;
         let result = result.map_err(|fault| self.learn(fault, dialect));
         self.journal.settle(reservation, self.end(&result, latency_ms)).await?;
@@ -162,15 +159,18 @@ impl<'a> Ask<'a> {
     /// Reserves, waiting for what attempts on their way may give back.
     async fn reserve(&self, bound: Option<u64>) -> Result<(), Stop> {
         let Some(bound) = bound.filter(|&bound| bound > 0) else { return Ok(()) };
-        while !self.journal.reserve(bound).await? {
-            if self.judge.in_flight.load(Ordering::Acquire) == 0 {
-                let dollars = bound as f64 / 1e6;
-                let message = format!("the budget has no room for another request (at most ${dollars:.4}); raise --budget-usd to go on");
-                return Err(Stop::Budget(message));
+        loop {
+            match self.journal.reserve(bound).await? {
+                Room::Held => return Ok(()),
+                Room::Later => tokio::time::sleep(BUDGET_POLL).await,
+                Room::None => {
+                    let dollars = bound as f64 / 1e6;
+                    let message =
+                        format!("the budget has no room for another request (at most ${dollars:.4}); raise --budget-usd to go on");
+                    return Err(Stop::Budget(message));
+                }
             }
-            tokio::time::sleep(BUDGET_POLL).await;
         }
-        Ok(())
     }
 
     /// A refusal that names something we can leave out is no fault of the item: the next attempt leaves it out.
@@ -310,22 +310,6 @@ impl Waits {
         self.failures += 1;
         self.waited = self.waited.saturating_add(wait);
         self.waited <= patience
-    }
-}
-
-/// Counts an attempt as long as it is on its way.
-struct Flying<'a>(&'a Judge);
-
-impl<'a> Flying<'a> {
-    fn new(judge: &'a Judge) -> Self {
-        judge.in_flight.fetch_add(1, Ordering::AcqRel);
-        Self(judge)
-    }
-}
-
-impl Drop for Flying<'_> {
-    fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -1,6 +1,6 @@
 //! A judge: opened once, then one task in and one outcome out.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tribunal_media::{Digest, Modality};
@@ -22,8 +22,6 @@ pub struct Judge {
     pub(super) limiter: Limiter,
     /// Whether the server ever answered this process: then it is worth waiting for.
     pub(super) answered: AtomicBool,
-    /// Attempts on their way; what they reserve may come free again.
-    pub(super) in_flight: AtomicUsize,
     dialect: Mutex<Dialect>,
 }
 
@@ -99,7 +97,6 @@ impl Judge {
             limiter: Limiter::new(settings.limits.rpm),
             opened,
             answered: AtomicBool::new(false),
-            in_flight: AtomicUsize::new(0),
             dialect: Mutex::new(Dialect::default()),
         })
     }

@@ -46,6 +46,17 @@ pub struct AttemptEnd {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reservation(pub i64);
 
+/// What a budget says to a reservation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// The amount is held until its intent takes it over.
+    Held,
+    /// Not now: attempts of this process, of whatever judge, are not settled yet and may give some back.
+    Later,
+    /// Not in this run.
+    None,
+}
+
 /// The ledger failed: the run stops, nothing more is sent.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the ledger failed: {0}")]
@@ -62,8 +73,8 @@ pub trait Journal: Send + Sync {
     /// Attempts of this task that an earlier process left open or settled, oldest first: (class, or `open`).
     fn lookup(&self, task: &Task) -> BoxFuture<'_, Result<Vec<String>, JournalError>>;
 
-    /// Puts `micro_usd` more under the budget, or says no. Open intents of earlier processes stay reserved.
-    fn reserve(&self, micro_usd: u64) -> BoxFuture<'_, Result<bool, JournalError>>;
+    /// Holds `micro_usd` more under the budget, or says no. Open intents of earlier processes stay reserved.
+    fn reserve(&self, micro_usd: u64) -> BoxFuture<'_, Result<Room, JournalError>>;
 
     /// Records the final outcome of a task.
     fn conclude(&self, task: &Task, verdict_id: Option<Digest>, outcome: Outcome) -> BoxFuture<'_, Result<(), JournalError>>;

@@ -1,5 +1,7 @@
 //! The wall that spending stops at.
 
+use crate::judge::Room;
+
 /// What is spent and what is promised, in micro-dollars. Guarded by one mutex, so that checking and taking are one step.
 #[derive(Debug, Default)]
 pub(super) struct Budget {
@@ -9,6 +11,8 @@ pub(super) struct Budget {
     charged: u64,
     /// Reserved, but not yet an intent.
     held: u64,
+    /// Reservations of this process that are not settled yet: only they can give anything back.
+    unsettled: u64,
 }
 
 /// An intent whose upper bound nobody reserved.
@@ -22,13 +26,17 @@ impl Budget {
     }
 
     /// Holds `amount` if it fits under the wall.
-    pub(super) fn reserve(&mut self, amount: u64) -> bool {
+    pub(super) fn reserve(&mut self, amount: u64) -> Room {
         let total = self.total().saturating_add(amount);
-        let fits = self.limit.is_none_or(|limit| total <= limit);
-        if fits {
+        if self.limit.is_none_or(|limit| total <= limit) {
             self.held = self.held.saturating_add(amount);
+            self.unsettled += u64::from(amount > 0);
+            Room::Held
+        } else if self.unsettled > 0 {
+            Room::Later
+        } else {
+            Room::None
         }
-        fits
     }
 
     /// Turns `amount` of what is held into an intent's charge; the total stays as it is.
@@ -43,6 +51,8 @@ impl Budget {
 
     /// Replaces an intent's upper bound by what the attempt cost.
     pub(super) fn settle(&mut self, bound: u64, cost: u64) {
+        // What costs nothing at most was never reserved.
+        self.unsettled = self.unsettled.saturating_sub(u64::from(bound > 0));
         self.charged = self.charged.saturating_sub(bound).saturating_add(cost);
     }
 
@@ -62,7 +72,7 @@ pub(super) fn charge(class: &str, bound: u64, cost: Option<u64>) -> u64 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Budget, NotReserved, charge};
+    use super::{Budget, NotReserved, Room, charge};
 
     proptest! {
         #[test]
@@ -71,7 +81,7 @@ mod tests {
             let mut budget = Budget { limit: Some(limit), ..Budget::new(start) };
             let (mut charged, mut refused) = (start, 0);
             for (amount, percent) in steps {
-                if budget.reserve(amount) {
+                if budget.reserve(amount) == Room::Held {
                     prop_assert_eq!(budget.claim(amount), Ok(()));
                     budget.settle(amount, amount * percent / 100);
                     charged += amount * percent / 100;
@@ -90,10 +100,13 @@ mod tests {
     fn an_intent_needs_its_reservation() {
         let mut budget = Budget { limit: Some(100), ..Budget::new(0) };
         assert_eq!(budget.claim(1), Err(NotReserved));
-        assert!(budget.reserve(60));
-        assert!(!budget.reserve(41));
+        assert_eq!(budget.reserve(60), Room::Held);
+        assert_eq!(budget.reserve(41), Room::Later, "what is held may come free");
         assert_eq!((budget.claim(60), budget.total()), (Ok(()), 60));
         assert_eq!(budget.claim(1), Err(NotReserved));
+        assert_eq!(budget.reserve(41), Room::Later, "and so may what is on its way");
+        budget.settle(60, 59);
+        assert_eq!((budget.reserve(42), budget.reserve(41)), (Room::None, Room::Held));
     }
 
     #[test]

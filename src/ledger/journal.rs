@@ -9,7 +9,7 @@ use tribunal_media::Digest;
 use super::budget::charge;
 use super::plan::{find_task, stored};
 use super::{Ledger, LedgerError};
-use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Outcome, Reservation, Task};
+use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Outcome, Reservation, Room, Task};
 
 /// How a call went inside the transaction: its value, or what the caller got wrong (nothing was written then).
 type Checked<T> = rusqlite::Result<Result<T, String>>;
@@ -47,9 +47,9 @@ impl Journal for Ledger {
     }
 
     /// Holds the amount until an intent takes it over, or until this process ends.
-    fn reserve(&self, micro_usd: u64) -> BoxFuture<'_, Result<bool, JournalError>> {
-        let fits = self.writer.check().map(|()| self.budget().reserve(micro_usd)).map_err(failed);
-        ready(fits).boxed()
+    fn reserve(&self, micro_usd: u64) -> BoxFuture<'_, Result<Room, JournalError>> {
+        let room = self.writer.check().map(|()| self.budget().reserve(micro_usd)).map_err(failed);
+        ready(room).boxed()
     }
 
     fn conclude(&self, task: &Task, verdict_id: Option<Digest>, outcome: Outcome) -> BoxFuture<'_, Result<(), JournalError>> {

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use tribunal_media::{Digest, Modality, Report};
 
 use super::{ChunkRow, Experiment, FrameRow, ItemRow, Ledger, LedgerError, PartsRow, Reader, Record, RunInfo};
-use crate::judge::{AttemptEnd, Intent, Journal as _, Outcome, OutcomeName, Reservation, Scale, Task, Usage, Verdict, Why};
+use crate::judge::{AttemptEnd, Intent, Journal as _, Outcome, OutcomeName, Reservation, Room, Scale, Task, Usage, Verdict, Why};
 
 fn info(judges: &[&str]) -> RunInfo {
     let map = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), format!("{name} 1"))).collect::<BTreeMap<_, _>>();
@@ -283,7 +283,7 @@ fn the_budget_holds_under_concurrency_and_across_processes() {
         run(join_all((from..40).map(|number| {
             let ledger = &ledger;
             async move {
-                if !ledger.reserve(100).await.unwrap() {
+                if ledger.reserve(100).await.unwrap() != Room::Held {
                     return 0;
                 }
                 assert!(ledger.spent_micro_usd() <= 1000);

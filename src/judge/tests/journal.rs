@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use futures_util::future::{BoxFuture, ready};
 use tribunal_media::Digest;
 
-use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Outcome, Reservation, Task};
+use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Outcome, Reservation, Room, Task};
 
 /// Keeps every call, in order.
 #[derive(Debug, Default)]
@@ -52,8 +52,8 @@ impl Journal for FakeJournal {
         Box::pin(ready(Ok(self.history.clone())))
     }
 
-    fn reserve(&self, micro_usd: u64) -> BoxFuture<'_, Result<bool, JournalError>> {
-        Box::pin(ready(Ok(self.budget.is_none_or(|budget| micro_usd <= budget))))
+    fn reserve(&self, micro_usd: u64) -> BoxFuture<'_, Result<Room, JournalError>> {
+        Box::pin(ready(Ok(if self.budget.is_none_or(|budget| micro_usd <= budget) { Room::Held } else { Room::None })))
     }
 
     fn conclude(&self, _: &Task, _: Option<Digest>, outcome: Outcome) -> BoxFuture<'_, Result<(), JournalError>> {
