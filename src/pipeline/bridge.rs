@@ -51,7 +51,8 @@ impl StopFlag {
         self.0.borrow().clone()
     }
 
-    fn is_raised(&self) -> bool {
+    /// Whether it was raised.
+    pub(super) fn is_raised(&self) -> bool {
         self.0.borrow().is_some()
     }
 

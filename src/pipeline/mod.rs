@@ -3,8 +3,8 @@
 mod bridge;
 mod evidence;
 mod export;
+mod gate;
 mod lab;
-
 mod plan;
 mod prepare;
 mod probe;

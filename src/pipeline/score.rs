@@ -7,6 +7,7 @@ use tribunal_media::{Digest, Modality};
 
 use super::bridge::{self, StopFlag, Width};
 use super::evidence;
+use super::gate::Gate;
 use super::study::{self, Study};
 use crate::judge::{self, Journal as _, Judge, Outcome, OutcomeName, Task, Why, Work};
 use crate::ledger::{ItemRow, Ledger, LedgerError, RunInfo};
@@ -221,7 +222,8 @@ impl<'a> Run<'a> {
     }
 
     async fn judge(&self, job: Job<'a>) {
-        match job.judge.judge(&job.work, self.ledger).await {
+        let journal = Gate { ledger: self.ledger, stop: self.stop };
+        match job.judge.judge(&job.work, &journal).await {
             Ok(settled) => self.progress.ended(Some(settled.outcome.name())),
             Err(stop) => self.stop.raise(judge::Stop::to_string(&stop)),
         }

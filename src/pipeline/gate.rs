@@ -1,0 +1,96 @@
+//! The ledger as judges see it during a run: once the run is stopping, no new intent is written, so nothing new is sent.
+
+use futures_util::future::{BoxFuture, FutureExt as _, ready};
+use tribunal_media::Digest;
+
+use super::bridge::StopFlag;
+use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Outcome, Reservation, Room, Task};
+use crate::ledger::Ledger;
+
+/// What was sent before the stop is still settled and concluded.
+pub(super) struct Gate<'a> {
+    pub(super) ledger: &'a Ledger,
+    pub(super) stop: &'a StopFlag,
+}
+
+impl Gate<'_> {
+    /// Never shown: the flag keeps the first reason, and this is a consequence of it.
+    fn check(&self) -> Result<(), JournalError> {
+        if self.stop.is_raised() { Err(JournalError("the run is stopping".to_owned())) } else { Ok(()) }
+    }
+}
+
+impl Journal for Gate<'_> {
+    fn intent(&self, intent: Intent) -> BoxFuture<'_, Result<Reservation, JournalError>> {
+        match self.check() {
+            Ok(()) => self.ledger.intent(intent),
+            Err(stopping) => ready(Err(stopping)).boxed(),
+        }
+    }
+
+    fn settle(&self, reservation: Reservation, end: AttemptEnd) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.ledger.settle(reservation, end)
+    }
+
+    fn lookup(&self, task: &Task) -> BoxFuture<'_, Result<Vec<String>, JournalError>> {
+        self.ledger.lookup(task)
+    }
+
+    fn reserve(&self, micro_usd: u64) -> BoxFuture<'_, Result<Room, JournalError>> {
+        match self.check() {
+            Ok(()) => self.ledger.reserve(micro_usd),
+            Err(stopping) => ready(Err(stopping)).boxed(),
+        }
+    }
+
+    fn conclude(&self, task: &Task, verdict_id: Option<Digest>, outcome: Outcome) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.ledger.conclude(task, verdict_id, outcome)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use futures_util::FutureExt as _;
+
+    use super::{Gate, Journal as _, Ledger, StopFlag};
+    use crate::ledger::{Experiment, RunInfo};
+
+    fn info() -> RunInfo {
+        let experiment = Experiment {
+            taxonomy: String::new(),
+            rubrics: BTreeMap::new(),
+            recipes: BTreeMap::new(),
+            judges: BTreeMap::new(),
+            seed: 0,
+            lang: "en".to_owned(),
+            decoders: BTreeMap::new(),
+        };
+        RunInfo {
+            schema: 1,
+            run_id: "0011223344556677".to_owned(),
+            source: "s".to_owned(),
+            experiment,
+            settings: BTreeMap::new(),
+            versions: BTreeMap::new(),
+            cpu_features: Vec::new(),
+            authored_judges: Vec::new(),
+            triage_judges: Vec::new(),
+            missing_locks: Vec::new(),
+            notices: Vec::new(),
+            factor_names: BTreeMap::new(),
+            factor_categories: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn nothing_is_promised_once_the_run_is_stopping() {
+        let dir = tempfile::tempdir().unwrap();
+        let (ledger, stop) = (Ledger::open(dir.path(), &info()).unwrap(), StopFlag::default());
+        let gate = Gate { ledger: &ledger, stop: &stop };
+        assert!(gate.reserve(1).now_or_never().unwrap().is_ok());
+        stop.raise("SIGINT received");
+        assert!(gate.reserve(1).now_or_never().unwrap().is_err());
+    }
+}
