@@ -1,5 +1,6 @@
 //! One task's attempts: intent before send, outcome after, and the rules for asking again.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ pub(super) struct Ask<'a> {
     lost: usize,
     crashed: bool,
     reasks: u32,
+    /// The reply that an earlier process was paid for and did not live to conclude.
+    paid: Option<Reply>,
     busy: Waits,
     unreachable: Waits,
     correction: Option<Correction>,
@@ -77,7 +80,10 @@ impl<'a> Ask<'a> {
             Err(why) => return Ok(Err(why)),
         };
         let history = journal.lookup(&work.task).await?;
-        let lost = history.iter().filter(|class| matches!(class.as_str(), "open" | "ambiguous")).count();
+        let count = |classes: &[&str]| history.iter().filter(|past| classes.contains(&past.class.as_str())).count();
+        let (lost, answered) = (count(&["open", "ambiguous"]), count(&["answered"]));
+        // What was cut when it was kept, at a character near the limit, cannot be read again.
+        let paid = history.last().filter(|past| past.class == "answered" && past.reply.len() <= KEPT_REPLY - 4);
         Ok(Ok(Self {
             judge,
             work,
@@ -87,8 +93,10 @@ impl<'a> Ask<'a> {
             earlier: history.len() as u32,
             turn: 0,
             lost,
-            crashed: history.last().is_some_and(|class| class == "open"),
-            reasks: 0,
+            crashed: history.last().is_some_and(|past| past.class == "open"),
+            // Every answer but the last was asked for again; the last is read first.
+            reasks: (answered as u32).saturating_sub(u32::from(paid.is_some())).min(MAX_REASKS),
+            paid: paid.map(|past| Reply { status: 200, headers: BTreeMap::new(), body: past.reply.clone() }),
             busy: Waits::default(),
             unreachable: Waits::default(),
             correction: None,
@@ -97,6 +105,9 @@ impl<'a> Ask<'a> {
 
     /// Attempts until there is an outcome.
     pub(super) async fn run(mut self) -> Result<Settled, Stop> {
+        if let Some(outcome) = self.paid.take().and_then(|reply| self.read(&reply)) {
+            return Ok(self.settled(outcome));
+        }
         if self.lost > MAX_RESENDS {
             let (reason, cause) = if self.crashed { ("crashed_in_flight", "was stopped") } else { ("ambiguous", "lost the connection") };
             let message = format!("an earlier process {cause} while asking, {} times; it may have been billed", self.lost);
@@ -121,7 +132,10 @@ impl<'a> Ask<'a> {
             Err(why) => return Ok(Some(Outcome::JudgeUnusable(why))),
         };
         match self.attempt(&request, dialect).await? {
-            Ok(reply) => Ok(self.read(&reply)),
+            Ok(reply) => {
+                self.judge.answered.store(true, Ordering::Release);
+                Ok(self.read(&reply))
+            }
             Err((_, true)) => Ok(None),
             Err((fault, false)) => self.follow(fault, &request.digest).await,
         }
@@ -220,7 +234,6 @@ impl<'a> Ask<'a> {
 
     /// Reads a 2xx reply; `None` means that it was faulty and is asked for again.
     fn read(&mut self, reply: &Reply) -> Option<Outcome> {
-        self.judge.answered.store(true, Ordering::Release);
         if self.judge.opened.wire == Wire::Triage {
             return Some(triage::outcome(&reply.body));
         }

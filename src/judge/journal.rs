@@ -42,6 +42,15 @@ pub struct AttemptEnd {
     pub latency_ms: u64,
 }
 
+/// One attempt that an earlier process made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Past {
+    /// As in [`AttemptEnd::class`], or `open`: nothing is known of its end.
+    pub class: String,
+    /// As in [`AttemptEnd::reply`]; empty while open.
+    pub reply: String,
+}
+
 /// A handle on a durable intent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reservation(pub i64);
@@ -70,8 +79,8 @@ pub trait Journal: Send + Sync {
     /// Records how an attempt ended.
     fn settle(&self, reservation: Reservation, end: AttemptEnd) -> BoxFuture<'_, Result<(), JournalError>>;
 
-    /// Attempts of this task that an earlier process left open or settled, oldest first: (class, or `open`).
-    fn lookup(&self, task: &Task) -> BoxFuture<'_, Result<Vec<String>, JournalError>>;
+    /// Attempts of this task that an earlier process left open or settled, oldest first.
+    fn lookup(&self, task: &Task) -> BoxFuture<'_, Result<Vec<Past>, JournalError>>;
 
     /// Holds `micro_usd` more under the budget, or says no. Open intents of earlier processes stay reserved.
     fn reserve(&self, micro_usd: u64) -> BoxFuture<'_, Result<Room, JournalError>>;

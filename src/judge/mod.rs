@@ -26,7 +26,7 @@ mod triage;
 mod verdict;
 
 pub use client::{Judge, OpenError, Settled, Stop, Work};
-pub use journal::{AttemptEnd, Intent, Journal, JournalError, Reservation, Room};
+pub use journal::{AttemptEnd, Intent, Journal, JournalError, Past, Reservation, Room};
 pub use outcome::{Outcome, OutcomeName, Scale, Task, Triage, Usage, Verdict, Why};
 pub use provider::View;
 pub use request::nonce;

@@ -9,7 +9,7 @@ use tribunal_media::Digest;
 use super::budget::charge;
 use super::plan::{find_task, stored};
 use super::{Ledger, LedgerError};
-use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Outcome, Reservation, Room, Task};
+use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Outcome, Past, Reservation, Room, Task};
 
 /// How a call went inside the transaction: its value, or what the caller got wrong (nothing was written then).
 type Checked<T> = rusqlite::Result<Result<T, String>>;
@@ -40,9 +40,9 @@ impl Journal for Ledger {
     }
 
     /// Attempts before the task was last reopened are not among them: they no longer count against it.
-    fn lookup(&self, task: &Task) -> BoxFuture<'_, Result<Vec<String>, JournalError>> {
+    fn lookup(&self, task: &Task) -> BoxFuture<'_, Result<Vec<Past>, JournalError>> {
         let task = task.clone();
-        let read = self.writer.ask(move |connection| classes(connection, &task));
+        let read = self.writer.ask(move |connection| past(connection, &task));
         read.map(flatten).boxed()
     }
 
@@ -109,13 +109,15 @@ fn write_end(connection: &Connection, reservation: Reservation, end: &AttemptEnd
     Ok(Ok((bound, cost)))
 }
 
-fn classes(connection: &Connection, task: &Task) -> Checked<Vec<String>> {
+fn past(connection: &Connection, task: &Task) -> Checked<Vec<Past>> {
     let Some((task, round)) = find_task(connection, task)? else {
         return Ok(Err(unplanned(task)));
     };
-    let mut statement = connection.prepare("SELECT coalesce(class, 'open') FROM attempts WHERE task = ?1 AND round = ?2 ORDER BY id")?;
-    let classes: rusqlite::Result<Vec<_>> = statement.query_map([task, round], |row| row.get(0))?.collect();
-    classes.map(Ok)
+    let sql = "SELECT coalesce(class, 'open'), coalesce(reply, '') FROM attempts WHERE task = ?1 AND round = ?2 ORDER BY id";
+    let mut statement = connection.prepare(sql)?;
+    let read = |row: &rusqlite::Row<'_>| Ok(Past { class: row.get(0)?, reply: row.get(1)? });
+    let past: rusqlite::Result<Vec<_>> = statement.query_map([task, round], read)?.collect();
+    past.map(Ok)
 }
 
 fn write_outcome(connection: &Connection, task: &Task, verdict_id: Option<Digest>, name: &str, detail: &str) -> Checked<()> {

@@ -4,7 +4,7 @@ use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use tribunal_media::Digest;
 
 use super::bridge::StopFlag;
-use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Outcome, Reservation, Room, Task};
+use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Outcome, Past, Reservation, Room, Task};
 use crate::ledger::Ledger;
 
 /// What was sent before the stop is still settled and concluded.
@@ -32,7 +32,7 @@ impl Journal for Gate<'_> {
         self.ledger.settle(reservation, end)
     }
 
-    fn lookup(&self, task: &Task) -> BoxFuture<'_, Result<Vec<String>, JournalError>> {
+    fn lookup(&self, task: &Task) -> BoxFuture<'_, Result<Vec<Past>, JournalError>> {
         self.ledger.lookup(task)
     }
 

@@ -2,7 +2,7 @@
 
 use super::server::Answer;
 use super::{FakeJournal, Server, ask, completion, ends, good, open, settings};
-use crate::judge::{Judge, Price, Settings, Stop};
+use crate::judge::{Judge, Past, Price, Settings, Stop};
 
 fn whole(status: u16, body: &str) -> Answer {
     Answer::Whole(status, "", body.to_owned())
@@ -94,6 +94,18 @@ async fn attempts_of_earlier_processes_count() {
         let numbers: Vec<_> = journal.intents.lock().unwrap().iter().map(|intent| intent.attempt as usize).collect();
         assert_eq!(numbers, (history.len() + 1..=history.len() + sent).collect::<Vec<_>>());
     }
+}
+
+#[tokio::test]
+async fn a_paid_reply_is_read_again_and_not_asked_for_again() {
+    let server = Server::start(vec![whole(200, &good())]).await;
+    let answered = |reply: String| Past { class: "answered".into(), reply };
+    let journal = FakeJournal { history: vec![answered(good())], ..FakeJournal::default() };
+    assert_eq!(ends(&ask(&open(&server), &journal).await.unwrap()), ("scored", ""));
+    assert_eq!((server.seen().len(), journal.outcomes.lock().unwrap().len()), (0, 1));
+    let journal = FakeJournal { history: vec![answered(completion("no verdict"))], ..FakeJournal::default() };
+    assert_eq!(ends(&ask(&open(&server), &journal).await.unwrap()), ("scored", ""), "a faulty one is asked for again");
+    assert_eq!(server.seen().len(), 1);
 }
 
 #[tokio::test]

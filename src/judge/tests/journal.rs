@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use futures_util::future::{BoxFuture, ready};
 use tribunal_media::Digest;
 
-use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Outcome, Reservation, Room, Task};
+use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Outcome, Past, Reservation, Room, Task};
 
 /// Keeps every call, in order.
 #[derive(Debug, Default)]
@@ -14,7 +14,7 @@ pub(super) struct FakeJournal {
     pub(super) ends: Mutex<Vec<AttemptEnd>>,
     pub(super) outcomes: Mutex<Vec<Outcome>>,
     /// What `lookup` says.
-    pub(super) history: Vec<String>,
+    pub(super) history: Vec<Past>,
     /// Reservations that fit; `None` is no budget.
     pub(super) budget: Option<u64>,
     /// Intents fail, as on a full disk.
@@ -23,7 +23,8 @@ pub(super) struct FakeJournal {
 
 impl FakeJournal {
     pub(super) fn with_history(classes: &[&str]) -> Self {
-        Self { history: classes.iter().map(|&class| class.to_owned()).collect(), ..Self::default() }
+        let past = |class: &&str| Past { class: (*class).to_owned(), reply: String::new() };
+        Self { history: classes.iter().map(past).collect(), ..Self::default() }
     }
 
     pub(super) fn classes(&self) -> Vec<String> {
@@ -48,7 +49,7 @@ impl Journal for FakeJournal {
         Box::pin(ready(Ok(())))
     }
 
-    fn lookup(&self, _: &Task) -> BoxFuture<'_, Result<Vec<String>, JournalError>> {
+    fn lookup(&self, _: &Task) -> BoxFuture<'_, Result<Vec<Past>, JournalError>> {
         Box::pin(ready(Ok(self.history.clone())))
     }
 
