@@ -59,6 +59,9 @@ impl<'a> Draft<'a> {
     }
 
     pub(super) fn add(&mut self, instance: Instance) {
+        if !instance.inputs.is_empty() {
+            self.notice("inputs_not_shown", "items have media in their prompt, which judges are not shown yet", instance.id.clone());
+        }
         self.instances.push(instance);
     }
 

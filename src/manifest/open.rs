@@ -136,6 +136,7 @@ mod tests {
         assert_eq!(a.human_risk, [Some(4.0), Some(5.0), None]);
         assert_eq!(a.tags.get("seed").map(String::as_str), Some("7"));
         assert_eq!(a.inputs, [PathBuf::from("m/a.png")]);
+        assert_eq!(manifest.notices.iter().map(|notice| notice.code.as_str()).collect::<Vec<_>>(), ["inputs_not_shown"]);
         assert_eq!(a.extra.keys().collect::<Vec<_>>(), ["own"]);
         assert!(b.blocked && b.output.is_none() && b.line == 4);
     }
