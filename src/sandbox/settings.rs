@@ -88,16 +88,8 @@ impl Settings {
     }
 }
 
-const fn planned_frames(sampler: &SamplerSpec) -> u64 {
-    match sampler {
-        SamplerSpec::First | SamplerSpec::Middle | SamplerSpec::Last => 1,
-        SamplerSpec::Uniform(count)
-        | SamplerSpec::Linspace(count)
-        | SamplerSpec::Random { count, .. }
-        | SamplerSpec::Keyframes(Some(count))
-        | SamplerSpec::Fps { max: Some(count), .. } => *count as u64,
-        SamplerSpec::Keyframes(None) | SamplerSpec::Fps { max: None, .. } => UNBOUNDED_FRAMES,
-    }
+fn planned_frames(sampler: &SamplerSpec) -> u64 {
+    sampler.most().map_or(UNBOUNDED_FRAMES, u64::from)
 }
 
 #[cfg(test)]
