@@ -42,6 +42,7 @@ pub fn prepare(study: &Study, pool: &Pool, dir: &Path) -> std::io::Result<Prepar
             match result {
                 None => done.blocked += 1,
                 Some(Ok((book, prepared))) => write(study, &mut folder, instance, &book, &prepared, &mut done)?,
+                Some(Err(rejected)) if rejected.is_ours() => return Err(std::io::Error::other(rejected.message)),
                 Some(Err(rejected)) => {
                     folder.refused(&instance.id, "media_rejected", &rejected)?;
                     done.refused += 1;

@@ -24,7 +24,7 @@ const OPEN_TRIES: u32 = 16;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Rejected {
-    /// Stable code: a media reason code, a worker's, or `missing`, `outside`, `not_regular`, `changed`.
+    /// Stable code: a media reason code, a worker's, or `missing`, `outside`, `not_regular`, `changed`, `no_resources`.
     pub reason: String,
     /// For people.
     pub message: String,
@@ -33,7 +33,7 @@ pub struct Rejected {
 impl Rejected {
     /// Whether this machine failed, not the asset: the item stays pending and the run stops.
     pub fn is_ours(&self) -> bool {
-        self.reason == "no_worker"
+        matches!(self.reason.as_str(), "no_worker" | NO_RESOURCES)
     }
 
     fn new(reason: &str, message: impl Into<String>) -> Self {
@@ -53,8 +53,24 @@ impl From<Failure> for Rejected {
 
 impl From<io::Error> for Rejected {
     fn from(error: io::Error) -> Self {
-        Self::new("io", error.to_string())
+        Self::new(reason_of(&error), error.to_string())
     }
+}
+
+/// This machine ran out of descriptors or memory, which says nothing of the asset.
+const NO_RESOURCES: &str = "no_resources";
+
+fn reason_of(error: &io::Error) -> &'static str {
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS) => NO_RESOURCES,
+        _ => "io",
+    }
+}
+
+/// An error of the file system at a path.
+fn failed(path: &Path, error: Errno) -> Rejected {
+    let error = io::Error::from(error);
+    Rejected::new(reason_of(&error), format!("{}: {error}", path.display()))
 }
 
 /// An open input and the digest of its bytes.
@@ -131,8 +147,10 @@ impl Input {
 /// Opens `path` below `root` without following links out of it, or any link at all.
 pub(super) fn open_beneath(root: &Path, path: &Path) -> Result<File, Rejected> {
     let name = path.display();
-    let folder = openat(CWD, root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-        .map_err(|error| Rejected::new("missing", format!("{}: {}", root.display(), io::Error::from(error))))?;
+    let folder = openat(CWD, root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(|error| match error {
+        Errno::NOENT | Errno::NOTDIR => Rejected::new("missing", format!("{}: no such folder", root.display())),
+        error => failed(root, error),
+    })?;
     let how = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut opened = Err(Errno::AGAIN);
@@ -148,7 +166,7 @@ pub(super) fn open_beneath(root: &Path, path: &Path) -> Result<File, Rejected> {
         Err(Errno::XDEV) => Err(Rejected::new("outside", format!("{name}: leads out of the folder"))),
         Err(Errno::LOOP) => Err(Rejected::new("outside", format!("{name}: a symbolic link, and links are not followed"))),
         Err(Errno::NXIO | Errno::NODEV) => Err(not_regular()),
-        Err(error) => Err(Rejected::new("io", format!("{name}: {}", io::Error::from(error)))),
+        Err(error) => Err(failed(path, error)),
     }
 }
 
@@ -160,7 +178,7 @@ pub(super) fn open_named(path: &Path) -> Result<File, Rejected> {
         Ok(fd) => Ok(fd.into()),
         Err(Errno::NOENT | Errno::NOTDIR) => Err(Rejected::new("missing", format!("{}: no such file", path.display()))),
         Err(Errno::NXIO | Errno::NODEV) => Err(not_regular()),
-        Err(error) => Err(Rejected::new("io", format!("{}: {}", path.display(), io::Error::from(error)))),
+        Err(error) => Err(failed(path, error)),
     }
 }
 
@@ -236,6 +254,13 @@ mod tests {
         assert_eq!(reason(open("sub")), "not_regular");
         assert_eq!(reason(open_named(Path::new("/dev/null")).and_then(|file| regular(&file))), "not_regular");
         assert_eq!(reason(open_beneath(&folder.path().join("none"), Path::new("a"))), "missing");
+    }
+
+    #[test]
+    fn a_machine_without_descriptors_is_no_fault_of_the_asset() {
+        let ours = |errno: Errno| Rejected::from(io::Error::from(errno)).is_ours();
+        assert!(ours(Errno::MFILE) && ours(Errno::NOMEM) && failed(Path::new("a"), Errno::NFILE).is_ours());
+        assert!(!ours(Errno::IO) && !ours(Errno::ACCESS));
     }
 
     #[test]
