@@ -184,8 +184,12 @@ impl<'a> Run<'a> {
             return self.stop.raise(error.to_string());
         }
         for task in tasks {
-            let Some(judge) = self.judge_of(task) else { continue };
-            let Some(payload) = evidence::payload_of(self.study, &book, prepared, instance, judge, task) else { continue };
+            let judge = self.judge_of(task);
+            let payload = judge.and_then(|judge| evidence::payload_of(self.study, &book, prepared, instance, judge, task));
+            let (Some(judge), Some(payload)) = (judge, payload) else {
+                // Never silently pending: a run that ends by itself has ended every task.
+                return self.stop.raise(format!("item {} was prepared without the payload of a task; this is a bug", instance.id));
+            };
             let work = match evidence::work(self.study, instance, task, payload) {
                 Ok(work) => work,
                 Err(error) => return self.stop.raise(error.to_string()),
