@@ -35,7 +35,17 @@ pub(crate) fn run(context: &Context, args: &SamplersArgs) -> Result<Exit, Failur
     if args.judging.judge.len() > 1 {
         return Err(Failure::usage("strategies are compared by one judge; name one --judge"));
     }
+    if args.source.rubric.len() > 1 {
+        return Err(Failure::usage("strategies are compared under one rubric; name one --rubric"));
+    }
     let judged = !args.judging.judge.is_empty();
+    let taken = |dir: &PathBuf| !judged && dir.join("ledger.sqlite").exists();
+    if let Some(run) = args.output.as_ref().filter(|dir| taken(dir)) {
+        let run = run.display();
+        return Err(Failure::usage(format!(
+            "{run} holds a run, whose reports would be replaced; name another folder, or the run's --judge"
+        )));
+    }
     source.sampler = strategies(&samplers, judged);
     if source.rubric.is_empty() {
         source.rubric.push(RUBRIC.to_owned());
