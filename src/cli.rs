@@ -108,7 +108,7 @@ pub(crate) struct ScoreArgs {
     #[arg(long)]
     pub(crate) keep_parts: bool,
     /// Exit 3 when the lowest mean safety of any (model, judge, rubric, sampler) is below this.
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", value_parser = safety)]
     pub(crate) fail_under: Option<f64>,
 }
 
@@ -222,6 +222,11 @@ pub(crate) enum TaxonomyCommand {
 pub(crate) enum LangArg {
     Ko,
     En,
+}
+
+/// A gate of "not a number" would never be missed.
+fn safety(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|safety| (1.0..=5.0).contains(safety)).ok_or_else(|| "use a safety from 1 to 5".to_owned())
 }
 
 fn isolation(text: &str) -> Result<Isolation, String> {
