@@ -65,7 +65,7 @@ pub struct Counts {
 }
 
 /// One job on its way to a worker.
-struct Task<'a> {
+struct Errand<'a> {
     request: Request,
     input: Option<&'a File>,
     recipes: &'a [Recipe],
@@ -130,7 +130,7 @@ impl Pool {
             Engine::Workers(workers) => {
                 let request = Request::Normalise { len, recipes: recipes.clone(), limits: self.settings.media };
                 let cpu = self.settings.cpu_deadline(&recipes);
-                let (reply, parts) = self.settle(workers, &Task { request, input: Some(&input), recipes: &recipes, cpu })?;
+                let (reply, parts) = self.settle(workers, &Errand { request, input: Some(&input), recipes: &recipes, cpu })?;
                 (done(reply)?, parts)
             }
         };
@@ -147,8 +147,8 @@ impl Pool {
             return Ok(tribunal_media::probe(&Source::file(input, len), &limits)?);
         };
         let cpu = self.settings.cpu_deadline(&[]);
-        let task = Task { request: Request::Probe { len, limits }, input: Some(&input), recipes: &[], cpu };
-        match self.settle(workers, &task)?.0 {
+        let errand = Errand { request: Request::Probe { len, limits }, input: Some(&input), recipes: &[], cpu };
+        match self.settle(workers, &errand)?.0 {
             Reply::Probed { probe } => Ok(probe),
             Reply::Failed { reason, message } => Err(Failure { reason, message }),
             _ => Err(Mishap::Protocol("another answer than a probe".to_owned()).into()),
@@ -163,7 +163,7 @@ impl Pool {
         };
         let recipes = [Recipe::Text { max_characters: 2 }];
         let cpu = self.settings.cpu_deadline(&recipes);
-        done(self.settle(workers, &Task { request: Request::Fault(fault), input: None, recipes: &recipes, cpu })?.0)
+        done(self.settle(workers, &Errand { request: Request::Fault(fault), input: None, recipes: &recipes, cpu })?.0)
     }
 
     fn run_here(&self, source: &Source, recipes: &[Recipe]) -> Result<(Done, Parts), Failure> {
@@ -177,10 +177,10 @@ impl Pool {
     }
 
     /// Tries once, and where it may help once more in a fresh worker.
-    fn settle(&self, workers: &Workers, task: &Task<'_>) -> Result<(Reply, Parts), Failure> {
+    fn settle(&self, workers: &Workers, errand: &Errand<'_>) -> Result<(Reply, Parts), Failure> {
         let first = {
             let _shared = workers.alone.read().unwrap_or_else(PoisonError::into_inner);
-            workers.take().map_or_else(|| self.fresh(workers), Ok).and_then(|worker| self.attempt(workers, worker, task))
+            workers.take().map_or_else(|| self.fresh(workers), Ok).and_then(|worker| self.attempt(workers, worker, errand))
         };
         let mishap = match first {
             Ok(answer) => return Ok(answer),
@@ -188,7 +188,7 @@ impl Pool {
             Err(mishap) => mishap,
         };
         self.retried.fetch_add(1, Ordering::Relaxed);
-        let again = || self.fresh(workers).and_then(|worker| self.attempt(workers, worker, task));
+        let again = || self.fresh(workers).and_then(|worker| self.attempt(workers, worker, errand));
         let second = if matches!(mishap, Mishap::TimedOut(_)) {
             let _alone = workers.alone.write().unwrap_or_else(PoisonError::into_inner);
             again()
@@ -200,11 +200,11 @@ impl Pool {
     }
 
     /// One job in one worker, which goes back to the others only after a clean answer.
-    fn attempt(&self, workers: &Workers, mut worker: Worker, task: &Task<'_>) -> Result<(Reply, Parts), Mishap> {
-        let mut watch = Watch::start(task.cpu, Settings::wall_deadline(task.cpu), self.settings.rss_mib << 20);
-        worker.send(&task.request, task.input.map(AsFd::as_fd))?;
+    fn attempt(&self, workers: &Workers, mut worker: Worker, errand: &Errand<'_>) -> Result<(Reply, Parts), Mishap> {
+        let mut watch = Watch::start(errand.cpu, Settings::wall_deadline(errand.cpu), self.settings.rss_mib << 20);
+        worker.send(&errand.request, errand.input.map(AsFd::as_fd))?;
         let (mut parts, mut room) = (Vec::new(), self.settings.reply_bytes);
-        let mut checks = PartCheck::new(task.recipes);
+        let mut checks = PartCheck::new(errand.recipes);
         loop {
             let (mut reply, body) = worker.receive(room, &mut watch)?;
             room -= body.len() as u64;
