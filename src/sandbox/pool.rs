@@ -210,6 +210,9 @@ impl Pool {
             room -= body.len() as u64;
             if let Reply::Part { header } = reply {
                 checks.part(&header, &body).map_err(Mishap::Protocol)?;
+                if parts.len() as u64 >= self.settings.media.frames {
+                    return Err(Mishap::TooMuch); // empty parts take no room, and memory all the same
+                }
                 parts.push((header, body));
                 continue;
             }
