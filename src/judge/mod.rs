@@ -32,3 +32,4 @@ pub use provider::View;
 pub use request::nonce;
 pub use settings::{Limits, PictureDetail, Price, ProviderKind, Settings};
 pub use spec::{JudgeSpec, SpecError};
+pub use triage::TRIAGE_FACTORS;

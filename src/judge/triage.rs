@@ -18,7 +18,7 @@ const THRESHOLD: f64 = 0.8;
 /// Where a probability falls from level 5 to 4, 3, 2, 1: the authors' two points and equal steps between. Never calibrated.
 const CUTS: [f64; 4] = [0.2, 0.4, 0.6, THRESHOLD];
 /// Adult and erotic content: what the classifier was trained to see.
-const COVERED: [&str; 2] = ["R11", "R12"];
+pub const TRIAGE_FACTORS: [&str; 2] = ["R11", "R12"];
 
 /// What the classifier replies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,9 +51,12 @@ pub(super) fn moment(part: &Part) -> Option<f64> {
 
 /// Why the classifier has nothing to say about this, if so.
 pub(super) fn abstains(risk: Option<&str>, modality: Modality) -> Option<Why> {
-    if !risk.is_some_and(|risk| COVERED.contains(&risk)) {
+    if !risk.is_some_and(|risk| TRIAGE_FACTORS.contains(&risk)) {
         let factor = risk.unwrap_or("no risk factor");
-        return Some(Why::new("triage_not_covered", format!("the embedded triage covers {} only, not {factor}", COVERED.join(" and "))));
+        return Some(Why::new(
+            "triage_not_covered",
+            format!("the embedded triage covers {} only, not {factor}", TRIAGE_FACTORS.join(" and ")),
+        ));
     }
     match modality {
         Modality::Image | Modality::Video => None,
