@@ -29,14 +29,18 @@ pub struct PrepareDone {
     pub blocked: u64,
 }
 
-/// Items decoded between two writes: enough to keep every thread busy, few enough to stay in memory.
+/// Items decoded between two writes, at most: enough to keep every thread busy.
 const BATCH_PER_THREAD: usize = 4;
 
 /// Writes the parts of every selected item into `dir`, in manifest order, samplers as given.
 pub fn prepare(study: &Study, pool: &Pool, dir: &Path) -> std::io::Result<PrepareDone> {
     let mut folder = PartsFolder::create(dir)?;
     let mut done = PrepareDone::default();
-    for batch in study.selected().chunks(study.settings.threads.max(1) * BATCH_PER_THREAD) {
+    let selected = study.selected();
+    let mut rest = selected.as_slice();
+    while !rest.is_empty() {
+        let (batch, later) = rest.split_at(batch_len(study, rest));
+        rest = later;
         let results = evidence::map(study.settings.threads, batch, |instance| decode(study, pool, instance));
         for (instance, result) in batch.iter().zip(results) {
             match result {
@@ -54,11 +58,27 @@ pub fn prepare(study: &Study, pool: &Pool, dir: &Path) -> std::io::Result<Prepar
     Ok(done)
 }
 
+/// How many of the next items are decoded together: what their parts may need fits into memory, but one always goes.
+fn batch_len(study: &Study, rest: &[&Instance]) -> usize {
+    let mut room = study.settings.memory_bytes;
+    let fits = |instance: &&&Instance| {
+        let bound = book(study, instance).upper_bound(evidence::asset_len(&study.manifest.root, instance));
+        let left = room.checked_sub(bound);
+        room = left.unwrap_or(0);
+        left.is_some()
+    };
+    rest.iter().take(study.settings.threads.max(1) * BATCH_PER_THREAD).take_while(fits).count().max(1)
+}
+
+fn book(study: &Study, instance: &Instance) -> RecipeBook {
+    RecipeBook::new(&study.plan, instance.modality, &[View::Parts], false)
+}
+
 type Decoded = Result<(RecipeBook, Prepared), Rejected>;
 
 fn decode(study: &Study, pool: &Pool, instance: &Instance) -> Option<Decoded> {
     let output = instance.output.as_ref()?;
-    let book = RecipeBook::new(&study.plan, instance.modality, &[View::Parts], false);
+    let book = book(study, instance);
     Some(prepare::prepare(&study.manifest.root, output, book.recipes(), pool).map(|prepared| (book, prepared)))
 }
 
