@@ -1,7 +1,8 @@
 //! Upright RGB8 pixels: fitting, resizing, turning.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
 use crate::Error;
 
@@ -37,11 +38,14 @@ impl Rgb {
         let grows = width > self.width || height > self.height;
         let filter = if grows { FilterType::CatmullRom } else { FilterType::Lanczos3 };
         let failed = |error: &dyn std::fmt::Display| Error::Malformed(format!("resizing {}x{}: {error}", self.width, self.height));
-        let from = ImageRef::new(self.width, self.height, &self.pixels, PixelType::U8x3).map_err(|error| failed(&error))?;
-        let mut to = Image::new(width.max(1), height.max(1), PixelType::U8x3);
+        let (width, height) = (width.max(1), height.max(1));
+        let mut pixels = vec![0; 3 * width as usize * height as usize];
+        // Typed: the dynamic interface would compile the kernels of every pixel type, minutes of them.
+        let from = TypedImageRef::<U8x3>::from_buffer(self.width, self.height, &self.pixels).map_err(|error| failed(&error))?;
+        let mut to = TypedImage::<U8x3>::from_buffer(width, height, &mut pixels).map_err(|error| failed(&error))?;
         let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
-        Resizer::new().resize(&from, &mut to, &options).map_err(|error| failed(&error))?;
-        Ok(Self { width: to.width(), height: to.height(), pixels: to.into_vec() })
+        Resizer::new().resize_typed(&from, &mut to, &options).map_err(|error| failed(&error))?;
+        Ok(Self { width, height, pixels })
     }
 
     /// The picture turned clockwise by quarter turns (modulo 4), and then mirrored left to right when `flip_h`.
