@@ -177,9 +177,9 @@ pub(crate) struct ReportArgs {
     /// Where to write; the (first) run folder unless given.
     #[arg(short, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
-    /// Language of the report.
-    #[arg(long, value_enum, default_value_t = LangArg::En)]
-    pub(crate) lang: LangArg,
+    /// Language of the report; the run's unless given.
+    #[arg(long, value_enum)]
+    pub(crate) lang: Option<LangArg>,
 }
 
 /// `tribunal export`

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     match done {
         Ok(exit) => exit.into(),
         Err(Failure { message, exit }) => {
-            commands::complain(&message);
+            commands::fail(cli.json, &message, exit);
             exit.into()
         }
     }

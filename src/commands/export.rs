@@ -24,6 +24,7 @@ struct ExportJson {
 pub(crate) fn run(context: &Context, args: &ExportArgs) -> Result<Exit, Failure> {
     let ExportKind::Inspect = args.to;
     let study = open::study(context, &args.source, &args.workers, None)?;
+    open::require_folder(&args.output)?;
     let pool = open::pool(context, &args.workers)?;
     let done = pipeline::inspect(&study, &pool, &args.output).map_err(Failure::stopped)?;
     let refused: Vec<String> = done.refused.iter().map(|(item, why)| format!("{item}: {}: {}", why.reason, why.message)).collect();

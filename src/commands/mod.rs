@@ -16,4 +16,4 @@ mod progress;
 mod signals;
 
 pub(crate) use context::{Context, Failure};
-pub(crate) use output::complain;
+pub(crate) use output::fail;

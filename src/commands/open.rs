@@ -142,6 +142,12 @@ pub(crate) fn open_judge(name: &str, mut settings: judge::Settings) -> Result<Ju
     Judge::open(name, &settings, &|variable| std::env::var(variable).ok())
 }
 
+/// Makes the output folder before any work: a path that cannot be one is a mistake of usage, not a full disk.
+pub(crate) fn require_folder(dir: &Path) -> Result<(), Failure> {
+    let refuse = |error| Failure::usage(format!("{} cannot be the output folder: {error}", dir.display()));
+    std::fs::create_dir_all(dir).map_err(refuse)
+}
+
 /// A budget means nothing while some judge's price is unknown.
 pub(crate) fn require_prices(study: &Study) -> Result<(), Failure> {
     match study.judges.iter().find(|judge| judge.is_remote() && !judge.has_price()) {

@@ -9,6 +9,7 @@ use crate::cli::PrepareArgs;
 /// Writes the parts of a source.
 pub(crate) fn run(context: &Context, args: &PrepareArgs) -> Result<Exit, Failure> {
     let study = open::study(context, &args.source, &args.workers, None)?;
+    open::require_folder(&args.output)?;
     let pool = open::pool(context, &args.workers)?;
     let fail =
         |error| Failure::stopped(format!("{}: {error}; free some space or choose another folder, then repeat", args.output.display()));

@@ -6,6 +6,7 @@ use serde::Serialize;
 use tribunal::report::{self, StoredRun};
 
 use super::context::{Context, Exit, Failure};
+use super::open;
 use super::output::{self, TERMINAL_WIDTH};
 use crate::cli::ReportArgs;
 
@@ -18,10 +19,17 @@ struct ReportJson<'a> {
 /// Writes the reports of one run, or of complementary shards.
 pub(crate) fn run(context: &Context, args: &ReportArgs) -> Result<Exit, Failure> {
     let stored = StoredRun::open(&args.runs).map_err(Failure::usage)?;
+    if args.runs.len() > 1 && args.output.is_none() {
+        return Err(Failure::usage("several runs make one report of their own: say where with -o DIR"));
+    }
+    if let Some(output) = &args.output {
+        open::require_folder(output)?;
+    }
     let run = args.runs.first().ok_or_else(|| Failure::usage("name a run folder"))?;
     let dir = args.output.as_ref().unwrap_or(run);
     let thumbs = thumbs(run, args.output.as_deref());
-    let files = report::write(dir, &stored.view(args.lang.into(), &thumbs), &args.format).map_err(Failure::stopped)?;
+    let files = report::write(dir, &stored.view(args.lang.map_or_else(|| stored.lang(), Into::into), &thumbs), &args.format)
+        .map_err(Failure::stopped)?;
     if context.json {
         output::say_json(&ReportJson { files, summary: stored.summary() });
     } else {

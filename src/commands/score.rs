@@ -39,6 +39,7 @@ pub(crate) fn run(context: &Context, args: &ScoreArgs) -> Result<Exit, Failure> 
     }
     let info = pipeline::run_info(&study, &pool);
     let dir = args.output.clone().unwrap_or_else(|| default_dir(&study, &info.run_id));
+    open::require_folder(&dir)?;
     let stop = StopFlag::default();
     stop_on_signals(&stop)?;
     let orders = Orders { retry: args.retry.clone(), budget_micro_usd, keep_parts: args.keep_parts };
@@ -54,6 +55,9 @@ pub(crate) fn run(context: &Context, args: &ScoreArgs) -> Result<Exit, Failure> 
         output::say_json(&ScoreJson { run: &dir, report, resumed: done.resumed, stopped, gate_missed, summary });
     } else {
         output::say(&report::terminal(summary, TERMINAL_WIDTH));
+        if done.resumed > 0 {
+            output::say(&format!("resumed: {} of {} tasks had ended before, and were not asked again", done.resumed, done.tasks));
+        }
         output::say(&format!("report: {}", report.display()));
     }
     if let Some(reason) = &done.stopped {

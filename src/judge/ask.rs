@@ -20,6 +20,8 @@ use super::{AttemptEnd, Intent, Journal, Judge, Outcome, Room, Settled, Stop, Us
 const MAX_REASKS: u32 = 2;
 /// Sends again after an attempt that may have been billed, in this process or an earlier one.
 const MAX_RESENDS: usize = 1;
+/// After so many attempts in a row without an answer, over all tasks, the server is taken to be down: each of them may have been billed.
+const MAX_LOST_IN_ROW: u32 = 20;
 /// Longest wait, in sum, for a server that puts a task off.
 const BUSY_PATIENCE: Duration = Duration::from_mins(10);
 /// Longest wait, in sum, for a server that never answered: a wrong address should be said soon.
@@ -234,6 +236,7 @@ impl<'a> Ask<'a> {
 
     /// Reads a 2xx reply; `None` means that it was faulty and is asked for again.
     fn read(&mut self, reply: &Reply) -> Option<Outcome> {
+        self.judge.lost_in_row.store(0, Ordering::Release);
         if self.judge.opened.wire == Wire::Triage {
             return Some(triage::outcome(&reply.body));
         }
@@ -255,6 +258,12 @@ impl<'a> Ask<'a> {
         if fault.status.is_some() {
             self.judge.answered.store(true, Ordering::Release);
         }
+        if fault.class == Class::Ambiguous && self.judge.lost_in_row.fetch_add(1, Ordering::AcqRel) + 1 >= MAX_LOST_IN_ROW {
+            let (endpoint, message) = (&self.judge.opened.endpoint, short(&fault.message));
+            let message =
+                format!("{MAX_LOST_IN_ROW} requests in a row to {endpoint} got no answer ({message}); see to the server, then repeat");
+            return Err(Stop::Unreachable(message));
+        }
         let why = Why { reason: fault.reason.clone(), message: fault.message.clone() };
         match fault.class {
             Class::Stopped(kind) => Err(self.stop(kind, &fault.message)),
@@ -263,6 +272,9 @@ impl<'a> Ask<'a> {
             Class::Ambiguous if self.lost >= MAX_RESENDS => Ok(Some(Outcome::Unresolved(why))),
             Class::Ambiguous => {
                 self.lost += 1;
+                if self.judge.opened.remote {
+                    tokio::time::sleep(backoff(UNREACHABLE_WAIT, 0, digest)).await;
+                }
                 Ok(None)
             }
             Class::Refused => self.wait_busy(&fault, digest).await.map(|()| None),

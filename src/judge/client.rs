@@ -1,6 +1,6 @@
 //! A judge: opened once, then one task in and one outcome out.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tribunal_media::{Digest, Modality};
@@ -22,6 +22,8 @@ pub struct Judge {
     pub(super) limiter: Limiter,
     /// Whether the server ever answered this process: then it is worth waiting for.
     pub(super) answered: AtomicBool,
+    /// Attempts since the last answer that may have been billed without one.
+    pub(super) lost_in_row: AtomicU32,
     dialect: Mutex<Dialect>,
 }
 
@@ -97,6 +99,7 @@ impl Judge {
             limiter: Limiter::new(settings.limits.rpm),
             opened,
             answered: AtomicBool::new(false),
+            lost_in_row: AtomicU32::new(0),
             dialect: Mutex::new(Dialect::default()),
         })
     }

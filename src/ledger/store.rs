@@ -88,13 +88,27 @@ impl Ledger {
     }
 
     /// Records what decoding saw of an item, and writes its thumbnails: (file name, bytes) in time order. Blocks.
-    pub fn record_media(&self, item_id: &str, media_id: Digest, report: &Report, thumbs: &[(String, Vec<u8>)]) -> Result<(), LedgerError> {
+    /// `false`: the run holds what was seen of other bytes under this item; nothing was changed.
+    pub fn record_media(
+        &self,
+        item_id: &str,
+        media_id: Digest,
+        report: &Report,
+        thumbs: &[(String, Vec<u8>)],
+    ) -> Result<bool, LedgerError> {
         thumbs.iter().try_for_each(|(name, bytes)| self.write_named("thumbs", name, bytes))?;
         let names: Vec<_> = thumbs.iter().map(|(name, _)| name).collect();
         let values = [media_id.to_string(), serde_json::to_string(report)?, serde_json::to_string(&names)?, item_id.to_owned()];
-        let sql = "UPDATE items SET media_id = ?1, media = ?2, thumbs = ?3 WHERE item_id = ?4";
-        let known = self.writer.ask_blocking(move |connection| connection.execute(sql, values))?;
-        if known == 1 { Ok(()) } else { Err(unplanned(item_id)) }
+        let earlier = "SELECT media_id IS NULL OR media_id = ?1 FROM items WHERE item_id = ?2";
+        let update = "UPDATE items SET media_id = ?1, media = ?2, thumbs = ?3 WHERE item_id = ?4";
+        let same = self.writer.ask_blocking(move |connection| {
+            let same: Option<bool> = connection.query_row(earlier, [&values[0], &values[3]], |row| row.get(0)).optional()?;
+            if same == Some(true) {
+                connection.execute(update, values)?;
+            }
+            Ok(same)
+        })?;
+        same.ok_or_else(|| unplanned(item_id))
     }
 
     /// Records what a task shows its judge; its repeats share it, and a second time replaces the first. Blocks.

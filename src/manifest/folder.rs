@@ -49,9 +49,8 @@ fn passed_over(entry: &DirEntry) -> Option<(&'static str, &'static str)> {
     } else if name.starts_with(b".") {
         Some(("skipped_hidden", "files or folders beginning with a dot were passed over"))
     } else if kind.is_dir() {
-        // Scoring `.` puts its run beneath `.`; the thumbnails there are no outputs of anybody.
-        let is_run = ["run.json", "ledger.sqlite"].iter().all(|file| entry.path().join(file).is_file());
-        is_run.then_some(("skipped_runs", "folders of earlier runs were passed over"))
+        // Scoring `.` puts its run beneath `.`; the thumbnails and parts there are no outputs of anybody.
+        is_ours(entry.path()).then_some(("skipped_runs", "folders of earlier runs or of `prepare` were passed over"))
     } else if !kind.is_file() {
         Some(("skipped_special", "entries that are no regular files were passed over"))
     } else if is_sidecar(entry.path()) {
@@ -61,6 +60,12 @@ fn passed_over(entry: &DirEntry) -> Option<(&'static str, &'static str)> {
     } else {
         None
     }
+}
+
+/// Whether this program wrote the folder: a run, or what `prepare` leaves.
+pub(super) fn is_ours(folder: &Path) -> bool {
+    let holds = |file: &str| folder.join(file).is_file();
+    holds("run.json") && holds("ledger.sqlite") || holds("parts.jsonl") && folder.join("parts").is_dir()
 }
 
 /// Whether this is `<file>.json` beside a `<file>` that is an item.

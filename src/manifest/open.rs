@@ -62,6 +62,11 @@ fn kind(path: &Path) -> Result<Kind, String> {
         std::io::ErrorKind::NotFound => "there is no such file or folder".to_owned(),
         _ => format!("cannot be opened: {error}"),
     })?;
+    if metadata.is_dir() && folder::is_ours(path) {
+        return Err(
+            "is a folder that this program wrote (a run, or what `prepare` leaves), no source; name the source it was made from".to_owned()
+        );
+    }
     if metadata.is_dir() {
         return Ok(if path.join(assurai::INDEX).is_file() { Kind::AssurAi } else { Kind::Folder });
     }

@@ -76,7 +76,10 @@ impl Plan {
                         "the rubric `{name}` looks at one frame, but `{sampler}` may send several; use first, middle or last, or the rubric temporal"
                     )));
                 }
-                wants.push(Want { sampler: Some(*sampler), rubric: name.clone() });
+                let want = Want { sampler: Some(*sampler), rubric: name.clone() };
+                if !wants.contains(&want) {
+                    wants.push(want);
+                }
             }
         }
         Ok(wants)

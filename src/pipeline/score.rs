@@ -122,7 +122,7 @@ pub fn item_rows(study: &Study) -> Vec<ItemRow> {
         blocked: instance.blocked,
         human_risk: instance.human_risk.clone(),
         tags: instance.tags.clone(),
-        digest: study::item_digest(instance),
+        digest: study::item_digest(&study.manifest.root, instance),
         media_id: None,
         media: None,
         thumbs: Vec::new(),
@@ -180,8 +180,13 @@ impl<'a> Run<'a> {
     fn send_all(&self, instance: &'a Instance, tasks: &[Task], prepared: &Prepared, send: &dyn Fn(Job<'a>) -> bool) {
         let book = self.study.recipe_book(instance);
         let thumbs = book.thumbs().map_or_else(Vec::new, |position| evidence::thumbnails(&prepared.payloads[position]));
-        if let Err(error) = self.ledger.record_media(&instance.id, prepared.media_id, &prepared.report, &thumbs) {
-            return self.stop.raise(error.to_string());
+        match self.ledger.record_media(&instance.id, prepared.media_id, &prepared.report, &thumbs) {
+            Ok(true) => {}
+            Ok(false) => {
+                let why = Why::new("changed", "the file is another one than this run judged before; score it into a new run folder");
+                return self.end_all(tasks, &Outcome::MediaRejected(why));
+            }
+            Err(error) => return self.stop.raise(error.to_string()),
         }
         for task in tasks {
             let judge = self.judge_of(task);

@@ -1,6 +1,7 @@
 //! Everything a command works on, opened and checked before any work.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use tribunal_media::{Digest, Modality};
 
@@ -119,11 +120,12 @@ impl Study {
     }
 }
 
-/// Digest of everything in a row that decides verdicts; prompts and outputs of a known item must not change.
-pub(super) fn item_digest(instance: &Instance) -> Digest {
+/// Digest of everything in a row that decides verdicts; prompts and outputs of a known item must not change. Of a file it holds the
+/// length: whether the bytes are the same is known, and checked, when they are decoded.
+pub(super) fn item_digest(root: &Path, instance: &Instance) -> Digest {
     let output = match &instance.output {
         None => String::new(),
-        Some(crate::manifest::Asset::File(path)) => format!("file {}", path.display()),
+        Some(crate::manifest::Asset::File(path)) => format!("file {} {}", path.display(), evidence::asset_len(root, instance)),
         Some(crate::manifest::Asset::Text(text)) => format!("text {text}"),
     };
     let absent = String::new();

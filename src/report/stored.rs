@@ -97,6 +97,11 @@ impl StoredRun {
         &self.summary
     }
 
+    /// The language its rubrics were written in.
+    pub fn lang(&self) -> Lang {
+        if self.info.experiment.lang == Lang::Ko.code() { Lang::Ko } else { Lang::En }
+    }
+
     /// Strategies that were compared.
     pub fn strategies(&self) -> &[Comparison] {
         &self.strategies

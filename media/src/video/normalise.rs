@@ -200,30 +200,31 @@ impl Delivery<'_> {
     }
 
     fn decode(&mut self, session: &mut Session<'_>, run: &Run, skip: bool, found: &mut BTreeMap<usize, Found>) -> Result<(), Error> {
-        let mut before: Option<(usize, Frame)> = None;
+        let mut before: Option<(usize, Frame, bool)> = None;
         let positions: BTreeMap<usize, usize> = self.positions(run);
-        session.run(self.index, run, skip, &mut |packet, frame| {
+        session.run(self.index, run, skip, &mut |packet, frame, damaged| {
             let Some(position) = positions.get(&packet).copied() else { return Ok(()) };
             for missing in run.wanted.iter().copied().filter(|wanted| *wanted < position) {
                 if let std::collections::btree_map::Entry::Vacant(e) = found.entry(missing) {
-                    let (at, nearest) =
-                        before.as_ref().filter(|(at, _)| *at < missing).map_or((position, &*frame), |(at, frame)| (*at, frame));
-                    e.insert(self.view(missing, at, nearest)?);
+                    let earlier = before.as_ref().filter(|(at, ..)| *at < missing);
+                    let (at, nearest, damaged) =
+                        earlier.map_or((position, &*frame, damaged), |(at, frame, damaged)| (*at, frame, *damaged));
+                    e.insert(self.view(missing, at, nearest, damaged)?);
                 }
             }
             if run.wanted.binary_search(&position).is_ok() {
-                let better = found.get(&position).is_none_or(|known| known.position != position || known.damaged && !frame.is_damaged());
+                let better = found.get(&position).is_none_or(|known| known.position != position || known.damaged && !damaged);
                 if better {
-                    found.insert(position, self.view(position, position, frame)?);
+                    found.insert(position, self.view(position, position, frame, damaged)?);
                 }
             }
-            before = Some((position, std::mem::replace(frame, Frame::new()?)));
+            before = Some((position, std::mem::replace(frame, Frame::new()?), damaged));
             Ok(())
         })?;
-        if let Some((at, frame)) = before {
+        if let Some((at, frame, damaged)) = before {
             for missing in run.wanted.iter().copied() {
                 if let std::collections::btree_map::Entry::Vacant(e) = found.entry(missing) {
-                    e.insert(self.view(missing, at, &frame)?);
+                    e.insert(self.view(missing, at, &frame, damaged)?);
                 }
             }
         }
@@ -242,7 +243,7 @@ impl Delivery<'_> {
             .collect()
     }
 
-    fn view(&mut self, wanted: usize, position: usize, frame: &Frame) -> Result<Found, Error> {
+    fn view(&mut self, wanted: usize, position: usize, frame: &Frame, damaged: bool) -> Result<Found, Error> {
         if frame.is_hdr() {
             self.report.note("hdr_not_tone_mapped", "HDR brightness is shown as it is stored");
         }
@@ -257,7 +258,7 @@ impl Delivery<'_> {
             let (encoding, width, height, bytes) = encode(view, &rgb)?;
             views.push(View { recipes, encoding, size: (width, height), bytes });
         }
-        Ok(Found { position, damaged: frame.is_damaged(), views })
+        Ok(Found { position, damaged, views })
     }
 
     fn send(&mut self, run: &Run, mut found: BTreeMap<usize, Found>, sink: &mut dyn PartSink) -> Result<(), Error> {

@@ -1,5 +1,7 @@
 //! Decodes stretches of packets; every frame is recognised by the packet that it came from.
 
+use std::ops::Range;
+
 use super::cursor::Cursor;
 use super::index::{Entry, Index};
 use super::normalise::admit;
@@ -19,15 +21,18 @@ pub(super) struct Session<'s> {
     limits: Limits,
     /// Frames that came out so far.
     pub frames_decoded: u64,
+    /// Stretches of packets from one that was refused up to the next keyframe.
+    suspect: Vec<Range<usize>>,
 }
 
-/// Called with each decoded frame and the position of its packet.
-pub(super) type Visit<'v> = dyn FnMut(usize, &mut Frame) -> Result<(), Error> + 'v;
+/// Called with each decoded frame, the position of its packet, and whether the decoder had to make up parts of it: it says so
+/// itself, or it refused a packet between the last keyframe and this frame.
+pub(super) type Visit<'v> = dyn FnMut(usize, &mut Frame, bool) -> Result<(), Error> + 'v;
 
 impl<'s> Session<'s> {
     pub(super) fn new(cursor: Cursor<'s>, stream: Stream, limits: &Limits) -> Result<Self, Error> {
         let decoder = cursor.decoder(limits)?;
-        Ok(Self { cursor, decoder, stream, frame: Frame::new()?, limits: *limits, frames_decoded: 0 })
+        Ok(Self { cursor, decoder, stream, frame: Frame::new()?, limits: *limits, frames_decoded: 0, suspect: Vec::new() })
     }
 
     /// libav's name of the decoder.
@@ -38,7 +43,7 @@ impl<'s> Session<'s> {
     /// Decodes everything and gives the packets in the order in which their frames are displayed.
     pub(super) fn display_order(&mut self, packets: &[Entry]) -> Result<Vec<usize>, Error> {
         let mut order = Vec::new();
-        self.decode(packets, 0, packets.len().saturating_sub(1), &|_| false, &mut |packet, _| {
+        self.decode(packets, 0, packets.len().saturating_sub(1), &|_| false, &mut |packet, _, _| {
             order.push(packet);
             Ok(())
         })?;
@@ -69,16 +74,36 @@ impl<'s> Session<'s> {
         visit: &mut Visit<'_>,
     ) -> Result<(), Error> {
         self.decoder.flush();
+        self.suspect.clear();
         for ordinal in start..=last {
+            if packets[ordinal].key {
+                self.trust_from(ordinal);
+            }
             let Some(packet) = self.cursor.packet(ordinal, packets, &self.limits)? else { break };
             packet.stamp(ordinal as i64);
             self.decoder.skip_unreferenced(far(ordinal));
             if self.decoder.send(Some(packet))? {
                 self.receive(visit)?;
+            } else {
+                self.suspect_from(ordinal);
             }
         }
         self.decoder.send(None)?;
         self.receive(visit)
+    }
+
+    /// Frames of this packet and the next ones may lack what they refer to.
+    fn suspect_from(&mut self, ordinal: usize) {
+        if self.suspect.last().is_none_or(|stretch| stretch.end != usize::MAX) {
+            self.suspect.push(ordinal..usize::MAX);
+        }
+    }
+
+    /// A keyframe refers to nothing before it.
+    fn trust_from(&mut self, ordinal: usize) {
+        if let Some(stretch) = self.suspect.last_mut() {
+            stretch.end = stretch.end.min(ordinal);
+        }
     }
 
     fn receive(&mut self, visit: &mut Visit<'_>) -> Result<(), Error> {
@@ -90,7 +115,8 @@ impl<'s> Session<'s> {
                     Limits::check("number of decoded frames", self.frames_decoded, self.limits.frames)?;
                     admit(&self.stream, self.frame.size(), &self.limits)?; // the size can change on the way
                     if let Some(packet) = self.frame.pts().and_then(|pts| usize::try_from(pts).ok()) {
-                        visit(packet, &mut self.frame)?;
+                        let damaged = self.frame.is_damaged() || self.suspect.iter().any(|stretch| stretch.contains(&packet));
+                        visit(packet, &mut self.frame, damaged)?;
                     }
                 }
                 Step::Damaged => damaged += 1,

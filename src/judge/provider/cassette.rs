@@ -17,7 +17,7 @@ const VERSION: u32 = 1;
 #[derive(Debug)]
 pub(super) struct Cassette {
     replies: Vec<Reply>,
-    by_digest: BTreeMap<Digest, Vec<usize>>,
+    by_digest: BTreeMap<(Digest, u32), Vec<usize>>,
     by_task: BTreeMap<TaskKey, Vec<usize>>,
     /// Whether any line was written by hand.
     pub(super) authored: bool,
@@ -87,7 +87,7 @@ impl Cassette {
         let index = self.replies.len();
         self.authored |= line.origin == Origin::Authored;
         if let Some(digest) = line.request_digest {
-            self.by_digest.entry(digest).or_default().push(index);
+            self.by_digest.entry((digest, line.repeat)).or_default().push(index);
         }
         self.by_task.entry((line.item_id, line.sampler, line.rubric, line.repeat)).or_default().push(index);
         let body = match line.body {
@@ -98,11 +98,11 @@ impl Cassette {
         self.replies.push(Reply { status: line.status, headers, body });
     }
 
-    /// The reply to a task's `turn`-th request (from 0): by the request's digest, else by task. Several lines
+    /// The reply to a task's `turn`-th request (from 0): by the request's digest and the repeat (repeats send identical bytes), else by task. Several lines
     /// answer in turn; the last one stays.
     pub(super) fn find(&self, task: &Task, digest: &Digest, turn: usize) -> Option<&Reply> {
         let key = (task.item_id.clone(), task.sampler.clone(), task.rubric.clone(), task.repeat);
-        let lines = self.by_digest.get(digest).or_else(|| self.by_task.get(&key))?;
+        let lines = self.by_digest.get(&(*digest, task.repeat)).or_else(|| self.by_task.get(&key))?;
         lines.get(turn).or(lines.last()).and_then(|&index| self.replies.get(index))
     }
 }
