@@ -22,7 +22,8 @@ model: ## Bring the embedded judge's weights (pinned, checked, not committed)
 	@scripts/fetch-model $(MODEL)
 
 demo: setup fixtures model ## Score real media of all four modalities, twice over: embedded triage and an authored cassette
-	@$(CARGO) build --quiet --bin tribunal || $(CARGO) build --bin tribunal
+	@test -x $(or $(CARGO_TARGET_DIR),target)/debug/tribunal || echo "demo: building; the first time takes about 8 minutes on two cores"
+	@$(CARGO) build --bin tribunal
 	@scripts/demo
 
 test: setup fixtures model ## Every test
@@ -40,6 +41,6 @@ lint: ## Formatting and lints, as strict as review
 bench: setup fixtures ## Criterion benches of the stages
 	$(CARGO) bench --workspace
 
-clean: ## Remove what was built and fetched
+clean: ## Remove what was built and fetched; runs/ stays, for it may hold paid answers
 	$(CARGO) clean
-	rm -rf $(FETCHED) runs
+	rm -rf $(FETCHED)

@@ -38,7 +38,7 @@ pub(crate) enum Command {
     Samplers(SamplersArgs),
     /// Make the reports of a stored run anew.
     Report(ReportArgs),
-    /// Write a source or a run in another tool's format.
+    /// Write a source in another tool's format.
     Export(ExportArgs),
     /// List, show or check taxonomies.
     #[command(subcommand)]

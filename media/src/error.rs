@@ -8,7 +8,7 @@ pub enum Error {
     #[error("not a medium: {0}")]
     NotMedia(String),
     /// A known format, codec or feature that is not decoded here.
-    #[error("unsupported: {0}")]
+    #[error("{0}")]
     Unsupported(String),
     /// The bytes claim a format and break its rules.
     #[error("malformed: {0}")]

@@ -8,7 +8,8 @@ use tribunal::pipeline;
 use tribunal::report::visible;
 
 use super::context::{Context, Exit, Failure};
-use super::{open, output};
+use super::open::{self, Keys};
+use super::output;
 use crate::cli::ExportArgs;
 
 #[derive(Debug, Serialize)]
@@ -23,7 +24,7 @@ struct ExportJson {
 /// Exports a source.
 pub(crate) fn run(context: &Context, args: &ExportArgs) -> Result<Exit, Failure> {
     let ExportKind::Inspect = args.to;
-    let study = open::study(context, &args.source, &args.workers, None)?;
+    let study = open::study(context, &args.source, &args.workers, None, Keys::Needed)?;
     open::require_folder(&args.output)?;
     let pool = open::pool(context, &args.workers)?;
     let done = pipeline::inspect(&study, &pool, &args.output).map_err(Failure::stopped)?;

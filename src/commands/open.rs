@@ -26,12 +26,27 @@ impl From<LangArg> for Lang {
     }
 }
 
+/// Whether a judge without its key can be opened: only when nothing will be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keys {
+    /// A missing key is an error.
+    Needed,
+    /// A dry run sends nothing.
+    NotNeeded,
+}
+
 /// Opens a source with its taxonomy, rubrics, samplers and, where `judging` is given, judges.
-pub(crate) fn study(context: &Context, source: &SourceArgs, workers: &WorkerArgs, judging: Option<&JudgingArgs>) -> Result<Study, Failure> {
+pub(crate) fn study(
+    context: &Context,
+    source: &SourceArgs,
+    workers: &WorkerArgs,
+    judging: Option<&JudgingArgs>,
+    keys: Keys,
+) -> Result<Study, Failure> {
     let taxonomy = taxonomy(&source.taxonomy)?;
     let manifest = manifest::open(&source.source, &taxonomy).map_err(Failure::usage)?;
     let rubrics = source.rubric.iter().map(|name| rubric(name)).collect::<Result<Vec<_>, _>>()?;
-    let judges = judging.map_or_else(|| Ok(Vec::new()), |judging| judges(context, judging))?;
+    let judges = judging.map_or_else(|| Ok(Vec::new()), |judging| judges(context, judging, keys))?;
     let plan = Plan::new(rubrics, &source.sampler, &Study::modalities(&manifest)).map_err(Failure::usage)?;
     notices(&manifest);
     let settings = pipeline::Settings {
@@ -97,11 +112,11 @@ fn lines(problems: &[impl ToString]) -> String {
 }
 
 /// The judges that were named, else the default of tribunal.toml, else the embedded one (and it says so).
-fn judges(context: &Context, judging: &JudgingArgs) -> Result<Vec<Judge>, Failure> {
+fn judges(context: &Context, judging: &JudgingArgs, keys: Keys) -> Result<Vec<Judge>, Failure> {
     let specs = if judging.judge.is_empty() { vec![default_judge(context)?] } else { judging.judge.clone() };
     let mut judges: Vec<Judge> = Vec::new();
     for spec in &specs {
-        let judge = judge(context, spec)?;
+        let judge = judge(context, spec, keys)?;
         if judges.iter().any(|known| known.name() == judge.name()) {
             return Err(Failure::usage(format!("the judge `{}` was given twice", judge.name())));
         }
@@ -118,11 +133,12 @@ fn default_judge(context: &Context) -> Result<JudgeSpec, Failure> {
     Ok(JudgeSpec::Embedded)
 }
 
-fn judge(context: &Context, spec: &JudgeSpec) -> Result<Judge, Failure> {
-    let settings = match spec.settings() {
+fn judge(context: &Context, spec: &JudgeSpec, keys: Keys) -> Result<Judge, Failure> {
+    let mut settings = match spec.settings() {
         Some(settings) => settings,
         None => named(context, &spec.name())?,
     };
+    settings.api_key_optional |= keys == Keys::NotNeeded;
     open_judge(&spec.name(), settings).map_err(Failure::usage)
 }
 

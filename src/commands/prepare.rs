@@ -3,12 +3,13 @@
 use tribunal::pipeline;
 
 use super::context::{Context, Exit, Failure};
-use super::{open, output};
+use super::open::{self, Keys};
+use super::output;
 use crate::cli::PrepareArgs;
 
 /// Writes the parts of a source.
 pub(crate) fn run(context: &Context, args: &PrepareArgs) -> Result<Exit, Failure> {
-    let study = open::study(context, &args.source, &args.workers, None)?;
+    let study = open::study(context, &args.source, &args.workers, None, Keys::Needed)?;
     open::require_folder(&args.output)?;
     let pool = open::pool(context, &args.workers)?;
     let fail =

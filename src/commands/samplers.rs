@@ -9,8 +9,9 @@ use tribunal::sampling::{self, Comparison};
 use tribunal_media::{Modality, SamplerSpec};
 
 use super::context::{Context, Exit, Failure};
+use super::open::{self, Keys};
+use super::output;
 use super::progress::Bar;
-use super::{open, output};
 use crate::cli::SamplersArgs;
 
 #[derive(Debug, Serialize)]
@@ -50,7 +51,7 @@ pub(crate) fn run(context: &Context, args: &SamplersArgs) -> Result<Exit, Failur
     if source.rubric.is_empty() {
         source.rubric.push(RUBRIC.to_owned());
     }
-    let mut study = open::study(context, &source, &args.workers, judged.then_some(&args.judging))?;
+    let mut study = open::study(context, &source, &args.workers, judged.then_some(&args.judging), Keys::Needed)?;
     study.manifest.instances.retain(|instance| instance.modality == Modality::Video);
     let pool = open::pool(context, &args.workers)?;
     let bar = Bar::new();

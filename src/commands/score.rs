@@ -7,7 +7,7 @@ use tribunal::pipeline::{self, DryRun, Orders, ScoreError, StopFlag, Study};
 use tribunal::report::{self, StoredRun, Summary};
 
 use super::context::{Context, Exit, Failure};
-use super::open;
+use super::open::{self, Keys};
 use super::output::{self, TERMINAL_WIDTH};
 use super::progress::Bar;
 use crate::cli::ScoreArgs;
@@ -26,7 +26,8 @@ struct ScoreJson<'a> {
 /// Scores a source and reports.
 pub(crate) fn run(context: &Context, args: &ScoreArgs) -> Result<Exit, Failure> {
     let budget_micro_usd = args.budget_usd.map(micro_usd).transpose()?;
-    let study = open::study(context, &args.source, &args.workers, Some(&args.judging))?;
+    let keys = if args.dry_run { Keys::NotNeeded } else { Keys::Needed };
+    let study = open::study(context, &args.source, &args.workers, Some(&args.judging), keys)?;
     if budget_micro_usd.is_some() {
         open::require_prices(&study)?;
     }

@@ -5,7 +5,7 @@ use super::visible;
 
 /// The summary as text lines of at most `width` columns (Hangul counts as two).
 pub fn terminal(summary: &Summary, width: usize) -> String {
-    let mut lines = vec![format!("run {}: {} items, {} tasks", summary.run_id, summary.items, summary.expected)];
+    let mut lines = vec![format!("experiment {}: {} tasks of {} items", summary.run_id, summary.expected, summary.items)];
     let counts = summary.by_outcome.iter().filter(|(_, count)| **count > 0).map(|(outcome, count)| format!("{outcome} {count}"));
     let pending = (summary.pending > 0).then(|| format!("pending {}", summary.pending));
     lines.push(format!("  {}", counts.chain(pending).collect::<Vec<_>>().join(", ")));

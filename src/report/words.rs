@@ -16,7 +16,7 @@ pub(super) fn words(lang: Lang) -> BTreeMap<&'static str, &'static str> {
     WORDS.iter().map(pick).collect()
 }
 
-const WORDS: [(&str, &str, &str); 47] = [
+const WORDS: [(&str, &str, &str); 49] = [
     ("title", "Safety report", "안전성 평가 보고서"),
     ("run", "Run", "실행"),
     ("items", "Items", "항목"),
@@ -76,4 +76,6 @@ const WORDS: [(&str, &str, &str); 47] = [
     ("frame", "Picture", "그림"),
     ("none", "(none)", "(없음)"),
     ("rationale", "Rationale", "판정 근거"),
+    ("evidence", "Evidence at", "근거 시점"),
+    ("repeat", "repeat", "반복"),
 ];

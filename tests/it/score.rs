@@ -193,6 +193,40 @@ fn shards_are_disjoint_and_together_complete() {
 }
 
 #[test]
+fn media_that_changed_behind_their_name_are_not_taken_for_the_judged_ones() {
+    let (work, judge) = (tempdir().unwrap(), MockJudge::start(Manner::Verdict(4, AT_ONCE)));
+    let (folder, run) = (work.path().join("in"), work.path().join("run"));
+    std::fs::create_dir(&folder).unwrap();
+    let args =
+        |repeats: &str| ["score", path(&folder), "--judge", &judge.spec(), "--repeats", repeats, "-o", path(&run)].map(str::to_owned);
+    std::fs::write(folder.join("a.txt"), "first words").unwrap();
+    run_to(0, &args("1").each_ref().map(String::as_str));
+    std::fs::write(folder.join("a.txt"), "other words").unwrap(); // of the same length
+    run_to(1, &args("2").each_ref().map(String::as_str));
+    assert_eq!(table(&run).iter().map(|row| row["reason"].as_str()).collect::<Vec<_>>(), [None, Some("changed")]);
+    std::fs::write(folder.join("a.txt"), "longer words than before").unwrap();
+    let refused = run_to(2, &args("2").each_ref().map(String::as_str));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("a.txt"), "{refused:?}");
+    assert_eq!(judge.calls().len(), 1);
+}
+
+#[test]
+fn a_server_that_loses_every_request_stops_the_run() {
+    let (work, judge) = (tempdir().unwrap(), MockJudge::start(Manner::Refuse(500)));
+    let run = work.path().join("run");
+    let args =
+        ["score", path(&manifest()), "--judge", &judge.spec(), "--repeats", "4", "--concurrency", "4", "-o", path(&run)].map(str::to_owned);
+    run_to(4, &args.each_ref().map(String::as_str));
+    assert!(judge.calls().len() <= 24, "{} calls", judge.calls().len());
+}
+
+#[test]
+fn a_dry_run_needs_no_key() {
+    let dry = json_to(0, &["score", path(&manifest()), "--judge", "openai/gpt-5-mini", "--dry-run"]);
+    assert_eq!(dry["requests"], 13);
+}
+
+#[test]
 fn a_dry_run_sends_nothing_and_counts() {
     let judge = MockJudge::start(Manner::Verdict(4, AT_ONCE));
     let dry = json_to(0, &["score", path(&manifest()), "--judge", &judge.spec(), "--dry-run"]);
