@@ -38,6 +38,14 @@ fn shown(text: &str) -> String {
     text.trim_end().lines().map(visible).collect::<Vec<_>>().join("\n")
 }
 
+/// Says why a command could not go on: on stderr, and with `--json` as its one object.
+pub(crate) fn fail(json: bool, message: &str, exit: Exit) {
+    if json {
+        say_json(&serde_json::json!({"error": message, "exit": exit as u8}));
+    }
+    complain(message);
+}
+
 #[cfg(test)]
 mod tests {
     use super::shown;
@@ -46,12 +54,4 @@ mod tests {
     fn a_judges_words_cannot_drive_the_terminal() {
         assert_eq!(shown("stopped: HTTP 401: \u{1b}[2J\u{202e}x\nnext  \n"), "stopped: HTTP 401: <U+001B>[2J<U+202E>x\nnext");
     }
-}
-
-/// Says why a command could not go on: on stderr, and with `--json` as its one object.
-pub(crate) fn fail(json: bool, message: &str, exit: Exit) {
-    if json {
-        say_json(&serde_json::json!({"error": message, "exit": exit as u8}));
-    }
-    complain(message);
 }

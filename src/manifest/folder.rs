@@ -48,6 +48,8 @@ fn passed_over(entry: &DirEntry) -> Option<(&'static str, &'static str)> {
         Some(("skipped_links", "symbolic links were not followed"))
     } else if name.starts_with(b".") {
         Some(("skipped_hidden", "files or folders beginning with a dot were passed over"))
+    } else if entry.file_name().to_str().is_none_or(|name| name.chars().any(char::is_control)) {
+        Some(("skipped_names", "names that cannot be ids (not UTF-8, or with control characters) were passed over"))
     } else if kind.is_dir() {
         // Scoring `.` puts its run beneath `.`; the thumbnails and parts there are no outputs of anybody.
         is_ours(entry.path()).then_some(("skipped_runs", "folders of earlier runs or of `prepare` were passed over"))

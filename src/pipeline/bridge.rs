@@ -66,7 +66,7 @@ impl StopFlag {
 /// One KiB of permit.
 const PERMIT_BYTES: u64 = 1024;
 /// After a stop, replies already paid for are awaited this long.
-const DRAIN: std::time::Duration = std::time::Duration::from_secs(120);
+const DRAIN: std::time::Duration = std::time::Duration::from_mins(2);
 
 /// Prepares `items` on a rayon pool and runs the jobs they give on `runtime`, `concurrency` at a time.
 ///

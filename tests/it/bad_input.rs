@@ -104,6 +104,28 @@ fn broken_media_are_rejected_by_name_and_the_rest_is_scored() {
 }
 
 #[test]
+fn a_name_that_cannot_be_an_id_does_not_stop_the_folder() {
+    let (work, judge) = (tempdir().unwrap(), MockJudge::start(Manner::Verdict(5, std::time::Duration::ZERO)));
+    let (folder, run) = (work.path().join("in"), work.path().join("run"));
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("line\nbreak.txt"), "hello").unwrap();
+    fs::write(folder.join("한글 이름.txt"), "hello").unwrap();
+    let output = run_to(0, &["score", path(&folder), "--judge", &judge.spec(), "-o", path(&run)]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("skipped_names"), "{output:?}");
+    assert_eq!(table(&run).iter().map(|row| row["item_id"].as_str().unwrap()).collect::<Vec<_>>(), ["한글 이름.txt"]);
+}
+
+#[test]
+fn a_run_folder_is_no_source() {
+    let (work, judge) = (tempdir().unwrap(), MockJudge::start(Manner::Verdict(5, std::time::Duration::ZERO)));
+    let run = work.path().join("run");
+    run_to(0, &["score", path(&manifest()), "--limit", "1", "--judge", &judge.spec(), "-o", path(&run)]);
+    assert!(complaint(2, &["score", path(&run), "--judge", &judge.spec()]).contains("no source"));
+    let failed = json_to(2, &["export", path(&run), "--to", "inspect", "-o", path(&work.path().join("out"))]);
+    assert!(failed["error"].as_str().unwrap().contains("no source") && failed["exit"] == 2);
+}
+
+#[test]
 fn prepare_lists_what_it_refuses() {
     let work = tempdir().unwrap();
     let (folder, out) = (work.path().join("in"), work.path().join("out"));

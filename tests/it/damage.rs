@@ -80,7 +80,7 @@ fn altered_files_are_decoded_or_refused_by_name() {
             let mut altered = bytes.clone();
             for _ in 0..=round * 8 {
                 // Half of the changes hit the head, where the structure is.
-                let reach = if next(&mut state) % 2 == 0 { altered.len().min(2048) } else { altered.len() };
+                let reach = if next(&mut state).is_multiple_of(2) { altered.len().min(2048) } else { altered.len() };
                 let at = (next(&mut state) % reach as u64) as usize;
                 altered[at] = next(&mut state) as u8;
             }
