@@ -144,7 +144,7 @@ impl Judge {
         !self.opened.remote || self.settings.price.is_some()
     }
 
-    /// Why this judge has nothing to say about such an instance, if so: then nothing needs to be prepared for it.
+    /// Why this judge has nothing to say about such an instance, if so.
     pub fn abstains(&self, risk: Option<&str>, modality: Modality) -> Option<Why> {
         match self.opened.wire {
             Wire::Chat => None,
