@@ -5,13 +5,13 @@ use std::hint::black_box;
 use std::path::Path;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use tribunal_media::{FrameView, Limits, PartHeader, Recipe, SamplerSpec, SoundSpec, Source, normalise};
+use tribunal_media::{FrameView, Limits, PartHeader, Pick, Recipe, SoundSpec, Source, normalise};
 
 fn recipes() -> [(&'static str, &'static str, Recipe); 4] {
     let view = FrameView::default;
     [
-        ("image/jpeg", "filetype/sample.jpg", Recipe::Image { sampler: SamplerSpec::First, view: view() }),
-        ("video/uniform:8", "filetype/sample.mp4", Recipe::Video { sampler: SamplerSpec::Uniform(8), view: view(), soundtrack: None }),
+        ("image/jpeg", "filetype/sample.jpg", Recipe::Image { sampler: Pick::First.into(), view: view() }),
+        ("video/uniform:8", "filetype/sample.mp4", Recipe::Video { sampler: Pick::Uniform(8).into(), view: view(), soundtrack: None }),
         ("audio/flac", "audio-lena/lena.flac", Recipe::Audio(SoundSpec::default())),
         ("audio/opus", "audio-lena/lena.opus", Recipe::Audio(SoundSpec::default())),
     ]

@@ -23,6 +23,7 @@ mod probe;
 mod recipe;
 mod report;
 mod sampler;
+mod signal;
 mod sniff;
 mod source;
 mod text;
@@ -35,11 +36,12 @@ pub use error::Error;
 pub use libav::init;
 pub use limits::Limits;
 pub use modality::Modality;
-pub use part::{Detail, Encoding, FrameDetail, PartHeader, PartSink, SinkClosed};
+pub use part::{Detail, Encoding, FrameDetail, PartHeader, PartSink, SheetDetail, SinkClosed};
 pub use probe::probe;
-pub use recipe::{FrameView, Recipe, SoundSpec};
-pub use report::{Note, Probe, Report};
-pub use sampler::{Sampler, SamplerSpec, SpecError, sampler};
+pub use recipe::{FrameView, Recipe, SoundEncoding, SoundSpec};
+pub use report::{Dropped, Note, Probe, Report, SoundSignals};
+pub use sampler::{Glimpse, Layout, Pick, Sampler, SamplerSpec, Scout, SpecError, Strategy, strategy};
+pub use signal::{Look, PLANE, PerceptualHash, VideoSignals};
 pub use sniff::{Format, sniff};
 pub use source::{Reader, Source};
 pub use time::{Moment, Timeline};
@@ -86,14 +88,14 @@ fn modality_of(recipes: &[Recipe]) -> Result<Modality, Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Error, FrameView, Limits, Recipe, SamplerSpec, SoundSpec, Source, normalise, probe};
+    use super::{Error, FrameView, Limits, Pick, Recipe, SoundSpec, Source, normalise, probe};
 
     fn refusal(bytes: &[u8], recipes: &[Recipe]) -> Error {
         normalise(&Source::memory(bytes.to_vec()), recipes, &Limits::default(), &mut Vec::new()).unwrap_err()
     }
 
     fn image() -> Recipe {
-        Recipe::Image { sampler: SamplerSpec::First, view: FrameView::default() }
+        Recipe::Image { sampler: Pick::First.into(), view: FrameView::default() }
     }
 
     #[test]

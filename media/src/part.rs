@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::PerceptualHash;
+
 /// What is known of one finished part, without its bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PartHeader {
@@ -23,6 +25,8 @@ pub enum Encoding {
     Jpeg,
     /// RIFF WAVE, 16-bit mono PCM.
     Wav,
+    /// FLAC, 16-bit mono.
+    Flac,
     /// Interleaved RGB8 rows, no header.
     Rgb8,
     /// Luma rows, no header.
@@ -36,6 +40,7 @@ impl Encoding {
             Self::Utf8 => "text/plain; charset=utf-8",
             Self::Jpeg => "image/jpeg",
             Self::Wav => "audio/wav",
+            Self::Flac => "audio/flac",
             Self::Rgb8 | Self::Gray8 => "application/octet-stream",
         }
     }
@@ -46,6 +51,7 @@ impl Encoding {
             Self::Utf8 => "txt",
             Self::Jpeg => "jpg",
             Self::Wav => "wav",
+            Self::Flac => "flac",
             Self::Rgb8 => "rgb",
             Self::Gray8 => "gray",
         }
@@ -63,6 +69,8 @@ pub enum Detail {
     },
     /// One picture.
     Frame(FrameDetail),
+    /// Several frames in one picture.
+    Sheet(SheetDetail),
     /// A stretch of sound.
     Sound {
         /// Seconds from the first displayed video frame, or from the first sample of a sound file; may be negative.
@@ -70,6 +78,21 @@ pub enum Detail {
         /// End of the stretch, same origin.
         end: f64,
     },
+}
+
+/// A contact sheet: numbered frames in rows, read left to right and top to bottom.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SheetDetail {
+    /// Pixels of the encoded part.
+    pub width: u32,
+    /// Pixels of the encoded part.
+    pub height: u32,
+    /// Cells below each other.
+    pub rows: u32,
+    /// Cells beside each other.
+    pub columns: u32,
+    /// The frames in reading order, at most `rows` x `columns`, never empty; sizes are those of their pictures in the sheet.
+    pub frames: Vec<FrameDetail>,
 }
 
 /// One picture and the moment it was on screen.
@@ -93,6 +116,9 @@ pub struct FrameDetail {
     pub estimated: bool,
     /// The frame asked for could not be decoded; this is the nearest that could.
     pub substituted: bool,
+    /// What a video frame looks like, for telling near-identical frames; `None` for stills.
+    #[serde(default)]
+    pub phash: Option<PerceptualHash>,
 }
 
 /// The receiver hung up; normalising stops with `Error::SinkClosed`.

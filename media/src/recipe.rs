@@ -60,7 +60,7 @@ pub enum FrameView {
     },
 }
 
-/// How sound becomes chunks: 16-bit mono PCM in a WAV file each.
+/// How sound becomes chunks: 16-bit mono, a file each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SoundSpec {
     /// Samples per second.
@@ -69,6 +69,20 @@ pub struct SoundSpec {
     pub chunk_ms: u32,
     /// A cut moves to the quietest point at most this far before the nominal boundary, in milliseconds.
     pub search_ms: u32,
+    /// What the chunks are encoded as.
+    #[serde(default)]
+    pub encoding: SoundEncoding,
+}
+
+/// What chunks of sound are encoded as; both keep every sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SoundEncoding {
+    /// RIFF WAVE, PCM: every judge that hears takes it.
+    #[default]
+    Wav,
+    /// FLAC: about half the bytes, for judges that take it.
+    Flac,
 }
 
 impl Default for FrameView {
@@ -79,7 +93,7 @@ impl Default for FrameView {
 
 impl Default for SoundSpec {
     fn default() -> Self {
-        Self { rate: 16_000, chunk_ms: 30_000, search_ms: 2_000 }
+        Self { rate: 16_000, chunk_ms: 30_000, search_ms: 2_000, encoding: SoundEncoding::Wav }
     }
 }
 
@@ -136,6 +150,10 @@ impl FrameView {
 
 impl SoundSpec {
     fn canonical(&self) -> String {
-        format!("wav s16 mono rate={} chunk={}ms search={}ms", self.rate, self.chunk_ms, self.search_ms)
+        let encoding = match self.encoding {
+            SoundEncoding::Wav => "wav",
+            SoundEncoding::Flac => "flac",
+        };
+        format!("{encoding} s16 mono rate={} chunk={}ms search={}ms", self.rate, self.chunk_ms, self.search_ms)
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Modality;
+use crate::{Modality, VideoSignals};
 
 /// Facts about one source after normalising it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -24,8 +24,47 @@ pub struct Report {
     pub frames_total: Option<u64>,
     /// Seconds from which nothing could be decoded, when the source is cut or damaged.
     pub truncated_at: Option<f64>,
+    /// Picked frames that were left out because they look like one that was kept (`distinct=` of a sampler).
+    pub dropped: Vec<Dropped>,
+    /// What the moving pictures measure, as far as they were decoded.
+    pub video: Option<VideoSignals>,
+    /// What the sound measures.
+    pub sound: Option<SoundSignals>,
     /// What was odd and survived, each with a stable code.
     pub notes: Vec<Note>,
+}
+
+/// A picked frame that was left out because it looks like one that was kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Dropped {
+    /// Position of the recipe in the list given to `normalise`.
+    pub recipe: usize,
+    /// Seconds from the first displayed frame.
+    pub t: f64,
+    /// Presentation timestamp in ticks.
+    pub pts: i64,
+    /// Time of the kept frame that it looks like, in seconds.
+    pub like_t: f64,
+    /// Share of perceptual hash bits that differ, 0..=1.
+    pub distance: f64,
+}
+
+/// What sound measures, after mixing down to one channel.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SoundSignals {
+    /// Channels of the source.
+    pub channels: u32,
+    /// How they became one, e.g. `mean of 2`, `ITU-R BS.775 of 6`.
+    pub mixdown: String,
+    /// Gated loudness in LUFS (ITU-R BS.1770-4) of the mono mix; `None` when all of it is below the gate.
+    pub loudness_lufs: Option<f64>,
+    /// Highest sample in dBFS; `None` when every sample is zero.
+    pub peak_dbfs: Option<f64>,
+    /// Share of 100 ms stretches whose level is below -60 dBFS, 0..=1.
+    pub silent_share: f64,
+    /// Share of samples at or beyond full scale, 0..=1.
+    pub clipped_share: f64,
 }
 
 /// Something worth saying about a source that was still accepted.

@@ -9,6 +9,8 @@ pub struct Moment {
     pub t: f64,
     /// Whether decoding can start here.
     pub keyframe: bool,
+    /// Compressed bytes of the frame; 0 when unknown.
+    pub bytes: u32,
 }
 
 /// Every displayed frame in display order. Never empty.

@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tribunal_media::{Detail, Digest, Encoding};
+use tribunal_media::{Detail, Digest, Encoding, FrameDetail, PerceptualHash};
 
 use crate::prepare::{Part, Payload, Rejected};
 
@@ -38,6 +38,15 @@ struct PartLine<'a> {
     height: Option<u32>,
     start: Option<f64>,
     end: Option<f64>,
+    /// What the frame looks like; null for stills, sheets and sound.
+    phash: Option<PerceptualHash>,
+    /// Cells of a contact sheet, below and beside each other, and the frames in them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    columns: Option<u32>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    frames: &'a [FrameDetail],
 }
 
 /// One line: an item that gave no parts.
@@ -111,12 +120,12 @@ const fn kind(encoding: Encoding) -> &'static str {
     match encoding {
         Encoding::Utf8 => "text",
         Encoding::Jpeg | Encoding::Rgb8 | Encoding::Gray8 => "image",
-        Encoding::Wav => "audio",
+        Encoding::Wav | Encoding::Flac => "audio",
     }
 }
 
 /// The fields that say what a part shows; the rest is filled in by the caller.
-fn shown(detail: &Detail) -> PartLine<'static> {
+fn shown(detail: &Detail) -> PartLine<'_> {
     let blank = PartLine {
         item_id: "",
         parts_id: Digest::of(b""),
@@ -137,10 +146,22 @@ fn shown(detail: &Detail) -> PartLine<'static> {
         height: None,
         start: None,
         end: None,
+        phash: None,
+        rows: None,
+        columns: None,
+        frames: &[],
     };
     match detail {
         Detail::Text { .. } => blank,
         Detail::Sound { start, end } => PartLine { start: Some(*start), end: Some(*end), ..blank },
+        Detail::Sheet(sheet) => PartLine {
+            width: Some(sheet.width),
+            height: Some(sheet.height),
+            rows: Some(sheet.rows),
+            columns: Some(sheet.columns),
+            frames: &sheet.frames,
+            ..blank
+        },
         Detail::Frame(frame) => PartLine {
             t: frame.t,
             pts: frame.pts,
@@ -148,6 +169,7 @@ fn shown(detail: &Detail) -> PartLine<'static> {
             keyframe: frame.keyframe,
             estimated: frame.estimated,
             substituted: frame.substituted,
+            phash: frame.phash,
             width: Some(frame.width),
             height: Some(frame.height),
             ..blank

@@ -26,7 +26,7 @@ fn part_tokens(detail: &Detail, picture: u64) -> u64 {
     match detail {
         // Already counted: texts stand in the recorded body.
         Detail::Text { .. } => 0,
-        Detail::Frame(_) => picture,
+        Detail::Frame(_) | Detail::Sheet(_) => picture,
         Detail::Sound { start, end } => ((end - start).max(0.0) * SOUND_TOKENS_PER_SECOND).ceil() as u64,
     }
 }

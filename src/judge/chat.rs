@@ -97,9 +97,9 @@ fn element(settings: &Settings, part: &Part, nonce: &str) -> Result<Element, Why
             let before = r#"{"type":"image_url","image_url":{"url":"data:image/jpeg;base64,"#;
             Ok(media(part, before, format!(r#"","detail":"{}"}}}}"#, settings.detail.as_str())))
         }
-        Encoding::Wav => {
+        Encoding::Wav | Encoding::Flac => {
             let before = r#"{"type":"input_audio","input_audio":{"data":""#;
-            Ok(media(part, before, r#"","format":"wav"}}"#.to_owned()))
+            Ok(media(part, before, format!(r#"","format":"{}"}}}}"#, part.header.encoding.extension())))
         }
         Encoding::Rgb8 | Encoding::Gray8 => Err(Why::new("unsendable_part", format!("a chat carries no {:?} parts", part.header.encoding))),
     }

@@ -45,7 +45,7 @@ pub(super) fn fingerprint() -> String {
 pub(super) fn moment(part: &Part) -> Option<f64> {
     match &part.header.detail {
         Detail::Frame(frame) => frame.t,
-        Detail::Text { .. } | Detail::Sound { .. } => None,
+        Detail::Text { .. } | Detail::Sheet(_) | Detail::Sound { .. } => None,
     }
 }
 

@@ -108,6 +108,7 @@ fn within(second: f64, span: Option<(f64, f64)>) -> bool {
 fn span(payload: &Payload) -> Option<(f64, f64)> {
     let times = payload.parts.iter().filter_map(|part| match &part.header.detail {
         Detail::Frame(frame) => frame.t.map(|t| (t, t)),
+        Detail::Sheet(sheet) => Some((sheet.frames.first()?.t?, sheet.frames.last()?.t?)),
         Detail::Sound { start, end } => Some((*start, *end)),
         Detail::Text { .. } => None,
     });

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rayon::iter::{ParallelBridge as _, ParallelIterator as _};
-use tribunal_media::{Detail, Modality};
+use tribunal_media::{Detail, FrameDetail, Modality};
 
 use super::recipes::RecipeBook;
 use super::study::Study;
@@ -79,6 +79,9 @@ fn evidence_of(part: &Part) -> Evidence {
     match &part.header.detail {
         Detail::Text { .. } => Evidence::Text,
         Detail::Frame(frame) => Evidence::Frame { t: frame.t },
+        Detail::Sheet(sheet) => {
+            Evidence::Sheet { columns: sheet.columns, times: sheet.frames.iter().filter_map(|frame| frame.t).collect() }
+        }
         Detail::Sound { start, end } => Evidence::Sound { start: *start, end: *end },
     }
 }
@@ -90,13 +93,17 @@ pub(super) fn parts_row(payload: &Payload) -> PartsRow {
         let sha256 = part.sha256.clone();
         match &part.header.detail {
             Detail::Text { .. } => {}
-            Detail::Frame(frame) => {
-                row.frames.push(FrameRow { t: frame.t, pts: frame.pts, sha256, width: frame.width, height: frame.height });
-            }
+            Detail::Frame(frame) => row.frames.push(frame_row(frame, sha256)),
+            Detail::Sheet(sheet) => row.frames.extend(sheet.frames.iter().map(|frame| frame_row(frame, sha256.clone()))),
             Detail::Sound { start, end } => row.chunks.push(ChunkRow { start: *start, end: *end, sha256 }),
         }
     }
     row
+}
+
+/// A frame of a sheet has the size of its own picture and the digest of the sheet.
+fn frame_row(frame: &FrameDetail, sha256: String) -> FrameRow {
+    FrameRow { t: frame.t, pts: frame.pts, sha256, width: frame.width, height: frame.height }
 }
 
 /// File names and bytes of an item's thumbnails, in time order; named by content, so equal media share files.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tribunal_media::{Detail, FrameView, Modality, Recipe, SamplerSpec};
+use tribunal_media::{Detail, FrameView, Modality, PLANE, PerceptualHash, Pick, Recipe, SamplerSpec};
 
 use super::evidence;
 use super::score::Progress;
@@ -10,7 +10,7 @@ use super::study::Study;
 use crate::ledger::Record;
 use crate::manifest::Instance;
 use crate::prepare::{self, Payload, Rejected};
-use crate::sampling::{self, Coverage, Observation, PLANE, PerceptualHash};
+use crate::sampling::{self, Coverage, Observation};
 use crate::sandbox::Pool;
 
 /// What the strategies did, and which videos gave nothing.
@@ -25,9 +25,9 @@ pub struct LabDone {
 }
 
 /// The moments that count as all there is to see: ten a second, at most 600 of them.
-const DENSE: SamplerSpec = SamplerSpec::Fps { rate: 10.0, max: Some(600) };
+const DENSE: SamplerSpec = SamplerSpec::of(Pick::Fps { rate: 10.0, max: Some(600) });
 /// What a judge is shown as the whole clip when strategies are compared by its verdicts.
-pub const REFERENCE: SamplerSpec = SamplerSpec::Fps { rate: 2.0, max: Some(32) };
+pub const REFERENCE: SamplerSpec = SamplerSpec::of(Pick::Fps { rate: 2.0, max: Some(32) });
 
 /// Decodes every selected video once for all strategies and a dense reference, and once more for each strategy alone:
 /// what a strategy costs cannot be read off a pass that it shares.
@@ -91,7 +91,7 @@ fn hashes(payload: &Payload) -> Vec<sampling::View> {
 fn times(payload: &Payload) -> impl Iterator<Item = (f64, &[u8])> {
     payload.parts.iter().filter_map(|part| match &part.header.detail {
         Detail::Frame(frame) => Some((frame.t?, &part.bytes[..])),
-        Detail::Text { .. } | Detail::Sound { .. } => None,
+        Detail::Text { .. } | Detail::Sheet(_) | Detail::Sound { .. } => None,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tribunal_media::{Modality, SamplerSpec};
+use tribunal_media::{Modality, Pick, SamplerSpec};
 
 use crate::judge::{Judge, Task};
 use crate::manifest::Instance;
@@ -30,7 +30,10 @@ pub struct Want {
 pub struct PlanError(String);
 
 /// Frames for a rubric that looks at a sequence, unless samplers are named.
-const SEQUENCE_SAMPLER: SamplerSpec = SamplerSpec::Uniform(8);
+const SEQUENCE_SAMPLER: SamplerSpec = SamplerSpec::of(Pick::Uniform(8));
+
+/// The frame for a rubric that looks at one, unless samplers are named.
+const SINGLE_SAMPLER: SamplerSpec = SamplerSpec::of(Pick::Middle);
 
 impl Plan {
     /// Pairs the given rubrics and samplers (either may be empty: defaults apply) for the modalities that occur.
@@ -69,7 +72,7 @@ impl Plan {
         let mut wants = Vec::new();
         for name in names {
             let single = self.rubrics[&name].is_single_frame();
-            let default = [if single { SamplerSpec::Middle } else { SEQUENCE_SAMPLER }];
+            let default = [if single { SINGLE_SAMPLER } else { SEQUENCE_SAMPLER }];
             for sampler in if samplers.is_empty() { &default[..] } else { samplers } {
                 if single && !sampler.is_single() {
                     return Err(PlanError(format!(

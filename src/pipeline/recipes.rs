@@ -1,6 +1,6 @@
 //! Which recipes one decode of an instance must serve, and how many bytes they may need.
 
-use tribunal_media::{FrameView, Modality, Recipe, SamplerSpec, SoundSpec};
+use tribunal_media::{FrameView, Modality, Pick, Recipe, SamplerSpec, SoundSpec};
 
 use super::plan::{Plan, Want};
 use crate::judge::View;
@@ -13,7 +13,9 @@ pub struct RecipeBook {
 }
 
 /// An animated picture gives at most this many frames.
-const ANIMATION_SAMPLER: SamplerSpec = SamplerSpec::Uniform(4);
+const ANIMATION_SAMPLER: SamplerSpec = SamplerSpec::of(Pick::Uniform(4));
+const FIRST: SamplerSpec = SamplerSpec::of(Pick::First);
+const MIDDLE: SamplerSpec = SamplerSpec::of(Pick::Middle);
 /// The embedded classifier's input: 256 x 256, centre-cropped to 224 x 224.
 const TENSOR: FrameView = FrameView::Tensor { resize: 256, crop: 224 };
 /// Thumbnails for the report.
@@ -74,7 +76,7 @@ pub(super) fn recipe(plan: &Plan, want: &Want, modality: Modality, view: View) -
         Modality::Image => Recipe::Image { sampler: ANIMATION_SAMPLER, view: frames },
         Modality::Video => {
             let hears = view == View::Parts && plan.rubrics().get(&want.rubric).is_some_and(crate::rubric::Rubric::soundtrack);
-            Recipe::Video { sampler: want.sampler.unwrap_or(SamplerSpec::Middle), view: frames, soundtrack: hears.then(SoundSpec::default) }
+            Recipe::Video { sampler: want.sampler.unwrap_or(MIDDLE), view: frames, soundtrack: hears.then(SoundSpec::default) }
         }
     }
 }
@@ -82,8 +84,8 @@ pub(super) fn recipe(plan: &Plan, want: &Want, modality: Modality, view: View) -
 fn thumbnail(want: &Want, modality: Modality) -> Option<Recipe> {
     match modality {
         Modality::Text | Modality::Audio => None,
-        Modality::Image => Some(Recipe::Image { sampler: SamplerSpec::First, view: THUMBNAIL }),
-        Modality::Video => Some(Recipe::Video { sampler: want.sampler.unwrap_or(SamplerSpec::Middle), view: THUMBNAIL, soundtrack: None }),
+        Modality::Image => Some(Recipe::Image { sampler: FIRST, view: THUMBNAIL }),
+        Modality::Video => Some(Recipe::Video { sampler: want.sampler.unwrap_or(MIDDLE), view: THUMBNAIL, soundtrack: None }),
     }
 }
 

@@ -70,6 +70,7 @@ pub(super) struct Words {
     pub text_label: String,
     pub image_label: String,
     pub frame_label: String,
+    pub sheet_label: String,
     pub sound_label: String,
     pub after: String,
 }
@@ -91,6 +92,7 @@ pub(super) struct WordOverrides {
     pub text_label: Option<String>,
     pub image_label: Option<String>,
     pub frame_label: Option<String>,
+    pub sheet_label: Option<String>,
     pub sound_label: Option<String>,
     pub after: Option<String>,
 }
@@ -111,13 +113,14 @@ impl Templates {
 
 impl Words {
     fn with(self, overrides: WordOverrides) -> Self {
-        let WordOverrides { system, before, text_label, image_label, frame_label, sound_label, after } = overrides;
+        let WordOverrides { system, before, text_label, image_label, frame_label, sheet_label, sound_label, after } = overrides;
         Self {
             system: system.unwrap_or(self.system),
             before: before.unwrap_or(self.before),
             text_label: text_label.unwrap_or(self.text_label),
             image_label: image_label.unwrap_or(self.image_label),
             frame_label: frame_label.unwrap_or(self.frame_label),
+            sheet_label: sheet_label.unwrap_or(self.sheet_label),
             sound_label: sound_label.unwrap_or(self.sound_label),
             after: after.unwrap_or(self.after),
         }

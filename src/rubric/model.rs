@@ -48,7 +48,7 @@ pub struct Case<'a> {
 }
 
 /// What one part shows, for its label.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Evidence {
     /// A text.
     Text,
@@ -57,6 +57,13 @@ pub enum Evidence {
         /// Seconds from the first displayed frame.
         t: Option<f64>,
     },
+    /// Several numbered frames in one picture.
+    Sheet {
+        /// Frames beside each other.
+        columns: u32,
+        /// Seconds of each frame in reading order.
+        times: Vec<f64>,
+    },
     /// A stretch of sound.
     Sound {
         /// Seconds.
@@ -64,6 +71,17 @@ pub enum Evidence {
         /// Seconds.
         end: f64,
     },
+}
+
+impl Evidence {
+    /// Frames that it shows.
+    pub(super) fn frames(&self) -> usize {
+        match self {
+            Self::Frame { .. } => 1,
+            Self::Sheet { times, .. } => times.len(),
+            Self::Text | Self::Sound { .. } => 0,
+        }
+    }
 }
 
 /// The texts around the evidence. Everything from outside in it is fenced.

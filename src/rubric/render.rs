@@ -19,7 +19,7 @@ impl Rubric {
         if case.evidence.is_empty() {
             return Err(self.error("there is no evidence to put before a judge"));
         }
-        let frames = case.evidence.iter().filter(|part| matches!(part, Evidence::Frame { .. })).count();
+        let frames: usize = case.evidence.iter().map(Evidence::frames).sum();
         if self.data.single_frame && frames > 1 {
             return Err(
                 self.error(format!("{frames} frames were given, and it judges one; use `temporal` or a sampler that yields one frame"))
@@ -31,7 +31,7 @@ impl Rubric {
             rendered.map_err(|fault| self.error(format!("template `{name}`: {fault}")))
         };
         let labels = (1..).zip(case.evidence).map(|(number, part)| {
-            let (template, values) = self.label(case, number, *part);
+            let (template, values) = self.label(case, number, part);
             render("label", template, values)
         });
         Ok(Prompt {
@@ -90,14 +90,18 @@ impl Rubric {
     }
 
     /// The template and values of one part's label.
-    fn label(&self, case: &Case, number: usize, part: Evidence) -> (&str, Value) {
+    fn label(&self, case: &Case, number: usize, part: &Evidence) -> (&str, Value) {
         let words = self.templates.get(case.lang);
         let parts = case.evidence.len();
-        let seconds = |t: f64| format!("{t:.2}");
+        let seconds = |t: &f64| format!("{t:.2}");
         match part {
             Evidence::Text => (&words.text_label, context! { number, parts }),
             Evidence::Frame { t: None } => (&words.image_label, context! { number, parts }),
             Evidence::Frame { t: Some(t) } => (&words.frame_label, context! { number, parts, t => seconds(t) }),
+            Evidence::Sheet { columns, times } => {
+                let times: Vec<String> = times.iter().map(seconds).collect();
+                (&words.sheet_label, context! { number, parts, columns, frames => times.len(), times })
+            }
             Evidence::Sound { start, end } => {
                 (&words.sound_label, context! { number, parts, start => seconds(start), end => seconds(end) })
             }

@@ -1,8 +1,7 @@
 //! How much of what a video shows is near some sampled frame.
 
 use serde::Serialize;
-
-use super::PerceptualHash;
+use tribunal_media::PerceptualHash;
 
 /// One moment of a dense reference.
 #[derive(Debug, Clone, Copy, PartialEq)]

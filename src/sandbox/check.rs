@@ -1,6 +1,6 @@
 //! Whether what a worker says can be true. Nothing here decodes: lengths, indexes, order and magic bytes only.
 
-use tribunal_media::{Detail, Encoding, FrameDetail, FrameView, PartHeader, Recipe, Report};
+use tribunal_media::{Detail, Encoding, FrameDetail, FrameView, Layout, PartHeader, Recipe, Report, SheetDetail, SoundEncoding};
 
 /// The longest reason code in characters.
 const MAX_REASON: usize = 40;
@@ -35,6 +35,7 @@ impl<'a> PartCheck<'a> {
             let (last, now) = match &header.detail {
                 Detail::Text { .. } => continue,
                 Detail::Frame(detail) => (frame, detail.t.unwrap_or(0.0)),
+                Detail::Sheet(sheet) => (frame, sheet.frames.first().and_then(|first| first.t).unwrap_or(f64::NAN)),
                 Detail::Sound { start, .. } => (sound, *start),
             };
             if now.is_nan() || now < *last {
@@ -53,13 +54,42 @@ fn fits(recipe: &Recipe, header: &PartHeader, bytes: &[u8]) -> bool {
             characters <= max_characters && text.is_some_and(|text| text.chars().count() as u64 == *characters)
         }
         (Recipe::Image { view, .. } | Recipe::Video { view, .. }, Detail::Frame(frame)) => frame_fits(view, frame, header.encoding, bytes),
-        (Recipe::Video { soundtrack: Some(_), .. } | Recipe::Audio(_), Detail::Sound { start, end }) => {
-            let wav = bytes.len() >= 44 && bytes.starts_with(b"RIFF") && bytes[8..12] == *b"WAVE";
-            header.encoding == Encoding::Wav && wav && start.is_finite() && end.is_finite() && start <= end
+        (Recipe::Video { view, sampler, .. }, Detail::Sheet(sheet)) => sheet_fits(sampler.layout, view, sheet, header.encoding, bytes),
+        (Recipe::Video { soundtrack: Some(spec), .. } | Recipe::Audio(spec), Detail::Sound { start, end }) => {
+            sound_fits(spec.encoding, header.encoding, bytes) && start.is_finite() && end.is_finite() && start <= end
         }
         _ => false,
     }
 }
+
+fn sound_fits(wanted: SoundEncoding, encoding: Encoding, bytes: &[u8]) -> bool {
+    match wanted {
+        SoundEncoding::Wav => encoding == Encoding::Wav && bytes.len() >= 44 && bytes.starts_with(b"RIFF") && bytes[8..12] == *b"WAVE",
+        SoundEncoding::Flac => encoding == Encoding::Flac && bytes.len() >= 42 && bytes.starts_with(b"fLaC"),
+    }
+}
+
+fn sheet_fits(layout: Layout, view: &FrameView, sheet: &SheetDetail, encoding: Encoding, bytes: &[u8]) -> bool {
+    let Layout::Sheet { rows, columns } = layout else { return false };
+    let whole = FrameDetail { width: sheet.width, height: sheet.height, ..SHEET };
+    let cells = sheet.frames.len() <= rows as usize * columns as usize && !sheet.frames.is_empty();
+    let ascending = sheet.frames.is_sorted_by(|a, b| a.t < b.t) && sheet.frames.iter().all(|frame| frame.t.is_some_and(f64::is_finite));
+    cells && ascending && (sheet.rows, sheet.columns) == (rows, columns) && frame_fits(view, &whole, encoding, bytes)
+}
+
+/// A sheet as a picture has no time of its own.
+const SHEET: FrameDetail = FrameDetail {
+    width: 0,
+    height: 0,
+    t: None,
+    pts: None,
+    time_base: None,
+    index: None,
+    keyframe: None,
+    estimated: false,
+    substituted: false,
+    phash: None,
+};
 
 fn frame_fits(view: &FrameView, frame: &FrameDetail, encoding: Encoding, bytes: &[u8]) -> bool {
     let edge = frame.width.max(frame.height);
@@ -119,6 +149,7 @@ mod tests {
             keyframe: None,
             estimated: false,
             substituted: false,
+            phash: None,
         };
         PartHeader { recipes: vec![0], encoding: Encoding::Jpeg, detail: Detail::Frame(detail) }
     }

@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn it_cuts_in_the_pause_before_the_boundary() {
-        let spec = SoundSpec { rate: 1000, chunk_ms: 1000, search_ms: 300 };
+        let spec = SoundSpec { rate: 1000, chunk_ms: 1000, search_ms: 300, ..SoundSpec::default() };
         let mut samples = vec![0.5; 1500];
         samples[850..890].fill(0.0);
         samples[100..140].fill(0.0); // quiet too, but out of reach
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn what_fits_into_one_chunk_stays_whole() {
-        let spec = SoundSpec { rate: 1000, chunk_ms: 1000, search_ms: 300 };
+        let spec = SoundSpec { rate: 1000, chunk_ms: 1000, search_ms: 300, ..SoundSpec::default() };
         assert_eq!(chunks(&spec, &[0.1; 1000], 10).len(), 1);
         assert_eq!(chunks(&spec, &[0.1; 1001], 10).len(), 2);
         assert_eq!(chunks(&spec, &[], 10), []);
@@ -121,7 +121,7 @@ mod tests {
             samples in prop::collection::vec(-1.0_f32..1.0, 0..3000),
             rate in 1_u32..2000, chunk_ms in 0_u32..1500, search_ms in 0_u32..3000, block in 1_usize..700,
         ) {
-            let spec = SoundSpec { rate, chunk_ms, search_ms };
+            let spec = SoundSpec { rate, chunk_ms, search_ms, ..SoundSpec::default() };
             let chunks = chunks(&spec, &samples, block);
             let mut position = 0;
             for chunk in &chunks {

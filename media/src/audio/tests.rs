@@ -18,7 +18,7 @@ fn run(bytes: Vec<u8>, specs: &[SoundSpec]) -> Result<(Report, Parts), Error> {
 }
 
 fn spec(rate: u32, chunk_ms: u32) -> SoundSpec {
-    SoundSpec { rate, chunk_ms, search_ms: 200 }
+    SoundSpec { rate, chunk_ms, search_ms: 200, ..SoundSpec::default() }
 }
 
 fn samples(parts: &[(PartHeader, Vec<u8>)]) -> Vec<f32> {

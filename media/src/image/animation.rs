@@ -35,7 +35,10 @@ pub(super) fn normalise(
 
     let (mut frames, tags) = open(source, limits)?.into_frames(limits)?;
     let mut next = 0;
-    for (index, recipes) in plan {
+    if let Some((recipe, _)) = plan.scouts.first() {
+        return Err(Error::Unsupported(format!("{} for an animation: only videos are looked through", wanted[*recipe].0)));
+    }
+    for (index, recipes) in plan.targets {
         let frame = frames.nth(index - next).ok_or_else(|| Error::Malformed("the second pass found fewer frames".to_owned()))?;
         report.frames_decoded += (index - next + 1) as u64;
         next = index + 1;
@@ -81,7 +84,7 @@ fn moments(frames: Frames<'_>, canvas: u64, limits: &Limits, report: &mut Report
             }
         };
         let pts = f64::round(now_ms) as i64;
-        moments.push(Moment { pts, t: pts as f64 / 1000.0, keyframe: moments.is_empty() });
+        moments.push(Moment { pts, t: pts as f64 / 1000.0, keyframe: moments.is_empty(), bytes: 0 });
         let count = moments.len() as u64;
         Limits::check("frames of the animation", count, limits.frames)?;
         Limits::check("pixels of all frames of the animation", count.saturating_mul(canvas), TOTAL_PIXELS)?;

@@ -35,6 +35,7 @@ pub(super) const STILL: FrameDetail = FrameDetail {
     keyframe: None,
     estimated: false,
     substituted: false,
+    phash: None,
 };
 
 /// Sends each distinct view of `picture` once, to all recipes that want it.

@@ -1,9 +1,13 @@
-//! Samplers: pure strategies that pick frames from a [`Timeline`](crate::Timeline). The main types are [`SamplerSpec`] and [`Sampler`].
+//! Samplers: strategies that pick frames, by the [`Timeline`](crate::Timeline) or by looking at every frame. The main types are
+//! [`SamplerSpec`], [`Sampler`] and [`Scout`].
 
+mod packets;
 mod pick;
 mod random;
+mod scout;
 mod spec;
 
-pub(crate) use pick::plan;
-pub use pick::{Sampler, sampler};
-pub use spec::{SamplerSpec, SpecError};
+pub(crate) use pick::{Plan, plan};
+pub use pick::{Sampler, Strategy, strategy};
+pub use scout::{Glimpse, Scout};
+pub use spec::{Layout, Pick, SamplerSpec, SpecError};

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::packets::Packets;
 use super::random::distinct;
-use crate::{SamplerSpec, Timeline};
+use super::scout::{MotionScout, SceneScout, Scout};
+use crate::{Pick, SamplerSpec, Timeline};
 
 /// Picks frames from a timeline.
 ///
@@ -14,26 +16,52 @@ pub trait Sampler {
     fn pick(&self, timeline: &Timeline) -> Vec<usize>;
 }
 
-/// The sampler that `spec` names.
-pub fn sampler(spec: &SamplerSpec) -> Box<dyn Sampler> {
-    match *spec {
-        SamplerSpec::First => Box::new(First),
-        SamplerSpec::Middle => Box::new(Uniform(1)),
-        SamplerSpec::Last => Box::new(Last),
-        SamplerSpec::Uniform(count) => Box::new(Uniform(count)),
-        SamplerSpec::Linspace(count) => Box::new(Linspace(count)),
-        SamplerSpec::Fps { rate, max } => Box::new(Fps { rate, max }),
-        SamplerSpec::Keyframes(max) => Box::new(Keyframes(max)),
-        SamplerSpec::Random { count, seed } => Box::new(Random { count, seed }),
-    }
+/// How a sampler finds its frames.
+pub enum Strategy {
+    /// By the timeline alone.
+    Timeline(Box<dyn Sampler>),
+    /// By looking at every frame.
+    Frames(Box<dyn Scout>),
 }
 
-/// Which recipes want which frame: position in `timeline` -> positions of the recipes, both ascending.
-pub(crate) fn plan<'a>(samplers: impl IntoIterator<Item = (usize, &'a SamplerSpec)>, timeline: &Timeline) -> BTreeMap<usize, Vec<usize>> {
-    let mut plan: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+/// The strategy that `pick` names, for a video of `frames` frames.
+pub fn strategy(pick: Pick, frames: usize) -> Strategy {
+    let sampler: Box<dyn Sampler> = match pick {
+        Pick::First => Box::new(First),
+        Pick::Middle => Box::new(Uniform(1)),
+        Pick::Last => Box::new(Last),
+        Pick::Uniform(count) => Box::new(Uniform(count)),
+        Pick::Linspace(count) => Box::new(Linspace(count)),
+        Pick::Fps { rate, max } => Box::new(Fps { rate, max }),
+        Pick::Keyframes(max) => Box::new(Keyframes(max)),
+        Pick::Scene(count) => return Strategy::Frames(Box::new(SceneScout::new(count))),
+        Pick::Motion(count) => return Strategy::Frames(Box::new(MotionScout::new(count, frames))),
+        Pick::Packets(count) => Box::new(Packets(count)),
+        Pick::Random { count, seed } => Box::new(Random { count, seed }),
+    };
+    Strategy::Timeline(sampler)
+}
+
+/// Which recipes want which frame.
+#[derive(Default)]
+pub(crate) struct Plan {
+    /// Position in the timeline -> positions of the recipes, both ascending.
+    pub targets: BTreeMap<usize, Vec<usize>>,
+    /// Recipes whose frames are found on the way.
+    pub scouts: Vec<(usize, Box<dyn Scout>)>,
+}
+
+/// Asks every sampler; `samplers` are positions of recipes with theirs, ascending.
+pub(crate) fn plan<'a>(samplers: impl IntoIterator<Item = (usize, &'a SamplerSpec)>, timeline: &Timeline) -> Plan {
+    let mut plan = Plan::default();
     for (recipe, spec) in samplers {
-        for frame in sampler(spec).pick(timeline) {
-            plan.entry(frame).or_default().push(recipe);
+        match strategy(spec.pick, timeline.moments().len()) {
+            Strategy::Timeline(sampler) => {
+                for frame in sampler.pick(timeline) {
+                    plan.targets.entry(frame).or_default().push(recipe);
+                }
+            }
+            Strategy::Frames(scout) => plan.scouts.push((recipe, scout)),
         }
     }
     plan
@@ -137,17 +165,25 @@ fn at_most(frames: Vec<usize>, max: Option<u32>) -> Vec<usize> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{plan, sampler};
-    use crate::{Moment, SamplerSpec, Timeline};
+    use super::{Sampler, Strategy as Way, plan, strategy};
+    use crate::{Moment, Pick, SamplerSpec, Timeline};
+
+    fn sampler(pick: Pick) -> Box<dyn Sampler> {
+        match strategy(pick, 100) {
+            Way::Timeline(sampler) => sampler,
+            Way::Frames(_) => panic!("{pick} looks at frames"),
+        }
+    }
 
     /// Frames at the given milliseconds; every third is a keyframe.
     fn timeline(times: &[u32], end: u32) -> Timeline {
-        let moment = |(i, ms): (usize, &u32)| Moment { pts: i64::from(*ms), t: f64::from(*ms) / 1000.0, keyframe: i % 3 == 0 };
+        let moment =
+            |(i, ms): (usize, &u32)| Moment { pts: i64::from(*ms), t: f64::from(*ms) / 1000.0, keyframe: i % 3 == 0, bytes: ms % 97 + 1 };
         Timeline::new(times.iter().enumerate().map(moment).collect(), f64::from(end) / 1000.0).unwrap()
     }
 
     fn pick(spec: &str, timeline: &Timeline) -> Vec<usize> {
-        sampler(&spec.parse().unwrap()).pick(timeline)
+        sampler(spec.parse::<SamplerSpec>().unwrap().pick).pick(timeline)
     }
 
     #[test]
@@ -186,31 +222,24 @@ mod tests {
 
     #[test]
     fn a_plan_lists_the_recipes_of_each_frame() {
-        let (first, ends) = (SamplerSpec::First, SamplerSpec::Linspace(2));
-        let plan = plan([(0, &first), (3, &ends)], &timeline(&[0, 10, 20], 30));
-        assert_eq!(plan.into_iter().collect::<Vec<_>>(), [(0, vec![0, 3]), (2, vec![3])]);
+        let [first, ends, scene] = ["first", "linspace:2", "scene:3"].map(|spec| spec.parse().unwrap());
+        let plan = plan([(0, &first), (1, &scene), (3, &ends)], &timeline(&[0, 10, 20], 30));
+        assert_eq!(plan.targets.into_iter().collect::<Vec<_>>(), [(0, vec![0, 3]), (2, vec![3])]);
+        assert_eq!(plan.scouts.iter().map(|(recipe, _)| *recipe).collect::<Vec<_>>(), [1]);
     }
 
-    fn any_spec() -> impl Strategy<Value = SamplerSpec> {
+    fn any_pick() -> impl Strategy<Value = Pick> {
         prop_oneof![
-            Just(SamplerSpec::First),
-            Just(SamplerSpec::Middle),
-            Just(SamplerSpec::Last),
-            (1u32..40).prop_map(SamplerSpec::Uniform),
-            (1u32..40).prop_map(SamplerSpec::Linspace),
-            (0.01f64..1000.0, proptest::option::of(1u32..40)).prop_map(|(rate, max)| SamplerSpec::Fps { rate, max }),
-            proptest::option::of(1u32..40).prop_map(SamplerSpec::Keyframes),
-            (1u32..40, any::<u64>()).prop_map(|(count, seed)| SamplerSpec::Random { count, seed }),
+            Just(Pick::First),
+            Just(Pick::Middle),
+            Just(Pick::Last),
+            (1u32..40).prop_map(Pick::Uniform),
+            (1u32..40).prop_map(Pick::Linspace),
+            (0.01f64..1000.0, proptest::option::of(1u32..40)).prop_map(|(rate, max)| Pick::Fps { rate, max }),
+            proptest::option::of(1u32..40).prop_map(Pick::Keyframes),
+            (1u32..40).prop_map(Pick::Packets),
+            (1u32..40, any::<u64>()).prop_map(|(count, seed)| Pick::Random { count, seed }),
         ]
-    }
-
-    const fn most(spec: &SamplerSpec) -> usize {
-        match *spec {
-            SamplerSpec::First | SamplerSpec::Middle | SamplerSpec::Last => 1,
-            SamplerSpec::Uniform(count) | SamplerSpec::Linspace(count) | SamplerSpec::Random { count, .. } => count as usize,
-            SamplerSpec::Fps { max: Some(max), .. } | SamplerSpec::Keyframes(Some(max)) => max as usize,
-            SamplerSpec::Fps { max: None, .. } | SamplerSpec::Keyframes(None) => usize::MAX,
-        }
     }
 
     fn any_timeline() -> impl Strategy<Value = Timeline> {
@@ -226,12 +255,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn picks_ascend_are_unique_in_range_bounded_and_repeatable(spec in any_spec(), timeline in any_timeline()) {
-            let picked = sampler(&spec).pick(&timeline);
-            prop_assert!(!picked.is_empty() && picked.len() <= most(&spec), "{picked:?}");
+        fn picks_ascend_are_unique_in_range_bounded_and_repeatable(pick in any_pick(), timeline in any_timeline()) {
+            let picked = sampler(pick).pick(&timeline);
+            let most = SamplerSpec::of(pick).most().map_or(usize::MAX, |most| most as usize);
+            prop_assert!(!picked.is_empty() && picked.len() <= most, "{picked:?}");
             prop_assert!(picked.windows(2).all(|pair| pair[0] < pair[1]), "{picked:?}");
             prop_assert!(*picked.last().unwrap() < timeline.moments().len(), "{picked:?}");
-            prop_assert_eq!(picked, sampler(&spec).pick(&timeline));
+            prop_assert_eq!(picked, sampler(pick).pick(&timeline));
         }
 
         #[test]
@@ -239,13 +269,13 @@ mod tests {
             let targets = (0..).map(|i| f64::from(i) / rate).take_while(|t| *t == 0.0 || *t < timeline.duration());
             let mut expected: Vec<usize> = targets.map(|t| timeline.on_screen(t)).collect();
             expected.dedup();
-            prop_assert_eq!(sampler(&SamplerSpec::Fps { rate, max: None }).pick(&timeline), expected);
+            prop_assert_eq!(sampler(Pick::Fps { rate, max: None }).pick(&timeline), expected);
         }
 
         #[test]
         fn middle_is_uniform_1_and_random_draws_all_it_can(timeline in any_timeline(), seed in any::<u64>(), count in 1u32..80) {
-            prop_assert_eq!(sampler(&SamplerSpec::Middle).pick(&timeline), sampler(&SamplerSpec::Uniform(1)).pick(&timeline));
-            let drawn = sampler(&SamplerSpec::Random { count, seed }).pick(&timeline);
+            prop_assert_eq!(sampler(Pick::Middle).pick(&timeline), sampler(Pick::Uniform(1)).pick(&timeline));
+            let drawn = sampler(Pick::Random { count, seed }).pick(&timeline);
             prop_assert_eq!(drawn.len(), timeline.moments().len().min(count as usize));
         }
     }

@@ -5,9 +5,21 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-/// A sampling strategy as the user wrote it. `Display` gives the canonical spelling.
+/// A sampling strategy as the user wrote it: which frames, which of them to leave out, how to lay them out.
+/// `Display` gives the canonical spelling.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum SamplerSpec {
+pub struct SamplerSpec {
+    /// Which frames.
+    pub pick: Pick,
+    /// Leave out a picked frame when the share of its perceptual hash bits that differ from an earlier kept one is at most this, 0..=1.
+    pub distinct: Option<f64>,
+    /// One picture per frame, or several frames in one.
+    pub layout: Layout,
+}
+
+/// Which frames a sampler picks.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Pick {
     /// The first displayed frame.
     First,
     /// The frame on screen at half the duration (the same frame as `uniform:1`).
@@ -27,6 +39,12 @@ pub enum SamplerSpec {
     },
     /// All keyframes, or at most N of them, evenly.
     Keyframes(Option<u32>),
+    /// One frame of each of the N scenes that differ most; every frame is decoded to find them.
+    Scene(u32),
+    /// N frames spread evenly over all that moves; every frame is decoded to find them.
+    Motion(u32),
+    /// N moments at which packets are largest for their kind, by the index alone.
+    Packets(u32),
     /// N distinct frames drawn without replacement by a seeded generator.
     Random {
         /// How many.
@@ -36,9 +54,27 @@ pub enum SamplerSpec {
     },
 }
 
+/// How the frames of one sampler become parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Layout {
+    /// One picture per frame.
+    #[default]
+    Single,
+    /// Numbered frames in rows, read left to right and top to bottom, in as many pictures as it takes.
+    Sheet {
+        /// Cells below each other.
+        rows: u32,
+        /// Cells beside each other.
+        columns: u32,
+    },
+}
+
 /// A sampler that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("sampler `{spec}`: {problem}; known: first, middle, last, uniform:N, linspace:N, fps:R[,max=N], keyframes[:N], random:N,seed=S")]
+#[error(
+    "sampler `{spec}`: {problem}; known: first, middle, last, uniform:N, linspace:N, fps:R[,max=N], keyframes[:N], scene:N, motion:N, \
+     packets:N, random:N,seed=S; each may end in ,distinct=D (0 to 1) and ,layout=sheet:RxC"
+)]
 pub struct SpecError {
     spec: String,
     problem: String,
@@ -47,18 +83,37 @@ pub struct SpecError {
 /// No sampler may ask for more frames than this; a judge takes far fewer.
 const MAX_COUNT: u32 = 10_000;
 
+/// No sheet has more rows or columns than this: nobody could see what is in its cells.
+const MAX_CELLS: u32 = 16;
+
 impl fmt::Display for SamplerSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.pick.fmt(f)?;
+        if let Some(distance) = self.distinct {
+            write!(f, ",distinct={distance}")?;
+        }
+        match self.layout {
+            Layout::Single => Ok(()),
+            Layout::Sheet { rows, columns } => write!(f, ",layout=sheet:{rows}x{columns}"),
+        }
+    }
+}
+
+impl fmt::Display for Pick {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::First => f.pad("first"),
-            Self::Middle => f.pad("middle"),
-            Self::Last => f.pad("last"),
+            Self::First => f.write_str("first"),
+            Self::Middle => f.write_str("middle"),
+            Self::Last => f.write_str("last"),
             Self::Uniform(count) => write!(f, "uniform:{count}"),
             Self::Linspace(count) => write!(f, "linspace:{count}"),
             Self::Fps { rate, max: None } => write!(f, "fps:{rate}"),
             Self::Fps { rate, max: Some(max) } => write!(f, "fps:{rate},max={max}"),
-            Self::Keyframes(None) => f.pad("keyframes"),
+            Self::Keyframes(None) => f.write_str("keyframes"),
             Self::Keyframes(Some(count)) => write!(f, "keyframes:{count}"),
+            Self::Scene(count) => write!(f, "scene:{count}"),
+            Self::Motion(count) => write!(f, "motion:{count}"),
+            Self::Packets(count) => write!(f, "packets:{count}"),
             Self::Random { count, seed } => write!(f, "random:{count},seed={seed}"),
         }
     }
@@ -73,43 +128,70 @@ impl FromStr for SamplerSpec {
 }
 
 fn parse(text: &str) -> Result<SamplerSpec, String> {
-    let (name, rest) = text.split_once(':').map_or((text, None), |(name, rest)| (name, Some(rest)));
-    let mut fields = rest.into_iter().flat_map(|rest| rest.split(','));
-    let value = fields.next();
-    let mut option = fields.next().map(|field| field.split_once('=').ok_or_else(|| format!("`{field}` is no option"))).transpose()?;
-    if let Some(extra) = fields.next() {
-        return Err(format!("`{extra}` is one too many"));
-    }
-    let spec = match (name, value) {
-        ("first", None) => SamplerSpec::First,
-        ("middle", None) => SamplerSpec::Middle,
-        ("last", None) => SamplerSpec::Last,
-        ("uniform", Some(count)) => SamplerSpec::Uniform(self::count(count)?),
-        ("linspace", Some(count)) => SamplerSpec::Linspace(self::count(count)?),
+    let mut fields = text.split(',');
+    let head = fields.next().unwrap_or_default();
+    let (name, value) = head.split_once(':').map_or((head, None), |(name, value)| (name, Some(value)));
+    let mut options = Options::read(fields)?;
+    let spec = SamplerSpec {
+        pick: pick(name, value, &mut options)?,
+        distinct: options.take("distinct").map(distance).transpose()?,
+        layout: options.take("layout").map_or(Ok(Layout::Single), layout)?,
+    };
+    options.finish(name).map(|()| spec)
+}
+
+fn pick(name: &str, value: Option<&str>, options: &mut Options<'_>) -> Result<Pick, String> {
+    Ok(match (name, value) {
+        ("first", None) => Pick::First,
+        ("middle", None) => Pick::Middle,
+        ("last", None) => Pick::Last,
+        ("uniform", Some(count)) => Pick::Uniform(self::count(count)?),
+        ("linspace", Some(count)) => Pick::Linspace(self::count(count)?),
         ("fps", Some(rate)) => {
             let rate = rate.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0 && *rate <= 1000.0);
             let rate = rate.ok_or("the rate must be a number above 0 and at most 1000")?;
-            SamplerSpec::Fps { rate, max: take(&mut option, "max").map(self::count).transpose()? }
+            Pick::Fps { rate, max: options.take("max").map(self::count).transpose()? }
         }
-        ("keyframes", None) => SamplerSpec::Keyframes(None),
-        ("keyframes", Some(count)) => SamplerSpec::Keyframes(Some(self::count(count)?)),
+        ("keyframes", None) => Pick::Keyframes(None),
+        ("keyframes", Some(count)) => Pick::Keyframes(Some(self::count(count)?)),
+        ("scene", Some(count)) => Pick::Scene(self::count(count)?),
+        ("motion", Some(count)) => Pick::Motion(self::count(count)?),
+        ("packets", Some(count)) => Pick::Packets(self::count(count)?),
         ("random", Some(count)) => {
-            let seed = take(&mut option, "seed").ok_or("needs a seed: random:N,seed=S")?;
-            SamplerSpec::Random { count: self::count(count)?, seed: seed.parse().map_err(|_| "the seed must be a whole number")? }
+            let seed = options.take("seed").ok_or("needs a seed: random:N,seed=S")?;
+            Pick::Random { count: self::count(count)?, seed: seed.parse().map_err(|_| "the seed must be a whole number")? }
         }
         ("first" | "middle" | "last", Some(_)) => return Err(format!("`{name}` takes no number")),
-        ("uniform" | "linspace" | "random", None) => return Err(format!("`{name}` needs a number")),
+        ("uniform" | "linspace" | "random" | "scene" | "motion" | "packets", None) => return Err(format!("`{name}` needs a number")),
         ("fps", None) => return Err("`fps` needs a rate".to_owned()),
         _ => return Err("unknown strategy".to_owned()),
-    };
-    match option {
-        Some((key, _)) => Err(format!("`{name}` has no option `{key}`")),
-        None => Ok(spec),
-    }
+    })
 }
 
-fn take<'a>(option: &mut Option<(&'a str, &'a str)>, key: &str) -> Option<&'a str> {
-    option.take_if(|(name, _)| *name == key).map(|(_, value)| value)
+/// What follows the first comma.
+struct Options<'a>(Vec<(&'a str, &'a str)>);
+
+impl<'a> Options<'a> {
+    fn read(fields: impl Iterator<Item = &'a str>) -> Result<Self, String> {
+        let mut options: Vec<(&str, &str)> = Vec::new();
+        for field in fields {
+            let (key, value) = field.split_once('=').ok_or_else(|| format!("`{field}` is no option"))?;
+            if options.iter().any(|(known, _)| *known == key) {
+                return Err(format!("`{field}` is one too many"));
+            }
+            options.push((key, value));
+        }
+        Ok(Self(options))
+    }
+
+    fn take(&mut self, key: &str) -> Option<&'a str> {
+        let at = self.0.iter().position(|(name, _)| *name == key)?;
+        Some(self.0.remove(at).1)
+    }
+
+    fn finish(self, name: &str) -> Result<(), String> {
+        self.0.first().map_or(Ok(()), |(key, _)| Err(format!("`{name}` has no option `{key}`")))
+    }
 }
 
 fn count(text: &str) -> Result<u32, String> {
@@ -117,13 +199,37 @@ fn count(text: &str) -> Result<u32, String> {
     count.ok_or_else(|| format!("`{text}` must be a whole number from 1 to {MAX_COUNT}"))
 }
 
+fn distance(text: &str) -> Result<f64, String> {
+    let distance = text.parse().ok().filter(|distance: &f64| (0.0..=1.0).contains(distance));
+    distance.ok_or_else(|| format!("distinct `{text}` must be a number from 0 to 1"))
+}
+
+fn layout(text: &str) -> Result<Layout, String> {
+    let cells = |text: &str| text.parse().ok().filter(|cells: &u32| (1..=MAX_CELLS).contains(cells));
+    let sheet = text.strip_prefix("sheet:").and_then(|size| size.split_once('x'));
+    let sheet = sheet.and_then(|(rows, columns)| Some(Layout::Sheet { rows: cells(rows)?, columns: cells(columns)? }));
+    sheet.ok_or_else(|| format!("layout `{text}` must be sheet:RxC with 1 to {MAX_CELLS} rows and columns"))
+}
+
+impl From<Pick> for SamplerSpec {
+    fn from(pick: Pick) -> Self {
+        Self::of(pick)
+    }
+}
+
 impl SamplerSpec {
+    /// A picture for every frame of `pick`.
+    pub const fn of(pick: Pick) -> Self {
+        Self { pick, distinct: None, layout: Layout::Single }
+    }
+
     /// The most frames it can yield; `None` when the clip decides.
     pub const fn most(&self) -> Option<u32> {
-        match self {
-            Self::First | Self::Middle | Self::Last => Some(1),
-            Self::Uniform(count) | Self::Linspace(count) | Self::Random { count, .. } => Some(*count),
-            Self::Fps { max, .. } | Self::Keyframes(max) => *max,
+        match self.pick {
+            Pick::First | Pick::Middle | Pick::Last => Some(1),
+            Pick::Uniform(count) | Pick::Linspace(count) | Pick::Random { count, .. } => Some(count),
+            Pick::Scene(count) | Pick::Motion(count) | Pick::Packets(count) => Some(count),
+            Pick::Fps { max, .. } | Pick::Keyframes(max) => max,
         }
     }
 
@@ -151,9 +257,22 @@ mod tests {
 
     #[test]
     fn canonical_spellings_round_trip() {
-        for spec in
-            ["first", "middle", "last", "uniform:8", "linspace:3", "fps:0.5", "fps:2,max=32", "keyframes", "keyframes:4", "random:8,seed=7"]
-        {
+        for spec in [
+            "first",
+            "middle",
+            "last",
+            "uniform:8",
+            "linspace:3",
+            "fps:0.5",
+            "fps:2,max=32",
+            "keyframes",
+            "keyframes:4",
+            "random:8,seed=7",
+            "scene:4",
+            "motion:6,distinct=0.1",
+            "packets:3,layout=sheet:1x3",
+            "random:8,seed=7,distinct=0.25,layout=sheet:2x4",
+        ] {
             assert_eq!(spec.parse::<SamplerSpec>().unwrap().to_string(), spec);
         }
     }
@@ -169,6 +288,11 @@ mod tests {
             ("first:1", "takes no number"),
             ("sometimes", "unknown strategy"),
             ("fps:1,max=2,max=3", "one too many"),
+            ("scene", "needs a number"),
+            ("scene:4,max=2", "no option `max`"),
+            ("uniform:4,distinct=2", "from 0 to 1"),
+            ("uniform:4,layout=sheet:0x4", "sheet:RxC"),
+            ("uniform:4,layout=grid", "sheet:RxC"),
         ] {
             let message = spec.parse::<SamplerSpec>().unwrap_err().to_string();
             assert!(message.contains(problem), "{spec}: {message}");

@@ -88,8 +88,12 @@ impl Index {
         let (display, stamps) = (display[lead..].to_vec(), &stamps[lead..]);
         let seconds = |ticks: i64| ticks as f64 * f64::from(time_base.0) / f64::from(time_base.1);
         let (first, last) = (*stamps.first().ok_or_else(empty)?, *stamps.last().ok_or_else(empty)?);
-        let moment =
-            |(packet, pts): (&usize, &i64)| Moment { pts: *pts, t: seconds(pts.saturating_sub(first)), keyframe: packets[*packet].key };
+        let moment = |(packet, pts): (&usize, &i64)| Moment {
+            pts: *pts,
+            t: seconds(pts.saturating_sub(first)),
+            keyframe: packets[*packet].key,
+            bytes: packets[*packet].size,
+        };
         let moments = display.iter().zip(stamps).map(moment).collect();
         let own = display.last().map_or(0, |packet| packets[*packet].duration);
         let tail = match (estimated, own) {

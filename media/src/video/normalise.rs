@@ -18,7 +18,7 @@ use crate::{
 pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, sink: &mut dyn PartSink) -> Result<Report, Error> {
     let (mut session, stream, index, mut report) = open(source, limits)?;
     let wanted: Vec<(usize, &SamplerSpec)> = recipes.iter().enumerate().filter_map(|(at, recipe)| Some((at, recipe.sampler()?))).collect();
-    let targets = crate::sampler::plan(wanted, &index.timeline);
+    let targets = crate::sampler::plan(wanted, &index.timeline).targets;
     let mut delivery = Delivery {
         recipes,
         index: &index,
@@ -304,6 +304,7 @@ impl Delivery<'_> {
             keyframe: Some(moment.keyframe),
             estimated: self.index.estimated,
             substituted,
+            phash: None,
         }
     }
 

@@ -77,7 +77,7 @@ mod tests {
         let packets: Vec<Entry> = stamps.iter().map(entry).collect();
         let mut display: Vec<usize> = (0..packets.len()).collect();
         display.sort_by_key(|at| packets[*at].pts);
-        let moment = |at: &usize| Moment { pts: stamps[*at].abs(), t: stamps[*at].abs() as f64, keyframe: packets[*at].key };
+        let moment = |at: &usize| Moment { pts: stamps[*at].abs(), t: stamps[*at].abs() as f64, keyframe: packets[*at].key, bytes: 1 };
         let timeline = Timeline::new(display.iter().map(moment).collect(), stamps.len() as f64).unwrap();
         Index { packets, display, timeline, time_base: (1, 1), estimated: false, lead: 0, origin: 1.0 }
     }

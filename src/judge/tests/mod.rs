@@ -37,6 +37,7 @@ fn frame(t: Option<f64>) -> Detail {
         keyframe: None,
         estimated: false,
         substituted: false,
+        phash: None,
     };
     Detail::Frame(frame)
 }

@@ -1,6 +1,9 @@
 //! A 64-bit perceptual hash, for how different two frames look.
 
 use std::f64::consts::PI;
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// Width and height of the gray plane that is hashed.
 pub const PLANE: usize = 32;
@@ -35,20 +38,42 @@ fn low_frequencies(plane: &[u8; PLANE * PLANE]) -> [f64; KEPT * KEPT] {
     let mut rows = [[0.0; KEPT]; PLANE];
     for (row, out) in plane.chunks_exact(PLANE).zip(&mut rows) {
         for (u, value) in out.iter_mut().enumerate() {
-            *value = row.iter().enumerate().map(|(x, level)| f64::from(*level) * cosine(x, u)).sum();
+            *value = row.iter().zip(&COSINES[u]).map(|(level, cosine)| f64::from(*level) * cosine).sum();
         }
     }
     let mut kept = [0.0; KEPT * KEPT];
     for (index, value) in kept.iter_mut().enumerate() {
         let (v, u) = (index / KEPT, index % KEPT);
-        let sum: f64 = rows.iter().enumerate().map(|(y, row)| row[u] * cosine(y, v)).sum();
+        let sum: f64 = rows.iter().zip(&COSINES[v]).map(|(row, cosine)| row[u] * cosine).sum();
         *value = (sum * 1e6).round() / 1e6;
     }
     kept
 }
 
-fn cosine(at: usize, frequency: usize) -> f64 {
-    (PI / PLANE as f64 * (at as f64 + 0.5) * frequency as f64).cos()
+/// By frequency, then place.
+static COSINES: LazyLock<[[f64; PLANE]; KEPT]> = LazyLock::new(|| {
+    let cosine = |frequency: usize, at: usize| (PI / PLANE as f64 * (at as f64 + 0.5) * frequency as f64).cos();
+    std::array::from_fn(|frequency| std::array::from_fn(|at| cosine(frequency, at)))
+});
+
+impl std::fmt::Display for PerceptualHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl Serialize for PerceptualHash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for PerceptualHash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let hex = String::deserialize(deserializer)?;
+        let digits = hex.len() == 16 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+        u64::from_str_radix(&hex, 16).ok().filter(|_| digits).map(Self).ok_or_else(|| D::Error::custom("expected 16 hex digits"))
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,226 @@
+//! Samplers that look at every frame on its way out of the decoder: what changes (`scene:N`) and what moves (`motion:N`).
+//!
+//! A scout says of each frame whether its picture is worth keeping, and forgets earlier ones when there are too many, so that
+//! one pass is enough and memory stays flat.
+
+use crate::signal::Look;
+
+/// One frame as a scout sees it, in display order.
+#[derive(Debug, Clone, Copy)]
+pub struct Glimpse<'a> {
+    /// Position in display order.
+    pub position: usize,
+    /// Seconds from the first displayed frame.
+    pub t: f64,
+    /// What it looks like.
+    pub look: &'a Look,
+    /// Mean change since the frame seen before, 0..=1; 0 for the first.
+    pub motion: f64,
+}
+
+/// Picks frames by looking at all of them.
+///
+/// # For implementations
+/// Depend on the glimpses alone; hold at most a fixed number of frames; from one frame on, hold at least one.
+pub trait Scout {
+    /// Looks at the next frame; `true` asks to keep its picture.
+    fn see(&mut self, glimpse: &Glimpse<'_>) -> bool;
+    /// Whether the picture of an earlier frame is still wanted.
+    fn holds(&self, position: usize) -> bool;
+    /// The frames picked in the end, ascending, all of them held.
+    fn finish(&mut self) -> Vec<usize>;
+}
+
+/// So many candidates are held for each frame wanted.
+const CANDIDATES: usize = 4;
+
+/// Between neighbours, this much change is another scene.
+const CUT: f64 = 0.35;
+
+/// Against the frame that stands for the scene, this much change is another scene, however slowly it came.
+const DRIFT: f64 = 0.45;
+
+/// A scene is shown by its first frame this many seconds after it began: by then a dissolve has settled.
+const SETTLED: f64 = 0.2;
+
+/// Holds one frame of each scene, and of the scenes those that differ most.
+pub(super) struct SceneScout {
+    count: usize,
+    scenes: Vec<Scene>,
+    before: Option<Look>,
+}
+
+struct Scene {
+    position: usize,
+    began: f64,
+    ended: f64,
+    settled: bool,
+    look: Look,
+}
+
+impl SceneScout {
+    pub(super) const fn new(count: u32) -> Self {
+        Self { count: count as usize, scenes: Vec::new(), before: None }
+    }
+
+    /// Of the two scenes that are most alike, the shorter one goes, until `count` are left.
+    fn shrink(&mut self, count: usize) {
+        while self.scenes.len() > count.max(1) {
+            let pairs = (0..self.scenes.len()).flat_map(|a| (a + 1..self.scenes.len()).map(move |b| (a, b)));
+            let alike = |&(a, b): &(usize, usize)| self.scenes[a].look.change(&self.scenes[b].look);
+            let Some((a, b)) = pairs.min_by(|one, other| alike(one).total_cmp(&alike(other))) else { return };
+            let shorter = if self.scenes[b].seconds() <= self.scenes[a].seconds() { b } else { a };
+            self.scenes.remove(shorter);
+        }
+    }
+}
+
+impl Scene {
+    fn seconds(&self) -> f64 {
+        self.ended - self.began
+    }
+}
+
+impl Scout for SceneScout {
+    fn see(&mut self, glimpse: &Glimpse<'_>) -> bool {
+        let cut = self.before.as_ref().is_none_or(|before| before.change(glimpse.look) > CUT);
+        self.before = Some(glimpse.look.clone());
+        let here = Scene { position: glimpse.position, began: glimpse.t, ended: glimpse.t, settled: false, look: glimpse.look.clone() };
+        match self.scenes.last_mut() {
+            Some(scene) if !cut && (!scene.settled || scene.look.change(glimpse.look) <= DRIFT) => {
+                scene.ended = glimpse.t;
+                if scene.settled || glimpse.t - scene.began < SETTLED {
+                    return false;
+                }
+                *scene = Scene { settled: true, began: scene.began, ..here };
+            }
+            _ => {
+                // The scene that is going on must not be forgotten, so room is made before it.
+                self.shrink(CANDIDATES * self.count - 1);
+                self.scenes.push(here);
+            }
+        }
+        true
+    }
+
+    fn holds(&self, position: usize) -> bool {
+        self.scenes.iter().any(|scene| scene.position == position)
+    }
+
+    fn finish(&mut self) -> Vec<usize> {
+        self.shrink(self.count);
+        self.scenes.iter().map(|scene| scene.position).collect()
+    }
+}
+
+/// Mean change a frame below which a whole clip hardly moves; it sets how finely motion is divided at first.
+const CALM: f64 = 0.0005;
+
+/// Holds frames at equal steps of motion added up; the steps grow as the clip goes on.
+pub(super) struct MotionScout {
+    count: usize,
+    step: f64,
+    total: f64,
+    /// Position and motion added up, ascending.
+    held: Vec<(usize, f64)>,
+}
+
+impl MotionScout {
+    pub(super) fn new(count: u32, frames: usize) -> Self {
+        let candidates = CANDIDATES * count as usize;
+        Self { count: count as usize, step: CALM * frames.max(1) as f64 / candidates as f64, total: 0.0, held: Vec::new() }
+    }
+}
+
+impl Scout for MotionScout {
+    fn see(&mut self, glimpse: &Glimpse<'_>) -> bool {
+        self.total += glimpse.motion;
+        if self.held.last().is_some_and(|(_, at)| self.total - at < self.step) {
+            return false;
+        }
+        self.held.push((glimpse.position, self.total));
+        if self.held.len() > CANDIDATES * self.count {
+            self.step *= 2.0;
+            let mut last = f64::NEG_INFINITY;
+            self.held.retain(|(_, at)| {
+                let far = at - last >= self.step;
+                last = if far { *at } else { last };
+                far
+            });
+        }
+        self.holds(glimpse.position)
+    }
+
+    fn holds(&self, position: usize) -> bool {
+        self.held.iter().any(|(held, _)| *held == position)
+    }
+
+    fn finish(&mut self) -> Vec<usize> {
+        let target = |i: usize| (i as f64 + 0.5) / self.count as f64 * self.total;
+        let nearest = |target: f64| self.held.iter().min_by(|a, b| (a.1 - target).abs().total_cmp(&(b.1 - target).abs()));
+        let mut picked: Vec<usize> = (0..self.count).filter_map(|i| Some(nearest(target(i))?.0)).collect();
+        picked.dedup();
+        picked
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{CANDIDATES, Glimpse, MotionScout, SceneScout, Scout};
+    use crate::signal::{Look, PLANE};
+
+    /// A picture of its own for each number.
+    fn look(scene: u32) -> Look {
+        let level = |i: usize| (i as u32 * (scene + 1) * 7 % 64 + scene * 53 % 180) as u8;
+        Look::new(std::array::from_fn::<u8, { PLANE * PLANE }, _>(level))
+    }
+
+    /// Shows `looks` at ten frames a second; what is picked, and the most frames held at once.
+    fn show(scout: &mut dyn Scout, looks: &[Look]) -> (Vec<usize>, usize) {
+        let mut kept: Vec<usize> = Vec::new();
+        let mut most = 0;
+        for (position, look) in looks.iter().enumerate() {
+            let motion = position.checked_sub(1).map_or(0.0, |before| looks[before].motion(look));
+            if scout.see(&Glimpse { position, t: position as f64 / 10.0, look, motion }) {
+                kept.push(position);
+            }
+            kept.retain(|position| scout.holds(*position));
+            most = most.max(kept.len());
+        }
+        let picked = scout.finish();
+        assert!(picked.iter().all(|position| kept.contains(position)), "{picked:?} of {kept:?}");
+        (picked, most)
+    }
+
+    #[test]
+    fn each_scene_gives_one_settled_frame() {
+        let looks: Vec<Look> = [1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 1, 1, 1, 1].map(look).to_vec();
+        assert_eq!(show(&mut SceneScout::new(8), &looks).0, [2, 7, 9, 12], "the flash at 9 is a scene, too");
+        assert_eq!(show(&mut SceneScout::new(3), &looks).0, [2, 7, 9], "the first and last are alike, and the last is shorter");
+    }
+
+    #[test]
+    fn motion_draws_frames_to_where_things_move() {
+        let mut looks = vec![look(1); 50];
+        looks.extend((0..50).map(|i| look(i % 2)));
+        let (picked, _) = show(&mut MotionScout::new(4, 100), &looks);
+        assert_eq!(picked.len(), 4);
+        assert!(picked.iter().all(|position| *position >= 49), "nothing moves before: {picked:?}");
+        assert_eq!(show(&mut MotionScout::new(4, 20), &vec![look(3); 20]).0, [0], "one frame says all about a still clip");
+    }
+
+    proptest! {
+        #[test]
+        fn picks_ascend_are_bounded_and_held(scenes in prop::collection::vec(0_u32..9, 1..120), count in 1_u32..6) {
+            let looks: Vec<Look> = scenes.into_iter().map(look).collect();
+            for scout in [&mut SceneScout::new(count) as &mut dyn Scout, &mut MotionScout::new(count, looks.len())] {
+                let (picked, most) = show(scout, &looks);
+                prop_assert!(!picked.is_empty() && picked.len() <= count as usize);
+                prop_assert!(picked.windows(2).all(|pair| pair[0] < pair[1]), "{picked:?}");
+                prop_assert!(most <= CANDIDATES * count as usize + 1);
+            }
+        }
+    }
+}

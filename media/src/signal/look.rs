@@ -1,0 +1,97 @@
+//! What a frame looks like at a glance: a small luma plane, its shades and its edges.
+
+use super::PLANE;
+
+/// Shades told apart by the histogram.
+const SHADES: usize = 32;
+
+/// Differences between neighbouring cells up to this many levels are noise of the encoder, no edges.
+const NOISE: u8 = 6;
+
+/// A frame reduced to `PLANE` x `PLANE` cells of full-range luma.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    plane: [u8; PLANE * PLANE],
+    shades: [u16; SHADES],
+    edges: [u8; PLANE * PLANE],
+}
+
+impl Look {
+    /// Takes a plane of luma (0 black ..= 255 white), row by row.
+    pub fn new(plane: [u8; PLANE * PLANE]) -> Self {
+        let mut shades = [0; SHADES];
+        plane.iter().for_each(|level| shades[usize::from(*level) * SHADES / 256] += 1);
+        let mut edges = [0; PLANE * PLANE];
+        for (at, edge) in edges.iter_mut().enumerate() {
+            let right = if at % PLANE + 1 < PLANE { plane[at].abs_diff(plane[at + 1]) } else { 0 };
+            let below = plane.get(at + PLANE).map_or(0, |below| plane[at].abs_diff(*below));
+            *edge = right.saturating_add(below).saturating_sub(NOISE);
+        }
+        Self { plane, shades, edges }
+    }
+
+    /// The luma plane.
+    pub const fn plane(&self) -> &[u8; PLANE * PLANE] {
+        &self.plane
+    }
+
+    /// Mean luma, 0 ..= 1.
+    pub fn brightness(&self) -> f64 {
+        self.plane.iter().map(|level| f64::from(*level)).sum::<f64>() / self.plane.len() as f64 / 255.0
+    }
+
+    /// How different two scenes are, 0 ..= 1: the mean of how many cells change their shade and how many edges do not stay.
+    /// Shades alone miss a new picture of the same colours, edges alone one of flat surfaces.
+    pub fn change(&self, other: &Self) -> f64 {
+        let moved: u32 = self.shades.iter().zip(&other.shades).map(|(a, b)| u32::from(a.abs_diff(*b))).sum();
+        let shades = f64::from(moved) / (2 * PLANE * PLANE) as f64;
+        let pairs = || self.edges.iter().zip(&other.edges);
+        let differ: u32 = pairs().map(|(a, b)| u32::from(a.abs_diff(*b))).sum();
+        let most: u32 = pairs().map(|(a, b)| u32::from(*a.max(b))).sum();
+        let edges = if most == 0 { 0.0 } else { f64::from(differ) / f64::from(most) };
+        f64::midpoint(shades, edges)
+    }
+
+    /// Mean difference of the cells, 0 ..= 1.
+    pub fn motion(&self, other: &Self) -> f64 {
+        let differ: u32 = self.plane.iter().zip(&other.plane).map(|(a, b)| u32::from(a.abs_diff(*b))).sum();
+        f64::from(differ) / (255 * PLANE * PLANE) as f64
+    }
+
+    /// The largest difference of a cell in levels.
+    pub fn largest_difference(&self, other: &Self) -> u8 {
+        self.plane.iter().zip(&other.plane).map(|(a, b)| a.abs_diff(*b)).max().unwrap_or(0)
+    }
+
+    /// The darkest and the lightest cell.
+    pub fn range(&self) -> (u8, u8) {
+        self.plane.iter().fold((u8::MAX, 0), |(low, high), level| (low.min(*level), high.max(*level)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Look, PLANE};
+
+    fn of(level: impl Fn(usize, usize) -> u8) -> Look {
+        Look::new(std::array::from_fn::<u8, { PLANE * PLANE }, _>(|at| level(at % PLANE, at / PLANE)))
+    }
+
+    #[test]
+    fn another_picture_of_the_same_shades_differs_and_noise_does_not() {
+        let stripes = of(|x, _| if x % 8 < 4 { 60 } else { 200 });
+        let across = of(|_, y| if y % 8 < 4 { 60 } else { 200 });
+        let noisy = of(|x, y| if x % 8 < 4 { 60 + (y % 3) as u8 } else { 200 });
+        assert!(stripes.change(&across) > 0.4, "{}", stripes.change(&across));
+        assert!(stripes.change(&noisy) < 0.1, "{}", stripes.change(&noisy));
+        assert!(stripes.change(&stripes.clone()).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn measures_span_their_ranges() {
+        let (black, white) = (of(|_, _| 0), of(|_, _| 255));
+        assert!((black.motion(&white) - 1.0).abs() < 1e-12 && (white.brightness() - 1.0).abs() < 1e-12);
+        assert!((black.change(&white) - 0.5).abs() < 1e-12, "there are no edges to differ");
+        assert_eq!((white.range(), black.largest_difference(&white)), ((255, 255), 255));
+    }
+}

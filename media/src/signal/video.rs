@@ -1,0 +1,156 @@
+//! Temporal signals of a video, from small luma planes of the frames that were decoded anyway.
+
+use serde::{Deserialize, Serialize};
+
+use super::Look;
+
+/// What the frames that were decoded measure. Which frames those are depends on the samplers, so `frames_seen` comes first.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct VideoSignals {
+    /// Frames measured.
+    pub frames_seen: u64,
+    /// Neighbours on screen that were both measured: what moves is only seen between those.
+    pub pairs_seen: u64,
+    /// How much brightness goes up and down again from frame to frame, 0..=1; `None` without three frames in a row.
+    pub flicker: Option<f64>,
+    /// Share of neighbours without any change, 0..=1; `None` without neighbours.
+    pub frozen_share: Option<f64>,
+    /// Mean change between neighbours, 0..=1; `None` without neighbours.
+    pub motion: Option<f64>,
+    /// Seconds at which another scene begins, between measured neighbours.
+    pub cuts: Vec<f64>,
+    /// Share of measured frames that are black, 0..=1.
+    pub black_share: f64,
+    /// Share of measured frames of one flat shade (black included), 0..=1.
+    pub blank_share: f64,
+}
+
+/// Frames at most this many seconds apart count as neighbours, since decoders may leave out what nothing refers to.
+const NEIGHBOUR: f64 = 0.2;
+
+/// Between neighbours, this much change is a cut.
+const CUT: f64 = 0.35;
+
+/// More cuts than this are no film; the list stops there.
+const MOST_CUTS: usize = 1000;
+
+/// A frame whose lightest cell is below this level is black: limited-range black is 0 here, and noise lies above it.
+const BLACK: u8 = 24;
+
+/// A frame whose cells differ by at most this many levels is of one shade.
+const FLAT: u8 = 4;
+
+/// Neighbours whose cells all differ by at most this many levels are one picture, coded twice.
+const SAME: u8 = 1;
+
+/// Measures frames as they come.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    signals: VideoSignals,
+    last: Option<(usize, f64, Look)>,
+    /// Brightness of the last two neighbours.
+    brightness: Vec<f64>,
+    wobble: f64,
+    triples: u64,
+    frozen: u64,
+    motion: f64,
+    black: u64,
+    blank: u64,
+}
+
+impl Meter {
+    /// Takes the frame at `position` in display order. Frames that do not come later than the last are passed over: they were
+    /// decoded for a second try.
+    pub(crate) fn see(&mut self, position: usize, t: f64, look: &Look) {
+        let before = self.last.take_if(|(last, ..)| *last < position);
+        if self.last.is_some() {
+            return;
+        }
+        self.signals.frames_seen += 1;
+        let (darkest, lightest) = look.range();
+        self.black += u64::from(lightest < BLACK);
+        self.blank += u64::from(lightest - darkest <= FLAT);
+        match before.filter(|(last, at, _)| *last + 1 == position || t - at <= NEIGHBOUR) {
+            Some((_, _, before)) => self.pair(t, &before, look),
+            None => self.brightness.clear(),
+        }
+        self.brightness.push(look.brightness());
+        self.last = Some((position, t, look.clone()));
+    }
+
+    fn pair(&mut self, t: f64, before: &Look, look: &Look) {
+        self.signals.pairs_seen += 1;
+        self.motion += before.motion(look);
+        self.frozen += u64::from(before.largest_difference(look) <= SAME);
+        if before.change(look) > CUT {
+            if self.signals.cuts.len() < MOST_CUTS {
+                self.signals.cuts.push(t);
+            }
+            self.brightness.clear(); // another scene is no flicker
+        } else if let [.., first, second] = self.brightness[..] {
+            self.triples += 1;
+            self.wobble += (first - 2.0 * second + look.brightness()).abs() / 2.0;
+            self.brightness.remove(0);
+        }
+    }
+
+    /// The signals; `None` when no frame was measured.
+    pub(crate) fn finish(self) -> Option<VideoSignals> {
+        let share = |part: f64, whole: u64| (whole > 0).then(|| part / whole as f64);
+        let (frames, pairs) = (self.signals.frames_seen, self.signals.pairs_seen);
+        Some(VideoSignals {
+            flicker: share(self.wobble, self.triples),
+            frozen_share: share(self.frozen as f64, pairs),
+            motion: share(self.motion, pairs),
+            black_share: share(self.black as f64, frames)?,
+            blank_share: share(self.blank as f64, frames)?,
+            ..self.signals
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Meter, VideoSignals};
+    use crate::signal::{Look, PLANE};
+
+    fn flat(level: u8) -> Look {
+        Look::new([level; PLANE * PLANE])
+    }
+
+    fn ramp(shift: usize) -> Look {
+        Look::new(std::array::from_fn::<u8, { PLANE * PLANE }, _>(|at| ((at % PLANE + shift) % PLANE * 8) as u8))
+    }
+
+    fn measure(looks: &[(usize, f64, Look)]) -> Option<VideoSignals> {
+        let mut meter = Meter::default();
+        looks.iter().for_each(|(position, t, look)| meter.see(*position, *t, look));
+        meter.finish()
+    }
+
+    #[test]
+    fn stillness_darkness_and_flicker_are_told_apart() {
+        let film =
+            |looks: Vec<Look>| measure(&looks.into_iter().enumerate().map(|(i, look)| (i, i as f64 / 25.0, look)).collect::<Vec<_>>());
+        let still = film(vec![ramp(0); 5]).unwrap();
+        assert_eq!((still.frames_seen, still.pairs_seen, still.frozen_share, still.flicker), (5, 4, Some(1.0), Some(0.0)));
+        assert_eq!((still.black_share, still.blank_share, still.motion), (0.0, 0.0, Some(0.0)));
+        let dark = film(vec![flat(3), flat(3), ramp(0), ramp(0)]).unwrap();
+        assert_eq!((dark.black_share, dark.blank_share, dark.cuts), (0.5, 0.5, vec![0.08]));
+        let strobe = film((0..6).map(|i| flat(if i % 2 == 0 { 100 } else { 104 })).collect()).unwrap();
+        assert!((strobe.flicker.unwrap() - 4.0 / 255.0).abs() < 1e-9, "{strobe:?}");
+        let fade = film((0..6).map(|i| flat(100 + 4 * i)).collect()).unwrap();
+        assert!(fade.flicker.unwrap() < 1e-12 && fade.motion.unwrap() > 0.01, "{fade:?}");
+    }
+
+    #[test]
+    fn frames_far_apart_are_no_neighbours_and_second_tries_do_not_count() {
+        let sparse = measure(&[(0, 0.0, ramp(0)), (100, 4.0, ramp(16)), (200, 8.0, ramp(0))]).unwrap();
+        assert_eq!((sparse.frames_seen, sparse.pairs_seen, sparse.motion, sparse.flicker), (3, 0, None, None));
+        assert!(sparse.cuts.is_empty());
+        let again = measure(&[(5, 0.2, ramp(0)), (4, 0.16, ramp(1)), (5, 0.2, ramp(0))]).unwrap();
+        assert_eq!(again.frames_seen, 1);
+        assert_eq!(measure(&[]), None);
+    }
+}
