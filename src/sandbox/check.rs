@@ -74,7 +74,11 @@ fn sheet_fits(layout: Layout, view: &FrameView, sheet: &SheetDetail, encoding: E
     let whole = FrameDetail { width: sheet.width, height: sheet.height, ..SHEET };
     let cells = sheet.frames.len() <= rows as usize * columns as usize && !sheet.frames.is_empty();
     let ascending = sheet.frames.is_sorted_by(|a, b| a.t < b.t) && sheet.frames.iter().all(|frame| frame.t.is_some_and(f64::is_finite));
-    cells && ascending && (sheet.rows, sheet.columns) == (rows, columns) && frame_fits(view, &whole, encoding, bytes)
+    cells
+        && ascending
+        && (1..=rows).contains(&sheet.rows)
+        && (1..=columns).contains(&sheet.columns)
+        && frame_fits(view, &whole, encoding, bytes)
 }
 
 /// A sheet as a picture has no time of its own.

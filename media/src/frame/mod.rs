@@ -1,7 +1,9 @@
 //! A decoded picture and the views a recipe asks of it. The main type is `Rgb`.
 
 mod rgb;
+mod sheet;
 mod view;
 
 pub(crate) use rgb::{Rgb, fit};
+pub(crate) use sheet::{cell_size, sheet};
 pub(crate) use view::{background, encode, shared_views, target_size};

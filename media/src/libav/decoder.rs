@@ -26,6 +26,20 @@ pub(crate) enum Step {
     Damaged,
 }
 
+/// What a decoder is told beside the stream's parameters.
+pub(super) struct Setup {
+    /// Seconds per tick of the packets.
+    pub time_base: ffi::AVRational,
+    /// Frames that it must hold back at least to put them in order. A stream need not say, and a decoder that finds out on
+    /// the way drops frames.
+    pub delay: usize,
+    /// The largest picture in pixels.
+    pub pixels: u64,
+}
+
+/// H.264 and HEVC reorder at most this many frames.
+const MOST_DELAY: usize = 16;
+
 impl Decoder {
     /// Opens the decoder called `name` for a stream with these parameters.
     ///
@@ -35,8 +49,7 @@ impl Decoder {
         codec: *const ffi::AVCodec,
         name: &'static str,
         parameters: *const ffi::AVCodecParameters,
-        time_base: ffi::AVRational,
-        pixels: u64,
+        setup: Setup,
     ) -> Result<Self, Error> {
         // SAFETY: the context is checked for null and freed on drop; the caller vouches for the rest.
         unsafe {
@@ -50,8 +63,9 @@ impl Decoder {
                 return Err(failure(code, "reading the codec's parameters"));
             }
             (*context).thread_count = 1;
-            (*context).pkt_timebase = time_base;
-            (*context).max_pixels = i64::try_from(pixels).unwrap_or(i64::MAX);
+            (*context).pkt_timebase = setup.time_base;
+            (*context).max_pixels = i64::try_from(setup.pixels).unwrap_or(i64::MAX);
+            (*context).has_b_frames = (*context).has_b_frames.max(setup.delay.min(MOST_DELAY) as libc::c_int);
             let code = ffi::avcodec_open2(context, codec, std::ptr::null_mut());
             if code < 0 { Err(failure(code, "opening the decoder")) } else { Ok(decoder) }
         }

@@ -2,10 +2,13 @@
 
 #![expect(unsafe_code, reason = "owns an AVFrame")]
 
+use std::mem::ManuallyDrop;
+
 use ffmpeg_next::ffi;
 use libc::c_int;
 
 use super::packet::stamp;
+use super::pixel;
 use crate::Error;
 
 /// One decoded frame; reused from one to the next.
@@ -65,10 +68,30 @@ impl Frame {
         unsafe { (&raw const (*self.0).colorspace).cast::<c_int>().read() }
     }
 
-    /// Whether samples use the full range.
-    pub(super) const fn is_full_range(&self) -> bool {
+    /// Width of a pixel over its height as the stream itself says, `None` when it does not.
+    pub(crate) const fn sample_aspect(&self) -> Option<(i32, i32)> {
+        // SAFETY: as above.
+        let ratio = unsafe { (*self.0).sample_aspect_ratio };
+        if ratio.num > 0 && ratio.den > 0 { Some((ratio.num, ratio.den)) } else { None }
+    }
+
+    /// Whether its fields were taken at different times, and if so, whether the upper one comes first.
+    pub(crate) fn upper_field_first(&self) -> Option<bool> {
+        // SAFETY: as above. The wrapper knows where each libav keeps this; it must not free what is ours.
+        let frame = ManuallyDrop::new(unsafe { ffmpeg_next::frame::Video::wrap(self.0) });
+        frame.is_interlaced().then(|| frame.is_top_first())
+    }
+
+    /// Memory per two pixels in bytes; 4:2:0 in 8 bits when the format is unknown.
+    pub(crate) fn bytes_per_two_pixels(&self) -> u64 {
+        pixel::layout(self.format()).map_or(3, |layout| layout.bytes_per_two_pixels)
+    }
+
+    /// Whether samples use the full range, by the tag or by the format's name.
+    pub(super) fn has_full_range(&self) -> bool {
+        let by_name = pixel::known(self.format()).is_some_and(|format| pixel::without_range(format).1);
         // SAFETY: as above; 2 is AVCOL_RANGE_JPEG.
-        unsafe { (&raw const (*self.0).color_range).cast::<c_int>().read() == 2 }
+        by_name || unsafe { (&raw const (*self.0).color_range).cast::<c_int>().read() == 2 }
     }
 }
 

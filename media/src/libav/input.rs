@@ -8,6 +8,7 @@ use std::ptr::{null, null_mut};
 use ffmpeg_next::{Dictionary, ffi, format::context};
 use libc::c_int;
 
+use super::decoder::Setup;
 use super::io::Io;
 use super::packet::stamp;
 use super::{Decoder, Packet, allow, failure, pixel};
@@ -26,6 +27,23 @@ pub(crate) struct Input<'s> {
     packets_read: u64,
     broken: bool,
 }
+
+/// How far to look into a container before its streams count as known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Probing {
+    /// The header alone, where the container states all that decoding needs: looking further decodes frames, which costs
+    /// as much as a keyframe or two.
+    Header,
+    /// Its first packets, too: everything that can be known.
+    Packets,
+}
+
+/// Containers whose header holds what their decoders need.
+const TELLING: [&str; 2] = ["mov", "matroska"];
+
+/// Codecs that need nothing but what such a header holds; the first need their parameter sets there.
+const TOLD_BY_EXTRADATA: [&str; 5] = ["h264", "hevc", "av1", "mpeg4", "theora"];
+const TOLD_BY_SIZE: [&str; 4] = ["vp8", "vp9", "prores", "mjpeg"];
 
 /// What a stream carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +87,8 @@ pub(crate) struct Stream {
     pub frame_rate: Option<f64>,
     /// Whether the fields of a frame were taken at different times.
     pub interlaced: bool,
+    /// Whether the header holds the decoder's parameter sets.
+    pub has_extradata: bool,
     /// Whether transparency is kept beside the picture (WebM).
     pub side_alpha: bool,
     /// Samples per second.
@@ -78,14 +98,28 @@ pub(crate) struct Stream {
 }
 
 impl<'s> Input<'s> {
-    /// Opens the container and looks at its streams.
-    pub(crate) fn open(source: &'s Source, limits: &Limits) -> Result<Self, Error> {
+    /// Opens the container and looks at its streams, no further than `probing` says where that will do.
+    pub(crate) fn open(source: &'s Source, limits: &Limits, probing: Probing) -> Result<Self, Error> {
         let io = Io::new(source)?;
         let opened = open_format(&io);
         let format = opened.map_err(|error| io.failure().unwrap_or(error))?;
         let mut input = Self { format, io, packets_read: 0, broken: false };
-        input.find_streams(limits)?;
+        if probing == Probing::Packets || !input.header_tells_all() {
+            input.find_streams(limits)?;
+        }
+        Limits::check("number of streams", input.format.nb_streams().into(), MAX_STREAMS)?;
         Ok(input)
+    }
+
+    /// Whether decoding its pictures needs nothing that the header does not say.
+    fn header_tells_all(&self) -> bool {
+        let pictures = || self.streams().into_iter().filter(|stream| stream.kind == Kind::Video);
+        let told = |stream: &Stream| {
+            let codec = stream.codec.as_str();
+            let known = TOLD_BY_SIZE.contains(&codec) || TOLD_BY_EXTRADATA.contains(&codec) && stream.has_extradata;
+            known && stream.size.0 > 0 && stream.size.1 > 0
+        };
+        TELLING.contains(&self.format().as_str()) && pictures().next().is_some() && pictures().all(|stream| told(&stream))
     }
 
     fn find_streams(&mut self, limits: &Limits) -> Result<(), Error> {
@@ -170,6 +204,7 @@ impl<'s> Input<'s> {
             display_matrix: display_matrix(&stream),
             frame_rate: (rate.num > 0 && rate.den > 0).then(|| f64::from(rate.num) / f64::from(rate.den)),
             interlaced: field_order > 1, // 0 unknown, 1 progressive
+            has_extradata: !par.extradata.is_null() && par.extradata_size > 0,
             side_alpha: stream.metadata().get("alpha_mode") == Some("1"),
             sample_rate: u32::try_from(par.sample_rate).unwrap_or(0),
             channels: u32::try_from(par.ch_layout.nb_channels).unwrap_or(0),
@@ -248,8 +283,9 @@ impl<'s> Input<'s> {
         unsafe { ffi::av_seek_frame(self.format.as_mut_ptr(), index, ticks, ffi::AVSEEK_FLAG_BACKWARD) >= 0 }
     }
 
-    /// Opens the decoder of a stream, if it is on the list of what is decoded here.
-    pub(crate) fn decoder(&self, stream: &Stream, limits: &Limits) -> Result<Decoder, Error> {
+    /// Opens the decoder of a stream, if it is on the list of what is decoded here. `delay` is how many frames it must hold back to
+    /// put them in order, when known.
+    pub(crate) fn decoder(&self, stream: &Stream, delay: usize, limits: &Limits) -> Result<Decoder, Error> {
         let candidates: Vec<&'static str> = match stream.kind {
             Kind::Video if stream.side_alpha => allow::VIDEO_WITH_ALPHA.iter().chain(allow::VIDEO).copied().collect(),
             Kind::Video => allow::VIDEO.to_vec(),
@@ -265,7 +301,7 @@ impl<'s> Input<'s> {
         let unsupported = || Error::Unsupported(format!("codec {} is not decoded here", stream.codec));
         let (name, codec) = candidates.into_iter().find_map(|name| find_decoder(name, id)).ok_or_else(unsupported)?;
         // SAFETY: as above.
-        unsafe { Decoder::open(codec, name, par, time_base, limits.pixels) }
+        unsafe { Decoder::open(codec, name, par, Setup { time_base, delay, pixels: limits.pixels }) }
     }
 }
 

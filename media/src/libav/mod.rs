@@ -5,15 +5,16 @@ mod decoder;
 mod frame;
 mod input;
 mod io;
+mod luma;
 mod packet;
 mod pixel;
 mod scaler;
 
 pub(crate) use decoder::{Decoder, Step};
 pub(crate) use frame::Frame;
-pub(crate) use input::{Input, Kind, Stream};
+pub(crate) use input::{Input, Kind, Probing, Stream};
 pub(crate) use packet::Packet;
-pub(crate) use scaler::Scaler;
+pub(crate) use scaler::{Field, Scaler};
 
 use crate::Error;
 

@@ -49,6 +49,23 @@ pub(super) fn layout(format: c_int) -> Option<Layout> {
     Some(Layout { alpha, bytes_per_two_pixels: bytes * (full + chroma) })
 }
 
+/// Bits of a luma sample where the first plane holds nothing but luma, in one byte or in two of the low end first.
+pub(super) fn luma_depth(format: c_int) -> Option<u32> {
+    let format = known(format)?;
+    // SAFETY: a table lookup; the result is null or static.
+    let found = unsafe { ffi::av_pix_fmt_desc_get(format).as_ref() }?;
+    let odd = ffi::AV_PIX_FMT_FLAG_HWACCEL | ffi::AV_PIX_FMT_FLAG_BE | ffi::AV_PIX_FMT_FLAG_RGB | ffi::AV_PIX_FMT_FLAG_PAL;
+    let odd = odd | ffi::AV_PIX_FMT_FLAG_BITSTREAM | ffi::AV_PIX_FMT_FLAG_FLOAT;
+    let luma = found.comp[0];
+    let plain = found.flags & odd as u64 == 0 && luma.plane == 0 && luma.offset == 0 && luma.shift == 0 && found.nb_components > 0;
+    let depth = u32::try_from(luma.depth).ok()?;
+    match luma.step {
+        1 if plain && depth == 8 => Some(8),
+        2 if plain && (9..=16).contains(&depth) => Some(depth),
+        _ => None,
+    }
+}
+
 /// The name of a format, for people.
 pub(super) fn name(format: c_int) -> String {
     // SAFETY: a table lookup; the result is null or a static C string.
@@ -82,5 +99,12 @@ mod tests {
             assert_eq!(layout(format as i32), Some(Layout { alpha, bytes_per_two_pixels }), "{format:?}");
         }
         assert_eq!(layout(AVPixelFormat::AV_PIX_FMT_VAAPI as i32), None);
+        let depth = |format: AVPixelFormat| super::luma_depth(format as i32);
+        assert_eq!((depth(AVPixelFormat::AV_PIX_FMT_NV12), depth(AVPixelFormat::AV_PIX_FMT_YUV422P10LE)), (Some(8), Some(10)));
+        assert_eq!(
+            (depth(AVPixelFormat::AV_PIX_FMT_RGB24), depth(AVPixelFormat::AV_PIX_FMT_YUYV422)),
+            (None, None),
+            "no plane of luma alone"
+        );
     }
 }

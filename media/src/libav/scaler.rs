@@ -25,6 +25,15 @@ struct Key {
     matrix: c_int,
 }
 
+/// One of the two fields of an interlaced picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Field {
+    /// Rows 0, 2, 4 ...
+    Upper,
+    /// Rows 1, 3, 5 ...
+    Lower,
+}
+
 /// Rows start at multiples of this, and one spare stretch follows: SIMD stores may write past a row's end.
 const ALIGN: usize = 64;
 
@@ -34,17 +43,23 @@ impl Scaler {
         Self { context: std::ptr::null_mut(), key: None }
     }
 
-    /// `frame` at `width` x `height` pixels, transparent parts on `background`.
-    pub(crate) fn rgb(&mut self, frame: &Frame, width: u32, height: u32, background: [u8; 3]) -> Result<Rgb, Error> {
+    /// `frame`, or only one `field` of it, at `width` x `height` pixels, transparent parts on `background`.
+    pub(crate) fn rgb(
+        &mut self,
+        frame: &Frame,
+        field: Option<Field>,
+        (width, height): (u32, u32),
+        background: [u8; 3],
+    ) -> Result<Rgb, Error> {
         let unsupported = || Error::Unsupported(format!("pixel format {}", pixel::name(frame.format())));
         let layout = pixel::layout(frame.format()).ok_or_else(unsupported)?;
-        let (format, full) = pixel::without_range(pixel::known(frame.format()).ok_or_else(unsupported)?);
+        let (format, _) = pixel::without_range(pixel::known(frame.format()).ok_or_else(unsupported)?);
         let (to, bytes) = if layout.alpha { (AVPixelFormat::AV_PIX_FMT_RGBA, 4) } else { (AVPixelFormat::AV_PIX_FMT_RGB24, 3) };
         let key = Key {
-            from: frame.size(),
+            from: rows_of(frame.size(), field),
             to: (width.max(1), height.max(1)),
             format: frame.format(),
-            full_range: full || frame.is_full_range(),
+            full_range: frame.has_full_range(),
             matrix: matrix(frame),
         };
         if self.key != Some(key) {
@@ -57,8 +72,14 @@ impl Scaler {
         // SAFETY: the context was made for exactly this frame and this output, whose rows are `stride` bytes apart.
         let done = unsafe {
             let source = &*frame.as_ptr();
-            let from = source.data.as_ptr().cast();
-            ffi::sws_scale(self.context, from, source.linesize.as_ptr(), 0, source.height, planes.as_ptr(), strides.as_ptr())
+            let (mut from, mut lines) = (source.data.map(<*mut u8>::cast_const), source.linesize);
+            if let Some(field) = field {
+                for (plane, line) in from.iter_mut().zip(&mut lines).filter(|(plane, _)| !plane.is_null()) {
+                    *plane = if field == Field::Lower { plane.offset(*line as isize) } else { *plane };
+                    *line *= 2;
+                }
+            }
+            ffi::sws_scale(self.context, from.as_ptr(), lines.as_ptr(), 0, key.from.1 as c_int, planes.as_ptr(), strides.as_ptr())
         };
         if done != key.to.1 as c_int {
             return Err(Error::Malformed("scaling a picture failed".to_owned()));
@@ -106,6 +127,15 @@ impl Scaler {
 impl Drop for Scaler {
     fn drop(&mut self) {
         self.free();
+    }
+}
+
+/// Width and rows of a picture, or of one field of it.
+const fn rows_of((width, height): (u32, u32), field: Option<Field>) -> (u32, u32) {
+    match field {
+        None => (width, height),
+        Some(Field::Upper) => (width, height.div_ceil(2)),
+        Some(Field::Lower) => (width, height / 2),
     }
 }
 

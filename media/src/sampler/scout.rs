@@ -139,7 +139,7 @@ impl Scout for MotionScout {
             return false;
         }
         self.held.push((glimpse.position, self.total));
-        if self.held.len() > CANDIDATES * self.count {
+        while self.held.len() > CANDIDATES * self.count {
             self.step *= 2.0;
             let mut last = f64::NEG_INFINITY;
             self.held.retain(|(_, at)| {
@@ -177,13 +177,13 @@ mod tests {
         Look::new(std::array::from_fn::<u8, { PLANE * PLANE }, _>(level))
     }
 
-    /// Shows `looks` at ten frames a second; what is picked, and the most frames held at once.
+    /// Shows `looks` at eight frames a second; what is picked, and the most frames held at once.
     fn show(scout: &mut dyn Scout, looks: &[Look]) -> (Vec<usize>, usize) {
         let mut kept: Vec<usize> = Vec::new();
         let mut most = 0;
         for (position, look) in looks.iter().enumerate() {
             let motion = position.checked_sub(1).map_or(0.0, |before| looks[before].motion(look));
-            if scout.see(&Glimpse { position, t: position as f64 / 10.0, look, motion }) {
+            if scout.see(&Glimpse { position, t: position as f64 / 8.0, look, motion }) {
                 kept.push(position);
             }
             kept.retain(|position| scout.holds(*position));

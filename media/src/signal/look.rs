@@ -3,7 +3,10 @@
 use super::PLANE;
 
 /// Shades told apart by the histogram.
-const SHADES: usize = 32;
+const SHADES: usize = 64;
+
+/// Moving every cell by this share of all shades is as large a change as any.
+const MOST_MOVED: f64 = 0.25;
 
 /// Differences between neighbouring cells up to this many levels are noise of the encoder, no edges.
 const NOISE: u8 = 6;
@@ -40,11 +43,17 @@ impl Look {
         self.plane.iter().map(|level| f64::from(*level)).sum::<f64>() / self.plane.len() as f64 / 255.0
     }
 
-    /// How different two scenes are, 0 ..= 1: the mean of how many cells change their shade and how many edges do not stay.
-    /// Shades alone miss a new picture of the same colours, edges alone one of flat surfaces.
+    /// How different two scenes are, 0 ..= 1: the mean of how far shades move (the earth mover's distance of the histograms, which
+    /// takes a little more light for a little change) and of how many edges do not stay. Shades alone miss a new picture of the same colours, edges alone one of flat surfaces.
     pub fn change(&self, other: &Self) -> f64 {
-        let moved: u32 = self.shades.iter().zip(&other.shades).map(|(a, b)| u32::from(a.abs_diff(*b))).sum();
-        let shades = f64::from(moved) / (2 * PLANE * PLANE) as f64;
+        let mut balance = 0_i32;
+        let mut carried = 0_u32;
+        for (a, b) in self.shades.iter().zip(&other.shades) {
+            balance += i32::from(*a) - i32::from(*b);
+            carried += balance.unsigned_abs();
+        }
+        let moved = f64::from(carried) / (PLANE * PLANE * SHADES) as f64;
+        let shades = (moved / MOST_MOVED).min(1.0);
         let pairs = || self.edges.iter().zip(&other.edges);
         let differ: u32 = pairs().map(|(a, b)| u32::from(a.abs_diff(*b))).sum();
         let most: u32 = pairs().map(|(a, b)| u32::from(*a.max(b))).sum();

@@ -60,28 +60,33 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// Takes the frame at `position` in display order. Frames that do not come later than the last are passed over: they were
-    /// decoded for a second try.
-    pub(crate) fn see(&mut self, position: usize, t: f64, look: &Look) {
+    /// Takes the frame at `position` in display order; how much has moved since its neighbour, 0 without one. Frames that do not
+    /// come later than the last are passed over: they were decoded for a second try.
+    pub(crate) fn see(&mut self, position: usize, t: f64, look: &Look) -> f64 {
         let before = self.last.take_if(|(last, ..)| *last < position);
         if self.last.is_some() {
-            return;
+            return 0.0;
         }
         self.signals.frames_seen += 1;
         let (darkest, lightest) = look.range();
         self.black += u64::from(lightest < BLACK);
         self.blank += u64::from(lightest - darkest <= FLAT);
-        match before.filter(|(last, at, _)| *last + 1 == position || t - at <= NEIGHBOUR) {
+        let moved = match before.filter(|(last, at, _)| *last + 1 == position || t - at <= NEIGHBOUR) {
             Some((_, _, before)) => self.pair(t, &before, look),
-            None => self.brightness.clear(),
-        }
+            None => {
+                self.brightness.clear();
+                0.0
+            }
+        };
         self.brightness.push(look.brightness());
         self.last = Some((position, t, look.clone()));
+        moved
     }
 
-    fn pair(&mut self, t: f64, before: &Look, look: &Look) {
+    fn pair(&mut self, t: f64, before: &Look, look: &Look) -> f64 {
         self.signals.pairs_seen += 1;
-        self.motion += before.motion(look);
+        let moved = before.motion(look);
+        self.motion += moved;
         self.frozen += u64::from(before.largest_difference(look) <= SAME);
         if before.change(look) > CUT {
             if self.signals.cuts.len() < MOST_CUTS {
@@ -93,6 +98,7 @@ impl Meter {
             self.wobble += (first - 2.0 * second + look.brightness()).abs() / 2.0;
             self.brightness.remove(0);
         }
+        moved
     }
 
     /// The signals; `None` when no frame was measured.
@@ -125,7 +131,9 @@ mod tests {
 
     fn measure(looks: &[(usize, f64, Look)]) -> Option<VideoSignals> {
         let mut meter = Meter::default();
-        looks.iter().for_each(|(position, t, look)| meter.see(*position, *t, look));
+        looks.iter().for_each(|(position, t, look)| {
+            meter.see(*position, *t, look);
+        });
         meter.finish()
     }
 

@@ -1,7 +1,7 @@
 //! Reads the packets of a video again, by their position in its index.
 
 use super::index::Entry;
-use crate::libav::{Decoder, Input, Packet, Stream};
+use crate::libav::{Decoder, Input, Packet, Probing, Stream};
 use crate::{Error, Limits, Source};
 
 /// Skipping fewer packets than this by reading costs less than a jump.
@@ -13,6 +13,7 @@ const NEAR: usize = 64;
 /// the container is opened afresh and read from its start.
 pub(super) struct Cursor<'s> {
     source: &'s Source,
+    probing: Probing,
     input: Input<'s>,
     stream: Stream,
     packet: Packet,
@@ -23,14 +24,14 @@ pub(super) struct Cursor<'s> {
 }
 
 impl<'s> Cursor<'s> {
-    /// Takes over an input that was read to its end.
-    pub(super) fn new(source: &'s Source, input: Input<'s>, stream: Stream) -> Result<Self, Error> {
-        Ok(Self { source, input, stream, packet: Packet::new()?, next: usize::MAX, held: false, earlier_packets: 0 })
+    /// Takes over an input that was opened with `probing` and read to its end.
+    pub(super) fn new(source: &'s Source, probing: Probing, input: Input<'s>, stream: Stream) -> Result<Self, Error> {
+        Ok(Self { source, probing, input, stream, packet: Packet::new()?, next: usize::MAX, held: false, earlier_packets: 0 })
     }
 
-    /// Opens the decoder of the stream.
-    pub(super) fn decoder(&self, limits: &Limits) -> Result<Decoder, Error> {
-        self.input.decoder(&self.stream, limits)
+    /// Opens the decoder of the stream, which must hold back `delay` frames to put them in order.
+    pub(super) fn decoder(&self, delay: usize, limits: &Limits) -> Result<Decoder, Error> {
+        self.input.decoder(&self.stream, delay, limits)
     }
 
     /// Packets read so far, the index pass included.
@@ -73,7 +74,7 @@ impl<'s> Cursor<'s> {
 
     fn restart(&mut self, limits: &Limits) -> Result<(), Error> {
         self.earlier_packets += self.input.packets_read();
-        self.input = Input::open(self.source, limits)?;
+        self.input = Input::open(self.source, limits, self.probing)?;
         self.input.select(self.stream.index);
         (self.next, self.held) = (0, false);
         Ok(())

@@ -104,6 +104,15 @@ impl Index {
         Ok(Self { packets, display, timeline, time_base, estimated, lead, origin: if estimated { 0.0 } else { seconds(first) } })
     }
 
+    /// How many frames come before another in the file and after it on screen, at most: so many must a decoder hold back.
+    pub(super) fn delay(packets: &[Entry]) -> usize {
+        let mut order: Vec<usize> = (0..packets.len()).filter(|at| packets[*at].pts.is_some()).collect();
+        order.sort_by_key(|at| packets[*at].pts);
+        let shown = order.iter().enumerate().map(|(shown, at)| (*at, shown));
+        let in_file: std::collections::BTreeMap<usize, usize> = shown.collect();
+        in_file.into_values().enumerate().map(|(sent, shown)| sent.saturating_sub(shown)).max().unwrap_or(0)
+    }
+
     /// Keyframes among the displayed frames.
     pub(super) fn keyframes(&self) -> usize {
         self.timeline.moments().iter().filter(|moment| moment.keyframe).count()

@@ -1,9 +1,12 @@
 //! Video: index all packets, plan what to decode, decode it in one forward pass, view it.
 
+mod camera;
 mod cursor;
+mod delivery;
 mod geometry;
 mod index;
 mod normalise;
+mod outbox;
 mod plan;
 mod session;
 

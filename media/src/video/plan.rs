@@ -33,6 +33,13 @@ pub(super) fn plan(index: &Index, wanted: impl IntoIterator<Item = usize>) -> Ve
     runs
 }
 
+/// One stretch over everything, for samplers that look at every frame.
+pub(super) fn whole(index: &Index, wanted: impl IntoIterator<Item = usize>) -> Run {
+    let start =
+        index.display.iter().copied().min().map_or(0, |first| index.packets[..=first].iter().rposition(|entry| entry.key).unwrap_or(0));
+    Run { start, last: index.packets.len().saturating_sub(1), wanted: wanted.into_iter().collect() }
+}
+
 /// The packet from which the frame at `position` can be decoded.
 fn keyframe_for(index: &Index, position: usize) -> usize {
     let packet = index.display[position];

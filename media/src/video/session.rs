@@ -1,5 +1,6 @@
 //! Decodes stretches of packets; every frame is recognised by the packet that it came from.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::cursor::Cursor;
@@ -8,9 +9,6 @@ use super::normalise::admit;
 use super::plan::Run;
 use crate::libav::{Decoder, Frame, Step, Stream};
 use crate::{Error, Limits};
-
-/// Frames that nothing refers to are skipped until this many seconds before a wanted one.
-const MARGIN: f64 = 0.25;
 
 /// A decoder and its packets.
 pub(super) struct Session<'s> {
@@ -30,8 +28,9 @@ pub(super) struct Session<'s> {
 pub(super) type Visit<'v> = dyn FnMut(usize, &mut Frame, bool) -> Result<(), Error> + 'v;
 
 impl<'s> Session<'s> {
-    pub(super) fn new(cursor: Cursor<'s>, stream: Stream, limits: &Limits) -> Result<Self, Error> {
-        let decoder = cursor.decoder(limits)?;
+    /// `delay` is how many frames the decoder must hold back to put them in order.
+    pub(super) fn new(cursor: Cursor<'s>, stream: Stream, delay: usize, limits: &Limits) -> Result<Self, Error> {
+        let decoder = cursor.decoder(delay, limits)?;
         Ok(Self { cursor, decoder, stream, frame: Frame::new()?, limits: *limits, frames_decoded: 0, suspect: Vec::new() })
     }
 
@@ -50,19 +49,10 @@ impl<'s> Session<'s> {
         Ok(order)
     }
 
-    /// Decodes one stretch and drains it. `skip` leaves out frames that no wanted frame can refer to.
+    /// Decodes one stretch and drains it. `skip` leaves out the frames that nothing refers to, but for the wanted ones.
     pub(super) fn run(&mut self, index: &Index, run: &Run, skip: bool, visit: &mut Visit<'_>) -> Result<(), Error> {
-        let seconds = f64::from(index.time_base.0) / f64::from(index.time_base.1);
-        let moments = index.timeline.moments();
-        let wanted: Vec<f64> = run.wanted.iter().map(|position| moments[*position].pts as f64 * seconds).collect();
-        let far = |packet: usize| {
-            let Some(t) = index.packets[packet].pts.filter(|_| skip && !index.estimated).map(|pts| pts as f64 * seconds) else {
-                return false;
-            };
-            let near = wanted.partition_point(|wanted| *wanted < t - MARGIN);
-            wanted.get(near).is_none_or(|wanted| *wanted > t + MARGIN)
-        };
-        self.decode(&index.packets, run.start, run.last, &far, visit)
+        let wanted: BTreeSet<usize> = run.wanted.iter().map(|position| index.display[*position]).collect();
+        self.decode(&index.packets, run.start, run.last, &|packet| skip && !wanted.contains(&packet), visit)
     }
 
     fn decode(
@@ -70,7 +60,7 @@ impl<'s> Session<'s> {
         packets: &[Entry],
         start: usize,
         last: usize,
-        far: &dyn Fn(usize) -> bool,
+        idle: &dyn Fn(usize) -> bool,
         visit: &mut Visit<'_>,
     ) -> Result<(), Error> {
         self.decoder.flush();
@@ -81,7 +71,7 @@ impl<'s> Session<'s> {
             }
             let Some(packet) = self.cursor.packet(ordinal, packets, &self.limits)? else { break };
             packet.stamp(ordinal as i64);
-            self.decoder.skip_unreferenced(far(ordinal));
+            self.decoder.skip_unreferenced(idle(ordinal));
             if self.decoder.send(Some(packet))? {
                 self.receive(visit)?;
             } else {
@@ -113,7 +103,8 @@ impl<'s> Session<'s> {
                 Step::Frame => {
                     self.frames_decoded += 1;
                     Limits::check("number of decoded frames", self.frames_decoded, self.limits.frames)?;
-                    admit(&self.stream, self.frame.size(), &self.limits)?; // the size can change on the way
+                    let bytes = self.frame.bytes_per_two_pixels();
+                    admit(&self.stream.codec, self.frame.size(), bytes, &self.limits)?; // the size can change on the way
                     if let Some(packet) = self.frame.pts().and_then(|pts| usize::try_from(pts).ok()) {
                         let damaged = self.frame.is_damaged() || self.suspect.iter().any(|stretch| stretch.contains(&packet));
                         visit(packet, &mut self.frame, damaged)?;

@@ -1,0 +1,98 @@
+//! The luma of a decoded picture without scaling it: small planes for signals, and whether its fields comb.
+
+#![expect(unsafe_code, reason = "reads rows of an AVFrame's planes")]
+
+use super::{Frame, pixel};
+use crate::PLANE;
+
+/// Rows read of each cell: neighbours are alike, and a whole plane would cost a tenth of decoding it.
+const ROWS: usize = 4;
+
+/// A pixel combs when it differs from those above and below in one direction by more than this many levels.
+const COMB: i32 = 15;
+
+/// More combing pixels than one in this many are seen.
+const COMBED: usize = 50;
+
+/// One plane of luma samples, of 8 bits or of up to 16 in two bytes.
+struct Luma<'f> {
+    frame: &'f Frame,
+    width: usize,
+    height: usize,
+    depth: u32,
+}
+
+impl Frame {
+    /// Full-range luma in `PLANE` x `PLANE` cells; `None` when the pixels are not stored as luma and chroma.
+    pub(crate) fn luma_plane(&self) -> Option<[u8; PLANE * PLANE]> {
+        let luma = Luma::of(self)?;
+        let full = self.has_full_range();
+        let mut plane = [0; PLANE * PLANE];
+        let edge = |cell: usize, of: usize| cell * of / PLANE;
+        for (row, cells) in plane.chunks_exact_mut(PLANE).enumerate() {
+            let (top, bottom) = (edge(row, luma.height), edge(row + 1, luma.height).max(edge(row, luma.height) + 1));
+            let step = (bottom - top).div_ceil(ROWS);
+            let mut sums = [(0_u64, 0_u64); PLANE];
+            for y in (top..bottom).step_by(step) {
+                for (column, (sum, count)) in sums.iter_mut().enumerate() {
+                    let (left, right) = (edge(column, luma.width), edge(column + 1, luma.width).max(edge(column, luma.width) + 1));
+                    *sum += luma.sum(y, left, right);
+                    *count += (right - left) as u64;
+                }
+            }
+            for (cell, (sum, count)) in cells.iter_mut().zip(sums) {
+                let mean = (sum >> (luma.depth - 8)) as f64 / count as f64;
+                *cell = (if full { mean } else { (mean - 16.0) * 255.0 / 219.0 }).round().clamp(0.0, 255.0) as u8;
+            }
+        }
+        Some(plane)
+    }
+
+    /// Whether the two fields, shown at once, comb: something moved between them. `false` when that cannot be told.
+    pub(crate) fn combs(&self) -> bool {
+        let Some(luma) = Luma::of(self).filter(|luma| luma.depth == 8 && luma.height >= 3) else { return false };
+        let (mut combing, mut seen) = (0, 0);
+        for y in 1..luma.height - 1 {
+            let rows = [luma.bytes(y - 1), luma.bytes(y), luma.bytes(y + 1)];
+            for x in (0..luma.width).step_by(4) {
+                let [above, here, below] = rows.map(|row| i32::from(row[x]));
+                let (up, down) = (here - above, here - below);
+                combing += usize::from(up.abs() > COMB && down.abs() > COMB && (up > 0) == (down > 0));
+                seen += 1;
+            }
+        }
+        combing * COMBED > seen
+    }
+}
+
+impl<'f> Luma<'f> {
+    fn of(frame: &'f Frame) -> Option<Self> {
+        let depth = pixel::luma_depth(frame.format())?;
+        let (width, height) = frame.size();
+        // SAFETY: valid while the frame is; read as plain values.
+        let (data, line) = unsafe { ((*frame.as_ptr()).data[0], (*frame.as_ptr()).linesize[0]) };
+        let needed = width as usize * if depth > 8 { 2 } else { 1 };
+        let plausible = !data.is_null() && usize::try_from(line).is_ok_and(|line| line >= needed) && width > 0 && height > 0;
+        plausible.then_some(Self { frame, width: width as usize, height: height as usize, depth })
+    }
+
+    fn bytes(&self, y: usize) -> &[u8] {
+        let width = self.width * if self.depth > 8 { 2 } else { 1 };
+        // SAFETY: `of` has checked that rows are at least that long and go upwards in memory; `y` is below the height in all calls.
+        unsafe {
+            let raw = &*self.frame.as_ptr();
+            let row = raw.data[0].add(y.min(self.height - 1) * raw.linesize[0] as usize);
+            std::slice::from_raw_parts(row, width)
+        }
+    }
+
+    /// Sum of the samples of a row from `left` to before `right`, both within the width.
+    fn sum(&self, y: usize, left: usize, right: usize) -> u64 {
+        let row = self.bytes(y);
+        if self.depth == 8 {
+            return row[left..right].iter().map(|sample| u32::from(*sample)).sum::<u32>().into();
+        }
+        let (samples, _) = row[2 * left..2 * right].as_chunks::<2>();
+        samples.iter().map(|sample| u64::from(u16::from_le_bytes(*sample))).sum()
+    }
+}

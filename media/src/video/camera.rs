@@ -1,0 +1,107 @@
+//! What is made of a decoded frame: a look at it, and the pictures that recipes ask for.
+
+use super::geometry::Geometry;
+use crate::frame::{Rgb, background, cell_size, encode, shared_views, target_size};
+use crate::libav::{Field, Frame, Scaler, Stream};
+use crate::signal::Look;
+use crate::{Encoding, Error, FrameView, Layout, PLANE, Recipe, Report};
+
+/// A picture of a frame for some recipes.
+pub(super) struct Shot {
+    /// Positions of the recipes that share it.
+    pub recipes: Vec<usize>,
+    /// Pixels.
+    pub size: (u32, u32),
+    /// The picture itself.
+    pub film: Film,
+}
+
+/// How a picture waits until it is sent.
+pub(super) enum Film {
+    /// As the finished bytes of a part.
+    Part(Encoding, Vec<u8>),
+    /// As pixels that will be pasted into a contact sheet.
+    Cell(Rgb),
+}
+
+/// Turns decoded frames of one stream into pictures.
+pub(super) struct Camera<'a> {
+    recipes: &'a [Recipe],
+    stream: &'a Stream,
+    scaler: Scaler,
+    /// Another scaler for looks, so that neither drops the other's tables.
+    small: Scaler,
+}
+
+impl<'a> Camera<'a> {
+    pub(super) const fn new(recipes: &'a [Recipe], stream: &'a Stream) -> Self {
+        Self { recipes, stream, scaler: Scaler::new(), small: Scaler::new() }
+    }
+
+    /// What the frame looks like at a glance.
+    pub(super) fn look(&mut self, frame: &Frame) -> Result<Look, Error> {
+        if let Some(plane) = frame.luma_plane() {
+            return Ok(Look::new(plane));
+        }
+        let edge = PLANE as u32;
+        let rgb = self.small.rgb(frame, None, (edge, edge), [0; 3])?;
+        let (_, _, _, luma) = encode(&FrameView::Gray { edge }, &rgb)?;
+        let plane = luma.try_into().map_err(|_| Error::Malformed("a small picture of the wrong size".to_owned()))?;
+        Ok(Look::new(plane))
+    }
+
+    /// Pictures of the frame for the recipes at these positions; equal ones are made once.
+    pub(super) fn take(&mut self, frame: &Frame, recipes: &[usize], report: &mut Report) -> Result<Vec<Shot>, Error> {
+        if frame.is_hdr() {
+            report.note("hdr_not_tone_mapped", "HDR brightness is shown as it is stored");
+        }
+        let field = field(frame, report);
+        let geometry = Geometry::new(frame.size(), frame.sample_aspect(), self.stream);
+        report.dimensions.get_or_insert(geometry.upright); // the header of a stream joined late does not tell
+        let upright = geometry.upright;
+        let mut shots = Vec::new();
+        for (layout, sharing) in by_layout(self.recipes, recipes) {
+            for (view, recipes) in shared_views(sharing) {
+                let sheet = match (layout, view) {
+                    (Layout::Sheet { rows, columns }, FrameView::Jpeg { long_edge, .. }) => {
+                        Some(cell_size(upright, *long_edge, rows, columns))
+                    }
+                    _ => None,
+                };
+                let size = geometry.before_turning(sheet.unwrap_or_else(|| target_size(view, upright.0, upright.1)));
+                let rgb = self.scaler.rgb(frame, field, size, background(view))?.rotated(geometry.turns, geometry.mirrored);
+                shots.push(if sheet.is_some() {
+                    Shot { recipes, size: (rgb.width, rgb.height), film: Film::Cell(rgb) }
+                } else {
+                    let (encoding, width, height, bytes) = encode(view, &rgb)?;
+                    Shot { recipes, size: (width, height), film: Film::Part(encoding, bytes) }
+                });
+            }
+        }
+        Ok(shots)
+    }
+}
+
+/// The field to show alone: the first one of an interlaced frame whose fields comb.
+fn field(frame: &Frame, report: &mut Report) -> Option<Field> {
+    let upper_first = frame.upper_field_first()?;
+    report.note("interlaced", "the fields of a frame were taken at different times");
+    if !frame.combs() {
+        return None;
+    }
+    report.note("deinterlaced", "frames whose fields comb show their first field alone");
+    Some(if upper_first { Field::Upper } else { Field::Lower })
+}
+
+/// The recipes at `positions` with their views, by layout.
+fn by_layout<'a>(recipes: &'a [Recipe], positions: &[usize]) -> Vec<(Layout, Vec<(usize, &'a FrameView)>)> {
+    let mut groups: Vec<(Layout, Vec<(usize, &FrameView)>)> = Vec::new();
+    for &at in positions {
+        let Some(Recipe::Video { sampler, view, .. }) = recipes.get(at) else { continue };
+        match groups.iter_mut().find(|(layout, _)| *layout == sampler.layout) {
+            Some((_, group)) => group.push((at, view)),
+            None => groups.push((sampler.layout, vec![(at, view)])),
+        }
+    }
+    groups
+}

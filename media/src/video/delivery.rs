@@ -1,0 +1,236 @@
+//! From stretches of packets to pictures of the wanted frames: finds each, or the nearest that can be decoded, and sends it.
+
+use std::collections::BTreeMap;
+
+use super::camera::{Camera, Shot};
+use super::index::Index;
+use super::outbox::Outbox;
+use super::plan::{Run, earlier_start};
+use super::session::Session;
+use crate::libav::{Frame, Stream};
+use crate::sampler::{Glimpse, Scout};
+use crate::signal::{Look, Meter};
+use crate::{Error, FrameDetail, PartSink, PerceptualHash, Recipe, Report};
+
+/// What was found for a wanted frame: itself, or the nearest that could be decoded.
+struct Found {
+    position: usize,
+    damaged: bool,
+    phash: PerceptualHash,
+    shots: Vec<Shot>,
+}
+
+/// A frame on its way through: where it belongs, what it looks like, whether parts of it were made up.
+struct Seen<'f> {
+    position: usize,
+    frame: &'f Frame,
+    look: &'f Look,
+    damaged: bool,
+}
+
+/// A recipe whose frames are found by looking, with the pictures that its scout holds.
+struct Search {
+    recipe: usize,
+    scout: Box<dyn Scout>,
+    held: BTreeMap<usize, Found>,
+}
+
+/// Delivers the frames that the recipes want.
+pub(super) struct Delivery<'a> {
+    recipes: &'a [Recipe],
+    index: &'a Index,
+    targets: &'a BTreeMap<usize, Vec<usize>>,
+    camera: Camera<'a>,
+    meter: Meter,
+    searches: Vec<Search>,
+    outbox: Outbox<'a>,
+    lost: u64,
+}
+
+impl<'a> Delivery<'a> {
+    pub(super) fn new(
+        recipes: &'a [Recipe],
+        index: &'a Index,
+        stream: &'a Stream,
+        targets: &'a BTreeMap<usize, Vec<usize>>,
+        scouts: Vec<(usize, Box<dyn Scout>)>,
+        sink: &'a mut dyn PartSink,
+    ) -> Self {
+        let searches = scouts.into_iter().map(|(recipe, scout)| Search { recipe, scout, held: BTreeMap::new() }).collect();
+        Self {
+            recipes,
+            index,
+            targets,
+            camera: Camera::new(recipes, stream),
+            meter: Meter::default(),
+            searches,
+            outbox: Outbox::new(recipes, sink),
+            lost: 0,
+        }
+    }
+
+    /// Decodes a stretch, tries again from further back for what is missing, and sends what was found.
+    pub(super) fn run(&mut self, session: &mut Session<'_>, run: &Run, report: &mut Report) -> Result<(), Error> {
+        let mut found = BTreeMap::new();
+        self.decode(session, run, true, &mut found, report)?;
+        let mut again = run.clone();
+        let mut attempt = 1;
+        while let Some(start) = earlier_start(&self.index.packets, again.start, attempt) {
+            let exact = |position: &usize| found.get(position).is_some_and(|found: &Found| found.position == *position && !found.damaged);
+            again.wanted.retain(|position| !exact(position));
+            let settled = attempt > 1 && again.wanted.iter().all(|position| found.contains_key(position));
+            if again.wanted.is_empty() || settled {
+                break;
+            }
+            again.start = start;
+            self.decode(session, &again, false, &mut found, report)?;
+            attempt += 1;
+        }
+        self.send(run, found, report)
+    }
+
+    /// Sends what the scouts picked and what waits in sheets; every recipe must have got a frame.
+    pub(super) fn finish(mut self, report: &mut Report) -> Result<(), Error> {
+        for mut search in std::mem::take(&mut self.searches) {
+            for position in search.scout.finish() {
+                if let Some(found) = search.held.remove(&position) {
+                    self.send_found(position, found, report)?;
+                }
+            }
+        }
+        self.outbox.finish()?;
+        report.video = self.meter.finish();
+        let starved = |(at, recipe): (usize, &Recipe)| recipe.sampler().is_some() && !self.outbox.has_served(at);
+        if self.recipes.iter().enumerate().any(starved) {
+            return Err(Error::Empty("none of the wanted frames could be decoded".to_owned()));
+        }
+        if self.lost > 0 {
+            let message = format!("{} wanted frames could not be decoded; the nearest ones stand in for them", self.lost);
+            report.note("frames_substituted", message);
+        }
+        Ok(())
+    }
+
+    /// Decodes `run`; only at the `first` attempt are frames measured and searched.
+    fn decode(
+        &mut self,
+        session: &mut Session<'_>,
+        run: &Run,
+        first: bool,
+        found: &mut BTreeMap<usize, Found>,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        let positions = self.positions(run);
+        let skip = first && self.searches.is_empty();
+        let mut before: Option<(usize, Frame, Look, bool)> = None;
+        session.run(self.index, run, skip, &mut |packet, frame, damaged| {
+            let Some(position) = positions.get(&packet).copied() else { return Ok(()) };
+            let look = self.camera.look(frame)?;
+            let seen = Seen { position, frame, look: &look, damaged };
+            for missing in missing(run, found, position) {
+                let earlier = before.as_ref().filter(|(at, ..)| *at < missing);
+                let earlier = earlier.map(|(at, frame, look, damaged)| Seen { position: *at, frame, look, damaged: *damaged });
+                found.insert(missing, self.find(missing, earlier.as_ref().unwrap_or(&seen), report)?);
+            }
+            if run.wanted.binary_search(&position).is_ok() {
+                let better = found.get(&position).is_none_or(|known| known.position != position || known.damaged && !damaged);
+                if better {
+                    found.insert(position, self.find(position, &seen, report)?);
+                }
+            }
+            if first {
+                self.measure(&seen, report)?;
+            }
+            before = Some((position, std::mem::replace(frame, Frame::new()?), look, damaged));
+            Ok(())
+        })?;
+        if let Some((position, frame, look, damaged)) = before {
+            let seen = Seen { position, frame: &frame, look: &look, damaged };
+            for missing in missing(run, found, usize::MAX) {
+                found.insert(missing, self.find(missing, &seen, report)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Packet -> position in display order, for the packets of a stretch.
+    fn positions(&self, run: &Run) -> BTreeMap<usize, usize> {
+        let range = run.start..=run.last;
+        let displayed = self.index.display.iter().enumerate();
+        displayed.filter(|(_, packet)| range.contains(packet)).map(|(position, packet)| (*packet, position)).collect()
+    }
+
+    fn find(&mut self, wanted: usize, seen: &Seen<'_>, report: &mut Report) -> Result<Found, Error> {
+        let sharing = self.targets.get(&wanted).map(Vec::as_slice).unwrap_or_default();
+        self.picture(seen, sharing, report)
+    }
+
+    fn picture(&mut self, seen: &Seen<'_>, recipes: &[usize], report: &mut Report) -> Result<Found, Error> {
+        let shots = self.camera.take(seen.frame, recipes, report)?;
+        Ok(Found { position: seen.position, damaged: seen.damaged, phash: PerceptualHash::of(seen.look.plane()), shots })
+    }
+
+    /// Measures a frame and shows it to the scouts.
+    fn measure(&mut self, seen: &Seen<'_>, report: &mut Report) -> Result<(), Error> {
+        let t = self.index.timeline.moments()[seen.position].t;
+        let motion = self.meter.see(seen.position, t, seen.look);
+        let mut searches = std::mem::take(&mut self.searches);
+        for Search { recipe, scout, held } in &mut searches {
+            if scout.see(&Glimpse { position: seen.position, t, look: seen.look, motion }) {
+                held.insert(seen.position, self.picture(seen, &[*recipe], report)?);
+                held.retain(|position, _| scout.holds(*position));
+            }
+        }
+        self.searches = searches;
+        Ok(())
+    }
+
+    fn send(&mut self, run: &Run, mut found: BTreeMap<usize, Found>, report: &mut Report) -> Result<(), Error> {
+        for wanted in run.wanted.iter().copied() {
+            match found.remove(&wanted) {
+                Some(found) => self.send_found(wanted, found, report)?,
+                None => self.lost += 1,
+            }
+        }
+        Ok(())
+    }
+
+    fn send_found(&mut self, wanted: usize, found: Found, report: &mut Report) -> Result<(), Error> {
+        let Found { position, damaged, phash, mut shots } = found;
+        if position != wanted {
+            self.lost += 1;
+            // What a recipe will get as itself is not sent as a substitute before.
+            for shot in &mut shots {
+                shot.recipes.retain(|recipe| {
+                    position < wanted || !self.targets.range(wanted + 1..=position).any(|(_, sharing)| sharing.contains(recipe))
+                });
+            }
+        } else if damaged {
+            report.note("damaged_frames", "parts of some frames were made up by the decoder");
+        }
+        let detail = FrameDetail { substituted: position != wanted, phash: Some(phash), ..self.detail(position) };
+        self.outbox.send(position, &detail, shots, report)
+    }
+
+    /// What is known of the frame at `position`; its pictures have sizes of their own.
+    fn detail(&self, position: usize) -> FrameDetail {
+        let moment = self.index.timeline.moments()[position];
+        FrameDetail {
+            width: 0,
+            height: 0,
+            t: Some(moment.t),
+            pts: Some(moment.pts),
+            time_base: Some(self.index.time_base),
+            index: Some(position as u64),
+            keyframe: Some(moment.keyframe),
+            estimated: self.index.estimated,
+            substituted: false,
+            phash: None,
+        }
+    }
+}
+
+/// Frames wanted before `position` for which nothing was found.
+fn missing(run: &Run, found: &BTreeMap<usize, Found>, position: usize) -> Vec<usize> {
+    run.wanted.iter().copied().take_while(|wanted| *wanted < position).filter(|wanted| !found.contains_key(wanted)).collect()
+}
