@@ -1,19 +1,38 @@
-//! The folder that `prepare` writes: `parts.jsonl` and one file per distinct part.
+//! The folder that `prepare` writes: `parts.jsonl`, `items.jsonl` and one file per distinct part.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tribunal_media::{Detail, Digest, Encoding, FrameDetail, PerceptualHash};
+use tribunal_media::{Detail, Digest, Encoding, FrameDetail, PerceptualHash, Report};
 
-use crate::prepare::{Part, Payload, Rejected};
+use crate::prepare::{Part, Payload, Prepared, Rejected};
 
-/// Writes `parts.jsonl` line by line, and each distinct part once under `parts/`. Not there until `finish`.
+/// Writes `parts.jsonl` and `items.jsonl` line by line, and each distinct part once under `parts/`. The lists are not there until `finish`.
 #[derive(Debug)]
 pub struct PartsFolder {
     dir: PathBuf,
+    parts: List,
+    items: List,
+}
+
+/// A list of JSON lines that has its name only once it is whole.
+#[derive(Debug)]
+struct List {
+    path: PathBuf,
     lines: BufWriter<File>,
+}
+
+/// One line: what decoding one item saw and measured.
+#[derive(Debug, Serialize)]
+struct ItemLine<'a> {
+    item_id: &'a str,
+    media_id: Digest,
+    /// The samplers of the recipes, in the order in which `dropped` counts them.
+    samplers: &'a [Option<String>],
+    #[serde(flatten)]
+    report: &'a Report,
 }
 
 /// One line: one part of one item under one sampler.
@@ -58,15 +77,16 @@ struct RefusedLine<'a> {
     message: &'a str,
 }
 
-const LINES: &str = "parts.jsonl";
-const LINES_UNFINISHED: &str = "parts.jsonl.unfinished";
-
 impl PartsFolder {
     /// Makes `dir` (it may exist) and starts its list anew.
     pub fn create(dir: &Path) -> std::io::Result<Self> {
         fs::create_dir_all(dir.join("parts"))?;
-        let lines = BufWriter::new(File::create(dir.join(LINES_UNFINISHED))?);
-        Ok(Self { dir: dir.to_owned(), lines })
+        Ok(Self { dir: dir.to_owned(), parts: List::create(dir.join("parts.jsonl"))?, items: List::create(dir.join("items.jsonl"))? })
+    }
+
+    /// Adds what decoding one item saw; `samplers` are those of its recipes.
+    pub fn item(&mut self, item_id: &str, samplers: &[Option<String>], prepared: &Prepared) -> std::io::Result<()> {
+        self.items.line(&ItemLine { item_id, media_id: prepared.media_id, samplers, report: &prepared.report })
     }
 
     /// Adds the parts of one item under one sampler, in order.
@@ -86,21 +106,20 @@ impl PartsFolder {
                 bytes: part.bytes.len(),
                 ..shown(&part.header.detail)
             };
-            self.line(&line)?;
+            self.parts.line(&line)?;
         }
         Ok(())
     }
 
     /// Adds an item that gave no parts: `outcome` is the one it would end in.
     pub fn refused(&mut self, item_id: &str, outcome: &'static str, rejected: &Rejected) -> std::io::Result<()> {
-        self.line(&RefusedLine { item_id, outcome, reason: &rejected.reason, message: &rejected.message })
+        self.parts.line(&RefusedLine { item_id, outcome, reason: &rejected.reason, message: &rejected.message })
     }
 
-    /// Makes the list durable under its name.
-    pub fn finish(mut self) -> std::io::Result<()> {
-        self.lines.flush()?;
-        self.lines.get_ref().sync_all()?;
-        fs::rename(self.dir.join(LINES_UNFINISHED), self.dir.join(LINES))
+    /// Makes the lists durable under their names.
+    pub fn finish(self) -> std::io::Result<()> {
+        self.items.finish()?;
+        self.parts.finish()
     }
 
     /// Files are named by their content, so one that is there already is the same one.
@@ -109,10 +128,27 @@ impl PartsFolder {
         let whole = fs::metadata(&path).is_ok_and(|meta| meta.len() == part.bytes.len() as u64);
         if whole { Ok(()) } else { fs::write(path, &part.bytes) }
     }
+}
+
+impl List {
+    fn create(path: PathBuf) -> std::io::Result<Self> {
+        let lines = BufWriter::new(File::create(Self::unfinished(&path))?);
+        Ok(Self { path, lines })
+    }
+
+    fn unfinished(path: &Path) -> PathBuf {
+        path.with_added_extension("unfinished")
+    }
 
     fn line(&mut self, line: &impl Serialize) -> std::io::Result<()> {
         serde_json::to_writer(&mut self.lines, line)?;
         self.lines.write_all(b"\n")
+    }
+
+    fn finish(mut self) -> std::io::Result<()> {
+        self.lines.flush()?;
+        self.lines.get_ref().sync_all()?;
+        fs::rename(Self::unfinished(&self.path), &self.path)
     }
 }
 

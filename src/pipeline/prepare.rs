@@ -91,6 +91,8 @@ fn write(
     done: &mut PrepareDone,
 ) -> std::io::Result<()> {
     done.prepared += 1;
+    let samplers: Vec<Option<String>> = book.recipes().iter().map(|recipe| recipe.sampler().map(SamplerSpec::to_string)).collect();
+    folder.item(&instance.id, &samplers, prepared)?;
     let mut written: BTreeSet<Option<String>> = BTreeSet::new();
     for want in study.plan.wants(instance.modality) {
         let sampler = want.sampler.as_ref().map(SamplerSpec::to_string);

@@ -1,6 +1,6 @@
 //! Which recipes one decode of an instance must serve, and how many bytes they may need.
 
-use tribunal_media::{FrameView, Modality, Pick, Recipe, SamplerSpec, SoundSpec};
+use tribunal_media::{FrameView, Layout, Modality, Pick, Recipe, SamplerSpec, SoundSpec};
 
 use super::plan::{Plan, Want};
 use crate::judge::View;
@@ -85,7 +85,10 @@ fn thumbnail(want: &Want, modality: Modality) -> Option<Recipe> {
     match modality {
         Modality::Text | Modality::Audio => None,
         Modality::Image => Some(Recipe::Image { sampler: FIRST, view: THUMBNAIL }),
-        Modality::Video => Some(Recipe::Video { sampler: want.sampler.unwrap_or(MIDDLE), view: THUMBNAIL, soundtrack: None }),
+        Modality::Video => {
+            let sampler = SamplerSpec { layout: Layout::Single, ..want.sampler.unwrap_or(MIDDLE) };
+            Some(Recipe::Video { sampler, view: THUMBNAIL, soundtrack: None })
+        }
     }
 }
 

@@ -55,7 +55,7 @@ impl Default for Settings {
     }
 }
 
-/// Frames counted for a sampler that names no number (`keyframes`, `fps:R`): the most that any sampler may ask for.
+/// Frames counted for a sampler that names no number (`keyframes`, `fps:R`) or looks at every frame: the most that any may ask for.
 const UNBOUNDED_FRAMES: u64 = 10_000;
 
 /// How many frames are paid for by one more second.
@@ -89,7 +89,7 @@ impl Settings {
 }
 
 fn planned_frames(sampler: &SamplerSpec) -> u64 {
-    sampler.most().map_or(UNBOUNDED_FRAMES, u64::from)
+    sampler.most().filter(|_| !sampler.looks_at_all()).map_or(UNBOUNDED_FRAMES, u64::from)
 }
 
 #[cfg(test)]
@@ -106,7 +106,7 @@ mod tests {
         assert_eq!(seconds(&[Recipe::Text { max_characters: 1 }]), 10);
         assert_eq!(seconds(&[video("uniform:8")]), 60);
         assert_eq!(seconds(&[video("uniform:120"), video("linspace:60")]), 63);
-        assert_eq!(seconds(&[video("keyframes")]), 226);
+        assert_eq!((seconds(&[video("keyframes")]), seconds(&[video("scene:4")])), (226, 226));
         let many = vec![video("keyframes"); 100];
         assert_eq!(seconds(&many), 900);
         assert_eq!(Settings::wall_deadline(settings.cpu_deadline(&many)).as_secs(), 3600);

@@ -10,4 +10,5 @@ mod odd;
 mod other_uses;
 mod sandbox;
 mod score;
+mod strategies;
 mod support;

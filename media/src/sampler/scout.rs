@@ -116,6 +116,9 @@ impl Scout for SceneScout {
 /// Mean change a frame below which a whole clip hardly moves; it sets how finely motion is divided at first.
 const CALM: f64 = 0.0005;
 
+/// One frame counts for no more than this: a cut changes everything, and nothing moves.
+const MOST_MOTION: f64 = 0.02;
+
 /// Holds frames at equal steps of motion added up; the steps grow as the clip goes on.
 pub(super) struct MotionScout {
     count: usize,
@@ -134,7 +137,7 @@ impl MotionScout {
 
 impl Scout for MotionScout {
     fn see(&mut self, glimpse: &Glimpse<'_>) -> bool {
-        self.total += glimpse.motion;
+        self.total += glimpse.motion.min(MOST_MOTION);
         if self.held.last().is_some_and(|(_, at)| self.total - at < self.step) {
             return false;
         }

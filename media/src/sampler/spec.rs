@@ -233,6 +233,11 @@ impl SamplerSpec {
         }
     }
 
+    /// Whether every frame must be decoded to pick some.
+    pub const fn looks_at_all(&self) -> bool {
+        matches!(self.pick, Pick::Scene(_) | Pick::Motion(_))
+    }
+
     /// Whether it can only ever yield one frame.
     pub const fn is_single(&self) -> bool {
         matches!(self.most(), Some(1))

@@ -56,18 +56,24 @@ impl<'s> Cursor<'s> {
         Ok(Some(&mut self.packet))
     }
 
-    /// Tries to get near `ordinal` from before. Only containers with an index of their own land where they say.
+    /// Tries to get to `ordinal`, or near it from before. Only containers with an index of their own land where they say.
     fn jump(&mut self, ordinal: usize, packets: &[Entry], limits: &Limits) -> Result<(), Error> {
-        let indexed = matches!(self.input.format().as_str(), "mov" | "matroska");
-        let Some(ticks) = packets[ordinal].dts.or(packets[ordinal].pts).filter(|_| indexed) else { return Ok(()) };
-        self.next = usize::MAX; // wherever the jump goes, reading on from before is over
-        if !self.input.seek(self.stream.index, ticks) || !self.read(limits)? {
+        if !matches!(self.input.format().as_str(), "mov" | "matroska") {
             return Ok(());
         }
-        let landed = (self.packet.pos(), self.packet.size(), self.packet.pts());
-        let found = packets[..=ordinal].iter().rposition(|entry| (entry.pos, entry.size, entry.pts) == landed);
-        if let (Some(at), true) = (found, landed.0 >= 0) {
-            (self.next, self.held) = (at, true);
+        self.next = usize::MAX; // wherever the jump goes, reading on from before is over
+        // Containers count their keyframes by one time or the other; the later one lands closer, or too far.
+        let Entry { pts, dts, .. } = packets[ordinal];
+        for ticks in pts.into_iter().chain(dts.filter(|dts| Some(*dts) != pts)) {
+            if !self.input.seek(self.stream.index, ticks) || !self.read(limits)? {
+                continue;
+            }
+            let landed = (self.packet.pos(), self.packet.size(), self.packet.pts());
+            let found = packets[..=ordinal].iter().rposition(|entry| (entry.pos, entry.size, entry.pts) == landed);
+            if let (Some(at), true) = (found, landed.0 >= 0) {
+                (self.next, self.held) = (at, true);
+                return Ok(());
+            }
         }
         Ok(())
     }

@@ -1,0 +1,133 @@
+//! What sampling strategies deliver and cost, on clips of known scenes: by what they deliver, never by the clock.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use tempfile::tempdir;
+
+use crate::support::{jsonl, run_to};
+
+/// A folder with `film.mp4`: three scenes of 2 s (moving, still, moving) and one flash of white at 5 s; 25 frames a second, one keyframe
+/// and three B-frames in a row.
+fn clips() -> &'static Path {
+    static DEST: OnceLock<PathBuf> = OnceLock::new();
+    DEST.get_or_init(|| {
+        let dest = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("strategies");
+        std::fs::create_dir_all(&dest).unwrap();
+        let scenes = "testsrc=s=320x240:r=25:d=2[a];smptebars=s=320x240:r=25:d=2[b];mandelbrot=s=320x240:r=25,trim=duration=2[c];\
+                      [a][b][c]concat=n=3,drawbox=t=fill:c=white:enable='eq(n,125)',format=yuv420p";
+        let x264 = ["-c:v", "libx264", "-preset", "superfast", "-bf", "3", "-g", "9999", "-sc_threshold", "0"];
+        let mut ffmpeg = Command::new("ffmpeg");
+        ffmpeg.args(["-nostdin", "-v", "error", "-y", "-f", "lavfi", "-i", "color=s=16x16:d=0.1", "-filter_complex", scenes]);
+        let made = ffmpeg.args(x264).arg(dest.join("film.mp4")).status().unwrap();
+        assert!(made.success(), "the ffmpeg tool could not make the clip (scripts/setup tests)");
+        dest
+    })
+}
+
+/// What `prepare` writes for the film: parts, and the one line about the item.
+fn prepared(samplers: &[&str], more: &[&str]) -> (Vec<Value>, Value) {
+    let out = tempdir().unwrap();
+    let mut args = vec!["prepare", clips().to_str().unwrap(), "-o", out.path().to_str().unwrap()];
+    samplers.iter().for_each(|sampler| args.extend(["--sampler", sampler]));
+    args.extend(more);
+    run_to(0, &args);
+    let items = jsonl(&out.path().join("items.jsonl"));
+    (jsonl(&out.path().join("parts.jsonl")), items.into_iter().next().unwrap())
+}
+
+fn times(parts: &[Value]) -> Vec<f64> {
+    parts.iter().map(|part| part["t"].as_f64().unwrap()).collect()
+}
+
+#[test]
+fn scenes_are_found_and_so_is_a_flash() {
+    let (parts, item) = prepared(&["scene:8"], &[]);
+    let times = times(&parts);
+    for (from, to) in [(0.0, 2.0), (2.0, 4.0), (4.0, 6.0)] {
+        assert!(times.iter().any(|t| (from..to).contains(t)), "nothing of {from} s to {to} s: {times:?}");
+    }
+    assert!(times.iter().any(|t| (t - 5.0).abs() < 1e-6), "the white frame is missing: {times:?}");
+    let cuts: Vec<f64> = item["video"]["cuts"].as_array().unwrap().iter().filter_map(Value::as_f64).collect();
+    assert!([2.0, 4.0, 5.0].iter().all(|at| cuts.iter().any(|cut| (cut - at).abs() < 1e-6)), "{cuts:?}");
+    assert_eq!(item["frames_decoded"], 150);
+}
+
+#[test]
+fn motion_and_packets_look_where_something_happens() {
+    let (parts, item) = prepared(&["motion:8"], &[]);
+    let still = times(&parts).into_iter().filter(|t| (2.1..4.0).contains(t)).count();
+    assert!(parts.len() == 8 && still <= 1, "{:?}", times(&parts));
+    let signals = &item["video"];
+    let frozen = signals["frozen_share"].as_f64().unwrap();
+    assert!((0.25..0.5).contains(&frozen), "a third of the film stands still: {frozen}");
+    assert_eq!(signals["frames_seen"], 150);
+
+    let (parts, item) = prepared(&["packets:2"], &[]);
+    assert!(times(&parts).iter().any(|t| (t - 4.0).abs() < 0.2 || (t - 5.0).abs() < 0.2), "{:?}", times(&parts));
+    assert!(item["frames_decoded"].as_u64().unwrap() < 150);
+}
+
+#[test]
+fn frames_that_look_alike_are_sent_once_and_listed() {
+    let (parts, item) = prepared(&["fps:5", "fps:5,distinct=0.02"], &[]);
+    let of = |sampler: &str| parts.iter().filter(|part| part["sampler"] == sampler).count();
+    let dropped = item["dropped"].as_array().unwrap();
+    assert_eq!(of("fps:5"), 30);
+    assert_eq!(of("fps:5,distinct=0.02") + dropped.len(), 30);
+    assert!(dropped.len() >= 9, "ten of them show one still picture: {dropped:?}");
+    for drop in dropped {
+        assert_eq!(item["samplers"][drop["recipe"].as_u64().unwrap() as usize], "fps:5,distinct=0.02");
+        assert!(drop["like_t"].as_f64().unwrap() < drop["t"].as_f64().unwrap() && drop["distance"].as_f64().unwrap() <= 0.02);
+    }
+}
+
+#[test]
+fn a_sheet_holds_the_frames_of_its_sampler() {
+    let (parts, _) = prepared(&["uniform:5", "uniform:5,layout=sheet:2x2"], &[]);
+    let (single, sheets): (Vec<Value>, Vec<Value>) = parts.into_iter().partition(|part| part["sampler"] == "uniform:5");
+    assert_eq!((single.len(), sheets.len()), (5, 2));
+    let frames: Vec<&Value> = sheets.iter().flat_map(|sheet| sheet["frames"].as_array().unwrap()).collect();
+    let facts = |frame: &Value| (frame["t"].clone(), frame["pts"].clone(), frame["phash"].clone());
+    assert_eq!(frames.into_iter().map(facts).collect::<Vec<_>>(), single.iter().map(facts).collect::<Vec<_>>());
+    assert_eq!((sheets[0]["width"].as_u64(), sheets[0]["height"].as_u64()), (Some(640), Some(480)));
+    assert_eq!((sheets[1]["rows"].as_u64(), sheets[1]["columns"].as_u64()), (Some(1), Some(1)));
+}
+
+/// Frames decoded and packets read are what speed is made of.
+#[test]
+fn no_more_is_decoded_than_the_frames_need() {
+    let cost = |samplers: &[&str]| {
+        let item = prepared(samplers, &[]).1;
+        (item["frames_decoded"].as_u64().unwrap(), item["packets_read"].as_u64().unwrap())
+    };
+    assert_eq!(cost(&["first"]), (1, 151), "the keyframe, after a look at all packets");
+    assert_eq!(cost(&["keyframes"]), (1, 151));
+    let (half, _) = cost(&["last"]);
+    assert!(half <= 90, "frames that nothing refers to are skipped: {half} of 150");
+    let (eight, packets) = cost(&["uniform:8"]);
+    assert!(eight <= half + 8 && packets <= 2 * 150, "one pass: {eight} frames, {packets} packets");
+    let (all, packets) = cost(&["scene:8"]);
+    let together = cost(&["uniform:8", "fps:1", "keyframes", "scene:8", "motion:8", "packets:8"]);
+    assert_eq!((together, all), ((150, packets), 150), "six samplers share one decode");
+}
+
+#[test]
+fn neither_company_nor_threads_nor_isolation_change_a_byte() {
+    let samplers = ["uniform:4", "scene:4", "motion:4", "packets:3", "uniform:4,layout=sheet:2x2", "fps:2,distinct=0.1"];
+    let digests = |parts: &[Value], sampler: &str| -> Vec<String> {
+        parts.iter().filter(|part| part["sampler"] == sampler).map(|part| part["sha256"].to_string()).collect()
+    };
+    let (together, _) = prepared(&samplers, &[]);
+    let (elsewhere, _) = prepared(&samplers, &["--isolation", "off", "--threads", "2"]);
+    assert_eq!(together, elsewhere);
+    for sampler in samplers {
+        let (alone, _) = prepared(&[sampler], &[]);
+        assert_eq!(digests(&alone, sampler), digests(&together, sampler), "{sampler}");
+        let distinct: BTreeSet<String> = digests(&alone, sampler).into_iter().collect();
+        assert_eq!(distinct.len(), alone.len(), "{sampler}");
+    }
+}
