@@ -84,12 +84,14 @@ impl Scaler {
         if done != key.to.1 as c_int {
             return Err(Error::Malformed("scaling a picture failed".to_owned()));
         }
-        let rows = rows.chunks_exact(stride).take(key.to.1 as usize).map(|row| &row[..key.to.0 as usize * bytes]);
-        let pixels = if layout.alpha {
-            rows.flat_map(|row| row.as_chunks::<4>().0).flat_map(|pixel| composite(*pixel, background)).collect()
-        } else {
-            rows.flatten().copied().collect()
-        };
+        let mut pixels = Vec::with_capacity(key.to.0 as usize * key.to.1 as usize * 3);
+        for row in rows.chunks_exact(stride).take(key.to.1 as usize).map(|row| &row[..key.to.0 as usize * bytes]) {
+            if layout.alpha {
+                row.as_chunks::<4>().0.iter().for_each(|pixel| pixels.extend_from_slice(&composite(*pixel, background)));
+            } else {
+                pixels.extend_from_slice(row);
+            }
+        }
         Ok(Rgb { width: key.to.0, height: key.to.1, pixels })
     }
 
