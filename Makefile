@@ -5,7 +5,7 @@ CARGO ?= cargo
 FETCHED := fixtures/fetched
 MODEL := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tribunal/open-nsfw.onnx
 
-.PHONY: help setup fixtures model demo test check lint bench clean
+.PHONY: help setup fixtures model demo test check lint bench peers clean
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,12 @@ lint: ## Formatting and lints, as strict as review
 
 bench: setup fixtures ## Criterion benches of the stages
 	$(CARGO) bench --workspace
+
+peers: setup ## Compare with PyAV, OpenCV, decord, Pillow and others, in one run (PEERS_TORCH=1: torchcodec too)
+	@scripts/setup fixtures
+	@scripts/setup tests
+	$(CARGO) build --release --bin tribunal
+	@benches/peers/run
 
 clean: ## Remove what was built and fetched; runs/ stays, for it may hold paid answers
 	$(CARGO) clean

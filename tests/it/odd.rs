@@ -71,6 +71,19 @@ fn damage_is_said_even_where_every_frame_came_out() {
     assert!(warnings.iter().any(|warning| warning["code"] == "media_salvaged" && warning["count"] == 1), "{warnings:?}");
 }
 
+#[test]
+fn a_cut_file_says_that_it_is_cut() {
+    for name in ["cut_moov_front.mp4", "cut.avi", "cut.flv"] {
+        let (work, judge) = (tempdir().unwrap(), MockJudge::start(Manner::Verdict(5, Duration::ZERO)));
+        let (folder, run) = (work.path().join("in"), work.path().join("run"));
+        fs::create_dir(&folder).unwrap();
+        fs::copy(odd_set().join("media").join(name), folder.join(name)).unwrap();
+        let done = json_to(0, &["score", folder.to_str().unwrap(), "--judge", &judge.spec(), "-o", run.to_str().unwrap()]);
+        let warnings = done["summary"]["warnings"].as_array().unwrap();
+        assert!(warnings.iter().any(|warning| warning["code"] == "media_salvaged"), "{name}: {warnings:?}");
+    }
+}
+
 struct Truth {
     seconds: Vec<f64>,
     gray: Vec<u8>,
@@ -144,8 +157,7 @@ fn the_frame_is_the_frame_we_say() {
         *ends = (ends.0.min(t), ends.1.max(t));
     }
     for (name, (odd, expect)) in expected {
-        let Some(truth) = truth(&name).filter(|_| expect == "ok" && !name.contains("alpha") && odd != "animation" && odd != "joined late")
-        else {
+        let Some(truth) = truth(&name).filter(|_| expect == "ok" && !name.contains("alpha") && odd != "animation") else {
             continue;
         };
         let (first, last) = (truth.seconds[0], truth.seconds[truth.seconds.len() - 1]);
