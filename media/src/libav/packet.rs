@@ -65,6 +65,11 @@ impl Packet {
         self.get().flags & ffi::AV_PKT_FLAG_KEY != 0
     }
 
+    /// Whether the container held fewer bytes of it than it promised.
+    pub(crate) const fn is_short(&self) -> bool {
+        self.get().flags & ffi::AV_PKT_FLAG_CORRUPT != 0
+    }
+
     /// Whether it is decoded but not displayed (edit lists).
     pub(crate) const fn is_discard(&self) -> bool {
         self.get().flags & ffi::AV_PKT_FLAG_DISCARD != 0

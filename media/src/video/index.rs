@@ -43,12 +43,14 @@ pub(super) struct Index {
     pub origin: f64,
 }
 
-/// Reads every packet of the selected stream.
-pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> Result<Vec<Entry>, Error> {
+/// Reads every packet of the selected stream; and whether the last one is not whole.
+pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> Result<(Vec<Entry>, bool), Error> {
     let mut packet = Packet::new()?;
+    let mut short = false;
     let mut packets = Vec::new();
     while input.read(&mut packet, limits)? {
         if packet.stream() == stream.index {
+            short = packet.is_short();
             packets.push(Entry {
                 pts: packet.pts(),
                 dts: packet.dts(),
@@ -60,7 +62,7 @@ pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> R
             });
         }
     }
-    if packets.is_empty() { Err(Error::Empty("the video stream has no packets".to_owned())) } else { Ok(packets) }
+    if packets.is_empty() { Err(Error::Empty("the video stream has no packets".to_owned())) } else { Ok((packets, short)) }
 }
 
 /// Whether timestamps alone do not tell the order of display, so that it must be found by decoding.

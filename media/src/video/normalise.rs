@@ -72,8 +72,8 @@ fn open<'s>(source: &'s Source, limits: &Limits, probing: Probing) -> Result<Ope
     };
     admit(&stream.codec, stream.size, stream.bytes_per_two_pixels, limits)?;
     input.select(stream.index);
-    let packets = scan(&mut input, &stream, limits)?;
-    let cut = input.is_broken() || input.points_past(stream.index, source.len());
+    let (packets, short) = scan(&mut input, &stream, limits)?;
+    let cut = short || input.is_broken() || input.points_past(stream.index, source.len());
     let format = format_name(&input.format()).to_owned();
     let cursor = Cursor::new(source, probing, input, stream.clone())?;
     let mut session = Session::new(cursor, stream.clone(), Index::delay(&packets), limits)?;
