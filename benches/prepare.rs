@@ -7,14 +7,21 @@ use std::path::Path;
 use criterion::{Criterion, criterion_group, criterion_main};
 use tribunal_media::{FrameView, Limits, PartHeader, Pick, Recipe, SoundSpec, Source, normalise};
 
-fn recipes() -> [(&'static str, &'static str, Recipe); 4] {
+fn recipes() -> [(&'static str, &'static str, Recipe); 7] {
     let view = FrameView::default;
     [
         ("image/jpeg", "filetype/sample.jpg", Recipe::Image { sampler: Pick::First.into(), view: view() }),
-        ("video/uniform:8", "filetype/sample.mp4", Recipe::Video { sampler: Pick::Uniform(8).into(), view: view(), soundtrack: None }),
+        ("video/uniform:8", "filetype/sample.mp4", frames(Pick::Uniform(8))),
+        ("video/middle", "filetype/sample.mp4", frames(Pick::Middle)),
+        ("video/keyframes", "filetype/sample.mp4", frames(Pick::Keyframes(None))),
+        ("video/scene:8", "filetype/sample.mp4", frames(Pick::Scene(8))),
         ("audio/flac", "audio-lena/lena.flac", Recipe::Audio(SoundSpec::default())),
         ("audio/opus", "audio-lena/lena.opus", Recipe::Audio(SoundSpec::default())),
     ]
+}
+
+fn frames(pick: Pick) -> Recipe {
+    Recipe::Video { sampler: pick.into(), view: FrameView::default(), soundtrack: None }
 }
 
 fn prepare(criterion: &mut Criterion) {

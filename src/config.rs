@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::{judge, sandbox};
+use crate::{judge, prepare, sandbox};
 
 /// The file's contents; every table is optional.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -19,6 +19,8 @@ pub struct Config {
     pub limits: sandbox::Settings,
     /// What may leave this machine.
     pub policy: Policy,
+    /// What judges are sent.
+    pub recipe: prepare::Settings,
 }
 
 /// What is used when a flag is left out.

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Upper bounds on what a source may ask of the decoder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Bounds on what a source may ask of the decoder, and on how little of it may be left.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Length of the source in bytes.
@@ -20,6 +20,8 @@ pub struct Limits {
     pub frames: u64,
     /// Characters of text.
     pub characters: u64,
+    /// A cut file that still holds at least this share of what it promises, 0..=1, is used and noted; one with less is refused as truncated.
+    pub least_share: f64,
 }
 
 impl Default for Limits {
@@ -32,6 +34,7 @@ impl Default for Limits {
             packets: 4_000_000,
             frames: 500_000,
             characters: 400_000,
+            least_share: 0.05,
         }
     }
 }

@@ -7,8 +7,8 @@ pub fn decoder_path(modality: Modality) -> String {
     match modality {
         Modality::Text => "unicode-normalization-0.1".to_owned(),
         Modality::Image => "image-0.25+fir-6.1+jpeg-encoder-0.7".to_owned(),
-        Modality::Video => format!("{}+jpeg-encoder-0.7", libav()),
-        Modality::Audio => format!("symphonia-0.6+{}+rubato-5.0", libav()),
+        Modality::Video => format!("{}+jpeg-encoder-0.7+rubato-5.0+flacenc-0.5.1", libav()),
+        Modality::Audio => format!("symphonia-0.6+{}+rubato-5.0+flacenc-0.5.1", libav()),
     }
 }
 

@@ -58,6 +58,7 @@ pub(crate) fn study(
         concurrency: judging.map_or(1, |judging| usize::from(judging.concurrency)),
         memory_bytes: MEMORY_BYTES,
         send_withheld: context.config.policy.send_withheld,
+        recipe: context.config.recipe.check().map_err(Failure::usage)?,
     };
     Ok(Study { manifest, taxonomy, plan, judges, settings })
 }

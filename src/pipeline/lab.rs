@@ -52,7 +52,7 @@ pub fn observe(study: &Study, pool: &Pool, samplers: &[SamplerSpec], progress: &
 
 fn observe_one(study: &Study, pool: &Pool, instance: &Instance, samplers: &[SamplerSpec]) -> Result<Vec<Observation>, Rejected> {
     let Some(output) = &instance.output else { return Ok(Vec::new()) };
-    let mut recipes: Vec<Recipe> = samplers.iter().map(|sampler| frames(*sampler, FrameView::default())).collect();
+    let mut recipes: Vec<Recipe> = samplers.iter().map(|sampler| frames(*sampler, study.settings.recipe.frames())).collect();
     recipes.push(frames(DENSE, FrameView::Gray { edge: PLANE as u32 }));
     let shared = prepare::prepare(&study.manifest.root, output, &recipes, pool)?;
     let dense = shared.payloads.last().map_or_else(Vec::new, |payload| hashes(payload));

@@ -71,7 +71,7 @@ fn batch_len(study: &Study, rest: &[&Instance]) -> usize {
 }
 
 fn book(study: &Study, instance: &Instance) -> RecipeBook {
-    RecipeBook::new(&study.plan, instance.modality, &[View::Parts], false)
+    RecipeBook::new(&study.plan, study.settings.recipe, instance.modality, &[View::Parts], false)
 }
 
 type Decoded = Result<(RecipeBook, Prepared), Rejected>;

@@ -1,13 +1,15 @@
 //! Which recipes one decode of an instance must serve, and how many bytes they may need.
 
-use tribunal_media::{FrameView, Layout, Modality, Pick, Recipe, SamplerSpec, SoundSpec};
+use tribunal_media::{FrameView, Layout, Modality, Pick, Recipe, SamplerSpec};
 
 use super::plan::{Plan, Want};
 use crate::judge::View;
+use crate::prepare::Settings;
 
 /// The recipes of one modality, each once, with the way back from (want, view) to its place.
 #[derive(Debug, Clone)]
 pub struct RecipeBook {
+    settings: Settings,
     recipes: Vec<Recipe>,
     thumbs: Option<usize>,
 }
@@ -25,11 +27,11 @@ const MAX_CHARACTERS: u64 = 200_000;
 
 impl RecipeBook {
     /// Every recipe that the wants of `modality` need under `views`, plus one for thumbnails where asked.
-    pub fn new(plan: &Plan, modality: Modality, views: &[View], thumbnails: bool) -> Self {
+    pub fn new(plan: &Plan, settings: Settings, modality: Modality, views: &[View], thumbnails: bool) -> Self {
         let mut recipes = Vec::new();
         for want in plan.wants(modality) {
             for &view in views {
-                let recipe = recipe(plan, want, modality, view);
+                let recipe = recipe(plan, settings, want, modality, view);
                 if !recipes.contains(&recipe) {
                     recipes.push(recipe);
                 }
@@ -39,7 +41,7 @@ impl RecipeBook {
             recipes.push(recipe);
             recipes.len() - 1
         });
-        Self { recipes, thumbs }
+        Self { settings, recipes, thumbs }
     }
 
     /// The recipes, in the order their payloads come back.
@@ -49,7 +51,7 @@ impl RecipeBook {
 
     /// Where the payload of a want lies, for a judge that wants `view`.
     pub fn position(&self, plan: &Plan, want: &Want, modality: Modality, view: View) -> Option<usize> {
-        let recipe = recipe(plan, want, modality, view);
+        let recipe = recipe(plan, self.settings, want, modality, view);
         self.recipes.iter().position(|known| *known == recipe)
     }
 
@@ -65,18 +67,18 @@ impl RecipeBook {
 }
 
 /// The recipe of one want under one view.
-pub(super) fn recipe(plan: &Plan, want: &Want, modality: Modality, view: View) -> Recipe {
+pub(super) fn recipe(plan: &Plan, settings: Settings, want: &Want, modality: Modality, view: View) -> Recipe {
     let frames = match view {
-        View::Parts => FrameView::default(),
+        View::Parts => settings.frames(),
         View::Tensor => TENSOR,
     };
     match modality {
         Modality::Text => Recipe::Text { max_characters: MAX_CHARACTERS },
-        Modality::Audio => Recipe::Audio(SoundSpec::default()),
+        Modality::Audio => Recipe::Audio(settings.sound()),
         Modality::Image => Recipe::Image { sampler: ANIMATION_SAMPLER, view: frames },
         Modality::Video => {
             let hears = view == View::Parts && plan.rubrics().get(&want.rubric).is_some_and(crate::rubric::Rubric::soundtrack);
-            Recipe::Video { sampler: want.sampler.unwrap_or(MIDDLE), view: frames, soundtrack: hears.then(SoundSpec::default) }
+            Recipe::Video { sampler: want.sampler.unwrap_or(MIDDLE), view: frames, soundtrack: hears.then(|| settings.sound()) }
         }
     }
 }

@@ -48,6 +48,8 @@ pub struct Settings {
     pub memory_bytes: u64,
     /// Whether image and video of withheld factors may leave this machine.
     pub send_withheld: bool,
+    /// What judges are sent.
+    pub recipe: crate::prepare::Settings,
 }
 
 impl Study {
@@ -86,7 +88,7 @@ impl Study {
             .map(|judge| evidence::view(judge, instance.modality))
             .collect();
         let views: Vec<View> = views.into_iter().collect();
-        RecipeBook::new(&self.plan, instance.modality, &views, !self.withholds(instance))
+        RecipeBook::new(&self.plan, self.settings.recipe, instance.modality, &views, !self.withholds(instance))
     }
 
     /// What must not change between two invocations on one run folder.
@@ -111,7 +113,7 @@ impl Study {
             for want in wants {
                 for &view in &views {
                     let sampler = want.sampler.map_or_else(String::new, |sampler| format!(" {sampler}"));
-                    let recipe = recipes::recipe(&self.plan, want, modality, view).canonical();
+                    let recipe = recipes::recipe(&self.plan, self.settings.recipe, want, modality, view).canonical();
                     names.insert(format!("{modality}{sampler} {} {}", want.rubric, view.name()), recipe);
                 }
             }

@@ -2,6 +2,8 @@
 
 mod open;
 mod payload;
+mod settings;
 
 pub use open::{COPY_LIMIT, Rejected};
 pub use payload::{Part, Payload, Prepared, prepare, probe};
+pub use settings::Settings;

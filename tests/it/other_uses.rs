@@ -3,10 +3,11 @@
 use std::fs;
 
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use tempfile::tempdir;
 
 use crate::mock::{Manner, MockJudge};
-use crate::support::{json_to, manifest, root, run_to, table};
+use crate::support::{json_to, jsonl, manifest, root, run_to, table};
 
 fn clips() -> tempfile::TempDir {
     manifest();
@@ -155,4 +156,52 @@ fn kept_parts_are_what_was_sent() {
     for sent in judge.calls().iter().flat_map(|call| &call.media) {
         assert!(kept.iter().any(|name| name.starts_with(sent.as_str())), "{sent}");
     }
+}
+
+#[test]
+fn prepare_writes_flac_when_the_settings_say_so() {
+    manifest();
+    let (source, out) = (tempdir().unwrap(), tempdir().unwrap());
+    fs::copy(root().join("fixtures/fetched/audio-lena/lena.flac"), source.path().join("lena.flac")).unwrap();
+    let settings = |text: &str| {
+        let path = out.path().join("tribunal.toml");
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let prepare = |config: &str, to: &str| {
+        let dir = out.path().join(to);
+        run_to(0, &["prepare", source.path().to_str().unwrap(), "--config", config, "-o", dir.to_str().unwrap()]);
+        (jsonl(&dir.join("parts.jsonl")), dir)
+    };
+    let (wavs, _) = prepare(&settings(""), "wav");
+    let (flacs, dir) = prepare(&settings("[recipe]\nsound = \"flac\"\n"), "flac");
+    assert_eq!((wavs.len(), flacs.len()), (1, 1));
+    for part in &flacs {
+        let path = part["path"].as_str().unwrap();
+        let bytes = fs::read(dir.join(path)).unwrap();
+        assert!(path.ends_with(".flac") && bytes.starts_with(b"fLaC"), "{part}");
+        assert_eq!((part["mime"].as_str(), part["bytes"].as_u64()), (Some("audio/flac"), Some(bytes.len() as u64)));
+        assert_eq!(part["sha256"], format!("{:x}", Sha256::digest(&bytes)));
+    }
+    assert_eq!(flacs[0]["end"], wavs[0]["end"]);
+    assert!(flacs[0]["bytes"].as_u64() < wavs[0]["bytes"].as_u64());
+    assert_ne!(flacs[0]["parts_id"], wavs[0]["parts_id"], "another recipe");
+}
+
+#[test]
+fn a_changed_recipe_is_another_experiment() {
+    let (source, out, judge) = (tempdir().unwrap(), tempdir().unwrap(), MockJudge::start(Manner::Verdict(4, std::time::Duration::ZERO)));
+    manifest();
+    fs::copy(root().join("fixtures/fetched/audio-lena/lena.flac"), source.path().join("lena.flac")).unwrap();
+    let config = out.path().join("tribunal.toml");
+    let (source, config, run) = (source.path().to_str().unwrap(), config.to_str().unwrap(), out.path().join("run"));
+    let args = ["score", source, "--judge", &judge.spec(), "--config", config, "-o", run.to_str().unwrap()];
+    fs::write(config, "[recipe]\nsound = \"flac\"\n").unwrap();
+    run_to(0, &args);
+    assert!(judge.calls()[0].to_string().contains("\"format\":\"flac\""), "the judge is told");
+    fs::write(config, "").unwrap();
+    let refused = run_to(2, &args);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("recipe audio"), "{refused:?}");
+    fs::write(config, "[recipe]\nquality = 0\n").unwrap();
+    assert!(String::from_utf8_lossy(&run_to(2, &args).stderr).contains("recipe.quality"));
 }

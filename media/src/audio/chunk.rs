@@ -13,16 +13,17 @@ pub(super) struct Chunker {
     window: usize,
     step: usize,
     pending: Vec<f32>,
+    taken: usize,
     start: u64,
 }
 
 /// One chunk.
 #[derive(Debug, PartialEq)]
-pub(super) struct Chunk {
+pub(super) struct Chunk<'c> {
     /// Position of its first sample in the whole.
     pub(super) start: u64,
     /// Its samples, never empty.
-    pub(super) samples: Vec<f32>,
+    pub(super) samples: &'c [f32],
 }
 
 impl Chunker {
@@ -36,30 +37,39 @@ impl Chunker {
             window: samples(WINDOW_MS).max(1),
             step: samples(STEP_MS).max(1),
             pending: Vec::new(),
+            taken: 0,
             start: 0,
         }
     }
 
-    /// Takes samples; draining the vector is the way in.
-    pub(super) fn push(&mut self, samples: &mut Vec<f32>) {
-        self.pending.append(samples);
+    /// Where new samples are appended.
+    pub(super) fn room(&mut self) -> &mut Vec<f32> {
+        self.forget();
+        &mut self.pending
     }
 
     /// The next chunk that is certain, if any. A chunk is cut only once there is more than it can hold.
-    pub(super) fn next(&mut self) -> Option<Chunk> {
+    pub(super) fn next(&mut self) -> Option<Chunk<'_>> {
+        self.forget();
         (self.pending.len() > self.nominal).then(|| self.take(self.cut()))
     }
 
     /// The last chunk, once `next` gives no more.
-    pub(super) fn last(&mut self) -> Option<Chunk> {
+    pub(super) fn last(&mut self) -> Option<Chunk<'_>> {
+        self.forget();
         (!self.pending.is_empty()).then(|| self.take(self.pending.len()))
     }
 
-    fn take(&mut self, count: usize) -> Chunk {
-        let rest = self.pending.split_off(count);
-        let chunk = Chunk { start: self.start, samples: std::mem::replace(&mut self.pending, rest) };
+    fn take(&mut self, count: usize) -> Chunk<'_> {
+        let start = self.start;
         self.start += count as u64;
-        chunk
+        self.taken = count;
+        Chunk { start, samples: &self.pending[..count] }
+    }
+
+    /// Drops the chunk that was given last: the buffer stays, and with it its pages.
+    fn forget(&mut self) {
+        self.pending.drain(..std::mem::take(&mut self.taken));
     }
 
     /// The middle of the quietest window before the nominal end; the later one of equals, the nominal end when no window fits.
@@ -81,18 +91,19 @@ impl Chunker {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Chunk, Chunker};
+    use super::Chunker;
     use crate::SoundSpec;
 
-    fn chunks(spec: &SoundSpec, samples: &[f32], block: usize) -> Vec<Chunk> {
+    /// Start and samples of every chunk.
+    fn chunks(spec: &SoundSpec, samples: &[f32], block: usize) -> Vec<(u64, Vec<f32>)> {
         let (mut chunker, mut chunks) = (Chunker::new(spec), Vec::new());
         for block in samples.chunks(block) {
-            chunker.push(&mut block.to_vec());
+            chunker.room().extend_from_slice(block);
             while let Some(chunk) = chunker.next() {
-                chunks.push(chunk);
+                chunks.push((chunk.start, chunk.samples.to_vec()));
             }
         }
-        chunks.extend(chunker.last());
+        chunks.extend(chunker.last().map(|chunk| (chunk.start, chunk.samples.to_vec())));
         chunks
     }
 
@@ -102,7 +113,7 @@ mod tests {
         let mut samples = vec![0.5; 1500];
         samples[850..890].fill(0.0);
         samples[100..140].fill(0.0); // quiet too, but out of reach
-        let lengths: Vec<usize> = chunks(&spec, &samples, 77).iter().map(|chunk| chunk.samples.len()).collect();
+        let lengths: Vec<usize> = chunks(&spec, &samples, 77).iter().map(|(_, samples)| samples.len()).collect();
         assert_eq!(lengths.iter().sum::<usize>(), 1500);
         assert!((860..=880).contains(&lengths[0]), "{lengths:?}");
     }
@@ -124,13 +135,13 @@ mod tests {
             let spec = SoundSpec { rate, chunk_ms, search_ms, ..SoundSpec::default() };
             let chunks = chunks(&spec, &samples, block);
             let mut position = 0;
-            for chunk in &chunks {
-                prop_assert_eq!(chunk.start, position);
-                prop_assert!(!chunk.samples.is_empty());
-                prop_assert!(chunk.samples.len() <= Chunker::new(&spec).nominal);
-                position += chunk.samples.len() as u64;
+            for (start, samples) in &chunks {
+                prop_assert_eq!(*start, position);
+                prop_assert!(!samples.is_empty());
+                prop_assert!(samples.len() <= Chunker::new(&spec).nominal);
+                position += samples.len() as u64;
             }
-            prop_assert_eq!(chunks.into_iter().flat_map(|chunk| chunk.samples).collect::<Vec<_>>(), samples);
+            prop_assert_eq!(chunks.into_iter().flat_map(|(_, samples)| samples).collect::<Vec<_>>(), samples);
         }
     }
 }

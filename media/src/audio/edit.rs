@@ -1,4 +1,4 @@
-//! Edit lists of MP4 files: where the sound really starts and ends. Symphonia 0.6 reads them and leaves them be.
+//! Edit lists of MP4 files: where the sound really starts and ends. Symphonia 0.6 leaves them be, FFmpeg 5.1 their end.
 
 use std::ops::Range;
 
@@ -12,6 +12,8 @@ const MAX_MOOV: u64 = 64 << 20;
 pub(super) struct Trim {
     skip: u64,
     keep: Option<u64>,
+    /// Frames that one more tick of the movie's clock would hold.
+    tick: u64,
 }
 
 impl Trim {
@@ -23,6 +25,12 @@ impl Trim {
         let kept = (frames - start).min(left);
         self.keep = self.keep.map(|keep| keep - kept as u64);
         start..start + kept
+    }
+
+    /// Only the end of it, for a decoder that leaves out the start itself. The length is written in whole ticks of the movie, often milliseconds:
+    /// the last one is kept to its end.
+    pub(super) fn end_only(self) -> Self {
+        Self { skip: 0, keep: self.keep.map(|keep| keep + self.tick), tick: 0 }
     }
 
     /// Whether everything to keep has been taken.
@@ -54,7 +62,8 @@ pub(super) fn trim(source: &Source, track: u32, rate: u32) -> Result<Trim, Error
     }
     let frames = |ticks: u64, scale: u32| (u128::from(ticks) * u128::from(rate) / u128::from(scale.max(1))) as u64;
     let keep = Some(frames(entry.duration, movie_scale)).filter(|keep| *keep > 0);
-    Ok(Trim { skip: frames(entry.media_time.unsigned_abs(), scale), keep })
+    let tick = u64::from(rate).div_ceil(u64::from(movie_scale.max(1))) - 1;
+    Ok(Trim { skip: frames(entry.media_time.unsigned_abs(), scale), keep, tick })
 }
 
 struct Entry {

@@ -1,8 +1,11 @@
-//! Sound decoded by libavcodec: what symphonia refuses, and the soundtracks of videos (on the same clock as their frames).
+//! Sound decoded by libavcodec: where it is the faster one, what symphonia refuses, and soundtracks of videos (on the same clock as their frames).
+
+#![expect(unsafe_code, reason = "how libavformat knows a length is only in its C structure")]
 
 use ffmpeg_next as av;
 
 use super::decode::{Block, Decoder, Facts, Step, check_channels, check_rate};
+use super::edit::{self, Trim};
 use super::mixdown::Mixdown;
 use crate::source::OwnedReader;
 use crate::{Error, Limits, Modality, Source};
@@ -26,8 +29,9 @@ pub(super) struct Libav {
     tick: f64,
     facts: Facts,
     frame: av::frame::Audio,
-    interleaved: Vec<f32>,
+    planes: Vec<Vec<f32>>,
     mixdown: ((u64, usize), Mixdown),
+    trim: Trim,
     packets: u64,
     packet_limit: u64,
     ended: bool,
@@ -58,13 +62,20 @@ impl Libav {
         let decoder = decoder.audio().map_err(failed)?;
         let codec = decoder.codec().map_or_else(|| "unknown".to_owned(), |codec| codec.name().to_owned());
         let tick = f64::from(stream.time_base());
-        let promised = (EXACT.contains(&demuxer) && stream.duration() > 0).then(|| stream.duration() as f64 * tick);
+        let exact = EXACT.contains(&demuxer) || demuxer == "mp3" && is_written(&input);
+        let promised = (exact && stream.duration() > 0).then(|| stream.duration() as f64 * tick);
+        let trim = match u32::try_from(stream.id()) {
+            // It follows several stretches by itself.
+            Ok(track) if demuxer == "mov" && !keep_time => edit::trim(source, track, decoder.rate()).unwrap_or_default().end_only(),
+            _ => Trim::default(),
+        };
         let facts = Facts {
             format: name.to_owned(),
             decoder: format!("libav:{codec}"),
             codec,
             rate: decoder.rate(),
             channels: usize::from(decoder.channels()),
+            mixdown: String::new(),
             promised,
             pictures: has_pictures(&input),
         };
@@ -76,8 +87,9 @@ impl Libav {
             tick,
             facts,
             frame: av::frame::Audio::empty(),
-            interleaved: Vec::new(),
+            planes: Vec::new(),
             mixdown: ((0, 1), Mixdown::mean(1)),
+            trim,
             packets: 0,
             packet_limit: limits.packets,
             ended: false,
@@ -107,6 +119,7 @@ impl Libav {
         self.clock = keep_time.then_some(self.start + block.seconds());
         self.facts.rate = block.rate;
         self.facts.channels = self.mixdown.1.channels();
+        self.facts.mixdown = self.mixdown.1.name();
         self.held = Some(block);
         Ok(())
     }
@@ -114,6 +127,9 @@ impl Libav {
     /// The next frame's samples, wherever they belong in time.
     fn decode(&mut self, block: &mut Block) -> Result<Step, Error> {
         loop {
+            if self.trim.is_over() {
+                return Ok(Step::End);
+            }
             match self.decoder.receive_frame(&mut self.frame) {
                 Ok(()) => {
                     self.convert(block)?;
@@ -165,9 +181,20 @@ impl Libav {
             let known = key.0.count_ones() as usize == channels;
             self.mixdown = (key, if known { Mixdown::of_mask(key.0) } else { Mixdown::mean(channels) });
         }
-        interleave(&self.frame, channels, &mut self.interleaved)?;
         block.samples.clear();
-        self.mixdown.1.mix(&self.interleaved, &mut block.samples);
+        let kept = self.trim.take(self.frame.samples());
+        block.mixed = (kept.len() * channels) as u64;
+        block.loud = 0;
+        if self.frame.samples() == 0 || self.frame.planes() == 0 {
+            return Ok(());
+        }
+        block.loud = if self.frame.format() == av::format::Sample::F32(av::format::sample::Type::Planar) {
+            let frame = &self.frame;
+            self.mixdown.1.mix(|channel| &frame.plane(channel)[kept.clone()], &mut block.samples)
+        } else {
+            split(&self.frame, channels, &mut self.planes)?;
+            self.mixdown.1.mix(|channel| &self.planes[channel][kept.clone()], &mut block.samples)
+        };
         Ok(())
     }
 
@@ -203,6 +230,7 @@ impl Decoder for Libav {
             let count = self.silence.min(u64::from(held.rate)); // at most a second at once
             self.silence -= count;
             block.rate = held.rate;
+            (block.mixed, block.loud) = (0, 0);
             block.samples.clear();
             block.samples.resize(count as usize, 0.0);
         } else if let Some(held) = self.held.take() {
@@ -241,6 +269,12 @@ fn demuxer(name: &str) -> &str {
     }
 }
 
+/// Whether the file's length is written in it (the Xing header of MP3), not guessed from its bit rate.
+fn is_written(input: &av::format::context::Input) -> bool {
+    // SAFETY: valid while the input is open; the field is one of libavformat's own three values.
+    unsafe { (*input.as_ptr()).duration_estimation_method != av::ffi::AVDurationEstimationMethod::AVFMT_DURATION_FROM_BITRATE }
+}
+
 fn has_pictures(input: &av::format::context::Input) -> bool {
     input.streams().any(|stream| {
         stream.parameters().medium() == av::media::Type::Video
@@ -256,34 +290,29 @@ fn no_sound(input: &av::format::context::Input) -> Error {
     }
 }
 
-/// Interleaved samples in -1..=1 of a frame in any sample format.
-fn interleave(frame: &av::frame::Audio, channels: usize, out: &mut Vec<f32>) -> Result<(), Error> {
+/// The channels of a frame in any sample format, each as samples in -1..=1.
+fn split(frame: &av::frame::Audio, channels: usize, planes: &mut Vec<Vec<f32>>) -> Result<(), Error> {
     use av::format::Sample;
-    if frame.samples() == 0 || frame.planes() == 0 {
-        out.clear();
-        return Ok(());
-    }
+    planes.resize_with(channels, Vec::new);
     match frame.format() {
-        Sample::U8(_) => gather(frame, channels, out, |value: u8| (f32::from(value) - 128.0) / 128.0),
-        Sample::I16(_) => gather(frame, channels, out, |value: i16| f32::from(value) / 32_768.0),
-        Sample::I32(_) => gather(frame, channels, out, |value: i32| (f64::from(value) / 2_147_483_648.0) as f32),
-        Sample::F32(_) => gather(frame, channels, out, |value: f32| value),
-        Sample::F64(_) => gather(frame, channels, out, |value: f64| value as f32),
+        Sample::U8(_) => gather(frame, planes, |value: u8| (f32::from(value) - 128.0) / 128.0),
+        Sample::I16(_) => gather(frame, planes, |value: i16| f32::from(value) / 32_768.0),
+        Sample::I32(_) => gather(frame, planes, |value: i32| value as f32 / 2_147_483_648.0),
+        Sample::F32(_) => gather(frame, planes, |value: f32| value),
+        Sample::F64(_) => gather(frame, planes, |value: f64| value as f32),
         other => return Err(Error::Unsupported(format!("samples as {other:?}"))),
     }
     Ok(())
 }
 
-fn gather<T: av::frame::audio::Sample + Copy>(frame: &av::frame::Audio, channels: usize, out: &mut Vec<f32>, value: impl Fn(T) -> f32) {
-    out.clear();
-    if frame.is_packed() {
-        out.extend(frame.plane::<T>(0).iter().map(|sample| value(*sample)));
-        return;
-    }
-    out.resize(frame.samples() * channels, 0.0);
-    for channel in 0..channels {
-        for (slot, sample) in out.iter_mut().skip(channel).step_by(channels).zip(frame.plane::<T>(channel)) {
-            *slot = value(*sample);
+fn gather<T: av::frame::audio::Sample + Copy>(frame: &av::frame::Audio, planes: &mut [Vec<f32>], value: impl Fn(T) -> f32) {
+    let channels = planes.len();
+    for (channel, plane) in planes.iter_mut().enumerate() {
+        plane.clear();
+        if frame.is_packed() {
+            plane.extend(frame.plane::<T>(0).iter().skip(channel).step_by(channels).map(|sample| value(*sample)));
+        } else {
+            plane.extend(frame.plane::<T>(channel).iter().map(|sample| value(*sample)));
         }
     }
 }

@@ -2,6 +2,9 @@
 
 use std::f32::consts::FRAC_1_SQRT_2;
 
+/// From here on a sample is at full scale: the largest that 16 bits hold.
+const FULL_SCALE: f32 = 32_767.0 / 32_768.0;
+
 /// What a channel carries, as far as mixing down cares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
@@ -54,21 +57,38 @@ impl Mixdown {
         self.weights.len()
     }
 
-    /// Appends the mono mix of interleaved frames to `mono`; an incomplete last frame is dropped.
-    pub(super) fn mix(&self, interleaved: &[f32], mono: &mut Vec<f32>) {
-        match *self.weights.as_slice() {
-            [_] => mono.extend_from_slice(interleaved),
-            [left, right] if left > 0.0 && right > 0.0 => {
-                mono.extend(interleaved.as_chunks().0.iter().map(|[a, b]| a * left + b * right));
-            }
-            ref weights => mono.extend(interleaved.chunks_exact(weights.len()).map(|frame| dot(frame, weights))),
+    /// How it mixes, for people.
+    pub(super) fn name(&self) -> String {
+        match (self.weights.len(), self.weights.iter().all(|weight| weight.to_bits() == self.weights[0].to_bits())) {
+            (1, _) => "one channel".to_owned(),
+            (channels, true) => format!("mean of {channels}"),
+            (channels, false) => format!("ITU-R BS.775 of {channels}"),
         }
+    }
+
+    /// Appends the mono mix of the channels, each a `plane` of equal length, to `mono`; gives the number of samples at full scale.
+    pub(super) fn mix<'p>(&self, plane: impl Fn(usize) -> &'p [f32], mono: &mut Vec<f32>) -> u64 {
+        match *self.weights.as_slice() {
+            [_] => mono.extend_from_slice(plane(0)),
+            [left, right] if left > 0.0 && right > 0.0 => {
+                mono.extend(plane(0).iter().zip(plane(1)).map(|(a, b)| a * left + b * right));
+            }
+            ref weights => {
+                let start = mono.len();
+                mono.resize(start + plane(0).len(), 0.0);
+                // A weight of zero must not let NaN through from a channel that is left out.
+                for (channel, weight) in weights.iter().enumerate().filter(|(_, weight)| **weight > 0.0) {
+                    mono[start..].iter_mut().zip(plane(channel)).for_each(|(slot, sample)| *slot += sample * weight);
+                }
+            }
+        }
+        (0..self.weights.len()).map(|channel| loud(plane(channel))).sum()
     }
 }
 
-fn dot(frame: &[f32], weights: &[f32]) -> f32 {
-    // A weight of zero must not let NaN through from a channel that is left out.
-    frame.iter().zip(weights).filter(|(_, weight)| **weight > 0.0).map(|(sample, weight)| sample * weight).sum()
+/// Samples at or beyond full scale; counted in 32 bits, for packets are short and SIMD wants it.
+fn loud(plane: &[f32]) -> u64 {
+    plane.iter().map(|sample| u32::from(sample.abs() >= FULL_SCALE)).sum::<u32>().into()
 }
 
 impl Role {
@@ -95,36 +115,36 @@ impl Role {
 mod tests {
     use super::{Mixdown, Role};
 
+    fn mixed(mix: &Mixdown, planes: &[&[f32]]) -> (Vec<f32>, u64) {
+        let mut mono = Vec::new();
+        let loud = mix.mix(|channel| planes[channel], &mut mono);
+        (mono, loud)
+    }
+
     #[test]
     fn stereo_is_halved_and_mono_untouched() {
-        let mut mono = Vec::new();
-        Mixdown::of_mask(0b11).mix(&[1.0, 0.0, 0.5, 0.5, -1.0, 1.0], &mut mono);
-        Mixdown::of_mask(0b100).mix(&[0.25], &mut mono);
-        assert_eq!(mono, [0.5, 0.5, 0.0, 0.25]);
+        assert_eq!(mixed(&Mixdown::of_mask(0b11), &[&[1.0, 0.5, -1.0], &[0.0, 0.5, 1.0]]), (vec![0.5, 0.5, 0.0], 3));
+        assert_eq!(mixed(&Mixdown::of_mask(0b100), &[&[0.25]]), (vec![0.25], 0));
     }
 
     #[test]
     fn surround_follows_bs_775() {
         let mix = Mixdown::of_mask(0b11_1111); // L R C LFE Ls Rs
         let one = |channel: usize| {
-            let mut frame = [0.0; 6];
-            frame[channel] = 1.0;
-            let mut mono = Vec::new();
-            mix.mix(&frame, &mut mono);
-            mono[0]
+            let planes: Vec<&[f32]> = (0..6).map(|other| if other == channel { &[1.0][..] } else { &[0.0] }).collect();
+            mixed(&mix, &planes).0[0]
         };
         assert!((one(2) / one(0) - std::f32::consts::SQRT_2).abs() < 1e-6, "the centre is 3 dB above left");
         assert!((one(0) / one(4) - std::f32::consts::SQRT_2).abs() < 1e-6, "surrounds are 3 dB below left");
         assert!(one(3).abs() < f32::EPSILON, "no low-frequency effects");
         assert!(((0..6).map(one).sum::<f32>() - 1.0).abs() < 1e-6);
+        assert_eq!((mix.name(), Mixdown::of_mask(0b11).name()), ("ITU-R BS.775 of 6".to_owned(), "mean of 2".to_owned()));
     }
 
     #[test]
     fn a_dropped_channel_does_not_leak() {
-        let mut mono = Vec::new();
-        Mixdown::of(&[Role::Front, Role::LowFrequency]).mix(&[0.5, f32::NAN], &mut mono);
-        Mixdown::of(&[Role::LowFrequency]).mix(&[0.5], &mut mono);
-        Mixdown::mean(4).mix(&[1.0, 0.0, 0.0, 0.0], &mut mono);
-        assert_eq!(mono, [0.5, 0.5, 0.25]);
+        assert_eq!(mixed(&Mixdown::of(&[Role::Front, Role::LowFrequency]), &[&[0.5], &[f32::NAN]]).0, [0.5]);
+        assert_eq!(mixed(&Mixdown::of(&[Role::LowFrequency]), &[&[0.5]]).0, [0.5]);
+        assert_eq!(mixed(&Mixdown::mean(4), &[&[1.0], &[0.0], &[0.0], &[0.0]]).0, [0.25]);
     }
 }

@@ -1,9 +1,11 @@
-//! Sound: decode, mix down, resample, chunk, WAV. The entry points are [`normalise`], [`probe`] and [`soundtrack`].
+//! Sound: decode, mix down, measure, resample, chunk, WAV or FLAC. The entry points are [`normalise`], [`probe`] and [`soundtrack`].
 
 mod chunk;
 mod decode;
 mod edit;
+mod flac;
 mod libav;
+mod meter;
 mod mixdown;
 mod normalise;
 mod outlet;
@@ -11,6 +13,8 @@ mod resample;
 mod symphonia;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_formats;
 mod wav;
 
 pub(crate) use normalise::{normalise, probe, soundtrack};

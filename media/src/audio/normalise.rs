@@ -3,12 +3,12 @@
 use super::decode::{self, Block, Decoder, Step};
 use super::libav::Libav;
 use super::outlet::Outlets;
-use crate::{Error, Limits, Modality, PartSink, Probe, Recipe, Report, SoundSpec, Source};
+use crate::{Error, Limits, Modality, PartSink, Probe, Recipe, Report, SoundSignals, SoundSpec, Source};
 
 /// Fewer good packets than one in this many: what came out is noise, not the recording.
 const LEAST_GOOD: u64 = 100;
 
-/// Of the promised length, this much may be missing before the file counts as cut: encoders' padding is less.
+/// Of the promised length, this share may be missing before the file counts as cut: encoders' padding is less.
 const SHORTFALL: f64 = 0.01;
 
 /// Decodes sound once and delivers the chunks of every audio recipe.
@@ -21,7 +21,7 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
     if decoder.facts().pictures {
         report.note("pictures_ignored", "the file also holds moving pictures; only its sound was asked for");
     }
-    deliver(&mut *decoder, outlets, 0.0, sink, &mut report)?;
+    deliver(&mut *decoder, outlets, 0.0, limits, sink, &mut report)?;
     Ok(report)
 }
 
@@ -47,8 +47,9 @@ pub(crate) fn soundtrack(
     let outlets = Outlets::new(recipes.iter().map(|recipe| (*recipe, spec)), limits)?;
     let origin = decoder.start - origin_seconds;
     let mut sound = Report::default();
-    deliver(&mut decoder, outlets, origin, sink, &mut sound)?;
+    deliver(&mut decoder, outlets, origin, limits, sink, &mut sound)?;
     report.packets_read += sound.packets_read;
+    report.sound = sound.sound;
     report.decoder = format!("{}+{}", report.decoder, decoder.facts().decoder);
     for note in sound.notes {
         report.note(&format!("soundtrack_{}", note.code), note.message);
@@ -77,6 +78,7 @@ fn deliver(
     decoder: &mut dyn Decoder,
     mut outlets: Outlets,
     origin: f64,
+    limits: &Limits,
     sink: &mut dyn PartSink,
     report: &mut Report,
 ) -> Result<(), Error> {
@@ -85,7 +87,7 @@ fn deliver(
         match decoder.next(&mut block)? {
             Step::Samples => {
                 tally.good += 1;
-                outlets.push(&mut block.samples, block.rate, origin, sink)?;
+                outlets.push(&mut block, origin, sink)?;
             }
             Step::Damaged => tally.damaged += 1,
             Step::End => break,
@@ -97,14 +99,16 @@ fn deliver(
     }
     report.packets_read = decoder.packets();
     let promised = decoder.facts().promised;
-    tally.judge(outlets.seconds(), promised, report)?;
+    tally.judge(outlets.seconds(), promised, limits.least_share, report)?;
     report.duration = Some(outlets.seconds());
+    let facts = decoder.facts();
+    report.sound = Some(SoundSignals { channels: facts.channels as u32, mixdown: facts.mixdown.clone(), ..SoundSignals::default() });
     outlets.finish(origin, sink, report)
 }
 
 impl Tally {
     /// Refuses what is hardly there; notes what is missing.
-    fn judge(&self, seconds: f64, promised: Option<f64>, report: &mut Report) -> Result<(), Error> {
+    fn judge(&self, seconds: f64, promised: Option<f64>, least_share: f64, report: &mut Report) -> Result<(), Error> {
         if seconds <= 0.0 {
             return Err(match &self.cut {
                 Some(reason) => Error::Truncated(format!("no sample before the end: {reason}")),
@@ -119,7 +123,7 @@ impl Tally {
             report.note("decode_errors", format!("{} of {} packets could not be decoded", self.damaged, self.damaged + self.good));
         }
         let missing = promised.filter(|promised| seconds < promised * (1.0 - SHORTFALL) - 0.1);
-        if missing.is_some_and(|promised| seconds < promised * SHORTFALL) {
+        if missing.is_some_and(|promised| seconds < promised * least_share) {
             return Err(Error::Truncated(format!("{seconds:.2} of {:.2} seconds are left", missing.unwrap_or_default())));
         }
         if missing.is_some() || self.cut.is_some() {

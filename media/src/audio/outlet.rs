@@ -1,9 +1,11 @@
 //! From decoded mono samples to the chunks of every recipe.
 
-use super::chunk::{Chunk, Chunker};
+use super::chunk::Chunker;
+use super::decode::Block;
+use super::meter::Meter;
 use super::resample::Resampler;
-use super::wav;
-use crate::{Detail, Encoding, Error, Limits, PartHeader, PartSink, Report, SoundSpec};
+use super::{flac, wav};
+use crate::{Detail, Encoding, Error, Limits, PartHeader, PartSink, Report, SoundEncoding, SoundSignals, SoundSpec};
 
 /// Below this peak (-60 dBFS) sound counts as silence.
 const SILENCE: f32 = 0.001;
@@ -18,6 +20,8 @@ pub(super) struct Outlets {
     seconds: f64,
     peak: f32,
     unreal: u64,
+    mixed: u64,
+    loud: u64,
 }
 
 /// What one distinct specification makes of the samples.
@@ -26,7 +30,8 @@ struct Outlet {
     recipes: Vec<usize>,
     resampler: Option<Resampler>,
     chunker: Chunker,
-    resampled: Vec<f32>,
+    meter: Option<Meter>,
+    quantised: Vec<i16>,
     written: u64,
     clipped: u64,
 }
@@ -41,7 +46,11 @@ impl Outlets {
                 None => each.push(Outlet::new(recipe, spec)?),
             }
         }
-        Ok(Self { each, limit: limits.seconds, seconds: 0.0, peak: 0.0, unreal: 0 })
+        // One outlet measures: at the lower rate it costs a third, and what it cannot hear hardly counts for loudness.
+        if let Some(outlet) = each.first_mut() {
+            outlet.meter = Some(Meter::new(outlet.spec.rate));
+        }
+        Ok(Self { each, limit: limits.seconds, seconds: 0.0, peak: 0.0, unreal: 0, mixed: 0, loud: 0 })
     }
 
     /// Seconds of sound taken so far.
@@ -49,18 +58,19 @@ impl Outlets {
         self.seconds
     }
 
-    /// Takes mono samples at `rate`; finished chunks, timed from `origin`, leave through `sink`.
-    pub(super) fn push(&mut self, samples: &mut [f32], rate: u32, origin: f64, sink: &mut dyn PartSink) -> Result<(), Error> {
-        for sample in samples.iter_mut() {
-            if !sample.is_finite() {
-                *sample = 0.0;
-                self.unreal += 1;
-            }
-            self.peak = self.peak.max(sample.abs());
+    /// Takes a block; finished chunks, timed from `origin`, leave through `sink`.
+    pub(super) fn push(&mut self, block: &mut Block, origin: f64, sink: &mut dyn PartSink) -> Result<(), Error> {
+        let mut peak = highest(&block.samples);
+        if !peak.is_finite() {
+            self.unreal += silence_unreal(&mut block.samples);
+            peak = highest(&block.samples);
         }
-        self.seconds += samples.len() as f64 / f64::from(rate);
+        self.peak = self.peak.max(peak);
+        self.mixed += block.mixed;
+        self.loud += block.loud;
+        self.seconds += block.samples.len() as f64 / f64::from(block.rate);
         Limits::check("seconds of sound", self.seconds.ceil() as u64, self.limit)?;
-        self.each.iter_mut().try_for_each(|outlet| outlet.push(samples, rate, origin, sink))
+        self.each.iter_mut().try_for_each(|outlet| outlet.push(&block.samples, block.rate, origin, sink))
     }
 
     /// Delivers what is left and notes what was odd.
@@ -78,8 +88,28 @@ impl Outlets {
         if let Some(outlet) = self.each.iter().find(|outlet| outlet.clipped * CLIPPING > outlet.written) {
             report.note("clipping", format!("{} of {} samples were too loud for 16 bits and were clipped", outlet.clipped, outlet.written));
         }
+        let measured = self.each.iter_mut().find_map(|outlet| outlet.meter.take()).map(Meter::finish);
+        let (loudness_lufs, silent_share) = measured.unwrap_or_default();
+        report.sound = Some(SoundSignals {
+            loudness_lufs,
+            silent_share,
+            peak_dbfs: (self.peak > 0.0).then(|| 20.0 * f64::from(self.peak).log10()),
+            clipped_share: self.loud as f64 / self.mixed.max(1) as f64,
+            ..report.sound.take().unwrap_or_default()
+        });
         Ok(())
     }
+}
+
+/// The highest magnitude; not finite when some sample is not. Bits of positive floats sort like the floats, and SIMD can compare whole numbers.
+fn highest(samples: &[f32]) -> f32 {
+    let bits = samples.iter().map(|sample| (sample.to_bits() & 0x7fff_ffff).cast_signed()).fold(0, i32::max);
+    f32::from_bits(bits.cast_unsigned())
+}
+
+/// Replaces what is infinite or no number by zero and counts it.
+fn silence_unreal(samples: &mut [f32]) -> u64 {
+    samples.iter_mut().filter(|sample| !sample.is_finite()).map(|sample| *sample = 0.0).count() as u64
 }
 
 impl Outlet {
@@ -90,7 +120,8 @@ impl Outlet {
             recipes: vec![recipe],
             resampler: None,
             chunker: Chunker::new(spec),
-            resampled: Vec::new(),
+            meter: None,
+            quantised: Vec::new(),
             written: 0,
             clipped: 0,
         })
@@ -99,41 +130,57 @@ impl Outlet {
     fn push(&mut self, samples: &[f32], rate: u32, origin: f64, sink: &mut dyn PartSink) -> Result<(), Error> {
         let mut resampler = match self.resampler.take() {
             Some(resampler) if resampler.from() == rate => resampler,
-            other => self.change(other, rate)?,
+            other => self.change(other, rate, origin, sink)?,
         };
-        resampler.push(samples, &mut self.resampled)?;
+        self.resample(origin, sink, |room| resampler.push(samples, room))?;
         self.resampler = Some(resampler);
-        self.deliver(origin, sink)
+        Ok(())
     }
 
     /// A stream may change its rate half way (joined files): the old resampler gives its last samples first.
-    fn change(&mut self, old: Option<Resampler>, rate: u32) -> Result<Resampler, Error> {
-        old.map_or(Ok(()), |old| old.finish(&mut self.resampled))?;
+    fn change(&mut self, old: Option<Resampler>, rate: u32, origin: f64, sink: &mut dyn PartSink) -> Result<Resampler, Error> {
+        old.map_or(Ok(()), |old| self.resample(origin, sink, |room| old.finish(room)))?;
         Resampler::new(rate, self.spec.rate)
     }
 
-    fn deliver(&mut self, origin: f64, sink: &mut dyn PartSink) -> Result<(), Error> {
-        self.chunker.push(&mut self.resampled);
+    /// Measures what `append` adds and sends the chunks that are certain by then.
+    fn resample(
+        &mut self,
+        origin: f64,
+        sink: &mut dyn PartSink,
+        append: impl FnOnce(&mut Vec<f32>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let room = self.chunker.room();
+        let before = room.len();
+        append(room)?;
+        if let Some(meter) = &mut self.meter {
+            meter.push(&room[before..]);
+        }
         while let Some(chunk) = self.chunker.next() {
-            self.send(&chunk, origin, sink)?;
+            let (start, clipped) = (chunk.start, wav::quantise(chunk.samples, &mut self.quantised));
+            self.send(start, clipped, origin, sink)?;
         }
         Ok(())
     }
 
     fn finish(&mut self, origin: f64, sink: &mut dyn PartSink) -> Result<(), Error> {
-        self.resampler.take().map_or(Ok(()), |resampler| resampler.finish(&mut self.resampled))?;
-        self.deliver(origin, sink)?;
-        self.chunker.last().map_or(Ok(()), |chunk| self.send(&chunk, origin, sink))
+        self.resampler.take().map_or(Ok(()), |resampler| self.resample(origin, sink, |room| resampler.finish(room)))?;
+        let Some(chunk) = self.chunker.last() else { return Ok(()) };
+        let (start, clipped) = (chunk.start, wav::quantise(chunk.samples, &mut self.quantised));
+        self.send(start, clipped, origin, sink)
     }
 
-    fn send(&mut self, chunk: &Chunk, origin: f64, sink: &mut dyn PartSink) -> Result<(), Error> {
-        let (bytes, clipped) = wav::encode(&chunk.samples, self.spec.rate)?;
-        let end = chunk.start + chunk.samples.len() as u64;
+    fn send(&mut self, start: u64, clipped: u64, origin: f64, sink: &mut dyn PartSink) -> Result<(), Error> {
+        let (encoding, bytes) = match self.spec.encoding {
+            SoundEncoding::Wav => (Encoding::Wav, wav::encode(&self.quantised, self.spec.rate)?),
+            SoundEncoding::Flac => (Encoding::Flac, flac::encode(&self.quantised, self.spec.rate)?),
+        };
+        let end = start + self.quantised.len() as u64;
         self.written = end;
         self.clipped += clipped;
         let seconds = |sample: u64| origin + sample as f64 / f64::from(self.spec.rate);
-        let detail = Detail::Sound { start: seconds(chunk.start), end: seconds(end) };
-        sink.part(PartHeader { recipes: self.recipes.clone(), encoding: Encoding::Wav, detail }, bytes)?;
+        let detail = Detail::Sound { start: seconds(start), end: seconds(end) };
+        sink.part(PartHeader { recipes: self.recipes.clone(), encoding, detail }, bytes)?;
         Ok(())
     }
 }

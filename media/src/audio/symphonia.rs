@@ -1,8 +1,8 @@
-//! Sound decoded by symphonia: memory-safe, and asked first.
+//! Sound decoded by symphonia, which is memory-safe.
 
 use std::io;
 
-use symphonia::core::audio::Channels;
+use symphonia::core::audio::{Audio as _, Channels, GenericAudioBufferRef};
 use symphonia::core::codecs::CodecParameters;
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as Failure;
@@ -26,7 +26,7 @@ pub(super) struct Symphonia<'a> {
     track: u32,
     facts: Facts,
     mixdown: (Channels, Mixdown),
-    interleaved: Vec<f32>,
+    planes: Vec<Vec<f32>>,
     trim: Trim,
     packets: u64,
     packet_limit: u64,
@@ -53,7 +53,7 @@ impl<'a> Symphonia<'a> {
             track,
             facts,
             mixdown: (Channels::None, Mixdown::mean(1)),
-            interleaved: Vec::new(),
+            planes: Vec::new(),
             trim,
             packets: 0,
             packet_limit: limits.packets,
@@ -76,6 +76,8 @@ impl<'a> Symphonia<'a> {
             }
         }
         self.facts.rate = block.rate;
+        self.facts.channels = self.mixdown.1.channels();
+        self.facts.mixdown = self.mixdown.1.name();
         self.ready = Some(block);
         self.started = true; // from here on, what a packet does wrong is the file's fault
         Ok(())
@@ -115,7 +117,14 @@ impl<'a> Symphonia<'a> {
                     if self.mixdown.0 != *decoded.spec().channels() {
                         self.mixdown = (decoded.spec().channels().clone(), mixdown(decoded.spec().channels()));
                     }
-                    decoded.copy_to_vec_interleaved(&mut self.interleaved);
+                    let (kept, mixdown) = (self.trim.take(decoded.frames()), &self.mixdown.1);
+                    block.mixed = (kept.len() * mixdown.channels()) as u64;
+                    block.loud = if let GenericAudioBufferRef::F32(buffer) = &decoded {
+                        mixdown.mix(|channel| buffer.plane(channel).map_or(&[][..], |plane| &plane[kept.clone()]), &mut block.samples)
+                    } else {
+                        decoded.copy_to_vecs_planar(&mut self.planes);
+                        mixdown.mix(|channel| &self.planes[channel][kept.clone()], &mut block.samples)
+                    };
                 }
                 Err(Failure::Unsupported(what)) if !self.started => return Err(Error::Unsupported(what.to_owned())),
                 Err(Failure::ResetRequired) => {
@@ -124,9 +133,6 @@ impl<'a> Symphonia<'a> {
                 }
                 Err(_) => return Ok(Step::Damaged),
             }
-            let kept = self.trim.take(self.interleaved.len() / self.mixdown.1.channels());
-            let channels = self.mixdown.1.channels();
-            self.mixdown.1.mix(&self.interleaved[kept.start * channels..kept.end * channels], &mut block.samples);
             if !block.samples.is_empty() {
                 return Ok(Step::Samples);
             }
@@ -234,6 +240,7 @@ fn decoder_for(track: &Track, format: &str) -> Result<(Box<dyn AudioDecoder>, Fa
         codec,
         rate: params.sample_rate.unwrap_or(0),
         channels: params.channels.as_ref().map_or(0, Channels::count),
+        mixdown: String::new(),
         promised: None,
         pictures: false,
     };

@@ -8,26 +8,26 @@ use hound::{SampleFormat, WavSpec, WavWriter};
 use super::normalise;
 use crate::{Detail, Error, Limits, PartHeader, Recipe, Report, SoundSpec, Source};
 
-type Parts = Vec<(PartHeader, Vec<u8>)>;
+pub(super) type Parts = Vec<(PartHeader, Vec<u8>)>;
 
-fn run(bytes: Vec<u8>, specs: &[SoundSpec]) -> Result<(Report, Parts), Error> {
+pub(super) fn run(bytes: Vec<u8>, specs: &[SoundSpec]) -> Result<(Report, Parts), Error> {
     let recipes: Vec<Recipe> = specs.iter().cloned().map(Recipe::Audio).collect();
     let mut parts = Parts::new();
     let report = normalise(&Source::memory(bytes), &recipes, &Limits::default(), &mut parts)?;
     Ok((report, parts))
 }
 
-fn spec(rate: u32, chunk_ms: u32) -> SoundSpec {
+pub(super) fn spec(rate: u32, chunk_ms: u32) -> SoundSpec {
     SoundSpec { rate, chunk_ms, search_ms: 200, ..SoundSpec::default() }
 }
 
-fn samples(parts: &[(PartHeader, Vec<u8>)]) -> Vec<f32> {
+pub(super) fn samples(parts: &[(PartHeader, Vec<u8>)]) -> Vec<f32> {
     let read = |bytes: &Vec<u8>| hound::WavReader::new(&bytes[..]).unwrap().into_samples::<i16>().map(Result::unwrap).collect::<Vec<_>>();
     parts.iter().flat_map(|(_, bytes)| read(bytes)).map(|sample| f32::from(sample) / 32_768.0).collect()
 }
 
 /// A WAV file whose every channel carries `wave(seconds, channel)`.
-fn wav(rate: u32, channels: u16, bits: u16, seconds: f64, wave: impl Fn(f64, u16) -> f64) -> Vec<u8> {
+pub(super) fn wav(rate: u32, channels: u16, bits: u16, seconds: f64, wave: impl Fn(f64, u16) -> f64) -> Vec<u8> {
     let sample_format = if bits == 32 { SampleFormat::Float } else { SampleFormat::Int };
     let mut file = Cursor::new(Vec::new());
     let mut writer = WavWriter::new(&mut file, WavSpec { channels, sample_rate: rate, bits_per_sample: bits, sample_format }).unwrap();
@@ -44,12 +44,12 @@ fn wav(rate: u32, channels: u16, bits: u16, seconds: f64, wave: impl Fn(f64, u16
     file.into_inner()
 }
 
-fn tone(frequency: f64) -> impl Fn(f64, u16) -> f64 {
+pub(super) fn tone(frequency: f64) -> impl Fn(f64, u16) -> f64 {
     move |t, _| 0.5 * (TAU * frequency * t).sin()
 }
 
 /// Amplitude at one frequency (Goertzel's sum, written as a correlation).
-fn amplitude(samples: &[f32], rate: u32, frequency: f64) -> f64 {
+pub(super) fn amplitude(samples: &[f32], rate: u32, frequency: f64) -> f64 {
     let step = TAU * frequency / f64::from(rate);
     let (re, im) = samples.iter().enumerate().fold((0.0, 0.0), |(re, im), (n, sample)| {
         let (sin, cos) = (step * n as f64).sin_cos();
@@ -139,7 +139,7 @@ fn a_cut_file_gives_what_is_left_or_a_reason() {
                 assert_eq!(cut, report.notes.iter().any(|note| note.code == "truncated"));
                 assert!(cut || len > file.len() * 8 / 10, "{len} of {}", file.len());
             }
-            Err(error) => assert!(len < 44 + 400, "{len}: {error}"),
+            Err(error) => assert!(len < 44 + file.len() / 20, "{len}: {error}"), // less than `least_share`
         }
     }
 }

@@ -153,3 +153,20 @@ fn typical_delta(stamps: &[i64]) -> Option<i64> {
     deltas.sort_unstable();
     deltas.get(deltas.len() / 2).copied()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Entry, Index};
+
+    #[test]
+    fn a_decoder_holds_back_as_many_frames_as_overtake_another() {
+        let packets = |stamps: &[i64]| -> Vec<Entry> {
+            let entry = |pts: &i64| Entry { pts: Some(*pts), dts: None, duration: 1, pos: -1, size: 1, key: false, discard: false };
+            stamps.iter().map(entry).collect()
+        };
+        assert_eq!(Index::delay(&packets(&[1, 2, 3])), 0);
+        assert_eq!(Index::delay(&packets(&[1, 4, 2, 3])), 1, "one P frame before its B frames");
+        assert_eq!(Index::delay(&packets(&[1, 5, 3, 2, 4, 9, 7, 6, 8])), 2, "B frames that others refer to");
+        assert_eq!(Index::delay(&[]), 0);
+    }
+}

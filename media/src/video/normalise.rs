@@ -81,6 +81,9 @@ fn open<'s>(source: &'s Source, limits: &Limits, probing: Probing) -> Result<Ope
     let index = Index::new(packets, &stream, order)?;
     let duration = index.timeline.duration();
     Limits::check("duration in seconds", duration as u64, limits.seconds)?;
+    if let Some(promised) = stream.duration.filter(|promised| cut && duration < promised * limits.least_share) {
+        return Err(Error::Truncated(format!("{duration:.2} of {promised:.2} seconds are left")));
+    }
     let geometry = Geometry::new(stream.size, None, &stream);
     let mut report = Report {
         format,

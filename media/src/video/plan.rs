@@ -66,7 +66,7 @@ pub(super) fn earlier_start(packets: &[Entry], start: usize, attempt: u32) -> Op
 
 #[cfg(test)]
 mod tests {
-    use super::{Run, earlier_start, plan};
+    use super::{Run, earlier_start, plan, whole};
     use crate::video::index::{Entry, Index};
     use crate::{Moment, Timeline};
 
@@ -116,6 +116,13 @@ mod tests {
         assert_eq!(plan(&index, [2]), [run(0, 3, &[2])]);
         assert_eq!(plan(&index, [2, 4]), [run(0, 3, &[2, 4])], "its keyframe was decoded on the way");
         assert_eq!(plan(&index, [5]), [run(2, 5, &[5])]);
+    }
+
+    #[test]
+    fn looking_at_everything_is_one_stretch_from_the_first_keyframe() {
+        let index = index(&[-1, 2, 3, -4, 5]);
+        assert_eq!(whole(&index, [1, 3]), run(0, 4, &[1, 3]));
+        assert_eq!(whole(&index, []), run(0, 4, &[]));
     }
 
     #[test]
