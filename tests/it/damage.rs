@@ -7,7 +7,7 @@ use serde_json::Value;
 use tempfile::tempdir;
 
 use crate::odd::odd_set;
-use crate::support::{jsonl, manifest, root, run};
+use crate::support::{jsonl, manifest, root, run, run_to};
 
 /// Small and large containers, sound and pictures.
 const SEEDS: [&str; 14] = [
@@ -89,4 +89,25 @@ fn altered_files_are_decoded_or_refused_by_name() {
         }
     }
     assert_eq!(faults(folder.path(), files), [""; 0]);
+}
+
+#[test]
+fn how_much_of_a_cut_video_must_be_left_is_a_setting() {
+    let work = tempdir().unwrap();
+    let folder = work.path().join("in");
+    fs::create_dir(&folder).unwrap();
+    fs::copy(odd_set().join("media/cut_moov_front.mp4"), folder.join("cut.mp4")).unwrap();
+    let config = work.path().join("tribunal.toml");
+    fs::write(&config, "[limits.media]\nleast_share = 0.9\n").unwrap();
+    let prepare = |exit: i32, out: &str, more: &[&str]| {
+        let out = work.path().join(out);
+        let mut args = vec!["prepare", folder.to_str().unwrap(), "-o", out.to_str().unwrap(), "--sampler", "uniform:2"];
+        args.extend(more);
+        run_to(exit, &args);
+        jsonl(&out.join("parts.jsonl"))
+    };
+    let kept = prepare(0, "kept", &[]);
+    assert_eq!(kept.len(), 2, "over half of it is left");
+    let refused = prepare(1, "refused", &["--config", config.to_str().unwrap()]);
+    assert_eq!((&refused[0]["outcome"], &refused[0]["reason"]), (&"media_rejected".into(), &"truncated".into()), "{refused:?}");
 }
