@@ -2,12 +2,24 @@
 
 use crate::Modality;
 
+/// What encodes JPEGs.
+#[cfg(feature = "turbojpeg")]
+const JPEGS: &str = "turbojpeg-1.5";
+#[cfg(not(feature = "turbojpeg"))]
+const JPEGS: &str = "jpeg-encoder-0.7";
+
+/// What decodes pictures.
+#[cfg(feature = "turbojpeg")]
+const STILLS: &str = "turbojpeg-1.5+image-0.25";
+#[cfg(not(feature = "turbojpeg"))]
+const STILLS: &str = "image-0.25";
+
 /// The decoder path for a modality with its versions: part of every recipe's identity.
 pub fn decoder_path(modality: Modality) -> String {
     match modality {
         Modality::Text => "unicode-normalization-0.1".to_owned(),
-        Modality::Image => "image-0.25+fir-6.1+jpeg-encoder-0.7".to_owned(),
-        Modality::Video => format!("{}+jpeg-encoder-0.7", libav()),
+        Modality::Image => format!("{STILLS}+fir-6.1+{JPEGS}"),
+        Modality::Video => format!("{}+{JPEGS}", libav()),
         Modality::Audio => format!("symphonia-0.6+{}+rubato-5.0", libav()),
     }
 }

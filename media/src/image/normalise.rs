@@ -78,7 +78,6 @@ fn wanted(recipes: &[Recipe]) -> Result<Wanted<'_>, Error> {
 impl Opened<'_> {
     /// Width and height as a viewer shows the picture, in pixels.
     fn upright_dimensions(&self) -> (u32, u32) {
-        let (width, height) = self.dimensions();
-        if self.tags.orientation.swaps_axes() { (height, width) } else { (width, height) }
+        self.tags.orientation.turned(self.dimensions())
     }
 }

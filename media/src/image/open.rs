@@ -2,12 +2,12 @@
 
 use std::io::BufReader;
 
-use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, jpeg::JpegDecoder, png::PngDecoder, webp::WebPDecoder};
+use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, png::PngDecoder, webp::WebPDecoder};
 use image::{AnimationDecoder as _, ColorType, Frames, ImageDecoder};
 
 use super::colour::Conversion;
-use super::cut::jpeg_has_end;
 use super::failure::refuse;
+use super::jpeg::JpegFile;
 use super::picture::{Orientation, Tags};
 use crate::sniff::identify;
 use crate::{Error, Limits, Reader, Source};
@@ -23,11 +23,19 @@ pub(super) struct Opened<'a> {
 }
 
 enum Decoder<'a> {
-    Jpeg(Box<JpegDecoder<Input<'a>>>),
+    Jpeg(Box<JpegFile>),
     Png(Box<PngDecoder<Input<'a>>>),
     Gif(Box<GifDecoder<Input<'a>>>),
     WebP(Box<WebPDecoder<Input<'a>>>),
     Bmp(Box<BmpDecoder<Input<'a>>>),
+}
+
+/// What decodes a still picture.
+pub(super) enum Still<'a> {
+    /// At the size that is wanted.
+    Jpeg(Box<JpegFile>),
+    /// At its full size.
+    Other(Box<dyn ImageDecoder + 'a>),
 }
 
 /// Opens `source` by its first bytes. The limits are checked by arithmetic: the decoders' own do not stop every bomb.
@@ -76,15 +84,7 @@ impl<'a> Decoder<'a> {
         let mut own = image::Limits::default();
         own.max_alloc = Some(limits.decode_bytes); // bounds what hides in compressed metadata
         match name {
-            "jpeg" => {
-                // This decoder reads the whole file first.
-                Limits::check("length of a JPEG in bytes", source.len(), limits.decode_bytes)?;
-                let decoder = JpegDecoder::new(input()).map_err(refuse)?;
-                if !jpeg_has_end(source)? {
-                    return Err(Error::Truncated("the JPEG has no end marker: part of the picture may be missing".to_owned()));
-                }
-                Ok(Self::Jpeg(Box::new(decoder)))
-            }
+            "jpeg" => JpegFile::read(source, limits).map(|file| Self::Jpeg(Box::new(file))),
             "png" => PngDecoder::with_limits(input(), own).map(|decoder| Self::Png(Box::new(decoder))).map_err(refuse),
             "gif" => {
                 let mut decoder = GifDecoder::new(input()).map_err(refuse)?;
@@ -99,7 +99,7 @@ impl<'a> Decoder<'a> {
 
     fn as_dyn(&mut self) -> &mut dyn ImageDecoder {
         match self {
-            Self::Jpeg(decoder) => decoder,
+            Self::Jpeg(file) => &mut file.header,
             Self::Png(decoder) => decoder,
             Self::Gif(decoder) => decoder,
             Self::WebP(decoder) => decoder,
@@ -109,7 +109,7 @@ impl<'a> Decoder<'a> {
 
     fn as_ref(&self) -> &dyn ImageDecoder {
         match self {
-            Self::Jpeg(decoder) => decoder,
+            Self::Jpeg(file) => &file.header,
             Self::Png(decoder) => decoder,
             Self::Gif(decoder) => decoder,
             Self::WebP(decoder) => decoder,
@@ -170,16 +170,16 @@ impl<'a> Opened<'a> {
         self.decoder.is_animated()
     }
 
-    /// The decoder of a still picture, and its tags.
-    pub(super) fn into_still(self) -> (Box<dyn ImageDecoder + 'a>, Tags) {
+    /// What decodes a still picture, and its tags.
+    pub(super) fn into_still(self) -> (Still<'a>, Tags) {
         let decoder: Box<dyn ImageDecoder + 'a> = match self.decoder {
-            Decoder::Jpeg(decoder) => decoder,
+            Decoder::Jpeg(file) => return (Still::Jpeg(file), self.tags),
             Decoder::Png(decoder) => decoder,
             Decoder::Gif(decoder) => decoder,
             Decoder::WebP(decoder) => decoder,
             Decoder::Bmp(decoder) => decoder,
         };
-        (decoder, self.tags)
+        (Still::Other(decoder), self.tags)
     }
 
     /// The frames of an animation, RGBA8 on the whole canvas, and its tags.
