@@ -18,10 +18,15 @@ const STILLS: &str = "image-0.25";
 pub fn decoder_path(modality: Modality) -> String {
     match modality {
         Modality::Text => "unicode-normalization-0.1".to_owned(),
-        Modality::Image => format!("{STILLS}+fir-6.1+{JPEGS}"),
+        Modality::Image => format!("{STILLS}+{}+fir-6.1+{JPEGS}", heif()),
         Modality::Video => format!("{}+{JPEGS}", libav()),
         Modality::Audio => format!("symphonia-0.6+{}+rubato-5.0", libav()),
     }
+}
+
+/// What reads HEIC and AVIF: a name for its absence, too, so that pictures refused without it are looked at again with it.
+fn heif() -> String {
+    crate::heif_version().map_or_else(|_| "no-libheif".to_owned(), |version| format!("libheif-{version}+{}", libav()))
 }
 
 /// The libav libraries that are loaded, e.g. `avcodec-59.37+avformat-59.27+swscale-6.7+swresample-4.7`.

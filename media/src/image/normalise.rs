@@ -13,7 +13,7 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
     let opened = open(source, limits)?;
     let mut report = Report {
         format: opened.name().to_owned(),
-        decoder: format!("image:{}", opened.name()),
+        decoder: format!("{}:{}", opened.decoder_name(), opened.name()),
         dimensions: Some(opened.upright_dimensions()),
         ..Report::default()
     };

@@ -9,6 +9,7 @@ use super::colour::Conversion;
 use super::failure::refuse;
 use super::jpeg::JpegFile;
 use super::picture::{Orientation, Tags};
+use crate::heif::HeifPicture;
 use crate::sniff::identify;
 use crate::{Error, Limits, Reader, Source};
 
@@ -28,6 +29,7 @@ enum Decoder<'a> {
     Gif(Box<GifDecoder<Input<'a>>>),
     WebP(Box<WebPDecoder<Input<'a>>>),
     Bmp(Box<BmpDecoder<Input<'a>>>),
+    Heif(&'static str, Box<HeifPicture>),
 }
 
 /// What decodes a still picture.
@@ -50,7 +52,12 @@ pub(super) fn open<'a>(source: &'a Source, limits: &Limits) -> Result<Opened<'a>
     Limits::check("size of the picture in pixels", pixels, limits.pixels)?;
     Limits::check("memory for the picture in bytes", decoder.peak_bytes(source.len(), pixels), limits.decode_bytes)?;
     let rgba = decoder.is_animated() || decoder.as_dyn().color_type().has_alpha(); // animations always come as RGBA8
-    let (tags, oddities) = tags(decoder.as_dyn(), rgba);
+    let (tags, mut oddities) = tags(decoder.as_dyn(), rgba);
+    if let Decoder::Heif(_, picture) = &decoder
+        && picture.others() > 0
+    {
+        oddities.push(("only_main_picture", format!("the file holds {} more pictures, which are not shown", picture.others())));
+    }
     Ok(Opened { decoder, tags, oddities })
 }
 
@@ -93,6 +100,8 @@ impl<'a> Decoder<'a> {
             }
             "webp" => WebPDecoder::new(input()).map(|decoder| Self::WebP(Box::new(decoder))).map_err(refuse),
             "bmp" => BmpDecoder::new(input()).map(|decoder| Self::Bmp(Box::new(decoder))).map_err(refuse),
+            "avif" => HeifPicture::open("avif", source, limits).map(|picture| Self::Heif("avif", Box::new(picture))),
+            "heic" => HeifPicture::open("heic", source, limits).map(|picture| Self::Heif("heic", Box::new(picture))),
             other => Err(Error::Contradiction { expected: crate::Modality::Image, found: other.to_owned() }),
         }
     }
@@ -104,6 +113,7 @@ impl<'a> Decoder<'a> {
             Self::Gif(decoder) => decoder,
             Self::WebP(decoder) => decoder,
             Self::Bmp(decoder) => decoder,
+            Self::Heif(_, picture) => picture,
         }
     }
 
@@ -114,6 +124,7 @@ impl<'a> Decoder<'a> {
             Self::Gif(decoder) => decoder,
             Self::WebP(decoder) => decoder,
             Self::Bmp(decoder) => decoder,
+            Self::Heif(_, picture) => picture,
         }
     }
 
@@ -122,7 +133,7 @@ impl<'a> Decoder<'a> {
             Self::Gif(_) => true,
             Self::Png(decoder) => decoder.is_apng().unwrap_or(false),
             Self::WebP(decoder) => decoder.has_animation(),
-            Self::Jpeg(_) | Self::Bmp(_) => false,
+            Self::Jpeg(_) | Self::Bmp(_) | Self::Heif(..) => false,
         }
     }
 
@@ -136,6 +147,7 @@ impl<'a> Decoder<'a> {
             Self::Gif(_) => pixels * 12,
             Self::Png(_) | Self::WebP(_) if self.is_animated() => pixels * 16,
             Self::Png(_) | Self::WebP(_) | Self::Bmp(_) => decoded,
+            Self::Heif(_, picture) => picture.peak_bytes(),
         };
         // Then RGBA8 beside what was decoded, and one composited RGB8 beside the RGBA8.
         let converting = if self.as_ref().color_type() == ColorType::Rgb8 { decoded } else { decoded.saturating_add(pixels * 4) };
@@ -152,7 +164,13 @@ impl<'a> Opened<'a> {
             Decoder::Gif(_) => "gif",
             Decoder::WebP(_) => "webp",
             Decoder::Bmp(_) => "bmp",
+            Decoder::Heif(name, _) => name,
         }
+    }
+
+    /// The library that decodes it.
+    pub(super) const fn decoder_name(&self) -> &'static str {
+        if matches!(self.decoder, Decoder::Heif(..)) { "libheif" } else { "image" }
     }
 
     /// Width and height as stored, in pixels, at least 1 each.
@@ -178,6 +196,7 @@ impl<'a> Opened<'a> {
             Decoder::Gif(decoder) => decoder,
             Decoder::WebP(decoder) => decoder,
             Decoder::Bmp(decoder) => decoder,
+            Decoder::Heif(_, picture) => picture,
         };
         (Still::Other(decoder), self.tags)
     }
@@ -188,7 +207,9 @@ impl<'a> Opened<'a> {
             Decoder::Gif(decoder) => decoder.into_frames(),
             Decoder::Png(decoder) => decoder.apng().map_err(|error| refuse(&error, limits))?.into_frames(),
             Decoder::WebP(decoder) => decoder.into_frames(),
-            Decoder::Jpeg(_) | Decoder::Bmp(_) => return Err(Error::Empty("this format holds no animation".to_owned())),
+            Decoder::Jpeg(_) | Decoder::Bmp(_) | Decoder::Heif(..) => {
+                return Err(Error::Empty("this format holds no animation".to_owned()));
+            }
         };
         Ok((frames, self.tags))
     }
