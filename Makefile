@@ -10,7 +10,7 @@ MODEL := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tribunal/open-nsfw.onnx
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Install what building needs (FFmpeg headers, clang for bindings), if missing
+setup: ## Install what building needs (FFmpeg headers, clang for bindings, cmake and nasm), if missing
 	@scripts/setup build
 
 fixtures: ## Bring the real media that demo and tests use (pinned, checked, not committed)

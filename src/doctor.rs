@@ -32,7 +32,11 @@ impl Check {
 /// The decoders' libraries and versions.
 pub fn decoders() -> Vec<Check> {
     let check = |modality: Modality| Check::new(format!("decoders: {modality}"), Ok(tribunal_media::decoder_path(modality)));
-    Modality::ALL.into_iter().map(check).collect()
+    let heif = match tribunal_media::heif_version() {
+        Ok(version) => format!("libheif {version}"),
+        Err(missing) => format!("not decoded: {missing}"), // everything else works without it
+    };
+    Modality::ALL.into_iter().map(check).chain([Check::new("heic and avif", Ok(heif))]).collect()
 }
 
 /// Starts workers under every lock and decodes one text in them.

@@ -21,7 +21,7 @@ pub struct PartHeader {
 pub enum Encoding {
     /// UTF-8 text in NFC.
     Utf8,
-    /// Baseline JPEG, sRGB.
+    /// JPEG, sRGB: baseline when made here; a file that is passed through may be progressive.
     Jpeg,
     /// RIFF WAVE, 16-bit mono PCM.
     Wav,

@@ -37,7 +37,8 @@ pub enum Recipe {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FrameView {
-    /// An sRGB baseline JPEG (4:2:0) without metadata.
+    /// An sRGB baseline JPEG (4:2:0) without metadata. A still image that is a JPEG without metadata already and fits is passed
+    /// through as it is, baseline or progressive, whatever its quality.
     Jpeg {
         /// Longest edge in pixels.
         long_edge: u32,
@@ -120,7 +121,7 @@ impl Recipe {
     pub fn canonical(&self) -> String {
         let body = match self {
             Self::Text { max_characters } => format!("text nfc max={max_characters}"),
-            Self::Image { sampler, view } => format!("image sampler={sampler} {}", view.canonical()),
+            Self::Image { sampler, view } => format!("image sampler={sampler} {} as-is=fitting-clean-jpeg", view.canonical()),
             Self::Video { sampler, view, soundtrack } => {
                 let sound = soundtrack.as_ref().map_or_else(|| "off".to_owned(), SoundSpec::canonical);
                 format!("video sampler={sampler} {} soundtrack={sound}", view.canonical())

@@ -10,7 +10,7 @@ use crate::{Modality, VideoSignals};
 pub struct Report {
     /// The container or file format, e.g. `mp4`, `png`, `wav`.
     pub format: String,
-    /// The decoder that ran, e.g. `libav:h264`, `image:png`, `symphonia:mp3`.
+    /// The decoder that ran, e.g. `libav:h264`, `image:png`, `turbojpeg:jpeg`, `symphonia:mp3`.
     pub decoder: String,
     /// Seconds from the first frame or sample to the end of the last.
     pub duration: Option<f64>,
@@ -30,6 +30,8 @@ pub struct Report {
     pub video: Option<VideoSignals>,
     /// What the sound measures.
     pub sound: Option<SoundSignals>,
+    /// Whether a part is the file itself, byte for byte: it was decoded, and nothing was in it but a picture that fits.
+    pub passed_through: bool,
     /// What was odd and survived, each with a stable code.
     pub notes: Vec<Note>,
 }

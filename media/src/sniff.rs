@@ -11,7 +11,8 @@ pub struct Format {
     pub modality: Modality,
     /// A container of sound, moving pictures or both: only opening it tells, so audio and video recipes are both let through.
     pub ambiguous: bool,
-    /// Whether this crate decodes it; the others are known so that the refusal can name them.
+    /// Whether this crate decodes it (HEIC and AVIF with libheif only, which opening finds out); the others are known so that the
+    /// refusal can name them.
     pub decoded: bool,
 }
 
@@ -141,9 +142,9 @@ fn iso_base_media(head: &[u8]) -> Option<Format> {
         b"M4A " | b"M4B " | b"M4P " => format("m4a", Modality::Audio),
         b"qt  " => container("mov"),
         b"crx " => foreign("cr3", Modality::Image),
-        b"avif" | b"avis" => foreign("avif", Modality::Image),
-        b"mif1" | b"msf1" if listed(&[b"avif", b"avis"]) => foreign("avif", Modality::Image),
-        b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1" => foreign("heic", Modality::Image),
+        b"avif" | b"avis" => format("avif", Modality::Image),
+        b"mif1" | b"msf1" if listed(&[b"avif", b"avis"]) => format("avif", Modality::Image),
+        b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1" => format("heic", Modality::Image),
         [b'3', b'g', ..] => container("3gp"),
         _ => container("mp4"),
     })

@@ -142,8 +142,8 @@ fn prepare_lists_what_it_refuses() {
 fn probe_says_what_is_seen_and_what_is_refused() {
     manifest();
     let fetched = root().join("fixtures/fetched/filetype");
-    let (clip, heic) = (fetched.join("sample.mp4"), fetched.join("sample.heic"));
-    let seen = json_to(1, &["probe", path(&clip), path(&heic)]);
+    let (clip, tiff) = (fetched.join("sample.mp4"), fetched.join("sample.tif"));
+    let seen = json_to(1, &["probe", path(&clip), path(&tiff)]);
     assert_eq!((&seen["files"][0]["modality"], &seen["files"][0]["accepted"]), (&"video".into(), &true.into()));
     assert_eq!((&seen["files"][1]["reason"], &seen["files"][1]["accepted"]), (&"unsupported".into(), &false.into()));
 }

@@ -228,3 +228,20 @@ fn costs() {
     }
     eprintln!("{:?} per job with a new worker each", start.elapsed() / 200);
 }
+
+#[test]
+fn heic_and_avif_are_decoded_under_every_lock_or_refused_by_name() {
+    let pool = pool(Settings { isolation: Isolation::Required, ..Settings::default() });
+    for (file, format) in [("sample.heic", "libheif:heic"), ("sample.avif", "libheif:avif")] {
+        let path = crate::support::root().join("fixtures/fetched/filetype").join(file);
+        let (input, len) = input(&std::fs::read(path).expect("make fixtures"));
+        let recipe = Recipe::Image { sampler: tribunal_media::Pick::First.into(), view: tribunal_media::FrameView::default() };
+        let mut parts: Vec<(PartHeader, Vec<u8>)> = Vec::new();
+        let done = pool.run(Job { input, len, recipes: vec![recipe] }, &mut parts);
+        match (tribunal_media::heif_version(), done) {
+            (Ok(_), Ok(done)) => assert_eq!((done.report.decoder.as_str(), parts.len()), (format, 1)),
+            (Err(_), Err(failure)) => assert!(failure.message.contains("libheif.so.1 is not installed"), "{failure:?}"),
+            other => panic!("{file}: {other:?}"),
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! A decoded picture and the views a recipe asks of it. The main type is `Rgb`.
 
+mod jpeg;
 mod rgb;
 mod sheet;
 mod view;

@@ -32,6 +32,11 @@ pub(crate) fn fit(width: u32, height: u32, long_edge: u32) -> (u32, u32) {
 impl Rgb {
     /// The picture at `width` x `height` pixels, aspect not kept: Lanczos (a = 3) when no edge grows, else Catmull-Rom, which rings less.
     pub(crate) fn resized(&self, width: u32, height: u32) -> Result<Self, Error> {
+        self.resized_from((self.width.into(), self.height.into()), width, height)
+    }
+
+    /// As [`Rgb::resized`], of the upper left `content` pixels only: a decoder that scales rounds its last row and column up.
+    pub(crate) fn resized_from(&self, content: (f64, f64), width: u32, height: u32) -> Result<Self, Error> {
         if (width, height) == (self.width, self.height) {
             return Ok(self.clone());
         }
@@ -43,7 +48,7 @@ impl Rgb {
         // Typed: the dynamic interface would compile the kernels of every pixel type, minutes of them.
         let from = TypedImageRef::<U8x3>::from_buffer(self.width, self.height, &self.pixels).map_err(|error| failed(&error))?;
         let mut to = TypedImage::<U8x3>::from_buffer(width, height, &mut pixels).map_err(|error| failed(&error))?;
-        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
+        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).crop(0.0, 0.0, content.0, content.1);
         Resizer::new().resize_typed(&from, &mut to, &options).map_err(|error| failed(&error))?;
         Ok(Self { width, height, pixels })
     }

@@ -1,7 +1,6 @@
 //! Views: what a recipe makes of a decoded picture.
 
-use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
-
+use super::jpeg::jpeg;
 use super::{Rgb, fit};
 use crate::{Encoding, Error, FrameView};
 
@@ -54,16 +53,6 @@ pub(crate) fn encode(view: &FrameView, rgb: &Rgb) -> Result<(Encoding, u32, u32,
         }
         FrameView::Gray { .. } => Ok((Encoding::Gray8, width, height, luma(rgb))),
     }
-}
-
-fn jpeg(rgb: &Rgb, quality: u8) -> Result<Vec<u8>, Error> {
-    let edge = |what, value: u32| u16::try_from(value).map_err(|_| Error::Limit { what, value: value.into(), limit: u16::MAX.into() });
-    let (width, height) = (edge("width of a JPEG in pixels", rgb.width)?, edge("height of a JPEG in pixels", rgb.height)?);
-    let mut bytes = Vec::with_capacity(rgb.pixels.len() / 8);
-    let mut encoder = Encoder::new(&mut bytes, quality.clamp(1, 100));
-    encoder.set_sampling_factor(SamplingFactor::F_2_2); // 4:2:0, whatever the quality
-    encoder.encode(&rgb.pixels, width, height, ColorType::Rgb).map_err(|error| Error::Malformed(format!("encoding a JPEG: {error}")))?;
-    Ok(bytes)
 }
 
 /// The middle `edge` x `edge` pixels; a picture smaller than that is left as it is.

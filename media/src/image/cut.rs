@@ -1,35 +1,40 @@
 //! Whether a file was cut, where its decoder does not say so.
 
-use std::io::{self, Read as _, Seek as _, SeekFrom};
-
 use crate::Source;
 
-/// Whether an end-of-image marker follows the first scan: the decoder fills what is missing with grey and says nothing. Coded data escapes 0xff, so the marker is found by its two bytes;
-/// those of a thumbnail lie in a segment before the scan and are stepped over (ITU-T T.81, annex B).
-pub(super) fn jpeg_has_end(source: &Source) -> io::Result<bool> {
-    let mut input = io::BufReader::new(source.reader());
-    input.seek(SeekFrom::Start(2))?;
-    let mut marker = [0; 4];
+/// Where the segments of a JPEG lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Segments {
+    /// The first scan header (its marker and length) ends at this offset.
+    Scan(usize),
+    /// The file ends before any scan.
+    Ended,
+    /// Something that is no segment comes first: the decoder's own rules apply.
+    Broken,
+}
+
+/// Steps over the segments of a JPEG to its first scan (ITU-T T.81, annex B).
+pub(super) fn first_scan(jpeg: &[u8]) -> Segments {
+    let mut at = 2;
     loop {
-        if input.read_exact(&mut marker).is_err() {
-            return Ok(false);
-        }
-        match marker {
-            [0xff, 0xff, ..] => input.seek_relative(-3)?, // fill bytes
-            [0xff, 0xda, ..] => break,
-            [0xff, _, high, low] => input.seek_relative(i64::from(u16::from_be_bytes([high, low])).max(2) - 2)?,
-            _ => return Ok(true), // rubbish between segments: the decoder's own rules apply
+        match jpeg.get(at..).unwrap_or_default() {
+            [0xff, 0xff, ..] => at += 1, // fill bytes
+            [0xff, 0xda, _, _, ..] => return Segments::Scan(at + 4),
+            [0xff, _, high, low, ..] => at += 2 + usize::from(u16::from_be_bytes([*high, *low])).max(2),
+            [_, _, _, _, ..] => return Segments::Broken,
+            _ => return Segments::Ended,
         }
     }
-    let mut before = 0;
-    for byte in input.bytes() {
-        let byte = byte?;
-        if (before, byte) == (0xff, 0xd9) {
-            return Ok(true);
-        }
-        before = byte;
+}
+
+/// Whether an end-of-image marker follows the first scan: the decoder fills what is missing with grey and says nothing. Coded data escapes 0xff, so the marker is found by its two bytes;
+/// those of a thumbnail lie in a segment before the scan and are stepped over.
+pub(super) fn jpeg_has_end(jpeg: &[u8], segments: Segments) -> bool {
+    match segments {
+        Segments::Scan(start) => jpeg[start..].windows(2).rev().any(|pair| pair == [0xff, 0xd9]),
+        Segments::Ended => false,
+        Segments::Broken => true,
     }
-    Ok(false)
 }
 
 /// Whether the source is a RIFF file (WebP) and shorter than its header says.
@@ -43,13 +48,15 @@ pub(super) fn riff_is_cut(source: &Source) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::jpeg_has_end;
-    use crate::Source;
+    use super::{Segments, first_scan, jpeg_has_end};
 
     #[test]
     fn the_end_of_a_thumbnail_is_not_the_end() {
         let start = b"\xff\xd8\xff\xe1\0\x06\xff\xd9\0\0\xff\xda\0\x04\0\0\x12\xff\0\x34";
-        assert!(!jpeg_has_end(&Source::memory(start.to_vec())).unwrap());
-        assert!(jpeg_has_end(&Source::memory([&start[..], b"\xff\xd9 and a trailer"].concat())).unwrap());
+        let whole = [&start[..], b"\xff\xd9 and a trailer"].concat();
+        assert_eq!(first_scan(start), Segments::Scan(14));
+        assert!(!jpeg_has_end(start, first_scan(start)));
+        assert!(jpeg_has_end(&whole, first_scan(&whole)));
+        assert_eq!((first_scan(&start[..9]), first_scan(b"\xff\xd8 rubbish")), (Segments::Ended, Segments::Broken));
     }
 }

@@ -1,14 +1,19 @@
 //! Still pictures and animations: open, decode, convert to sRGB, composite, turn upright, view. Entry points: `normalise` and `probe`.
 
 mod animation;
+#[cfg(feature = "turbojpeg")]
+mod clean;
 mod colour;
 mod cut;
 mod failure;
+mod jpeg;
 mod normalise;
 mod open;
 mod picture;
 mod still;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "turbojpeg")]
+mod turbo;
 
 pub(crate) use normalise::{normalise, probe};

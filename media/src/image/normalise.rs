@@ -13,7 +13,7 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
     let opened = open(source, limits)?;
     let mut report = Report {
         format: opened.name().to_owned(),
-        decoder: format!("image:{}", opened.name()),
+        decoder: format!("{}:{}", opened.decoder_name(), opened.name()),
         dimensions: Some(opened.upright_dimensions()),
         ..Report::default()
     };
@@ -78,7 +78,6 @@ fn wanted(recipes: &[Recipe]) -> Result<Wanted<'_>, Error> {
 impl Opened<'_> {
     /// Width and height as a viewer shows the picture, in pixels.
     fn upright_dimensions(&self) -> (u32, u32) {
-        let (width, height) = self.dimensions();
-        if self.tags.orientation.swaps_axes() { (height, width) } else { (width, height) }
+        self.tags.orientation.turned(self.dimensions())
     }
 }

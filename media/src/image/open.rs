@@ -2,13 +2,14 @@
 
 use std::io::BufReader;
 
-use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, jpeg::JpegDecoder, png::PngDecoder, webp::WebPDecoder};
+use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, png::PngDecoder, webp::WebPDecoder};
 use image::{AnimationDecoder as _, ColorType, Frames, ImageDecoder};
 
 use super::colour::Conversion;
-use super::cut::jpeg_has_end;
 use super::failure::refuse;
+use super::jpeg::JpegFile;
 use super::picture::{Orientation, Tags};
+use crate::heif::HeifPicture;
 use crate::sniff::identify;
 use crate::{Error, Limits, Reader, Source};
 
@@ -23,11 +24,20 @@ pub(super) struct Opened<'a> {
 }
 
 enum Decoder<'a> {
-    Jpeg(Box<JpegDecoder<Input<'a>>>),
+    Jpeg(Box<JpegFile>),
     Png(Box<PngDecoder<Input<'a>>>),
     Gif(Box<GifDecoder<Input<'a>>>),
     WebP(Box<WebPDecoder<Input<'a>>>),
     Bmp(Box<BmpDecoder<Input<'a>>>),
+    Heif(&'static str, Box<HeifPicture>),
+}
+
+/// What decodes a still picture.
+pub(super) enum Still<'a> {
+    /// At the size that is wanted.
+    Jpeg(Box<JpegFile>),
+    /// At its full size.
+    Other(Box<dyn ImageDecoder + 'a>),
 }
 
 /// Opens `source` by its first bytes. The limits are checked by arithmetic: the decoders' own do not stop every bomb.
@@ -42,7 +52,12 @@ pub(super) fn open<'a>(source: &'a Source, limits: &Limits) -> Result<Opened<'a>
     Limits::check("size of the picture in pixels", pixels, limits.pixels)?;
     Limits::check("memory for the picture in bytes", decoder.peak_bytes(source.len(), pixels), limits.decode_bytes)?;
     let rgba = decoder.is_animated() || decoder.as_dyn().color_type().has_alpha(); // animations always come as RGBA8
-    let (tags, oddities) = tags(decoder.as_dyn(), rgba);
+    let (tags, mut oddities) = tags(decoder.as_dyn(), rgba);
+    if let Decoder::Heif(_, picture) = &decoder
+        && picture.others() > 0
+    {
+        oddities.push(("only_main_picture", format!("the file holds {} more pictures, which are not shown", picture.others())));
+    }
     Ok(Opened { decoder, tags, oddities })
 }
 
@@ -76,15 +91,7 @@ impl<'a> Decoder<'a> {
         let mut own = image::Limits::default();
         own.max_alloc = Some(limits.decode_bytes); // bounds what hides in compressed metadata
         match name {
-            "jpeg" => {
-                // This decoder reads the whole file first.
-                Limits::check("length of a JPEG in bytes", source.len(), limits.decode_bytes)?;
-                let decoder = JpegDecoder::new(input()).map_err(refuse)?;
-                if !jpeg_has_end(source)? {
-                    return Err(Error::Truncated("the JPEG has no end marker: part of the picture may be missing".to_owned()));
-                }
-                Ok(Self::Jpeg(Box::new(decoder)))
-            }
+            "jpeg" => JpegFile::read(source, limits).map(|file| Self::Jpeg(Box::new(file))),
             "png" => PngDecoder::with_limits(input(), own).map(|decoder| Self::Png(Box::new(decoder))).map_err(refuse),
             "gif" => {
                 let mut decoder = GifDecoder::new(input()).map_err(refuse)?;
@@ -93,27 +100,31 @@ impl<'a> Decoder<'a> {
             }
             "webp" => WebPDecoder::new(input()).map(|decoder| Self::WebP(Box::new(decoder))).map_err(refuse),
             "bmp" => BmpDecoder::new(input()).map(|decoder| Self::Bmp(Box::new(decoder))).map_err(refuse),
+            "avif" => HeifPicture::open("avif", source, limits).map(|picture| Self::Heif("avif", Box::new(picture))),
+            "heic" => HeifPicture::open("heic", source, limits).map(|picture| Self::Heif("heic", Box::new(picture))),
             other => Err(Error::Contradiction { expected: crate::Modality::Image, found: other.to_owned() }),
         }
     }
 
     fn as_dyn(&mut self) -> &mut dyn ImageDecoder {
         match self {
-            Self::Jpeg(decoder) => decoder,
+            Self::Jpeg(file) => &mut file.header,
             Self::Png(decoder) => decoder,
             Self::Gif(decoder) => decoder,
             Self::WebP(decoder) => decoder,
             Self::Bmp(decoder) => decoder,
+            Self::Heif(_, picture) => picture,
         }
     }
 
     fn as_ref(&self) -> &dyn ImageDecoder {
         match self {
-            Self::Jpeg(decoder) => decoder,
+            Self::Jpeg(file) => &file.header,
             Self::Png(decoder) => decoder,
             Self::Gif(decoder) => decoder,
             Self::WebP(decoder) => decoder,
             Self::Bmp(decoder) => decoder,
+            Self::Heif(_, picture) => picture,
         }
     }
 
@@ -122,7 +133,7 @@ impl<'a> Decoder<'a> {
             Self::Gif(_) => true,
             Self::Png(decoder) => decoder.is_apng().unwrap_or(false),
             Self::WebP(decoder) => decoder.has_animation(),
-            Self::Jpeg(_) | Self::Bmp(_) => false,
+            Self::Jpeg(_) | Self::Bmp(_) | Self::Heif(..) => false,
         }
     }
 
@@ -136,6 +147,7 @@ impl<'a> Decoder<'a> {
             Self::Gif(_) => pixels * 12,
             Self::Png(_) | Self::WebP(_) if self.is_animated() => pixels * 16,
             Self::Png(_) | Self::WebP(_) | Self::Bmp(_) => decoded,
+            Self::Heif(_, picture) => picture.peak_bytes(),
         };
         // Then RGBA8 beside what was decoded, and one composited RGB8 beside the RGBA8.
         let converting = if self.as_ref().color_type() == ColorType::Rgb8 { decoded } else { decoded.saturating_add(pixels * 4) };
@@ -152,7 +164,13 @@ impl<'a> Opened<'a> {
             Decoder::Gif(_) => "gif",
             Decoder::WebP(_) => "webp",
             Decoder::Bmp(_) => "bmp",
+            Decoder::Heif(name, _) => name,
         }
+    }
+
+    /// The library that decodes it.
+    pub(super) const fn decoder_name(&self) -> &'static str {
+        if matches!(self.decoder, Decoder::Heif(..)) { "libheif" } else { "image" }
     }
 
     /// Width and height as stored, in pixels, at least 1 each.
@@ -170,16 +188,17 @@ impl<'a> Opened<'a> {
         self.decoder.is_animated()
     }
 
-    /// The decoder of a still picture, and its tags.
-    pub(super) fn into_still(self) -> (Box<dyn ImageDecoder + 'a>, Tags) {
+    /// What decodes a still picture, and its tags.
+    pub(super) fn into_still(self) -> (Still<'a>, Tags) {
         let decoder: Box<dyn ImageDecoder + 'a> = match self.decoder {
-            Decoder::Jpeg(decoder) => decoder,
+            Decoder::Jpeg(file) => return (Still::Jpeg(file), self.tags),
             Decoder::Png(decoder) => decoder,
             Decoder::Gif(decoder) => decoder,
             Decoder::WebP(decoder) => decoder,
             Decoder::Bmp(decoder) => decoder,
+            Decoder::Heif(_, picture) => picture,
         };
-        (decoder, self.tags)
+        (Still::Other(decoder), self.tags)
     }
 
     /// The frames of an animation, RGBA8 on the whole canvas, and its tags.
@@ -188,7 +207,9 @@ impl<'a> Opened<'a> {
             Decoder::Gif(decoder) => decoder.into_frames(),
             Decoder::Png(decoder) => decoder.apng().map_err(|error| refuse(&error, limits))?.into_frames(),
             Decoder::WebP(decoder) => decoder.into_frames(),
-            Decoder::Jpeg(_) | Decoder::Bmp(_) => return Err(Error::Empty("this format holds no animation".to_owned())),
+            Decoder::Jpeg(_) | Decoder::Bmp(_) | Decoder::Heif(..) => {
+                return Err(Error::Empty("this format holds no animation".to_owned()));
+            }
         };
         Ok((frames, self.tags))
     }

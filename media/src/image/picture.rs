@@ -15,6 +15,13 @@ pub(super) struct Tags {
     pub(super) conversion: Option<Conversion>,
 }
 
+impl Tags {
+    /// Whether the pixels are upright and in sRGB as they are.
+    pub(super) const fn change_nothing(&self) -> bool {
+        matches!(self, Self { orientation: Orientation { quarter_turns_cw: 0, flip_h: false }, conversion: None })
+    }
+}
+
 /// How the stored picture is turned to stand upright: clockwise quarter turns, and then a mirror.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Orientation {
@@ -40,16 +47,23 @@ impl From<image::metadata::Orientation> for Orientation {
 }
 
 impl Orientation {
-    /// Whether width and height change places.
-    pub(super) const fn swaps_axes(self) -> bool {
-        self.quarter_turns_cw % 2 == 1
+    /// A width and height after turning; from upright to stored it is the same exchange.
+    pub(super) const fn turned(self, (width, height): (u32, u32)) -> (u32, u32) {
+        if self.quarter_turns_cw % 2 == 1 { (height, width) } else { (width, height) }
     }
 }
 
 /// Decoded pixels as stored, 8 bits a channel.
 pub(super) enum Picture {
     /// In the file's own colours: converting is cheaper once it is small.
-    Opaque(Rgb),
+    Opaque {
+        /// May be smaller than the file says, but not smaller than any view.
+        rgb: Rgb,
+        /// Width and height that the file says, in pixels.
+        size: (u32, u32),
+        /// By how much the decoder divided both; what is left is rounded up.
+        divisor: u32,
+    },
     /// In sRGB already, since compositing comes before resizing: else a hidden colour would bleed into the edges.
     Transparent(RgbaImage),
 }
@@ -61,7 +75,8 @@ impl Picture {
             return Self::transparent(image.into_rgba8(), tags);
         }
         let rgb = image.into_rgb8();
-        Ok(Self::Opaque(Rgb { width: rgb.width(), height: rgb.height(), pixels: rgb.into_raw() }))
+        let size = rgb.dimensions();
+        Ok(Self::Opaque { rgb: Rgb { width: size.0, height: size.1, pixels: rgb.into_raw() }, size, divisor: 1 })
     }
 
     /// Takes over RGBA8 pixels.
@@ -72,17 +87,32 @@ impl Picture {
         Ok(Self::Transparent(image))
     }
 
+    /// Width and height as stored, in pixels.
+    pub(super) fn size(&self) -> (u32, u32) {
+        match self {
+            Self::Opaque { size, .. } => *size,
+            Self::Transparent(image) => image.dimensions(),
+        }
+    }
+
+    /// How many of the decoded columns and rows the picture covers: the last ones perhaps in part only.
+    fn content(&self) -> (f64, f64) {
+        let (width, height) = self.size();
+        let divisor = if let Self::Opaque { divisor, .. } = self { f64::from(*divisor) } else { 1.0 };
+        (f64::from(width) / divisor, f64::from(height) / divisor)
+    }
+
     /// Makes one view: encoding, width, height, bytes.
     pub(super) fn view(&self, view: &FrameView, tags: &Tags) -> Result<(Encoding, u32, u32, Vec<u8>), Error> {
         let rgb = match self {
-            Self::Opaque(rgb) => Cow::Borrowed(rgb),
+            Self::Opaque { rgb, .. } => Cow::Borrowed(rgb),
             Self::Transparent(image) => Cow::Owned(composite(image, background(view))),
         };
-        let swap = |(width, height): (u32, u32)| if tags.orientation.swaps_axes() { (height, width) } else { (width, height) };
-        let upright = swap((rgb.width, rgb.height));
-        let (width, height) = swap(target_size(view, upright.0, upright.1));
-        let mut small = if (width, height) == (rgb.width, rgb.height) { rgb.into_owned() } else { rgb.resized(width, height)? };
-        if let (Self::Opaque(_), Some(conversion)) = (self, &tags.conversion) {
+        let (width, height) = tags.orientation.turned(self.size());
+        let (width, height) = tags.orientation.turned(target_size(view, width, height));
+        let mut small =
+            if (width, height) == (rgb.width, rgb.height) { rgb.into_owned() } else { rgb.resized_from(self.content(), width, height)? };
+        if let (Self::Opaque { .. }, Some(conversion)) = (self, &tags.conversion) {
             conversion.apply_rgb(&mut small)?;
         }
         encode(view, &small.rotated(tags.orientation.quarter_turns_cw, tags.orientation.flip_h))

@@ -3,11 +3,12 @@
 use image::DynamicImage;
 
 use super::failure::refuse;
+use super::jpeg::Decoded;
 use super::normalise::Wanted;
-use super::open::Opened;
+use super::open::{Opened, Still};
 use super::picture::{Picture, Tags};
 use crate::frame::shared_views;
-use crate::{Detail, Error, FrameDetail, FrameView, Limits, PartHeader, PartSink, Report};
+use crate::{Detail, Encoding, Error, FrameDetail, FrameView, Limits, PartHeader, PartSink, Report};
 
 /// Decodes once and delivers every view. A still has no time: samplers are not asked.
 pub(super) fn normalise(
@@ -17,11 +18,33 @@ pub(super) fn normalise(
     sink: &mut dyn PartSink,
     report: &mut Report,
 ) -> Result<(), Error> {
-    let (decoder, tags) = opened.into_still();
-    let image = DynamicImage::from_decoder(decoder).map_err(|error| refuse(&error, limits))?;
+    let (still, tags) = opened.into_still();
+    let views = || wanted.iter().map(|(_, view)| *view);
+    let decoded = match still {
+        Still::Jpeg(file) => file.decode(&tags, views(), limits, report)?,
+        Still::Other(decoder) => {
+            let image = DynamicImage::from_decoder(decoder).map_err(|error| refuse(&error, limits))?;
+            Decoded { picture: Picture::new(image, &tags)?, original: None }
+        }
+    };
     report.frames_decoded = 1;
-    let views = wanted.iter().enumerate().map(|(recipe, (_, view))| (recipe, *view));
-    deliver(&Picture::new(image, &tags)?, &tags, views, &STILL, sink)
+    let Some(original) = decoded.original else {
+        return deliver(&decoded.picture, &tags, views().enumerate(), &STILL, sink);
+    };
+    let size = decoded.picture.size();
+    let (same, made): (Vec<_>, Vec<_>) = views().enumerate().partition(|(_, view)| shows_as_it_is(view, size));
+    report.passed_through = !same.is_empty();
+    if report.passed_through {
+        let detail = Detail::Frame(FrameDetail { width: size.0, height: size.1, ..STILL });
+        let recipes = same.into_iter().map(|(recipe, _)| recipe).collect();
+        sink.part(PartHeader { recipes, encoding: Encoding::Jpeg, detail }, original)?;
+    }
+    deliver(&decoded.picture, &tags, made, &STILL, sink)
+}
+
+/// Whether a JPEG of this size in pixels is what the view asks for: its quality is for pictures that have to be made anew.
+fn shows_as_it_is(view: &FrameView, (width, height): (u32, u32)) -> bool {
+    matches!(view, FrameView::Jpeg { long_edge, .. } if width.max(height) <= *long_edge)
 }
 
 /// The detail of a picture without a place in time; the size is that of each part.

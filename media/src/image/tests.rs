@@ -246,3 +246,61 @@ fn no_prefix_of_any_format_panics_and_half_a_still_is_truncated() {
         }
     }
 }
+
+/// Our own encoder's file: nothing but the picture.
+fn clean(image: &RgbImage) -> Vec<u8> {
+    let rgb = crate::frame::Rgb { width: image.width(), height: image.height(), pixels: image.as_raw().clone() };
+    crate::frame::encode(&FrameView::Jpeg { long_edge: u32::MAX, quality: 90, background: [0; 3] }, &rgb).unwrap().3
+}
+
+#[cfg(feature = "turbojpeg")]
+#[test]
+fn a_clean_jpeg_that_fits_is_passed_through_and_no_other() {
+    let file = clean(&quarters());
+    let small = FrameView::Jpeg { long_edge: 8, quality: 80, background: [0; 3] };
+    let (parts, report) = run(&file, &[recipe("first", JPEG), recipe("first", small.clone())]).unwrap();
+    assert!(report.passed_through && parts[0].1 == file && parts[1].1 != file);
+    assert_eq!((frame(&parts[0]).width, frame(&parts[0]).height, frame(&parts[1]).width), (32, 16, 8));
+    assert_eq!(report.decoder, "turbojpeg:jpeg");
+
+    let (parts, report) = run(&file, &[recipe("first", small)]).unwrap();
+    assert!(!report.passed_through && parts[0].1 != file, "too large");
+    let mut commented = file.clone();
+    commented.splice(2..2, *b"\xff\xfe\0\x08hidden");
+    for (why, made_anew) in
+        [("a comment", commented), ("a byte after the end", [&file[..], b"x"].concat()), ("EXIF", turned(1)), ("turned", turned(6))]
+    {
+        let (parts, report) = run(&made_anew, &[recipe("first", JPEG)]).unwrap();
+        assert!(!report.passed_through && parts[0].1 != made_anew, "{why}");
+    }
+}
+
+#[cfg(feature = "turbojpeg")]
+#[test]
+fn damage_inside_a_jpeg_is_noted_or_refused() {
+    let noisy = RgbImage::from_fn(48, 48, |x, y| Rgb([(x * y * 7) as u8, (x * 31 + y) as u8, (y * 13) as u8]));
+    let file = clean(&noisy);
+    let short = [&file[..file.len() * 3 / 4], &[0xff, 0xd9]].concat();
+    match run(&short, &[recipe("first", JPEG)]) {
+        Ok((_, report)) => {
+            assert!(!report.passed_through && report.notes.iter().any(|note| note.code == "decoder_warning"), "{report:?}");
+            assert_eq!(report.decoder, "image:jpeg");
+        }
+        Err(error) => assert!(matches!(error, Error::Truncated(_) | Error::Malformed(_)), "{error:?}"),
+    }
+}
+
+#[test]
+fn a_large_jpeg_in_a_wide_gamut_is_upright_and_in_srgb() {
+    let mut wide = Vec::new();
+    let mut encoder = jpeg_encoder::Encoder::new(&mut wide, 95);
+    encoder.add_icc_profile(&moxcms::ColorProfile::new_display_p3().encode().unwrap()).unwrap();
+    let exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+    encoder.add_exif_metadata(exif).unwrap();
+    // 803 x 601: decoded at an eighth, whose last column and row are there in part only. Green on the left, grey on the right.
+    let pixels: Vec<u8> = (0..803 * 601).flat_map(|i| if i % 803 < 401 { [0, 200, 0] } else { [128; 3] }).collect();
+    encoder.encode(&pixels, 803, 601, jpeg_encoder::ColorType::Rgb).unwrap();
+    let image = seen(&wide);
+    assert_eq!(image.dimensions(), (48, 64));
+    assert!(image.get_pixel(24, 8).0[1] > 203 && near(*image.get_pixel(24, 56), [128; 3]), "{:?}", image.get_pixel(24, 8));
+}

@@ -9,22 +9,25 @@ mod luma;
 mod packet;
 mod pixel;
 mod scaler;
+mod still;
 
 pub(crate) use decoder::{Decoder, Step};
 pub(crate) use frame::Frame;
 pub(crate) use input::{Input, Kind, Probing, Stream};
 pub(crate) use packet::Packet;
 pub(crate) use scaler::{Field, Scaler};
+pub(crate) use still::{StillPicture, decode_still};
 
 use crate::Error;
 
-/// Registers libav's error texts and silences its log, which would carry text of the file to stderr.
+/// Loads libheif when there is one, registers libav's error texts and silences its log, which would carry text of the file to stderr.
 ///
 /// Call once before the first decode, in the process that forks the workers.
 pub fn init() {
     // It only fails on versions so old that this crate does not build against them.
     let _ = ffmpeg_next::init();
     ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Quiet);
+    crate::heif::load();
 }
 
 /// What a negative return code of libav means; `doing` is for people.
