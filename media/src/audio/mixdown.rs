@@ -48,7 +48,11 @@ impl Mixdown {
     /// The mix of the channels set in a channel mask, in its order. Symphonia and libav agree with WAVE on the first 18 bits; beyond
     /// them are heights, and a second low-frequency channel at bit 18 (symphonia) or 35 (libav).
     pub(super) fn of_mask(mask: u64) -> Self {
-        let roles: Vec<Role> = (0..u64::BITS).filter(|bit| mask >> bit & 1 == 1).map(Role::of_bit).collect();
+        let mut roles: Vec<Role> = (0..u64::BITS).filter(|bit| mask >> bit & 1 == 1).map(Role::of_bit).collect();
+        // Four channels of an unnamed layout are taken for L R C LFE by readers; without surrounds nothing is sure enough to be left out.
+        if !roles.contains(&Role::Surround) {
+            roles.iter_mut().filter(|role| **role == Role::LowFrequency).for_each(|role| *role = Role::Surround);
+        }
         Self::of(&roles)
     }
 
