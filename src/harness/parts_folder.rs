@@ -1,10 +1,12 @@
 //! The folder that `prepare` writes: `parts.jsonl`, `items.jsonl` and one file per distinct part.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{BufWriter, Write as _};
+use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tribunal_media::{Detail, Digest, Encoding, FrameDetail, PerceptualHash, Report};
 
 use crate::prepare::{Part, Payload, Prepared, Rejected};
@@ -15,6 +17,8 @@ pub struct PartsFolder {
     dir: PathBuf,
     parts: List,
     items: List,
+    /// Files of items that were refused in the end; another item may show the same.
+    abandoned: Mutex<BTreeSet<String>>,
 }
 
 /// A list of JSON lines that has its name only once it is whole.
@@ -46,7 +50,7 @@ struct PartLine<'a> {
     mime: &'static str,
     path: &'a str,
     sha256: &'a str,
-    bytes: usize,
+    bytes: u64,
     t: Option<f64>,
     pts: Option<i64>,
     time_base: Option<(i32, i32)>,
@@ -81,7 +85,12 @@ impl PartsFolder {
     /// Makes `dir` (it may exist) and starts its list anew.
     pub fn create(dir: &Path) -> std::io::Result<Self> {
         fs::create_dir_all(dir.join("parts"))?;
-        Ok(Self { dir: dir.to_owned(), parts: List::create(dir.join("parts.jsonl"))?, items: List::create(dir.join("items.jsonl"))? })
+        Ok(Self {
+            dir: dir.to_owned(),
+            parts: List::create(dir.join("parts.jsonl"))?,
+            items: List::create(dir.join("items.jsonl"))?,
+            abandoned: Mutex::default(),
+        })
     }
 
     /// Adds what decoding one item saw; `samplers` are those of its recipes.
@@ -92,8 +101,7 @@ impl PartsFolder {
     /// Adds the parts of one item under one sampler, in order.
     pub fn parts(&mut self, item_id: &str, sampler: Option<&str>, payload: &Payload) -> std::io::Result<()> {
         for (index, part) in payload.parts.iter().enumerate() {
-            let path = format!("parts/{}.{}", part.sha256, part.header.encoding.extension());
-            self.keep(&path, part)?;
+            let path = path_of(part);
             let line = PartLine {
                 item_id,
                 parts_id: payload.parts_id,
@@ -103,7 +111,7 @@ impl PartsFolder {
                 mime: part.header.encoding.mime(),
                 path: &path,
                 sha256: &part.sha256,
-                bytes: part.bytes.len(),
+                bytes: part.len,
                 ..shown(&part.header.detail)
             };
             self.parts.line(&line)?;
@@ -116,18 +124,45 @@ impl PartsFolder {
         self.parts.line(&RefusedLine { item_id, outcome, reason: &rejected.reason, message: &rejected.message })
     }
 
-    /// Makes the lists durable under their names.
+    /// Makes the lists durable under their names, and removes the parts that none of them names.
     pub fn finish(self) -> std::io::Result<()> {
         self.items.finish()?;
-        self.parts.finish()
+        let mut abandoned = self.abandoned.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let list = self.parts.finish()?;
+        if !abandoned.is_empty() {
+            for line in BufReader::new(File::open(list)?).lines() {
+                let line: Named = serde_json::from_str(&line?)?;
+                line.path.map(|path| abandoned.remove(&path));
+            }
+        }
+        abandoned.iter().try_for_each(|path| fs::remove_file(self.dir.join(path)))
     }
 
-    /// Files are named by their content, so one that is there already is the same one.
-    fn keep(&self, path: &str, part: &Part) -> std::io::Result<()> {
-        let path = self.dir.join(path);
-        let whole = fs::metadata(&path).is_ok_and(|meta| meta.len() == part.bytes.len() as u64);
-        if whole { Ok(()) } else { fs::write(path, &part.bytes) }
+    /// Notes the files of an item that gave no parts in the end.
+    pub fn abandon(&self, paths: Vec<String>) {
+        self.abandoned.lock().unwrap_or_else(PoisonError::into_inner).extend(paths);
     }
+
+    /// Writes the file of a part; its path when it was not there yet. Files are named by their content, so one that is there is the same one.
+    pub fn keep(&self, part: &Part) -> std::io::Result<Option<String>> {
+        let path = path_of(part);
+        let file = self.dir.join(&path);
+        if fs::metadata(&file).is_ok_and(|meta| meta.len() == part.len) {
+            return Ok(None);
+        }
+        fs::write(file, &part.bytes)?;
+        Ok(Some(path))
+    }
+}
+
+fn path_of(part: &Part) -> String {
+    format!("parts/{}.{}", part.sha256, part.header.encoding.extension())
+}
+
+/// The file that a line names.
+#[derive(Deserialize)]
+struct Named {
+    path: Option<String>,
 }
 
 impl List {
@@ -145,10 +180,12 @@ impl List {
         self.lines.write_all(b"\n")
     }
 
-    fn finish(mut self) -> std::io::Result<()> {
+    /// The path under which it now lies.
+    fn finish(mut self) -> std::io::Result<PathBuf> {
         self.lines.flush()?;
         self.lines.get_ref().sync_all()?;
-        fs::rename(Self::unfinished(&self.path), &self.path)
+        fs::rename(Self::unfinished(&self.path), &self.path)?;
+        Ok(self.path)
     }
 }
 

@@ -64,7 +64,7 @@ fn observe_one(study: &Study, pool: &Pool, instance: &Instance, samplers: &[Samp
             item_id: instance.id.clone(),
             frames_sent: payload.parts.len() as u64,
             frames_decoded: alone.report.frames_decoded,
-            bytes: payload.parts.iter().map(|part| part.bytes.len() as u64).sum(),
+            bytes: payload.parts.iter().map(|part| part.len).sum(),
             cpu_ms: alone.cpu_ms,
             coverage: seen(&dense, payload),
             safety: None,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use tribunal_media::SamplerSpec;
 
@@ -11,7 +12,7 @@ use super::study::Study;
 use crate::harness::PartsFolder;
 use crate::judge::View;
 use crate::manifest::Instance;
-use crate::prepare::{self, Prepared, Rejected};
+use crate::prepare::{self, Part, Prepared, Rejected};
 use crate::sandbox::Pool;
 
 /// What `prepare` did.
@@ -37,11 +38,8 @@ pub fn prepare(study: &Study, pool: &Pool, dir: &Path) -> std::io::Result<Prepar
     let mut folder = PartsFolder::create(dir)?;
     let mut done = PrepareDone::default();
     let selected = study.selected();
-    let mut rest = selected.as_slice();
-    while !rest.is_empty() {
-        let (batch, later) = rest.split_at(batch_len(study, rest));
-        rest = later;
-        let results = evidence::map(study.settings.threads, batch, |instance| decode(study, pool, instance));
+    for batch in selected.chunks(study.settings.threads.max(1) * BATCH_PER_THREAD) {
+        let results = evidence::map(study.settings.threads, batch, |instance| decode(study, pool, instance, &folder));
         for (instance, result) in batch.iter().zip(results) {
             match result {
                 None => done.blocked += 1,
@@ -58,28 +56,26 @@ pub fn prepare(study: &Study, pool: &Pool, dir: &Path) -> std::io::Result<Prepar
     Ok(done)
 }
 
-/// How many of the next items are decoded together: what their parts may need fits into memory, but one always goes.
-fn batch_len(study: &Study, rest: &[&Instance]) -> usize {
-    let mut room = study.settings.memory_bytes;
-    let fits = |instance: &&&Instance| {
-        let bound = book(study, instance).upper_bound(evidence::asset_len(&study.manifest.root, instance));
-        let left = room.checked_sub(bound);
-        room = left.unwrap_or(0);
-        left.is_some()
-    };
-    rest.iter().take(study.settings.threads.max(1) * BATCH_PER_THREAD).take_while(fits).count().max(1)
-}
-
 fn book(study: &Study, instance: &Instance) -> RecipeBook {
     RecipeBook::new(&study.plan, study.settings.recipe, instance.modality, &[View::Parts], false)
 }
 
 type Decoded = Result<(RecipeBook, Prepared), Rejected>;
 
-fn decode(study: &Study, pool: &Pool, instance: &Instance) -> Option<Decoded> {
+fn decode(study: &Study, pool: &Pool, instance: &Instance, folder: &PartsFolder) -> Option<Decoded> {
     let output = instance.output.as_ref()?;
     let book = book(study, instance);
-    Some(prepare::prepare(&study.manifest.root, output, book.recipes(), pool).map(|prepared| (book, prepared)))
+    let written = Mutex::new(Vec::new());
+    let shelf = |part: &Part| {
+        let new = folder.keep(part)?;
+        written.lock().unwrap_or_else(PoisonError::into_inner).extend(new);
+        Ok(())
+    };
+    let prepared = prepare::prepare_onto(&study.manifest.root, output, book.recipes(), pool, &shelf);
+    if prepared.is_err() {
+        folder.abandon(written.into_inner().unwrap_or_else(PoisonError::into_inner));
+    }
+    Some(prepared.map(|prepared| (book, prepared)))
 }
 
 fn write(
@@ -102,7 +98,7 @@ fn write(
         }
         let payload = &prepared.payloads[position];
         done.parts += payload.parts.len() as u64;
-        done.bytes += payload.parts.iter().map(|part| part.bytes.len() as u64).sum::<u64>();
+        done.bytes += payload.parts.iter().map(|part| part.len).sum::<u64>();
         folder.parts(&instance.id, sampler.as_deref(), payload)?;
     }
     Ok(())

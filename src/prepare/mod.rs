@@ -5,5 +5,5 @@ mod payload;
 mod settings;
 
 pub use open::{COPY_LIMIT, Rejected};
-pub use payload::{Part, Payload, Prepared, prepare, probe};
+pub use payload::{Part, Payload, Prepared, Shelf, prepare, prepare_onto, probe};
 pub use settings::Settings;

@@ -33,11 +33,16 @@ pub struct Rejected {
 impl Rejected {
     /// Whether this machine failed, not the asset: the item stays pending and the run stops.
     pub fn is_ours(&self) -> bool {
-        matches!(self.reason.as_str(), "no_worker" | NO_RESOURCES)
+        matches!(self.reason.as_str(), "no_worker" | NO_RESOURCES | NO_SPACE)
     }
 
     fn new(reason: &str, message: impl Into<String>) -> Self {
         Self { reason: reason.to_owned(), message: message.into() }
+    }
+
+    /// Parts could not be put away.
+    pub(super) fn unshelved(error: &io::Error) -> Self {
+        Self::new(NO_SPACE, format!("a part could not be written: {error}"))
     }
 
     fn changed() -> Self {
@@ -59,6 +64,9 @@ impl From<io::Error> for Rejected {
 
 /// This machine ran out of descriptors or memory, which says nothing of the asset.
 const NO_RESOURCES: &str = "no_resources";
+
+/// What was decoded could not be written.
+const NO_SPACE: &str = "no_space";
 
 fn reason_of(error: &io::Error) -> &'static str {
     match Errno::from_io_error(error) {

@@ -1,6 +1,7 @@
 //! Payloads: the parts that each recipe made of one asset, with their digests.
 
 use std::fmt::Write as _;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,8 +18,10 @@ use crate::sandbox::{Done, Job, Pool};
 pub struct Part {
     /// What it shows.
     pub header: PartHeader,
-    /// The bytes that a judge gets.
+    /// The bytes that a judge gets; empty once they were put on a [`Shelf`].
     pub bytes: Bytes,
+    /// How many bytes those are.
+    pub len: u64,
     /// BLAKE3 of the bytes.
     pub blake3: Digest,
     /// SHA-256 of the bytes, 64 hex digits: the public digest of a part.
@@ -47,16 +50,31 @@ pub struct Prepared {
     pub cpu_ms: f64,
 }
 
+/// Takes finished parts away as they come, so that hours of sound need not fit into memory.
+pub type Shelf<'s> = dyn Fn(&Part) -> io::Result<()> + Sync + 's;
+
 /// Decodes one asset once for all `recipes`. A file is looked for beneath `root` and nowhere else.
 pub fn prepare(root: &Path, asset: &Asset, recipes: &[Recipe], pool: &Pool) -> Result<Prepared, Rejected> {
+    decode(root, asset, recipes, pool, None)
+}
+
+/// As [`prepare`], but the bytes of the parts go to `shelf`; a shelf that fails is a failure of this machine.
+pub fn prepare_onto(root: &Path, asset: &Asset, recipes: &[Recipe], pool: &Pool, shelf: &Shelf<'_>) -> Result<Prepared, Rejected> {
+    decode(root, asset, recipes, pool, Some(shelf))
+}
+
+fn decode(root: &Path, asset: &Asset, recipes: &[Recipe], pool: &Pool, shelf: Option<&Shelf<'_>>) -> Result<Prepared, Rejected> {
     let input = match asset {
         Asset::Text(text) => Input::text(text)?,
         Asset::File(path) => Input::file(open_beneath(root, path)?, pool.settings().media.source_bytes)?,
     };
-    let mut collector = Collector::new(input.media_id, recipes);
+    let mut collector = Collector::new(input.media_id, recipes, shelf);
     let job = Job { input: input.file.try_clone()?, len: input.len, recipes: recipes.to_vec() };
     let result = pool.run(job, &mut collector);
     input.verify()?; // a file that changed explains any failure
+    if let Some(error) = collector.full {
+        return Err(Rejected::unshelved(&error));
+    }
     let Done { report, cpu_ms } = result?;
     Ok(Prepared { media_id: input.media_id, payloads: collector.payloads.into_iter().map(Arc::new).collect(), report, cpu_ms })
 }
@@ -69,21 +87,32 @@ pub fn probe(path: &Path, pool: &Pool) -> Result<Probe, Rejected> {
 }
 
 /// Digests each part once and gives it to every recipe that shares it.
-#[derive(Debug)]
-struct Collector {
+struct Collector<'s> {
     payloads: Vec<Payload>,
+    shelf: Option<&'s Shelf<'s>>,
+    /// Why the shelf took no more.
+    full: Option<io::Error>,
 }
 
-impl Collector {
-    fn new(media_id: Digest, recipes: &[Recipe]) -> Self {
+impl<'s> Collector<'s> {
+    fn new(media_id: Digest, recipes: &[Recipe], shelf: Option<&'s Shelf<'s>>) -> Self {
         let parts_id = |recipe: &Recipe| Digest::of_fields([&recipe.id().as_bytes()[..], media_id.as_bytes()]);
-        Self { payloads: recipes.iter().map(|recipe| Payload { parts_id: parts_id(recipe), parts: Vec::new() }).collect() }
+        let payloads = recipes.iter().map(|recipe| Payload { parts_id: parts_id(recipe), parts: Vec::new() }).collect();
+        Self { payloads, shelf, full: None }
     }
 }
 
-impl PartSink for Collector {
+impl PartSink for Collector<'_> {
     fn part(&mut self, header: PartHeader, bytes: Vec<u8>) -> Result<(), SinkClosed> {
-        let part = Part { blake3: Digest::of(&bytes), sha256: sha256(&bytes), bytes: bytes.into(), header };
+        let len = bytes.len() as u64;
+        let mut part = Part { blake3: Digest::of(&bytes), sha256: sha256(&bytes), bytes: bytes.into(), len, header };
+        if let Some(shelf) = self.shelf {
+            if let Err(error) = shelf(&part) {
+                self.full = Some(error);
+                return Err(SinkClosed);
+            }
+            part.bytes = Bytes::new();
+        }
         for &position in &part.header.recipes {
             self.payloads.get_mut(position).ok_or(SinkClosed)?.parts.push(part.clone());
         }
@@ -134,7 +163,7 @@ mod tests {
     #[test]
     fn shared_parts_share_bytes_and_keep_each_recipes_order() {
         let recipes = [1, 2].map(|max_characters| Recipe::Text { max_characters });
-        let mut collector = Collector::new(Digest::of(b"m"), &recipes);
+        let mut collector = Collector::new(Digest::of(b"m"), &recipes, None);
         for (positions, text) in [(vec![0], "a"), (vec![0, 1], "b"), (vec![1], "c")] {
             let header = PartHeader { recipes: positions, encoding: Encoding::Utf8, detail: Detail::Text { characters: 1 } };
             collector.part(header, text.into()).unwrap();
@@ -143,6 +172,22 @@ mod tests {
         let [first, second] = &collector.payloads[..] else { panic!("two payloads") };
         assert_eq!((texts(first), texts(second)), (vec!["a".into(), "b".into()], vec!["b".into(), "c".into()]));
         assert_eq!(first.parts[1].bytes.as_ptr(), second.parts[0].bytes.as_ptr());
+    }
+
+    #[test]
+    fn a_shelf_takes_the_bytes_and_its_failure_is_no_fault_of_the_asset() {
+        let (asset, recipes) = (Asset::Text("abc".to_owned()), [Recipe::Text { max_characters: 9 }]);
+        let taken = std::sync::Mutex::new(Vec::new());
+        let shelf = |part: &Part| {
+            taken.lock().unwrap().push(part.bytes.clone());
+            Ok(())
+        };
+        let prepared = prepare_onto(Path::new("."), &asset, &recipes, &pool(), &shelf).unwrap();
+        let part = &prepared.payloads[0].parts[0];
+        assert_eq!((taken.into_inner().unwrap(), part.bytes.len(), part.len), (vec![Bytes::from("abc")], 0, 3));
+        let full = |_: &Part| Err(io::Error::from(io::ErrorKind::StorageFull));
+        let rejected = prepare_onto(Path::new("."), &asset, &recipes, &pool(), &full).unwrap_err();
+        assert!(rejected.is_ours() && rejected.message.contains("space"), "{rejected:?}");
     }
 
     #[test]

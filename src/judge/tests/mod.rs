@@ -23,7 +23,7 @@ const NONCE: &str = "00112233445566ff";
 
 fn part(encoding: Encoding, detail: Detail, bytes: &[u8]) -> Part {
     let header = PartHeader { recipes: vec![0], encoding, detail };
-    Part { header, bytes: Bytes::copy_from_slice(bytes), blake3: Digest::of(bytes), sha256: String::new() }
+    Part { header, len: bytes.len() as u64, bytes: Bytes::copy_from_slice(bytes), blake3: Digest::of(bytes), sha256: String::new() }
 }
 
 fn frame(t: Option<f64>) -> Detail {
