@@ -248,6 +248,7 @@ fn no_prefix_of_any_format_panics_and_half_a_still_is_truncated() {
 }
 
 /// Our own encoder's file: nothing but the picture.
+#[cfg(feature = "turbojpeg")]
 fn clean(image: &RgbImage) -> Vec<u8> {
     let rgb = crate::frame::Rgb { width: image.width(), height: image.height(), pixels: image.as_raw().clone() };
     crate::frame::encode(&FrameView::Jpeg { long_edge: u32::MAX, quality: 90, background: [0; 3] }, &rgb).unwrap().3
