@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn every_sample_comes_back() {
-        let tone: Vec<i16> = (0..20_000).map(|n| (f64::from(n) * 0.07).sin().mul_add(12_000.0, 0.0) as i16).collect();
+        let tone: Vec<i16> = (0..20_000).map(|n| ((f64::from(n) * 0.07).sin() * 12_000.0) as i16).collect();
         let square: Vec<i16> = (0..9000).map(|n| if n / 50 % 2 == 0 { i16::MAX } else { i16::MIN }).collect();
         let mut pause = noise(5000);
         pause[1000..4500].fill(0);

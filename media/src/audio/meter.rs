@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn silence_is_counted_by_stretches_and_has_no_loudness() {
-        assert_eq!(measured(16_000, &[0.0; 16_000], 100), (None, 1.0));
+        assert_eq!(measured(16_000, &vec![0.0; 16_000], 100), (None, 1.0));
         let mut samples = sine(16_000, 1.0, -20.0);
         samples.extend(sine(16_000, 0.55, -61.0)); // five and a half stretches
         let (_, silent) = measured(16_000, &samples, 100);

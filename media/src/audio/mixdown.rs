@@ -49,8 +49,8 @@ impl Mixdown {
     /// them are heights, and a second low-frequency channel at bit 18 (symphonia) or 35 (libav).
     pub(super) fn of_mask(mask: u64) -> Self {
         let mut roles: Vec<Role> = (0..u64::BITS).filter(|bit| mask >> bit & 1 == 1).map(Role::of_bit).collect();
-        // Four channels of an unnamed layout are taken for L R C LFE by readers; without surrounds nothing is sure enough to be left out.
-        if !roles.contains(&Role::Surround) {
+        // Readers take four or five channels of an unnamed layout for L R C LFE Ls: without two surrounds no channel is surely one to leave out.
+        if roles.iter().filter(|role| **role == Role::Surround).count() < 2 {
             roles.iter_mut().filter(|role| **role == Role::LowFrequency).for_each(|role| *role = Role::Surround);
         }
         Self::of(&roles)
