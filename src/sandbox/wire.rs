@@ -35,6 +35,7 @@ pub(super) enum Request {
 /// What a worker says.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and never kept")]
 pub(super) enum Reply {
     /// Locked down and waiting; the locks that could not be had.
     Ready { missing: Vec<String> },

@@ -27,6 +27,7 @@ pub(crate) enum Step {
 }
 
 /// What a decoder is told beside the stream's parameters.
+#[derive(Clone, Copy)]
 pub(super) struct Setup {
     /// Seconds per tick of the packets.
     pub time_base: ffi::AVRational,

@@ -58,6 +58,7 @@ pub(crate) enum Kind {
 
 /// Facts about one stream, by the container's header and a short look at its packets.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
 pub(crate) struct Stream {
     /// Position in the container.
     pub index: usize,

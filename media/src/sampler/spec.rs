@@ -227,8 +227,12 @@ impl SamplerSpec {
     pub const fn most(&self) -> Option<u32> {
         match self.pick {
             Pick::First | Pick::Middle | Pick::Last => Some(1),
-            Pick::Uniform(count) | Pick::Linspace(count) | Pick::Random { count, .. } => Some(count),
-            Pick::Scene(count) | Pick::Motion(count) | Pick::Packets(count) => Some(count),
+            Pick::Uniform(count)
+            | Pick::Linspace(count)
+            | Pick::Scene(count)
+            | Pick::Motion(count)
+            | Pick::Packets(count)
+            | Pick::Random { count, .. } => Some(count),
             Pick::Fps { max, .. } | Pick::Keyframes(max) => max,
         }
     }

@@ -71,12 +71,12 @@ impl Meter {
         let (darkest, lightest) = look.range();
         self.black += u64::from(lightest < BLACK);
         self.blank += u64::from(lightest - darkest <= FLAT);
-        let moved = match before.filter(|(last, at, _)| *last + 1 == position || t - at <= NEIGHBOUR) {
-            Some((_, _, before)) => self.pair(t, &before, look),
-            None => {
-                self.brightness.clear();
-                0.0
-            }
+        let neighbour = before.filter(|(last, at, _)| *last + 1 == position || t - at <= NEIGHBOUR);
+        let moved = if let Some((_, _, before)) = neighbour {
+            self.pair(t, &before, look)
+        } else {
+            self.brightness.clear();
+            0.0
         };
         self.brightness.push(look.brightness());
         self.last = Some((position, t, look.clone()));
