@@ -121,6 +121,24 @@ pub struct FrameDetail {
     pub phash: Option<PerceptualHash>,
 }
 
+impl FrameDetail {
+    /// A picture of `width` x `height` pixels without a place in time.
+    pub const fn still(width: u32, height: u32) -> Self {
+        Self {
+            width,
+            height,
+            t: None,
+            pts: None,
+            time_base: None,
+            index: None,
+            keyframe: None,
+            estimated: false,
+            substituted: false,
+            phash: None,
+        }
+    }
+}
+
 /// The receiver hung up; normalising stops with `Error::SinkClosed`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SinkClosed;

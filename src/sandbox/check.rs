@@ -71,7 +71,7 @@ fn sound_fits(wanted: SoundEncoding, encoding: Encoding, bytes: &[u8]) -> bool {
 
 fn sheet_fits(layout: Layout, view: &FrameView, sheet: &SheetDetail, encoding: Encoding, bytes: &[u8]) -> bool {
     let Layout::Sheet { rows, columns } = layout else { return false };
-    let whole = FrameDetail { width: sheet.width, height: sheet.height, ..SHEET };
+    let whole = FrameDetail::still(sheet.width, sheet.height); // as a picture it has no time of its own
     let cells = sheet.frames.len() <= rows as usize * columns as usize && !sheet.frames.is_empty();
     let ascending = sheet.frames.is_sorted_by(|a, b| a.t < b.t) && sheet.frames.iter().all(|frame| frame.t.is_some_and(f64::is_finite));
     cells
@@ -80,20 +80,6 @@ fn sheet_fits(layout: Layout, view: &FrameView, sheet: &SheetDetail, encoding: E
         && (1..=columns).contains(&sheet.columns)
         && frame_fits(view, &whole, encoding, bytes)
 }
-
-/// A sheet as a picture has no time of its own.
-const SHEET: FrameDetail = FrameDetail {
-    width: 0,
-    height: 0,
-    t: None,
-    pts: None,
-    time_base: None,
-    index: None,
-    keyframe: None,
-    estimated: false,
-    substituted: false,
-    phash: None,
-};
 
 fn frame_fits(view: &FrameView, frame: &FrameDetail, encoding: Encoding, bytes: &[u8]) -> bool {
     let edge = frame.width.max(frame.height);
@@ -144,16 +130,12 @@ mod tests {
 
     fn frame(t: f64) -> PartHeader {
         let detail = FrameDetail {
-            width: 4,
-            height: 2,
             t: Some(t),
             pts: Some(0),
             time_base: Some((1, 25)),
-            index: None,
-            keyframe: None,
-            estimated: false,
-            substituted: false,
-            phash: None,
+            index: Some(0),
+            keyframe: Some(true),
+            ..FrameDetail::still(4, 2)
         };
         PartHeader { recipes: vec![0], encoding: Encoding::Jpeg, detail: Detail::Frame(detail) }
     }

@@ -48,18 +48,7 @@ fn shows_as_it_is(view: &FrameView, (width, height): (u32, u32)) -> bool {
 }
 
 /// The detail of a picture without a place in time; the size is that of each part.
-pub(super) const STILL: FrameDetail = FrameDetail {
-    width: 0,
-    height: 0,
-    t: None,
-    pts: None,
-    time_base: None,
-    index: None,
-    keyframe: None,
-    estimated: false,
-    substituted: false,
-    phash: None,
-};
+pub(super) const STILL: FrameDetail = FrameDetail::still(0, 0);
 
 /// Sends each distinct view of `picture` once, to all recipes that want it.
 pub(super) fn deliver<'a>(

@@ -216,16 +216,13 @@ impl<'a> Delivery<'a> {
     fn detail(&self, position: usize) -> FrameDetail {
         let moment = self.index.timeline.moments()[position];
         FrameDetail {
-            width: 0,
-            height: 0,
             t: Some(moment.t),
             pts: Some(moment.pts),
             time_base: Some(self.index.time_base),
             index: Some(position as u64),
             keyframe: Some(moment.keyframe),
             estimated: self.index.estimated,
-            substituted: false,
-            phash: None,
+            ..FrameDetail::still(0, 0)
         }
     }
 }

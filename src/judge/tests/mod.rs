@@ -27,19 +27,7 @@ fn part(encoding: Encoding, detail: Detail, bytes: &[u8]) -> Part {
 }
 
 fn frame(t: Option<f64>) -> Detail {
-    let frame = FrameDetail {
-        width: 8,
-        height: 8,
-        t,
-        pts: None,
-        time_base: None,
-        index: None,
-        keyframe: None,
-        estimated: false,
-        substituted: false,
-        phash: None,
-    };
-    Detail::Frame(frame)
+    Detail::Frame(FrameDetail { t, ..FrameDetail::still(8, 8) })
 }
 
 /// Two frames, at 0 and 2 seconds, a sound and a text: one part of every kind that a chat carries.
