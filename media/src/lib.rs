@@ -18,6 +18,7 @@ mod heif;
 mod image;
 mod libav;
 mod limits;
+mod map;
 mod modality;
 mod part;
 mod probe;

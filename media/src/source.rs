@@ -5,10 +5,12 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
+use crate::map::Sealed;
+
 /// An open, read-only input of known length.
 ///
-/// Reads are positional (`pread`): a descriptor passed between processes shares its file offset, and a mapping of a
-/// file that shrinks would raise SIGBUS where a read just ends.
+/// Reads of a file are positional (`pread`): a descriptor passed between processes shares its file offset, and a mapping of a
+/// file that shrinks would raise SIGBUS where a read just ends. Only a file that is sealed against that is mapped.
 #[derive(Debug)]
 pub struct Source {
     bytes: Bytes,
@@ -18,13 +20,15 @@ pub struct Source {
 #[derive(Debug, Clone)]
 enum Bytes {
     File(Arc<File>),
+    Sealed(Arc<Sealed>),
     Memory(Arc<Vec<u8>>),
 }
 
 impl Source {
-    /// Wraps an open regular file or memfd whose length the caller has already checked.
+    /// Wraps an open regular file or memfd whose length the caller has already checked. A sealed memfd is read in place.
     pub fn file(file: File, len: u64) -> Self {
-        Self { bytes: Bytes::File(Arc::new(file)), len }
+        let bytes = Sealed::new(&file, len).map_or_else(|| Bytes::File(Arc::new(file)), |sealed| Bytes::Sealed(Arc::new(sealed)));
+        Self { bytes, len }
     }
 
     /// Wraps bytes in memory (inline text, tests).
@@ -54,11 +58,8 @@ impl Source {
                     result => return result,
                 }
             },
-            Bytes::Memory(bytes) => {
-                let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
-                buffer.copy_from_slice(&bytes[start..start + wanted]);
-                Ok(wanted)
-            }
+            Bytes::Sealed(sealed) => Ok(copy(sealed.bytes(), buffer, offset)),
+            Bytes::Memory(bytes) => Ok(copy(bytes, buffer, offset)),
         }
     }
 
@@ -80,6 +81,13 @@ impl Source {
     pub const fn reader(&self) -> Reader<'_> {
         Reader { source: self, position: 0 }
     }
+}
+
+/// Fills `buffer` from `offset` on; there are as many bytes.
+fn copy(bytes: &[u8], buffer: &mut [u8], offset: u64) -> usize {
+    let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+    buffer.copy_from_slice(&bytes[start..start + buffer.len()]);
+    buffer.len()
 }
 
 /// `Read + Seek` over a [`Source`], with a position of its own.

@@ -6,7 +6,7 @@ use super::{Frame, pixel};
 use crate::PLANE;
 
 /// Rows read of each cell: neighbours are alike, and a whole plane would cost a tenth of decoding it.
-const ROWS: usize = 4;
+const ROWS: usize = 2;
 
 /// A pixel combs when it differs from those above and below in one direction by more than this many levels.
 const COMB: i32 = 15;
