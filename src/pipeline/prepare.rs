@@ -30,8 +30,9 @@ pub struct PrepareDone {
     pub blocked: u64,
 }
 
-/// Items decoded between two writes, at most: enough to keep every thread busy.
-const BATCH_PER_THREAD: usize = 4;
+/// Items decoded between two writes of the lists, at most. Their parts are on disk already, so this only bounds what is told of them; at the end
+/// of each batch threads wait for the slowest.
+const BATCH_PER_THREAD: usize = 64;
 
 /// Writes the parts of every selected item into `dir`, in manifest order, samplers as given.
 pub fn prepare(study: &Study, pool: &Pool, dir: &Path) -> std::io::Result<PrepareDone> {
