@@ -131,3 +131,45 @@ fn neither_company_nor_threads_nor_isolation_change_a_byte() {
         assert_eq!(distinct.len(), alone.len(), "{sampler}");
     }
 }
+
+/// A clip made by the ffmpeg tool out of `arguments`, prepared; its delivered frames and the line about it.
+fn made(arguments: &[&str]) -> (Vec<image::RgbImage>, Value) {
+    let (folder, out) = (tempdir().unwrap(), tempdir().unwrap());
+    let ffmpeg = Command::new("ffmpeg").args(["-nostdin", "-v", "error"]).args(arguments).arg(folder.path().join("clip.mp4")).status();
+    assert!(ffmpeg.unwrap().success(), "the ffmpeg tool could not make the clip (scripts/setup tests)");
+    run_to(0, &["prepare", folder.path().to_str().unwrap(), "-o", out.path().to_str().unwrap(), "--sampler", "uniform:3"]);
+    let parts = jsonl(&out.path().join("parts.jsonl"));
+    let frames = parts.iter().map(|part| image::open(out.path().join(part["path"].as_str().unwrap())).unwrap().to_rgb8()).collect();
+    (frames, jsonl(&out.path().join("items.jsonl")).remove(0))
+}
+
+fn notes(item: &Value) -> BTreeSet<&str> {
+    item["notes"].as_array().unwrap().iter().map(|note| note["code"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn fields_that_would_comb_are_not_shown_at_once() {
+    // A bar that moves 12 pixels from field to field.
+    let bar = "color=white:s=60x288:r=50:d=2[bar];color=black:s=360x288:r=50:d=2[ground];[ground][bar]overlay=x='mod(t*600,300)',\
+               tinterlace=interleave_top,fieldorder=tff,format=yuv420p";
+    let (frames, item) =
+        made(&["-f", "lavfi", "-i", bar, "-c:v", "libx264", "-preset", "superfast", "-flags", "+ilme+ildct", "-x264-params", "tff=1"]);
+    assert!(notes(&item).is_superset(&["interlaced", "deinterlaced"].into()), "{item}");
+    for frame in frames {
+        let level = |x: u32, y: u32| i32::from(frame.get_pixel(x, y).0[1]);
+        let combs = |x: u32, y: u32| {
+            let (up, down) = (level(x, y) - level(x, y - 1), level(x, y) - level(x, y + 1));
+            up.abs() > 60 && down.abs() > 60 && (up > 0) == (down > 0)
+        };
+        let combing = (1..frame.height() - 1).flat_map(|y| (0..frame.width()).map(move |x| (x, y))).filter(|(x, y)| combs(*x, *y)).count();
+        assert_eq!(combing, 0, "single rows stand out");
+    }
+}
+
+#[test]
+fn brightness_for_other_screens_is_said() {
+    let hdr = ["-f", "lavfi", "-i", "testsrc2=s=320x240:r=25:d=1", "-pix_fmt", "yuv420p10le", "-c:v", "libx265", "-preset", "ultrafast"];
+    let x265 = ["-x265-params", "log-level=error:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc", "-tag:v", "hvc1"];
+    let (_, item) = made(&[&hdr[..], &x265[..]].concat());
+    assert!(notes(&item).contains("hdr_not_tone_mapped"), "{item}");
+}

@@ -84,6 +84,8 @@ pub(crate) struct Stream {
     pub sample_aspect: (i32, i32),
     /// The rows of `[a b u; c d v; x y w]` that say how to turn the picture for display.
     pub display_matrix: Option<[i32; 9]>,
+    /// Frames, by the header; `None` when it does not say.
+    pub frames: Option<u64>,
     /// Frames per second, guessed.
     pub frame_rate: Option<f64>,
     /// Whether the fields of a frame were taken at different times.
@@ -203,6 +205,7 @@ impl<'s> Input<'s> {
             bytes_per_two_pixels: pixel::layout(par.format).map_or(3, |layout| layout.bytes_per_two_pixels),
             sample_aspect: if aspect.num > 0 && aspect.den > 0 { (aspect.num, aspect.den) } else { (1, 1) },
             display_matrix: display_matrix(&stream),
+            frames: u64::try_from(raw.nb_frames).ok().filter(|frames| *frames > 0),
             frame_rate: (rate.num > 0 && rate.den > 0).then(|| f64::from(rate.num) / f64::from(rate.den)),
             interlaced: field_order > 1, // 0 unknown, 1 progressive
             has_extradata: !par.extradata.is_null() && par.extradata_size > 0,

@@ -105,6 +105,9 @@ fn remark(report: &mut Report, index: &Index, stream: &Stream, cut: bool) {
     {
         report.note("header_duration_differs", format!("the header says {header:.3} s, the frames last {duration:.3} s"));
     }
+    if let Some(header) = stream.frames.filter(|frames| *frames != index.packets.len() as u64) {
+        report.note("header_count_differs", format!("the header says {header} frames, there are {}", index.packets.len()));
+    }
     if cut {
         report.truncated_at = Some(duration);
         report.note("broken_off", format!("the container breaks off after {duration:.3} s"));
