@@ -30,7 +30,7 @@ impl Sealed {
         if seals < 0 || seals & SEALS != SEALS || file.metadata().ok()?.len() < len as u64 {
             return None;
         }
-        let flags = libc::MAP_SHARED | libc::MAP_POPULATE;
+        let flags = libc::MAP_PRIVATE | libc::MAP_POPULATE; // older kernels map no write-sealed file as shared
         // SAFETY: a new mapping, checked; the file has at least `len` bytes, for ever.
         let start = unsafe { libc::mmap(std::ptr::null_mut(), len, libc::PROT_READ, flags, fd, 0) };
         (start != libc::MAP_FAILED).then_some(Self { start: start.cast(), len })

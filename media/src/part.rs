@@ -114,7 +114,7 @@ pub struct FrameDetail {
     pub keyframe: Option<bool>,
     /// The file has no timestamps; `t` and `pts` are counted.
     pub estimated: bool,
-    /// The frame asked for could not be decoded; this is the nearest that could.
+    /// The frame asked for could not be decoded; this is the nearer of its neighbours that could.
     pub substituted: bool,
     /// What a video frame looks like, for telling near-identical frames; `None` for stills.
     #[serde(default)]

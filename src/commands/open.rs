@@ -67,6 +67,7 @@ pub(crate) fn study(
 pub(crate) fn pool(context: &Context, workers: &WorkerArgs) -> Result<Pool, Failure> {
     let mut settings = context.config.limits.clone();
     settings.isolation = workers.isolation.unwrap_or(settings.isolation);
+    settings.check().map_err(Failure::usage)?;
     let pool = Pool::start(settings, &zygote()?).map_err(Failure::usage)?;
     if pool.settings().isolation == Isolation::BestEffort && !pool.missing_locks().is_empty() {
         output::remark(&format!("workers run without {}", pool.missing_locks().join(", ")));

@@ -124,7 +124,7 @@ impl PartsFolder {
         self.parts.line(&RefusedLine { item_id, outcome, reason: &rejected.reason, message: &rejected.message })
     }
 
-    /// Makes the lists durable under their names, and removes the parts that none of them names.
+    /// Makes the lists durable under their names, and removes parts of refused items that nothing else shows.
     pub fn finish(self) -> std::io::Result<()> {
         self.items.finish()?;
         let mut abandoned = self.abandoned.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -1,8 +1,6 @@
 //! The `samplers` command: several strategies on the same videos, from one decode, and what each costs and misses.
 
-use std::sync::Arc;
-
-use tribunal_media::{Detail, FrameView, Modality, PLANE, PerceptualHash, Pick, Recipe, SamplerSpec};
+use tribunal_media::{Detail, FrameDetail, FrameView, Modality, PLANE, Pick, Recipe, SamplerSpec};
 
 use super::evidence;
 use super::score::Progress;
@@ -62,7 +60,7 @@ fn observe_one(study: &Study, pool: &Pool, instance: &Instance, samplers: &[Samp
         observations.push(Observation {
             sampler: sampler.to_string(),
             item_id: instance.id.clone(),
-            frames_sent: payload.parts.len() as u64,
+            frames_sent: shown(payload).count() as u64,
             frames_decoded: alone.report.frames_decoded,
             bytes: payload.parts.iter().map(|part| part.len).sum(),
             cpu_ms: alone.cpu_ms,
@@ -78,21 +76,23 @@ fn frames(sampler: SamplerSpec, view: FrameView) -> Recipe {
     Recipe::Video { sampler, view, soundtrack: None }
 }
 
-fn seen(dense: &[sampling::View], payload: &Arc<Payload>) -> Option<Coverage> {
-    let picked: Vec<f64> = times(payload).map(|(t, _)| t).collect();
+fn seen(dense: &[sampling::View], payload: &Payload) -> Option<Coverage> {
+    let picked: Vec<f64> = shown(payload).filter_map(|frame| frame.t).collect();
     sampling::coverage(dense, &picked)
 }
 
-fn hashes(payload: &Payload) -> Vec<sampling::View> {
-    let view = |(t, bytes): (f64, &[u8])| Some(sampling::View { t, hash: PerceptualHash::of(bytes.try_into().ok()?) });
-    times(payload).filter_map(view).collect()
+/// Every frame that a payload shows, those in sheets, too.
+fn shown(payload: &Payload) -> impl Iterator<Item = &FrameDetail> {
+    payload.parts.iter().flat_map(|part| match &part.header.detail {
+        Detail::Frame(frame) => std::slice::from_ref(frame),
+        Detail::Sheet(sheet) => &sheet.frames,
+        Detail::Text { .. } | Detail::Sound { .. } => &[],
+    })
 }
 
-fn times(payload: &Payload) -> impl Iterator<Item = (f64, &[u8])> {
-    payload.parts.iter().filter_map(|part| match &part.header.detail {
-        Detail::Frame(frame) => Some((frame.t?, &part.bytes[..])),
-        Detail::Text { .. } | Detail::Sheet(_) | Detail::Sound { .. } => None,
-    })
+fn hashes(payload: &Payload) -> Vec<sampling::View> {
+    let view = |frame: &FrameDetail| Some(sampling::View { t: frame.t?, hash: frame.phash? });
+    shown(payload).filter_map(view).collect()
 }
 
 /// Fills in what one judge said of each strategy and of the reference; repeats are averaged.

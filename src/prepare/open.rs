@@ -33,7 +33,7 @@ pub struct Rejected {
 impl Rejected {
     /// Whether this machine failed, not the asset: the item stays pending and the run stops.
     pub fn is_ours(&self) -> bool {
-        matches!(self.reason.as_str(), "no_worker" | NO_RESOURCES | NO_SPACE)
+        matches!(self.reason.as_str(), "no_worker" | NO_RESOURCES | UNWRITTEN)
     }
 
     fn new(reason: &str, message: impl Into<String>) -> Self {
@@ -42,7 +42,7 @@ impl Rejected {
 
     /// Parts could not be put away.
     pub(super) fn unshelved(error: &io::Error) -> Self {
-        Self::new(NO_SPACE, format!("a part could not be written: {error}"))
+        Self::new(UNWRITTEN, format!("a part could not be written: {error}"))
     }
 
     fn changed() -> Self {
@@ -66,7 +66,7 @@ impl From<io::Error> for Rejected {
 const NO_RESOURCES: &str = "no_resources";
 
 /// What was decoded could not be written.
-const NO_SPACE: &str = "no_space";
+const UNWRITTEN: &str = "unwritten";
 
 fn reason_of(error: &io::Error) -> &'static str {
     match Errno::from_io_error(error) {

@@ -11,7 +11,7 @@ use tribunal_media::{Digest, PartHeader, PartSink, Probe, Recipe, Report, SinkCl
 
 use super::open::{Input, Rejected, open_beneath, open_named, regular};
 use crate::manifest::Asset;
-use crate::sandbox::{Done, Job, Pool};
+use crate::sandbox::{Done, Job, JobSink, Pool};
 
 /// One finished part with its digests.
 #[derive(Debug, Clone)]
@@ -117,6 +117,12 @@ impl PartSink for Collector<'_> {
             self.payloads.get_mut(position).ok_or(SinkClosed)?.parts.push(part.clone());
         }
         Ok(())
+    }
+}
+
+impl JobSink for Collector<'_> {
+    fn restart(&mut self) {
+        self.payloads.iter_mut().for_each(|payload| payload.parts.clear());
     }
 }
 

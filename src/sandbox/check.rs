@@ -73,7 +73,7 @@ fn sheet_fits(layout: Layout, view: &FrameView, sheet: &SheetDetail, encoding: E
     let Layout::Sheet { rows, columns } = layout else { return false };
     let whole = FrameDetail::still(sheet.width, sheet.height); // as a picture it has no time of its own
     let cells = sheet.frames.len() <= rows as usize * columns as usize && !sheet.frames.is_empty();
-    let ascending = sheet.frames.is_sorted_by(|a, b| a.t < b.t) && sheet.frames.iter().all(|frame| frame.t.is_some_and(f64::is_finite));
+    let ascending = sheet.frames.is_sorted_by(|a, b| a.t <= b.t) && sheet.frames.iter().all(|frame| frame.t.is_some_and(f64::is_finite));
     cells
         && ascending
         && (1..=rows).contains(&sheet.rows)

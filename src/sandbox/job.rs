@@ -2,7 +2,7 @@
 
 use std::fs::File;
 
-use tribunal_media::{Recipe, Report};
+use tribunal_media::{PartHeader, PartSink, Recipe, Report};
 
 /// One source to normalise.
 #[derive(Debug)]
@@ -13,6 +13,20 @@ pub struct Job {
     pub len: u64,
     /// What to make of it; all of one modality.
     pub recipes: Vec<Recipe>,
+}
+
+/// Receives the parts of one job as they come. A job that crashed is tried once more from its start, and one that fails in the end may have
+/// delivered some.
+pub trait JobSink: PartSink {
+    /// Forgets what came so far: the job begins anew.
+    fn restart(&mut self);
+}
+
+/// Keeps everything: for tests and small inputs.
+impl JobSink for Vec<(PartHeader, Vec<u8>)> {
+    fn restart(&mut self) {
+        self.clear();
+    }
 }
 
 /// A finished job.

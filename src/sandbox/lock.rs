@@ -68,7 +68,7 @@ mod seccomp {
         libc::SYS_bind, libc::SYS_stat, libc::SYS_lstat, libc::SYS_access, libc::SYS_faccessat, libc::SYS_faccessat2, libc::SYS_readlink,
         libc::SYS_readlinkat, libc::SYS_clone, libc::SYS_clone3, libc::SYS_fork, libc::SYS_vfork, libc::SYS_prlimit64, libc::SYS_getdents64,
         libc::SYS_unlink, libc::SYS_unlinkat, libc::SYS_ioctl, libc::SYS_kill, libc::SYS_sched_setaffinity,
-        libc::SYS_sysinfo, libc::SYS_uname, libc::SYS_getcwd, libc::SYS_fcntl,
+        libc::SYS_sysinfo, libc::SYS_uname, libc::SYS_getcwd,
     ];
 
     /// Enough for every decoder: memory, the open input, the socket, time, its own signals.
@@ -107,6 +107,9 @@ mod seccomp {
         let flag = u64::from(libc::PR_SET_NO_NEW_PRIVS.unsigned_abs());
         let other = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, flag)?;
         refused.insert(libc::SYS_prctl, vec![SeccompRule::new(vec![other])?]);
+        // Whether the input is sealed may be asked; a descriptor's flags stay as they are.
+        let other = SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, u64::from(libc::F_GET_SEALS.unsigned_abs()))?;
+        refused.insert(libc::SYS_fcntl, vec![SeccompRule::new(vec![other])?]);
         let mut allowed = always(ALLOWED);
         allowed.extend(refused.keys().map(|call| (*call, Vec::new()))); // the other filter answers these
         for call in ALLOWED_WITHOUT_EXEC {

@@ -20,7 +20,7 @@ mod zygote;
 
 #[doc(hidden)]
 pub use fault::Fault;
-pub use job::{Done, Failure, Job, StartError};
+pub use job::{Done, Failure, Job, JobSink, StartError};
 pub use pool::{Counts, Pool};
 pub use settings::{Isolation, Settings};
 pub use zygote::serve_zygote;

@@ -11,7 +11,7 @@ use tribunal_media::{PartHeader, PartSink, Probe, Recipe, SinkClosed, Source};
 
 use super::check::{self, PartCheck};
 use super::fault::Fault;
-use super::job::{Done, Failure, Job, StartError};
+use super::job::{Done, Failure, Job, JobSink, StartError};
 use super::keeper::Keeper;
 use super::settings::{Isolation, Settings};
 use super::watch::Watch;
@@ -20,8 +20,6 @@ use super::worker::{Mishap, Worker};
 
 /// How long a new worker may take to lock itself down; a millisecond is usual.
 const READY_DEADLINE: Duration = Duration::from_secs(20);
-
-type Parts = Vec<(PartHeader, Vec<u8>)>;
 
 /// A pool of worker processes. `run` is called from many threads at once; each call has one worker to itself, and
 /// there are never more workers than calls that ran at once.
@@ -121,23 +119,18 @@ impl Pool {
         Counts { workers, retried, zygote_restarts, zygote }
     }
 
-    /// Runs one job to its end. Parts reach `sink` when the job has succeeded and not before: at most
-    /// [`Settings::reply_bytes`] are held until then, and a failed job delivers nothing.
-    pub fn run(&self, job: Job, sink: &mut dyn PartSink) -> Result<Done, Failure> {
+    /// Runs one job to its end. Parts reach `sink` as they come, at most [`Settings::reply_bytes`] of them; when a job fails in the end, what it
+    /// delivered counts for nothing.
+    pub fn run(&self, job: Job, sink: &mut dyn JobSink) -> Result<Done, Failure> {
         let Job { input, len, recipes } = job;
-        let (done, parts) = match &self.engine {
-            Engine::InProcess => self.run_here(&Source::file(input, len), &recipes)?,
+        match &self.engine {
+            Engine::InProcess => self.run_here(&Source::file(input, len), &recipes, sink),
             Engine::Workers(workers) => {
                 let request = Request::Normalise { len, recipes: recipes.clone(), limits: self.settings.media };
                 let cpu = self.settings.cpu_deadline(&recipes);
-                let (reply, parts) = self.settle(workers, &Errand { request, input: Some(&input), recipes: &recipes, cpu })?;
-                (done(reply)?, parts)
+                done(self.settle(workers, &Errand { request, input: Some(&input), recipes: &recipes, cpu }, sink)?)
             }
-        };
-        for (header, bytes) in parts {
-            sink.part(header, bytes).map_err(|closed| Failure::from(tribunal_media::Error::from(closed)))?;
         }
-        Ok(done)
     }
 
     /// What the decoders see in a file, under the same guards.
@@ -148,7 +141,7 @@ impl Pool {
         };
         let cpu = self.settings.cpu_deadline(&[]);
         let errand = Errand { request: Request::Probe { len, limits }, input: Some(&input), recipes: &[], cpu };
-        match self.settle(workers, &errand)?.0 {
+        match self.settle(workers, &errand, &mut Vec::new())? {
             Reply::Probed { probe } => Ok(probe),
             Reply::Failed { reason, message } => Err(Failure { reason, message }),
             _ => Err(Mishap::Protocol("another answer than a probe".to_owned()).into()),
@@ -163,32 +156,34 @@ impl Pool {
         };
         let recipes = [Recipe::Text { max_characters: 2 }];
         let cpu = self.settings.cpu_deadline(&recipes);
-        done(self.settle(workers, &Errand { request: Request::Fault(fault), input: None, recipes: &recipes, cpu })?.0)
+        let errand = Errand { request: Request::Fault(fault), input: None, recipes: &recipes, cpu };
+        done(self.settle(workers, &errand, &mut Vec::new())?)
     }
 
-    fn run_here(&self, source: &Source, recipes: &[Recipe]) -> Result<(Done, Parts), Failure> {
+    fn run_here(&self, source: &Source, recipes: &[Recipe], sink: &mut dyn JobSink) -> Result<Done, Failure> {
         let before = super::child::thread_cpu_ms();
-        let mut held = Held { parts: Vec::new(), room: self.settings.reply_bytes, full: false };
-        let result = tribunal_media::normalise(source, recipes, &self.settings.media, &mut held);
-        if held.full {
+        let mut bounded = Bounded { sink, room: self.settings.reply_bytes, full: false };
+        let result = tribunal_media::normalise(source, recipes, &self.settings.media, &mut bounded);
+        if bounded.full {
             return Err(Failure::over_reply());
         }
-        Ok((Done { report: result?, cpu_ms: super::child::thread_cpu_ms() - before }, held.parts))
+        Ok(Done { report: result?, cpu_ms: super::child::thread_cpu_ms() - before })
     }
 
     /// Tries once, and where it may help once more in a fresh worker.
-    fn settle(&self, workers: &Workers, errand: &Errand<'_>) -> Result<(Reply, Parts), Failure> {
+    fn settle(&self, workers: &Workers, errand: &Errand<'_>, sink: &mut dyn JobSink) -> Result<Reply, Failure> {
         let first = {
             let _shared = workers.alone.read().unwrap_or_else(PoisonError::into_inner);
-            workers.take().map_or_else(|| self.fresh(workers), Ok).and_then(|worker| self.attempt(workers, worker, errand))
+            workers.take().map_or_else(|| self.fresh(workers), Ok).and_then(|worker| self.attempt(workers, worker, errand, sink))
         };
         let mishap = match first {
             Ok(answer) => return Ok(answer),
-            Err(mishap @ (Mishap::TooMuch | Mishap::NoWorker(_))) => return Err(mishap.into()),
+            Err(mishap @ (Mishap::TooMuch | Mishap::Closed | Mishap::NoWorker(_))) => return Err(mishap.into()),
             Err(mishap) => mishap,
         };
         self.retried.fetch_add(1, Ordering::Relaxed);
-        let again = || self.fresh(workers).and_then(|worker| self.attempt(workers, worker, errand));
+        sink.restart();
+        let mut again = || self.fresh(workers).and_then(|worker| self.attempt(workers, worker, errand, sink));
         let second = if matches!(mishap, Mishap::TimedOut(_)) {
             let _alone = workers.alone.write().unwrap_or_else(PoisonError::into_inner);
             again()
@@ -200,20 +195,21 @@ impl Pool {
     }
 
     /// One job in one worker, which goes back to the others only after a clean answer.
-    fn attempt(&self, workers: &Workers, mut worker: Worker, errand: &Errand<'_>) -> Result<(Reply, Parts), Mishap> {
+    fn attempt(&self, workers: &Workers, mut worker: Worker, errand: &Errand<'_>, sink: &mut dyn JobSink) -> Result<Reply, Mishap> {
         let mut watch = Watch::start(errand.cpu, Settings::wall_deadline(errand.cpu), self.settings.rss_mib << 20);
         worker.send(&errand.request, errand.input.map(AsFd::as_fd))?;
-        let (mut parts, mut room) = (Vec::new(), self.settings.reply_bytes);
+        let (mut parts, mut room) = (0, self.settings.reply_bytes);
         let mut checks = PartCheck::new(errand.recipes);
         loop {
             let (mut reply, body) = worker.receive(room, &mut watch)?;
             room -= body.len() as u64;
             if let Reply::Part { header } = reply {
                 checks.part(&header, &body).map_err(Mishap::Protocol)?;
-                if parts.len() as u64 >= self.settings.media.frames {
+                if parts >= self.settings.media.frames {
                     return Err(Mishap::TooMuch); // empty parts take no room, and memory all the same
                 }
-                parts.push((header, body));
+                parts += 1;
+                sink.part(header, body).map_err(|_| Mishap::Closed)?;
                 continue;
             }
             if !body.is_empty() || !worker.is_quiet() {
@@ -223,7 +219,7 @@ impl Pool {
             if clean && worker.jobs < self.settings.jobs_per_worker {
                 workers.give_back(worker);
             }
-            return Ok((reply, parts));
+            return Ok(reply);
         }
     }
 
@@ -285,21 +281,20 @@ fn done(reply: Reply) -> Result<Done, Failure> {
     }
 }
 
-/// Holds the parts of a job in this process until it has succeeded.
-struct Held {
-    parts: Parts,
+/// Lets the parts of a job in this process through up to a number of bytes.
+struct Bounded<'s> {
+    sink: &'s mut dyn JobSink,
     room: u64,
     full: bool,
 }
 
-impl PartSink for Held {
+impl PartSink for Bounded<'_> {
     fn part(&mut self, header: PartHeader, bytes: Vec<u8>) -> Result<(), SinkClosed> {
         let Some(room) = self.room.checked_sub(bytes.len() as u64) else {
             self.full = true;
             return Err(SinkClosed);
         };
         self.room = room;
-        self.parts.push((header, bytes));
-        Ok(())
+        self.sink.part(header, bytes)
     }
 }

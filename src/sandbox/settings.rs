@@ -65,6 +65,12 @@ const FRAMES_PER_SECOND: u64 = 60;
 const WALL_FACTOR: u32 = 4;
 
 impl Settings {
+    /// What is out of range, in words.
+    pub fn check(&self) -> Result<(), String> {
+        let share = self.media.least_share;
+        if (0.0..=1.0).contains(&share) { Ok(()) } else { Err(format!("limits.media.least_share must be 0 to 1, not {share}")) }
+    }
+
     /// CPU time that one job may use.
     pub(super) fn cpu_deadline(&self, recipes: &[Recipe]) -> Duration {
         let seconds = match recipes.first().map(Recipe::modality) {
@@ -97,6 +103,15 @@ mod tests {
     use tribunal_media::FrameView;
 
     use super::*;
+
+    #[test]
+    fn a_share_is_a_share() {
+        let settings = |least_share: f64| Settings { media: Limits { least_share, ..Limits::default() }, ..Settings::default() };
+        assert_eq!(settings(0.5).check(), Ok(()));
+        for odd in [f64::NAN, -0.1, 1.1] {
+            assert!(settings(odd).check().unwrap_err().contains("least_share"));
+        }
+    }
 
     #[test]
     fn deadlines_grow_with_the_frames_planned_up_to_a_limit() {

@@ -31,6 +31,8 @@ pub(super) enum Mishap {
     Protocol(String),
     /// Its parts are more than one job may have.
     TooMuch,
+    /// Nobody takes its parts any more.
+    Closed,
     /// There was none to be had.
     NoWorker(String),
 }
@@ -43,6 +45,7 @@ impl From<Mishap> for Failure {
             Mishap::OverMemory(how) => Self::new("over_memory", format!("the decoder was stopped: {how}")),
             Mishap::Protocol(how) => Self::new("protocol", format!("the worker broke the protocol: {how}")),
             Mishap::TooMuch => Self::over_reply(),
+            Mishap::Closed => tribunal_media::Error::SinkClosed.into(),
             Mishap::NoWorker(how) => Self::new("no_worker", how),
         }
     }

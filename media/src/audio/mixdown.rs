@@ -50,7 +50,7 @@ impl Mixdown {
     pub(super) fn of_mask(mask: u64) -> Self {
         let mut roles: Vec<Role> = (0..u64::BITS).filter(|bit| mask >> bit & 1 == 1).map(Role::of_bit).collect();
         // Readers take four or five channels of an unnamed layout for L R C LFE Ls: without two surrounds no channel is surely one to leave out.
-        if roles.iter().filter(|role| **role == Role::Surround).count() < 2 {
+        if matches!(roles.len(), 4 | 5) && roles.iter().filter(|role| **role == Role::Surround).count() < 2 {
             roles.iter_mut().filter(|role| **role == Role::LowFrequency).for_each(|role| *role = Role::Surround);
         }
         Self::of(&roles)

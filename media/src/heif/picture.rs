@@ -34,6 +34,10 @@ impl HeifPicture {
         if brands(&head).any(|brand| [&b"avis"[..], b"msf1", b"hevc", b"hevx"].contains(&brand)) {
             return Err(Error::Unsupported(format!("{name} with moving pictures is not decoded here: only the first would be seen")));
         }
+        let listed = head.first_chunk().map_or(0, |length| u32::from_be_bytes(*length) as usize);
+        if listed > head.len() && source.len() > head.len() as u64 {
+            return Err(Error::Unsupported(format!("{name} with a list of brands too long to be looked through")));
+        }
         let api = loaded().map_err(|problem| Error::Unsupported(format!("{name} is not decoded here: {problem}")))?;
         Limits::check("length of the picture's file in bytes", source.len(), limits.decode_bytes / 2)?;
         // SAFETY: plain allocation, checked; freed on drop.

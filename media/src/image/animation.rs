@@ -35,9 +35,6 @@ pub(super) fn normalise(
 
     let (mut frames, tags) = open(source, limits)?.into_frames(limits)?;
     let mut next = 0;
-    if let Some((recipe, _)) = plan.scouts.first() {
-        return Err(Error::Unsupported(format!("{} for an animation: only videos are looked through", wanted[*recipe].0)));
-    }
     for (index, recipes) in plan.targets {
         let frame = frames.nth(index - next).ok_or_else(|| Error::Malformed("the second pass found fewer frames".to_owned()))?;
         report.frames_decoded += (index - next + 1) as u64;

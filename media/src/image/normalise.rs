@@ -10,6 +10,7 @@ pub(super) type Wanted<'a> = Vec<(&'a SamplerSpec, &'a FrameView)>;
 
 /// Delivers a still as one part per distinct view, an animation as the frames that each recipe's sampler picks.
 pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, sink: &mut dyn PartSink) -> Result<Report, Error> {
+    let wanted = wanted(recipes)?;
     let opened = open(source, limits)?;
     let mut report = Report {
         format: opened.name().to_owned(),
@@ -20,7 +21,6 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
     for (code, message) in &opened.oddities {
         report.note(code, message);
     }
-    let wanted = wanted(recipes)?;
     if opened.is_animated() {
         animation::normalise(source, opened, &wanted, limits, sink, &mut report)?;
     } else {
@@ -62,6 +62,9 @@ pub(crate) fn probe(source: &Source, limits: &Limits) -> Result<Probe, Error> {
 
 fn wanted(recipes: &[Recipe]) -> Result<Wanted<'_>, Error> {
     let one = |recipe: &'_ Recipe| match recipe {
+        Recipe::Image { sampler, .. } if sampler.looks_at_all() || *sampler != SamplerSpec::of(sampler.pick) => {
+            Err(Error::Unsupported(format!("{sampler} for a picture: only videos are looked through, thinned out or laid out")))
+        }
         Recipe::Image { .. } => Ok(()),
         other => Err(Error::Unsupported(format!("a recipe for {} on an image", other.modality()))),
     };

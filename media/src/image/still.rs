@@ -28,10 +28,11 @@ pub(super) fn normalise(
         }
     };
     report.frames_decoded = 1;
-    let Some(original) = decoded.original else {
+    let size = decoded.picture.size();
+    // More than a byte a pixel is no picture that a judge should be sent as it is; and memory was planned for less.
+    let Some(original) = decoded.original.filter(|original| original.len() as u64 <= u64::from(size.0) * u64::from(size.1)) else {
         return deliver(&decoded.picture, &tags, views().enumerate(), &STILL, sink);
     };
-    let size = decoded.picture.size();
     let (same, made): (Vec<_>, Vec<_>) = views().enumerate().partition(|(_, view)| shows_as_it_is(view, size));
     report.passed_through = !same.is_empty();
     if report.passed_through {

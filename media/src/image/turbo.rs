@@ -4,6 +4,9 @@ use turbojpeg::{Colorspace, Decompressor, Image, PixelFormat, ScalingFactor};
 
 use crate::frame::Rgb;
 
+/// A progressive JPEG has some ten scans; thousands only take time.
+const MOST_SCANS: u32 = 500;
+
 /// The scales that libjpeg-turbo has vector code for, as divisors, the smallest picture first.
 const DIVISORS: [u32; 4] = [8, 4, 2, 1];
 
@@ -17,6 +20,7 @@ pub(super) fn decode(jpeg: &[u8], stored: (u32, u32), needed: impl Iterator<Item
     if !is_colour || header.is_lossless || (header.width, header.height) != (stored.0 as usize, stored.1 as usize) {
         return Ok(None);
     }
+    decoder.set_scan_limit(MOST_SCANS).map_err(|error| error.to_string())?;
     let divisor = divisor(stored, needed);
     decoder.set_scaling_factor(ScalingFactor::new(1, divisor as usize)).map_err(|error| error.to_string())?;
     let (width, height) = (stored.0.div_ceil(divisor), stored.1.div_ceil(divisor));

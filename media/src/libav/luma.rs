@@ -50,7 +50,8 @@ impl Frame {
 
     /// Whether the two fields, shown at once, comb: something moved between them. `false` when that cannot be told.
     pub(crate) fn combs(&self) -> bool {
-        let Some(luma) = Luma::of(self).filter(|luma| luma.depth == 8 && luma.height >= 3) else { return false };
+        // Each field must have whole rows of chroma, or scaling one would read past the lower one's last.
+        let Some(luma) = Luma::of(self).filter(|luma| luma.depth == 8 && luma.height.is_multiple_of(4)) else { return false };
         let (mut combing, mut seen) = (0, 0);
         for y in 1..luma.height - 1 {
             let rows = [luma.bytes(y - 1), luma.bytes(y), luma.bytes(y + 1)];

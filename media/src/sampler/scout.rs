@@ -3,7 +3,7 @@
 //! A scout says of each frame whether its picture is worth keeping, and forgets earlier ones when there are too many, so that
 //! one pass is enough and memory stays flat.
 
-use crate::signal::Look;
+use crate::signal::{CUT, Look};
 
 /// One frame as a scout sees it, in display order.
 #[derive(Debug, Clone, Copy)]
@@ -34,9 +34,6 @@ pub trait Scout {
 /// So many candidates are held for each frame wanted.
 const CANDIDATES: usize = 4;
 
-/// Between neighbours, this much change is another scene.
-const CUT: f64 = 0.35;
-
 /// Against the frame that stands for the scene, this much change is another scene, however slowly it came.
 const DRIFT: f64 = 0.45;
 
@@ -56,6 +53,8 @@ struct Scene {
     ended: f64,
     settled: bool,
     look: Look,
+    /// How different the scenes before it in the list are.
+    changes: Vec<f64>,
 }
 
 impl SceneScout {
@@ -63,14 +62,26 @@ impl SceneScout {
         Self { count: count as usize, scenes: Vec::new(), before: None }
     }
 
+    fn compare_last(&mut self) {
+        if let Some((last, earlier)) = self.scenes.split_last_mut() {
+            last.changes = earlier.iter().map(|scene| scene.look.change(&last.look)).collect();
+        }
+    }
+
     /// Of the two scenes that are most alike, the shorter one goes, until `count` are left.
     fn shrink(&mut self, count: usize) {
         while self.scenes.len() > count.max(1) {
-            let pairs = (0..self.scenes.len()).flat_map(|a| (a + 1..self.scenes.len()).map(move |b| (a, b)));
-            let alike = |&(a, b): &(usize, usize)| self.scenes[a].look.change(&self.scenes[b].look);
-            let Some((a, b)) = pairs.min_by(|one, other| alike(one).total_cmp(&alike(other))) else { return };
+            let pairs = self
+                .scenes
+                .iter()
+                .enumerate()
+                .flat_map(|(b, scene)| scene.changes.iter().enumerate().map(move |(a, change)| (a, b, *change)));
+            let Some((a, b, _)) = pairs.min_by(|one, other| one.2.total_cmp(&other.2)) else { return };
             let shorter = if self.scenes[b].seconds() <= self.scenes[a].seconds() { b } else { a };
             self.scenes.remove(shorter);
+            self.scenes[shorter..].iter_mut().for_each(|later| {
+                later.changes.remove(shorter);
+            });
         }
     }
 }
@@ -85,7 +96,14 @@ impl Scout for SceneScout {
     fn see(&mut self, glimpse: &Glimpse<'_>) -> bool {
         let cut = self.before.as_ref().is_none_or(|before| before.change(glimpse.look) > CUT);
         self.before = Some(glimpse.look.clone());
-        let here = Scene { position: glimpse.position, began: glimpse.t, ended: glimpse.t, settled: false, look: glimpse.look.clone() };
+        let here = Scene {
+            position: glimpse.position,
+            began: glimpse.t,
+            ended: glimpse.t,
+            settled: false,
+            look: glimpse.look.clone(),
+            changes: Vec::new(),
+        };
         match self.scenes.last_mut() {
             Some(scene) if !cut && (!scene.settled || scene.look.change(glimpse.look) <= DRIFT) => {
                 scene.ended = glimpse.t;
@@ -93,11 +111,13 @@ impl Scout for SceneScout {
                     return false;
                 }
                 *scene = Scene { settled: true, began: scene.began, ..here };
+                self.compare_last();
             }
             _ => {
                 // The scene that is going on must not be forgotten, so room is made before it.
                 self.shrink(CANDIDATES * self.count - 1);
                 self.scenes.push(here);
+                self.compare_last();
             }
         }
         true

@@ -83,6 +83,9 @@ pub struct SpecError {
 /// No sampler may ask for more frames than this; a judge takes far fewer.
 const MAX_COUNT: u32 = 10_000;
 
+/// Samplers that look at every frame hold pictures of four times as many as they pick.
+const MAX_LOOKED_FOR: u32 = 256;
+
 /// No sheet has more rows or columns than this: nobody could see what is in its cells.
 const MAX_CELLS: u32 = 16;
 
@@ -154,8 +157,8 @@ fn pick(name: &str, value: Option<&str>, options: &mut Options<'_>) -> Result<Pi
         }
         ("keyframes", None) => Pick::Keyframes(None),
         ("keyframes", Some(count)) => Pick::Keyframes(Some(self::count(count)?)),
-        ("scene", Some(count)) => Pick::Scene(self::count(count)?),
-        ("motion", Some(count)) => Pick::Motion(self::count(count)?),
+        ("scene", Some(count)) => Pick::Scene(count_up_to(count, MAX_LOOKED_FOR)?),
+        ("motion", Some(count)) => Pick::Motion(count_up_to(count, MAX_LOOKED_FOR)?),
         ("packets", Some(count)) => Pick::Packets(self::count(count)?),
         ("random", Some(count)) => {
             let seed = options.take("seed").ok_or("needs a seed: random:N,seed=S")?;
@@ -195,8 +198,12 @@ impl<'a> Options<'a> {
 }
 
 fn count(text: &str) -> Result<u32, String> {
-    let count = text.parse().ok().filter(|count| (1..=MAX_COUNT).contains(count));
-    count.ok_or_else(|| format!("`{text}` must be a whole number from 1 to {MAX_COUNT}"))
+    count_up_to(text, MAX_COUNT)
+}
+
+fn count_up_to(text: &str, most: u32) -> Result<u32, String> {
+    let count = text.parse().ok().filter(|count| (1..=most).contains(count));
+    count.ok_or_else(|| format!("`{text}` must be a whole number from 1 to {most}"))
 }
 
 fn distance(text: &str) -> Result<f64, String> {
@@ -298,6 +305,7 @@ mod tests {
             ("sometimes", "unknown strategy"),
             ("fps:1,max=2,max=3", "one too many"),
             ("scene", "needs a number"),
+            ("motion:257", "1 to 256"),
             ("scene:4,max=2", "no option `max`"),
             ("uniform:4,distinct=2", "from 0 to 1"),
             ("uniform:4,layout=sheet:0x4", "sheet:RxC"),

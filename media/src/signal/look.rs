@@ -11,6 +11,9 @@ const MOST_MOVED: f64 = 0.25;
 /// Differences between neighbouring cells up to this many levels are noise of the encoder, no edges.
 const NOISE: u8 = 6;
 
+/// Between neighbours, this much change is another scene.
+pub(crate) const CUT: f64 = 0.35;
+
 /// Edges of four levels a cell.
 const FEW_EDGES: f64 = (4 * PLANE * PLANE) as f64;
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Look;
+use super::look::CUT;
 
 /// What the frames that were decoded measure. Which frames those are depends on the samplers, so `frames_seen` comes first.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -28,9 +29,6 @@ pub struct VideoSignals {
 
 /// Frames at most this many seconds apart count as neighbours, since decoders may leave out what nothing refers to.
 const NEIGHBOUR: f64 = 0.2;
-
-/// Between neighbours, this much change is a cut.
-const CUT: f64 = 0.35;
 
 /// More cuts than this are no film; the list stops there.
 const MOST_CUTS: usize = 1000;
@@ -61,11 +59,11 @@ pub(crate) struct Meter {
 
 impl Meter {
     /// Takes the frame at `position` in display order; how much has moved since its neighbour, 0 without one. Frames that do not
-    /// come later than the last are passed over: they were decoded for a second try.
-    pub(crate) fn see(&mut self, position: usize, t: f64, look: &Look) -> f64 {
+    /// come later than the last are passed over, `None`: they were decoded for a second try, or out of order.
+    pub(crate) fn see(&mut self, position: usize, t: f64, look: &Look) -> Option<f64> {
         let before = self.last.take_if(|(last, ..)| *last < position);
         if self.last.is_some() {
-            return 0.0;
+            return None;
         }
         self.signals.frames_seen += 1;
         let (darkest, lightest) = look.range();
@@ -80,7 +78,7 @@ impl Meter {
         };
         self.brightness.push(look.brightness());
         self.last = Some((position, t, look.clone()));
-        moved
+        Some(moved)
     }
 
     fn pair(&mut self, t: f64, before: &Look, look: &Look) -> f64 {

@@ -1,6 +1,7 @@
 //! From stretches of packets to pictures of the wanted frames: finds each, or the nearest that can be decoded, and sends it.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::camera::{Camera, Shot};
 use super::index::Index;
@@ -18,6 +19,27 @@ struct Found {
     damaged: bool,
     phash: PerceptualHash,
     shots: Vec<Shot>,
+}
+
+/// What was found in a stretch and not sent yet.
+#[derive(Default)]
+struct Findings {
+    /// By the position that was wanted.
+    frames: BTreeMap<usize, Found>,
+    /// How many of the wanted frames, from the first on, have been sent.
+    sent: usize,
+}
+
+impl Findings {
+    /// Whether the frame itself was found, and whole.
+    fn is_certain(&self, position: usize) -> bool {
+        self.frames.get(&position).is_some_and(|found| found.position == position && !found.damaged)
+    }
+
+    /// Whether the frame itself, `damaged` or not, is better than what there is for it.
+    fn is_worse(&self, position: usize, damaged: bool) -> bool {
+        self.frames.get(&position).is_none_or(|known| known.position != position || known.damaged && !damaged)
+    }
 }
 
 /// A frame on its way through: where it belongs, what it looks like, whether parts of it were made up.
@@ -69,16 +91,15 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    /// Decodes a stretch, tries again from further back for what is missing, and sends what was found.
+    /// Decodes a stretch and sends what was found, as soon as it is certain; tries again from further back for what is missing.
     pub(super) fn run(&mut self, session: &mut Session<'_>, run: &Run, report: &mut Report) -> Result<(), Error> {
-        let mut found = BTreeMap::new();
+        let mut found = Findings::default();
         self.decode(session, run, true, &mut found, report)?;
-        let mut again = run.clone();
+        let mut again = Run { wanted: run.wanted[found.sent..].to_vec(), ..run.clone() };
         let mut attempt = 1;
         while let Some(start) = earlier_start(&self.index.packets, again.start, attempt) {
-            let exact = |position: &usize| found.get(position).is_some_and(|found: &Found| found.position == *position && !found.damaged);
-            again.wanted.retain(|position| !exact(position));
-            let settled = attempt > 1 && again.wanted.iter().all(|position| found.contains_key(position));
+            again.wanted.retain(|position| !found.is_certain(*position));
+            let settled = attempt > 1 && again.wanted.iter().all(|position| found.frames.contains_key(position));
             if again.wanted.is_empty() || settled {
                 break;
             }
@@ -86,7 +107,13 @@ impl<'a> Delivery<'a> {
             self.decode(session, &again, false, &mut found, report)?;
             attempt += 1;
         }
-        self.send(run, found, report)
+        for wanted in run.wanted[found.sent..].iter().copied() {
+            match found.frames.remove(&wanted) {
+                Some(found) => self.send_found(wanted, found, report)?,
+                None => self.lost += 1,
+            }
+        }
+        Ok(())
     }
 
     /// Sends what the scouts picked and what waits in sheets; every recipe must have got a frame.
@@ -111,53 +138,65 @@ impl<'a> Delivery<'a> {
         Ok(())
     }
 
-    /// Decodes `run`; only at the `first` attempt are frames measured and searched.
+    /// Decodes `run`. Only at the `first` attempt are frames measured and searched, and sent on the way.
     fn decode(
         &mut self,
         session: &mut Session<'_>,
         run: &Run,
         first: bool,
-        found: &mut BTreeMap<usize, Found>,
+        found: &mut Findings,
         report: &mut Report,
     ) -> Result<(), Error> {
-        let positions = self.positions(run);
-        let skip = first && self.searches.is_empty();
+        let (index, skip) = (self.index, first && self.searches.is_empty());
+        let mut wanted = run.wanted.iter().copied().peekable();
         let mut before: Option<(usize, Frame, Look, bool)> = None;
-        session.run(self.index, run, skip, &mut |packet, frame, damaged| {
-            let Some(position) = positions.get(&packet).copied() else { return Ok(()) };
+        session.run(index, run, skip, &mut |packet, frame, damaged| {
+            let Some(position) = index.shown.get(packet).copied().flatten() else { return Ok(()) };
             let look = self.camera.look(frame)?;
             let seen = Seen { position, frame, look: &look, damaged };
-            for missing in missing(run, found, position) {
-                let earlier = before.as_ref().filter(|(at, ..)| *at < missing);
-                let earlier = earlier.map(|(at, frame, look, damaged)| Seen { position: *at, frame, look, damaged: *damaged });
-                found.insert(missing, self.find(missing, earlier.as_ref().unwrap_or(&seen), report)?);
-            }
-            if run.wanted.binary_search(&position).is_ok() {
-                let better = found.get(&position).is_none_or(|known| known.position != position || known.damaged && !damaged);
-                if better {
-                    found.insert(position, self.find(position, &seen, report)?);
+            while let Some(missing) = wanted.next_if(|wanted| *wanted < position) {
+                if let Entry::Vacant(place) = found.frames.entry(missing) {
+                    let earlier = before.as_ref().filter(|(at, ..)| *at < missing && self.is_nearer(missing, *at, position));
+                    let earlier = earlier.map(|(at, frame, look, damaged)| Seen { position: *at, frame, look, damaged: *damaged });
+                    place.insert(self.find(missing, earlier.as_ref().unwrap_or(&seen), report)?);
                 }
+            }
+            if run.wanted.binary_search(&position).is_ok() && found.is_worse(position, damaged) {
+                found.frames.insert(position, self.find(position, &seen, report)?);
             }
             if first {
                 self.measure(&seen, report)?;
+                self.send_certain(run, found, report)?;
             }
             before = Some((position, std::mem::replace(frame, Frame::new()?), look, damaged));
             Ok(())
         })?;
         if let Some((position, frame, look, damaged)) = before {
             let seen = Seen { position, frame: &frame, look: &look, damaged };
-            for missing in missing(run, found, usize::MAX) {
-                found.insert(missing, self.find(missing, &seen, report)?);
+            for missing in wanted.filter(|wanted| *wanted > position) {
+                if let Entry::Vacant(place) = found.frames.entry(missing) {
+                    place.insert(self.find(missing, &seen, report)?);
+                }
             }
         }
         Ok(())
     }
 
-    /// Packet -> position in display order, for the packets of a stretch.
-    fn positions(&self, run: &Run) -> BTreeMap<usize, usize> {
-        let range = run.start..=run.last;
-        let displayed = self.index.display.iter().enumerate();
-        displayed.filter(|(_, packet)| range.contains(packet)).map(|(position, packet)| (*packet, position)).collect()
+    /// Whether the frame at `one` is no farther in time from the one at `wanted` than that at `other`.
+    fn is_nearer(&self, wanted: usize, one: usize, other: usize) -> bool {
+        let t = |position: usize| self.index.timeline.moments()[position].t;
+        (t(wanted) - t(one)).abs() <= (t(wanted) - t(other)).abs()
+    }
+
+    /// Sends the first of the wanted frames that are found beyond doubt, so that they need not wait for the end of the stretch.
+    fn send_certain(&mut self, run: &Run, found: &mut Findings, report: &mut Report) -> Result<(), Error> {
+        while let Some(wanted) = run.wanted.get(found.sent).copied().filter(|wanted| found.is_certain(*wanted)) {
+            if let Some(found) = found.frames.remove(&wanted) {
+                self.send_found(wanted, found, report)?;
+            }
+            found.sent += 1;
+        }
+        Ok(())
     }
 
     fn find(&mut self, wanted: usize, seen: &Seen<'_>, report: &mut Report) -> Result<Found, Error> {
@@ -173,7 +212,7 @@ impl<'a> Delivery<'a> {
     /// Measures a frame and shows it to the scouts.
     fn measure(&mut self, seen: &Seen<'_>, report: &mut Report) -> Result<(), Error> {
         let t = self.index.timeline.moments()[seen.position].t;
-        let motion = self.meter.see(seen.position, t, seen.look);
+        let Some(motion) = self.meter.see(seen.position, t, seen.look) else { return Ok(()) };
         let mut searches = std::mem::take(&mut self.searches);
         for Search { recipe, scout, held } in &mut searches {
             if scout.see(&Glimpse { position: seen.position, t, look: seen.look, motion }) {
@@ -182,16 +221,6 @@ impl<'a> Delivery<'a> {
             }
         }
         self.searches = searches;
-        Ok(())
-    }
-
-    fn send(&mut self, run: &Run, mut found: BTreeMap<usize, Found>, report: &mut Report) -> Result<(), Error> {
-        for wanted in run.wanted.iter().copied() {
-            match found.remove(&wanted) {
-                Some(found) => self.send_found(wanted, found, report)?,
-                None => self.lost += 1,
-            }
-        }
         Ok(())
     }
 
@@ -225,9 +254,4 @@ impl<'a> Delivery<'a> {
             ..FrameDetail::still(0, 0)
         }
     }
-}
-
-/// Frames wanted before `position` for which nothing was found.
-fn missing(run: &Run, found: &BTreeMap<usize, Found>, position: usize) -> Vec<usize> {
-    run.wanted.iter().copied().take_while(|wanted| *wanted < position).filter(|wanted| !found.contains_key(wanted)).collect()
 }

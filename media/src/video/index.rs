@@ -31,6 +31,8 @@ pub(super) struct Index {
     pub packets: Vec<Entry>,
     /// Packet of each displayed frame, in display order.
     pub display: Vec<usize>,
+    /// Where in `display` each packet stands, for those that are displayed.
+    pub shown: Vec<Option<usize>>,
     /// Their timeline.
     pub timeline: Timeline,
     /// Seconds per tick of `timeline`.
@@ -103,7 +105,8 @@ impl Index {
             _ => typical_delta(stamps).map_or_else(|| stream.frame_rate.map_or(0.0, f64::recip), seconds),
         };
         let timeline = Timeline::new(moments, seconds(last.saturating_sub(first)) + tail).ok_or_else(empty)?;
-        Ok(Self { packets, display, timeline, time_base, estimated, lead, origin: if estimated { 0.0 } else { seconds(first) } })
+        let shown = places(&display, packets.len());
+        Ok(Self { packets, display, shown, timeline, time_base, estimated, lead, origin: if estimated { 0.0 } else { seconds(first) } })
     }
 
     /// How many frames come before another in the file and after it on screen, at most: so many must a decoder hold back.
@@ -119,6 +122,13 @@ impl Index {
     pub(super) fn keyframes(&self) -> usize {
         self.timeline.moments().iter().filter(|moment| moment.keyframe).count()
     }
+}
+
+/// Packet -> place in the order of display.
+pub(super) fn places(display: &[usize], packets: usize) -> Vec<Option<usize>> {
+    let mut places = vec![None; packets];
+    display.iter().enumerate().for_each(|(place, packet)| places[*packet] = Some(place));
+    places
 }
 
 type Order = (Vec<usize>, Vec<i64>, (i32, i32), bool);

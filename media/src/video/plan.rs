@@ -67,7 +67,7 @@ pub(super) fn earlier_start(packets: &[Entry], start: usize, attempt: u32) -> Op
 #[cfg(test)]
 mod tests {
     use super::{Run, earlier_start, plan, whole};
-    use crate::video::index::{Entry, Index};
+    use crate::video::index::{Entry, Index, places};
     use crate::{Moment, Timeline};
 
     /// Packets in file order by the second at which they are displayed; negative ones are keyframes.
@@ -86,7 +86,8 @@ mod tests {
         display.sort_by_key(|at| packets[*at].pts);
         let moment = |at: &usize| Moment { pts: stamps[*at].abs(), t: stamps[*at].abs() as f64, keyframe: packets[*at].key, bytes: 1 };
         let timeline = Timeline::new(display.iter().map(moment).collect(), stamps.len() as f64).unwrap();
-        Index { packets, display, timeline, time_base: (1, 1), estimated: false, lead: 0, origin: 1.0 }
+        let shown = places(&display, packets.len());
+        Index { packets, display, shown, timeline, time_base: (1, 1), estimated: false, lead: 0, origin: 1.0 }
     }
 
     fn run(start: usize, last: usize, wanted: &[usize]) -> Run {
