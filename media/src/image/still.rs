@@ -29,8 +29,9 @@ pub(super) fn normalise(
     };
     report.frames_decoded = 1;
     let size = decoded.picture.size();
-    // More than a byte a pixel is no picture that a judge should be sent as it is; and memory was planned for less.
-    let Some(original) = decoded.original.filter(|original| original.len() as u64 <= u64::from(size.0) * u64::from(size.1)) else {
+    // Memory is planned for a byte a pixel and a header; a file that needs more is made anew.
+    let most = u64::from(size.0) * u64::from(size.1) + HEADER;
+    let Some(original) = decoded.original.filter(|original| original.len() as u64 <= most) else {
         return deliver(&decoded.picture, &tags, views().enumerate(), &STILL, sink);
     };
     let (same, made): (Vec<_>, Vec<_>) = views().enumerate().partition(|(_, view)| shows_as_it_is(view, size));
@@ -42,6 +43,9 @@ pub(super) fn normalise(
     }
     deliver(&decoded.picture, &tags, made, &STILL, sink)
 }
+
+/// Bytes that tables and headers of a small JPEG may take.
+const HEADER: u64 = 4096;
 
 /// Whether a JPEG of this size in pixels is what the view asks for: its quality is for pictures that have to be made anew.
 fn shows_as_it_is(view: &FrameView, (width, height): (u32, u32)) -> bool {

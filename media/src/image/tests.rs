@@ -268,9 +268,15 @@ fn a_clean_jpeg_that_fits_is_passed_through_and_no_other() {
     assert!(!report.passed_through && parts[0].1 != file, "too large");
     let mut commented = file.clone();
     commented.splice(2..2, *b"\xff\xfe\0\x08hidden");
-    for (why, made_anew) in
-        [("a comment", commented), ("a byte after the end", [&file[..], b"x"].concat()), ("EXIF", turned(1)), ("turned", turned(6))]
-    {
+    let mut padded = file.clone();
+    padded.splice(2..2, [&b"\xff\xdb\0\x43\0"[..], &[1; 64]].concat().repeat(100));
+    for (why, made_anew) in [
+        ("more tables than picture", padded),
+        ("a comment", commented),
+        ("a byte after the end", [&file[..], b"x"].concat()),
+        ("EXIF", turned(1)),
+        ("turned", turned(6)),
+    ] {
         let (parts, report) = run(&made_anew, &[recipe("first", JPEG)]).unwrap();
         assert!(!report.passed_through && parts[0].1 != made_anew, "{why}");
     }
