@@ -19,6 +19,7 @@ mod image;
 mod libav;
 mod limits;
 mod map;
+mod memory;
 mod modality;
 mod part;
 mod probe;

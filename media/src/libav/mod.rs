@@ -24,6 +24,7 @@ use crate::Error;
 ///
 /// Call once before the first decode, in the process that forks the workers.
 pub fn init() {
+    crate::memory::keep_at_hand();
     // It only fails on versions so old that this crate does not build against them.
     let _ = ffmpeg_next::init();
     ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Quiet);
