@@ -3,7 +3,7 @@
 /// Frames of 8-bit Huffman-coded pictures that every viewer shows: baseline and progressive.
 const FRAMES: [u8; 2] = [0xc0, 0xc2];
 
-/// Whether the file holds one picture, grey or YCbCr, and no byte besides: no metadata or comment, no profile, nothing after the end.
+/// Whether the file holds one picture, grey or YCbCr, and no byte besides: no metadata or comment, no profile, nothing after the end. Its own tables are not looked into: their size is bounded by the caller.
 ///
 /// Of application segments only a JFIF header without a thumbnail and an Adobe header that says YCbCr are let through, once each. Call it for files that decoded without a complaint.
 pub(super) fn is_clean(jpeg: &[u8]) -> bool {
