@@ -14,17 +14,17 @@ use super::sys;
 use super::wire::{Channel, Reply, Request};
 
 /// Runs the worker. Never returns into code that belongs to the zygote.
-pub(super) fn serve(channel: &Channel, filters: &Filters, cpu_seconds: u64, test_faults: bool) -> ! {
+pub(super) fn serve(channel: &mut Channel, filters: &Filters, cpu_seconds: u64, test_faults: bool) -> ! {
     // Whatever unwinds here must not reach the zygote's frames, of which this process has a copy.
     let outcome = catch_unwind(AssertUnwindSafe(|| work(channel, filters, cpu_seconds, test_faults)));
     sys::exit_now(i32::from(!matches!(outcome, Ok(Ok(())))))
 }
 
-fn work(channel: &Channel, filters: &Filters, cpu_seconds: u64, test_faults: bool) -> std::io::Result<()> {
+fn work(channel: &mut Channel, filters: &Filters, cpu_seconds: u64, test_faults: bool) -> std::io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let _ = cpu_ms(); // the first use of the clock looks for the vDSO, with calls that are not allowed later
     let missing = lock_down(filters, cpu_seconds)?;
-    channel.send(&Reply::Ready { missing }, &[], None)?;
+    channel.send(&Reply::Ready { missing }, &[])?;
     while let Some((request, input)) = channel.receive()? {
         let before = cpu_ms();
         let result = catch_unwind(AssertUnwindSafe(|| answer(request, input, channel, test_faults)));
@@ -33,12 +33,12 @@ fn work(channel: &Channel, filters: &Filters, cpu_seconds: u64, test_faults: boo
             Ok(reply) => reply,
             Err(error) => Reply::Failed { reason: error.reason_code().to_owned(), message: error.to_string() },
         };
-        channel.send(&reply, &[], None)?;
+        channel.send(&reply, &[])?;
     }
     Ok(())
 }
 
-fn answer(request: Request, input: Option<OwnedFd>, channel: &Channel, test_faults: bool) -> Result<Reply, Error> {
+fn answer(request: Request, input: Option<OwnedFd>, channel: &mut Channel, test_faults: bool) -> Result<Reply, Error> {
     let source = |len| match input {
         Some(input) => Ok(Source::file(File::from(input), len)),
         None => Err(Error::Io("no input came with the job".to_owned())),
@@ -56,12 +56,12 @@ fn answer(request: Request, input: Option<OwnedFd>, channel: &Channel, test_faul
 
 /// Sends parts as they are finished.
 struct Stream<'a> {
-    channel: &'a Channel,
+    channel: &'a mut Channel,
 }
 
 impl PartSink for Stream<'_> {
     fn part(&mut self, header: PartHeader, bytes: Vec<u8>) -> Result<(), SinkClosed> {
-        self.channel.send(&Reply::Part { header }, &bytes, None).map_err(|_| SinkClosed)
+        self.channel.hold(&Reply::Part { header }, &bytes).map_err(|_| SinkClosed)
     }
 }
 

@@ -47,7 +47,7 @@ pub enum Fault {
 }
 
 /// Misbehaves. `Ok` and `Err` are answers like any job's.
-pub(super) fn commit(fault: Fault, channel: &Channel) -> Result<Report, Error> {
+pub(super) fn commit(fault: Fault, channel: &mut Channel) -> Result<Report, Error> {
     match fault {
         Fault::None => return Ok(Report::default()),
         Fault::Segfault => sys::segfault(),
@@ -61,8 +61,8 @@ pub(super) fn commit(fault: Fault, channel: &Channel) -> Result<Report, Error> {
         },
         Fault::Allocate => allocate(),
         Fault::Garbage => drop(channel.send_raw(&[0xff; 64])),
-        Fault::LieIndex => drop(channel.send(&false_part(), b"hi", None)),
-        Fault::LieLength => drop(channel.send_lying(&false_part(), u32::MAX)),
+        Fault::LieIndex => drop(channel.send(&false_part(), b"hi")),
+        Fault::LieLength => drop(channel.send_lying(&false_part(), u32::MAX as usize)),
         Fault::Leave => sys::exit_now(0),
         Fault::OpenFile => return refused(File::open("/dev/null").map(drop)),
         Fault::OpenSocket => return refused(UdpSocket::bind("127.0.0.1:0").map(drop)),

@@ -20,6 +20,9 @@ pub(super) const MAX_HEADER: usize = 1 << 20;
 /// Length of the frame's prefix in bytes.
 pub(super) const PREFIX: usize = 8;
 
+/// Most bytes of parts that a worker holds back. The pool reads this much at once.
+pub(super) const HELD: usize = 64 << 10;
+
 /// What a worker is asked for. The input descriptor travels beside it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -73,16 +76,33 @@ pub(super) enum Born {
 #[derive(Debug)]
 pub(super) struct Channel {
     socket: OwnedFd,
+    /// Small messages that wait for the next one: each send wakes the pool, and most jobs have one small part.
+    held: Vec<u8>,
 }
 
 impl Channel {
     pub(super) const fn new(socket: OwnedFd) -> Self {
-        Self { socket }
+        Self { socket, held: Vec::new() }
     }
 
-    /// Sends one message, with `body` and a descriptor beside it.
-    pub(super) fn send<T: Serialize>(&self, message: &T, body: &[u8], fd: Option<BorrowedFd<'_>>) -> io::Result<()> {
-        send(self.socket.as_fd(), message, body, fd)
+    /// Sends one message and its body, after all that is held.
+    pub(super) fn send<T: Serialize>(&mut self, message: &T, body: &[u8]) -> io::Result<()> {
+        let (prefix, json) = frame(message, body.len())?;
+        send_all(self.socket.as_fd(), &[&self.held, &prefix, &json, body], None)?;
+        self.held.clear();
+        Ok(())
+    }
+
+    /// Holds one message until the next send; sends it when it is not small.
+    pub(super) fn hold<T: Serialize>(&mut self, message: &T, body: &[u8]) -> io::Result<()> {
+        if self.held.len() + body.len() > HELD {
+            return self.send(message, body);
+        }
+        let (prefix, json) = frame(message, body.len())?;
+        for piece in [prefix.as_slice(), &json, body] {
+            self.held.extend_from_slice(piece);
+        }
+        Ok(())
     }
 
     /// Sends bytes as they are. For tests.
@@ -91,10 +111,9 @@ impl Channel {
     }
 
     /// Sends a message that announces a body of `length` bytes and has none. For tests.
-    pub(super) fn send_lying<T: Serialize>(&self, message: &T, length: u32) -> io::Result<()> {
-        let json = serde_json::to_vec(message)?;
-        let header = u32::try_from(json.len()).unwrap_or(u32::MAX).to_le_bytes();
-        send_all(self.socket.as_fd(), &[&header, &length.to_le_bytes(), &json], None)
+    pub(super) fn send_lying<T: Serialize>(&self, message: &T, length: usize) -> io::Result<()> {
+        let (prefix, json) = frame(message, length)?;
+        send_all(self.socket.as_fd(), &[&prefix, &json], None)
     }
 
     /// Waits for the next message; `None` when the other side hung up.
@@ -126,13 +145,18 @@ pub(super) fn lengths(prefix: [u8; PREFIX]) -> io::Result<(usize, usize)> {
     Ok((header, body))
 }
 
-/// Sends one framed message.
-pub(super) fn send<T: Serialize>(socket: BorrowedFd<'_>, message: &T, body: &[u8], fd: Option<BorrowedFd<'_>>) -> io::Result<()> {
+/// Sends one message without a body, and a descriptor beside it.
+pub(super) fn send<T: Serialize>(socket: BorrowedFd<'_>, message: &T, fd: Option<BorrowedFd<'_>>) -> io::Result<()> {
+    let (prefix, json) = frame(message, 0)?;
+    send_all(socket, &[&prefix, &json], fd)
+}
+
+/// The prefix and the JSON of a message with a body of `length` bytes.
+fn frame<T: Serialize>(message: &T, length: usize) -> io::Result<([u8; PREFIX], Vec<u8>)> {
     let json = serde_json::to_vec(message)?;
     let too_long = |_| io::Error::new(io::ErrorKind::InvalidInput, "message too long");
-    let header = u32::try_from(json.len()).map_err(too_long)?.to_le_bytes();
-    let length = u32::try_from(body.len()).map_err(too_long)?.to_le_bytes();
-    send_all(socket, &[&header, &length, &json, body], fd)
+    let (header, body) = (u32::try_from(json.len()).map_err(too_long)?, u32::try_from(length).map_err(too_long)?);
+    Ok(((u64::from(header) | u64::from(body) << 32).to_le_bytes(), json))
 }
 
 fn send_all(socket: BorrowedFd<'_>, pieces: &[&[u8]], fd: Option<BorrowedFd<'_>>) -> io::Result<()> {

@@ -10,13 +10,10 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, pidfd_send_signal, wai
 
 use super::job::Failure;
 use super::watch::{TICK, Watch};
-use super::wire::{PREFIX, Reply, Request, lengths, send};
+use super::wire::{HELD, PREFIX, Reply, Request, lengths, send};
 
 /// How long a worker that closed its socket may take to die by itself; freeing memory takes tens of milliseconds.
 const LAST_BREATH: Duration = Duration::from_secs(2);
-
-/// Bytes asked of the socket at once.
-const CHUNK: usize = 64 << 10;
 
 /// What may happen to a worker instead of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,13 +63,13 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(pid: Pid, pidfd: OwnedFd, socket: OwnedFd) -> Self {
-        Self { pid, pidfd, socket, pending: Vec::new(), scratch: vec![0; CHUNK].into_boxed_slice(), jobs: 0 }
+        Self { pid, pidfd, socket, pending: Vec::new(), scratch: vec![0; HELD].into_boxed_slice(), jobs: 0 }
     }
 
     /// Hands it a job.
     pub(super) fn send(&mut self, request: &Request, input: Option<BorrowedFd<'_>>) -> Result<(), Mishap> {
         self.jobs += 1;
-        send(self.socket.as_fd(), request, &[], input).map_err(|error| self.lost(&error))
+        send(self.socket.as_fd(), request, input).map_err(|error| self.lost(&error))
     }
 
     /// The next message and its body, which may have at most `room` bytes.
