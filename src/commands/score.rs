@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tribunal::pipeline::{self, DryRun, Orders, ScoreError, StopFlag, Study};
+use tribunal::pipeline::{self, DryRun, Forecast, Learnt, Orders, ScoreError, StopFlag, Study};
 use tribunal::report::{self, StoredRun, Summary};
 
 use super::context::{Context, Exit, Failure};
@@ -20,6 +20,7 @@ struct ScoreJson<'a> {
     resumed: u64,
     stopped: Option<&'a str>,
     gate_missed: bool,
+    learnt: &'a [Learnt],
     summary: &'a Summary,
 }
 
@@ -53,13 +54,16 @@ pub(crate) fn run(context: &Context, args: &ScoreArgs) -> Result<Exit, Failure> 
     let report = dir.join("report.html");
     if context.json {
         let stopped = done.stopped.as_deref();
-        output::say_json(&ScoreJson { run: &dir, report, resumed: done.resumed, stopped, gate_missed, summary });
+        output::say_json(&ScoreJson { run: &dir, report, resumed: done.resumed, stopped, gate_missed, learnt: &done.learnt, summary });
     } else {
         output::say(&report::terminal(summary, TERMINAL_WIDTH));
         if done.resumed > 0 {
             output::say(&format!("resumed: {} of {} tasks had ended before, and were not asked again", done.resumed, done.tasks));
         }
         output::say(&format!("report: {}", report.display()));
+    }
+    for learnt in &done.learnt {
+        learnt.lessons.iter().for_each(|lesson| output::remark(&format!("the server of judge {}: {lesson}", learnt.judge)));
     }
     if let Some(reason) = &done.stopped {
         output::complain(&format!("stopped early: {reason}\n{} tasks are pending; the same command goes on from here", summary.pending));
@@ -123,6 +127,11 @@ fn say_dry_run(context: &Context, dry: &DryRun) -> Exit {
         output::say_json(dry);
         return Exit::Done;
     }
+    output::say(&dry_run_lines(dry).join("\n"));
+    Exit::Done
+}
+
+fn dry_run_lines(dry: &DryRun) -> Vec<String> {
     let mut lines = vec![
         "dry run: nothing was sent".to_owned(),
         format!("items     {:>12}", dry.items),
@@ -132,6 +141,41 @@ fn say_dry_run(context: &Context, dry: &DryRun) -> Exit {
     ];
     lines.extend(dry.by_modality.iter().map(|(modality, count)| format!("  {modality:<8}{count:>12} requests")));
     lines.extend(dry.without_request.iter().map(|(outcome, count)| format!("  {outcome:<15}{count:>5} without a request")));
-    output::say(&lines.join("\n"));
-    Exit::Done
+    lines.extend(dry.judges.iter().flat_map(forecast_lines));
+    lines
+}
+
+fn forecast_lines(forecast: &Forecast) -> Vec<String> {
+    let tokens = &forecast.tokens;
+    let dollars = |usd: Option<f64>| usd.map_or_else(|| "unknown".to_owned(), |usd| format!("${usd:.4}"));
+    let mut lines = vec![
+        format!(
+            "judge {}{}",
+            forecast.judge,
+            forecast.profile.as_ref().map_or_else(String::new, |profile| format!(" (profile {profile})"))
+        ),
+        format!(
+            "  tokens  text {:.0}, pictures {:.0}, sound {:.0}, replies {:.0} (estimated)",
+            tokens.text, tokens.image, tokens.audio, tokens.output
+        ),
+        format!(
+            "  cost    {}{}",
+            dollars(forecast.cost_usd),
+            forecast.price_date.as_ref().map_or_else(String::new, |date| format!(", prices of {date}"))
+        ),
+    ];
+    if let (Some(usd), Some(batches)) = (forecast.batch_cost_usd, forecast.batches) {
+        lines.push(format!("  batch   ${usd:.4} in {batches} batches"));
+    }
+    if let Some(seconds) = forecast.seconds {
+        lines.push(format!("  time    at least {seconds:.0} s by the rate limits"));
+    }
+    if forecast.cut_to_fit > 0 {
+        lines.push(format!("  {} requests would go with fewer pictures than sampled: the judge takes no more", forecast.cut_to_fit));
+    }
+    if forecast.over_limit > 0 {
+        lines.push(format!("  {} tasks would break a limit:", forecast.over_limit));
+    }
+    lines.extend(forecast.over_limit_tasks.iter().map(|task| format!("    {}: {}", task.item_id, task.message)));
+    lines
 }

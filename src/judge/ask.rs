@@ -1,20 +1,23 @@
 //! One task's attempts: intent before send, outcome after, and the rules for asking again.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tribunal_media::Digest;
 
-use super::chat::{self, Correction, Encoded};
 use super::dialect::Dialect;
-use super::provider::{Reply, Wire};
-use super::request::{self, Request};
+use super::limit::Load;
+use super::provider::Reply;
+use super::request::Request;
 use super::retry::{Class, Fault, StopKind, backoff, classify};
 use super::server_error::{ServerError, short};
-use super::verdict::{self, Flaw};
-use super::{AttemptEnd, Intent, Journal, Judge, Outcome, Room, Settled, Stop, Usage, Why, Work, budget, triage};
+use super::terms::{self, Estimate};
+use super::verdict::Flaw;
+use super::wire::{Correction, Draft};
+use super::{AttemptEnd, Intent, Journal, Judge, Outcome, Room, Served, Stop, Usage, Verdict, Why, Work, receipt};
 
 /// Re-asks after a paid reply that is no verdict.
 const MAX_REASKS: u32 = 2;
@@ -22,8 +25,8 @@ const MAX_REASKS: u32 = 2;
 const MAX_RESENDS: usize = 1;
 /// After so many attempts in a row without an answer, over all tasks, the server is taken to be down: each of them may have been billed.
 const MAX_LOST_IN_ROW: u32 = 20;
-/// Longest wait, in sum, for a server that puts a task off.
-const BUSY_PATIENCE: Duration = Duration::from_mins(10);
+/// Longest wait that a server may ask for; a run that must wait longer stops, and is resumed later.
+const LONGEST_WAIT: Duration = Duration::from_mins(15);
 /// Longest wait, in sum, for a server that never answered: a wrong address should be said soon.
 const FIRST_PATIENCE: Duration = Duration::from_secs(4);
 /// Longest wait, in sum, for a server that did answer before.
@@ -41,8 +44,9 @@ pub(super) struct Ask<'a> {
     judge: &'a Judge,
     work: &'a Work,
     journal: &'a dyn Journal,
-    encoded: Encoded,
+    estimate: Estimate,
     verdict_id: Digest,
+    started: Instant,
     /// Attempts before this process.
     earlier: u32,
     /// Attempts in this process.
@@ -65,33 +69,28 @@ struct Waits {
     waited: Duration,
 }
 
-/// The first attempt in the dialect that the settings alone decide, and its evidence in ready pieces. The error is work that cannot be sent.
-pub(super) fn first_request(judge: &Judge, work: &Work) -> Result<(Request, Encoded), Why> {
-    let encoded = match judge.opened.wire {
-        Wire::Chat => Encoded::new(&judge.settings, work)?,
-        Wire::Triage => Encoded::default(),
-    };
-    Ok((build(judge, work, &encoded, Dialect::default(), None, 0)?, encoded))
+/// The first attempt in the dialect that the settings alone decide. The error is work that cannot be sent.
+pub(super) fn first_request(judge: &Judge, work: &Work) -> Result<Request, Why> {
+    let request = build(judge, work, Dialect::default(), None, 0)?;
+    judge.check_size(&request, work)?;
+    Ok(request)
 }
 
 impl<'a> Ask<'a> {
-    /// Looks up what earlier processes did and fixes the verdict's id. The inner error is work that cannot be sent.
-    pub(super) async fn new(judge: &'a Judge, work: &'a Work, journal: &'a dyn Journal) -> Result<Result<Self, Why>, Stop> {
-        let (first, encoded) = match first_request(judge, work) {
-            Ok(first) => first,
-            Err(why) => return Ok(Err(why)),
-        };
+    /// Looks up what earlier processes did.
+    pub(super) async fn new(judge: &'a Judge, work: &'a Work, journal: &'a dyn Journal, verdict_id: Digest) -> Result<Self, Stop> {
         let history = journal.lookup(&work.task).await?;
         let count = |classes: &[&str]| history.iter().filter(|past| classes.contains(&past.class.as_str())).count();
         let (lost, answered) = (count(&["open", "ambiguous"]), count(&["answered"]));
         // What was cut when it was kept, at a character near the limit, cannot be read again.
         let paid = history.last().filter(|past| past.class == "answered" && past.reply.len() <= KEPT_REPLY - 4);
-        Ok(Ok(Self {
+        Ok(Self {
             judge,
             work,
             journal,
-            encoded,
-            verdict_id: request::verdict_id(&first.recorded, &judge.opened.endpoint, work.task.repeat),
+            estimate: terms::estimate(&judge.terms.tokens, work),
+            verdict_id,
+            started: Instant::now(),
             earlier: history.len() as u32,
             turn: 0,
             lost,
@@ -102,74 +101,106 @@ impl<'a> Ask<'a> {
             busy: Waits::default(),
             unreachable: Waits::default(),
             correction: None,
-        }))
+        })
     }
 
     /// Attempts until there is an outcome.
-    pub(super) async fn run(mut self) -> Result<Settled, Stop> {
-        if let Some(outcome) = self.paid.take().and_then(|reply| self.read(&reply)) {
-            return Ok(self.settled(outcome));
+    pub(super) async fn run(mut self) -> Result<Outcome, Stop> {
+        if let Some(outcome) = self.paid.take().and_then(|reply| self.read(&reply, None)) {
+            return Ok(outcome);
         }
         if self.lost > MAX_RESENDS {
             let (reason, cause) = if self.crashed { ("crashed_in_flight", "was stopped") } else { ("ambiguous", "lost the connection") };
             let message = format!("an earlier process {cause} while asking, {} times; it may have been billed", self.lost);
-            return Ok(self.settled(Outcome::Unresolved(Why::new(reason, message))));
+            return Ok(Outcome::Unresolved(Why::new(reason, message)));
         }
         loop {
+            if let Some(outcome) = self.overdue()? {
+                return Ok(outcome);
+            }
             if let Some(outcome) = self.step().await? {
-                return Ok(self.settled(outcome));
+                return Ok(outcome);
             }
         }
     }
 
-    fn settled(&self, outcome: Outcome) -> Settled {
-        Settled { outcome, verdict_id: Some(self.verdict_id) }
+    /// A task that has had its time ends: unresolved when an attempt of it was lost, else it stays pending and the run stops.
+    fn overdue(&self) -> Result<Option<Outcome>, Stop> {
+        if self.started.elapsed() < self.deadline() {
+            return Ok(None);
+        }
+        let message = format!("no answer within deadline_s = {} s", self.judge.settings.deadline_s);
+        if self.lost > 0 {
+            return Ok(Some(Outcome::Unresolved(Why::new("deadline", message))));
+        }
+        Err(Stop::Unreachable(format!("{}: {message}; run the same command again later", self.judge.opened.endpoint)))
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::from_secs(self.judge.settings.deadline_s)
     }
 
     /// One attempt and what follows from it; `None` means again.
     async fn step(&mut self) -> Result<Option<Outcome>, Stop> {
         let dialect = self.judge.dialect();
-        let request = match build(self.judge, self.work, &self.encoded, dialect, self.correction.as_ref(), self.turn as usize) {
+        let request = match build(self.judge, self.work, dialect, self.correction.as_ref(), self.turn as usize) {
             Ok(request) => request,
             Err(why) => return Ok(Some(Outcome::JudgeUnusable(why))),
         };
         match self.attempt(&request, dialect).await? {
             Ok(reply) => {
                 self.judge.answered.store(true, Ordering::Release);
-                Ok(self.read(&reply))
+                Ok(self.read(&reply, Some(&request)))
             }
             Err((_, true)) => Ok(None),
             Err((fault, false)) => self.follow(fault, &request.digest).await,
         }
     }
 
-    /// Reserve, intent, send, settle. The flag says that the refusal taught us another dialect.
+    /// Reserve, wait for the turn, intent, send, settle. The flag says that the refusal taught us another dialect.
     async fn attempt(&mut self, request: &Request, dialect: Dialect) -> Result<Result<Reply, (Fault, bool)>, Stop> {
-        self.judge.limiter.turn().await;
         let bound = self.bound(request);
         self.reserve(bound).await?;
+        let expected = self.judge.calibration.correct(self.estimate);
+        let turn = self.judge.limiter.turn(Load { tokens: expected.input() + expected.output, bytes: request.len() }).await;
         self.turn += 1;
         let intent = Intent {
             task: self.work.task.clone(),
             verdict_id: self.verdict_id,
             body_digest: request.digest,
-            recorded_body: request.recorded.clone(),
+            recorded_body: request.body.recorded.clone(),
             endpoint: self.judge.opened.endpoint.clone(),
             attempt: self.earlier + self.turn,
             reserved_micro_usd: bound,
+            estimated_tokens: self.estimate.input().round() as u64,
         };
         let reservation = self.journal.intent(intent).await?;
+        // The server may have asked for quiet while the intent was written.
+        turn.held().await;
         let started = Instant::now();
-        let result = self.judge.opened.provider.exchange(request).await.and_then(classify);
+        let result = self.judge.opened.provider.exchange(request).await;
         let latency_ms = started.elapsed().as_millis() as u64;
-        let result = result.map_err(|fault| self.learn(fault, dialect));
-        self.journal.settle(reservation, self.end(&result, latency_ms)).await?;
+        match &result {
+            Ok(reply) => turn.observe(&reply.headers, matches!(reply.status, 429 | 503 | 529)),
+            Err(fault) => turn.observe(&BTreeMap::new(), fault.class == Class::Ambiguous),
+        }
+        drop(turn);
+        let result = result.and_then(classify).map_err(|fault| self.learn(fault, dialect));
+        let end = self.end(&result, latency_ms);
+        if let Some(usage) = end.usage {
+            self.judge.calibration.learn(&self.estimate, usage);
+        }
+        self.journal.settle(reservation, end).await?;
         Ok(result)
     }
 
     /// Upper bound of what this attempt costs.
     fn bound(&self, request: &Request) -> Option<u64> {
-        if self.judge.opened.remote { budget::bound(&self.judge.settings, &request.recorded, &self.work.payload) } else { Some(0) }
+        let judge = self.judge;
+        if !judge.opened.remote {
+            return Some(0);
+        }
+        terms::bound(&judge.terms, judge.settings.max_tokens, &request.body.recorded, &self.work.payload, judge.calibration.worst())
     }
 
     /// Reserves, waiting for what attempts on their way may give back.
@@ -192,10 +223,11 @@ impl<'a> Ask<'a> {
     /// A refusal that names something we can leave out is no fault of the item: the next attempt leaves it out.
     fn learn(&self, fault: Fault, used: Dialect) -> (Fault, bool) {
         let may_teach = fault.class == Class::BadItem && matches!(fault.status, Some(400 | 422));
-        let next = if may_teach { used.after(&ServerError::read(&fault.reply)) } else { None };
+        let wire = &self.judge.opened.wire;
+        let next = if may_teach { used.after(&ServerError::read(&fault.reply), wire.ladder(), wire.format_words()) } else { None };
         match next {
-            Some(next) => {
-                self.judge.learn(used, next);
+            Some((next, lesson)) => {
+                self.judge.learn(used, next, lesson);
                 (Fault { class: Class::Refused, ..fault }, true)
             }
             None => (fault, false),
@@ -205,12 +237,13 @@ impl<'a> Ask<'a> {
     fn end(&self, result: &Result<Reply, (Fault, bool)>, latency_ms: u64) -> AttemptEnd {
         match result {
             Ok(reply) => {
-                let usage = verdict::usage(&reply.body);
+                let (usage, served) = self.counted(reply);
                 AttemptEnd {
                     class: "answered".to_owned(),
                     status: Some(reply.status),
                     reply: kept(&reply.body),
                     usage,
+                    served,
                     cost_micro_usd: self.cost(usage),
                     latency_ms,
                 }
@@ -220,6 +253,7 @@ impl<'a> Ask<'a> {
                 status: fault.status,
                 reply: kept(if fault.reply.is_empty() { &fault.message } else { &fault.reply }),
                 usage: None,
+                served: Served::default(),
                 cost_micro_usd: if fault.class.may_be_billed() { self.cost(None) } else { self.judge.has_price().then_some(0) },
                 latency_ms,
             },
@@ -231,17 +265,23 @@ impl<'a> Ask<'a> {
         if !self.judge.opened.remote {
             return Some(0);
         }
-        Some(budget::cost(self.judge.settings.price.as_ref()?, usage?))
+        Some(terms::cost(self.judge.terms.price.as_ref()?, usage?))
     }
 
-    /// Reads a 2xx reply; `None` means that it was faulty and is asked for again.
-    fn read(&mut self, reply: &Reply) -> Option<Outcome> {
+    /// What the server says that it counted, and with which model.
+    fn counted(&self, reply: &Reply) -> (Option<Usage>, Served) {
+        let wire = &self.judge.opened.wire;
+        serde_json::from_str(&reply.body).map_or_else(|_| Default::default(), |body| (wire.usage(&body), wire.served(&body)))
+    }
+
+    /// Reads a 2xx reply; `None` means that it was faulty and is asked for again. `request` is what it answers, when this process sent it.
+    fn read(&mut self, reply: &Reply, request: Option<&Request>) -> Option<Outcome> {
         self.judge.lost_in_row.store(0, Ordering::Release);
-        if self.judge.opened.wire == Wire::Triage {
-            return Some(triage::outcome(&reply.body));
+        if let Some(why) = receipt::unseen(self.judge.settings.receipt, self.counted(reply).0, &self.work.payload) {
+            return Some(Outcome::JudgeUnusable(why));
         }
-        match verdict::read(&reply.body, self.work) {
-            Ok(verdict) => Some(Outcome::Scored(verdict)),
+        match self.judge.opened.wire.verdict(&reply.body, self.work) {
+            Ok(verdict) => Some(Outcome::Scored(Verdict { format: request.and_then(|request| request.format), ..verdict })),
             Err(Flaw::Refused(why)) => Some(Outcome::JudgeRefused(why)),
             Err(Flaw::Foreign(why)) => Some(Outcome::JudgeUnusable(why)),
             Err(Flaw::Faulty(why, _)) if self.reasks == MAX_REASKS => Some(Outcome::JudgeUnusable(why)),
@@ -286,7 +326,8 @@ impl<'a> Ask<'a> {
         let own = backoff(BUSY_WAIT, self.busy.failures, digest);
         // Later than asked, by up to a second, so that not all tasks come back in one instant.
         let wait = fault.retry_after.map_or(own, |asked| own.max(asked.saturating_add(own.min(Duration::from_secs(1)))));
-        if !self.busy.may_wait(wait, BUSY_PATIENCE) {
+        let too_long = fault.retry_after.is_some_and(|asked| asked > LONGEST_WAIT);
+        if !self.busy.may_wait(wait, self.deadline()) || too_long {
             let (seconds, endpoint) = (wait.as_secs(), &self.judge.opened.endpoint);
             let message =
                 format!("{endpoint} asks to wait another {seconds} s ({}); run the same command again later", short(&fault.message));
@@ -338,18 +379,18 @@ impl Waits {
     }
 }
 
-fn build(
-    judge: &Judge,
-    work: &Work,
-    encoded: &Encoded,
-    dialect: Dialect,
-    correction: Option<&Correction>,
-    turn: usize,
-) -> Result<Request, Why> {
-    match judge.opened.wire {
-        Wire::Chat => chat::request(&judge.settings, &judge.opened.model, work, encoded, dialect, correction, turn),
-        Wire::Triage => Ok(triage::request(work, turn)),
-    }
+fn build(judge: &Judge, work: &Work, dialect: Dialect, correction: Option<&Correction>, turn: usize) -> Result<Request, Why> {
+    let wire = &judge.opened.wire;
+    let body = wire.body(&Draft { settings: &judge.settings, model: &judge.opened.model, work, dialect, correction })?;
+    Ok(Request {
+        task: work.task.clone(),
+        nonce: work.nonce.clone(),
+        turn,
+        digest: Digest::of(body.recorded.as_bytes()),
+        format: (!wire.ladder().is_empty()).then_some(dialect.format),
+        body,
+        payload: Arc::clone(&work.payload),
+    })
 }
 
 /// The beginning of a reply, cut at a character.

@@ -3,13 +3,17 @@
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tribunal_media::{Digest, Modality};
+use tokio::sync::OnceCell;
+use tribunal_media::{Digest, Encoding, Modality};
 
 use super::ask::{self, Ask};
 use super::dialect::Dialect;
+use super::flight::Flights;
 use super::limit::Limiter;
-use super::provider::{self, Opened, Wire};
-use super::{Journal, JournalError, Outcome, Settings, Task, View, Why, triage};
+use super::provider::{self, Opened};
+use super::request::verdict_id;
+use super::wire::Carried;
+use super::{Calibration, Estimate, Journal, JournalError, Outcome, Settings, Task, Terms, View, Why, terms};
 use crate::prepare::Payload;
 use crate::rubric::{Prompt, Shape};
 
@@ -18,6 +22,8 @@ use crate::rubric::{Prompt, Shape};
 pub struct Judge {
     name: String,
     pub(super) settings: Settings,
+    pub(super) terms: Terms,
+    pub(super) calibration: Calibration,
     pub(super) opened: Opened,
     pub(super) limiter: Limiter,
     /// Whether the server ever answered this process: then it is worth waiting for.
@@ -25,6 +31,11 @@ pub struct Judge {
     /// Attempts since the last answer that may have been billed without one.
     pub(super) lost_in_row: AtomicU32,
     dialect: Mutex<Dialect>,
+    /// What refusals taught, in words.
+    lessons: Mutex<Vec<String>>,
+    flights: Flights,
+    /// What the server says that its model takes in, once it was asked.
+    modalities: OnceCell<Option<Carried>>,
 }
 
 /// One task with everything its request is made of.
@@ -92,15 +103,22 @@ impl Judge {
     /// Opens a judge: reads its key (from `secrets`, by the name of an environment variable, or from its file), model file or
     /// cassette. Sends nothing. A cassette with hand-written replies makes the name `NAME (authored)`.
     pub fn open(name: &str, settings: &Settings, secrets: &dyn Fn(&str) -> Option<String>) -> Result<Self, OpenError> {
-        let opened = provider::open(settings, secrets).map_err(|problem| OpenError { judge: name.to_owned(), problem })?;
+        let fail = |problem| OpenError { judge: name.to_owned(), problem };
+        let opened = provider::open(settings, secrets).map_err(fail)?;
+        let terms = settings.terms().map_err(fail)?;
         Ok(Self {
             name: if opened.authored { format!("{name} (authored)") } else { name.to_owned() },
             settings: settings.clone(),
-            limiter: Limiter::new(settings.limits.rpm),
+            limiter: Limiter::new(&terms.limits),
+            terms,
+            calibration: Calibration::default(),
             opened,
             answered: AtomicBool::new(false),
             lost_in_row: AtomicU32::new(0),
-            dialect: Mutex::new(Dialect::default()),
+            dialect: Mutex::default(),
+            lessons: Mutex::default(),
+            flights: Flights::default(),
+            modalities: OnceCell::new(),
         })
     }
 
@@ -115,17 +133,32 @@ impl Judge {
         &self.opened.fingerprint
     }
 
-    /// The view of media this judge wants.
-    pub fn view(&self) -> View {
-        match self.opened.wire {
-            Wire::Chat => View::Parts,
-            Wire::Triage => View::Tensor,
+    /// The view of media this judge wants, for pictures that recipes make `long_edge` pixels long.
+    pub fn view(&self, long_edge: u32) -> View {
+        match (self.opened.wire.view(), self.terms.limits.long_edge) {
+            (View::Parts, Some(most)) if most < long_edge => View::Small(most),
+            (view, _) => view,
         }
     }
 
     /// Whether it is an uncalibrated classifier, to be kept apart from judges.
     pub fn is_triage(&self) -> bool {
-        self.opened.wire == Wire::Triage
+        self.opened.wire.view() == View::Tensor
+    }
+
+    /// What is known of its server: limits, token rules, price.
+    pub const fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// What replies so far taught of the server's token counts.
+    pub const fn calibration(&self) -> &Calibration {
+        &self.calibration
+    }
+
+    /// What refusals so far taught of what the server accepts.
+    pub fn lessons(&self) -> Vec<String> {
+        self.lessons.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether its replies were written by hand.
@@ -141,38 +174,72 @@ impl Judge {
 
     /// Whether costs can be known in advance, so that a budget can be kept. Judges that send nothing cost nothing.
     pub fn has_price(&self) -> bool {
-        !self.opened.remote || self.settings.price.is_some()
+        !self.opened.remote || self.terms.price.is_some()
     }
 
     /// Why this judge has nothing to say about such an instance, if so.
     pub fn abstains(&self, risk: Option<&str>, modality: Modality) -> Option<Why> {
-        match self.opened.wire {
-            Wire::Chat => None,
-            Wire::Triage => triage::abstains(risk, modality),
-        }
+        self.opened.wire.abstains(risk, modality)
     }
 
-    /// Bytes of the body of this task's first request; `None` when nothing would be asked. Sends nothing.
-    pub fn request_bytes(&self, work: &Work) -> Option<u64> {
-        if self.abstains(work.risk.as_deref(), work.modality).is_some() {
-            return None;
+    /// Tokens and bytes of this task's first request, by the rules and as replies so far correct them; `Err` when it would not be sent. Sends
+    /// nothing.
+    pub fn foresee(&self, work: &Work) -> Result<(Estimate, u64), Box<Outcome>> {
+        if let Some(why) = self.abstains(work.risk.as_deref(), work.modality).or_else(|| unsupported(self.opened.wire.carries(), work)) {
+            return Err(Box::new(Outcome::Abstained(why)));
         }
-        let (request, _) = ask::first_request(self, work).ok()?;
-        Some(request.body.iter().map(|piece| piece.len() as u64).sum())
+        let request = ask::first_request(self, work).map_err(|why| Box::new(Outcome::JudgeUnusable(why)))?;
+        Ok((self.calibration.correct(terms::estimate(&self.terms.tokens, work)), request.len()))
+    }
+
+    /// Micro-dollars of a request with these tokens; `None` when no price is known.
+    pub fn price(&self, estimate: &Estimate) -> Option<f64> {
+        if !self.opened.remote {
+            return Some(0.0);
+        }
+        let price = self.terms.price.as_ref()?;
+        Some(estimate.input() * price.input_per_mtok + estimate.output * price.output_per_mtok)
     }
 
     /// Asks until the task ends in one state, or the run must stop. Writes every attempt and the outcome to `journal`.
     /// Dropping the future leaves the attempt open in the journal; it then counts as perhaps billed.
     pub async fn judge(&self, work: &Work, journal: &dyn Journal) -> Result<Settled, Stop> {
-        let settled = match self.abstains(work.risk.as_deref(), work.modality) {
-            Some(why) => Settled { outcome: Outcome::Abstained(why), verdict_id: None },
-            None => match Ask::new(self, work, journal).await? {
-                Ok(ask) => ask.run().await?,
-                Err(why) => Settled { outcome: Outcome::JudgeUnusable(why), verdict_id: None },
-            },
-        };
+        let settled = self.settle(work, journal).await?;
         journal.conclude(&work.task, settled.verdict_id, settled.outcome.clone()).await?;
         Ok(settled)
+    }
+
+    async fn settle(&self, work: &Work, journal: &dyn Journal) -> Result<Settled, Stop> {
+        let unasked = |outcome| Ok(Settled { outcome, verdict_id: None });
+        if let Some(why) = self.abstains(work.risk.as_deref(), work.modality) {
+            return unasked(Outcome::Abstained(why));
+        }
+        if let Some(why) = unsupported(self.carries(work).await, work) {
+            return unasked(Outcome::Abstained(why));
+        }
+        let id = match ask::first_request(self, work) {
+            Ok(first) => verdict_id(&first.body.recorded, &self.opened.endpoint, work.task.repeat),
+            Err(why) => return unasked(Outcome::JudgeUnusable(why)),
+        };
+        let flight = self.flights.join(id);
+        let ask = || async {
+            match journal.known(id).await? {
+                Some(outcome) => Ok(outcome),
+                None => Ask::new(self, work, journal, id).await?.run().await,
+            }
+        };
+        let outcome = flight.get_or_try_init(ask).await?.clone();
+        Ok(Settled { outcome, verdict_id: Some(id) })
+    }
+
+    /// What format and model can take in. The server is asked once, and only when there is something to ask about.
+    async fn carries(&self, work: &Work) -> Carried {
+        let format = self.opened.wire.carries();
+        if work.payload.parts.iter().all(|part| part.header.encoding == Encoding::Utf8) {
+            return format;
+        }
+        let model = self.modalities.get_or_init(|| self.opened.provider.modalities()).await;
+        model.map_or(format, |model| Carried { pictures: format.pictures && model.pictures, sound: format.sound && model.sound })
     }
 
     /// What is sent to this endpoint now.
@@ -181,10 +248,22 @@ impl Judge {
     }
 
     /// Goes from `used` to `next`, unless another task has moved on already.
-    pub(super) fn learn(&self, used: Dialect, next: Dialect) {
+    pub(super) fn learn(&self, used: Dialect, next: Dialect, lesson: String) {
         let mut dialect = self.dialect.lock().unwrap_or_else(PoisonError::into_inner);
         if *dialect == used {
             *dialect = next;
+            self.lessons.lock().unwrap_or_else(PoisonError::into_inner).push(lesson);
         }
+    }
+}
+
+/// Why a judge that takes in no more than `carried` cannot judge `work`.
+fn unsupported(carried: Carried, work: &Work) -> Option<Why> {
+    let has = |encodings: &[Encoding]| work.payload.parts.iter().any(|part| encodings.contains(&part.header.encoding));
+    let missing = |kind: &str| Some(Why::new("modality_not_supported", format!("the judge takes in no {kind}")));
+    match carried {
+        Carried { pictures: false, .. } if has(&[Encoding::Jpeg]) => missing("pictures"),
+        Carried { sound: false, .. } if has(&[Encoding::Wav, Encoding::Flac]) => missing("sound"),
+        _ => None,
     }
 }

@@ -1,17 +1,24 @@
 //! What a server accepts of a request: learnt from its refusals, remembered per endpoint.
 
+use serde::{Deserialize, Serialize};
+
 use super::server_error::ServerError;
 
-/// How the shape of the reply is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum ReplyFormat {
+/// How the shape of the reply is asked for. Whatever the way, the reply is checked all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplyFormat {
     /// A strict JSON schema.
     #[default]
+    #[serde(rename = "json_schema")]
     Schema,
+    /// A tool that must be called.
+    Tool,
     /// Any JSON object.
+    #[serde(rename = "json_object")]
     Object,
-    /// The prompt alone; the reply is checked all the same.
-    None,
+    /// The prompt alone.
+    Prompt,
 }
 
 /// How the length of the reply is limited.
@@ -24,42 +31,82 @@ pub(super) enum TokenLimit {
     MaxCompletionTokens,
 }
 
-/// What is sent to one endpoint. Every change is a step forward, so that learning ends.
+/// A parameter that a server may not know and that can be left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Parameter {
+    Temperature,
+    Seed,
+    Logprobs,
+    Store,
+}
+
+/// Every such parameter with the words that name it.
+const PARAMETERS: [(Parameter, &str); 4] =
+    [(Parameter::Temperature, "temperature"), (Parameter::Seed, "seed"), (Parameter::Logprobs, "logprobs"), (Parameter::Store, "store")];
+
+/// What is sent to one endpoint. Every change is a step forward, so that learning ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Dialect {
     pub(super) format: ReplyFormat,
     pub(super) limit: TokenLimit,
-    pub(super) temperature: bool,
-    pub(super) seed: bool,
-}
-
-impl Default for Dialect {
-    fn default() -> Self {
-        Self { format: ReplyFormat::default(), limit: TokenLimit::default(), temperature: true, seed: true }
-    }
+    /// One bit per parameter left out.
+    without: u8,
 }
 
 impl Dialect {
-    /// The dialect to try after a refusal of a request in this one; `None` when the refusal names nothing that could be left out.
-    pub(super) fn after(self, error: &ServerError) -> Option<Self> {
-        if error.names(&["response_format", "json_schema", "structured output"]) {
-            let format = match self.format {
-                ReplyFormat::Schema => ReplyFormat::Object,
-                ReplyFormat::Object => ReplyFormat::None,
-                ReplyFormat::None => return None,
-            };
-            return Some(Self { format, ..self });
+    /// Whether the server is sent a temperature.
+    pub(super) const fn sends_temperature(self) -> bool {
+        self.sends(Parameter::Temperature)
+    }
+
+    /// Whether the server is sent a sampling seed.
+    pub(super) const fn sends_seed(self) -> bool {
+        self.sends(Parameter::Seed)
+    }
+
+    /// Whether the server is asked for log-probabilities.
+    pub(super) const fn sends_logprobs(self) -> bool {
+        self.sends(Parameter::Logprobs)
+    }
+
+    /// Whether the server is told not to keep the reply.
+    pub(super) const fn sends_store(self) -> bool {
+        self.sends(Parameter::Store)
+    }
+
+    const fn sends(self, parameter: Parameter) -> bool {
+        self.without & (1 << parameter as u8) == 0
+    }
+
+    /// The dialect to try after a refusal of a request in this one, and what was learnt in words; `None` when the refusal names nothing that
+    /// could be left out. `ladder` and `format_words` are the wire format's.
+    pub(super) fn after(self, error: &ServerError, ladder: &[ReplyFormat], format_words: &[&str]) -> Option<(Self, String)> {
+        if error.names(format_words) {
+            let rung = ladder.iter().position(|&format| format == self.format)?;
+            let format = *ladder.get(rung + 1)?;
+            return Some((Self { format, ..self }, format!("it does not take {}; asked by {} instead", self.format.name(), format.name())));
         }
-        if error.names(&["temperature"]) {
-            return self.temperature.then_some(Self { temperature: false, ..self });
+        if let Some(&(parameter, name)) = PARAMETERS.iter().find(|(_, name)| error.names(&[name])) {
+            let next = Self { without: self.without | 1 << parameter as u8, ..self };
+            return self.sends(parameter).then(|| (next, format!("it does not know `{name}`; left out")));
         }
-        if error.names(&["seed"]) {
-            return self.seed.then_some(Self { seed: false, ..self });
-        }
-        if error.names(&["max_tokens"]) {
-            return (self.limit == TokenLimit::MaxTokens).then_some(Self { limit: TokenLimit::MaxCompletionTokens, ..self });
+        if error.names(&["max_tokens"]) && self.limit == TokenLimit::MaxTokens {
+            let next = Self { limit: TokenLimit::MaxCompletionTokens, ..self };
+            return Some((next, "it wants `max_completion_tokens` instead of `max_tokens`".to_owned()));
         }
         None
+    }
+}
+
+impl ReplyFormat {
+    /// The name in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Schema => "json_schema",
+            Self::Tool => "tool",
+            Self::Object => "json_object",
+            Self::Prompt => "prompt",
+        }
     }
 }
 
@@ -68,7 +115,8 @@ mod tests {
     use super::{Dialect, ReplyFormat, ServerError, TokenLimit};
 
     fn after(dialect: Dialect, body: &str) -> Option<Dialect> {
-        dialect.after(&ServerError::read(body))
+        let ladder = [ReplyFormat::Schema, ReplyFormat::Object, ReplyFormat::Prompt];
+        dialect.after(&ServerError::read(body), &ladder, &["response_format", "json_schema"]).map(|(next, _)| next)
     }
 
     #[test]
@@ -81,9 +129,10 @@ mod tests {
         let schema = r#"{"error":{"message":"response_format json_schema is not supported","code":400}}"#;
         let object = after(start, schema).unwrap();
         assert_eq!(object.format, ReplyFormat::Object);
-        assert_eq!(after(object, schema).unwrap().format, ReplyFormat::None);
+        let prompt = after(object, schema).unwrap();
+        assert_eq!((prompt.format, after(prompt, schema)), (ReplyFormat::Prompt, None));
         let fastapi = r#"{"detail":[{"loc":["body","seed"],"msg":"extra fields not permitted"}]}"#;
-        assert!(!after(start, fastapi).unwrap().seed);
+        assert!(!after(start, fastapi).unwrap().sends_seed());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tribunal_media::Digest;
 
-use super::{Outcome, Task, Usage};
+use super::{Outcome, Served, Task, Usage};
 
 /// Written durably before the first byte of an attempt leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Intent {
     pub attempt: u32,
     /// Upper bound of its cost in micro-dollars; `None` when no price is known.
     pub reserved_micro_usd: Option<u64>,
+    /// Tokens in, as the published rules say.
+    pub estimated_tokens: u64,
 }
 
 /// How one attempt ended.
@@ -36,6 +38,8 @@ pub struct AttemptEnd {
     pub reply: String,
     /// Tokens the server says it counted.
     pub usage: Option<Usage>,
+    /// What the server says of its model.
+    pub served: Served,
     /// What it cost in micro-dollars; `None` when no price is known.
     pub cost_micro_usd: Option<u64>,
     /// Wall time from send to end.
@@ -81,6 +85,9 @@ pub trait Journal: Send + Sync {
 
     /// Attempts of this task that an earlier process left open or settled, oldest first.
     fn lookup(&self, task: &Task) -> BoxFuture<'_, Result<Vec<Past>, JournalError>>;
+
+    /// The verdict of another task with this very request, endpoint and repeat, if one was scored: equal requests are asked once.
+    fn known(&self, verdict_id: Digest) -> BoxFuture<'_, Result<Option<Outcome>, JournalError>>;
 
     /// Holds `micro_usd` more under the budget, or says no. Open intents of earlier processes stay reserved.
     fn reserve(&self, micro_usd: u64) -> BoxFuture<'_, Result<Room, JournalError>>;

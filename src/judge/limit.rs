@@ -1,87 +1,257 @@
-//! Spaces the sends of one judge, and holds them all back when its server asks for it.
+//! When the next request may leave: requests and tokens per minute, bytes and requests in flight, and the server's own words.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// The earliest moments of the next send.
+use super::rate::{Bucket, Seen};
+use super::terms::Limits;
+
+/// Bytes of bodies in flight at once, unless the settings say otherwise.
+const BYTES_IN_FLIGHT: u64 = 64 << 20;
+/// What an overload leaves of the requests in flight (AIMD: additive increase, multiplicative decrease).
+const DECREASE: f64 = 0.7;
+
+/// Lets the requests of one judge go one after another, in the order in which they asked.
 #[derive(Debug)]
 pub(super) struct Limiter {
-    spacing: Duration,
-    moments: Mutex<Moments>,
+    /// Held by the one who waits for room, so that no small request overtakes a large one for ever.
+    head: tokio::sync::Mutex<()>,
+    state: Mutex<State>,
+    freed: Notify,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Moments {
-    /// The next free turn.
-    next: Instant,
-    /// Nobody sends before this, not even those whose turn was booked before it was known.
+#[derive(Debug)]
+struct State {
+    requests: Option<Bucket>,
+    tokens: Option<Bucket>,
+    /// Nobody sends before this.
     held: Instant,
+    bytes_limit: u64,
+    bytes: u64,
+    in_flight: usize,
+    /// Most requests in flight; `None` until the server was overloaded for the first time.
+    window: Option<f64>,
+    /// One overload is one decrease, however many requests it refused: those sent before this moment tell nothing new.
+    decreased: Instant,
+}
+
+/// What a request asks for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Load {
+    pub(super) tokens: f64,
+    pub(super) bytes: u64,
+}
+
+/// Why a request cannot leave now.
+enum Wait {
+    Until(Instant),
+    Freed,
+}
+
+/// A request on its way; gives its room back when dropped.
+#[derive(Debug)]
+pub(super) struct Turn<'l> {
+    limiter: &'l Limiter,
+    bytes: u64,
+    sent: Instant,
 }
 
 impl Limiter {
-    /// `rpm` requests per minute, evenly; `None` spaces nothing.
-    pub(super) fn new(rpm: Option<u32>) -> Self {
-        let (spacing, now) = (rpm.map_or(Duration::ZERO, |rpm| Duration::from_mins(1) / rpm.max(1)), Instant::now());
-        Self { spacing, moments: Mutex::new(Moments { next: now, held: now }) }
+    pub(super) fn new(limits: &Limits) -> Self {
+        let now = Instant::now();
+        let state = State {
+            requests: limits.rpm.map(|rpm| Bucket::new(f64::from(rpm), now)),
+            tokens: limits.tpm.map(|tpm| Bucket::new(f64::from(tpm), now)),
+            held: now,
+            bytes_limit: limits.bytes_in_flight.unwrap_or(BYTES_IN_FLIGHT),
+            bytes: 0,
+            in_flight: 0,
+            window: None,
+            decreased: now,
+        };
+        Self { head: tokio::sync::Mutex::default(), state: Mutex::new(state), freed: Notify::new() }
     }
 
-    /// Resolves when it is this caller's turn and nobody is held back.
-    pub(super) async fn turn(&self) {
-        let mut until = self.book();
-        while until > Instant::now() {
-            tokio::time::sleep_until(until).await;
-            until = self.moments().held;
+    /// Resolves when it is this caller's turn, there is room, and nobody is held back.
+    pub(super) async fn turn(&self, load: Load) -> Turn<'_> {
+        let _head = self.head.lock().await;
+        loop {
+            let freed = self.freed.notified();
+            let admitted = self.state().admit(load, Instant::now());
+            match admitted {
+                Ok(()) => return Turn { limiter: self, bytes: load.bytes, sent: Instant::now() },
+                Err(Wait::Until(moment)) => tokio::time::sleep_until(moment).await,
+                Err(Wait::Freed) => freed.await,
+            }
         }
     }
 
     /// Nobody sends for `wait`.
     pub(super) fn hold(&self, wait: Duration) {
         let until = Instant::now() + wait;
-        let mut moments = self.moments();
-        moments.held = moments.held.max(until);
+        let mut state = self.state();
+        state.held = state.held.max(until);
     }
 
-    fn book(&self) -> Instant {
-        let mut moments = self.moments();
-        let turn = moments.next.max(moments.held).max(Instant::now());
-        moments.next = turn + self.spacing;
-        turn
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn admit(&mut self, load: Load, now: Instant) -> Result<(), Wait> {
+        let idle = self.in_flight == 0;
+        let crowded = self.window.is_some_and(|window| self.in_flight as f64 >= window.max(1.0));
+        // What is larger than the limit goes alone.
+        if !idle && (crowded || self.bytes + load.bytes > self.bytes_limit) {
+            return Err(Wait::Freed);
+        }
+        let ready = |bucket: &mut Option<Bucket>, amount| bucket.as_mut().map(|bucket| bucket.ready(amount, now));
+        let moments = [Some(self.held), ready(&mut self.requests, 1.0), ready(&mut self.tokens, load.tokens)];
+        if let Some(moment) = moments.into_iter().flatten().max().filter(|&moment| moment > now) {
+            return Err(Wait::Until(moment));
+        }
+        self.requests.iter_mut().for_each(|bucket| bucket.take(1.0));
+        self.tokens.iter_mut().for_each(|bucket| bucket.take(load.tokens));
+        self.in_flight += 1;
+        self.bytes += load.bytes;
+        Ok(())
+    }
+}
+
+impl Turn<'_> {
+    /// Resolves when nobody is held back.
+    pub(super) async fn held(&self) {
+        loop {
+            let held = self.limiter.state().held;
+            if held <= Instant::now() {
+                return;
+            }
+            tokio::time::sleep_until(held).await;
+        }
     }
 
-    fn moments(&self) -> MutexGuard<'_, Moments> {
-        self.moments.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Takes in what a reply's headers say of the rates, and whether the server was overloaded.
+    pub(super) fn observe(&self, headers: &BTreeMap<String, String>, overloaded: bool) {
+        let now = Instant::now();
+        let mut state = self.limiter.state();
+        let others = state.in_flight.saturating_sub(1) as f64;
+        if let Some(seen) = Seen::requests(headers) {
+            // Requests that the server had not counted when it wrote this.
+            state.requests.get_or_insert_with(|| Bucket::new(seen.limit, now)).correct(&seen, others, now);
+        }
+        if let Some(seen) = Seen::tokens(headers) {
+            state.tokens.get_or_insert_with(|| Bucket::new(seen.limit, now)).correct(&seen, 0.0, now);
+        }
+        if !overloaded {
+            state.window = state.window.map(|window| window + 1.0 / window.max(1.0));
+        } else if self.sent >= state.decreased {
+            state.window = Some((state.in_flight as f64 * DECREASE).max(1.0));
+            state.decreased = now;
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut state = self.limiter.state();
+        state.in_flight -= 1;
+        state.bytes -= self.bytes;
+        drop(state);
+        self.limiter.freed.notify_one();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Duration, Instant, Limiter};
+    use super::{BTreeMap, Duration, Instant, Limiter, Limits, Load};
+
+    const SMALL: Load = Load { tokens: 1.0, bytes: 1 };
 
     #[tokio::test(start_paused = true)]
     async fn sends_are_spaced_and_held() {
-        let limiter = Limiter::new(Some(60));
+        let limiter = Limiter::new(&Limits { rpm: Some(60), ..Limits::default() });
         let start = Instant::now();
         for _ in 0..4 {
-            limiter.turn().await;
+            limiter.turn(SMALL).await;
         }
         assert_eq!(start.elapsed().as_secs(), 3);
         limiter.hold(Duration::from_secs(20));
-        limiter.turn().await;
+        limiter.turn(SMALL).await;
         assert_eq!(start.elapsed().as_secs(), 23);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_booked_turn_is_held_too() {
-        let limiter = Limiter::new(Some(60));
-        limiter.turn().await;
+    async fn one_who_waits_already_is_held_too() {
+        let limiter = Limiter::new(&Limits { rpm: Some(60), ..Limits::default() });
+        limiter.turn(SMALL).await;
         let start = Instant::now();
         let late = async {
             tokio::time::sleep(Duration::from_millis(500)).await;
             limiter.hold(Duration::from_secs(9));
         };
-        futures_util::future::join(limiter.turn(), late).await;
+        futures_util::future::join(limiter.turn(SMALL), late).await;
         assert_eq!(start.elapsed().as_millis(), 9500);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tokens_are_spaced_and_a_large_request_is_not_starved() {
+        let limiter = Limiter::new(&Limits { tpm: Some(6_000), ..Limits::default() });
+        let start = Instant::now();
+        for _ in 0..3 {
+            limiter.turn(Load { tokens: 1_000.0, bytes: 1 }).await;
+        }
+        // 100 tokens a second: the first leaves on credit, each later one when that is paid back.
+        assert!((19.0..=21.0).contains(&start.elapsed().as_secs_f64()), "{:?}", start.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bytes_in_flight_are_bounded() {
+        let limiter = Limiter::new(&Limits { bytes_in_flight: Some(10), ..Limits::default() });
+        let first = limiter.turn(Load { tokens: 1.0, bytes: 100 }).await;
+        let second = limiter.turn(Load { tokens: 1.0, bytes: 1 });
+        assert!(tokio::time::timeout(Duration::from_secs(1), second).await.is_err(), "what is too large goes alone");
+        drop(first);
+        let _eight = limiter.turn(Load { tokens: 1.0, bytes: 8 }).await;
+        assert!(tokio::time::timeout(Duration::from_secs(1), limiter.turn(Load { tokens: 1.0, bytes: 3 })).await.is_err());
+        limiter.turn(Load { tokens: 1.0, bytes: 2 }).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_overload_narrows_once_and_success_widens() {
+        let limiter = Limiter::new(&Limits::default());
+        let mut turns = Vec::new();
+        for _ in 0..10 {
+            turns.push(limiter.turn(SMALL).await);
+        }
+        tokio::time::advance(Duration::from_millis(1)).await;
+        turns[0].observe(&BTreeMap::new(), true);
+        turns[1].observe(&BTreeMap::new(), true);
+        assert_eq!(limiter.state().window, Some(7.0));
+        turns.truncate(6);
+        let seventh = limiter.turn(SMALL).await;
+        assert!(tokio::time::timeout(Duration::from_secs(1), limiter.turn(SMALL)).await.is_err());
+        for _ in 0..8 {
+            seventh.observe(&BTreeMap::new(), false);
+        }
+        limiter.turn(SMALL).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn headers_seed_and_correct_the_rates() {
+        let limiter = Limiter::new(&Limits::default());
+        let headers =
+            [("x-ratelimit-limit-requests", "60"), ("x-ratelimit-remaining-requests", "2"), ("x-ratelimit-reset-requests", "58s")];
+        let headers: BTreeMap<_, _> = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        limiter.turn(SMALL).await.observe(&headers, false);
+        let start = Instant::now();
+        for _ in 0..5 {
+            limiter.turn(SMALL).await;
+        }
+        assert!((2.9..=3.1).contains(&start.elapsed().as_secs_f64()), "two at once, then one a second: {:?}", start.elapsed());
     }
 }

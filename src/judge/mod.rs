@@ -1,35 +1,43 @@
 //! Judges: one task in, one honest outcome out. The main types are [`Judge`], [`Outcome`] and the [`Journal`] they need.
 //!
 //! ```text
-//! Work -> ask --Intent--> Journal
-//!          |  chat | triage --Request--> provider --Reply--> retry (class of failure) -> verdict | triage -> Outcome
+//! Work -> fit (terms) -> ask --Intent--> Journal
+//!                         |  wire --Request--> limit -> provider --Reply--> retry (class of failure) -> wire -> verdict -> Outcome
 //! ```
 
 mod ask;
-mod budget;
-mod chat;
+mod body;
 mod client;
 mod dialect;
+mod fit;
+mod flight;
 mod journal;
 mod json;
 mod limit;
 mod outcome;
 mod provider;
+mod rate;
+mod receipt;
 mod request;
 mod retry;
 mod server_error;
 mod settings;
 mod spec;
+mod terms;
 #[cfg(test)]
 mod tests;
-mod triage;
 mod verdict;
+mod view;
+mod wire;
 
 pub use client::{Judge, OpenError, Settled, Stop, Work};
+pub use dialect::ReplyFormat;
+pub use fit::Fit;
 pub use journal::{AttemptEnd, Intent, Journal, JournalError, Past, Reservation, Room};
-pub use outcome::{Outcome, OutcomeName, Scale, Task, Triage, Usage, Verdict, Why};
-pub use provider::View;
+pub use outcome::{Odds, Outcome, OutcomeName, Scale, Served, Task, Triage, Usage, Verdict, Why};
 pub use request::nonce;
-pub use settings::{Limits, PictureDetail, Price, ProviderKind, Settings};
+pub use settings::{PictureDetail, ProviderKind, Receipt, Settings};
 pub use spec::{JudgeSpec, SpecError};
-pub use triage::TRIAGE_FACTORS;
+pub use terms::{BatchTerms, Calibration, Estimate, Limits, PictureTokens, Price, Terms, TokenRules, profile_names, profiles_version};
+pub use view::View;
+pub use wire::TRIAGE_FACTORS;

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::ReplyFormat;
+
 /// The unit that is planned, resumed and counted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Task {
@@ -83,6 +85,46 @@ pub struct Verdict {
     pub evidence: Vec<f64>,
     /// Only from the embedded judge.
     pub triage: Option<Triage>,
+    /// How the shape of the reply was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<ReplyFormat>,
+    /// From the probabilities of the level's token, where the server gave them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub odds: Option<Odds>,
+}
+
+/// How sure the judge was of its level.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Odds {
+    /// Mean of the levels under their probabilities, 1 to 5.
+    pub expected_safety: f64,
+    /// Shannon entropy of those probabilities in bits: 0 when sure, log2(5) = 2.32 when all levels are alike.
+    pub entropy: f64,
+}
+
+impl Odds {
+    /// From probabilities of safety 1 to 5 that sum to 1.
+    pub fn new(p: [f64; 5]) -> Self {
+        let expected_safety = p.iter().zip(1..).map(|(p, level)| p * f64::from(level)).sum();
+        let entropy = p.iter().filter(|&&p| p > 0.0).map(|p| -p * p.log2()).sum();
+        Self { expected_safety, entropy }
+    }
+}
+
+impl Verdict {
+    /// A verdict of that level and nothing else.
+    pub const fn new(safety: u8, scale: Scale) -> Self {
+        Self {
+            safety,
+            scale,
+            dimensions: BTreeMap::new(),
+            rationale: String::new(),
+            evidence: Vec::new(),
+            triage: None,
+            format: None,
+            odds: None,
+        }
+    }
 }
 
 /// What a safety number means.
@@ -109,13 +151,53 @@ pub struct Triage {
     pub threshold: f64,
 }
 
-/// Tokens that a server says it counted.
+/// Tokens that a server says it counted. Parts of a count are `None` where the server does not split it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Usage {
     /// Tokens in.
     pub input: u64,
     /// Tokens out.
     pub output: u64,
+    /// Of the tokens in, those of pictures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<u64>,
+    /// Of the tokens in, those of sound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio: Option<u64>,
+    /// Of the tokens in, those that the server had in its cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached: Option<u64>,
+    /// Of the tokens out, those of hidden reasoning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<u64>,
+}
+
+impl std::ops::Add for Usage {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        let part = |one: Option<u64>, two: Option<u64>| match (one, two) {
+            (None, None) => None,
+            (one, two) => Some(one.unwrap_or(0).saturating_add(two.unwrap_or(0))),
+        };
+        Self {
+            input: self.input.saturating_add(other.input),
+            output: self.output.saturating_add(other.output),
+            image: part(self.image, other.image),
+            audio: part(self.audio, other.audio),
+            cached: part(self.cached, other.cached),
+            reasoning: part(self.reasoning, other.reasoning),
+        }
+    }
+}
+
+/// What a server says of the model that answered.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Served {
+    /// The model's full name.
+    pub model: Option<String>,
+    /// Changes when the server's configuration does.
+    pub fingerprint: Option<String>,
 }
 
 impl Outcome {

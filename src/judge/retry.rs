@@ -5,6 +5,7 @@ use std::time::Duration;
 use tribunal_media::Digest;
 
 use super::provider::Reply;
+use super::rate::duration;
 use super::server_error::{ServerError, short};
 
 /// Why an attempt gave no reply to read, by what it means for money and for the next attempt.
@@ -82,7 +83,7 @@ pub(super) fn classify(reply: Reply) -> Result<Reply, Fault> {
         return Ok(reply);
     }
     let error = ServerError::read(&reply.body);
-    let retry_after = retry_after(&reply);
+    let retry_after = retry_after(&reply, &error);
     let (class, reason) = class(reply.status, &reply.body, &error, retry_after.is_some());
     let words = if error.message.is_empty() { "no error body".to_owned() } else { error.message };
     let place = reply.headers.get("location").map_or_else(String::new, |to| format!(" (redirects to {}; not followed)", short(to)));
@@ -108,19 +109,23 @@ fn class(status: u16, body: &str, error: &ServerError, asks_to_wait: bool) -> (C
     }
 }
 
-/// `Retry-After` in seconds or as a date (measured against the server's own clock), or `Retry-After-Ms`.
-fn retry_after(reply: &Reply) -> Option<Duration> {
+/// `Retry-After` in seconds or as a date (measured against the server's own clock), `Retry-After-Ms`, or a delay in the body (Gemini). Nothing
+/// and less is no wish: the caller's own back-off then holds.
+fn retry_after(reply: &Reply, error: &ServerError) -> Option<Duration> {
     let header = |name: &str| reply.headers.get(name).map(|value| value.trim());
-    if let Some(ms) = header("retry-after-ms").and_then(|ms| ms.parse().ok()) {
-        return Some(Duration::from_millis(ms));
+    let date = header("date");
+    let told = header("retry-after-ms").and_then(|ms| ms.parse().ok()).map(Duration::from_millis);
+    let told = told.or_else(|| header("retry-after").and_then(|wait| until(wait, date)));
+    told.or_else(|| duration(error.retry_delay.as_deref()?, date)).filter(|wait| !wait.is_zero())
+}
+
+fn until(wait: &str, date: Option<&str>) -> Option<Duration> {
+    if let Some(wait) = duration(wait, date) {
+        return Some(wait);
     }
-    let wait = header("retry-after")?;
-    if let Ok(seconds) = wait.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = |text: &str| jiff::fmt::rfc2822::parse(text).ok().map(|date| date.timestamp());
-    let seconds = date(wait)?.as_second() - date(header("date")?)?.as_second();
-    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+    let moment = |text: &str| jiff::fmt::rfc2822::parse(text).ok().map(|date| date.timestamp());
+    let seconds = moment(wait)?.as_second() - moment(date?)?.as_second();
+    u64::try_from(seconds).ok().map(Duration::from_secs)
 }
 
 /// `first`, doubled with each failure up to a minute, times 0.5..=1. The jitter is drawn from the request's digest: it spreads
@@ -181,8 +186,13 @@ mod tests {
         assert_eq!(wait(&[("retry-after-ms", "250"), ("retry-after", "9")]), Some(Duration::from_millis(250)));
         let (date, later, earlier) = ("Wed, 21 Oct 2015 07:28:00 GMT", "Wed, 21 Oct 2015 07:28:30 GMT", "Wed, 21 Oct 2015 07:20:00 GMT");
         assert_eq!(wait(&[("date", date), ("retry-after", later)]), Some(Duration::from_secs(30)));
-        assert_eq!(wait(&[("date", date), ("retry-after", earlier)]), Some(Duration::ZERO));
-        assert_eq!(wait(&[("retry-after", "-5")]), None);
+        assert_eq!(wait(&[("date", date), ("retry-after", earlier)]), None, "in the past");
+        assert_eq!(wait(&[("retry-after", "0.5")]), Some(Duration::from_millis(500)));
+        for nothing in ["-5", "0"] {
+            assert_eq!(wait(&[("retry-after", nothing)]), None);
+        }
+        let body = r#"{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","details":[{"@type":"x.QuotaFailure"},{"@type":"x.RetryInfo","retryDelay":"37s"}]}}"#;
+        assert_eq!(sorted(429, &[], body).1, Some(Duration::from_secs(37)));
         assert_eq!(wait(&[("retry-after", "soon")]), None);
     }
 

@@ -1,4 +1,4 @@
-//! The error body of an OpenAI-compatible server, read leniently: every server writes it its own way.
+//! A server's error body, read leniently: every server writes it its own way.
 
 use serde_json::Value;
 
@@ -17,6 +17,8 @@ const MESSAGE_CHARACTERS: usize = 400;
 pub(super) struct ServerError {
     /// Its words, or the body itself.
     pub(super) message: String,
+    /// How long it asks to be left alone, in its own form (Gemini's `RetryInfo`).
+    pub(super) retry_delay: Option<String>,
     param: Option<String>,
     /// `code`, `type` and inner codes.
     codes: Vec<String>,
@@ -31,8 +33,13 @@ impl ServerError {
         let inner = ["innererror", "inner_error"].iter().find_map(|name| fields.get(name)?.get("code")?.as_str()).map(str::to_owned);
         Self {
             message: short(&text("message").or_else(|| fields.as_str().map(str::to_owned)).unwrap_or_else(|| body.to_owned())),
+            retry_delay: delay(fields),
             param: text("param"),
-            codes: [text("code"), text("type"), inner].into_iter().flatten().map(|code| code.to_ascii_lowercase()).collect(),
+            codes: [text("code"), text("type"), text("status"), inner]
+                .into_iter()
+                .flatten()
+                .map(|code| code.to_ascii_lowercase())
+                .collect(),
         }
     }
 
@@ -54,6 +61,11 @@ impl ServerError {
         let message = self.message.to_ascii_lowercase();
         parameters.iter().any(|name| message.contains(name)) && UNKNOWN.iter().any(|word| message.contains(word))
     }
+}
+
+fn delay(fields: &Value) -> Option<String> {
+    let details = fields.get("details")?.as_array()?;
+    details.iter().find_map(|detail| detail.get("retryDelay")?.as_str()).map(str::to_owned)
 }
 
 /// The beginning of outside text, for a message.

@@ -4,17 +4,47 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::terms::{self, Limits, Price, Terms, TokenRules};
 
 /// How to reach a judge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", try_from = "String")]
+#[serde(rename_all = "lowercase")]
 pub enum ProviderKind {
-    /// OpenAI-compatible chat completions.
+    /// OpenAI, and every server that speaks its chat completions.
     OpenAi,
-    /// Replies read from a cassette.
+    /// OpenAI's Responses.
+    Responses,
+    /// OpenAI's models at Azure.
+    Azure,
+    /// Anthropic's Messages.
+    Anthropic,
+    /// Gemini's own API.
+    Gemini,
+    /// vLLM and SGLang: chat completions with video and more fields.
+    Vllm,
+    /// The llama.cpp server: chat completions, and it tells what its model can see.
+    LlamaCpp,
+    /// Ollama's own API.
+    Ollama,
+    /// Replies read from a cassette or from another run.
     Replay,
     /// The Open-NSFW triage.
     Embedded,
+}
+
+/// How it is made sure that the judge saw the media.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Receipt {
+    /// Not at all.
+    Off,
+    /// By the server's own count of picture and sound tokens, where it gives one.
+    #[default]
+    Usage,
+    /// And by a picture or a sound with a code, which the verdict must read back. Costs a small picture or a few seconds of sound per request.
+    Canary,
 }
 
 /// One judge, ready to open.
@@ -23,13 +53,16 @@ pub enum ProviderKind {
 pub struct Settings {
     /// How it is reached.
     pub provider: ProviderKind,
-    /// Up to and with the API's version, e.g. `http://127.0.0.1:8000/v1`. OpenAI-compatible judges only.
+    /// Up to and with the API's version, e.g. `http://127.0.0.1:8000/v1`. Left out: the vendor's own.
     #[serde(default)]
     pub base_url: Option<String>,
-    /// The model to name. A cassette's default is `replay`.
+    /// The model to name; at Azure the deployment. A cassette's default is `replay`.
     #[serde(default)]
     pub model: Option<String>,
-    /// The environment variable that holds the key.
+    /// Azure's `api-version`.
+    #[serde(default)]
+    pub api_version: Option<String>,
+    /// The environment variable that holds the key. Left out: the vendor's usual one.
     #[serde(default)]
     pub api_key_env: Option<String>,
     /// A file that holds the key and nothing else.
@@ -38,9 +71,12 @@ pub struct Settings {
     /// Not a key of tribunal.toml: an unset variable means "no key" instead of an error.
     #[serde(skip)]
     pub api_key_optional: bool,
-    /// The cassette, or the model file of the embedded judge.
+    /// The cassette or run folder, or the model file of the embedded judge.
     #[serde(default)]
     pub path: Option<PathBuf>,
+    /// Not a key of tribunal.toml: the cassette's text, where it is no file.
+    #[serde(skip)]
+    pub cassette: Option<String>,
     /// Most tokens that one reply may have; also the bound of what a reply can cost.
     #[serde(default = "default_max_tokens")]
     pub max_tokens: u32,
@@ -53,18 +89,36 @@ pub struct Settings {
     /// How closely the server looks at pictures.
     #[serde(default)]
     pub detail: PictureDetail,
+    /// Ask for the probabilities of the level's token, where the server gives them.
+    #[serde(default)]
+    pub logprobs: bool,
+    /// Send the frames of a clip as one video of ready frames (vLLM).
+    #[serde(default)]
+    pub frames_as_video: bool,
+    /// More fields at the top of every body, e.g. `media_io_kwargs` or `mm_processor_kwargs` (vLLM); they go before ours.
+    #[serde(default)]
+    pub extra_body: Option<Map<String, Value>>,
+    /// How it is made sure that the judge saw the media.
+    #[serde(default)]
+    pub receipt: Receipt,
     /// Seconds from connecting to the last byte of a reply.
     #[serde(default = "default_timeout_s")]
     pub timeout_s: u64,
-    /// What tokens cost. Without it costs are unknown and no budget can be kept.
-    #[serde(default)]
-    pub price: Option<Price>,
-    /// What the server allows.
-    #[serde(default)]
-    pub limits: Limits,
-    /// Built-in limits and token rules by model name; not built yet and refused when set.
+    /// Seconds from a task's first attempt in this process to its end, all waits included.
+    #[serde(default = "default_deadline_s")]
+    pub deadline_s: u64,
+    /// Limits, token rules and prices of a known model. Left out: the model's own name, where it is known.
     #[serde(default)]
     pub profile: Option<String>,
+    /// What tokens cost; goes before the profile's. Without any costs are unknown and no budget can be kept.
+    #[serde(default)]
+    pub price: Option<Price>,
+    /// What the server allows; goes before the profile's.
+    #[serde(default)]
+    pub limits: Limits,
+    /// How the server counts tokens; goes before the profile's.
+    #[serde(default)]
+    pub tokens: Option<TokenRules>,
 }
 
 /// How closely the server looks at pictures. Parts are at most 768 pixels long by default, so `high` costs few tiles and loses
@@ -81,36 +135,16 @@ pub enum PictureDetail {
     Auto,
 }
 
-/// What a server allows.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Limits {
-    /// Requests per minute: sends are spaced evenly. `None` leaves it to the server's 429.
-    pub rpm: Option<u32>,
-    /// Tokens per minute; not built yet and refused when set.
-    pub tpm: Option<u32>,
-    /// Most tokens that the server counts for one picture, for reservations under a budget. `None` assumes the dearest published rule.
-    pub picture_tokens: Option<u32>,
-}
-
-/// Dollars per million tokens.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Price {
-    /// Input; where kinds of input differ, the dearest that is sent.
-    pub input_per_mtok: f64,
-    /// Output.
-    pub output_per_mtok: f64,
-    /// When the price was read, `YYYY-MM-DD`.
-    pub date: String,
-}
-
 const fn default_max_tokens() -> u32 {
     800
 }
 
 const fn default_timeout_s() -> u64 {
     120
+}
+
+const fn default_deadline_s() -> u64 {
+    3600
 }
 
 impl PictureDetail {
@@ -124,21 +158,42 @@ impl PictureDetail {
     }
 }
 
-impl TryFrom<String> for ProviderKind {
-    type Error = String;
+impl ProviderKind {
+    /// The name in tribunal.toml and in fingerprints.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OpenAi => "openai",
+            Self::Responses => "responses",
+            Self::Azure => "azure",
+            Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
+            Self::Vllm => "vllm",
+            Self::LlamaCpp => "llamacpp",
+            Self::Ollama => "ollama",
+            Self::Replay => "replay",
+            Self::Embedded => "embedded",
+        }
+    }
 
-    fn try_from(name: String) -> Result<Self, String> {
-        match name.as_str() {
-            "openai" => Ok(Self::OpenAi),
-            "replay" => Ok(Self::Replay),
-            "embedded" => Ok(Self::Embedded),
-            "vllm" | "llamacpp" | "ollama" => {
-                Err(format!("provider `{name}` is not built yet; its server also speaks provider `openai` at its /v1 address"))
-            }
-            "responses" | "azure" | "anthropic" | "gemini" => {
-                Err(format!("provider `{name}` is not built yet; built: openai, replay, embedded"))
-            }
-            _ => Err(format!("`{name}` is no provider; built: openai, replay, embedded")),
+    /// The variable in which the vendor's users keep their key.
+    pub(super) const fn usual_key(self) -> Option<&'static str> {
+        match self {
+            Self::OpenAi | Self::Responses => Some("OPENAI_API_KEY"),
+            Self::Azure => Some("AZURE_OPENAI_API_KEY"),
+            Self::Anthropic => Some("ANTHROPIC_API_KEY"),
+            Self::Gemini => Some("GEMINI_API_KEY"),
+            Self::Vllm | Self::LlamaCpp | Self::Ollama | Self::Replay | Self::Embedded => None,
+        }
+    }
+
+    /// The vendor's own address.
+    pub(super) const fn usual_base(self) -> Option<&'static str> {
+        match self {
+            Self::OpenAi | Self::Responses => Some("https://api.openai.com/v1"),
+            Self::Anthropic => Some("https://api.anthropic.com/v1"),
+            Self::Gemini => Some("https://generativelanguage.googleapis.com/v1beta"),
+            Self::Ollama => Some("http://127.0.0.1:11434"),
+            Self::Azure | Self::Vllm | Self::LlamaCpp | Self::Replay | Self::Embedded => None,
         }
     }
 }
@@ -150,18 +205,26 @@ impl Settings {
             provider,
             base_url: None,
             model: None,
+            api_version: None,
             api_key_env: None,
             api_key_file: None,
             api_key_optional: false,
             path: None,
+            cassette: None,
             max_tokens: default_max_tokens(),
             temperature: 0.0,
             seed: None,
             detail: PictureDetail::default(),
+            logprobs: false,
+            frames_as_video: false,
+            extra_body: None,
+            receipt: Receipt::default(),
             timeout_s: default_timeout_s(),
+            deadline_s: default_deadline_s(),
+            profile: None,
             price: None,
             limits: Limits::default(),
-            profile: None,
+            tokens: None,
         }
     }
 
@@ -181,24 +244,53 @@ impl Settings {
 
     /// What is wrong with values that no provider could use.
     pub(super) fn check(&self) -> Result<(), String> {
-        if let Some(profile) = &self.profile {
-            return Err(format!(
-                "profile `{profile}`: built-in profiles are not built yet; write price and limits out and remove the line"
-            ));
-        }
-        if self.limits.tpm.is_some() {
-            return Err("limits.tpm is not built yet; use limits.rpm".to_owned());
-        }
-        if self.limits.rpm == Some(0) {
-            return Err("limits.rpm = 0 would never send anything; remove it or give at least 1".to_owned());
-        }
-        if self.max_tokens == 0 || self.timeout_s == 0 {
-            return Err("max_tokens and timeout_s must be at least 1".to_owned());
+        if self.max_tokens == 0 || self.timeout_s == 0 || self.deadline_s == 0 {
+            return Err("max_tokens, timeout_s and deadline_s must be at least 1".to_owned());
         }
         if !(0.0..=2.0).contains(&self.temperature) {
             return Err(format!("temperature {} is outside 0..=2", self.temperature));
         }
+        if self.frames_as_video && self.provider != ProviderKind::Vllm {
+            return Err("frames_as_video is for provider `vllm`".to_owned());
+        }
+        self.limits.check()?;
+        self.tokens.as_ref().map_or(Ok(()), TokenRules::check)?;
         self.price.as_ref().map_or(Ok(()), Price::check)
+    }
+
+    /// Everything known of the server: these settings over the profile's. A profile that is named must exist; a model's own name may.
+    pub(super) fn terms(&self) -> Result<Terms, String> {
+        let named = self.profile.as_deref().map(|name| terms::find_profile(name).map(|profile| (name, profile))).transpose()?;
+        // A stranger's server may call anything by a known name.
+        let vendors = self.base_url.is_none();
+        let found =
+            named.or_else(|| self.model.as_deref().filter(|_| vendors).and_then(|name| Some((name, terms::find_profile(name).ok()?))));
+        let (name, profile) = found.unzip();
+        Ok(Terms {
+            profile: name.map(str::to_owned),
+            limits: profile.map_or_else(|| self.limits.clone(), |profile| self.limits.over(&profile.limits)),
+            tokens: self.tokens.or(profile.map(|profile| profile.tokens)).unwrap_or_default(),
+            price: self.price.clone().or_else(|| profile.and_then(|profile| profile.price.clone())),
+            batch: profile.and_then(|profile| profile.batch),
+        })
+    }
+
+    /// The settings that decide verdicts, in words. Fields that older runs did not know are named only where they are set.
+    pub(super) fn parameters(&self, model: &str) -> String {
+        let seed = self.sent_seed().map_or_else(|| "none".to_owned(), |seed| seed.to_string());
+        let Self { max_tokens, temperature, detail, .. } = self;
+        let mut words = format!("model={model} max_tokens={max_tokens} temperature={temperature} seed={seed} detail={}", detail.as_str());
+        for (set, word) in
+            [(self.logprobs, "logprobs"), (self.frames_as_video, "frames_as_video"), (self.receipt == Receipt::Canary, "canary")]
+        {
+            if set {
+                words = format!("{words} {word}");
+            }
+        }
+        match &self.extra_body {
+            Some(extra) => format!("{words} extra_body={}", Value::Object(extra.clone())),
+            None => words,
+        }
     }
 
     /// The key, from its file or from `secrets`; `None` when none is named, or when the one named may be unset.
@@ -206,23 +298,14 @@ impl Settings {
         if let Some(file) = &self.api_key_file {
             return key_file(file).map(Some);
         }
-        let Some(variable) = &self.api_key_env else { return Ok(None) };
+        let usual = self.provider.usual_key().filter(|_| self.base_url.is_none());
+        let Some(variable) = self.api_key_env.as_deref().or(usual) else { return Ok(None) };
         let key = secrets(variable).map(|key| key.trim().to_owned()).filter(|key| !key.is_empty());
         match key {
             Some(key) => Ok(Some(key.into())),
             None if self.api_key_optional => Ok(None),
             None => Err(format!("the environment variable {variable} is not set; put the API key there, or name a file with api_key_file")),
         }
-    }
-}
-
-impl Price {
-    fn check(&self) -> Result<(), String> {
-        let sound = |dollars: f64| dollars.is_finite() && dollars >= 0.0;
-        if sound(self.input_per_mtok) && sound(self.output_per_mtok) {
-            return Ok(());
-        }
-        Err("price: dollars per million tokens must be 0 or more".to_owned())
     }
 }
 
@@ -251,23 +334,38 @@ mod tests {
         assert_eq!(settings.sent_seed(), Some(0));
         assert_eq!(Settings { temperature: 0.7, ..settings.clone() }.sent_seed(), None);
         assert!(read("provider = 'openai'\nmodle = 'm'").unwrap_err().contains("modle"));
-        assert!(read("provider = 'azure'").unwrap_err().contains("not built yet"));
-        assert!(read("provider = 'vllm'").unwrap_err().contains("/v1"));
+        assert!(read("provider = 'mistral'").unwrap_err().contains("azure"), "an error names what there is");
+        let vllm = read("provider = 'vllm'\nframes_as_video = true\n[extra_body.media_io_kwargs.video]\nnum_frames = 8").unwrap();
+        assert!(vllm.check().is_ok() && vllm.parameters("m").ends_with(r#"extra_body={"media_io_kwargs":{"video":{"num_frames":8}}}"#));
     }
 
     #[test]
-    fn what_is_not_built_is_refused_and_never_ignored() {
+    fn what_no_server_could_use_is_refused() {
         let base = read("provider = 'openai'").unwrap();
         assert!(base.check().is_ok());
-        assert!(Settings { profile: Some("x".into()), ..base.clone() }.check().unwrap_err().contains("not built"));
         assert!(Settings { temperature: f64::NAN, ..base.clone() }.check().is_err());
-        let mut tpm = base.clone();
-        tpm.limits.tpm = Some(1);
-        assert!(tpm.check().is_err());
+        assert!(Settings { frames_as_video: true, ..base.clone() }.check().is_err());
+        assert!(Settings { profile: Some("x".into()), ..base }.terms().unwrap_err().contains("gpt-5-mini"));
+    }
+
+    #[test]
+    fn a_profile_fills_in_what_is_not_said() {
+        let named = read("provider = 'openai'\nbase_url = 'http://h/v1'\nmodel = 'x'\nprofile = 'gpt-4o'\n[limits]\npictures = 3")
+            .unwrap()
+            .terms()
+            .unwrap();
+        assert_eq!((named.limits.pictures, named.limits.long_edge), (Some(3), Some(2048)));
+        assert!(named.price.is_some());
+        let vendors = read("provider = 'openai'\nmodel = 'gpt-5-mini'").unwrap();
+        assert_eq!(vendors.terms().unwrap().profile.as_deref(), Some("gpt-5-mini"));
+        let strangers = Settings { base_url: Some("http://h/v1".into()), ..vendors };
+        assert_eq!(strangers.terms().unwrap().profile, None, "a stranger's server may call anything by a known name");
     }
 
     #[test]
     fn keys_come_from_a_file_or_a_variable() {
+        let usual = read("provider = 'anthropic'\nmodel = 'm'").unwrap();
+        assert!(usual.key(&|_| None).unwrap_err().contains("ANTHROPIC_API_KEY"));
         let settings = Settings { api_key_env: Some("K".into()), ..read("provider = 'openai'").unwrap() };
         assert!(settings.key(&|_| None).unwrap_err().contains('K'));
         assert!(settings.key(&|_| Some("  ".into())).is_err());

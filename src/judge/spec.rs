@@ -4,10 +4,6 @@ use std::path::PathBuf;
 
 use super::{ProviderKind, Settings};
 
-/// Where `openai/MODEL` goes.
-const OPENAI_BASE: &str = "https://api.openai.com/v1";
-/// The usual key variable of `openai/MODEL`.
-const OPENAI_KEY: &str = "OPENAI_API_KEY";
 /// The only key variable that is ever read for a bare URL: another server's key must not leak to it.
 const URL_KEY: &str = "TRIBUNAL_API_KEY";
 
@@ -27,9 +23,12 @@ pub enum JudgeSpec {
         /// The model to name.
         model: String,
     },
-    /// `openai/MODEL`.
-    OpenAi(String),
+    /// `openai/MODEL`, `anthropic/MODEL` or `gemini/MODEL`: the vendor's own server.
+    Vendor(ProviderKind, String),
 }
+
+/// Vendors that a spec can name.
+const VENDORS: [ProviderKind; 3] = [ProviderKind::OpenAi, ProviderKind::Anthropic, ProviderKind::Gemini];
 
 /// A spec that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,7 +48,7 @@ impl JudgeSpec {
             Self::Embedded => "embedded".to_owned(),
             Self::Replay(_) => "replay".to_owned(),
             Self::Url { base_url, model } => format!("{base_url}#{model}"),
-            Self::OpenAi(model) => format!("openai/{model}"),
+            Self::Vendor(vendor, model) => format!("{}/{model}", vendor.name()),
         }
     }
 
@@ -61,7 +60,7 @@ impl JudgeSpec {
             Self::Embedded => Settings::new(ProviderKind::Embedded),
             Self::Replay(path) => Settings { path: Some(path.clone()), ..Settings::new(ProviderKind::Replay) },
             Self::Url { base_url, model } => Settings { api_key_optional: true, ..Settings::openai(base_url, model, URL_KEY) },
-            Self::OpenAi(model) => Settings::openai(OPENAI_BASE, model, OPENAI_KEY),
+            Self::Vendor(vendor, model) => Settings { model: Some(model.clone()), ..Settings::new(*vendor) },
         };
         Some(settings)
     }
@@ -89,13 +88,13 @@ impl std::str::FromStr for JudgeSpec {
                 _ => refuse("names no model; write `http://HOST:PORT/v1#MODEL`"),
             };
         }
-        match spec.split_once('/') {
-            Some(("openai", model)) if !model.is_empty() => Ok(Self::OpenAi(model.to_owned())),
-            Some(("openai", _)) => refuse("names no model; write `openai/MODEL`"),
-            Some(("anthropic" | "gemini", _)) => refuse(
-                "this provider is not built yet; reach it through an OpenAI-compatible endpoint, as `https://HOST/v1#MODEL` or in tribunal.toml",
+        let vendor = |name: &str| VENDORS.into_iter().find(|vendor| vendor.name() == name);
+        match spec.split_once('/').map(|(name, model)| (vendor(name), model)) {
+            Some((Some(vendor), model)) if !model.is_empty() => Ok(Self::Vendor(vendor, model.to_owned())),
+            Some((Some(vendor), _)) => refuse(&format!("names no model; write `{}/MODEL`", vendor.name())),
+            Some(_) => refuse(
+                "is no provider; known: `openai/MODEL`, `anthropic/MODEL`, `gemini/MODEL`, `replay:FILE`, `embedded`, `http://HOST:PORT/v1#MODEL`",
             ),
-            Some(_) => refuse("is no provider; known: `openai/MODEL`, `replay:FILE`, `embedded`, `http://HOST:PORT/v1#MODEL`"),
             None => Ok(Self::Named(spec.to_owned())),
         }
     }
@@ -114,7 +113,7 @@ mod tests {
         assert_eq!(parse("embedded"), Ok(JudgeSpec::Embedded));
         assert_eq!(parse("mini"), Ok(JudgeSpec::Named("mini".into())));
         assert_eq!(parse("replay:a/b.jsonl"), Ok(JudgeSpec::Replay("a/b.jsonl".into())));
-        assert_eq!(parse("openai/gpt-5-mini"), Ok(JudgeSpec::OpenAi("gpt-5-mini".into())));
+        assert_eq!(parse("openai/gpt-5-mini"), Ok(JudgeSpec::Vendor(ProviderKind::OpenAi, "gpt-5-mini".into())));
         let url = parse("http://127.0.0.1:8000/v1/#org/m").unwrap();
         assert_eq!(url, JudgeSpec::Url { base_url: "http://127.0.0.1:8000/v1".into(), model: "org/m".into() });
         assert_eq!(url.name(), "http://127.0.0.1:8000/v1#org/m");
@@ -126,8 +125,7 @@ mod tests {
             ("", "empty"),
             ("replay:", "replay:FILE"),
             ("openai/", "openai/MODEL"),
-            ("anthropic/m", "not built yet"),
-            ("gemini/m", "not built yet"),
+            ("anthropic/", "anthropic/MODEL"),
             ("http://h/v1", "no model"),
             ("mistral/m", "no provider"),
         ] {

@@ -46,6 +46,11 @@ impl Journal for Ledger {
         read.map(flatten).boxed()
     }
 
+    fn known(&self, verdict_id: Digest) -> BoxFuture<'_, Result<Option<Outcome>, JournalError>> {
+        let read = self.writer.ask(move |connection| scored(connection, verdict_id));
+        read.map(flatten).boxed()
+    }
+
     /// Holds the amount until an intent takes it over, or until this process ends.
     fn reserve(&self, micro_usd: u64) -> BoxFuture<'_, Result<Room, JournalError>> {
         let room = self.writer.check().map(|()| self.budget().reserve(micro_usd)).map_err(failed);
@@ -78,33 +83,45 @@ fn unplanned(task: &Task) -> String {
 }
 
 fn write_intent(connection: &Connection, intent: &Intent) -> Checked<Reservation> {
-    let Intent { task, verdict_id, body_digest, recorded_body, endpoint, attempt, reserved_micro_usd } = intent;
+    let Intent { task, verdict_id, body_digest, recorded_body, endpoint, attempt, reserved_micro_usd, estimated_tokens } = intent;
     let Some((task, round)) = find_task(connection, task)? else {
         return Ok(Err(unplanned(task)));
     };
     let (body_digest, reserved) = (body_digest.to_string(), reserved_micro_usd.map(stored));
     connection.execute("INSERT INTO bodies (body_digest, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING", [&body_digest, recorded_body])?;
     connection.execute(
-        "INSERT INTO attempts (task, round, attempt, verdict_id, body_digest, endpoint, reserved, charged) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        params![task, round, attempt, verdict_id.to_string(), body_digest, endpoint, reserved, reserved.unwrap_or(0)],
+        "INSERT INTO attempts (task, round, attempt, verdict_id, body_digest, endpoint, reserved, charged, estimated)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![
+            task,
+            round,
+            attempt,
+            verdict_id.to_string(),
+            body_digest,
+            endpoint,
+            reserved,
+            reserved.unwrap_or(0),
+            stored(*estimated_tokens)
+        ],
     )?;
     Ok(Ok(Reservation(connection.last_insert_rowid())))
 }
 
 /// Returns the attempt's upper bound and what it is charged instead.
 fn write_end(connection: &Connection, reservation: Reservation, end: &AttemptEnd) -> Checked<(u64, u64)> {
-    let AttemptEnd { class, status, reply, usage, cost_micro_usd, latency_ms } = end;
+    let AttemptEnd { class, status, reply, usage, served, cost_micro_usd, latency_ms } = end;
     let sql = "SELECT charged FROM attempts WHERE id = ?1 AND state = 'open'";
     let bound: Option<i64> = connection.query_row(sql, [reservation.0], |row| row.get(0)).optional()?;
     let Some(bound) = bound.map(|bound| bound as u64) else {
         return Ok(Err(format!("attempt {} is not open", reservation.0)));
     };
     let cost = charge(class, bound, *cost_micro_usd);
-    let tokens = (usage.map(|usage| stored(usage.input)), usage.map(|usage| stored(usage.output)));
+    let usage = usage.map(|usage| serde_json::to_string(&usage)).transpose();
+    let (Ok(usage), Ok(served)) = (usage, serde_json::to_string(served)) else { return Ok(Err("counts that are no JSON".to_owned())) };
     connection.execute(
-        "UPDATE attempts SET state = 'settled', class = ?2, status = ?3, reply = ?4, input_tokens = ?5, output_tokens = ?6, cost = ?7,
+        "UPDATE attempts SET state = 'settled', class = ?2, status = ?3, reply = ?4, usage = ?5, served = ?6, cost = ?7,
          latency_ms = ?8, charged = ?9 WHERE id = ?1",
-        params![reservation.0, class, status, reply, tokens.0, tokens.1, cost_micro_usd.map(stored), stored(*latency_ms), stored(cost)],
+        params![reservation.0, class, status, reply, usage, served, cost_micro_usd.map(stored), stored(*latency_ms), stored(cost)],
     )?;
     Ok(Ok((bound, cost)))
 }
@@ -118,6 +135,12 @@ fn past(connection: &Connection, task: &Task) -> Checked<Vec<Past>> {
     let read = |row: &rusqlite::Row<'_>| Ok(Past { class: row.get(0)?, reply: row.get(1)? });
     let past: rusqlite::Result<Vec<_>> = statement.query_map([task, round], read)?.collect();
     past.map(Ok)
+}
+
+fn scored(connection: &Connection, verdict_id: Digest) -> Checked<Option<Outcome>> {
+    let sql = "SELECT detail FROM tasks WHERE verdict_id = ?1 AND outcome = 'scored' LIMIT 1";
+    let detail: Option<String> = connection.query_row(sql, [verdict_id.to_string()], |row| row.get(0)).optional()?;
+    Ok(detail.map(|detail| serde_json::from_str(&detail).map_err(|error| error.to_string())).transpose())
 }
 
 fn write_outcome(connection: &Connection, task: &Task, verdict_id: Option<Digest>, name: &str, detail: &str) -> Checked<()> {

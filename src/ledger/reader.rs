@@ -94,18 +94,18 @@ impl Reader {
     }
 
     fn parts(&self) -> Result<BTreeMap<PartsKey, PartsRow>, LedgerError> {
-        let mut statement = self.connection.prepare("SELECT item_id, sampler, rubric, judge, frames, chunks FROM parts")?;
+        let mut statement = self.connection.prepare("SELECT item_id, sampler, rubric, judge, frames, chunks, fit FROM parts")?;
         let mut rows = statement.query([])?;
         let mut parts = BTreeMap::new();
         while let Some(row) = rows.next()? {
             let key = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?];
-            parts.insert(key, PartsRow { frames: json(row, 4)?, chunks: json(row, 5)? });
+            parts.insert(key, PartsRow { frames: json(row, 4)?, chunks: json(row, 5)?, fit: maybe(row, 6)? });
         }
         Ok(parts)
     }
 
     fn totals(&self) -> Result<BTreeMap<i64, Totals>, LedgerError> {
-        let sql = "SELECT task, class, input_tokens, output_tokens, cost, latency_ms FROM attempts ORDER BY id";
+        let sql = "SELECT task, class, usage, cost, latency_ms FROM attempts ORDER BY id";
         let mut statement = self.connection.prepare(sql)?;
         let mut rows = statement.query([])?;
         let mut totals: BTreeMap<i64, Totals> = BTreeMap::new();
@@ -114,12 +114,12 @@ impl Reader {
             let class: Option<String> = row.get(1)?;
             let of = totals.entry(row.get(0)?).or_default();
             of.attempts += u32::from(class.as_deref() != Some("never_sent"));
-            if let (Some(input), Some(output)) = (number(2)?, number(3)?) {
-                let before = of.usage.unwrap_or_default();
-                of.usage = Some(Usage { input: before.input.saturating_add(input), output: before.output.saturating_add(output) });
-            }
-            of.cost = number(4)?.map(|cost| cost.saturating_add(of.cost.unwrap_or(0))).or(of.cost);
-            of.latency_ms = number(5)?.or(of.latency_ms);
+            of.usage = match (of.usage, maybe::<Usage>(row, 2)?) {
+                (Some(before), Some(usage)) => Some(before + usage),
+                (before, usage) => usage.or(before),
+            };
+            of.cost = number(3)?.map(|cost| cost.saturating_add(of.cost.unwrap_or(0))).or(of.cost);
+            of.latency_ms = number(4)?.or(of.latency_ms);
         }
         Ok(totals)
     }
@@ -133,6 +133,8 @@ fn record(item: &ItemRow, task: Task, verdict_id: Option<Digest>, outcome: Optio
     let verdict = outcome.and_then(Outcome::verdict).cloned();
     let safety = verdict.as_ref().map(|verdict| verdict.safety);
     let scale = verdict.as_ref().map(|verdict| verdict.scale);
+    let format = verdict.as_ref().and_then(|verdict| verdict.format);
+    let odds = verdict.as_ref().and_then(|verdict| verdict.odds);
     let (dimensions, rationale, evidence, triage) =
         verdict.map(|verdict| (verdict.dimensions, Some(verdict.rationale), verdict.evidence, verdict.triage)).unwrap_or_default();
     Record {
@@ -156,13 +158,21 @@ fn record(item: &ItemRow, task: Task, verdict_id: Option<Digest>, outcome: Optio
         rationale,
         evidence,
         triage,
+        odds,
+        format,
         frames: sent.frames,
         chunks: sent.chunks,
+        fit: sent.fit,
         usage: totals.usage,
         cost_usd: totals.cost.map(|cost| cost as f64 / 1e6),
         attempts: totals.attempts,
         latency_ms: totals.latency_ms,
     }
+}
+
+fn maybe<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<Option<T>, LedgerError> {
+    let text: Option<String> = row.get(column)?;
+    Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
 }
 
 fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T, LedgerError> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tribunal_media::{Digest, Modality, Report};
 
-use crate::judge::{OutcomeName, Scale, Triage, Usage};
+use crate::judge::{Fit, Odds, OutcomeName, ReplyFormat, Scale, Triage, Usage};
 
 /// One row of `verdicts.jsonl`: one task, its end and its grounds. Field order is the file's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,10 +50,19 @@ pub struct Record {
     pub evidence: Vec<f64>,
     /// From the embedded judge.
     pub triage: Option<Triage>,
+    /// How sure the judge was, where its server gave probabilities.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub odds: Option<Odds>,
+    /// How the shape of the reply was asked for; null unless scored by this process or an earlier one that sent the request.
+    #[serde(default)]
+    pub format: Option<ReplyFormat>,
     /// The frames sent.
     pub frames: Vec<FrameRow>,
     /// The stretches of sound sent.
     pub chunks: Vec<ChunkRow>,
+    /// How the payload was cut to what the judge takes; null when it was sent whole.
+    #[serde(default)]
+    pub fit: Option<Fit>,
     /// Tokens, summed over attempts.
     pub usage: Option<Usage>,
     /// Dollars, summed over attempts; null without a known price.
@@ -97,6 +106,8 @@ pub struct PartsRow {
     pub frames: Vec<FrameRow>,
     /// Chunks, ascending in time.
     pub chunks: Vec<ChunkRow>,
+    /// How the payload was cut, if it was.
+    pub fit: Option<Fit>,
 }
 
 /// One instance as the run knows it.

@@ -13,8 +13,8 @@ pub(super) const FILE: &str = "ledger.sqlite";
 /// "TRIB": says whose database this is, in its header.
 const APPLICATION_ID: i32 = 0x5452_4942;
 
-/// Version of the tables. Raise it when they change, and migrate in `prepare`.
-const VERSION: i32 = 1;
+/// Version of the tables. Raise it when they change, and add a step to `MIGRATIONS`.
+const VERSION: i32 = 2;
 
 /// Larger databases are not checked whole after a crash: the check reads every page, and SQLite's own recovery does not depend on it.
 const CHECK_AT_MOST: u64 = 512 << 20;
@@ -29,7 +29,7 @@ CREATE TABLE items (
 ) WITHOUT ROWID;
 CREATE TABLE parts (
     item_id TEXT NOT NULL REFERENCES items, sampler TEXT NOT NULL, rubric TEXT NOT NULL, judge TEXT NOT NULL,
-    frames TEXT NOT NULL, chunks TEXT NOT NULL,
+    frames TEXT NOT NULL, chunks TEXT NOT NULL, fit TEXT,
     PRIMARY KEY (item_id, sampler, rubric, judge)
 ) WITHOUT ROWID;
 CREATE TABLE tasks (
@@ -39,16 +39,29 @@ CREATE TABLE tasks (
     UNIQUE (item_id, sampler, rubric, judge, repeat), CHECK ((outcome IS NULL) = (detail IS NULL))
 );
 CREATE INDEX tasks_pending ON tasks (id) WHERE outcome IS NULL;
+CREATE INDEX tasks_verdict ON tasks (verdict_id) WHERE outcome = 'scored';
 CREATE TABLE bodies (body_digest TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE attempts (
     id INTEGER PRIMARY KEY, task INTEGER NOT NULL REFERENCES tasks, round INTEGER NOT NULL, attempt INTEGER NOT NULL,
     verdict_id TEXT NOT NULL, body_digest TEXT NOT NULL REFERENCES bodies, endpoint TEXT NOT NULL,
     reserved INTEGER, charged INTEGER NOT NULL, state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'settled')),
-    class TEXT, status INTEGER, reply TEXT, input_tokens INTEGER, output_tokens INTEGER, cost INTEGER, latency_ms INTEGER,
+    class TEXT, status INTEGER, reply TEXT, estimated INTEGER, usage TEXT, served TEXT, cost INTEGER, latency_ms INTEGER,
     CHECK ((state = 'settled') = (class IS NOT NULL))
 );
 CREATE INDEX attempts_task ON attempts (task);
 ";
+
+/// What takes the tables from version 1 to 2, 2 to 3, ...
+const MIGRATIONS: [&str; 1] = ["
+ALTER TABLE parts ADD COLUMN fit TEXT;
+ALTER TABLE attempts ADD COLUMN estimated INTEGER;
+ALTER TABLE attempts ADD COLUMN usage TEXT;
+ALTER TABLE attempts ADD COLUMN served TEXT;
+UPDATE attempts SET usage = json_object('input', input_tokens, 'output', output_tokens) WHERE output_tokens IS NOT NULL;
+ALTER TABLE attempts DROP COLUMN input_tokens;
+ALTER TABLE attempts DROP COLUMN output_tokens;
+CREATE INDEX tasks_verdict ON tasks (verdict_id) WHERE outcome = 'scored';
+"];
 
 /// Opens the database for its one writer, makes it if need be, and checks it when the last writer did not close it.
 pub(super) fn open_writer(dir: &Path) -> Result<Connection, LedgerError> {
@@ -69,7 +82,17 @@ pub(super) fn open_writer(dir: &Path) -> Result<Connection, LedgerError> {
     } else if !is_clean(&connection) {
         check(&connection, &path)?;
     }
+    migrate(&connection)?;
     Ok(connection)
+}
+
+/// Takes the tables of an earlier program to this version, each step whole or not at all.
+fn migrate(connection: &Connection) -> Result<(), LedgerError> {
+    let found = version(connection)?.unwrap_or(VERSION);
+    for (step, from) in MIGRATIONS.iter().zip(1..).filter(|(_, from)| *from >= found) {
+        connection.execute_batch(&format!("BEGIN IMMEDIATE; {step} PRAGMA user_version = {}; COMMIT;", from + 1))?;
+    }
+    Ok(())
 }
 
 /// Opens the database to read it. Where the folder cannot be written (a read-only copy), SQLite cannot make its shared memory; without a
@@ -80,6 +103,10 @@ pub(super) fn open_reader(dir: &Path) -> Result<Connection, LedgerError> {
         return Err(LedgerError::Store(format!("{}: no run is recorded in this folder", dir.display())));
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    if Connection::open_with_flags(&path, flags).map_err(LedgerError::from).and_then(|found| version(&found)).is_ok_and(is_earlier) {
+        // Where that fails, opening it to read says why.
+        let _ = open_writer(dir);
+    }
     let shared = Connection::open_with_flags(&path, flags).map_err(LedgerError::from).and_then(begin);
     match shared {
         Err(LedgerError::Store(_)) if !has_log(&path) => open_unchanging(&path).and_then(begin),
@@ -113,7 +140,10 @@ fn begin(connection: Connection) -> Result<Connection, LedgerError> {
     connection.busy_timeout(Duration::from_secs(10))?;
     connection.execute_batch("BEGIN")?;
     match version(&connection)? {
-        Some(_) => Ok(connection),
+        Some(VERSION) => Ok(connection),
+        Some(_) => Err(LedgerError::Store(format!(
+            "{FILE} was written by an earlier version of this program, and its folder cannot be written to bring it up to date"
+        ))),
         None => Err(LedgerError::Store(format!("{FILE}: no run is recorded in it yet"))),
     }
 }
@@ -128,6 +158,10 @@ fn version(connection: &Connection) -> Result<Option<i32>, LedgerError> {
         (APPLICATION_ID, version) => Ok(Some(version)),
         _ => Err(LedgerError::Store(format!("{FILE} belongs to another program"))),
     }
+}
+
+fn is_earlier(version: Option<i32>) -> bool {
+    version.is_some_and(|version| version < VERSION)
 }
 
 /// Whether the last writer closed the database. Where even that cannot be read, the check tells more.
@@ -159,6 +193,32 @@ mod tests {
         assert!(matches!(open_reader(dir.path()), Err(LedgerError::Newer(99))));
         Connection::open(dir.path().join(FILE)).unwrap().execute_batch("PRAGMA application_id = 5").unwrap();
         assert!(open_writer(dir.path()).unwrap_err().to_string().contains("another program"));
+    }
+
+    #[test]
+    fn the_tables_of_an_earlier_program_are_brought_up_to_date() {
+        let dir = tempfile::tempdir().unwrap();
+        let columns = |connection: &Connection| -> Vec<String> {
+            let mut statement = connection.prepare("SELECT name || ' ' || type FROM pragma_table_info('attempts') ORDER BY name").unwrap();
+            statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+        };
+        let fresh = columns(&open_writer(tempfile::tempdir().unwrap().path()).unwrap());
+        let old = open_writer(dir.path()).unwrap();
+        old.execute_batch(
+            "DROP INDEX tasks_verdict; ALTER TABLE parts DROP COLUMN fit; ALTER TABLE attempts DROP COLUMN estimated;
+             ALTER TABLE attempts DROP COLUMN usage; ALTER TABLE attempts DROP COLUMN served;
+             ALTER TABLE attempts ADD COLUMN input_tokens INTEGER; ALTER TABLE attempts ADD COLUMN output_tokens INTEGER;
+             PRAGMA foreign_keys = OFF; PRAGMA user_version = 1;
+             INSERT INTO attempts (task, round, attempt, verdict_id, body_digest, endpoint, charged, input_tokens, output_tokens)
+             VALUES (1, 0, 1, 'v', 'b', 'e', 0, 7, 3);",
+        )
+        .unwrap();
+        drop(old);
+        drop(open_reader(dir.path()).unwrap());
+        let new = open_writer(dir.path()).unwrap();
+        assert_eq!(columns(&new), fresh);
+        let usage: String = new.query_row("SELECT usage FROM attempts", [], |row| row.get(0)).unwrap();
+        assert_eq!(usage, r#"{"input":7,"output":3}"#);
     }
 
     #[test]

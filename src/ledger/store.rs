@@ -115,11 +115,12 @@ impl Ledger {
     pub fn record_parts(&self, task: &Task, parts: &PartsRow) -> Result<(), LedgerError> {
         let (frames, chunks) = (serde_json::to_string(&parts.frames)?, serde_json::to_string(&parts.chunks)?);
         let key = [&task.item_id, stored_sampler(task.sampler.as_deref()), &task.rubric, &task.judge].map(str::to_owned);
-        let sql = "INSERT OR REPLACE INTO parts (item_id, sampler, rubric, judge, frames, chunks) SELECT ?1, ?2, ?3, ?4, ?5, ?6
+        let fit = parts.fit.as_ref().map(serde_json::to_string).transpose()?;
+        let sql = "INSERT OR REPLACE INTO parts (item_id, sampler, rubric, judge, frames, chunks, fit) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
                    WHERE EXISTS (SELECT 1 FROM items WHERE item_id = ?1)";
         let insert = move |connection: &Connection| {
             let [item_id, sampler, rubric, judge] = key;
-            connection.execute(sql, params![item_id, sampler, rubric, judge, frames, chunks])
+            connection.execute(sql, params![item_id, sampler, rubric, judge, frames, chunks, fit])
         };
         let known = self.writer.ask_blocking(insert)?;
         if known == 1 { Ok(()) } else { Err(unplanned(&task.item_id)) }

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use tribunal_media::{Digest, Modality, Report};
 
 use super::{ChunkRow, Experiment, FrameRow, ItemRow, Ledger, LedgerError, PartsRow, Reader, Record, RunInfo};
-use crate::judge::{AttemptEnd, Intent, Journal as _, Outcome, OutcomeName, Reservation, Room, Scale, Task, Usage, Verdict, Why};
+use crate::judge::{AttemptEnd, Intent, Journal as _, Outcome, OutcomeName, Reservation, Room, Scale, Served, Task, Usage, Verdict, Why};
 
 fn info(judges: &[&str]) -> RunInfo {
     let map = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), format!("{name} 1"))).collect::<BTreeMap<_, _>>();
@@ -82,17 +82,26 @@ fn intent(task: &Task, reserved: Option<u64>) -> Intent {
         endpoint: "http://127.0.0.1:1/v1".to_owned(),
         attempt: 1,
         reserved_micro_usd: reserved,
+        estimated_tokens: 100,
     }
 }
 
 fn end(class: &str, cost: Option<u64>) -> AttemptEnd {
-    let usage = Some(Usage { input: 100, output: 7 });
-    AttemptEnd { class: class.to_owned(), status: Some(200), reply: "{}".to_owned(), usage, cost_micro_usd: cost, latency_ms: 12 }
+    let usage = Some(Usage { input: 100, output: 7, ..Usage::default() });
+    AttemptEnd {
+        class: class.to_owned(),
+        status: Some(200),
+        reply: "{}".to_owned(),
+        usage,
+        served: Served::default(),
+        cost_micro_usd: cost,
+        latency_ms: 12,
+    }
 }
 
 fn scored(safety: u8) -> Outcome {
     let dimensions = [("motion".to_owned(), 2)].into();
-    Outcome::Scored(Verdict { safety, scale: Scale::Rubric5, dimensions, rationale: "가".to_owned(), evidence: vec![0.25], triage: None })
+    Outcome::Scored(Verdict { dimensions, rationale: "가".to_owned(), evidence: vec![0.25], ..Verdict::new(safety, Scale::Rubric5) })
 }
 
 fn open(dir: &Path) -> Ledger {
@@ -272,7 +281,7 @@ fn reopened_tasks_keep_their_costs_but_not_their_record() {
     ledger.close().unwrap();
     let record = Reader::open(dir.path()).unwrap().records().unwrap().remove(0);
     assert_eq!((record.attempts, record.cost_usd, record.outcome), (2, Some(0.00007), Some(OutcomeName::Scored)));
-    assert_eq!(record.usage, Some(Usage { input: 200, output: 14 }));
+    assert_eq!(record.usage, Some(Usage { input: 200, output: 14, ..Usage::default() }));
 }
 
 #[test]
@@ -404,7 +413,7 @@ fn media_parts_and_order_come_back() {
     ledger.plan(&items(2), &shuffled).unwrap();
     assert_eq!(ledger.pending().unwrap(), ordered);
     let frame = FrameRow { t: Some(0.1), pts: Some(9), sha256: "ab".to_owned(), width: 4, height: 3 };
-    let parts = PartsRow { frames: vec![frame], chunks: vec![ChunkRow { start: 0.0, end: 0.5, sha256: "cd".to_owned() }] };
+    let parts = PartsRow { frames: vec![frame], chunks: vec![ChunkRow { start: 0.0, end: 0.5, sha256: "cd".to_owned() }], fit: None };
     ledger.record_parts(&ordered[3], &parts).unwrap();
     let report = Report { format: "mp4".to_owned(), duration: Some(0.3), ..Report::default() };
     let thumbs = [("b.jpg".to_owned(), vec![1]), ("a.jpg".to_owned(), vec![2])];

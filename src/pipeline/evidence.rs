@@ -8,22 +8,22 @@ use tribunal_media::{Detail, FrameDetail, Modality};
 
 use super::recipes::RecipeBook;
 use super::study::Study;
-use crate::judge::{self, Judge, Task, View, Work};
+use crate::judge::{self, Fit, Judge, Outcome, Task, View, Work};
 use crate::ledger::{ChunkRow, FrameRow, PartsRow};
 use crate::manifest::{Asset, Instance};
 use crate::prepare::{Part, Payload, Prepared};
 use crate::rubric::{self, Case, Evidence};
 
 /// The view of media that `judge` takes: the embedded classifier sees pictures only as tensors.
-pub(super) fn view(judge: &Judge, modality: Modality) -> View {
+pub(super) fn view(study: &Study, judge: &Judge, modality: Modality) -> View {
     match modality {
-        Modality::Image | Modality::Video => judge.view(),
+        Modality::Image | Modality::Video => judge.view(study.settings.recipe.long_edge),
         Modality::Text | Modality::Audio => View::Parts,
     }
 }
 
 /// The payload that a task takes out of a prepared instance.
-pub(super) fn payload_of<'p>(
+fn payload_of<'p>(
     study: &Study,
     book: &RecipeBook,
     prepared: &'p Prepared,
@@ -34,7 +34,7 @@ pub(super) fn payload_of<'p>(
     let is_tasks =
         |want: &&super::plan::Want| want.rubric == task.rubric && want.sampler.map(|sampler| sampler.to_string()) == task.sampler;
     let want = study.plan.wants(instance.modality).iter().find(is_tasks)?;
-    let position = book.position(&study.plan, want, instance.modality, view(judge, instance.modality))?;
+    let position = book.position(&study.plan, want, instance.modality, view(study, judge, instance.modality))?;
     prepared.payloads.get(position)
 }
 
@@ -62,7 +62,7 @@ pub(super) fn ask(study: &Study, instance: &Instance, rubric: &str, payload: &Pa
 }
 
 /// Everything the request of one task is made of.
-pub(super) fn work(study: &Study, instance: &Instance, task: &Task, payload: &Arc<Payload>) -> Result<Work, rubric::Error> {
+fn work(study: &Study, instance: &Instance, task: &Task, payload: &Arc<Payload>) -> Result<Work, rubric::Error> {
     let Asked { prompt, nonce } = ask(study, instance, &task.rubric, payload)?;
     Ok(Work {
         task: task.clone(),
@@ -73,6 +73,30 @@ pub(super) fn work(study: &Study, instance: &Instance, task: &Task, payload: &Ar
         risk: instance.risk.clone(),
         modality: instance.modality,
     })
+}
+
+/// One task's request and how its payload was cut to what the judge takes; or the outcome of what cannot be asked.
+pub(super) fn assemble(
+    study: &Study,
+    book: &RecipeBook,
+    prepared: &Prepared,
+    instance: &Instance,
+    judge: &Judge,
+    task: &Task,
+) -> Result<(Work, Option<Fit>), Unasked> {
+    let payload = payload_of(study, book, prepared, instance, judge, task)
+        .ok_or_else(|| Unasked::Broken(format!("item {} was prepared without the payload of a task; this is a bug", instance.id)))?;
+    let (payload, fit) = judge.fit(payload).map_err(|why| Unasked::Ends(Box::new(Outcome::JudgeUnusable(why))))?;
+    let work = work(study, instance, task, &payload).map_err(|error| Unasked::Broken(error.to_string()))?;
+    Ok((work, fit))
+}
+
+/// Why a task has no request.
+pub(super) enum Unasked {
+    /// It ends so.
+    Ends(Box<Outcome>),
+    /// The run cannot go on.
+    Broken(String),
 }
 
 fn evidence_of(part: &Part) -> Evidence {
@@ -87,8 +111,8 @@ fn evidence_of(part: &Part) -> Evidence {
 }
 
 /// What the ledger keeps of a payload.
-pub(super) fn parts_row(payload: &Payload) -> PartsRow {
-    let mut row = PartsRow::default();
+pub(super) fn parts_row(payload: &Payload, fit: Option<Fit>) -> PartsRow {
+    let mut row = PartsRow { fit, ..PartsRow::default() };
     for part in &payload.parts {
         let sha256 = part.sha256.clone();
         match &part.header.detail {

@@ -36,6 +36,10 @@ impl Journal for Gate<'_> {
         self.ledger.lookup(task)
     }
 
+    fn known(&self, verdict_id: Digest) -> BoxFuture<'_, Result<Option<Outcome>, JournalError>> {
+        self.ledger.known(verdict_id)
+    }
+
     fn reserve(&self, micro_usd: u64) -> BoxFuture<'_, Result<Room, JournalError>> {
         match self.check() {
             Ok(()) => self.ledger.reserve(micro_usd),

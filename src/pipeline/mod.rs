@@ -3,6 +3,7 @@
 mod bridge;
 mod evidence;
 mod export;
+mod forecast;
 mod gate;
 mod lab;
 mod plan;
@@ -16,12 +17,13 @@ mod study;
 
 pub use bridge::StopFlag;
 pub use export::{ExportDone, inspect};
+pub use forecast::{DryRun, Forecast, OverLimit, dry_run};
 pub use lab::{LabDone, REFERENCE, observe, with_verdicts};
 pub use plan::{Plan, PlanError};
 pub use prepare::{PrepareDone, prepare};
 pub use probe::{ProbeRow, probe};
 pub use recipes::RecipeBook;
 pub use run_info::run_info;
-pub use score::{DryRun, Orders, Progress, ScoreDone, ScoreError, dry_run, item_rows, score};
+pub use score::{Learnt, Orders, Progress, ScoreDone, ScoreError, item_rows, score};
 pub use select::{Selection, Shard};
 pub use study::{Settings, Study};

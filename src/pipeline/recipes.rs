@@ -70,6 +70,7 @@ impl RecipeBook {
 pub(super) fn recipe(plan: &Plan, settings: Settings, want: &Want, modality: Modality, view: View) -> Recipe {
     let frames = match view {
         View::Parts => settings.frames(),
+        View::Small(long_edge) => Settings { long_edge, ..settings }.frames(),
         View::Tensor => TENSOR,
     };
     match modality {
@@ -77,7 +78,7 @@ pub(super) fn recipe(plan: &Plan, settings: Settings, want: &Want, modality: Mod
         Modality::Audio => Recipe::Audio(settings.sound()),
         Modality::Image => Recipe::Image { sampler: ANIMATION_SAMPLER, view: frames },
         Modality::Video => {
-            let hears = view == View::Parts && plan.rubrics().get(&want.rubric).is_some_and(crate::rubric::Rubric::soundtrack);
+            let hears = view != View::Tensor && plan.rubrics().get(&want.rubric).is_some_and(crate::rubric::Rubric::soundtrack);
             Recipe::Video { sampler: want.sampler.unwrap_or(MIDDLE), view: frames, soundtrack: hears.then(|| settings.sound()) }
         }
     }

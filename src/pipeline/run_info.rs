@@ -64,7 +64,11 @@ fn settings(study: &Study, pool: &Pool) -> BTreeMap<String, Value> {
 }
 
 fn versions() -> BTreeMap<String, String> {
-    let pairs = [("tribunal", env!("CARGO_PKG_VERSION").to_owned()), ("libav", tribunal_media::libav_version())];
+    let pairs = [
+        ("tribunal", env!("CARGO_PKG_VERSION").to_owned()),
+        ("libav", tribunal_media::libav_version()),
+        ("profiles", crate::judge::profiles_version().to_owned()),
+    ];
     pairs.map(|(name, version)| (name.to_owned(), version)).into()
 }
 

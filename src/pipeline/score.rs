@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use tribunal_media::{Digest, Modality};
+use tribunal_media::Digest;
 
 use super::bridge::{self, StopFlag, Width};
-use super::evidence;
+use super::evidence::{self, Unasked};
 use super::gate::Gate;
 use super::study::{self, Study};
-use crate::judge::{self, Journal as _, Judge, Outcome, OutcomeName, Task, Why, Work};
+use crate::judge::{self, Fit, Journal as _, Judge, Outcome, OutcomeName, Task, Why, Work};
 use crate::ledger::{ItemRow, Ledger, LedgerError, RunInfo};
 use crate::manifest::{Asset, Instance};
 use crate::prepare::{self, Payload, Prepared, Rejected};
@@ -32,6 +32,30 @@ pub struct ScoreDone {
     pub resumed: u64,
     /// Why the run stopped early, if it did.
     pub stopped: Option<String>,
+    /// What was learnt of each judge's server.
+    pub learnt: Vec<Learnt>,
+}
+
+/// What a run learnt of one judge's server.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Learnt {
+    /// The judge.
+    pub judge: String,
+    /// What the server does not accept and was done instead.
+    pub lessons: Vec<String>,
+    /// Replies whose tokens were compared with the published rules.
+    pub replies: u64,
+    /// Tokens counted by the server over tokens expected; null without a reply that counts.
+    pub tokens_ratio: Option<f64>,
+}
+
+/// What was learnt of each judge that sends anything.
+fn learnt(judges: &[Judge]) -> Vec<Learnt> {
+    let of = |judge: &Judge| {
+        let (replies, tokens_ratio) = judge.calibration().summary().unzip();
+        Learnt { judge: judge.name().to_owned(), lessons: judge.lessons(), replies: replies.unwrap_or(0), tokens_ratio }
+    };
+    judges.iter().filter(|judge| judge.is_remote()).map(of).collect()
 }
 
 /// The run could not start or go on.
@@ -75,7 +99,7 @@ pub fn score(
     // Blocking helpers of a judge that was abandoned after the drain must not hold the process.
     runtime.shutdown_background();
     ledger.close()?;
-    Ok(ScoreDone { tasks: tasks.len() as u64, resumed, stopped: stop.reason() })
+    Ok(ScoreDone { tasks: tasks.len() as u64, resumed, stopped: stop.reason(), learnt: learnt(&study.judges) })
 }
 
 /// What this invocation may do beyond the experiment.
@@ -89,7 +113,7 @@ pub struct Orders {
     pub keep_parts: bool,
 }
 
-fn planned_tasks(study: &Study) -> Vec<Task> {
+pub(super) fn planned_tasks(study: &Study) -> Vec<Task> {
     let repeats = study.settings.repeats;
     study.selected().into_iter().flat_map(|instance| study.plan.tasks(instance, &study.judges, repeats)).collect()
 }
@@ -189,17 +213,17 @@ impl<'a> Run<'a> {
             Err(error) => return self.stop.raise(error.to_string()),
         }
         for task in tasks {
-            let judge = self.judge_of(task);
-            let payload = judge.and_then(|judge| evidence::payload_of(self.study, &book, prepared, instance, judge, task));
-            let (Some(judge), Some(payload)) = (judge, payload) else {
+            let Some(judge) = self.judge_of(task) else { continue };
+            let (work, fit) = match evidence::assemble(self.study, &book, prepared, instance, judge, task) {
+                Ok(assembled) => assembled,
+                Err(Unasked::Ends(outcome)) => {
+                    self.end_all(std::slice::from_ref(task), &outcome);
+                    continue;
+                }
                 // Never silently pending: a run that ends by itself has ended every task.
-                return self.stop.raise(format!("item {} was prepared without the payload of a task; this is a bug", instance.id));
+                Err(Unasked::Broken(problem)) => return self.stop.raise(problem),
             };
-            let work = match evidence::work(self.study, instance, task, payload) {
-                Ok(work) => work,
-                Err(error) => return self.stop.raise(error.to_string()),
-            };
-            if let Err(error) = self.record(task, payload) {
+            if let Err(error) = self.record(task, &work.payload, fit) {
                 return self.stop.raise(error.to_string());
             }
             if !send(Job { judge, work }) {
@@ -208,13 +232,13 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn record(&self, task: &Task, payload: &Payload) -> Result<(), LedgerError> {
+    fn record(&self, task: &Task, payload: &Payload, fit: Option<Fit>) -> Result<(), LedgerError> {
         if self.keep_parts {
             for part in &payload.parts {
                 self.ledger.keep_part(&format!("{}.{}", part.sha256, part.header.encoding.extension()), &part.bytes)?;
             }
         }
-        self.ledger.record_parts(task, &evidence::parts_row(payload))
+        self.ledger.record_parts(task, &evidence::parts_row(payload, fit))
     }
 
     fn judge_of(&self, task: &Task) -> Option<&'a Judge> {
@@ -237,85 +261,4 @@ impl<'a> Run<'a> {
             Err(stop) => self.stop.raise(judge::Stop::to_string(&stop)),
         }
     }
-}
-
-/// What `score` would do, with nothing sent.
-#[derive(Debug, Clone, Default, serde::Serialize)]
-pub struct DryRun {
-    /// Manifest rows in the selection.
-    pub items: u64,
-    /// Tasks planned.
-    pub tasks: u64,
-    /// Requests that would be sent, re-asks aside.
-    pub requests: u64,
-    /// Bytes of their bodies.
-    pub request_bytes: u64,
-    /// Tasks that would end without a request, by outcome.
-    pub without_request: BTreeMap<OutcomeName, u64>,
-    /// Requests by modality.
-    pub by_modality: BTreeMap<Modality, u64>,
-}
-
-/// Prepares everything, builds every request and sends none.
-pub fn dry_run(study: &Study, pool: &Pool, progress: &dyn Progress) -> DryRun {
-    let instances = study.selected();
-    let tasks = planned_tasks(study).len() as u64;
-    progress.planned(tasks, 0);
-    let mut dry = DryRun { items: instances.len() as u64, tasks, ..DryRun::default() };
-    for counted in evidence::map(study.settings.threads, &instances, |instance| dry_item(study, pool, instance, progress)) {
-        dry.add(counted);
-    }
-    dry
-}
-
-impl DryRun {
-    fn add(&mut self, other: Self) {
-        self.requests += other.requests;
-        self.request_bytes += other.request_bytes;
-        for (outcome, count) in other.without_request {
-            *self.without_request.entry(outcome).or_default() += count;
-        }
-        for (modality, count) in other.by_modality {
-            *self.by_modality.entry(modality).or_default() += count;
-        }
-    }
-
-    fn end(&mut self, outcome: OutcomeName, progress: &dyn Progress) {
-        *self.without_request.entry(outcome).or_default() += 1;
-        progress.ended(None);
-    }
-}
-
-fn dry_item(study: &Study, pool: &Pool, instance: &Instance, progress: &dyn Progress) -> DryRun {
-    let mut dry = DryRun::default();
-    let tasks = study.plan.tasks(instance, &study.judges, study.settings.repeats);
-    let Some(output) = &instance.output else {
-        tasks.iter().for_each(|_| dry.end(OutcomeName::SafelyBlocked, progress));
-        return dry;
-    };
-    let book = study.recipe_book(instance);
-    let prepared = prepare::prepare(&study.manifest.root, output, book.recipes(), pool);
-    for task in &tasks {
-        let Some(judge) = study.judges.iter().find(|judge| judge.name() == task.judge) else { continue };
-        if !study.may_see(judge, instance) {
-            dry.end(OutcomeName::Abstained, progress);
-            continue;
-        }
-        let Ok(prepared) = &prepared else {
-            dry.end(OutcomeName::MediaRejected, progress);
-            continue;
-        };
-        let payload = evidence::payload_of(study, &book, prepared, instance, judge, task);
-        let work = payload.and_then(|payload| evidence::work(study, instance, task, payload).ok());
-        match work.and_then(|work| judge.request_bytes(&work)) {
-            Some(bytes) => {
-                dry.requests += 1;
-                dry.request_bytes += bytes;
-                *dry.by_modality.entry(instance.modality).or_default() += 1;
-                progress.ended(None);
-            }
-            None => dry.end(OutcomeName::Abstained, progress),
-        }
-    }
-    dry
 }

@@ -85,7 +85,7 @@ impl Study {
             .judges
             .iter()
             .filter(|judge| self.may_see(judge, instance))
-            .map(|judge| evidence::view(judge, instance.modality))
+            .map(|judge| evidence::view(self, judge, instance.modality))
             .collect();
         let views: Vec<View> = views.into_iter().collect();
         RecipeBook::new(&self.plan, self.settings.recipe, instance.modality, &views, !self.withholds(instance))
@@ -109,7 +109,7 @@ impl Study {
     fn recipe_names(&self) -> BTreeMap<String, String> {
         let mut names = BTreeMap::new();
         for (modality, wants) in self.plan.by_modality() {
-            let views: BTreeSet<View> = self.judges.iter().map(|judge| evidence::view(judge, modality)).collect();
+            let views: BTreeSet<View> = self.judges.iter().map(|judge| evidence::view(self, judge, modality)).collect();
             for want in wants {
                 for &view in &views {
                     let sampler = want.sampler.map_or_else(String::new, |sampler| format!(" {sampler}"));

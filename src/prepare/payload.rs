@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tribunal_media::{Digest, PartHeader, PartSink, Probe, Recipe, Report, SinkClosed};
@@ -26,6 +28,21 @@ pub struct Part {
     pub blake3: Digest,
     /// SHA-256 of the bytes, 64 hex digits: the public digest of a part.
     pub sha256: String,
+    /// Base64 of the bytes, made when first asked for and shared by every clone.
+    base64: Arc<OnceLock<Bytes>>,
+}
+
+impl Part {
+    /// A part with its digests.
+    pub fn new(header: PartHeader, bytes: Vec<u8>) -> Self {
+        let (len, blake3, sha256) = (bytes.len() as u64, Digest::of(&bytes), sha256(&bytes));
+        Self { header, bytes: bytes.into(), len, blake3, sha256, base64: Arc::default() }
+    }
+
+    /// The bytes in base64 (RFC 4648, padded): encoded once, whatever the number of judges, rubrics, repeats and attempts that send it.
+    pub fn base64(&self) -> Bytes {
+        self.base64.get_or_init(|| STANDARD.encode(&self.bytes).into()).clone()
+    }
 }
 
 /// The ordered parts of one instance under one recipe.
@@ -104,8 +121,7 @@ impl<'s> Collector<'s> {
 
 impl PartSink for Collector<'_> {
     fn part(&mut self, header: PartHeader, bytes: Vec<u8>) -> Result<(), SinkClosed> {
-        let len = bytes.len() as u64;
-        let mut part = Part { blake3: Digest::of(&bytes), sha256: sha256(&bytes), bytes: bytes.into(), len, header };
+        let mut part = Part::new(header, bytes);
         if let Some(shelf) = self.shelf {
             if let Err(error) = shelf(&part) {
                 self.full = Some(error);

@@ -66,6 +66,11 @@ impl Cassette {
     /// Reads a cassette; the error names file and line.
     pub(super) fn read(path: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read cassette {}: {error}", path.display()))?;
+        Self::parse(path, &text)
+    }
+
+    /// Reads the lines of a cassette that goes by the name of `path`.
+    pub(super) fn parse(path: &Path, text: &str) -> Result<Self, String> {
         let mut cassette = Self {
             replies: Vec::new(),
             by_digest: BTreeMap::new(),

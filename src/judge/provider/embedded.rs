@@ -11,11 +11,11 @@ use rten_tensor::{NdTensor, NdTensorView};
 use sha2::{Digest as _, Sha256};
 use tribunal_media::Encoding;
 
-use super::seam::{Opened, Provider, Reply, Wire};
+use super::seam::{Opened, Provider, Reply};
 use crate::judge::Settings;
 use crate::judge::request::Request;
 use crate::judge::retry::{Class, Fault};
-use crate::judge::triage::{self, FrameScore, Scores};
+use crate::judge::wire::{FrameScore, Scores, TRIAGE_MODEL, TRIAGE_SHA256, TriageWire, moment, triage_fingerprint};
 use crate::prepare::{Part, Payload};
 
 /// Pixels along each edge of the model's input.
@@ -32,17 +32,17 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, String> {
     let path = settings.path.as_deref().ok_or("path is missing: name the file open-nsfw.onnx; `make model` fetches it")?;
     let bytes = std::fs::read(path).map_err(|error| missing(path, &error))?;
     let sha256 = hex(&Sha256::digest(&bytes));
-    if sha256 != triage::SHA256 {
-        let known = triage::SHA256;
+    if sha256 != TRIAGE_SHA256 {
+        let known = TRIAGE_SHA256;
         return Err(format!("{} is another file (sha256 {sha256}, expected {known}); `make model` fetches the right one", path.display()));
     }
     let model = Model::load(bytes).map_err(|error| format!("cannot load {}: {error}", path.display()))?;
     Ok(Opened {
         provider: Box::new(Embedded { model: Arc::new(model) }),
         endpoint: "embedded:open-nsfw".to_owned(),
-        model: triage::MODEL.to_owned(),
-        fingerprint: triage::fingerprint(),
-        wire: Wire::Triage,
+        model: TRIAGE_MODEL.to_owned(),
+        fingerprint: triage_fingerprint(),
+        wire: Box::new(TriageWire),
         authored: false,
         remote: false,
     })
@@ -79,7 +79,7 @@ impl std::fmt::Debug for Embedded {
 
 /// One run per frame: a batch would be no faster here and would need memory for all frames at once.
 fn classify(model: &Model, payload: &Payload) -> Result<Reply, Fault> {
-    let score = |part: &Part| Ok(FrameScore { t: triage::moment(part), p: probability(model, part)? });
+    let score = |part: &Part| Ok(FrameScore { t: moment(part), p: probability(model, part)? });
     let frames = payload.parts.iter().map(score).collect::<Result<Vec<_>, String>>().map_err(failed)?;
     let body = serde_json::to_string(&Scores { frames }).map_err(|error| failed(error.to_string()))?;
     Ok(Reply { status: 200, headers: BTreeMap::new(), body })

@@ -1,12 +1,12 @@
 //! How to reach a judge: one exchange per call, no retry, no journal.
 
+mod address;
 mod body;
 mod cassette;
 mod embedded;
-mod openai;
+mod http;
 mod redact;
 mod replay;
 mod seam;
 
-pub use seam::View;
-pub(super) use seam::{Opened, Reply, Wire, open};
+pub(super) use seam::{Opened, Reply, open};

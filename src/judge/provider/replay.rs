@@ -3,10 +3,11 @@
 use futures_util::future::BoxFuture;
 
 use super::cassette::Cassette;
-use super::seam::{Opened, Provider, Reply, Wire};
+use super::seam::{Opened, Provider, Reply};
 use crate::judge::Settings;
 use crate::judge::request::Request;
 use crate::judge::retry::{Class, Fault};
+use crate::judge::wire::Chat;
 
 /// Filled in with the request's nonce, which depends on the decoded parts and cannot be written by hand.
 const NONCE: &str = "{{nonce}}";
@@ -17,13 +18,16 @@ struct Replay(Cassette);
 /// Reads the cassette that `settings.path` names.
 pub(super) fn open(settings: &Settings) -> Result<Opened, String> {
     let path = settings.path.as_deref().ok_or("path is missing: name the cassette")?;
-    let cassette = Cassette::read(path)?;
+    let cassette = match &settings.cassette {
+        Some(text) => Cassette::parse(path, text)?,
+        None => Cassette::read(path)?,
+    };
     let model = settings.model.clone().unwrap_or_else(|| "replay".to_owned());
     Ok(Opened {
         endpoint: "replay:".to_owned(),
-        fingerprint: format!("replay blake3={} {}", cassette.digest, crate::judge::chat::parameters(settings, &model)),
+        fingerprint: format!("replay blake3={} {}", cassette.digest, settings.parameters(&model)),
         model,
-        wire: Wire::Chat,
+        wire: Box::new(Chat),
         authored: cassette.authored,
         remote: false,
         provider: Box::new(Replay(cassette)),

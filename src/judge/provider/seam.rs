@@ -4,38 +4,11 @@ use std::collections::BTreeMap;
 
 use futures_util::future::BoxFuture;
 
-use super::{embedded, openai, replay};
+use super::{embedded, http, replay};
 use crate::judge::request::Request;
 use crate::judge::retry::Fault;
+use crate::judge::wire::{Carried, Wire};
 use crate::judge::{ProviderKind, Settings};
-
-/// The view of media that a judge wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum View {
-    /// JPEG, WAV and UTF-8 parts.
-    Parts,
-    /// The embedded classifier's 224 x 224 tensor.
-    Tensor,
-}
-
-impl View {
-    /// Its name in an experiment's recipes.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Parts => "parts",
-            Self::Tensor => "tensor",
-        }
-    }
-}
-
-/// What a request and a reply look like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::judge) enum Wire {
-    /// Chat completions.
-    Chat,
-    /// The embedded classifier's probabilities.
-    Triage,
-}
 
 /// One complete reply, of whatever status; the key is removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +25,11 @@ pub(in crate::judge) struct Reply {
 pub(in crate::judge) trait Provider: Send + Sync + std::fmt::Debug {
     /// Sends `request` once. Replies of every status are `Ok`; `Err` is a transport that failed.
     fn exchange<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Reply, Fault>>;
+
+    /// What the server says that its model can take in; `None` where it does not say.
+    fn modalities(&self) -> BoxFuture<'_, Option<Carried>> {
+        Box::pin(std::future::ready(None))
+    }
 }
 
 /// A provider and what the rest must know of it.
@@ -64,7 +42,7 @@ pub(in crate::judge) struct Opened {
     pub(in crate::judge) model: String,
     /// Everything that decides verdicts, without secrets.
     pub(in crate::judge) fingerprint: String,
-    pub(in crate::judge) wire: Wire,
+    pub(in crate::judge) wire: Box<dyn Wire>,
     /// Whether replies were written by hand.
     pub(in crate::judge) authored: bool,
     /// Whether evidence leaves this machine's processes.
@@ -75,8 +53,8 @@ pub(in crate::judge) struct Opened {
 pub(in crate::judge) fn open(settings: &Settings, secrets: &dyn Fn(&str) -> Option<String>) -> Result<Opened, String> {
     settings.check()?;
     match settings.provider {
-        ProviderKind::OpenAi => openai::open(settings, secrets),
         ProviderKind::Replay => replay::open(settings),
         ProviderKind::Embedded => embedded::open(settings),
+        _ => http::open(settings, secrets),
     }
 }

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use tribunal_media::{Digest, Encoding};
 
 use super::{FakeJournal, NONCE, Server, ask, ends, frame, good, open, part, settings, work};
-use crate::judge::chat::{self, Correction, Encoded};
+use crate::judge::body::Body;
 use crate::judge::dialect::Dialect;
-use crate::judge::{Judge, JudgeSpec, PictureDetail, ProviderKind, Settings, Work, request};
+use crate::judge::wire::{Chat, Correction, Draft, Wire as _};
+use crate::judge::{Judge, PictureDetail, Settings, Work, request};
 
 /// The whole body as one plain serde value: what the splice must equal.
 fn plain(settings: &Settings, work: &Work, media: impl Fn(&[u8], Digest) -> String) -> Value {
@@ -36,9 +37,12 @@ fn plain(settings: &Settings, work: &Work, media: impl Fn(&[u8], Digest) -> Stri
     })
 }
 
-fn build(settings: &Settings, work: &Work) -> request::Request {
-    let encoded = Encoded::new(settings, work).unwrap();
-    chat::request(settings, "m", work, &encoded, Dialect::default(), None, 0).unwrap()
+fn local() -> Settings {
+    Settings::openai("http://h/v1", "m", "K")
+}
+
+fn build(settings: &Settings, work: &Work) -> Body {
+    Chat.body(&Draft { settings, model: "m", work, dialect: Dialect::default(), correction: None }).unwrap()
 }
 
 proptest! {
@@ -55,31 +59,34 @@ proptest! {
         parts.extend(pictures.iter().map(|bytes| part(Encoding::Jpeg, frame(None), bytes)));
         work.prompt.labels = vec![texts[3].clone(); parts.len()];
         work.payload = std::sync::Arc::new(crate::prepare::Payload { parts, ..(*work.payload).clone() });
-        let settings = Settings::new(ProviderKind::OpenAi);
+        let settings = local();
         let request = build(&settings, &work);
         let sent = plain(&settings, &work, |bytes, _| STANDARD.encode(bytes)).to_string();
         let recorded = plain(&settings, &work, |_, blake3| format!("blake3:{blake3}")).to_string();
-        prop_assert_eq!(String::from_utf8(request.body.concat()).unwrap(), sent);
+        prop_assert_eq!(String::from_utf8(request.sent.concat()).unwrap(), sent);
         prop_assert_eq!(&request.recorded, &recorded);
-        prop_assert_eq!(request.digest, Digest::of(recorded.as_bytes()));
     }
 }
 
 #[test]
 fn the_digest_is_stable() {
-    let request = build(&Settings::new(ProviderKind::OpenAi), &work());
-    assert_eq!(request.digest.short(), "27109ba0", "a changed digest breaks every cassette that was recorded:\n{}", request.recorded);
+    let request = build(&local(), &work());
+    assert_eq!(
+        Digest::of(request.recorded.as_bytes()).short(),
+        "27109ba0",
+        "a changed digest breaks every cassette that was recorded:\n{}",
+        request.recorded
+    );
     let id = |repeat| request::verdict_id(&request.recorded, "e", repeat);
     assert_ne!(id(1), id(2));
 }
 
 #[test]
 fn a_re_ask_alternates_roles_and_quotes_in_bounds() {
-    let (settings, work) = (Settings::new(ProviderKind::OpenAi), work());
-    let encoded = Encoded::new(&settings, &work).unwrap();
+    let (settings, work) = (local(), work());
     let correction = Correction { reply: "x".repeat(10_000), fault: "no JSON".into() };
-    let request = chat::request(&settings, "m", &work, &encoded, Dialect::default(), Some(&correction), 1).unwrap();
-    let body: Value = serde_json::from_slice(&request.body.concat()).unwrap();
+    let draft = Draft { settings: &settings, model: "m", work: &work, dialect: Dialect::default(), correction: Some(&correction) };
+    let body: Value = serde_json::from_slice(&Chat.body(&draft).unwrap().sent.concat()).unwrap();
     let roles: Vec<_> = body["messages"].as_array().unwrap().iter().map(|message| message["role"].as_str().unwrap()).collect();
     assert_eq!(roles, ["system", "user", "assistant", "user"]);
     assert_eq!(body["messages"][2]["content"].as_str().unwrap().len(), 2000);
@@ -88,9 +95,9 @@ fn a_re_ask_alternates_roles_and_quotes_in_bounds() {
 
 #[test]
 fn storing_is_declined_where_it_is_the_default() {
-    let openai = "openai/m".parse::<JudgeSpec>().unwrap().settings().unwrap();
+    let openai = Settings::openai("https://api.openai.com/v1", "m", "K");
     assert!(build(&openai, &work()).recorded.ends_with(r#""store":false}"#));
-    let low = Settings { detail: PictureDetail::Low, ..Settings::new(ProviderKind::OpenAi) };
+    let low = Settings { detail: PictureDetail::Low, ..local() };
     let recorded = build(&low, &work()).recorded;
     assert!(!recorded.contains("store") && recorded.contains(r#""detail":"low""#));
 }

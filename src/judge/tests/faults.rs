@@ -161,7 +161,7 @@ async fn faulty_verdicts_are_asked_for_again_twice() {
 #[tokio::test]
 async fn costs_are_kept_and_the_budget_is_a_wall() {
     let server = Server::always(200, good()).await;
-    let price = Price { input_per_mtok: 1.0, output_per_mtok: 10.0, date: "2026-11-01".into() };
+    let price = Price { input_per_mtok: 1.0, cached_input_per_mtok: None, output_per_mtok: 10.0, date: "2026-11-01".into() };
     let settings = Settings { price: Some(price), ..settings(&server) };
     let judge = Judge::open("j", &settings, &|_| None).unwrap();
     let journal = FakeJournal::default();

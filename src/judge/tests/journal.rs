@@ -53,6 +53,10 @@ impl Journal for FakeJournal {
         Box::pin(ready(Ok(self.history.clone())))
     }
 
+    fn known(&self, _: Digest) -> BoxFuture<'_, Result<Option<Outcome>, JournalError>> {
+        Box::pin(ready(Ok(None)))
+    }
+
     fn reserve(&self, micro_usd: u64) -> BoxFuture<'_, Result<Room, JournalError>> {
         Box::pin(ready(Ok(if self.budget.is_none_or(|budget| micro_usd <= budget) { Room::Held } else { Room::None })))
     }

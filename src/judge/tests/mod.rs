@@ -9,7 +9,6 @@ mod server;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use serde_json::json;
 use tribunal_media::{Detail, Digest, Encoding, FrameDetail, Modality, PartHeader};
 
@@ -23,7 +22,7 @@ const NONCE: &str = "00112233445566ff";
 
 fn part(encoding: Encoding, detail: Detail, bytes: &[u8]) -> Part {
     let header = PartHeader { recipes: vec![0], encoding, detail };
-    Part { header, len: bytes.len() as u64, bytes: Bytes::copy_from_slice(bytes), blake3: Digest::of(bytes), sha256: String::new() }
+    Part::new(header, bytes.to_vec())
 }
 
 fn frame(t: Option<f64>) -> Detail {
@@ -31,7 +30,7 @@ fn frame(t: Option<f64>) -> Detail {
 }
 
 /// Two frames, at 0 and 2 seconds, a sound and a text: one part of every kind that a chat carries.
-fn work() -> Work {
+pub(super) fn work() -> Work {
     let parts = vec![
         part(Encoding::Jpeg, frame(Some(0.0)), b"first"),
         part(Encoding::Jpeg, frame(Some(2.0)), b"second"),
@@ -81,19 +80,31 @@ async fn ask(judge: &Judge, journal: &FakeJournal) -> Result<Outcome, Stop> {
 }
 
 /// The pipeline asks from many tasks at once.
-#[tokio::test]
-async fn one_judge_serves_many_tasks() {
+async fn ask_at_once(repeats: &[u32]) -> usize {
     let server = Server::always(200, good()).await;
     let judge = Arc::new(open(&server));
-    let spawn = || {
+    let spawn = |&repeat: &u32| {
         let judge = Arc::clone(&judge);
-        tokio::spawn(async move { ask(&judge, &FakeJournal::default()).await })
+        let mut work = work();
+        work.task.repeat = repeat;
+        tokio::spawn(async move { judge.judge(&work, &FakeJournal::default()).await })
     };
-    let asked: Vec<_> = (0..20).map(|_| spawn()).collect();
+    let asked: Vec<_> = repeats.iter().map(spawn).collect();
     for task in asked {
-        assert_eq!(ends(&task.await.unwrap().unwrap()), ("scored", ""));
+        assert_eq!(ends(&task.await.unwrap().unwrap().outcome), ("scored", ""));
     }
-    assert_eq!(server.seen().len(), 20);
+    server.seen().len()
+}
+
+#[tokio::test]
+async fn one_judge_serves_many_tasks() {
+    assert_eq!(ask_at_once(&(1..=20).collect::<Vec<_>>()).await, 20);
+}
+
+#[tokio::test]
+async fn equal_requests_are_asked_once() {
+    assert_eq!(ask_at_once(&[1; 20]).await, 1);
+    assert_eq!(ask_at_once(&[1, 2, 1, 2]).await, 2, "repeats are other draws");
 }
 
 /// The outcome's name and reason.

@@ -4,7 +4,13 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{NONCE, completion, good, verdict_json, work};
-use crate::judge::verdict::{Flaw, read};
+use crate::judge::verdict::Flaw;
+use crate::judge::wire::{Chat, Wire as _};
+use crate::judge::{Verdict, Work};
+
+fn read(body: &str, work: &Work) -> Result<Verdict, Flaw> {
+    Chat.verdict(body, work)
+}
 
 fn with(field: &str, value: Value) -> String {
     let mut verdict = verdict_json();

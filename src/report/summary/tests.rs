@@ -89,6 +89,9 @@ pub(crate) fn record(item: &ItemRow, judge: &str, repeat: u32, outcome: Option<O
         frames: vec![FrameRow { t: Some(1.25), pts: Some(1250), sha256: "ab".repeat(32), width: 64, height: 48 }],
         chunks: vec![],
         usage: None,
+        odds: None,
+        format: None,
+        fit: None,
         cost_usd: None,
         attempts: 1,
         latency_ms: None,
@@ -167,11 +170,11 @@ fn undefined_is_null_and_fields_are_the_contracts() {
 #[test]
 fn an_unpriced_call_makes_the_cost_unknown() {
     let (info, items, mut records) = run();
-    records[0].usage = Some(Usage { input: 10, output: 2 });
+    records[0].usage = Some(Usage { input: 10, output: 2, ..Usage::default() });
     records[0].cost_usd = Some(0.25);
     let priced = Summary::of(&info, &items, &records);
     assert_eq!((priced.cost_usd, priced.tokens), (Some(0.25), Some(Tokens { input: 10, output: 2 })));
-    records[1].usage = Some(Usage { input: 1, output: 1 });
+    records[1].usage = Some(Usage { input: 1, output: 1, ..Usage::default() });
     assert_eq!(Summary::of(&info, &items, &records).cost_usd, None);
 }
 

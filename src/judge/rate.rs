@@ -1,0 +1,155 @@
+//! Token buckets, and what servers say of theirs in headers.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Something that refills evenly and is taken from in lumps.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bucket {
+    per_second: f64,
+    /// Most that may be saved up.
+    capacity: f64,
+    /// What is there; below 0 what was taken on credit.
+    level: f64,
+    at: Instant,
+}
+
+/// What a server says of one of its rates.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Seen {
+    /// Per minute, by the server's own word.
+    pub(super) limit: f64,
+    remaining: f64,
+    /// Until it is full again.
+    reset: Option<Duration>,
+}
+
+/// What of a minute's amount may be saved up while nothing is known of the server's own bucket: one request, so that sends are spaced evenly.
+const SAVED_UP: f64 = 1.0;
+
+impl Bucket {
+    /// One that gives `per_minute` evenly.
+    pub(super) fn new(per_minute: f64, now: Instant) -> Self {
+        Self { per_second: per_minute.max(f64::MIN_POSITIVE) / 60.0, capacity: SAVED_UP, level: SAVED_UP, at: now }
+    }
+
+    /// When `amount` may be taken. More than fits is taken on credit once the bucket is full.
+    pub(super) fn ready(&mut self, amount: f64, now: Instant) -> Instant {
+        self.refill(now);
+        let missing = amount.min(self.capacity) - self.level;
+        // A nanosecond later: rounding must not wake anyone early.
+        if missing <= 1e-9 { now } else { now + Duration::from_secs_f64((missing / self.per_second).min(1e6)) + Duration::from_nanos(1) }
+    }
+
+    pub(super) fn take(&mut self, amount: f64) {
+        self.level -= amount;
+    }
+
+    /// Believes the server. `unseen` was sent and not yet counted by it.
+    pub(super) fn correct(&mut self, seen: &Seen, unseen: f64, now: Instant) {
+        self.refill(now);
+        let missing = seen.limit - seen.remaining;
+        // The time until it is full tells the true rate, be it per minute or per day.
+        let told = seen.reset.map(|reset| missing / reset.as_secs_f64()).filter(|rate| rate.is_finite() && *rate > 0.0);
+        self.per_second = told.unwrap_or(seen.limit / 60.0).max(f64::MIN_POSITIVE);
+        self.capacity = seen.limit.max(SAVED_UP);
+        self.level = (seen.remaining - unseen).min(self.capacity);
+    }
+
+    fn refill(&mut self, now: Instant) {
+        self.level = (self.level + now.duration_since(self.at).as_secs_f64() * self.per_second).min(self.capacity);
+        self.at = now;
+    }
+}
+
+impl Seen {
+    /// Of requests.
+    pub(super) fn requests(headers: &BTreeMap<String, String>) -> Option<Self> {
+        ["x-ratelimit-{}-requests", "anthropic-ratelimit-requests-{}", "ratelimit-{}"].iter().find_map(|form| Self::read(headers, form))
+    }
+
+    /// Of tokens.
+    pub(super) fn tokens(headers: &BTreeMap<String, String>) -> Option<Self> {
+        ["x-ratelimit-{}-tokens", "anthropic-ratelimit-input-tokens-{}", "anthropic-ratelimit-tokens-{}"]
+            .iter()
+            .find_map(|form| Self::read(headers, form))
+    }
+
+    fn read(headers: &BTreeMap<String, String>, form: &str) -> Option<Self> {
+        let field = |name: &str| headers.get(&form.replace("{}", name)).map(|value| value.trim());
+        let number = |name: &str| field(name)?.parse::<f64>().ok().filter(|number| number.is_finite() && *number >= 0.0);
+        let reset = field("reset").and_then(|reset| duration(reset, headers.get("date").map(String::as_str)));
+        Some(Self { limit: number("limit").filter(|&limit| limit > 0.0)?, remaining: number("remaining")?, reset })
+    }
+}
+
+/// `1s`, `6m0s`, `20ms`, plain seconds, or a moment (RFC 3339) measured against the server's own clock.
+pub(super) fn duration(text: &str, date: Option<&str>) -> Option<Duration> {
+    if let Ok(seconds) = text.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    if let Ok(moment) = text.parse::<jiff::Timestamp>() {
+        let now = jiff::fmt::rfc2822::parse(date?).ok()?.timestamp();
+        return Duration::try_from_secs_f64(moment.duration_since(now).as_secs_f64().max(0.0)).ok();
+    }
+    let (mut rest, mut total) = (text, 0.0);
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let amount: f64 = rest[..digits].parse().ok()?;
+        rest = &rest[digits..];
+        let unit = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        total += amount
+            * match &rest[..unit] {
+                "d" => 86_400.0,
+                "h" => 3_600.0,
+                "m" => 60.0,
+                "s" => 1.0,
+                "ms" => 1e-3,
+                "us" | "µs" => 1e-6,
+                _ => return None,
+            };
+        rest = &rest[unit..];
+    }
+    Duration::try_from_secs_f64(total).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BTreeMap, Duration, Seen, duration};
+
+    #[test]
+    fn resets_are_read_in_every_form() {
+        let date = Some("Wed, 21 Oct 2015 07:28:00 GMT");
+        for (text, seconds) in [
+            ("1s", 1.0),
+            ("6m0s", 360.0),
+            ("20ms", 0.02),
+            ("7m12s", 432.0),
+            ("1h2m3.5s", 3723.5),
+            ("12", 12.0),
+            ("2015-10-21T07:28:30Z", 30.0),
+        ] {
+            assert_eq!(duration(text, date), Some(Duration::from_secs_f64(seconds)), "{text}");
+        }
+        for text in ["", "soon", "-5", "5x", "s"] {
+            assert!(duration(text, date).is_none_or(|wait| wait.is_zero()), "{text}");
+        }
+        assert_eq!(duration("2015-10-21T07:28:30Z", None), None);
+    }
+
+    #[test]
+    fn both_families_of_headers_are_read() {
+        let headers: BTreeMap<String, String> = [
+            ("anthropic-ratelimit-requests-limit", "50"),
+            ("anthropic-ratelimit-requests-remaining", "49"),
+            ("x-ratelimit-limit-tokens", "90000"),
+            ("x-ratelimit-remaining-tokens", "nonsense"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+        assert_eq!(Seen::requests(&headers), Some(Seen { limit: 50.0, remaining: 49.0, reset: None }));
+        assert_eq!(Seen::tokens(&headers), None);
+    }
+}

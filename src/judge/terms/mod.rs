@@ -1,0 +1,32 @@
+//! Terms: what a server allows, how it counts tokens and what they cost. A profile's, overlaid by the settings'.
+
+mod cost;
+mod estimate;
+mod profile;
+mod tokens;
+
+pub use cost::Price;
+pub(super) use cost::{bound, cost};
+pub(super) use estimate::estimate;
+pub use estimate::{Calibration, Estimate};
+pub(super) use profile::find as find_profile;
+pub use profile::{BatchTerms, Limits, profile_names, profiles_version};
+pub(super) use tokens::part_tokens;
+pub use tokens::{PictureTokens, TokenRules};
+
+use serde::Serialize;
+
+/// Everything known of one judge's server before anything is sent.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Terms {
+    /// The profile they come from, if any.
+    pub profile: Option<String>,
+    /// What it allows.
+    pub limits: Limits,
+    /// How it counts.
+    pub tokens: TokenRules,
+    /// What it costs.
+    pub price: Option<Price>,
+    /// What a batch may hold and costs.
+    pub batch: Option<BatchTerms>,
+}

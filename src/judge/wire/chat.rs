@@ -1,0 +1,168 @@
+//! OpenAI chat completions, as OpenAI, Azure, vLLM, SGLang, llama.cpp and most other servers speak them.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tribunal_media::{Detail, Encoding};
+
+use super::odds::{TokenOdds, safety_odds};
+use super::seam::{Block, Carried, Draft, Said, Wire, count, envelope, filtered, final_message, foreign, refused, set};
+use crate::judge::body::{Body, Places};
+use crate::judge::dialect::{ReplyFormat, TokenLimit};
+use crate::judge::verdict::{self, Flaw};
+use crate::judge::{ProviderKind, Settings, Usage, Verdict, Why, Work};
+use crate::prepare::Part;
+
+/// Alternatives asked for beside each token: the five levels.
+const ALTERNATIVES: u32 = 5;
+
+/// Chat completions.
+#[derive(Debug)]
+pub(in crate::judge) struct Chat;
+
+#[derive(Deserialize)]
+struct Completion {
+    choices: Vec<Choice>,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    message: Message,
+    #[serde(default)]
+    finish_reason: Option<String>,
+    #[serde(default)]
+    logprobs: Option<Logprobs>,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    #[serde(default)]
+    content: Option<String>,
+    #[serde(default)]
+    refusal: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Logprobs {
+    #[serde(default)]
+    content: Option<Vec<TokenOdds>>,
+}
+
+impl Wire for Chat {
+    fn carries(&self) -> Carried {
+        Carried { pictures: true, sound: true }
+    }
+
+    fn body(&self, draft: &Draft<'_>) -> Result<Body, Why> {
+        let Draft { settings, model, work, dialect, .. } = draft;
+        let mut places = Places::default();
+        let content = if settings.frames_as_video && is_clip(work) { clip(draft, &mut places) } else { blocks(draft, &mut places)? };
+        let mut messages = vec![json!({"role": "system", "content": work.prompt.system}), json!({"role": "user", "content": content})];
+        if let Some((quote, complaint)) = draft.complaint() {
+            // Many chat templates want roles to alternate: the faulty reply stands between.
+            messages.extend([json!({"role": "assistant", "content": quote}), json!({"role": "user", "content": complaint})]);
+        }
+        let mut body = json!({"model": model, "messages": messages});
+        set(&mut body, "response_format", response_format(work, dialect.format));
+        set(&mut body, "seed", draft.seed());
+        set(&mut body, "temperature", draft.temperature());
+        let limit = match dialect.limit {
+            TokenLimit::MaxTokens => "max_tokens",
+            TokenLimit::MaxCompletionTokens => "max_completion_tokens",
+        };
+        set(&mut body, limit, Some(settings.max_tokens));
+        if settings.logprobs && dialect.sends_logprobs() {
+            set(&mut body, "logprobs", Some(true));
+            set(&mut body, "top_logprobs", Some(ALTERNATIVES));
+        }
+        set(&mut body, "store", (keeps_replies(settings) && dialect.sends_store()).then_some(false));
+        Ok(draft.finish(body, places))
+    }
+
+    fn ladder(&self) -> &'static [ReplyFormat] {
+        &[ReplyFormat::Schema, ReplyFormat::Object, ReplyFormat::Prompt]
+    }
+
+    fn format_words(&self) -> &'static [&'static str] {
+        &["response_format", "json_schema", "structured output"]
+    }
+
+    fn verdict(&self, body: &str, work: &Work) -> Result<Verdict, Flaw> {
+        verdict::check(said(body)?, work)
+    }
+
+    fn usage(&self, body: &Value) -> Option<Usage> {
+        Some(Usage {
+            input: count(body, &["usage", "prompt_tokens"])?,
+            output: count(body, &["usage", "completion_tokens"])?,
+            image: count(body, &["usage", "prompt_tokens_details", "image_tokens"]),
+            audio: count(body, &["usage", "prompt_tokens_details", "audio_tokens"]),
+            cached: count(body, &["usage", "prompt_tokens_details", "cached_tokens"]),
+            reasoning: count(body, &["usage", "completion_tokens_details", "reasoning_tokens"]),
+        })
+    }
+}
+
+fn said(body: &str) -> Result<Said, Flaw> {
+    let completion: Completion = envelope(body, "chat completion")?;
+    let choices = completion.choices.len();
+    let [choice] = <[Choice; 1]>::try_from(completion.choices).map_err(|_| foreign(format!("{choices} choices instead of one")))?;
+    let Choice { message: Message { content, refusal }, finish_reason, logprobs } = choice;
+    if let Some(refusal) = refusal.filter(|refusal| !refusal.trim().is_empty()) {
+        return Err(refused(&refusal));
+    }
+    if finish_reason.as_deref() == Some("content_filter") {
+        return Err(filtered());
+    }
+    let content = final_message(content.unwrap_or_default(), finish_reason.as_deref() == Some("length"))?;
+    let odds = logprobs.and_then(|logprobs| safety_odds(&logprobs.content?));
+    Ok(Said { content, odds })
+}
+
+fn blocks(draft: &Draft<'_>, places: &mut Places) -> Result<Vec<Value>, Why> {
+    let detail = draft.settings.detail.as_str();
+    draft.blocks(|block| match block {
+        Block::Text(text) => json!({"type": "text", "text": text}),
+        Block::Picture(part) => {
+            json!({"type": "image_url", "image_url": {"url": places.media("data:image/jpeg;base64,", part), "detail": detail}})
+        }
+        Block::Sound(part) => {
+            json!({"type": "input_audio", "input_audio": {"data": places.media("", part), "format": part.header.encoding.extension()}})
+        }
+    })
+}
+
+/// Whether the evidence is nothing but frames with times: what vLLM takes as one video of ready frames.
+fn is_clip(work: &Work) -> bool {
+    let timed = |part: &Part| matches!(&part.header.detail, Detail::Frame(frame) if frame.t.is_some());
+    work.payload.parts.len() > 1 && work.payload.parts.iter().all(|part| part.header.encoding == Encoding::Jpeg && timed(part))
+}
+
+/// The frames as one video of comma-joined JPEGs, which keeps our choice of frames under a model's video prompt.
+fn clip(draft: &Draft<'_>, places: &mut Places) -> Vec<Value> {
+    let (prompt, parts) = (&draft.work.prompt, &draft.work.payload.parts);
+    let url = places.joined("data:video/jpeg;base64,", parts);
+    vec![
+        json!({"type": "text", "text": prompt.before}),
+        json!({"type": "text", "text": prompt.labels.join("\n")}),
+        json!({"type": "video_url", "video_url": {"url": url}}),
+        json!({"type": "text", "text": prompt.after}),
+    ]
+}
+
+fn response_format(work: &Work, format: ReplyFormat) -> Option<Value> {
+    match format {
+        ReplyFormat::Schema => {
+            let schema = json!({"name": "verdict", "strict": true, "schema": work.shape.schema()});
+            Some(json!({"type": "json_schema", "json_schema": schema}))
+        }
+        ReplyFormat::Object => Some(json!({"type": "json_object"})),
+        ReplyFormat::Tool | ReplyFormat::Prompt => None,
+    }
+}
+
+/// OpenAI's own hosts keep what they are sent unless told not to; other servers may refuse the field.
+fn keeps_replies(settings: &Settings) -> bool {
+    let base = settings.base_url.as_deref().or(settings.provider.usual_base());
+    let base: Option<reqwest::Url> = base.filter(|_| settings.provider == ProviderKind::OpenAi).and_then(|base| base.parse().ok());
+    base.and_then(|url| url.host_str().map(|host| host == "api.openai.com" || host.ends_with(".api.openai.com"))).unwrap_or(false)
+}

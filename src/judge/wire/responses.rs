@@ -1,0 +1,136 @@
+//! OpenAI Responses.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::seam::{Block, Carried, Draft, Said, Wire, count, envelope, filtered, final_message, foreign, refused, set};
+use crate::judge::body::{Body, Places};
+use crate::judge::dialect::ReplyFormat;
+use crate::judge::verdict::{self, Flaw};
+use crate::judge::{Usage, Verdict, Why, Work};
+
+/// Responses.
+#[derive(Debug)]
+pub(in crate::judge) struct Responses;
+
+#[derive(Deserialize)]
+struct Response {
+    output: Vec<Item>,
+    #[serde(default)]
+    incomplete_details: Option<Incomplete>,
+}
+
+#[derive(Deserialize)]
+struct Incomplete {
+    reason: String,
+}
+
+/// Only messages are read; reasoning and whatever else a server adds are not the answer.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Item {
+    Message {
+        content: Vec<Content>,
+    },
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Content {
+    OutputText {
+        text: String,
+    },
+    Refusal {
+        refusal: String,
+    },
+    #[serde(other)]
+    Other,
+}
+
+impl Wire for Responses {
+    fn carries(&self) -> Carried {
+        Carried { pictures: true, sound: true }
+    }
+
+    fn body(&self, draft: &Draft<'_>) -> Result<Body, Why> {
+        let Draft { settings, model, work, dialect, .. } = draft;
+        let mut places = Places::default();
+        let detail = settings.detail.as_str();
+        let content = draft.blocks(|block| match block {
+            Block::Text(text) => json!({"type": "input_text", "text": text}),
+            Block::Picture(part) => {
+                json!({"type": "input_image", "image_url": places.media("data:image/jpeg;base64,", part), "detail": detail})
+            }
+            Block::Sound(part) => json!({
+                "type": "input_audio",
+                "input_audio": {"data": places.media("", part), "format": part.header.encoding.extension()},
+            }),
+        })?;
+        let mut input = vec![json!({"role": "user", "content": content})];
+        if let Some((quote, complaint)) = draft.complaint() {
+            input.extend([json!({"role": "assistant", "content": quote}), json!({"role": "user", "content": complaint})]);
+        }
+        let mut body = json!({"model": model, "instructions": work.prompt.system, "input": input});
+        let format = match dialect.format {
+            ReplyFormat::Schema => Some(json!({"type": "json_schema", "name": "verdict", "strict": true, "schema": work.shape.schema()})),
+            ReplyFormat::Object => Some(json!({"type": "json_object"})),
+            ReplyFormat::Tool | ReplyFormat::Prompt => None,
+        };
+        set(&mut body, "text", format.map(|format| json!({"format": format})));
+        set(&mut body, "temperature", draft.temperature());
+        set(&mut body, "max_output_tokens", Some(settings.max_tokens));
+        // Kept by the server unless told not to.
+        set(&mut body, "store", dialect.sends_store().then_some(false));
+        Ok(draft.finish(body, places))
+    }
+
+    fn ladder(&self) -> &'static [ReplyFormat] {
+        &[ReplyFormat::Schema, ReplyFormat::Object, ReplyFormat::Prompt]
+    }
+
+    fn format_words(&self) -> &'static [&'static str] {
+        &["text.format", "json_schema", "structured output"]
+    }
+
+    fn verdict(&self, body: &str, work: &Work) -> Result<Verdict, Flaw> {
+        verdict::check(said(body)?, work)
+    }
+
+    fn usage(&self, body: &Value) -> Option<Usage> {
+        Some(Usage {
+            input: count(body, &["usage", "input_tokens"])?,
+            output: count(body, &["usage", "output_tokens"])?,
+            image: count(body, &["usage", "input_tokens_details", "image_tokens"]),
+            audio: count(body, &["usage", "input_tokens_details", "audio_tokens"]),
+            cached: count(body, &["usage", "input_tokens_details", "cached_tokens"]),
+            reasoning: count(body, &["usage", "output_tokens_details", "reasoning_tokens"]),
+        })
+    }
+}
+
+fn said(body: &str) -> Result<Said, Flaw> {
+    let response: Response = envelope(body, "response")?;
+    let reason = response.incomplete_details.map(|details| details.reason);
+    if reason.as_deref() == Some("content_filter") {
+        return Err(filtered());
+    }
+    let contents = response.output.into_iter().flat_map(|item| match item {
+        Item::Message { content } => content,
+        Item::Other => Vec::new(),
+    });
+    let mut texts = Vec::new();
+    for content in contents {
+        match content {
+            Content::OutputText { text } => texts.push(text),
+            Content::Refusal { refusal } => return Err(refused(&refusal)),
+            Content::Other => {}
+        }
+    }
+    if texts.len() > 1 {
+        return Err(foreign(format!("{} texts instead of one", texts.len())));
+    }
+    let content = final_message(texts.pop().unwrap_or_default(), reason.is_some())?;
+    Ok(Said { content, odds: None })
+}

@@ -1,0 +1,185 @@
+//! The dry run: what `score` would send, what it would cost and how long it would take, with nothing sent.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use tribunal_media::Modality;
+
+use super::evidence::{self, Unasked};
+use super::score::{Progress, planned_tasks};
+use super::study::Study;
+use crate::judge::{Estimate, Judge, Outcome, OutcomeName, Task};
+use crate::manifest::Instance;
+use crate::prepare::{self, Prepared};
+use crate::sandbox::Pool;
+
+/// Tasks over a limit that are named; more are only counted.
+const NAMED: usize = 100;
+
+/// What `score` would do.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct DryRun {
+    /// Manifest rows in the selection.
+    pub items: u64,
+    /// Tasks planned.
+    pub tasks: u64,
+    /// Requests that would be sent, re-asks aside.
+    pub requests: u64,
+    /// Bytes of their bodies.
+    pub request_bytes: u64,
+    /// Tasks that would end without a request, by outcome.
+    pub without_request: BTreeMap<OutcomeName, u64>,
+    /// Requests by modality.
+    pub by_modality: BTreeMap<Modality, u64>,
+    /// By judge, in the order named.
+    pub judges: Vec<Forecast>,
+    /// Dollars over all judges; null when some price is unknown.
+    pub cost_usd: Option<f64>,
+}
+
+/// What would be asked of one judge.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Forecast {
+    /// Its name.
+    pub judge: String,
+    /// Where limits, token rules and price come from, if not from tribunal.toml alone.
+    pub profile: Option<String>,
+    /// Requests.
+    pub requests: u64,
+    /// Bytes of their bodies.
+    pub request_bytes: u64,
+    /// Tokens by kind, by the published rules (or as replies to this process corrected them).
+    pub tokens: Estimate,
+    /// Dollars, one request at a time; null when no price is known.
+    pub cost_usd: Option<f64>,
+    /// Dollars as batches, where the profile knows their price.
+    pub batch_cost_usd: Option<f64>,
+    /// Batches that hold all requests, where the profile knows what one holds.
+    pub batches: Option<u64>,
+    /// When the price was read.
+    pub price_date: Option<String>,
+    /// Seconds that the rate limits alone take; null when none is known.
+    pub seconds: Option<f64>,
+    /// Requests that would go with an even subset of their pictures.
+    pub cut_to_fit: u64,
+    /// Tasks that break a limit and would end `over_judge_limit`.
+    pub over_limit: u64,
+    /// The first of them.
+    pub over_limit_tasks: Vec<OverLimit>,
+}
+
+/// A task that would break a limit of its judge.
+#[derive(Debug, Clone, Serialize)]
+pub struct OverLimit {
+    /// The instance.
+    pub item_id: String,
+    /// Canonical sampler; null unless video.
+    pub sampler: Option<String>,
+    /// Which limit, in words.
+    pub message: String,
+}
+
+/// What becomes of one task.
+enum Foreseen {
+    Sent { judge: usize, tokens: Estimate, bytes: u64, cut: bool },
+    Ends(OutcomeName),
+    Over { judge: usize, task: OverLimit },
+}
+
+/// Prepares everything, builds every request and sends none.
+pub fn dry_run(study: &Study, pool: &Pool, progress: &dyn Progress) -> DryRun {
+    let instances = study.selected();
+    let tasks = planned_tasks(study).len() as u64;
+    progress.planned(tasks, 0);
+    let mut dry = DryRun { items: instances.len() as u64, tasks, judges: study.judges.iter().map(start).collect(), ..DryRun::default() };
+    let each = |instance: &&Instance| (instance.modality, foresee(study, pool, instance, progress));
+    for (modality, foreseen) in evidence::map(study.settings.threads, &instances, each) {
+        foreseen.into_iter().for_each(|one| dry.add(modality, one));
+    }
+    dry.judges.iter_mut().zip(&study.judges).for_each(|(forecast, judge)| finish(forecast, judge));
+    dry.cost_usd = dry.judges.iter().map(|forecast| forecast.cost_usd).sum();
+    dry
+}
+
+fn start(judge: &Judge) -> Forecast {
+    Forecast { judge: judge.name().to_owned(), profile: judge.terms().profile.clone(), ..Forecast::default() }
+}
+
+fn finish(forecast: &mut Forecast, judge: &Judge) {
+    let terms = judge.terms();
+    forecast.cost_usd = judge.price(&forecast.tokens).map(|micro_usd| micro_usd / 1e6);
+    forecast.price_date = terms.price.as_ref().map(|price| price.date.clone());
+    if let Some(batch) = terms.batch {
+        forecast.batch_cost_usd = forecast.cost_usd.map(|usd| usd * batch.price_factor);
+        let needed = |amount: u64, holds: u64| amount.div_ceil(holds.max(1));
+        forecast.batches = Some(needed(forecast.requests, batch.requests).max(needed(forecast.request_bytes, batch.bytes)));
+    }
+    let minutes = |amount: f64, rate: Option<u32>| rate.map(|rate| amount / f64::from(rate));
+    let by_requests = minutes(forecast.requests as f64, terms.limits.rpm);
+    let by_tokens = minutes(forecast.tokens.input() + forecast.tokens.output, terms.limits.tpm);
+    forecast.seconds = [by_requests, by_tokens].into_iter().flatten().reduce(f64::max).map(|minutes| minutes * 60.0);
+}
+
+impl DryRun {
+    fn add(&mut self, modality: Modality, foreseen: Foreseen) {
+        match foreseen {
+            Foreseen::Ends(outcome) => *self.without_request.entry(outcome).or_default() += 1,
+            Foreseen::Over { judge, task } => {
+                *self.without_request.entry(OutcomeName::JudgeUnusable).or_default() += 1;
+                let forecast = &mut self.judges[judge];
+                forecast.over_limit += 1;
+                if forecast.over_limit_tasks.len() < NAMED {
+                    forecast.over_limit_tasks.push(task);
+                }
+            }
+            Foreseen::Sent { judge, tokens, bytes, cut } => {
+                self.requests += 1;
+                self.request_bytes += bytes;
+                *self.by_modality.entry(modality).or_default() += 1;
+                let forecast = &mut self.judges[judge];
+                forecast.requests += 1;
+                forecast.request_bytes += bytes;
+                forecast.tokens += tokens;
+                forecast.cut_to_fit += u64::from(cut);
+            }
+        }
+    }
+}
+
+fn foresee(study: &Study, pool: &Pool, instance: &Instance, progress: &dyn Progress) -> Vec<Foreseen> {
+    let tasks = study.plan.tasks(instance, &study.judges, study.settings.repeats);
+    let foreseen: Vec<Foreseen> = match &instance.output {
+        None => tasks.iter().map(|_| Foreseen::Ends(OutcomeName::SafelyBlocked)).collect(),
+        Some(output) => {
+            let book = study.recipe_book(instance);
+            let prepared = prepare::prepare(&study.manifest.root, output, book.recipes(), pool).ok();
+            tasks.iter().filter_map(|task| foresee_task(study, prepared.as_ref(), instance, task)).collect()
+        }
+    };
+    foreseen.iter().for_each(|_| progress.ended(None));
+    foreseen
+}
+
+fn foresee_task(study: &Study, prepared: Option<&Prepared>, instance: &Instance, task: &Task) -> Option<Foreseen> {
+    let position = study.judges.iter().position(|judge| judge.name() == task.judge)?;
+    let judge = &study.judges[position];
+    if !study.may_see(judge, instance) {
+        return Some(Foreseen::Ends(OutcomeName::Abstained));
+    }
+    let Some(prepared) = prepared else { return Some(Foreseen::Ends(OutcomeName::MediaRejected)) };
+    let assembled = evidence::assemble(study, &study.recipe_book(instance), prepared, instance, judge, task);
+    let foreseen = match assembled {
+        Ok((work, fit)) => {
+            judge.foresee(&work).map(|(tokens, bytes)| Foreseen::Sent { judge: position, tokens, bytes, cut: fit.is_some() })
+        }
+        Err(Unasked::Ends(outcome)) => Err(outcome),
+        Err(Unasked::Broken(_)) => return None,
+    };
+    Some(foreseen.unwrap_or_else(|outcome| match *outcome {
+        Outcome::JudgeUnusable(why) => Foreseen::Over {
+            judge: position,
+            task: OverLimit { item_id: task.item_id.clone(), sampler: task.sampler.clone(), message: why.message },
+        },
+        other => Foreseen::Ends(other.name()),
+    }))
+}
