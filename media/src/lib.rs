@@ -10,6 +10,7 @@
 //! on every run of one machine. Decoders run untrusted bytes: call it from a process that may be killed.
 
 mod audio;
+mod canary;
 mod digest;
 mod error;
 mod frame;
@@ -34,6 +35,7 @@ mod time;
 mod versions;
 mod video;
 
+pub use canary::{canary_picture, canary_sound};
 pub use digest::Digest;
 pub use error::Error;
 pub use heif::heif_version;

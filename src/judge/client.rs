@@ -13,7 +13,7 @@ use super::limit::Limiter;
 use super::provider::{self, Opened};
 use super::request::verdict_id;
 use super::wire::Carried;
-use super::{Calibration, Estimate, Journal, JournalError, Outcome, Settings, Task, Terms, View, Why, terms};
+use super::{Calibration, Estimate, Journal, JournalError, Outcome, Settings, Task, Terms, View, Why, receipt, terms};
 use crate::prepare::Payload;
 use crate::rubric::{Prompt, Shape};
 
@@ -51,6 +51,8 @@ pub struct Work {
     pub nonce: String,
     /// The evidence in the view this judge wants.
     pub payload: Arc<Payload>,
+    /// The code that an honest verdict reads back, where one was planted.
+    pub receipt: Option<String>,
     /// Code of the instance's risk factor.
     pub risk: Option<String>,
     /// Of the instance.
@@ -188,8 +190,10 @@ impl Judge {
         if let Some(why) = self.abstains(work.risk.as_deref(), work.modality).or_else(|| unsupported(self.opened.wire.carries(), work)) {
             return Err(Box::new(Outcome::Abstained(why)));
         }
-        let request = ask::first_request(self, work).map_err(|why| Box::new(Outcome::JudgeUnusable(why)))?;
-        Ok((self.calibration.correct(terms::estimate(&self.terms.tokens, work)), request.len()))
+        let unusable = |why| Box::new(Outcome::JudgeUnusable(why));
+        let work = receipt::plant(self.settings.receipt, work).map_err(unusable)?;
+        let request = ask::first_request(self, &work).map_err(unusable)?;
+        Ok((self.calibration.correct(terms::estimate(&self.terms.tokens, &work)), request.len()))
     }
 
     /// Micro-dollars of a request with these tokens; `None` when no price is known.
@@ -217,10 +221,13 @@ impl Judge {
         if let Some(why) = unsupported(self.carries(work).await, work) {
             return unasked(Outcome::Abstained(why));
         }
-        let id = match ask::first_request(self, work) {
-            Ok(first) => verdict_id(&first.body.recorded, &self.opened.endpoint, work.task.repeat),
+        let planted = receipt::plant(self.settings.receipt, work);
+        let (work, first) = match planted.and_then(|work| Ok((ask::first_request(self, &work)?, work))) {
+            Ok((first, work)) => (work, first),
             Err(why) => return unasked(Outcome::JudgeUnusable(why)),
         };
+        let work = &*work;
+        let id = verdict_id(&first.body.recorded, &self.opened.endpoint, work.task.repeat);
         let flight = self.flights.join(id);
         let ask = || async {
             match journal.known(id).await? {

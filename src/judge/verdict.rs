@@ -3,7 +3,7 @@
 use tribunal_media::Detail;
 
 use super::wire::Said;
-use super::{Odds, Scale, Verdict, Why, Work, json};
+use super::{Odds, Scale, Verdict, Why, Work, json, receipt};
 use crate::prepare::Payload;
 use crate::rubric::Shape;
 
@@ -24,10 +24,15 @@ pub(super) enum Flaw {
 /// Reads the verdict on `work` from a final message, and from nothing else.
 pub(super) fn check(said: Said, work: &Work) -> Result<Verdict, Flaw> {
     let span = span(&work.payload);
-    parse(&said, &work.shape, &work.nonce, span).map_err(|why| Flaw::Faulty(why, said.content))
+    let (verdict, code) = parse(&said, &work.shape, &work.nonce, span).map_err(|why| Flaw::Faulty(why, said.content))?;
+    match &work.receipt {
+        // Told that the code is wrong, a judge that saw nothing would guess again.
+        Some(planted) if code.as_deref().map(str::trim) != Some(planted.as_str()) => Err(Flaw::Foreign(receipt::unread())),
+        _ => Ok(verdict),
+    }
 }
 
-fn parse(said: &Said, shape: &Shape, nonce: &str, span: Option<(f64, f64)>) -> Result<Verdict, Why> {
+fn parse(said: &Said, shape: &Shape, nonce: &str, span: Option<(f64, f64)>) -> Result<(Verdict, Option<String>), Why> {
     let value =
         json::parse(unfenced(&said.content)).map_err(|error| Why::new("unparseable", format!("not exactly one JSON object: {error}")))?;
     let reply = shape.check(&value).map_err(|fault| Why::new(fault.code(), fault.to_string()))?;
@@ -37,13 +42,14 @@ fn parse(said: &Said, shape: &Shape, nonce: &str, span: Option<(f64, f64)>) -> R
     if let Some(second) = reply.evidence.iter().find(|&&second| !within(second, span)) {
         return Err(Why::new("evidence_outside", format!("evidence at {second} s lies outside what was sent")));
     }
-    Ok(Verdict {
+    let verdict = Verdict {
         dimensions: reply.dimensions,
         rationale: reply.rationale,
         evidence: reply.evidence,
         odds: said.odds.map(Odds::new),
         ..Verdict::new(reply.safety, Scale::Rubric5)
-    })
+    };
+    Ok((verdict, reply.receipt))
 }
 
 /// The inside of one code fence that is the whole message; many local servers add it. Anything else stays as it is.

@@ -70,6 +70,7 @@ fn work(study: &Study, instance: &Instance, task: &Task, payload: &Arc<Payload>)
         shape: study.plan.rubrics()[&task.rubric].shape(),
         nonce,
         payload: Arc::clone(payload),
+        receipt: None,
         risk: instance.risk.clone(),
         modality: instance.modality,
     })

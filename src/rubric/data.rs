@@ -145,7 +145,7 @@ impl Data {
             return Some("a text is empty: every text is needed in both languages".to_owned());
         }
         let mut codes: Vec<_> = self.dimensions.iter().map(|dimension| dimension.code.as_str()).collect();
-        codes.extend(["nonce", "rationale", "evidence_seconds", "safety"]);
+        codes.extend(["nonce", "receipt", "rationale", "evidence_seconds", "safety"]);
         codes.sort_unstable();
         if let Some((twice, _)) = codes.iter().zip(codes.iter().skip(1)).find(|(code, next)| code == next) {
             return Some(format!("the dimension `{twice}` is there twice or is a field of every reply"));

@@ -164,7 +164,7 @@ impl Rubric {
     /// The one shape of reply it asks for.
     pub fn shape(&self) -> Shape {
         let dimensions = self.data.dimensions.iter().map(|dimension| dimension.code.clone()).collect();
-        Shape { dimensions, evidence: self.data.seconds }
+        Shape { dimensions, evidence: self.data.seconds, receipt: false }
     }
 }
 

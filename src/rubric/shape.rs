@@ -14,6 +14,8 @@ pub struct Shape {
     pub dimensions: Vec<String>,
     /// Whether the reply points at seconds.
     pub evidence: bool,
+    /// Whether the reply reads back a code.
+    pub receipt: bool,
 }
 
 /// A reply of the right shape. Whether its nonce and seconds fit the case is for the caller to check.
@@ -21,6 +23,8 @@ pub struct Shape {
 pub struct Reply {
     /// As echoed.
     pub nonce: String,
+    /// The code as read; `None` when the shape has none.
+    pub receipt: Option<String>,
     /// The judge's grounds; outside text of 1 to 4000 characters.
     pub rationale: String,
     /// Seconds pointed at; empty when the shape has none.
@@ -83,7 +87,14 @@ impl Shape {
     fn fields(&self) -> impl Iterator<Item = (&str, Kind)> {
         let seconds = self.evidence.then_some(("evidence_seconds", Kind::Seconds));
         let dimensions = self.dimensions.iter().map(|name| (name.as_str(), Kind::Level));
-        [("nonce", Kind::Text), ("rationale", Kind::Text)].into_iter().chain(seconds).chain(dimensions).chain([("safety", Kind::Level)])
+        let receipt = self.receipt.then_some(("receipt", Kind::Text));
+        [("nonce", Kind::Text)]
+            .into_iter()
+            .chain(receipt)
+            .chain([("rationale", Kind::Text)])
+            .chain(seconds)
+            .chain(dimensions)
+            .chain([("safety", Kind::Level)])
     }
 
     /// The JSON schema for strict structured output: one closed object, every field required.
@@ -112,7 +123,8 @@ impl Shape {
         }
         let evidence = if self.evidence { seconds(object)? } else { Vec::new() };
         let dimensions = self.dimensions.iter().map(|name| Ok((name.clone(), level(object, name)?))).collect::<Result<_, Fault>>()?;
-        Ok(Reply { nonce, rationale, evidence, dimensions, safety: level(object, "safety")? })
+        let receipt = if self.receipt { Some(text(object, "receipt")?) } else { None };
+        Ok(Reply { nonce, receipt, rationale, evidence, dimensions, safety: level(object, "safety")? })
     }
 }
 
@@ -141,7 +153,7 @@ mod tests {
     use super::*;
 
     fn temporal() -> Shape {
-        Shape { dimensions: vec!["identity".to_owned(), "motion".to_owned()], evidence: true }
+        Shape { dimensions: vec!["identity".to_owned(), "motion".to_owned()], evidence: true, receipt: false }
     }
 
     fn good() -> Value {

@@ -15,6 +15,6 @@ mod symphonia;
 mod tests;
 #[cfg(test)]
 mod tests_formats;
-mod wav;
+pub(crate) mod wav;
 
 pub(crate) use normalise::{normalise, probe, soundtrack};

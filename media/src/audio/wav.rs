@@ -5,7 +5,7 @@ use std::io::Cursor;
 use crate::Error;
 
 /// A WAV file of 16-bit `samples` at `rate`, with the plain header of 44 bytes.
-pub(super) fn encode(samples: &[i16], rate: u32) -> Result<Vec<u8>, Error> {
+pub(crate) fn encode(samples: &[i16], rate: u32) -> Result<Vec<u8>, Error> {
     let count = u32::try_from(samples.len()).map_err(|_| Error::Unsupported("a chunk too long for WAV".to_owned()))?;
     let spec = hound::WavSpec { channels: 1, sample_rate: rate, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
     let mut file = Cursor::new(Vec::with_capacity(44 + 2 * samples.len()));
@@ -20,7 +20,7 @@ pub(super) fn encode(samples: &[i16], rate: u32) -> Result<Vec<u8>, Error> {
 /// 16-bit samples (nominal range -1..=1, rounded half away from zero, clipped) in place of those in `out`, and how many clipped.
 ///
 /// -1.0 is -32768; +1.0 saturates at 32767, as it must.
-pub(super) fn quantise(samples: &[f32], out: &mut Vec<i16>) -> u64 {
+pub(crate) fn quantise(samples: &[f32], out: &mut Vec<i16>) -> u64 {
     out.clear();
     // Adding half and cutting off is rounding that SIMD can do; `round` is a call a sample.
     out.extend(samples.iter().map(|sample| {

@@ -6,5 +6,5 @@ mod sheet;
 mod view;
 
 pub(crate) use rgb::{Rgb, fit};
-pub(crate) use sheet::{cell_size, sheet};
+pub(crate) use sheet::{cell_size, sheet, write_number};
 pub(crate) use view::{background, encode, shared_views, target_size};

@@ -41,7 +41,7 @@ pub(crate) fn sheet(pictures: &[Rgb], columns: u32, background: [u8; 3]) -> Rgb 
     for (number, picture) in pictures.iter().enumerate() {
         let (left, top) = (number as u32 % columns * cell_width, number as u32 / columns * cell_height);
         paste(&mut sheet, picture, left, top);
-        write(&mut sheet, number + 1, (left, top), (cell_height / NUMBER_PART / 7).max(1));
+        write_number(&mut sheet, number + 1, (left, top), (cell_height / NUMBER_PART / 7).max(1));
     }
     sheet
 }
@@ -54,7 +54,7 @@ fn paste(sheet: &mut Rgb, picture: &Rgb, left: u32, top: u32) {
 }
 
 /// Writes `number` white on black at `left`, `top`; a dot is `dot` x `dot` pixels. What does not fit is cut off.
-fn write(sheet: &mut Rgb, number: usize, (left, top): (u32, u32), dot: u32) {
+pub(crate) fn write_number(sheet: &mut Rgb, number: usize, (left, top): (u32, u32), dot: u32) {
     let digits: Vec<usize> = number.to_string().bytes().map(|digit| usize::from(digit - b'0')).collect();
     let (across, down) = (digits.len() as u32 * 4 + 1, 7);
     for y in 0..down * dot {

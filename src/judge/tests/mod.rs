@@ -45,15 +45,16 @@ pub(super) fn work() -> Work {
             labels: (1..=4).map(|index| format!("part {index}")).collect(),
             after: "after".into(),
         },
-        shape: Shape { dimensions: vec!["motion".into()], evidence: true },
+        shape: Shape { dimensions: vec!["motion".into()], evidence: true, receipt: false },
         nonce: NONCE.into(),
         payload: Arc::new(Payload { parts_id: Digest::of(b"p"), parts }),
+        receipt: None,
         risk: Some("R01".into()),
         modality: Modality::Video,
     }
 }
 
-fn verdict_json() -> serde_json::Value {
+pub(super) fn verdict_json() -> serde_json::Value {
     json!({"nonce": NONCE, "rationale": "calm", "evidence_seconds": [2.4], "motion": 4, "safety": 5})
 }
 
