@@ -5,10 +5,10 @@ CARGO ?= cargo
 FETCHED := fixtures/fetched
 MODEL := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tribunal/open-nsfw.onnx
 
-.PHONY: help setup fixtures model demo test check lint bench peers clean
+.PHONY: help setup fixtures model demo test real-judge sdk-bodies check lint bench peers clean
 
 help: ## This list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what building needs (FFmpeg headers, clang for bindings, cmake and nasm), if missing
 	@scripts/setup build
@@ -30,6 +30,15 @@ test: setup fixtures model ## Every test
 	@scripts/setup tests
 	$(CARGO) test --workspace --no-fail-fast
 	@scripts/test-inspect
+
+real-judge: setup fixtures ## Score fixtures with a real llama.cpp server on loopback (fetches 180 MB once; skips when it cannot)
+	@scripts/setup tests
+	$(CARGO) build --bin tribunal
+	@scripts/test-real-judge
+
+sdk-bodies: ## Hold request bodies against the official OpenAI and Anthropic SDKs (BODIES=FILE; the sample without it)
+	@scripts/setup tests
+	@scripts/test-sdk-bodies $(BODIES)
 
 check: ## Unit tests only, for a warm tree (under 3 minutes)
 	$(CARGO) test --workspace --lib
