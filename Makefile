@@ -30,13 +30,15 @@ test: setup fixtures model ## Every test
 	@scripts/setup tests
 	$(CARGO) test --workspace --no-fail-fast
 	@scripts/test-inspect
+	@scripts/test-sdk-bodies
+	@scripts/test-real-judge
 
 real-judge: setup fixtures ## Score fixtures with a real llama.cpp server on loopback (fetches 180 MB once; skips when it cannot)
 	@scripts/setup tests
 	$(CARGO) build --bin tribunal
 	@scripts/test-real-judge
 
-sdk-bodies: ## Hold request bodies against the official OpenAI and Anthropic SDKs (BODIES=FILE; the sample without it)
+sdk-bodies: ## Hold request bodies against the official OpenAI and Anthropic SDKs (BODIES=FILE; those of our golden file without it)
 	@scripts/setup tests
 	@scripts/test-sdk-bodies $(BODIES)
 

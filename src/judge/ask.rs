@@ -287,7 +287,7 @@ impl<'a> Ask<'a> {
             Err(Flaw::Faulty(why, _)) if self.reasks == MAX_REASKS => Some(Outcome::JudgeUnusable(why)),
             Err(Flaw::Faulty(why, reply)) => {
                 self.reasks += 1;
-                self.correction = Some(Correction { reply, fault: why.message });
+                self.correction = Some(Correction { reply, fault: why.message, number: self.reasks });
                 None
             }
         }
@@ -300,8 +300,9 @@ impl<'a> Ask<'a> {
         }
         if fault.class == Class::Ambiguous && self.judge.lost_in_row.fetch_add(1, Ordering::AcqRel) + 1 >= MAX_LOST_IN_ROW {
             let (endpoint, message) = (&self.judge.opened.endpoint, short(&fault.message));
-            let message =
-                format!("{MAX_LOST_IN_ROW} requests in a row to {endpoint} got no answer ({message}); see to the server, then repeat");
+            let message = format!(
+                "{MAX_LOST_IN_ROW} requests in a row to {endpoint} got no usable answer ({message}); see to the server, then repeat"
+            );
             return Err(Stop::Unreachable(message));
         }
         let why = Why { reason: fault.reason.clone(), message: fault.message.clone() };

@@ -105,6 +105,8 @@ fn class(status: u16, body: &str, error: &ServerError, asks_to_wait: bool) -> (C
         408 | 409 | 425 | 429 => (Class::Refused, "busy".to_owned()),
         503 | 529 if !blank || asks_to_wait => (Class::Refused, "busy".to_owned()),
         400..=499 => (Class::BadItem, format!("rejected_{status}")),
+        // llama.cpp says so of pictures and sound that its model cannot take in: nothing was generated, and asking again is no use.
+        500 | 501 if error.is_unsupported_input() => (Class::BadItem, format!("rejected_{status}")),
         _ => (Class::Ambiguous, "server_error".to_owned()),
     }
 }
@@ -170,6 +172,7 @@ mod tests {
             (429, error, Class::Refused),
             (429, r#"{"error":{"type":"insufficient_quota"}}"#, Class::Stopped(StopKind::Quota)),
             (500, error, Class::Ambiguous),
+            (500, r#"{"error":{"code":500,"message":"image input is not supported - hint: ...","type":"server_error"}}"#, Class::BadItem),
             (502, "", Class::Ambiguous),
             (503, error, Class::Refused),
             (503, "", Class::Ambiguous),

@@ -53,6 +53,12 @@ impl ServerError {
         self.codes.iter().any(|code| FILTER.contains(&code.as_str()))
     }
 
+    /// Whether the server says that its model takes in no such input.
+    pub(super) fn is_unsupported_input(&self) -> bool {
+        let message = self.message.to_ascii_lowercase();
+        ["image input", "audio input", "video input"].iter().any(|input| message.contains(input)) && message.contains("not supported")
+    }
+
     /// Whether the server says that it does not know or support one of `parameters`. Its `param` decides where it gives one.
     pub(super) fn names(&self, parameters: &[&str]) -> bool {
         if let Some(param) = &self.param {

@@ -1,6 +1,7 @@
 //! HTTP/1.1 by hand, since faults must be exact to the byte.
 
 use std::io;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -108,12 +109,13 @@ pub(crate) struct Wire {
     /// To write to.
     pub(crate) stream: TcpStream,
     ahead: Vec<u8>,
+    seen: Option<Instant>,
 }
 
 impl Wire {
     /// A fresh connection.
     pub(crate) const fn new(stream: TcpStream) -> Self {
-        Self { stream, ahead: Vec::new() }
+        Self { stream, ahead: Vec::new(), seen: None }
     }
 
     /// The start of the next request, left where it is; `None` when the client has gone.
@@ -198,6 +200,24 @@ impl Wire {
     async fn fill(&mut self) -> io::Result<bool> {
         self.ahead.reserve(64 << 10);
         Ok(self.stream.read_buf(&mut self.ahead).await? > 0)
+    }
+
+    /// Reads nothing for a while, but notes when a request comes meanwhile.
+    pub(crate) async fn pause(&mut self, time: Duration) {
+        let end = tokio::time::sleep(time);
+        tokio::pin!(end);
+        tokio::select! {
+            () = &mut end => {}
+            _ = self.stream.readable() => {
+                self.seen = Some(Instant::now());
+                end.await;
+            }
+        }
+    }
+
+    /// When the request that was peeked at came.
+    pub(crate) fn came(&mut self) -> Instant {
+        self.seen.take().unwrap_or_else(Instant::now)
     }
 
     /// Waits until the client hangs up; what it still sends is thrown away.

@@ -76,7 +76,7 @@ pub(crate) async fn play(wire: &mut Wire, response: &Response, fault: Option<Fau
         Some(Fault::Body100Mb) => return endless(wire, response).await,
         Some(Fault::Duplicate) => {
             wire.stream.write_all(&response.bytes()).await?;
-            sleep(LATE).await;
+            wire.pause(LATE).await;
         }
         _ => {}
     }

@@ -88,8 +88,8 @@ impl Server {
     }
 
     /// Counts a request for a verdict and draws what will strike it.
-    fn arrive(&self) -> Arrival {
-        let (n, at) = (self.count.fetch_add(1, Ordering::Relaxed) + 1, Instant::now());
+    fn arrive(&self, at: Instant) -> Arrival {
+        let n = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         let fault = fault::draw(self.config.faults.as_ref(), n);
         Arrival { n, fault, at, since: at - self.start, closed: self.gates().closed_since(at) }
     }
@@ -122,9 +122,9 @@ async fn connection(server: Arc<Server>, stream: TcpStream) {
 /// One request and its reply. The result says whether the connection lives on.
 async fn exchange(server: &Server, wire: &mut Wire) -> io::Result<bool> {
     let Some(start) = wire.peek().await? else { return Ok(false) };
-    let (method, path) = first_line(&start);
+    let (came, (method, path)) = (wire.came(), first_line(&start));
     let counted = match route(method, path) {
-        Route::Verdict(dialect) => Some((server.arrive(), dialect)),
+        Route::Verdict(dialect) => Some((server.arrive(came), dialect)),
         _ => None,
     };
     if let Some((arrival, dialect)) = counted.as_ref().filter(|(arrival, _)| arrival.fault == Some(Fault::Refused)) {
@@ -136,7 +136,7 @@ async fn exchange(server: &Server, wire: &mut Wire) -> io::Result<bool> {
     let (response, fault) = match route(&request.method, &request.path) {
         Route::Verdict(dialect) => {
             // The first look may have caught half a line: such a request is counted only now, and refused after it was read.
-            let arrival = counted.map_or_else(|| server.arrive(), |(arrival, _)| arrival);
+            let arrival = counted.map_or_else(|| server.arrive(came), |(arrival, _)| arrival);
             let (response, fault) = generate::serve(server, dialect, &request, &arrival);
             if response.status == 200 {
                 tokio::time::sleep(Duration::from_millis(server.config.latency_ms)).await;

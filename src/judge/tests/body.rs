@@ -84,7 +84,7 @@ fn the_digest_is_stable() {
 #[test]
 fn a_re_ask_alternates_roles_and_quotes_in_bounds() {
     let (settings, work) = (local(), work());
-    let correction = Correction { reply: "x".repeat(10_000), fault: "no JSON".into() };
+    let correction = Correction { reply: "x".repeat(10_000), fault: "no JSON".into(), number: 1 };
     let draft = Draft { settings: &settings, model: "m", work: &work, dialect: Dialect::default(), correction: Some(&correction) };
     let body: Value = serde_json::from_slice(&Chat.body(&draft).unwrap().sent.concat()).unwrap();
     let roles: Vec<_> = body["messages"].as_array().unwrap().iter().map(|message| message["role"].as_str().unwrap()).collect();

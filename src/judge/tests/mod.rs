@@ -6,6 +6,7 @@ mod journal;
 mod planted;
 mod replay;
 mod server;
+mod wires;
 
 use std::sync::Arc;
 

@@ -51,7 +51,7 @@ enum Content {
 
 impl Wire for Responses {
     fn carries(&self) -> Carried {
-        Carried { pictures: true, sound: true }
+        Carried { pictures: true, sound: false }
     }
 
     fn body(&self, draft: &Draft<'_>) -> Result<Body, Why> {
@@ -60,13 +60,9 @@ impl Wire for Responses {
         let detail = settings.detail.as_str();
         let content = draft.blocks(|block| match block {
             Block::Text(text) => json!({"type": "input_text", "text": text}),
-            Block::Picture(part) => {
+            Block::Picture(part) | Block::Sound(part) => {
                 json!({"type": "input_image", "image_url": places.media("data:image/jpeg;base64,", part), "detail": detail})
             }
-            Block::Sound(part) => json!({
-                "type": "input_audio",
-                "input_audio": {"data": places.media("", part), "format": part.header.encoding.extension()},
-            }),
         })?;
         let mut input = vec![json!({"role": "user", "content": content})];
         if let Some((quote, complaint)) = draft.complaint() {

@@ -72,6 +72,8 @@ pub(in crate::judge) struct Draft<'a> {
 pub(in crate::judge) struct Correction {
     pub(in crate::judge) reply: String,
     pub(in crate::judge) fault: String,
+    /// 1 for the first re-ask of a task: no two re-asks are the same bytes, however alike the replies.
+    pub(in crate::judge) number: u32,
 }
 
 /// The final message of a reply.
@@ -114,11 +116,12 @@ impl Draft<'_> {
 
     /// What the judge said and what it is told, in a re-ask.
     pub(super) fn complaint(&self) -> Option<(String, String)> {
-        let Correction { reply, fault } = self.correction?;
+        let Correction { reply, fault, number } = self.correction?;
         let quote: String = reply.chars().take(QUOTED).collect();
         let quote = if quote.trim().is_empty() { "(empty)".to_owned() } else { quote };
+        let last = if *number > 1 { " It is the last time that you are asked." } else { "" };
         let ask = format!(
-            "That reply was not accepted: {fault}. Answer again with exactly one JSON object of the required shape and nothing else."
+            "That reply was not accepted: {fault}. Answer again with exactly one JSON object of the required shape and nothing else.{last}"
         );
         Some((quote, ask))
     }

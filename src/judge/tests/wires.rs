@@ -1,0 +1,180 @@
+//! Every wire format: the bodies that are sent (golden) and the replies that come back.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+use tribunal_media::Encoding;
+
+use super::{NONCE, verdict_json, work};
+use crate::judge::dialect::Dialect;
+use crate::judge::verdict::Flaw;
+use crate::judge::wire::{Chat, Correction, Draft, Gemini, Messages, Ollama, Responses, Wire};
+use crate::judge::{ProviderKind, Settings, Usage, Work};
+
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/judge-bodies.jsonl");
+
+fn wires() -> [(ProviderKind, Box<dyn Wire>); 6] {
+    [
+        (ProviderKind::OpenAi, Box::new(Chat)),
+        (ProviderKind::Responses, Box::new(Responses)),
+        (ProviderKind::Anthropic, Box::new(Messages)),
+        (ProviderKind::Gemini, Box::new(Gemini)),
+        (ProviderKind::Ollama, Box::new(Ollama)),
+        (ProviderKind::Vllm, Box::new(Chat)),
+    ]
+}
+
+/// Only what the format carries, and for vLLM nothing but frames.
+fn carried(provider: ProviderKind, wire: &dyn Wire) -> Work {
+    let mut work = work();
+    let carried = wire.carries();
+    let keep = |encoding: Encoding| match encoding {
+        Encoding::Jpeg => carried.pictures,
+        Encoding::Wav => carried.sound && provider != ProviderKind::Vllm,
+        _ => provider != ProviderKind::Vllm,
+    };
+    let parts: Vec<_> = work.payload.parts.iter().filter(|part| keep(part.header.encoding)).cloned().collect();
+    work.prompt.labels.truncate(parts.len());
+    work.payload = std::sync::Arc::new(crate::prepare::Payload { parts, parts_id: work.payload.parts_id });
+    work
+}
+
+fn settings(provider: ProviderKind) -> Settings {
+    let extra = json!({"mm_processor_kwargs": {"do_sample_frames": false}});
+    Settings {
+        frames_as_video: provider == ProviderKind::Vllm,
+        logprobs: provider == ProviderKind::Vllm,
+        extra_body: (provider == ProviderKind::Vllm).then(|| extra.as_object().unwrap().clone()),
+        ..Settings::new(provider)
+    }
+}
+
+fn body(provider: ProviderKind, wire: &dyn Wire, dialect: Dialect, correction: Option<&Correction>) -> Value {
+    let (settings, work) = (settings(provider), carried(provider, wire));
+    let body = wire.body(&Draft { settings: &settings, model: "m", work: &work, dialect, correction }).unwrap();
+    serde_json::from_slice(&body.sent.concat()).unwrap()
+}
+
+/// One line per provider and rung; the second rung is a re-ask. What a changed line breaks is every cassette recorded from such a judge.
+#[test]
+fn bodies_are_the_golden_ones() {
+    let correction = Correction { reply: "no".to_owned(), fault: "no JSON".to_owned(), number: 1 };
+    let mut lines = String::new();
+    for (provider, wire) in wires() {
+        for (rung, &format) in wire.ladder().iter().enumerate() {
+            let mut dialect = Dialect::default();
+            dialect.format = format;
+            let body = body(provider, &*wire, dialect, (rung == 1).then_some(&correction));
+            writeln!(lines, "{}", json!({"dialect": provider.name(), "format": format, "body": body})).unwrap();
+        }
+    }
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(GOLDEN, &lines).unwrap();
+    }
+    assert_eq!(lines, std::fs::read_to_string(GOLDEN).unwrap(), "UPDATE_GOLDEN=1 writes the file anew");
+}
+
+fn reason(wire: &dyn Wire, body: &Value) -> String {
+    match wire.verdict(&body.to_string(), &work()) {
+        Ok(verdict) => format!("scored {}", verdict.safety),
+        Err(Flaw::Refused(why)) => format!("refused {}", why.reason),
+        Err(Flaw::Foreign(why)) => format!("foreign {}", why.reason),
+        Err(Flaw::Faulty(why, _)) => why.reason,
+    }
+}
+
+#[test]
+fn responses_are_read_from_their_one_text() {
+    let text = verdict_json().to_string();
+    let message = |content: Value| json!({"type": "message", "role": "assistant", "content": content});
+    let said = |text: &str| message(json!([{"type": "output_text", "text": text}]));
+    for (body, expected) in [
+        (json!({"output": [{"type": "reasoning", "summary": [{"text": "safety 1"}]}, said(&text)]}), "scored 5"),
+        (json!({"output": [message(json!([{"type": "refusal", "refusal": "no"}]))]}), "refused refusal"),
+        (json!({"output": [], "incomplete_details": {"reason": "max_output_tokens"}}), "truncated"),
+        (json!({"output": [said(&text)], "incomplete_details": {"reason": "max_output_tokens"}}), "truncated"),
+        (json!({"output": [], "incomplete_details": {"reason": "content_filter"}}), "refused content_filter"),
+        (json!({"output": [said(&text), said(&text)]}), "foreign bad_envelope"),
+        (json!({"output": []}), "empty_reply"),
+        (json!({"choices": []}), "foreign bad_envelope"),
+    ] {
+        assert_eq!(reason(&Responses, &body), expected, "{body}");
+    }
+    let (cached, reasoning) = (json!({"cached_tokens": 50}), json!({"reasoning_tokens": 4}));
+    let usage = json!({"input_tokens": 90, "output_tokens": 9, "input_tokens_details": cached, "output_tokens_details": reasoning});
+    let counted = Responses.usage(&json!({"usage": usage})).unwrap();
+    assert_eq!(counted, Usage { input: 90, output: 9, cached: Some(50), reasoning: Some(4), ..Usage::default() });
+}
+
+#[test]
+fn messages_are_read_from_a_text_or_the_offered_tool() {
+    let text = |text: &str| json!({"type": "text", "text": text});
+    let call = |name: &str| json!({"type": "tool_use", "id": "t", "name": name, "input": verdict_json()});
+    let verdict = verdict_json().to_string();
+    for (content, stop, expected) in [
+        (json!([text(&verdict)]), "end_turn", "scored 5"),
+        (json!([{"type": "thinking", "thinking": "safety 1"}, call("verdict")]), "tool_use", "scored 5"),
+        (json!([call("other")]), "tool_use", "foreign bad_envelope"),
+        (json!([text(&verdict), call("verdict")]), "tool_use", "unparseable"),
+        (json!([call("verdict"), call("verdict")]), "tool_use", "unparseable"),
+        (json!([text(&verdict)]), "max_tokens", "truncated"),
+        (json!([text("no")]), "refusal", "refused refusal"),
+        (json!([]), "end_turn", "empty_reply"),
+    ] {
+        let body = json!({"type": "message", "content": content, "stop_reason": stop});
+        assert_eq!(reason(&Messages, &body), expected, "{body}");
+    }
+    let twice = format!(r#"{{"content":[{{"type":"tool_use","name":"verdict","input":{{"safety":1,{}}}]}}"#, &verdict[1..]);
+    let read = Messages.verdict(&twice, &work());
+    assert!(matches!(read, Err(Flaw::Faulty(why, _)) if why.reason == "unparseable"), "a key that stands twice is seen");
+    let usage = json!({"input_tokens": 10, "cache_creation_input_tokens": 5, "cache_read_input_tokens": 85, "output_tokens": 7});
+    let expected = Usage { input: 100, output: 7, cached: Some(85), ..Usage::default() };
+    assert_eq!(Messages.usage(&json!({"usage": usage})), Some(expected));
+}
+
+#[test]
+fn gemini_is_read_without_its_thoughts() {
+    let verdict = verdict_json().to_string();
+    let candidate = |parts: Value, finish: &str| json!({"candidates": [{"content": {"parts": parts}, "finishReason": finish}]});
+    for (body, expected) in [
+        (candidate(json!([{"text": "safety 1", "thought": true}, {"text": verdict}]), "STOP"), "scored 5"),
+        (candidate(json!([{"text": &verdict[..20]}, {"text": &verdict[20..]}]), "STOP"), "scored 5"),
+        (candidate(json!([{"text": verdict}]), "MAX_TOKENS"), "truncated"),
+        (candidate(json!([]), "SAFETY"), "refused content_filter"),
+        (candidate(json!([]), "STOP"), "empty_reply"),
+        (json!({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}), "refused content_filter"),
+        (json!({"candidates": []}), "foreign bad_envelope"),
+    ] {
+        assert_eq!(reason(&Gemini, &body), expected, "{body}");
+    }
+    let split = json!([{"modality": "TEXT", "tokenCount": 84}, {"modality": "IMAGE", "tokenCount": 516}]);
+    let usage = json!({"promptTokenCount": 600, "candidatesTokenCount": 20, "thoughtsTokenCount": 30, "promptTokensDetails": split});
+    let expected = Usage { input: 600, output: 50, image: Some(516), audio: Some(0), reasoning: Some(30), cached: None };
+    assert_eq!(Gemini.usage(&json!({"usageMetadata": usage})), Some(expected));
+}
+
+#[test]
+fn ollama_is_read_and_cut_replies_are_seen() {
+    let body = |content: &str, reason: &str| {
+        let message = json!({"role": "assistant", "content": content});
+        json!({"message": message, "done_reason": reason, "prompt_eval_count": 70, "eval_count": 7})
+    };
+    let verdict = verdict_json().to_string();
+    assert_eq!(reason(&Ollama, &body(&verdict, "stop")), "scored 5");
+    assert_eq!(reason(&Ollama, &body(&verdict, "length")), "truncated");
+    assert_eq!(reason(&Ollama, &body("", "stop")), "empty_reply");
+    assert_eq!(Ollama.usage(&body("", "stop")), Some(Usage { input: 70, output: 7, ..Usage::default() }));
+}
+
+#[test]
+fn probabilities_of_the_level_come_with_the_verdict() {
+    let before = format!(r#"{{"nonce":"{NONCE}","rationale":"calm","evidence_seconds":[],"motion":4,"safety":"#);
+    let token = |token: &str, top: Value| json!({"token": token, "logprob": 0.0, "top_logprobs": top});
+    let top = json!([{"token": "5", "logprob": (0.75_f64).ln()}, {"token": "1", "logprob": (0.25_f64).ln()}]);
+    let tokens = json!([token(&before, json!([])), token("5", top), token("}", json!([]))]);
+    let choice = json!({"message": {"content": format!("{before}5}}")}, "finish_reason": "stop", "logprobs": {"content": tokens}});
+    let verdict = Chat.verdict(&json!({"choices": [choice]}).to_string(), &work()).unwrap();
+    let odds = verdict.odds.unwrap();
+    assert_eq!(verdict.safety, 5);
+    assert!((odds.expected_safety - 4.0).abs() < 1e-9 && (odds.entropy - 0.8113).abs() < 1e-4, "{odds:?}");
+}
