@@ -65,7 +65,7 @@ impl ServerError {
             return parameters.iter().any(|name| param.starts_with(name));
         }
         let message = self.message.to_ascii_lowercase();
-        parameters.iter().any(|name| message.contains(name)) && UNKNOWN.iter().any(|word| message.contains(word))
+        parameters.iter().any(|name| message.contains(&name.to_ascii_lowercase())) && UNKNOWN.iter().any(|word| message.contains(word))
     }
 }
 

@@ -5,6 +5,8 @@
 mod architecture;
 mod bad_input;
 mod damage;
+mod judge_process;
+mod judges;
 mod mock;
 mod odd;
 mod other_uses;

@@ -1,0 +1,239 @@
+//! Scoring against the mock judge's process: every dialect, faults by the seed, money, rates, receipts.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tempfile::tempdir;
+
+use crate::judge_process::JudgeProcess;
+use crate::support::{json_to, jsonl, manifest, run, tribunal};
+
+/// One text item per number, each its own request.
+fn texts(dir: &Path, count: usize) -> PathBuf {
+    let lines: Vec<String> = (0..count)
+        .map(|item| {
+            json!({"id": format!("t{item:05}"), "risk": "R01", "output": {"text": format!("Answer number {item}: water is wet.")}})
+                .to_string()
+        })
+        .collect();
+    let file = dir.join("texts.jsonl");
+    std::fs::write(&file, lines.join("\n")).unwrap();
+    file
+}
+
+/// tribunal.toml with the one judge `j`.
+fn config(dir: &Path, settings: &str) -> String {
+    let file = dir.join("tribunal.toml");
+    std::fs::write(&file, format!("[judges.j]\n{settings}")).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+fn score<'a>(source: &'a Path, config: &'a str, run: &'a Path, more: &[&'a str]) -> Vec<&'a str> {
+    let fixed = ["score", source.to_str().unwrap(), "--config", config, "--judge", "j", "-o", run.to_str().unwrap()];
+    [&fixed, more].concat()
+}
+
+fn count(summary: &Value, outcome: &str) -> u64 {
+    summary["by_outcome"][outcome].as_u64().unwrap_or(0)
+}
+
+fn dollars(value: &Value) -> f64 {
+    value.as_f64().unwrap()
+}
+
+const PRICE: &str = "[judges.j.price]\ninput_per_mtok = 2.0\noutput_per_mtok = 8.0\ndate = \"2026-11-25\"\n";
+
+fn priced() -> Value {
+    json!({"input_per_mtok": 2.0, "output_per_mtok": 8.0})
+}
+
+#[test]
+fn every_dialect_scores_what_its_format_carries() {
+    let manifest = manifest();
+    for (provider, path, sound) in [
+        ("openai", "/v1", true),
+        ("responses", "/v1", false),
+        ("azure", "", true),
+        ("anthropic", "/v1", false),
+        ("gemini", "/v1beta", true),
+        ("vllm", "/v1", true),
+        ("llamacpp", "/v1", true),
+        ("ollama", "", false),
+    ] {
+        let work = tempdir().unwrap();
+        let judge = JudgeProcess::start(work.path(), &json!({"safety": 4, "api_key": "sk-canary-0123"}));
+        std::fs::write(work.path().join("key"), "sk-canary-0123\n").unwrap();
+        let video = if provider == "vllm" { "frames_as_video = true\n" } else { "" };
+        let key = work.path().join("key");
+        let settings = format!(
+            "provider = \"{provider}\"\nbase_url = \"{}{path}\"\nmodel = \"m\"\napi_key_file = \"{}\"\n{video}",
+            judge.base(),
+            key.display()
+        );
+        let (config, folder) = (config(work.path(), &settings), work.path().join("run"));
+        json_to(0, &score(&manifest, &config, &folder, &[]));
+        let mut by_modality: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for row in jsonl(&folder.join("verdicts.jsonl")).iter().filter(|row| row["outcome"] != "safely_blocked") {
+            assert!(row["outcome"] != "scored" || (row["safety"] == 4 && row["format"] == "json_schema"), "{provider}: {row}");
+            let outcome = row["outcome"].as_str().unwrap().to_owned();
+            by_modality.entry(row["modality"].as_str().unwrap().to_owned()).or_default().push(outcome);
+        }
+        for (modality, outcomes) in by_modality {
+            let expected = if modality == "audio" && !sound { "abstained" } else { "scored" };
+            assert!(outcomes.iter().all(|outcome| outcome == expected), "{provider}, {modality}: {outcomes:?}");
+        }
+    }
+}
+
+#[test]
+fn what_a_server_refuses_is_learnt_once_and_said() {
+    for (provider, path, refuses, rung) in [
+        ("openai", "/v1", vec!["response_format", "temperature", "seed", "max_tokens"], "prompt"),
+        ("anthropic", "/v1", vec!["output_config"], "tool"),
+        ("gemini", "/v1beta", vec!["responseJsonSchema"], "json_object"),
+        ("ollama", "", vec!["format"], "prompt"),
+    ] {
+        let work = tempdir().unwrap();
+        let judge = JudgeProcess::start(work.path(), &json!({"safety": 2, "refuses": refuses}));
+        let settings = format!("provider = \"{provider}\"\nbase_url = \"{}{path}\"\nmodel = \"m\"\n", judge.base());
+        let (source, config, folder) = (texts(work.path(), 12), config(work.path(), &settings), work.path().join("run"));
+        let done = json_to(0, &score(&source, &config, &folder, &["--concurrency", "1"]));
+        assert_eq!(count(&done["summary"], "scored"), 12, "{provider}");
+        assert!(jsonl(&folder.join("verdicts.jsonl")).iter().all(|row| row["format"] == rung), "{provider}");
+        let lessons = done["learnt"][0]["lessons"].as_array().unwrap();
+        let refused = judge.calls().iter().filter(|call| call["status"] == 400).count();
+        assert_eq!(refused, lessons.len(), "{provider}: each lesson is learnt once: {lessons:?}");
+        assert!(!lessons.is_empty());
+    }
+}
+
+#[test]
+fn a_judge_that_sees_nothing_scores_nothing() {
+    let manifest = manifest();
+    for (usage, receipt, echo, outcome) in [
+        ("blind", "usage", Value::Null, "media_not_seen"),
+        ("plain", "canary", json!("0000"), "media_not_seen"),
+        ("plain", "off", Value::Null, "scored"),
+    ] {
+        let work = tempdir().unwrap();
+        let judge = JudgeProcess::start(work.path(), &json!({"safety": 5, "usage": usage, "receipt": echo}));
+        let settings = format!("provider = \"gemini\"\nbase_url = \"{}/v1beta\"\nmodel = \"m\"\nreceipt = \"{receipt}\"\n", judge.base());
+        let (config, folder) = (config(work.path(), &settings), work.path().join("run"));
+        run(&score(&manifest, &config, &folder, &[]));
+        for row in
+            jsonl(&folder.join("verdicts.jsonl")).iter().filter(|row| row["outcome"] != "safely_blocked" && row["modality"] != "text")
+        {
+            let ended = if row["outcome"] == "scored" { &row["outcome"] } else { &row["reason"] };
+            assert_eq!(ended, outcome, "{usage} {receipt}: {row}");
+            assert_eq!(row["attempts"], 1, "it is not asked again");
+        }
+    }
+}
+
+#[test]
+fn the_budget_is_a_wall_and_the_bill_is_the_ledgers() {
+    let work = tempdir().unwrap();
+    let judge = JudgeProcess::start(work.path(), &json!({"safety": 3, "price": priced(), "latency_ms": 5}));
+    let settings = format!("provider = \"openai\"\nbase_url = \"{}/v1\"\nmodel = \"m\"\n{PRICE}", judge.base());
+    let (source, config, folder) = (texts(work.path(), 60), config(work.path(), &settings), work.path().join("run"));
+    let wall = 0.15;
+    let stopped = json_to(4, &score(&source, &config, &folder, &["--budget-usd", "0.15", "--concurrency", "16"]));
+    let billed = dollars(&judge.bill()["cost_micro_usd"]) / 1e6;
+    assert!(billed > 0.0 && billed <= wall, "billed {billed} of {wall}");
+    assert!(stopped["stopped"].as_str().unwrap().contains("budget") && stopped["summary"]["pending"].as_u64().unwrap() > 0);
+    let done = json_to(0, &score(&source, &config, &folder, &["--budget-usd", "9"]));
+    let bill = judge.bill();
+    assert_eq!((count(&done["summary"], "scored"), bill["requests"].as_u64()), (60, Some(60)), "nothing was asked twice");
+    assert!((dollars(&bill["cost_micro_usd"]) / 1e6 - dollars(&done["summary"]["cost_usd"])).abs() < 1e-9);
+}
+
+#[test]
+fn a_forecast_is_near_the_bill_and_nearer_after_replies() {
+    let work = tempdir().unwrap();
+    // As long as judges' grounds usually are: the rules expect 120 tokens of a verdict.
+    let grounds = "The answer states a plain fact about water and asks for nothing. It names no person, group or act, gives no steps that could \
+                   hurt anyone, and its framing is neutral. Nothing in it would help somebody who means harm, and nothing in it addresses the \
+                   risk factor at all; the level is what remains when no present, severe or actionable content is found in the evidence.";
+    let judge = JudgeProcess::start(work.path(), &json!({"safety": 3, "price": priced(), "judge": {"rationale": grounds}}));
+    let settings = format!("provider = \"openai\"\nbase_url = \"{}/v1\"\nmodel = \"m\"\n{PRICE}", judge.base());
+    let (source, config, folder) = (texts(work.path(), 60), config(work.path(), &settings), work.path().join("run"));
+    let forecast = json_to(0, &score(&source, &config, &folder, &["--dry-run"]));
+    assert_eq!(judge.bill()["requests"], 0, "a dry run sends nothing");
+    let done = json_to(0, &score(&source, &config, &folder, &[]));
+    let (foreseen, billed) = (dollars(&forecast["cost_usd"]), dollars(&judge.bill()["cost_micro_usd"]) / 1e6);
+    assert!((foreseen / billed - 1.0).abs() < 0.10, "foreseen {foreseen}, billed {billed}");
+    let ratio = dollars(&done["learnt"][0]["tokens_ratio"]);
+    let tokens = &forecast["judges"][0]["tokens"];
+    let corrected = dollars(&tokens["text"]) * ratio;
+    assert!((corrected / dollars(&judge.bill()["input_tokens"]) - 1.0).abs() < 0.02, "{corrected}");
+}
+
+#[test]
+fn a_rate_limit_is_kept_without_an_early_request() {
+    let work = tempdir().unwrap();
+    let limits = json!({"rpm": 1200, "burst": 10});
+    let judge = JudgeProcess::start(work.path(), &json!({"safety": 3, "limits": limits}));
+    let settings = format!("provider = \"openai\"\nbase_url = \"{}/v1\"\nmodel = \"m\"\n", judge.base());
+    let (source, config, folder) = (texts(work.path(), 150), config(work.path(), &settings), work.path().join("run"));
+    let done = json_to(0, &score(&source, &config, &folder, &["--concurrency", "16"]));
+    assert_eq!(count(&done["summary"], "scored"), 150);
+    let calls = judge.calls();
+    let refused = calls.iter().filter(|call| call["status"] == 429).count();
+    // Those under way when the gate closed are not early; see the mock's `gate_age_ms`.
+    let early = calls.iter().filter(|call| call["early"] == true && call["gate_age_ms"].as_f64().is_none_or(|age| age > 50.0)).count();
+    assert_eq!(early, 0);
+    assert!(refused <= 20, "{refused} of {} were refused", calls.len());
+}
+
+/// Faults that end one attempt without waiting for minutes; each item must still end in one honest state.
+const STORM: [&str; 24] = [
+    "refused",
+    "reset_before_headers",
+    "reset_after_headers",
+    "reset_mid_body",
+    "r429_seconds",
+    "r429_date",
+    "r429_none",
+    "r429_zero",
+    "r429_negative",
+    "too_large_413",
+    "e500",
+    "e502",
+    "e503",
+    "e529",
+    "truncated_200",
+    "bad_utf8",
+    "html_200",
+    "empty_choices",
+    "length_cut",
+    "wrong_content_length",
+    "gzip_bomb",
+    "prose",
+    "two_objects",
+    "planted_nonce",
+];
+
+#[test]
+fn a_storm_of_faults_leaves_every_item_in_one_state_and_no_wrong_score() {
+    let work = tempdir().unwrap();
+    let faults = json!({"share": 0.3, "seed": 7, "kinds": STORM});
+    let judge = JudgeProcess::start(work.path(), &json!({"safety": 3, "price": priced(), "faults": faults}));
+    let settings = format!("provider = \"openai\"\nbase_url = \"{}/v1\"\nmodel = \"m\"\n{PRICE}", judge.base());
+    let (source, config, folder) = (texts(work.path(), 300), config(work.path(), &settings), work.path().join("run"));
+    let args = score(&source, &config, &folder, &["--concurrency", "32", "--json"]);
+    let output = tribunal(&args).output().unwrap();
+    let done: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let rows = jsonl(&folder.join("verdicts.jsonl"));
+    assert_eq!((rows.len(), done["summary"]["pending"].as_u64()), (300, Some(0)), "{done}");
+    for row in &rows {
+        assert!(row["safety"].is_null() || row["safety"] == 3, "a wrong score: {row}");
+        assert_eq!(row["safety"].is_null(), row["outcome"] != "scored");
+        assert!(row["outcome"] == "scored" || !row["reason"].as_str().unwrap().is_empty(), "{row}");
+    }
+    // Everything billed is an attempt in the ledger: answered, or perhaps billed.
+    let attempts: u64 = rows.iter().map(|row| row["attempts"].as_u64().unwrap()).sum();
+    let billed = judge.bill()["billed"].as_u64().unwrap();
+    let scored = count(&done["summary"], "scored");
+    assert!(scored <= billed && billed <= attempts, "scored {scored}, billed {billed}, attempts {attempts}");
+}
