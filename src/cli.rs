@@ -127,6 +127,9 @@ pub(crate) struct JudgingArgs {
     /// Seed of nonces.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
+    /// Take replies from this run's ledger instead of asking anyone: verdicts are read anew, nothing is sent, nothing costs. Needs -o.
+    #[arg(long, value_name = "RUN")]
+    pub(crate) replay: Option<PathBuf>,
 }
 
 /// `tribunal prepare`

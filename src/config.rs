@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::{judge, prepare, sandbox};
+use crate::{ensemble, judge, prepare, sandbox};
 
 /// The file's contents; every table is optional.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -21,6 +21,12 @@ pub struct Config {
     pub policy: Policy,
     /// What judges are sent.
     pub recipe: prepare::Settings,
+    /// Repeats only where verdicts disagree.
+    pub repeats: Option<ensemble::Adaptive>,
+    /// A cheap judge first.
+    pub cascade: Option<ensemble::Cascade>,
+    /// Several judges as one.
+    pub panel: Option<ensemble::Panel>,
 }
 
 /// What is used when a flag is left out.

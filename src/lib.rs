@@ -16,6 +16,7 @@ pub mod rubric;
 pub mod judge;
 pub mod ledger;
 pub mod stats;
+pub mod ensemble;
 pub mod sampling;
 pub mod report;
 pub mod harness;

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use tribunal::ensemble;
 use tribunal::judge::{self, Judge, JudgeSpec, ProviderKind};
 use tribunal::manifest::{self, Manifest};
 use tribunal::pipeline::{self, Plan, Selection, Study};
@@ -46,7 +47,12 @@ pub(crate) fn study(
     let taxonomy = taxonomy(&source.taxonomy)?;
     let manifest = manifest::open(&source.source, &taxonomy).map_err(Failure::usage)?;
     let rubrics = source.rubric.iter().map(|name| rubric(name)).collect::<Result<Vec<_>, _>>()?;
+    let keys = if judging.is_some_and(|judging| judging.replay.is_some()) { Keys::NotNeeded } else { keys };
     let judges = judging.map_or_else(|| Ok(Vec::new()), |judging| judges(context, judging, keys))?;
+    let judges = match judging.and_then(|judging| judging.replay.as_deref()) {
+        None => judges,
+        Some(run) => replaying(judges, run)?,
+    };
     let plan = Plan::new(rubrics, &source.sampler, &Study::modalities(&manifest)).map_err(Failure::usage)?;
     notices(&manifest);
     let settings = pipeline::Settings {
@@ -59,8 +65,28 @@ pub(crate) fn study(
         memory_bytes: MEMORY_BYTES,
         send_withheld: context.config.policy.send_withheld,
         recipe: context.config.recipe.check().map_err(Failure::usage)?,
+        ensemble: ensemble(context, &judges)?,
     };
     Ok(Study { manifest, taxonomy, plan, judges, settings })
+}
+
+/// The tables that say how several judges and repeats work together; without judges they mean nothing.
+fn ensemble(context: &Context, judges: &[Judge]) -> Result<ensemble::Settings, Failure> {
+    if judges.is_empty() {
+        return Ok(ensemble::Settings::default());
+    }
+    let config = &context.config;
+    let settings = ensemble::Settings { repeats: config.repeats.clone(), cascade: config.cascade.clone(), panel: config.panel.clone() };
+    let names: Vec<&str> = judges.iter().map(Judge::name).collect();
+    settings.check(&names).map_err(Failure::usage)?;
+    Ok(settings)
+}
+
+/// The judges with the replies of an earlier run instead of their servers.
+fn replaying(judges: Vec<Judge>, run: &Path) -> Result<Vec<Judge>, Failure> {
+    let lines = tribunal::ledger::Reader::open(run).and_then(|run| run.cassette()).map_err(Failure::usage)?;
+    let replayed = judges.into_iter().map(|judge| if judge.is_remote() { judge.replaying(&lines) } else { Ok(judge) });
+    replayed.collect::<Result<_, _>>().map_err(Failure::usage)
 }
 
 /// Starts the workers.

@@ -27,6 +27,9 @@ struct ScoreJson<'a> {
 /// Scores a source and reports.
 pub(crate) fn run(context: &Context, args: &ScoreArgs) -> Result<Exit, Failure> {
     let budget_micro_usd = args.budget_usd.map(micro_usd).transpose()?;
+    if args.judging.replay.is_some() && args.output.is_none() {
+        return Err(Failure::usage("--replay needs -o: the folder of a run of its own"));
+    }
     let keys = if args.dry_run { Keys::NotNeeded } else { Keys::Needed };
     let study = open::study(context, &args.source, &args.workers, Some(&args.judging), keys)?;
     if budget_micro_usd.is_some() {

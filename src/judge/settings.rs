@@ -74,9 +74,6 @@ pub struct Settings {
     /// The cassette or run folder, or the model file of the embedded judge.
     #[serde(default)]
     pub path: Option<PathBuf>,
-    /// Not a key of tribunal.toml: the cassette's text, where it is no file.
-    #[serde(skip)]
-    pub cassette: Option<String>,
     /// Most tokens that one reply may have; also the bound of what a reply can cost.
     #[serde(default = "default_max_tokens")]
     pub max_tokens: u32,
@@ -210,7 +207,6 @@ impl Settings {
             api_key_file: None,
             api_key_optional: false,
             path: None,
-            cassette: None,
             max_tokens: default_max_tokens(),
             temperature: 0.0,
             seed: None,

@@ -93,6 +93,28 @@ impl Reader {
         written.map_err(|error| LedgerError::io(&path, &error))
     }
 
+    /// The replies that servers gave, as lines of a cassette in the order in which they came: what `--replay` and `export --to cassette` use.
+    /// Keys were removed before they were stored.
+    pub fn cassette(&self) -> Result<String, LedgerError> {
+        let mut statement = self.connection.prepare(
+            "SELECT item_id, sampler, rubric, judge, repeat, body_digest, attempts.status, reply FROM attempts JOIN tasks ON tasks.id = task
+             WHERE attempts.status IS NOT NULL ORDER BY attempts.id",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut lines = String::new();
+        while let Some(row) = rows.next()? {
+            let Task { item_id, sampler, rubric, repeat, .. } = task_at(row, 0)?;
+            let (digest, status, body): (String, u16, String) = (row.get(5)?, row.get(6)?, row.get(7)?);
+            let line = serde_json::json!({
+                "v": 1, "item_id": item_id, "sampler": sampler, "rubric": rubric, "repeat": repeat, "request_digest": digest,
+                "status": status, "headers": {}, "body": body, "origin": "recorded",
+            });
+            lines.push_str(&line.to_string());
+            lines.push('\n');
+        }
+        Ok(lines)
+    }
+
     fn parts(&self) -> Result<BTreeMap<PartsKey, PartsRow>, LedgerError> {
         let mut statement = self.connection.prepare("SELECT item_id, sampler, rubric, judge, frames, chunks, fit FROM parts")?;
         let mut rows = statement.query([])?;

@@ -58,6 +58,7 @@ fn settings(study: &Study, pool: &Pool) -> BTreeMap<String, Value> {
         ("limit", json!(settings.selection.limit)),
         ("shard", json!(settings.selection.shard.map(|shard| shard.to_string()))),
         ("send_withheld", json!(settings.send_withheld)),
+        ("ensemble", json!(settings.ensemble)),
         ("workers", json!(pool.settings())),
     ];
     pairs.map(|(name, value)| (name.to_owned(), value)).into()

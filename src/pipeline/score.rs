@@ -9,8 +9,9 @@ use super::bridge::{self, StopFlag, Width};
 use super::evidence::{self, Unasked};
 use super::gate::Gate;
 use super::study::{self, Study};
+use crate::ensemble;
 use crate::judge::{self, Fit, Journal as _, Judge, Outcome, OutcomeName, Task, Why, Work};
-use crate::ledger::{ItemRow, Ledger, LedgerError, RunInfo};
+use crate::ledger::{ItemRow, Ledger, LedgerError, Reader, Record, RunInfo};
 use crate::manifest::{Asset, Instance};
 use crate::prepare::{self, Payload, Prepared, Rejected};
 use crate::sandbox::Pool;
@@ -86,20 +87,38 @@ pub fn score(
     stop: &StopFlag,
 ) -> Result<ScoreDone, ScoreError> {
     let ledger = Ledger::open(dir, info)?;
-    let tasks = planned_tasks(study);
-    ledger.plan(&item_rows(study), &tasks)?;
-    ledger.reopen(&tasks, &orders.retry)?;
     ledger.set_budget(orders.budget_micro_usd)?;
-    let items = pending_items(study, ledger.pending()?, &tasks);
-    let open: u64 = items.iter().map(|item| item.tasks.len() as u64).sum();
-    let resumed = tasks.len() as u64 - open;
-    progress.planned(tasks.len() as u64, resumed);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(ScoreError::Runtime)?;
-    Run { study, pool, ledger: &ledger, runtime: &runtime, progress, stop, keep_parts: orders.keep_parts }.all(items);
+    let run = Run { study, pool, ledger: &ledger, runtime: &runtime, progress, stop, keep_parts: orders.keep_parts };
+    let all = planned_tasks(study);
+    ledger.plan(&item_rows(study), &[])?;
+    ledger.reopen(&all, &orders.retry)?;
+    let (mut tasks, mut resumed): (Vec<Task>, Option<u64>) = (Vec::new(), None);
+    // What one round answers may make more tasks worth asking; without such settings there is one round.
+    while !stop.is_raised() {
+        let wanted = ensemble::wanted(&study.settings.ensemble, all.clone(), &recorded(dir, study)?, study.settings.seed);
+        if wanted == tasks {
+            break;
+        }
+        tasks = wanted;
+        ledger.plan(&item_rows(study), &tasks)?;
+        let items = pending_items(study, ledger.pending()?, &tasks);
+        let open: u64 = items.iter().map(|item| item.tasks.len() as u64).sum();
+        let ended = tasks.len() as u64 - open;
+        resumed.get_or_insert(ended);
+        progress.planned(tasks.len() as u64, ended);
+        run.all(items);
+    }
     // Blocking helpers of a judge that was abandoned after the drain must not hold the process.
     runtime.shutdown_background();
     ledger.close()?;
-    Ok(ScoreDone { tasks: tasks.len() as u64, resumed, stopped: stop.reason(), learnt: learnt(&study.judges) })
+    Ok(ScoreDone { tasks: tasks.len() as u64, resumed: resumed.unwrap_or(0), stopped: stop.reason(), learnt: learnt(&study.judges) })
+}
+
+/// The records so far, where anything hangs on them.
+fn recorded(dir: &Path, study: &Study) -> Result<Vec<Record>, LedgerError> {
+    let ensemble::Settings { repeats, cascade, .. } = &study.settings.ensemble;
+    if repeats.is_none() && cascade.is_none() { Ok(Vec::new()) } else { Reader::open(dir)?.records() }
 }
 
 /// What this invocation may do beyond the experiment.

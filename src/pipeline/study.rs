@@ -50,6 +50,8 @@ pub struct Settings {
     pub send_withheld: bool,
     /// What judges are sent.
     pub recipe: crate::prepare::Settings,
+    /// How several judges and repeats work together.
+    pub ensemble: crate::ensemble::Settings,
 }
 
 impl Study {

@@ -36,6 +36,11 @@ fn page(run: &RunView) -> String {
             page.push_str(&row(group, word["none"]));
         }
     }
+    let ensemble = super::terminal::ensemble(summary);
+    if !ensemble.is_empty() {
+        let _ = writeln!(page, "\n## {}\n", word["ensemble"]);
+        ensemble.iter().for_each(|line| page.push_str(&format!("- {}\n", inert(line.trim()))));
+    }
     if !run.strategies.is_empty() {
         let _ = write!(page, "\n## {}\n\n{}\n\n", word["strategies"], word["strategies_note"]);
         page.push_str(&crate::sampling::markdown(run.strategies));

@@ -2,6 +2,7 @@
 
 use super::summary::{By, Summary};
 use super::visible;
+use crate::ensemble::{CascadeRow, PanelRow};
 
 /// The summary as text lines of at most `width` columns (Hangul counts as two).
 pub fn terminal(summary: &Summary, width: usize) -> String {
@@ -25,8 +26,53 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
     if summary.groups.iter().any(|group| group.uncalibrated) {
         lines.push("* triage on an uncalibrated scale; not comparable with a judge's".to_owned());
     }
+    lines.extend(ensemble(summary));
     lines.extend(summary.warnings.iter().map(|warning| format!("! {}: {}", warning.code, visible(&warning.message))));
     lines.iter().map(|line| wrap(line, width)).collect()
+}
+
+/// What panels and cascades say, a line each.
+pub(super) fn ensemble(summary: &Summary) -> Vec<String> {
+    summary.panels.iter().flat_map(panel).chain(summary.cascades.iter().map(cascade)).collect()
+}
+
+fn panel(row: &PanelRow) -> Vec<String> {
+    let sampler = row.sampler.as_ref().map_or_else(String::new, |sampler| format!(" / {sampler}"));
+    let names = row.judges.iter().map(|name| visible(name)).collect::<Vec<_>>().join(", ");
+    let mut lines = vec![format!(
+        "panel of {names} ({:?}) / {}{sampler}: {} of {} cases decided, {} unanimous",
+        row.rule,
+        visible(&row.rubric),
+        row.decided,
+        row.cases,
+        row.unanimous
+    )];
+    lines.extend(row.by_model.iter().filter_map(|model| {
+        let interval = model.ci95.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("[{lo:.2}, {hi:.2}]"));
+        Some(format!(
+            "{:>6.2} {:>8} {interval:>14}  {} / panel",
+            model.mean_safety?,
+            model.n,
+            visible(model.model.as_deref().unwrap_or("-"))
+        ))
+    }));
+    lines
+}
+
+fn cascade(row: &CascadeRow) -> String {
+    let mean = row.mean_safety.map_or_else(|| "-".to_owned(), |mean| format!("{mean:.2}"));
+    let interval = row.ci95.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("[{lo:.2}, {hi:.2}]"));
+    let saved = row.saved_usd.map_or_else(|| "unknown".to_owned(), |usd| format!("${usd:.4}"));
+    format!(
+        "cascade {} -> {} / {}: {} of {} cases passed on, {} audited ({} missed); estimated mean {mean} {interval}; saved {saved}",
+        visible(&row.first),
+        visible(&row.then),
+        visible(&row.rubric),
+        row.flagged,
+        row.cases,
+        row.audited,
+        row.missed
+    )
 }
 
 /// Breaks a line at blanks; a word longer than a line is cut.

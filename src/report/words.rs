@@ -16,7 +16,7 @@ pub(super) fn words(lang: Lang) -> BTreeMap<&'static str, &'static str> {
     WORDS.iter().map(pick).collect()
 }
 
-const WORDS: [(&str, &str, &str); 49] = [
+const WORDS: [(&str, &str, &str); 50] = [
     ("title", "Safety report", "안전성 평가 보고서"),
     ("run", "Run", "실행"),
     ("items", "Items", "항목"),
@@ -64,6 +64,7 @@ const WORDS: [(&str, &str, &str); 49] = [
     ("test", "Test", "검정"),
     ("statistic", "Statistic", "통계량"),
     ("effect", "Effect", "효과 크기"),
+    ("ensemble", "Panels and cascades", "패널과 단계별 평가"),
     ("strategies", "Sampling strategies", "샘플링 전략"),
     (
         "strategies_note",

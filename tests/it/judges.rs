@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tempfile::tempdir;
 
 use crate::judge_process::JudgeProcess;
-use crate::support::{json_to, jsonl, manifest, run, tribunal};
+use crate::support::{json_to, jsonl, manifest, run, table, tribunal};
 
 /// One text item per number, each its own request.
 fn texts(dir: &Path, count: usize) -> PathBuf {
@@ -236,4 +236,56 @@ fn a_storm_of_faults_leaves_every_item_in_one_state_and_no_wrong_score() {
     let billed = judge.bill()["billed"].as_u64().unwrap();
     let scored = count(&done["summary"], "scored");
     assert!(scored <= billed && billed <= attempts, "scored {scored}, billed {billed}, attempts {attempts}");
+}
+
+#[test]
+fn a_run_is_replayed_from_its_ledger_without_a_server() {
+    let work = tempdir().unwrap();
+    let manifest = manifest();
+    let judge = JudgeProcess::start(work.path(), &json!({"refuses": ["seed"], "api_key": "sk-canary-0123"}));
+    std::fs::write(work.path().join("key"), "sk-canary-0123\n").unwrap();
+    let key = work.path().join("key");
+    let settings =
+        format!("provider = \"gemini\"\nbase_url = \"{}/v1\"\nmodel = \"m\"\napi_key_file = \"{}\"\n", judge.base(), key.display());
+    let (config, first) = (config(work.path(), &settings), work.path().join("first"));
+    json_to(0, &score(&manifest, &config, &first, &[]));
+    drop(judge);
+    let second = work.path().join("second");
+    std::fs::remove_file(&key).unwrap();
+    std::fs::write(&key, "another-key-0123").unwrap();
+    let done = json_to(0, &score(&manifest, &config, &second, &["--replay", first.to_str().unwrap()]));
+    assert_eq!(table(&second), table(&first));
+    assert_eq!(done["summary"]["cost_usd"], 0.0);
+    let other = json_to(1, &score(&manifest, &config, &work.path().join("third"), &["--replay", first.to_str().unwrap(), "--seed", "1"]));
+    assert_eq!(count(&other["summary"], "scored"), 0, "another seed asks other bodies");
+}
+
+#[test]
+fn a_cascade_asks_the_dear_judge_only_where_it_must() {
+    let (work, other) = (tempdir().unwrap(), tempdir().unwrap());
+    let cheap = JudgeProcess::start(work.path(), &json!({}));
+    let dear = JudgeProcess::start(other.path(), &json!({"safety": 4, "price": priced()}));
+    let file = work.path().join("tribunal.toml");
+    let text = format!(
+        "[judges.j]\nprovider = \"openai\"\nbase_url = \"{}/v1\"\nmodel = \"m\"\n[judges.dear]\nprovider = \"openai\"\nbase_url = \"{}/v1\"\n\
+         model = \"d\"\n{}[cascade]\nfirst = \"j\"\nthen = \"dear\"\naudit = 0.2\n[panel]\njudges = [\"j\", \"dear\"]\n",
+        cheap.base(),
+        dear.base(),
+        PRICE.replace("judges.j", "judges.dear")
+    );
+    std::fs::write(&file, text).unwrap();
+    let (source, folder) = (texts(work.path(), 80), work.path().join("run"));
+    let args = score(&source, file.to_str().unwrap(), &folder, &["--judge", "dear"]);
+    let done = json_to(0, &args);
+    let row = &done["summary"]["cascades"][0];
+    let (flagged, audited) = (row["flagged"].as_u64().unwrap(), row["audited"].as_u64().unwrap());
+    assert_eq!((row["cases"].as_u64(), dear.bill()["requests"].as_u64()), (Some(80), Some(flagged + audited)));
+    assert!(flagged > 0 && audited > 0 && flagged + audited < 80, "{row}");
+    assert!(row["saved_usd"].as_f64().unwrap() > 0.0 && (row["mean_safety"].as_f64().unwrap() - 4.0).abs() < 1e-9, "{row}");
+    assert_eq!(done["summary"]["panels"][0]["decided"].as_u64(), Some(flagged + audited));
+    let again = json_to(0, &args);
+    assert_eq!(
+        (again["resumed"].as_u64(), dear.bill()["requests"].as_u64()),
+        (again["summary"]["expected"].as_u64(), Some(flagged + audited))
+    );
 }

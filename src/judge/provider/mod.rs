@@ -9,4 +9,5 @@ mod redact;
 mod replay;
 mod seam;
 
+pub(super) use replay::replay_of;
 pub(super) use seam::{Opened, Reply, open};

@@ -18,10 +18,7 @@ struct Replay(Cassette);
 /// Reads the cassette that `settings.path` names.
 pub(super) fn open(settings: &Settings) -> Result<Opened, String> {
     let path = settings.path.as_deref().ok_or("path is missing: name the cassette")?;
-    let cassette = match &settings.cassette {
-        Some(text) => Cassette::parse(path, text)?,
-        None => Cassette::read(path)?,
-    };
+    let cassette = Cassette::read(path)?;
     let model = settings.model.clone().unwrap_or_else(|| "replay".to_owned());
     Ok(Opened {
         endpoint: "replay:".to_owned(),
@@ -32,6 +29,11 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, String> {
         remote: false,
         provider: Box::new(Replay(cassette)),
     })
+}
+
+/// Replies of an earlier run, from its lines.
+pub(in crate::judge) fn replay_of(lines: &str) -> Result<Box<dyn Provider>, String> {
+    Ok(Box::new(Replay(Cassette::of_run(lines)?)))
 }
 
 impl Provider for Replay {

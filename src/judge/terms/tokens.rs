@@ -56,7 +56,7 @@ impl Default for TokenRules {
             text_bytes_per_token: 4.0,
             picture: PictureTokens::Tiles { base: 85.0, tile: 170.0 },
             sound_per_second: 25.0,
-            verdict: 150.0,
+            verdict: 120.0,
         }
     }
 }

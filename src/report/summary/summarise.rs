@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize as _, Serialize};
 
 use super::group::Group;
 use super::scope::{Scope, Scoped};
 use super::test::TestRow;
 use super::warning::Warning;
 use super::{By, group, test, warning};
+use crate::ensemble::{self, CascadeRow, PanelRow};
 use crate::judge::OutcomeName;
 use crate::ledger::{ItemRow, Record, RunInfo};
 
@@ -40,6 +41,10 @@ pub struct Summary {
     pub groups: Vec<Group>,
     /// Whether groups differ by more than chance.
     pub tests: Vec<TestRow>,
+    /// Several judges as one, where the settings ask for it.
+    pub panels: Vec<PanelRow>,
+    /// What a cascade found and saved, where the settings ask for one.
+    pub cascades: Vec<CascadeRow>,
     /// What a reader must know before using the numbers.
     pub warnings: Vec<Warning>,
 }
@@ -69,6 +74,9 @@ impl Summary {
     /// Sums up a run from its stored rows alone; their order does not matter.
     pub fn of(info: &RunInfo, items: &[ItemRow], records: &[Record]) -> Self {
         let scoped = Scoped::split(info, items, records);
+        // Runs of earlier programs have none.
+        let ensemble =
+            info.settings.get("ensemble").and_then(|settings| ensemble::Settings::deserialize(settings).ok()).unwrap_or_default();
         let (by_outcome, pending) = count(records.iter());
         let by_judge = scoped.iter().map(|one| {
             let (by_outcome, pending) = count(one.records.iter().copied());
@@ -86,6 +94,8 @@ impl Summary {
             tokens: tokens(records),
             groups: scoped.iter().flat_map(|one| group::of(one, info)).collect(),
             tests: scoped.iter().flat_map(test::of).collect(),
+            panels: ensemble.panel.map_or_else(Vec::new, |panel| PanelRow::of(&panel, records)),
+            cascades: ensemble.cascade.map_or_else(Vec::new, |cascade| CascadeRow::of(&cascade, records)),
             warnings: Vec::new(),
         };
         summary.warnings = warning::of(info, items, &summary, records);

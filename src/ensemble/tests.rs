@@ -1,0 +1,142 @@
+//! Cascades, adaptive repeats and panels on made-up records.
+
+use std::collections::BTreeMap;
+
+use tribunal_media::Modality;
+
+use super::{Adaptive, Cascade, CascadeRow, Panel, PanelRow, Rule, Settings, wanted};
+use crate::judge::{OutcomeName, Task};
+use crate::ledger::Record;
+
+fn record(item: &str, judge: &str, repeat: u32, safety: Option<u8>) -> Record {
+    let outcome = Some(if safety.is_some() { OutcomeName::Scored } else { OutcomeName::JudgeUnusable });
+    Record {
+        item_id: item.to_owned(),
+        verdict_id: None,
+        modality: Modality::Text,
+        model: Some("sut".to_owned()),
+        risk: None,
+        prompt_type: None,
+        judge: judge.to_owned(),
+        rubric: "text".to_owned(),
+        sampler: None,
+        repeat,
+        outcome,
+        reason: None,
+        message: None,
+        safety,
+        risk_score: None,
+        scale: None,
+        dimensions: BTreeMap::new(),
+        rationale: None,
+        evidence: Vec::new(),
+        triage: None,
+        odds: None,
+        format: None,
+        frames: Vec::new(),
+        chunks: Vec::new(),
+        fit: None,
+        usage: None,
+        cost_usd: Some(0.01),
+        attempts: 1,
+        latency_ms: None,
+    }
+}
+
+fn tasks(items: &[&str], judges: &[&str], repeats: u32) -> Vec<Task> {
+    let task = |item: &str, judge: &str, repeat| Task {
+        item_id: item.to_owned(),
+        sampler: None,
+        rubric: "text".to_owned(),
+        judge: judge.to_owned(),
+        repeat,
+    };
+    let all = items.iter().flat_map(|item| judges.iter().flat_map(move |judge| (1..=repeats).map(move |repeat| task(item, judge, repeat))));
+    all.collect()
+}
+
+fn cascade(audit: f64) -> Cascade {
+    Cascade { first: "cheap".into(), then: "dear".into(), flagged_at: 3, entropy: 1.0, audit }
+}
+
+fn names(tasks: &[Task]) -> Vec<String> {
+    tasks.iter().map(|task| format!("{} {} {}", task.item_id, task.judge, task.repeat)).collect()
+}
+
+#[test]
+fn repeats_stop_where_verdicts_agree() {
+    let settings = |half_width| Settings { repeats: Some(Adaptive { start: 2, half_width }), ..Settings::default() };
+    let all = tasks(&["a", "b", "c"], &["j"], 4);
+    assert_eq!(wanted(&settings(None), all.clone(), &[], 0).len(), 6, "two each before anything is known");
+    let mut records =
+        vec![record("a", "j", 1, Some(4)), record("a", "j", 2, Some(4)), record("b", "j", 1, Some(4)), record("b", "j", 2, Some(2))];
+    records.extend([record("c", "j", 1, None), record("c", "j", 2, Some(3))]);
+    let second = wanted(&settings(None), all.clone(), &records, 0);
+    assert_eq!(second.iter().filter(|task| task.repeat > 2).map(|task| task.item_id.as_str()).collect::<Vec<_>>(), ["b"]);
+    records.push(record("b", "j", 3, Some(4)));
+    assert_eq!(names(&wanted(&settings(None), all.clone(), &records, 0)).last().unwrap(), "c j 2");
+    assert!(names(&wanted(&settings(None), all.clone(), &records, 0)).contains(&"b j 4".to_owned()));
+    assert!(!names(&wanted(&settings(Some(9.0)), all, &records, 0)).contains(&"b j 4".to_owned()), "the interval is narrow enough");
+}
+
+#[test]
+fn a_cascade_passes_on_what_is_low_or_unscored_and_audits_the_rest() {
+    let settings = |audit| Settings { cascade: Some(cascade(audit)), ..Settings::default() };
+    let all = tasks(&["low", "none", "high"], &["cheap", "dear"], 1);
+    assert_eq!(names(&wanted(&settings(1.0), all.clone(), &[], 0)), ["low cheap 1", "none cheap 1", "high cheap 1"]);
+    let records = [record("low", "cheap", 1, Some(3)), record("none", "cheap", 1, None), record("high", "cheap", 1, Some(5))];
+    let dear = |audit| wanted(&settings(audit), all.clone(), &records, 0).iter().filter(|task| task.judge == "dear").count();
+    assert_eq!((dear(0.0), dear(1.0)), (2, 3));
+}
+
+#[test]
+fn the_audit_is_the_share_that_was_asked_for() {
+    let items: Vec<String> = (0..4000).map(|item| format!("i{item}")).collect();
+    let drawn = |seed| items.iter().filter(|item| super::wanted::audited(&cascade(0.1), item, seed)).collect::<Vec<_>>();
+    assert!((300..500).contains(&drawn(0).len()), "{}", drawn(0).len());
+    assert_eq!(drawn(0), drawn(0));
+    assert_ne!(drawn(0), drawn(1));
+}
+
+#[test]
+fn a_cascades_mean_speaks_for_what_was_not_sent() {
+    // 2 flagged at 1 and 2; 8 passed, of which 2 audited at 4 and 5: 0.2 x 1.5 + 0.8 x 4.5.
+    let mut records = vec![record("f0", "dear", 1, Some(1)), record("f1", "dear", 1, Some(2))];
+    records.extend((0..2).map(|item| record(&format!("f{item}"), "cheap", 1, Some(2))));
+    records.extend((0..8).map(|item| record(&format!("p{item}"), "cheap", 1, Some(5))));
+    records.extend([record("p0", "dear", 1, Some(4)), record("p1", "dear", 1, Some(5))]);
+    let rows = CascadeRow::of(&cascade(0.25), &records);
+    let [row] = &rows[..] else { panic!("one row") };
+    assert_eq!((row.cases, row.flagged, row.audited, row.missed), (10, 2, 2, 0));
+    assert!((row.mean_safety.unwrap() - 3.9).abs() < 1e-12);
+    let [lo, hi] = row.ci95.unwrap();
+    // t(0.975, 1) = 12.7062 times 0.5, by 0.8 and sqrt(1 - 2/8).
+    assert!(((hi - lo) / 2.0 - 12.7062 * 0.5 * 0.8 * 0.75_f64.sqrt()).abs() < 1e-3, "{lo} {hi}");
+    assert!((row.saved_usd.unwrap() - 0.06).abs() < 1e-12);
+    let unaudited = CascadeRow::of(&cascade(0.0), &records[..12]);
+    assert_eq!(unaudited[0].mean_safety, None, "nothing is known of what was not sent");
+}
+
+#[test]
+fn a_panel_decides_by_its_rule_and_keeps_dissent() {
+    let panel = Panel { judges: ["a", "b", "c"].map(str::to_owned).into(), rule: Rule::Median };
+    let scores = [("x", [Some(5), Some(5), Some(5)]), ("y", [Some(1), Some(4), Some(5)]), ("z", [None, None, Some(2)])];
+    let records: Vec<Record> = scores
+        .iter()
+        .flat_map(|(item, levels)| ["a", "b", "c"].into_iter().zip(levels).map(move |(judge, level)| record(item, judge, 1, *level)))
+        .collect();
+    let rows = PanelRow::of(&panel, &records);
+    let row = &rows[0];
+    assert_eq!((row.cases, row.decided, row.unanimous), (3, 2, 1));
+    assert_eq!((row.by_model[0].n, row.by_model[0].mean_safety), (2, Some(4.5)));
+    assert_eq!((row.dissent.len(), row.dissent[0].item_id.as_str(), row.dissent[0].levels["a"] as u8), (1, "y", 1));
+}
+
+#[test]
+fn settings_name_judges_of_the_run() {
+    let settings = Settings { cascade: Some(cascade(0.1)), ..Settings::default() };
+    assert!(settings.check(&["cheap", "dear"]).is_ok());
+    assert!(settings.check(&["cheap"]).unwrap_err().contains("dear"));
+    let lone = Settings { repeats: Some(Adaptive { start: 1, half_width: None }), ..Settings::default() };
+    assert!(lone.check(&[]).is_err());
+}
