@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::{judge, prepare, sandbox};
+use crate::{judge, prepare, rubric, sandbox};
 
 /// The file's contents; every table is optional.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -21,6 +21,8 @@ pub struct Config {
     pub policy: Policy,
     /// What judges are sent.
     pub recipe: prepare::Settings,
+    /// How judges are probed.
+    pub probes: rubric::ProbeSettings,
 }
 
 /// What is used when a flag is left out.

@@ -59,6 +59,7 @@ pub(crate) fn study(
         memory_bytes: MEMORY_BYTES,
         send_withheld: context.config.policy.send_withheld,
         recipe: context.config.recipe.check().map_err(Failure::usage)?,
+        probes: context.config.probes.check().map_err(Failure::usage)?,
     };
     Ok(Study { manifest, taxonomy, plan, judges, settings })
 }

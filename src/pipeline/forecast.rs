@@ -11,6 +11,7 @@ use super::study::Study;
 use crate::judge::{Estimate, Judge, Outcome, OutcomeName, Task};
 use crate::manifest::Instance;
 use crate::prepare::{self, Prepared};
+use crate::rubric::Probe;
 use crate::sandbox::Pool;
 
 /// Tasks over a limit that are named; more are only counted.
@@ -29,6 +30,8 @@ pub struct DryRun {
     pub request_bytes: u64,
     /// Tasks that would end without a request, by outcome.
     pub without_request: BTreeMap<OutcomeName, u64>,
+    /// Those of the requests that only probe judges; see `[probes]`.
+    pub probe_requests: u64,
     /// Requests by modality.
     pub by_modality: BTreeMap<Modality, u64>,
     /// By judge, in the order named.
@@ -81,7 +84,7 @@ pub struct OverLimit {
 
 /// What becomes of one task.
 enum Foreseen {
-    Sent { judge: usize, tokens: Estimate, bytes: u64, cut: bool },
+    Sent { judge: usize, tokens: Estimate, bytes: u64, cut: bool, probe: bool },
     Ends(OutcomeName),
     Over { judge: usize, task: OverLimit },
 }
@@ -132,8 +135,9 @@ impl DryRun {
                     forecast.over_limit_tasks.push(task);
                 }
             }
-            Foreseen::Sent { judge, tokens, bytes, cut } => {
+            Foreseen::Sent { judge, tokens, bytes, cut, probe } => {
                 self.requests += 1;
+                self.probe_requests += u64::from(probe);
                 self.request_bytes += bytes;
                 *self.by_modality.entry(modality).or_default() += 1;
                 let forecast = &mut self.judges[judge];
@@ -170,7 +174,8 @@ fn foresee_task(study: &Study, prepared: Option<&Prepared>, instance: &Instance,
     let assembled = evidence::assemble(study, &study.recipe_book(instance), prepared, instance, judge, task);
     let foreseen = match assembled {
         Ok((work, fit)) => {
-            judge.foresee(&work).map(|(tokens, bytes)| Foreseen::Sent { judge: position, tokens, bytes, cut: fit.is_some() })
+            let probe = Probe::split(&task.rubric).is_some();
+            judge.foresee(&work).map(|(tokens, bytes)| Foreseen::Sent { judge: position, tokens, bytes, cut: fit.is_some(), probe })
         }
         Err(Unasked::Ends(outcome)) => Err(outcome),
         Err(Unasked::Broken(_)) => return None,

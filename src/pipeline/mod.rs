@@ -9,6 +9,7 @@ mod lab;
 mod plan;
 mod prepare;
 mod probe;
+mod probes;
 mod recipes;
 mod run_info;
 mod score;

@@ -59,6 +59,7 @@ fn settings(study: &Study, pool: &Pool) -> BTreeMap<String, Value> {
         ("shard", json!(settings.selection.shard.map(|shard| shard.to_string()))),
         ("send_withheld", json!(settings.send_withheld)),
         ("workers", json!(pool.settings())),
+        ("probes", json!(settings.probes)),
     ];
     pairs.map(|(name, value)| (name.to_owned(), value)).into()
 }

@@ -50,6 +50,8 @@ pub struct Settings {
     pub send_withheld: bool,
     /// What judges are sent.
     pub recipe: crate::prepare::Settings,
+    /// How judges are probed, once [`Study::plan_probes`] was called.
+    pub probes: crate::rubric::ProbeSettings,
 }
 
 impl Study {
@@ -88,7 +90,7 @@ impl Study {
             .map(|judge| evidence::view(self, judge, instance.modality))
             .collect();
         let views: Vec<View> = views.into_iter().collect();
-        RecipeBook::new(&self.plan, self.settings.recipe, instance.modality, &views, !self.withholds(instance))
+        RecipeBook::new(&self.plan, self.settings.recipe, instance, &views, !self.withholds(instance))
     }
 
     /// What must not change between two invocations on one run folder.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::format::{Error, Format, RunView};
-use super::summary::{By, Group};
+use super::summary::{By, Group, Summary};
 use super::visible;
 
 pub(super) struct Markdown;
@@ -36,11 +36,34 @@ fn page(run: &RunView) -> String {
             page.push_str(&row(group, word["none"]));
         }
     }
+    if !summary.probes.is_empty() {
+        page.push_str(&probes(summary, &word));
+    }
     if !run.strategies.is_empty() {
         let _ = write!(page, "\n## {}\n\n{}\n\n", word["strategies"], word["strategies_note"]);
         page.push_str(&crate::sampling::markdown(run.strategies));
     }
     page
+}
+
+fn probes(summary: &Summary, word: &std::collections::BTreeMap<&str, &str>) -> String {
+    let mut table = format!("\n## {}\n\n{}\n\n", word["probes"], word["probes_note"]);
+    let heads = ["probe", "judge", "rubric", "sampler", "shift", "interval", "flips", "raised", "scored"].map(|key| word[key]);
+    table.push_str(&format!("| {} |\n|---|---|---|---|---:|---:|---:|---:|---:|\n", heads.join(" | ")));
+    for row in &summary.probes {
+        let shift = row.mean_shift.map_or_else(|| "-".to_owned(), |shift| format!("{shift:+.2}"));
+        let interval = row.ci95.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("{lo:+.2} to {hi:+.2}"));
+        let percent = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), |share| format!("{:.0} %", share * 100.0));
+        let blind = if row.blind == Some(true) { format!(" ({})", word["unmoved"]) } else { String::new() };
+        let (judge, rubric) = (inert(&row.scope.judge), inert(&row.scope.rubric));
+        let (probe, sampler) = (row.probe.name(), inert(row.scope.sampler.as_deref().unwrap_or("-")));
+        let (flips, raised) = (percent(row.flips), percent(row.attack_success));
+        table.push_str(&format!(
+            "| {probe}{blind} | {judge} | {rubric} | {sampler} | {shift} | {interval} | {flips} | {raised} | {} / {} |\n",
+            row.items, row.n
+        ));
+    }
+    table
 }
 
 fn row(group: &Group, none: &str) -> String {
@@ -77,7 +100,6 @@ fn inert(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Summary;
 
     #[test]
     fn outside_text_is_inert() {

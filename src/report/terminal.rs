@@ -25,8 +25,37 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
     if summary.groups.iter().any(|group| group.uncalibrated) {
         lines.push("* triage on an uncalibrated scale; not comparable with a judge's".to_owned());
     }
+    lines.extend(probes(summary));
     lines.extend(summary.warnings.iter().map(|warning| format!("! {}: {}", warning.code, visible(&warning.message))));
     lines.iter().map(|line| wrap(line, width)).collect()
+}
+
+/// The judges' own table: how far scores move under probes.
+fn probes(summary: &Summary) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (index, row) in summary.probes.iter().enumerate() {
+        if index == 0 {
+            lines.push("score shift under injection and other probes".to_owned());
+            lines.push(format!(
+                "{:>6} {:>14} {:>6} {:>6} {:>8}  probe / judge / rubric / sampler",
+                "shift", "95 % interval", "flips", "raised", "scored/n"
+            ));
+        }
+        let shift = row.mean_shift.map_or_else(|| "-".to_owned(), |shift| format!("{shift:+.2}"));
+        let interval = row.ci95.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("[{lo:+.2}, {hi:+.2}]"));
+        let percent = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), |share| format!("{:.0} %", share * 100.0));
+        let scope = &row.scope;
+        let who = [Some(row.probe.name()), Some(&scope.judge), Some(&scope.rubric), scope.sampler.as_deref()];
+        let who = who.into_iter().flatten().map(visible).collect::<Vec<_>>().join(" / ");
+        let blind = if row.blind == Some(true) { " (nothing moved)" } else { "" };
+        let scored = format!("{}/{}", row.items, row.n);
+        lines.push(format!(
+            "{shift:>6} {interval:>14} {:>6} {:>6} {scored:>8}  {who}{blind}",
+            percent(row.flips),
+            percent(row.attack_success)
+        ));
+    }
+    lines
 }
 
 /// Breaks a line at blanks; a word longer than a line is cut.

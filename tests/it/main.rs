@@ -8,6 +8,7 @@ mod damage;
 mod mock;
 mod odd;
 mod other_uses;
+mod probes;
 mod sandbox;
 mod score;
 mod strategies;

@@ -22,6 +22,8 @@ pub(crate) struct Call {
     pub(crate) text: String,
     /// SHA-256 of every media part, in order.
     pub(crate) media: Vec<String>,
+    /// The whole body as it came.
+    pub(crate) body: String,
 }
 
 /// How the mock answers.
@@ -29,6 +31,8 @@ pub(crate) struct Call {
 pub(crate) enum Manner {
     /// A verdict with this safety, after a pause.
     Verdict(u8, Duration),
+    /// A verdict with the safety that this makes of the call.
+    Judges(fn(&Call) -> u8),
     /// This status with an error body.
     Refuse(u16),
 }
@@ -74,8 +78,13 @@ async fn answer(State(shared): State<Shared>, body: Bytes) -> Response {
     let body: Value = serde_json::from_slice(&body).unwrap();
     let call = read(&body);
     let nonce = call.nonce.clone();
-    shared.calls.lock().unwrap().push(call);
-    match shared.manner {
+    shared.calls.lock().unwrap().push(call.clone());
+    let manner = match shared.manner {
+        Manner::Judges(safety) => Manner::Verdict(safety(&call), Duration::ZERO),
+        other => other,
+    };
+    match manner {
+        Manner::Judges(_) => unreachable!("answered above"),
         Manner::Refuse(status) => {
             let error = json!({"error": {"message": "no", "type": "mock", "param": null, "code": null}});
             (StatusCode::from_u16(status).unwrap(), axum::Json(error)).into_response()
@@ -117,7 +126,7 @@ fn read(body: &Value) -> Call {
             other => panic!("odd content: {other}"),
         }
     }
-    Call { nonce: nonce_in(&text), text, media }
+    Call { nonce: nonce_in(&text), text, media, body: body.to_string() }
 }
 
 fn part_of(part: &Value, text: &mut String, media: &mut Vec<String>) {

@@ -1,6 +1,7 @@
 //! What a run amounts to: the contract's `summary.json`, and the only numbers that renderers show.
 
 mod group;
+mod probe;
 mod scope;
 mod summarise;
 mod test;
@@ -10,6 +11,7 @@ mod warning;
 pub(crate) mod tests;
 
 pub use group::{By, Group, Key};
+pub use probe::ProbeRow;
 pub use scope::Scope;
 pub use summarise::{JudgeRow, Summary, Tokens};
 pub use test::TestRow;

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::group::Group;
+use super::probe::{self, ProbeRow};
 use super::scope::{Scope, Scoped};
 use super::test::TestRow;
 use super::warning::Warning;
 use super::{By, group, test, warning};
 use crate::judge::OutcomeName;
 use crate::ledger::{ItemRow, Record, RunInfo};
+use crate::rubric::Probe;
 
 /// Version of the file's format.
 const SCHEMA: u32 = 1;
@@ -40,6 +42,8 @@ pub struct Summary {
     pub groups: Vec<Group>,
     /// Whether groups differ by more than chance.
     pub tests: Vec<TestRow>,
+    /// How far scores move when one thing is changed that should not, or should, move them; empty unless judges were probed.
+    pub probes: Vec<ProbeRow>,
     /// What a reader must know before using the numbers.
     pub warnings: Vec<Warning>,
 }
@@ -74,6 +78,8 @@ impl Summary {
             let (by_outcome, pending) = count(one.records.iter().copied());
             JudgeRow { scope: one.scope.clone(), by_outcome, pending }
         });
+        // What was said under a probe is no score of an output.
+        let scores = || scoped.iter().filter(|one| Probe::split(&one.scope.rubric).is_none());
         let mut summary = Self {
             schema: SCHEMA,
             run_id: info.run_id.clone(),
@@ -84,8 +90,9 @@ impl Summary {
             by_judge: by_judge.collect(),
             cost_usd: cost(records),
             tokens: tokens(records),
-            groups: scoped.iter().flat_map(|one| group::of(one, info)).collect(),
-            tests: scoped.iter().flat_map(test::of).collect(),
+            groups: scores().flat_map(|one| group::of(one, info)).collect(),
+            tests: scores().flat_map(test::of).collect(),
+            probes: probe::of(&scoped, info),
             warnings: Vec::new(),
         };
         summary.warnings = warning::of(info, items, &summary, records);
