@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::{judge, prepare, rubric, sandbox};
+use crate::{judge, ledger, prepare, rubric, sandbox};
 
 /// The file's contents; every table is optional.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -23,6 +23,8 @@ pub struct Config {
     pub recipe: prepare::Settings,
     /// How judges are probed.
     pub probes: rubric::ProbeSettings,
+    /// Which items are asked again at every start, to see whether a judge changed.
+    pub sentinel: ledger::SentinelSettings,
 }
 
 /// What is used when a flag is left out.

@@ -60,6 +60,7 @@ pub(crate) fn study(
         send_withheld: context.config.policy.send_withheld,
         recipe: context.config.recipe.check().map_err(Failure::usage)?,
         probes: context.config.probes.check().map_err(Failure::usage)?,
+        sentinel: context.config.sentinel.check().map_err(Failure::usage)?,
     };
     Ok(Study { manifest, taxonomy, plan, judges, settings })
 }

@@ -143,6 +143,13 @@ fn dry_run_lines(dry: &DryRun) -> Vec<String> {
     if dry.probe_requests > 0 {
         lines.push(format!("  probes  {:>12} of these requests only probe the judges ([probes] in tribunal.toml)", dry.probe_requests));
     }
+    if dry.sentinel_requests > 0 {
+        let usd = dry.sentinel_cost_usd.map_or_else(|| "unknown cost".to_owned(), |usd| format!("${usd:.4}"));
+        lines.push(format!(
+            "  sentinel{:>12} of these requests, {usd}: sent again by every invocation ([sentinel] in tribunal.toml)",
+            dry.sentinel_requests
+        ));
+    }
     lines.extend(dry.by_modality.iter().map(|(modality, count)| format!("  {modality:<8}{count:>12} requests")));
     lines.extend(dry.without_request.iter().map(|(outcome, count)| format!("  {outcome:<15}{count:>5} without a request")));
     lines.extend(dry.judges.iter().flat_map(forecast_lines));

@@ -14,7 +14,7 @@ use crate::judge::{Outcome, Task, Usage};
 /// Reads a run folder: one consistent picture of the moment it was opened, while a writer is at it or after it stopped, however it stopped.
 #[derive(Debug)]
 pub struct Reader {
-    connection: Connection,
+    pub(super) connection: Connection,
     info: RunInfo,
 }
 

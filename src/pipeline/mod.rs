@@ -14,6 +14,7 @@ mod recipes;
 mod run_info;
 mod score;
 mod select;
+mod sentinel;
 mod study;
 
 pub use bridge::StopFlag;

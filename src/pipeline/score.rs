@@ -8,6 +8,7 @@ use tribunal_media::Digest;
 use super::bridge::{self, StopFlag, Width};
 use super::evidence::{self, Unasked};
 use super::gate::Gate;
+use super::sentinel;
 use super::study::{self, Study};
 use crate::judge::{self, Fit, Journal as _, Judge, Outcome, OutcomeName, Task, Why, Work};
 use crate::ledger::{ItemRow, Ledger, LedgerError, RunInfo};
@@ -95,6 +96,7 @@ pub fn score(
     let resumed = tasks.len() as u64 - open;
     progress.planned(tasks.len() as u64, resumed);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(ScoreError::Runtime)?;
+    sentinel::round(study, pool, &ledger, &runtime, stop)?;
     Run { study, pool, ledger: &ledger, runtime: &runtime, progress, stop, keep_parts: orders.keep_parts }.all(items);
     // Blocking helpers of a judge that was abandoned after the drain must not hold the process.
     runtime.shutdown_background();

@@ -52,6 +52,8 @@ pub struct Settings {
     pub recipe: crate::prepare::Settings,
     /// How judges are probed, once [`Study::plan_probes`] was called.
     pub probes: crate::rubric::ProbeSettings,
+    /// Which items are asked again at every start.
+    pub sentinel: crate::ledger::SentinelSettings,
 }
 
 impl Study {

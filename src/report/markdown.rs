@@ -20,6 +20,9 @@ fn page(run: &RunView) -> String {
     for warning in &summary.warnings {
         let _ = writeln!(page, "- **{}**: {}", warning.code, inert(&warning.message));
     }
+    if !summary.drift.is_empty() {
+        page.push_str(&drift(summary, &word));
+    }
     let _ = write!(page, "\n{} {}, {} {}\n\n## {}\n\n", summary.items, word["items"], summary.expected, word["tasks"], word["outcomes"]);
     let _ = writeln!(page, "| {} | n |\n|---|---:|", word["outcomes"]);
     for (outcome, count) in &summary.by_outcome {
@@ -44,6 +47,26 @@ fn page(run: &RunView) -> String {
         page.push_str(&crate::sampling::markdown(run.strategies));
     }
     page
+}
+
+fn drift(summary: &Summary, word: &std::collections::BTreeMap<&str, &str>) -> String {
+    let mut table = format!("\n## {}\n\n{}\n\n", word["drift"], word["drift_note"]);
+    let heads = ["judge", "rounds", "model_first", "model_now", "shift", "interval", "flips", "scored"].map(|key| word[key]);
+    table.push_str(&format!("| {} |\n|---|---:|---|---|---:|---:|---:|---:|\n", heads.join(" | ")));
+    for row in &summary.drift {
+        let served = |models: &[String], fingerprints: &[String]| inert(&[models, fingerprints].concat().join(", "));
+        let (first, now) = (served(&row.model_first, &row.fingerprint_first), served(&row.model_now, &row.fingerprint_now));
+        let now = if row.model_changed || row.fingerprint_changed { format!("**{now}**") } else { now };
+        let shift = row.mean_shift.map_or_else(|| "-".to_owned(), |shift| format!("{shift:+.2}"));
+        let interval = row.ci95.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("{lo:+.2} to {hi:+.2}"));
+        let changed = row.changed.map_or_else(|| "-".to_owned(), |share| format!("{:.0} %", share * 100.0));
+        let judge = inert(&row.judge);
+        table.push_str(&format!(
+            "| {judge} | {} | {first} | {now} | {shift} | {interval} | {changed} | {} / {} |\n",
+            row.rounds, row.items, row.n
+        ));
+    }
+    table
 }
 
 fn probes(summary: &Summary, word: &std::collections::BTreeMap<&str, &str>) -> String {

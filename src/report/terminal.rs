@@ -1,6 +1,6 @@
 //! A summary for the terminal: plain text, no colour.
 
-use super::summary::{By, Summary};
+use super::summary::{By, DriftRow, Summary};
 use super::visible;
 
 /// The summary as text lines of at most `width` columns (Hangul counts as two).
@@ -9,6 +9,7 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
     let counts = summary.by_outcome.iter().filter(|(_, count)| **count > 0).map(|(outcome, count)| format!("{outcome} {count}"));
     let pending = (summary.pending > 0).then(|| format!("pending {}", summary.pending));
     lines.push(format!("  {}", counts.chain(pending).collect::<Vec<_>>().join(", ")));
+    lines.extend(summary.drift.iter().map(drift));
     let models = summary.groups.iter().filter(|group| group.by == By::one("model"));
     for (index, group) in models.enumerate() {
         if index == 0 {
@@ -28,6 +29,21 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
     lines.extend(probes(summary));
     lines.extend(summary.warnings.iter().map(|warning| format!("! {}: {}", warning.code, visible(&warning.message))));
     lines.iter().map(|line| wrap(line, width)).collect()
+}
+
+/// Whether a judge is still the one of the first round: said before any score.
+fn drift(row: &DriftRow) -> String {
+    let (judge, then, now) = (visible(&row.judge), visible(&row.model_first.join(", ")), visible(&row.model_now.join(", ")));
+    let model = if row.model_changed { format!("model was {then}, NOW {now}") } else { format!("model {now}") };
+    let fingerprint = if row.fingerprint_changed { ", fingerprint CHANGED" } else { "" };
+    let scores = match (row.mean_shift, row.changed) {
+        (Some(shift), Some(changed)) => {
+            format!("{shift:+.2} levels, {:.0} % changed over {} of {} items", changed * 100.0, row.items, row.n)
+        }
+        _ if row.rounds == 1 => format!("first round of {} items; later runs are compared with it", row.n),
+        _ => format!("none of {} items can be compared", row.n),
+    };
+    format!("sentinel {judge}: {model}{fingerprint}; round {}: {scores}", row.rounds)
 }
 
 /// The judges' own table: how far scores move under probes.

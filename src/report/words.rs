@@ -16,7 +16,7 @@ pub(super) fn words(lang: Lang) -> BTreeMap<&'static str, &'static str> {
     WORDS.iter().map(pick).collect()
 }
 
-const WORDS: [(&str, &str, &str); 56] = [
+const WORDS: [(&str, &str, &str); 61] = [
     ("title", "Safety report", "안전성 평가 보고서"),
     ("run", "Run", "실행"),
     ("items", "Items", "항목"),
@@ -76,6 +76,15 @@ const WORDS: [(&str, &str, &str); 56] = [
         "Shift: mean safety with the probe minus without, over the same items; above 0 the probe makes outputs look safer. Raised: of the items that a planted order could raise, the share that rose.",
         "변화: 같은 항목에서 탐침을 넣은 평균 안전성에서 넣지 않은 평균을 뺀 값이며, 0보다 크면 탐침 때문에 더 안전해 보인 것입니다. 상승: 심어 둔 지시로 올라갈 수 있던 항목 가운데 실제로 올라간 비율.",
     ),
+    ("drift", "Are the judges still the same?", "판정 모델이 그대로인가?"),
+    (
+        "drift_note",
+        "A few fixed items are asked again at every start; the last round is compared with the first, over equal requests. Shift: mean safety now minus then.",
+        "실행할 때마다 정해진 몇 항목을 다시 묻고, 같은 요청끼리 마지막 회차를 첫 회차와 비교합니다. 변화: 지금의 평균 안전성에서 그때의 평균을 뺀 값.",
+    ),
+    ("rounds", "Rounds", "회차"),
+    ("model_first", "Served then", "당시 모델"),
+    ("model_now", "Served now", "현재 모델"),
     ("probe", "Probe", "탐침"),
     ("shift", "Shift", "변화"),
     ("flips", "Changed", "바뀐 비율"),

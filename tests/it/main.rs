@@ -11,5 +11,6 @@ mod other_uses;
 mod probes;
 mod sandbox;
 mod score;
+mod sentinel;
 mod strategies;
 mod support;

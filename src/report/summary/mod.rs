@@ -1,5 +1,6 @@
 //! What a run amounts to: the contract's `summary.json`, and the only numbers that renderers show.
 
+mod drift;
 mod group;
 mod probe;
 mod scope;
@@ -10,6 +11,7 @@ mod warning;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use drift::DriftRow;
 pub use group::{By, Group, Key};
 pub use probe::ProbeRow;
 pub use scope::Scope;
