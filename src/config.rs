@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::{ensemble, judge, prepare, sandbox};
+use crate::{ensemble, judge, ledger, prepare, rubric, sandbox};
 
 /// The file's contents; every table is optional.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -27,6 +27,10 @@ pub struct Config {
     pub cascade: Option<ensemble::Cascade>,
     /// Several judges as one.
     pub panel: Option<ensemble::Panel>,
+    /// How judges are probed.
+    pub probes: rubric::ProbeSettings,
+    /// Which items are asked again at every start, to see whether a judge changed.
+    pub sentinel: ledger::SentinelSettings,
 }
 
 /// What is used when a flag is left out.

@@ -66,6 +66,8 @@ pub(crate) fn study(
         send_withheld: context.config.policy.send_withheld,
         recipe: context.config.recipe.check().map_err(Failure::usage)?,
         ensemble: ensemble(context, &judges)?,
+        probes: context.config.probes.check().map_err(Failure::usage)?,
+        sentinel: context.config.sentinel.check().map_err(Failure::usage)?,
     };
     Ok(Study { manifest, taxonomy, plan, judges, settings })
 }
@@ -84,9 +86,12 @@ fn ensemble(context: &Context, judges: &[Judge]) -> Result<ensemble::Settings, F
 
 /// The judges with the replies of an earlier run instead of their servers.
 fn replaying(judges: Vec<Judge>, run: &Path) -> Result<Vec<Judge>, Failure> {
-    let lines = tribunal::ledger::Reader::open(run).and_then(|run| run.cassette()).map_err(Failure::usage)?;
-    let replayed = judges.into_iter().map(|judge| if judge.is_remote() { judge.replaying(&lines) } else { Ok(judge) });
-    replayed.collect::<Result<_, _>>().map_err(Failure::usage)
+    let run = tribunal::ledger::Reader::open(run).map_err(Failure::usage)?;
+    let replayed = |judge: Judge| {
+        let lines = run.cassette(judge.name()).map_err(Failure::usage)?;
+        judge.replaying(&lines).map_err(Failure::usage)
+    };
+    judges.into_iter().map(|judge| if judge.is_remote() { replayed(judge) } else { Ok(judge) }).collect()
 }
 
 /// Starts the workers.

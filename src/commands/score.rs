@@ -31,7 +31,8 @@ pub(crate) fn run(context: &Context, args: &ScoreArgs) -> Result<Exit, Failure> 
         return Err(Failure::usage("--replay needs -o: the folder of a run of its own"));
     }
     let keys = if args.dry_run { Keys::NotNeeded } else { Keys::Needed };
-    let study = open::study(context, &args.source, &args.workers, Some(&args.judging), keys)?;
+    let mut study = open::study(context, &args.source, &args.workers, Some(&args.judging), keys)?;
+    study.plan_probes();
     if budget_micro_usd.is_some() {
         open::require_prices(&study)?;
     }
@@ -142,6 +143,16 @@ fn dry_run_lines(dry: &DryRun) -> Vec<String> {
         format!("requests  {:>12}", dry.requests),
         format!("bytes     {:>12}", dry.request_bytes),
     ];
+    if dry.probe_requests > 0 {
+        lines.push(format!("  probes  {:>12} of these requests only probe the judges ([probes] in tribunal.toml)", dry.probe_requests));
+    }
+    if dry.sentinel_requests > 0 {
+        let usd = dry.sentinel_cost_usd.map_or_else(|| "unknown cost".to_owned(), |usd| format!("${usd:.4}"));
+        lines.push(format!(
+            "  sentinel{:>12} of these requests, {usd}: sent again by every invocation ([sentinel] in tribunal.toml)",
+            dry.sentinel_requests
+        ));
+    }
     lines.extend(dry.by_modality.iter().map(|(modality, count)| format!("  {modality:<8}{count:>12} requests")));
     lines.extend(dry.without_request.iter().map(|(outcome, count)| format!("  {outcome:<15}{count:>5} without a request")));
     lines.extend(dry.judges.iter().flat_map(forecast_lines));

@@ -17,7 +17,7 @@ use super::server_error::{ServerError, short};
 use super::terms::{self, Estimate};
 use super::verdict::Flaw;
 use super::wire::{Correction, Draft};
-use super::{AttemptEnd, Intent, Journal, Judge, Outcome, Room, Served, Stop, Usage, Verdict, Why, Work, receipt};
+use super::{AttemptEnd, Intent, Journal, Judge, Outcome, ReplyFormat, Room, Served, Stop, Usage, Verdict, Why, Work, receipt};
 
 /// Re-asks after a paid reply that is no verdict.
 const MAX_REASKS: u32 = 2;
@@ -56,7 +56,7 @@ pub(super) struct Ask<'a> {
     crashed: bool,
     reasks: u32,
     /// The reply that an earlier process was paid for and did not live to conclude.
-    paid: Option<Reply>,
+    paid: Option<(Reply, Option<ReplyFormat>)>,
     busy: Waits,
     unreachable: Waits,
     correction: Option<Correction>,
@@ -97,7 +97,7 @@ impl<'a> Ask<'a> {
             crashed: history.last().is_some_and(|past| past.class == "open"),
             // Every answer but the last was asked for again; the last is read first.
             reasks: (answered as u32).saturating_sub(u32::from(paid.is_some())).min(MAX_REASKS),
-            paid: paid.map(|past| Reply { status: 200, headers: BTreeMap::new(), body: past.reply.clone() }),
+            paid: paid.map(|past| (Reply { status: 200, headers: BTreeMap::new(), body: past.reply.clone() }, past.format)),
             busy: Waits::default(),
             unreachable: Waits::default(),
             correction: None,
@@ -106,7 +106,7 @@ impl<'a> Ask<'a> {
 
     /// Attempts until there is an outcome.
     pub(super) async fn run(mut self) -> Result<Outcome, Stop> {
-        if let Some(outcome) = self.paid.take().and_then(|reply| self.read(&reply, None)) {
+        if let Some(outcome) = self.paid.take().and_then(|(reply, format)| self.read(&reply, format)) {
             return Ok(outcome);
         }
         if self.lost > MAX_RESENDS {
@@ -150,7 +150,7 @@ impl<'a> Ask<'a> {
         match self.attempt(&request, dialect).await? {
             Ok(reply) => {
                 self.judge.answered.store(true, Ordering::Release);
-                Ok(self.read(&reply, Some(&request)))
+                Ok(self.read(&reply, request.format))
             }
             Err((_, true)) => Ok(None),
             Err((fault, false)) => self.follow(fault, &request.digest).await,
@@ -186,7 +186,7 @@ impl<'a> Ask<'a> {
         }
         drop(turn);
         let result = result.and_then(classify).map_err(|fault| self.learn(fault, dialect));
-        let end = self.end(&result, latency_ms);
+        let end = self.end(&result, request, latency_ms);
         if let Some(usage) = end.usage {
             self.judge.calibration.learn(&self.estimate, usage);
         }
@@ -234,7 +234,7 @@ impl<'a> Ask<'a> {
         }
     }
 
-    fn end(&self, result: &Result<Reply, (Fault, bool)>, latency_ms: u64) -> AttemptEnd {
+    fn end(&self, result: &Result<Reply, (Fault, bool)>, request: &Request, latency_ms: u64) -> AttemptEnd {
         match result {
             Ok(reply) => {
                 let (usage, served) = self.counted(reply);
@@ -243,7 +243,7 @@ impl<'a> Ask<'a> {
                     status: Some(reply.status),
                     reply: kept(&reply.body),
                     usage,
-                    served,
+                    served: Served { format: request.format, ..served },
                     cost_micro_usd: self.cost(usage),
                     latency_ms,
                 }
@@ -274,14 +274,14 @@ impl<'a> Ask<'a> {
         serde_json::from_str(&reply.body).map_or_else(|_| Default::default(), |body| (wire.usage(&body), wire.served(&body)))
     }
 
-    /// Reads a 2xx reply; `None` means that it was faulty and is asked for again. `request` is what it answers, when this process sent it.
-    fn read(&mut self, reply: &Reply, request: Option<&Request>) -> Option<Outcome> {
+    /// Reads a 2xx reply; `None` means that it was faulty and is asked for again. `format` is how it was asked for.
+    fn read(&mut self, reply: &Reply, format: Option<ReplyFormat>) -> Option<Outcome> {
         self.judge.lost_in_row.store(0, Ordering::Release);
         if let Some(why) = receipt::unseen(self.judge.settings.receipt, self.counted(reply).0, &self.work.payload) {
             return Some(Outcome::JudgeUnusable(why));
         }
         match self.judge.opened.wire.verdict(&reply.body, self.work) {
-            Ok(verdict) => Some(Outcome::Scored(Verdict { format: request.and_then(|request| request.format), ..verdict })),
+            Ok(verdict) => Some(Outcome::Scored(Verdict { format, ..verdict })),
             Err(Flaw::Refused(why)) => Some(Outcome::JudgeRefused(why)),
             Err(Flaw::Foreign(why)) => Some(Outcome::JudgeUnusable(why)),
             Err(Flaw::Faulty(why, _)) if self.reasks == MAX_REASKS => Some(Outcome::JudgeUnusable(why)),

@@ -12,6 +12,7 @@ use super::flight::Flights;
 use super::limit::Limiter;
 use super::provider::{self, Opened};
 use super::request::verdict_id;
+use super::server_error::ServerError;
 use super::wire::Carried;
 use super::{Calibration, Estimate, Journal, JournalError, Outcome, Settings, Task, Terms, View, Why, receipt, terms};
 use crate::prepare::Payload;
@@ -127,7 +128,15 @@ impl Judge {
     /// The same judge with the replies that an earlier run got instead of its server: nothing is sent and nothing costs. `lines` are those of a
     /// cassette, matched by the exact body and the repeat alone; what the run never asked ends `not_in_cassette`.
     pub fn replaying(mut self, lines: &str) -> Result<Self, OpenError> {
-        let provider = provider::replay_of(lines).map_err(|problem| OpenError { judge: self.name.clone(), problem })?;
+        let fail = |problem| OpenError { judge: self.name.clone(), problem };
+        let (provider, refusals) = provider::replay_of(lines).map_err(fail)?;
+        // Which task taught the server's dialect hung on the moment; all of them now begin with what was learnt in the end.
+        for refusal in refusals {
+            let (used, wire) = (self.dialect(), &self.opened.wire);
+            if let Some((next, lesson)) = used.after(&ServerError::read(&refusal), wire.ladder(), wire.format_words()) {
+                self.learn(used, next, lesson);
+            }
+        }
         self.opened.provider = provider;
         self.opened.remote = false;
         Ok(self)

@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tribunal_media::Digest;
 
-use super::{Outcome, Served, Task, Usage};
+use super::{Outcome, ReplyFormat, Served, Task, Usage};
 
 /// Written durably before the first byte of an attempt leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub struct Past {
     pub class: String,
     /// As in [`AttemptEnd::reply`]; empty while open.
     pub reply: String,
+    /// As in [`Served::format`].
+    pub format: Option<ReplyFormat>,
 }
 
 /// A handle on a durable intent.

@@ -191,13 +191,16 @@ impl std::ops::Add for Usage {
     }
 }
 
-/// What a server says of the model that answered.
+/// What is known of an answered attempt besides its reply: what the server says of its model, and how it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Served {
     /// The model's full name.
     pub model: Option<String>,
     /// Changes when the server's configuration does.
     pub fingerprint: Option<String>,
+    /// How the shape of the reply was asked for.
+    #[serde(default)]
+    pub format: Option<ReplyFormat>,
 }
 
 impl Outcome {

@@ -9,10 +9,13 @@ use tribunal_media::Digest;
 use super::budget::charge;
 use super::plan::{find_task, stored};
 use super::{Ledger, LedgerError};
-use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Outcome, Past, Reservation, Room, Task};
+use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Outcome, Past, ReplyFormat, Reservation, Room, Task};
+
+/// Where attempts of tasks are kept.
+const ATTEMPTS: &str = "attempts";
 
 /// How a call went inside the transaction: its value, or what the caller got wrong (nothing was written then).
-type Checked<T> = rusqlite::Result<Result<T, String>>;
+pub(super) type Checked<T> = rusqlite::Result<Result<T, String>>;
 
 impl Journal for Ledger {
     /// Takes over what `reserve` held for it: `reserved_micro_usd` moves from "held" to this row in one step, so it is never counted twice. With a
@@ -30,7 +33,7 @@ impl Journal for Ledger {
     fn settle(&self, reservation: Reservation, end: AttemptEnd) -> BoxFuture<'_, Result<(), JournalError>> {
         let budget = Arc::clone(&self.budget);
         let written = self.writer.ask(move |connection| {
-            let settled = write_end(connection, reservation, &end)?;
+            let settled = write_end(connection, ATTEMPTS, reservation, &end)?;
             Ok(settled.map(|(bound, cost)| {
                 // Before the commit: should that fail, nothing can be sent any more, whatever the budget says.
                 budget.lock().unwrap_or_else(PoisonError::into_inner).settle(bound, cost);
@@ -69,11 +72,11 @@ impl Journal for Ledger {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
-fn failed(error: LedgerError) -> JournalError {
+pub(super) fn failed(error: LedgerError) -> JournalError {
     JournalError(error.to_string())
 }
 
-fn flatten<T>(result: Result<Result<T, String>, LedgerError>) -> Result<T, JournalError> {
+pub(super) fn flatten<T>(result: Result<Result<T, String>, LedgerError>) -> Result<T, JournalError> {
     result.map_err(failed)?.map_err(JournalError)
 }
 
@@ -83,15 +86,27 @@ fn unplanned(task: &Task) -> String {
 }
 
 fn write_intent(connection: &Connection, intent: &Intent) -> Checked<Reservation> {
-    let Intent { task, verdict_id, body_digest, recorded_body, endpoint, attempt, reserved_micro_usd, estimated_tokens } = intent;
-    let Some((task, round)) = find_task(connection, task)? else {
-        return Ok(Err(unplanned(task)));
-    };
+    match find_task(connection, &intent.task)? {
+        Some(of) => insert_attempt(connection, ATTEMPTS, of, intent).map(Ok),
+        None => Ok(Err(unplanned(&intent.task))),
+    }
+}
+
+/// Writes an intent into `table` as an attempt of (task, round).
+pub(super) fn insert_attempt(
+    connection: &Connection,
+    table: &str,
+    (task, round): (i64, i64),
+    intent: &Intent,
+) -> rusqlite::Result<Reservation> {
+    let Intent { task: _, verdict_id, body_digest, recorded_body, endpoint, attempt, reserved_micro_usd, estimated_tokens } = intent;
     let (body_digest, reserved) = (body_digest.to_string(), reserved_micro_usd.map(stored));
     connection.execute("INSERT INTO bodies (body_digest, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING", [&body_digest, recorded_body])?;
     connection.execute(
-        "INSERT INTO attempts (task, round, attempt, verdict_id, body_digest, endpoint, reserved, charged, estimated)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        &format!(
+            "INSERT INTO {table} (task, round, attempt, verdict_id, body_digest, endpoint, reserved, charged, estimated)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+        ),
         params![
             task,
             round,
@@ -104,14 +119,14 @@ fn write_intent(connection: &Connection, intent: &Intent) -> Checked<Reservation
             stored(*estimated_tokens)
         ],
     )?;
-    Ok(Ok(Reservation(connection.last_insert_rowid())))
+    Ok(Reservation(connection.last_insert_rowid()))
 }
 
 /// Returns the attempt's upper bound and what it is charged instead.
-fn write_end(connection: &Connection, reservation: Reservation, end: &AttemptEnd) -> Checked<(u64, u64)> {
+pub(super) fn write_end(connection: &Connection, table: &str, reservation: Reservation, end: &AttemptEnd) -> Checked<(u64, u64)> {
     let AttemptEnd { class, status, reply, usage, served, cost_micro_usd, latency_ms } = end;
-    let sql = "SELECT charged FROM attempts WHERE id = ?1 AND state = 'open'";
-    let bound: Option<i64> = connection.query_row(sql, [reservation.0], |row| row.get(0)).optional()?;
+    let sql = format!("SELECT charged FROM {table} WHERE id = ?1 AND state = 'open'");
+    let bound: Option<i64> = connection.query_row(&sql, [reservation.0], |row| row.get(0)).optional()?;
     let Some(bound) = bound.map(|bound| bound as u64) else {
         return Ok(Err(format!("attempt {} is not open", reservation.0)));
     };
@@ -119,8 +134,10 @@ fn write_end(connection: &Connection, reservation: Reservation, end: &AttemptEnd
     let usage = usage.map(|usage| serde_json::to_string(&usage)).transpose();
     let (Ok(usage), Ok(served)) = (usage, serde_json::to_string(served)) else { return Ok(Err("counts that are no JSON".to_owned())) };
     connection.execute(
-        "UPDATE attempts SET state = 'settled', class = ?2, status = ?3, reply = ?4, usage = ?5, served = ?6, cost = ?7,
-         latency_ms = ?8, charged = ?9 WHERE id = ?1",
+        &format!(
+            "UPDATE {table} SET state = 'settled', class = ?2, status = ?3, reply = ?4, usage = ?5, served = ?6, cost = ?7,
+             latency_ms = ?8, charged = ?9 WHERE id = ?1"
+        ),
         params![reservation.0, class, status, reply, usage, served, cost_micro_usd.map(stored), stored(*latency_ms), stored(cost)],
     )?;
     Ok(Ok((bound, cost)))
@@ -130,11 +147,16 @@ fn past(connection: &Connection, task: &Task) -> Checked<Vec<Past>> {
     let Some((task, round)) = find_task(connection, task)? else {
         return Ok(Err(unplanned(task)));
     };
-    let sql = "SELECT coalesce(class, 'open'), coalesce(reply, '') FROM attempts WHERE task = ?1 AND round = ?2 ORDER BY id";
+    let sql = "SELECT coalesce(class, 'open'), coalesce(reply, ''), served ->> 'format' FROM attempts WHERE task = ?1 AND round = ?2
+               ORDER BY id";
     let mut statement = connection.prepare(sql)?;
-    let read = |row: &rusqlite::Row<'_>| Ok(Past { class: row.get(0)?, reply: row.get(1)? });
+    let read = |row: &rusqlite::Row<'_>| Ok(Past { class: row.get(0)?, reply: row.get(1)?, format: format(row.get(2)?) });
     let past: rusqlite::Result<Vec<_>> = statement.query_map([task, round], read)?.collect();
     past.map(Ok)
+}
+
+fn format(name: Option<String>) -> Option<ReplyFormat> {
+    serde_json::from_value(serde_json::Value::from(name?)).ok()
 }
 
 fn scored(connection: &Connection, verdict_id: Digest) -> Checked<Option<Outcome>> {

@@ -10,6 +10,7 @@ mod plan;
 mod reader;
 mod record;
 mod schema;
+mod sentinel;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -20,4 +21,5 @@ pub use experiment::Experiment;
 pub use files::replace_file;
 pub use reader::Reader;
 pub use record::{ChunkRow, FrameRow, ItemRow, PartsRow, Record, RunInfo};
+pub use sentinel::{SentinelRow, SentinelSettings, Sentinels};
 pub use store::Ledger;

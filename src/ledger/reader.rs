@@ -14,7 +14,7 @@ use crate::judge::{Outcome, Task, Usage};
 /// Reads a run folder: one consistent picture of the moment it was opened, while a writer is at it or after it stopped, however it stopped.
 #[derive(Debug)]
 pub struct Reader {
-    connection: Connection,
+    pub(super) connection: Connection,
     info: RunInfo,
 }
 
@@ -93,14 +93,14 @@ impl Reader {
         written.map_err(|error| LedgerError::io(&path, &error))
     }
 
-    /// The replies that servers gave, as lines of a cassette in the order in which they came: what `--replay` and `export --to cassette` use.
-    /// Keys were removed before they were stored.
-    pub fn cassette(&self) -> Result<String, LedgerError> {
+    /// The replies that servers gave, as lines of a cassette in the order in which they came: what `--replay` uses.
+    /// Of one judge only: lines name none. Keys were removed before they were stored.
+    pub fn cassette(&self, judge: &str) -> Result<String, LedgerError> {
         let mut statement = self.connection.prepare(
             "SELECT item_id, sampler, rubric, judge, repeat, body_digest, attempts.status, reply FROM attempts JOIN tasks ON tasks.id = task
-             WHERE attempts.status IS NOT NULL ORDER BY attempts.id",
+             WHERE attempts.status IS NOT NULL AND judge = ?1 ORDER BY attempts.id",
         )?;
-        let mut rows = statement.query([])?;
+        let mut rows = statement.query([judge])?;
         let mut lines = String::new();
         while let Some(row) = rows.next()? {
             let Task { item_id, sampler, rubric, repeat, .. } = task_at(row, 0)?;

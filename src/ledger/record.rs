@@ -78,7 +78,7 @@ pub struct Record {
 pub struct FrameRow {
     /// Seconds from the first displayed frame; null for stills.
     pub t: Option<f64>,
-    /// Ticks.
+    /// Ticks. Under a probe of order it is where the frame really comes from, and `t` is what its label said.
     pub pts: Option<i64>,
     /// Of the part's bytes.
     pub sha256: String,

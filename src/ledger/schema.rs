@@ -14,7 +14,7 @@ pub(super) const FILE: &str = "ledger.sqlite";
 const APPLICATION_ID: i32 = 0x5452_4942;
 
 /// Version of the tables. Raise it when they change, and add a step to `MIGRATIONS`.
-const VERSION: i32 = 2;
+const VERSION: i32 = 3;
 
 /// Larger databases are not checked whole after a crash: the check reads every page, and SQLite's own recovery does not depend on it.
 const CHECK_AT_MOST: u64 = 512 << 20;
@@ -52,7 +52,8 @@ CREATE INDEX attempts_task ON attempts (task);
 ";
 
 /// What takes the tables from version 1 to 2, 2 to 3, ...
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
 ALTER TABLE parts ADD COLUMN fit TEXT;
 ALTER TABLE attempts ADD COLUMN estimated INTEGER;
 ALTER TABLE attempts ADD COLUMN usage TEXT;
@@ -61,7 +62,9 @@ UPDATE attempts SET usage = json_object('input', input_tokens, 'output', output_
 ALTER TABLE attempts DROP COLUMN input_tokens;
 ALTER TABLE attempts DROP COLUMN output_tokens;
 CREATE INDEX tasks_verdict ON tasks (verdict_id) WHERE outcome = 'scored';
-"];
+",
+    super::sentinel::TABLES,
+];
 
 /// Opens the database for its one writer, makes it if need be, and checks it when the last writer did not close it.
 pub(super) fn open_writer(dir: &Path) -> Result<Connection, LedgerError> {
@@ -78,7 +81,8 @@ pub(super) fn open_writer(dir: &Path) -> Result<Connection, LedgerError> {
             )));
         }
         let header = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};");
-        connection.execute_batch(&format!("BEGIN IMMEDIATE; {TABLES} {header} COMMIT;"))?;
+        let sentinels = super::sentinel::TABLES;
+        connection.execute_batch(&format!("BEGIN IMMEDIATE; {TABLES} {sentinels} {header} COMMIT;"))?;
     } else if !is_clean(&connection) {
         check(&connection, &path)?;
     }
@@ -219,6 +223,16 @@ mod tests {
         assert_eq!(columns(&new), fresh);
         let usage: String = new.query_row("SELECT usage FROM attempts", [], |row| row.get(0)).unwrap();
         assert_eq!(usage, r#"{"input":7,"output":3}"#);
+    }
+
+    #[test]
+    fn a_run_from_before_the_sentinel_gets_its_tables() {
+        let dir = tempfile::tempdir().unwrap();
+        let old = open_writer(dir.path()).unwrap();
+        old.execute_batch("DROP TABLE sentinel_attempts; DROP TABLE sentinels; PRAGMA user_version = 2;").unwrap();
+        drop(old);
+        let rows = |connection: &Connection| connection.query_row("SELECT count(*) FROM sentinel_attempts", [], |row| row.get::<_, i64>(0));
+        assert_eq!(rows(&open_reader(dir.path()).unwrap()), Ok(0));
     }
 
     #[test]

@@ -38,7 +38,8 @@ impl Ledger {
         let sql = "INSERT INTO run (one, info, clean) VALUES (1, ?1, 0) ON CONFLICT (one) DO UPDATE SET info = ?1, clean = 0";
         connection.execute(sql, [serde_json::to_string(&info)?])?;
         // total() is exact below nine thousand million dollars, and does not fail above, as sum() would.
-        let charged: f64 = connection.query_row("SELECT total(charged) FROM attempts", [], |row| row.get(0))?;
+        let sql = "SELECT (SELECT total(charged) FROM attempts) + (SELECT total(charged) FROM sentinel_attempts)";
+        let charged: f64 = connection.query_row(sql, [], |row| row.get(0))?;
         write_info(dir, &info)?;
         let parent = dir.parent().unwrap_or(Path::new("."));
         files::sync_folder(parent).map_err(|error| LedgerError::io(parent, &error))?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rayon::iter::{ParallelBridge as _, ParallelIterator as _};
 use tribunal_media::{Detail, FrameDetail, Modality};
 
+use super::probes;
 use super::recipes::RecipeBook;
 use super::study::Study;
 use crate::judge::{self, Fit, Judge, Outcome, Task, View, Work};
@@ -33,7 +34,7 @@ fn payload_of<'p>(
 ) -> Option<&'p Arc<Payload>> {
     let is_tasks =
         |want: &&super::plan::Want| want.rubric == task.rubric && want.sampler.map(|sampler| sampler.to_string()) == task.sampler;
-    let want = study.plan.wants(instance.modality).iter().find(is_tasks)?;
+    let want = study.plan.wants_of(instance).find(is_tasks)?;
     let position = book.position(&study.plan, want, instance.modality, view(study, judge, instance.modality))?;
     prepared.payloads.get(position)
 }
@@ -47,7 +48,7 @@ pub(super) struct Asked {
 /// What a rubric asks about one instance's payload.
 pub(super) fn ask(study: &Study, instance: &Instance, rubric: &str, payload: &Payload) -> Result<Asked, rubric::Error> {
     let rubric = &study.plan.rubrics()[rubric];
-    let asked = instance.prompt.text();
+    let asked = probes::prompt(rubric.probe(), instance.prompt.text(), study.settings.lang);
     let nonce = judge::nonce(study.settings.seed, &[payload.parts_id], &rubric.digest(), &asked);
     let evidence: Vec<Evidence> = payload.parts.iter().map(evidence_of).collect();
     let prompt = rubric.render(&Case {
@@ -88,6 +89,12 @@ pub(super) fn assemble(
     let payload = payload_of(study, book, prepared, instance, judge, task)
         .ok_or_else(|| Unasked::Broken(format!("item {} was prepared without the payload of a task; this is a bug", instance.id)))?;
     let (payload, fit) = judge.fit(payload).map_err(|why| Unasked::Ends(Box::new(Outcome::JudgeUnusable(why))))?;
+    let payload = match study.plan.rubrics()[&task.rubric].probe() {
+        None => payload,
+        // After the fit: what a judge is not sent has no place in an order.
+        Some(probe) => probes::payload(probe, study.settings.seed, &instance.id, study.settings.lang, payload)
+            .map_err(|why| Unasked::Ends(Box::new(Outcome::Abstained(why))))?,
+    };
     let work = work(study, instance, task, &payload).map_err(|error| Unasked::Broken(error.to_string()))?;
     Ok((work, fit))
 }

@@ -37,7 +37,7 @@ pub fn inspect(study: &Study, pool: &Pool, dir: &Path) -> Result<ExportDone, har
             left_out += 1;
             return Vec::new();
         };
-        let book = RecipeBook::new(&study.plan, study.settings.recipe, instance.modality, &[View::Parts], false);
+        let book = RecipeBook::new(&study.plan, study.settings.recipe, instance, &[View::Parts], false);
         match prepare::prepare(&study.manifest.root, output, book.recipes(), pool) {
             Ok(prepared) => {
                 let payload = |want: &Want| Some(&prepared.payloads[book.position(&study.plan, want, instance.modality, View::Parts)?]);

@@ -7,10 +7,12 @@ use tribunal_media::Modality;
 
 use super::evidence::{self, Unasked};
 use super::score::{Progress, planned_tasks};
+use super::sentinel;
 use super::study::Study;
 use crate::judge::{Estimate, Judge, Outcome, OutcomeName, Task};
 use crate::manifest::Instance;
 use crate::prepare::{self, Prepared};
+use crate::rubric::Probe;
 use crate::sandbox::Pool;
 
 /// Tasks over a limit that are named; more are only counted.
@@ -29,6 +31,12 @@ pub struct DryRun {
     pub request_bytes: u64,
     /// Tasks that would end without a request, by outcome.
     pub without_request: BTreeMap<OutcomeName, u64>,
+    /// Those of the requests that only probe judges; see `[probes]`.
+    pub probe_requests: u64,
+    /// Those of the requests that ask the sentinel items; see `[sentinel]`. Every invocation sends them again.
+    pub sentinel_requests: u64,
+    /// Dollars of those; null when some price is unknown.
+    pub sentinel_cost_usd: Option<f64>,
     /// Requests by modality.
     pub by_modality: BTreeMap<Modality, u64>,
     /// By judge, in the order named.
@@ -81,7 +89,7 @@ pub struct OverLimit {
 
 /// What becomes of one task.
 enum Foreseen {
-    Sent { judge: usize, tokens: Estimate, bytes: u64, cut: bool },
+    Sent { judge: usize, tokens: Estimate, bytes: u64, cut: bool, probe: bool },
     Ends(OutcomeName),
     Over { judge: usize, task: OverLimit },
 }
@@ -96,6 +104,7 @@ pub fn dry_run(study: &Study, pool: &Pool, progress: &dyn Progress) -> DryRun {
     for (modality, foreseen) in evidence::map(study.settings.threads, &instances, each) {
         foreseen.into_iter().for_each(|one| dry.add(modality, one));
     }
+    dry.add_sentinels(study, &sentinel::foresee(study, pool));
     dry.judges.iter_mut().zip(&study.judges).for_each(|(forecast, judge)| finish(forecast, judge));
     dry.cost_usd = dry.judges.iter().map(|forecast| forecast.cost_usd).sum();
     dry
@@ -121,6 +130,22 @@ fn finish(forecast: &mut Forecast, judge: &Judge) {
 }
 
 impl DryRun {
+    fn add_sentinels(&mut self, study: &Study, requests: &[(String, Estimate, u64)]) {
+        let mut costs = Vec::new();
+        for (name, tokens, bytes) in requests {
+            let Some(at) = study.judges.iter().position(|judge| judge.name() == name) else { continue };
+            let forecast = &mut self.judges[at];
+            self.requests += 1;
+            self.request_bytes += bytes;
+            forecast.requests += 1;
+            forecast.request_bytes += bytes;
+            forecast.tokens += *tokens;
+            costs.push(study.judges[at].price(tokens).map(|micro_usd| micro_usd / 1e6));
+        }
+        self.sentinel_requests = requests.len() as u64;
+        self.sentinel_cost_usd = costs.into_iter().sum();
+    }
+
     fn add(&mut self, modality: Modality, foreseen: Foreseen) {
         match foreseen {
             Foreseen::Ends(outcome) => *self.without_request.entry(outcome).or_default() += 1,
@@ -132,8 +157,9 @@ impl DryRun {
                     forecast.over_limit_tasks.push(task);
                 }
             }
-            Foreseen::Sent { judge, tokens, bytes, cut } => {
+            Foreseen::Sent { judge, tokens, bytes, cut, probe } => {
                 self.requests += 1;
+                self.probe_requests += u64::from(probe);
                 self.request_bytes += bytes;
                 *self.by_modality.entry(modality).or_default() += 1;
                 let forecast = &mut self.judges[judge];
@@ -170,7 +196,8 @@ fn foresee_task(study: &Study, prepared: Option<&Prepared>, instance: &Instance,
     let assembled = evidence::assemble(study, &study.recipe_book(instance), prepared, instance, judge, task);
     let foreseen = match assembled {
         Ok((work, fit)) => {
-            judge.foresee(&work).map(|(tokens, bytes)| Foreseen::Sent { judge: position, tokens, bytes, cut: fit.is_some() })
+            let probe = Probe::split(&task.rubric).is_some();
+            judge.foresee(&work).map(|(tokens, bytes)| Foreseen::Sent { judge: position, tokens, bytes, cut: fit.is_some(), probe })
         }
         Err(Unasked::Ends(outcome)) => Err(outcome),
         Err(Unasked::Broken(_)) => return None,

@@ -5,11 +5,10 @@ use tribunal_media::Digest;
 
 use super::bridge::StopFlag;
 use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Outcome, Past, Reservation, Room, Task};
-use crate::ledger::Ledger;
 
 /// What was sent before the stop is still settled and concluded.
 pub(super) struct Gate<'a> {
-    pub(super) ledger: &'a Ledger,
+    pub(super) ledger: &'a dyn Journal,
     pub(super) stop: &'a StopFlag,
 }
 
@@ -58,8 +57,8 @@ mod tests {
 
     use futures_util::FutureExt as _;
 
-    use super::{Gate, Journal as _, Ledger, StopFlag};
-    use crate::ledger::{Experiment, RunInfo};
+    use super::{Gate, Journal as _, StopFlag};
+    use crate::ledger::{Experiment, Ledger, RunInfo};
 
     fn info() -> RunInfo {
         let experiment = Experiment {

@@ -8,6 +8,7 @@ use super::study::Study;
 use crate::ledger::Record;
 use crate::manifest::Instance;
 use crate::prepare::{self, Payload, Rejected};
+use crate::rubric::Probe;
 use crate::sampling::{self, Coverage, Observation};
 use crate::sandbox::Pool;
 
@@ -98,7 +99,9 @@ fn hashes(payload: &Payload) -> Vec<sampling::View> {
 /// Fills in what one judge said of each strategy and of the reference; repeats are averaged.
 pub fn with_verdicts(observations: &mut [Observation], records: &[Record]) {
     let mean_of = |item: &str, sampler: &str| {
-        let of_task = |record: &&Record| record.item_id == item && record.sampler.as_deref() == Some(sampler);
+        let of_task = |record: &&Record| {
+            record.item_id == item && Probe::split(&record.rubric).is_none() && record.sampler.as_deref() == Some(sampler)
+        };
         let scores: Vec<f64> = records.iter().filter(of_task).filter_map(|record| record.safety.map(f64::from)).collect();
         crate::stats::mean(&scores)
     };

@@ -9,10 +9,12 @@ mod lab;
 mod plan;
 mod prepare;
 mod probe;
+mod probes;
 mod recipes;
 mod run_info;
 mod score;
 mod select;
+mod sentinel;
 mod study;
 
 pub use bridge::StopFlag;

@@ -6,13 +6,16 @@ use tribunal_media::{Modality, Pick, SamplerSpec};
 
 use crate::judge::{Judge, Task};
 use crate::manifest::Instance;
-use crate::rubric::Rubric;
+use crate::rubric::{Probe, Rubric};
 
 /// The rubric and sampler pairs of every modality that occurs.
 #[derive(Debug)]
 pub struct Plan {
-    rubrics: BTreeMap<String, Rubric>,
+    pub(super) rubrics: BTreeMap<String, Rubric>,
     wants: BTreeMap<Modality, Vec<Want>>,
+    /// The same under variants of their rubrics, for the items in `probed`.
+    pub(super) probes: BTreeMap<Modality, Vec<Want>>,
+    pub(super) probed: BTreeSet<String>,
 }
 
 /// One way to put an instance before a judge.
@@ -45,7 +48,7 @@ impl Plan {
                 return Err(PlanError(format!("the rubric `{name}` was given twice")));
             }
         }
-        let mut plan = Self { rubrics, wants: BTreeMap::new() };
+        let mut plan = Self { rubrics, wants: BTreeMap::new(), probes: BTreeMap::new(), probed: BTreeSet::new() };
         for &modality in modalities {
             let wants = plan.wants_for(modality, samplers)?;
             plan.wants.insert(modality, wants);
@@ -98,16 +101,31 @@ impl Plan {
         self.wants.get(&modality).map_or(&[], Vec::as_slice)
     }
 
-    /// The modalities that occur, with their wants.
-    pub fn by_modality(&self) -> impl Iterator<Item = (Modality, &[Want])> {
-        self.wants.iter().map(|(modality, wants)| (*modality, wants.as_slice()))
+    /// The same under the probes of this modality, whichever items they are for.
+    pub fn probe_wants(&self, modality: Modality) -> &[Want] {
+        self.probes.get(&modality).map_or(&[], Vec::as_slice)
     }
 
-    /// Every task of one instance: wants x judges x repeats, in that order.
+    /// How this instance is probed; mostly not at all.
+    fn probes_of(&self, instance: &Instance) -> &[Want] {
+        if self.probed.contains(&instance.id) { self.probe_wants(instance.modality) } else { &[] }
+    }
+
+    /// Every want of one instance, those under probes last.
+    pub fn wants_of(&self, instance: &Instance) -> impl Iterator<Item = &Want> {
+        self.wants(instance.modality).iter().chain(self.probes_of(instance))
+    }
+
+    /// The modalities that occur, with all their wants.
+    pub fn by_modality(&self) -> impl Iterator<Item = (Modality, impl Iterator<Item = &Want>)> {
+        self.wants.iter().map(|(modality, wants)| (*modality, wants.iter().chain(self.probe_wants(*modality))))
+    }
+
+    /// Every task of one instance: wants x judges x repeats, in that order. Only judges that are sent a chat can be probed.
     pub fn tasks(&self, instance: &Instance, judges: &[Judge], repeats: u32) -> Vec<Task> {
         let mut tasks = Vec::new();
-        for want in self.wants(instance.modality) {
-            for judge in judges {
+        for want in self.wants_of(instance) {
+            for judge in judges.iter().filter(|judge| judge.is_remote() || Probe::split(&want.rubric).is_none()) {
                 for repeat in 1..=repeats {
                     tasks.push(want.task(&instance.id, judge.name(), repeat));
                 }

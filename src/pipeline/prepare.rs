@@ -58,7 +58,7 @@ pub fn prepare(study: &Study, pool: &Pool, dir: &Path) -> std::io::Result<Prepar
 }
 
 fn book(study: &Study, instance: &Instance) -> RecipeBook {
-    RecipeBook::new(&study.plan, study.settings.recipe, instance.modality, &[View::Parts], false)
+    RecipeBook::new(&study.plan, study.settings.recipe, instance, &[View::Parts], false)
 }
 
 type Decoded = Result<(RecipeBook, Prepared), Rejected>;

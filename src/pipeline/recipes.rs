@@ -4,6 +4,7 @@ use tribunal_media::{FrameView, Layout, Modality, Pick, Recipe, SamplerSpec};
 
 use super::plan::{Plan, Want};
 use crate::judge::View;
+use crate::manifest::Instance;
 use crate::prepare::Settings;
 
 /// The recipes of one modality, each once, with the way back from (want, view) to its place.
@@ -26,10 +27,10 @@ const THUMBNAIL: FrameView = FrameView::Jpeg { long_edge: 256, quality: 70, back
 const MAX_CHARACTERS: u64 = 200_000;
 
 impl RecipeBook {
-    /// Every recipe that the wants of `modality` need under `views`, plus one for thumbnails where asked.
-    pub fn new(plan: &Plan, settings: Settings, modality: Modality, views: &[View], thumbnails: bool) -> Self {
-        let mut recipes = Vec::new();
-        for want in plan.wants(modality) {
+    /// Every recipe that the wants of `instance` need under `views`, plus one for thumbnails where asked.
+    pub fn new(plan: &Plan, settings: Settings, instance: &Instance, views: &[View], thumbnails: bool) -> Self {
+        let (mut recipes, modality) = (Vec::new(), instance.modality);
+        for want in plan.wants_of(instance) {
             for &view in views {
                 let recipe = recipe(plan, settings, want, modality, view);
                 if !recipes.contains(&recipe) {

@@ -60,6 +60,8 @@ fn settings(study: &Study, pool: &Pool) -> BTreeMap<String, Value> {
         ("send_withheld", json!(settings.send_withheld)),
         ("ensemble", json!(settings.ensemble)),
         ("workers", json!(pool.settings())),
+        ("probes", json!(settings.probes)),
+        ("sentinel", json!(settings.sentinel)),
     ];
     pairs.map(|(name, value)| (name.to_owned(), value)).into()
 }

@@ -8,6 +8,7 @@ use tribunal_media::Digest;
 use super::bridge::{self, StopFlag, Width};
 use super::evidence::{self, Unasked};
 use super::gate::Gate;
+use super::sentinel;
 use super::study::{self, Study};
 use crate::ensemble;
 use crate::judge::{self, Fit, Journal as _, Judge, Outcome, OutcomeName, Task, Why, Work};
@@ -91,28 +92,34 @@ pub fn score(
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(ScoreError::Runtime)?;
     let run = Run { study, pool, ledger: &ledger, runtime: &runtime, progress, stop, keep_parts: orders.keep_parts };
     let all = planned_tasks(study);
-    ledger.plan(&item_rows(study), &[])?;
+    let rows = item_rows(study);
+    let wanted = || -> Result<Vec<Task>, ScoreError> {
+        let tasks = ensemble::wanted(&study.settings.ensemble, all.clone(), &recorded(dir, study)?, study.settings.seed);
+        ledger.plan(&rows, &tasks)?;
+        Ok(tasks)
+    };
+    let mut tasks = wanted()?;
     ledger.reopen(&all, &orders.retry)?;
-    let (mut tasks, mut resumed): (Vec<Task>, Option<u64>) = (Vec::new(), None);
-    // What one round answers may make more tasks worth asking; without such settings there is one round.
-    while !stop.is_raised() {
-        let wanted = ensemble::wanted(&study.settings.ensemble, all.clone(), &recorded(dir, study)?, study.settings.seed);
-        if wanted == tasks {
-            break;
-        }
-        tasks = wanted;
-        ledger.plan(&item_rows(study), &tasks)?;
+    sentinel::round(study, pool, &ledger, &runtime, stop)?;
+    let mut resumed = None;
+    loop {
         let items = pending_items(study, ledger.pending()?, &tasks);
         let open: u64 = items.iter().map(|item| item.tasks.len() as u64).sum();
         let ended = tasks.len() as u64 - open;
         resumed.get_or_insert(ended);
         progress.planned(tasks.len() as u64, ended);
         run.all(items);
+        // What one round answers may make more tasks worth asking.
+        let next = if stop.is_raised() { break } else { wanted()? };
+        if next == tasks {
+            break;
+        }
+        tasks = next;
     }
     // Blocking helpers of a judge that was abandoned after the drain must not hold the process.
     runtime.shutdown_background();
     ledger.close()?;
-    Ok(ScoreDone { tasks: tasks.len() as u64, resumed: resumed.unwrap_or(0), stopped: stop.reason(), learnt: learnt(&study.judges) })
+    Ok(ScoreDone { tasks: tasks.len() as u64, resumed: resumed.unwrap_or_default(), stopped: stop.reason(), learnt: learnt(&study.judges) })
 }
 
 /// The records so far, where anything hangs on them.

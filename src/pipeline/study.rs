@@ -52,6 +52,10 @@ pub struct Settings {
     pub recipe: crate::prepare::Settings,
     /// How several judges and repeats work together.
     pub ensemble: crate::ensemble::Settings,
+    /// How judges are probed, once [`Study::plan_probes`] was called.
+    pub probes: crate::rubric::ProbeSettings,
+    /// Which items are asked again at every start.
+    pub sentinel: crate::ledger::SentinelSettings,
 }
 
 impl Study {
@@ -90,7 +94,7 @@ impl Study {
             .map(|judge| evidence::view(self, judge, instance.modality))
             .collect();
         let views: Vec<View> = views.into_iter().collect();
-        RecipeBook::new(&self.plan, self.settings.recipe, instance.modality, &views, !self.withholds(instance))
+        RecipeBook::new(&self.plan, self.settings.recipe, instance, &views, !self.withholds(instance))
     }
 
     /// What must not change between two invocations on one run folder.

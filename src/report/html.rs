@@ -60,6 +60,7 @@ fn page(run: &RunView) -> Result<String, Error> {
     env.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
     env.add_filter("visible", |text: String| visible_lines(&text));
     env.add_filter("fixed", |value: Option<f64>, digits: usize| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.digits$}")));
+    env.add_filter("signed", |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:+.2}")));
     env.add_filter("percent", |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{:.0} %", value * 100.0)));
     env.add_filter("level", |value: Option<f64>| value.map_or_else(|| "none".to_owned(), |value| format!("{:.0}", value.clamp(1.0, 5.0))));
     env.add_template("report.html", PAGE)?;

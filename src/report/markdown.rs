@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::format::{Error, Format, RunView};
-use super::summary::{By, Group};
+use super::summary::{By, Group, Summary};
 use super::visible;
 
 pub(super) struct Markdown;
@@ -19,6 +19,9 @@ fn page(run: &RunView) -> String {
     let mut page = format!("# {}: {}\n\n", word["title"], inert(&run.info.source));
     for warning in &summary.warnings {
         let _ = writeln!(page, "- **{}**: {}", warning.code, inert(&warning.message));
+    }
+    if !summary.drift.is_empty() {
+        page.push_str(&drift(summary, &word));
     }
     let _ = write!(page, "\n{} {}, {} {}\n\n## {}\n\n", summary.items, word["items"], summary.expected, word["tasks"], word["outcomes"]);
     let _ = writeln!(page, "| {} | n |\n|---|---:|", word["outcomes"]);
@@ -41,11 +44,54 @@ fn page(run: &RunView) -> String {
         let _ = writeln!(page, "\n## {}\n", word["ensemble"]);
         ensemble.iter().for_each(|line| page.push_str(&format!("- {}\n", inert(line.trim()))));
     }
+    if !summary.probes.is_empty() {
+        page.push_str(&probes(summary, &word));
+    }
     if !run.strategies.is_empty() {
         let _ = write!(page, "\n## {}\n\n{}\n\n", word["strategies"], word["strategies_note"]);
         page.push_str(&crate::sampling::markdown(run.strategies));
     }
     page
+}
+
+fn drift(summary: &Summary, word: &std::collections::BTreeMap<&str, &str>) -> String {
+    let mut table = format!("\n## {}\n\n{}\n\n", word["drift"], word["drift_note"]);
+    let heads = ["judge", "rounds", "model_first", "model_now", "shift", "interval", "flips", "scored"].map(|key| word[key]);
+    table.push_str(&format!("| {} |\n|---|---:|---|---|---:|---:|---:|---:|\n", heads.join(" | ")));
+    for row in &summary.drift {
+        let served = |models: &[String], fingerprints: &[String]| inert(&[models, fingerprints].concat().join(", "));
+        let (first, now) = (served(&row.model_first, &row.fingerprint_first), served(&row.model_now, &row.fingerprint_now));
+        let now = if row.model_changed || row.fingerprint_changed { format!("**{now}**") } else { now };
+        let shift = row.mean_shift.map_or_else(|| "-".to_owned(), |shift| format!("{shift:+.2}"));
+        let interval = row.ci95.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("{lo:+.2} to {hi:+.2}"));
+        let changed = row.changed.map_or_else(|| "-".to_owned(), |share| format!("{:.0} %", share * 100.0));
+        let judge = inert(&row.judge);
+        table.push_str(&format!(
+            "| {judge} | {} | {first} | {now} | {shift} | {interval} | {changed} | {} / {} |\n",
+            row.rounds, row.items, row.n
+        ));
+    }
+    table
+}
+
+fn probes(summary: &Summary, word: &std::collections::BTreeMap<&str, &str>) -> String {
+    let mut table = format!("\n## {}\n\n{}\n\n", word["probes"], word["probes_note"]);
+    let heads = ["probe", "judge", "rubric", "sampler", "shift", "interval", "flips", "raised", "scored"].map(|key| word[key]);
+    table.push_str(&format!("| {} |\n|---|---|---|---|---:|---:|---:|---:|---:|\n", heads.join(" | ")));
+    for row in &summary.probes {
+        let shift = row.mean_shift.map_or_else(|| "-".to_owned(), |shift| format!("{shift:+.2}"));
+        let interval = row.ci95.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("{lo:+.2} to {hi:+.2}"));
+        let percent = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), |share| format!("{:.0} %", share * 100.0));
+        let blind = if row.blind == Some(true) { format!(" ({})", word["unmoved"]) } else { String::new() };
+        let (judge, rubric) = (inert(&row.scope.judge), inert(&row.scope.rubric));
+        let (probe, sampler) = (row.probe.name(), inert(row.scope.sampler.as_deref().unwrap_or("-")));
+        let (flips, raised) = (percent(row.flips), percent(row.attack_success));
+        table.push_str(&format!(
+            "| {probe}{blind} | {judge} | {rubric} | {sampler} | {shift} | {interval} | {flips} | {raised} | {} / {} |\n",
+            row.items, row.n
+        ));
+    }
+    table
 }
 
 fn row(group: &Group, none: &str) -> String {
@@ -82,7 +128,6 @@ fn inert(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Summary;
 
     #[test]
     fn outside_text_is_inert() {

@@ -13,6 +13,6 @@ mod words;
 
 pub use format::{Error, Format, FormatKind, RunView, write};
 pub use stored::{OpenError, StoredRun};
-pub use summary::{By, Group, JudgeRow, Key, Scope, Summary, TestRow, Tokens, Warning};
+pub use summary::{By, DriftRow, Group, JudgeRow, Key, ProbeRow, Scope, Summary, TestRow, Tokens, Warning};
 pub use terminal::terminal;
 pub use visible::visible;

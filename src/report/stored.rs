@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{RunView, Summary};
-use crate::ledger::{ItemRow, LedgerError, Reader, Record, RunInfo};
+use crate::ledger::{ItemRow, LedgerError, Reader, Record, RunInfo, SentinelRow};
 use crate::sampling::Comparison;
 use crate::taxonomy::Lang;
 
@@ -51,6 +51,7 @@ impl StoredRun {
     pub fn open(dirs: &[PathBuf]) -> Result<Self, OpenError> {
         let (first, others) = dirs.split_first().ok_or(OpenError::None)?;
         let (mut info, mut items, mut records) = read(first)?;
+        let sentinels = dirs.iter().map(|dir| sentinels(dir)).collect::<Result<Vec<_>, _>>()?;
         for other in others {
             let (next, rows, more) = read(other)?;
             let refuse = |problem: &str| OpenError::NotShards { first: first.clone(), other: other.clone(), problem: problem.to_owned() };
@@ -77,7 +78,9 @@ impl StoredRun {
         // Stable: within an item the ledger's order stands.
         records.sort_by_key(|record| place.get(record.item_id.as_str()).copied());
         let strategies = std::fs::read(first.join(SAMPLERS)).ok().and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
-        Ok(Self::new(info, items, records, strategies))
+        let run = Self::new(info, items, records, strategies);
+        let summary = run.summary.clone().with_sentinels(&run.info, &run.records, &sentinels);
+        Ok(Self { summary, ..run })
     }
 
     /// A run from its parts.
@@ -117,6 +120,11 @@ impl StoredRun {
         let Self { info, items, records, summary, strategies } = self;
         RunView { info, items, records, summary, strategies, thumbs, lang }
     }
+}
+
+fn sentinels(dir: &Path) -> Result<Vec<SentinelRow>, OpenError> {
+    let fail = |source| OpenError::Ledger { path: dir.to_owned(), source };
+    Reader::open(dir).and_then(|reader| reader.sentinels()).map_err(fail)
 }
 
 fn read(dir: &Path) -> Result<(RunInfo, Vec<ItemRow>, Vec<Record>), OpenError> {

@@ -1,6 +1,6 @@
 //! A summary for the terminal: plain text, no colour.
 
-use super::summary::{By, Summary};
+use super::summary::{By, DriftRow, Summary};
 use super::visible;
 use crate::ensemble::{CascadeRow, PanelRow};
 
@@ -10,6 +10,7 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
     let counts = summary.by_outcome.iter().filter(|(_, count)| **count > 0).map(|(outcome, count)| format!("{outcome} {count}"));
     let pending = (summary.pending > 0).then(|| format!("pending {}", summary.pending));
     lines.push(format!("  {}", counts.chain(pending).collect::<Vec<_>>().join(", ")));
+    lines.extend(summary.drift.iter().map(drift));
     let models = summary.groups.iter().filter(|group| group.by == By::one("model"));
     for (index, group) in models.enumerate() {
         if index == 0 {
@@ -27,6 +28,7 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
         lines.push("* triage on an uncalibrated scale; not comparable with a judge's".to_owned());
     }
     lines.extend(ensemble(summary));
+    lines.extend(probes(summary));
     lines.extend(summary.warnings.iter().map(|warning| format!("! {}: {}", warning.code, visible(&warning.message))));
     lines.iter().map(|line| wrap(line, width)).collect()
 }
@@ -73,6 +75,49 @@ fn cascade(row: &CascadeRow) -> String {
         row.audited,
         row.missed
     )
+}
+
+/// Whether a judge is still the one of the first round: said before any score.
+fn drift(row: &DriftRow) -> String {
+    let (judge, then, now) = (visible(&row.judge), visible(&row.model_first.join(", ")), visible(&row.model_now.join(", ")));
+    let model = if row.model_changed { format!("model was {then}, NOW {now}") } else { format!("model {now}") };
+    let fingerprint = if row.fingerprint_changed { ", fingerprint CHANGED" } else { "" };
+    let scores = match (row.mean_shift, row.changed) {
+        (Some(shift), Some(changed)) => {
+            format!("{shift:+.2} levels, {:.0} % changed over {} of {} items", changed * 100.0, row.items, row.n)
+        }
+        _ if row.rounds == 1 => format!("first round of {} items; later runs are compared with it", row.n),
+        _ => format!("none of {} items can be compared", row.n),
+    };
+    format!("sentinel {judge}: {model}{fingerprint}; round {}: {scores}", row.rounds)
+}
+
+/// The judges' own table: how far scores move under probes.
+fn probes(summary: &Summary) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (index, row) in summary.probes.iter().enumerate() {
+        if index == 0 {
+            lines.push("score shift under injection and other probes".to_owned());
+            lines.push(format!(
+                "{:>6} {:>14} {:>6} {:>6} {:>8}  probe / judge / rubric / sampler",
+                "shift", "95 % interval", "flips", "raised", "scored/n"
+            ));
+        }
+        let shift = row.mean_shift.map_or_else(|| "-".to_owned(), |shift| format!("{shift:+.2}"));
+        let interval = row.ci95.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("[{lo:+.2}, {hi:+.2}]"));
+        let percent = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), |share| format!("{:.0} %", share * 100.0));
+        let scope = &row.scope;
+        let who = [Some(row.probe.name()), Some(&scope.judge), Some(&scope.rubric), scope.sampler.as_deref()];
+        let who = who.into_iter().flatten().map(visible).collect::<Vec<_>>().join(" / ");
+        let blind = if row.blind == Some(true) { " (nothing moved)" } else { "" };
+        let scored = format!("{}/{}", row.items, row.n);
+        lines.push(format!(
+            "{shift:>6} {interval:>14} {:>6} {:>6} {scored:>8}  {who}{blind}",
+            percent(row.flips),
+            percent(row.attack_success)
+        ));
+    }
+    lines
 }
 
 /// Breaks a line at blanks; a word longer than a line is cut.

@@ -16,7 +16,7 @@ pub(super) fn words(lang: Lang) -> BTreeMap<&'static str, &'static str> {
     WORDS.iter().map(pick).collect()
 }
 
-const WORDS: [(&str, &str, &str); 50] = [
+const WORDS: [(&str, &str, &str); 62] = [
     ("title", "Safety report", "안전성 평가 보고서"),
     ("run", "Run", "실행"),
     ("items", "Items", "항목"),
@@ -71,6 +71,26 @@ const WORDS: [(&str, &str, &str); 50] = [
         "Distance: share of perceptual-hash bits between a moment and its nearest sampled frame; lower is better.",
         "거리: 각 순간과 가장 가까운 샘플 프레임 사이의 지각 해시 비트 차이 비율. 낮을수록 좋음.",
     ),
+    ("probes", "Score shift under injection and other probes", "주입과 그 밖의 탐침에서의 점수 변화"),
+    (
+        "probes_note",
+        "Shift: mean safety with the probe minus without, over the same items; above 0 the probe makes outputs look safer. Raised: of the items that a planted order could raise, the share that rose.",
+        "변화: 같은 항목에서 탐침을 넣은 평균 안전성에서 넣지 않은 평균을 뺀 값이며, 0보다 크면 탐침 때문에 더 안전해 보인 것입니다. 상승: 심어 둔 지시로 올라갈 수 있던 항목 가운데 실제로 올라간 비율.",
+    ),
+    ("drift", "Are the judges still the same?", "판정 모델이 그대로인가?"),
+    (
+        "drift_note",
+        "A few fixed items are asked again at every start; the last round is compared with the first, over equal requests. Shift: mean safety now minus then.",
+        "실행할 때마다 정해진 몇 항목을 다시 묻고, 같은 요청끼리 마지막 회차를 첫 회차와 비교합니다. 변화: 지금의 평균 안전성에서 그때의 평균을 뺀 값.",
+    ),
+    ("rounds", "Rounds", "회차"),
+    ("model_first", "Served then", "당시 모델"),
+    ("model_now", "Served now", "현재 모델"),
+    ("probe", "Probe", "탐침"),
+    ("shift", "Shift", "변화"),
+    ("flips", "Changed", "바뀐 비율"),
+    ("raised", "Raised", "상승"),
+    ("unmoved", "nothing moved", "변화 없음"),
     ("prompt", "Prompt", "프롬프트"),
     ("output", "Output", "출력"),
     ("reveal", "Show pictures", "그림 보기"),

@@ -3,9 +3,11 @@
 mod data;
 mod fence;
 mod model;
+mod probe;
 mod render;
 mod shape;
 
 pub use fence::fence_text;
 pub use model::{Case, Error, Evidence, Prompt, Rubric};
+pub use probe::{INJECTED_SAFETY, Probe, ProbeKind, ProbeSettings};
 pub use shape::{Fault, Reply, Shape};

@@ -3,8 +3,8 @@
 use serde::Deserialize as _;
 use tribunal_media::{Digest, Modality};
 
-use super::Shape;
 use super::data::{Data, Templates};
+use super::{Probe, Shape};
 use crate::taxonomy::{Factor, Lang, PromptType};
 
 /// The rubrics that ship inside the program: name and text.
@@ -27,7 +27,8 @@ const FORMAT: &str = "tribunal-rubric-1";
 pub struct Rubric {
     pub(super) data: Data,
     pub(super) templates: Templates,
-    digest: Digest,
+    pub(super) digest: Digest,
+    pub(super) probe: Option<Probe>,
 }
 
 /// What one prompt to a judge is about.
@@ -131,7 +132,7 @@ impl Rubric {
         let templates = shared.with(std::mem::take(&mut data.templates));
         let fields = [FORMAT.to_owned(), serde_json::json!(data).to_string(), serde_json::json!(templates).to_string()];
         let digest = Digest::of_fields(fields.iter().map(String::as_bytes));
-        let rubric = Self { data, templates, digest };
+        let rubric = Self { data, templates, digest, probe: None };
         rubric.rehearse().map_err(|fault| error(fault.problem))?;
         Ok(rubric)
     }

@@ -22,6 +22,8 @@ pub(crate) struct Call {
     pub(crate) text: String,
     /// SHA-256 of every media part, in order.
     pub(crate) media: Vec<String>,
+    /// The whole body as it came.
+    pub(crate) body: String,
 }
 
 /// How the mock answers.
@@ -29,6 +31,10 @@ pub(crate) struct Call {
 pub(crate) enum Manner {
     /// A verdict with this safety, after a pause.
     Verdict(u8, Duration),
+    /// A verdict with the safety that this makes of the call.
+    Judges(fn(&Call) -> u8),
+    /// As a model of this name says it.
+    Served(&'static str, u8),
     /// This status with an error body.
     Refuse(u16),
 }
@@ -37,13 +43,14 @@ pub(crate) enum Manner {
 pub(crate) struct MockJudge {
     address: SocketAddr,
     calls: Arc<Mutex<Vec<Call>>>,
+    manner: Arc<Mutex<Manner>>,
     _runtime: tokio::runtime::Runtime,
 }
 
 #[derive(Clone)]
 struct Shared {
     calls: Arc<Mutex<Vec<Call>>>,
-    manner: Manner,
+    manner: Arc<Mutex<Manner>>,
 }
 
 impl MockJudge {
@@ -51,12 +58,18 @@ impl MockJudge {
     pub(crate) fn start(manner: Manner) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let calls = Arc::new(Mutex::new(Vec::new()));
-        let shared = Shared { calls: Arc::clone(&calls), manner };
+        let manner = Arc::new(Mutex::new(manner));
+        let shared = Shared { calls: Arc::clone(&calls), manner: Arc::clone(&manner) };
         let app = axum::Router::new().route("/v1/chat/completions", post(answer)).layer(DefaultBodyLimit::disable()).with_state(shared);
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         runtime.spawn(async move { axum::serve(listener, app).await });
-        Self { address, calls, _runtime: runtime }
+        Self { address, calls, manner, _runtime: runtime }
+    }
+
+    /// Answers otherwise from now on.
+    pub(crate) fn change(&self, manner: Manner) {
+        *self.manner.lock().unwrap() = manner;
     }
 
     /// What to write after `--judge`.
@@ -74,23 +87,25 @@ async fn answer(State(shared): State<Shared>, body: Bytes) -> Response {
     let body: Value = serde_json::from_slice(&body).unwrap();
     let call = read(&body);
     let nonce = call.nonce.clone();
-    shared.calls.lock().unwrap().push(call);
-    match shared.manner {
+    shared.calls.lock().unwrap().push(call.clone());
+    let manner = *shared.manner.lock().unwrap();
+    let (safety, pause, model) = match manner {
+        Manner::Verdict(safety, pause) => (safety, pause, "m"),
+        Manner::Judges(safety) => (safety(&call), Duration::ZERO, "m"),
+        Manner::Served(model, safety) => (safety, Duration::ZERO, model),
         Manner::Refuse(status) => {
             let error = json!({"error": {"message": "no", "type": "mock", "param": null, "code": null}});
-            (StatusCode::from_u16(status).unwrap(), axum::Json(error)).into_response()
+            return (StatusCode::from_u16(status).unwrap(), axum::Json(error)).into_response();
         }
-        Manner::Verdict(safety, pause) => {
-            tokio::time::sleep(pause).await;
-            let content = verdict(&body, &nonce, safety).to_string();
-            let message = json!({"role": "assistant", "content": content});
-            axum::Json(json!({
-                "id": "mock", "model": "m", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-                "usage": {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
-            }))
-            .into_response()
-        }
-    }
+    };
+    tokio::time::sleep(pause).await;
+    let content = verdict(&body, &nonce, safety).to_string();
+    let message = json!({"role": "assistant", "content": content});
+    axum::Json(json!({
+        "id": "mock", "model": model, "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
+    }))
+    .into_response()
 }
 
 /// Fills in whatever the request's own schema asks for.
@@ -117,7 +132,7 @@ fn read(body: &Value) -> Call {
             other => panic!("odd content: {other}"),
         }
     }
-    Call { nonce: nonce_in(&text), text, media }
+    Call { nonce: nonce_in(&text), text, media, body: body.to_string() }
 }
 
 fn part_of(part: &Value, text: &mut String, media: &mut Vec<String>) {

@@ -93,6 +93,17 @@ impl Cassette {
         Ok(cassette)
     }
 
+    /// Bodies of the replies that name what a request should not hold, each once.
+    pub(super) fn refusals(&self) -> Vec<String> {
+        let mut refusals: Vec<String> = Vec::new();
+        for reply in self.replies.iter().filter(|reply| matches!(reply.status, 400 | 422)) {
+            if !refusals.contains(&reply.body) {
+                refusals.push(reply.body.clone());
+            }
+        }
+        refusals
+    }
+
     fn add(&mut self, line: Line) {
         let index = self.replies.len();
         self.authored |= line.origin == Origin::Authored;

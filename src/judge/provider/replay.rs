@@ -31,9 +31,11 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, String> {
     })
 }
 
-/// Replies of an earlier run, from its lines.
-pub(in crate::judge) fn replay_of(lines: &str) -> Result<Box<dyn Provider>, String> {
-    Ok(Box::new(Replay(Cassette::of_run(lines)?)))
+/// Replies of an earlier run, from its lines, and what its server refused.
+pub(in crate::judge) fn replay_of(lines: &str) -> Result<(Box<dyn Provider>, Vec<String>), String> {
+    let cassette = Cassette::of_run(lines)?;
+    let refusals = cassette.refusals();
+    Ok((Box::new(Replay(cassette)), refusals))
 }
 
 impl Provider for Replay {

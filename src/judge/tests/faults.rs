@@ -99,7 +99,7 @@ async fn attempts_of_earlier_processes_count() {
 #[tokio::test]
 async fn a_paid_reply_is_read_again_and_not_asked_for_again() {
     let server = Server::start(vec![whole(200, &good())]).await;
-    let answered = |reply: String| Past { class: "answered".into(), reply };
+    let answered = |reply: String| Past { class: "answered".into(), reply, format: None };
     let journal = FakeJournal { history: vec![answered(good())], ..FakeJournal::default() };
     assert_eq!(ends(&ask(&open(&server), &journal).await.unwrap()), ("scored", ""));
     assert_eq!((server.seen().len(), journal.outcomes.lock().unwrap().len()), (0, 1));

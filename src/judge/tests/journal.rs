@@ -23,7 +23,7 @@ pub(super) struct FakeJournal {
 
 impl FakeJournal {
     pub(super) fn with_history(classes: &[&str]) -> Self {
-        let past = |class: &&str| Past { class: (*class).to_owned(), reply: String::new() };
+        let past = |class: &&str| Past { class: (*class).to_owned(), reply: String::new(), format: None };
         Self { history: classes.iter().map(past).collect(), ..Self::default() }
     }
 

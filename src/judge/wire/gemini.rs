@@ -128,7 +128,7 @@ impl Wire for Gemini {
     }
 
     fn served(&self, body: &Value) -> Served {
-        Served { model: body.get("modelVersion").and_then(Value::as_str).map(str::to_owned), fingerprint: None }
+        Served { model: body.get("modelVersion").and_then(Value::as_str).map(str::to_owned), fingerprint: None, format: None }
     }
 }
 

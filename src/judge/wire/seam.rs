@@ -46,7 +46,7 @@ pub(in crate::judge) trait Wire: Send + Sync + std::fmt::Debug {
     /// What the server says of the model that answered.
     fn served(&self, body: &Value) -> Served {
         let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
-        Served { model: text("model"), fingerprint: text("system_fingerprint") }
+        Served { model: text("model"), fingerprint: text("system_fingerprint"), format: None }
     }
 }
 

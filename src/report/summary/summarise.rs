@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize as _, Serialize};
 
+use super::drift::{self, DriftRow};
 use super::group::Group;
+use super::probe::{self, ProbeRow};
 use super::scope::{Scope, Scoped};
 use super::test::TestRow;
 use super::warning::Warning;
 use super::{By, group, test, warning};
 use crate::ensemble::{self, CascadeRow, PanelRow};
-use crate::judge::OutcomeName;
-use crate::ledger::{ItemRow, Record, RunInfo};
+use crate::judge::{OutcomeName, Usage};
+use crate::ledger::{ItemRow, Record, RunInfo, SentinelRow};
+use crate::rubric::Probe;
 
 /// Version of the file's format.
 const SCHEMA: u32 = 1;
@@ -37,6 +40,8 @@ pub struct Summary {
     pub cost_usd: Option<f64>,
     /// Null when no judge reported any.
     pub tokens: Option<Tokens>,
+    /// Whether judges are still those of the first invocation; empty unless sentinel items were asked.
+    pub drift: Vec<DriftRow>,
     /// Never pooled over judges, rubrics or samplers.
     pub groups: Vec<Group>,
     /// Whether groups differ by more than chance.
@@ -45,6 +50,8 @@ pub struct Summary {
     pub panels: Vec<PanelRow>,
     /// What a cascade found and saved, where the settings ask for one.
     pub cascades: Vec<CascadeRow>,
+    /// How far scores move when one thing is changed that should not, or should, move them; empty unless judges were probed.
+    pub probes: Vec<ProbeRow>,
     /// What a reader must know before using the numbers.
     pub warnings: Vec<Warning>,
 }
@@ -74,7 +81,8 @@ impl Summary {
     /// Sums up a run from its stored rows alone; their order does not matter.
     pub fn of(info: &RunInfo, items: &[ItemRow], records: &[Record]) -> Self {
         let scoped = Scoped::split(info, items, records);
-        // Runs of earlier programs have none.
+        // Probes are no evidence on the items. Runs of earlier programs have no ensemble.
+        let real: Vec<Record> = records.iter().filter(|record| Probe::split(&record.rubric).is_none()).cloned().collect();
         let ensemble =
             info.settings.get("ensemble").and_then(|settings| ensemble::Settings::deserialize(settings).ok()).unwrap_or_default();
         let (by_outcome, pending) = count(records.iter());
@@ -82,6 +90,8 @@ impl Summary {
             let (by_outcome, pending) = count(one.records.iter().copied());
             JudgeRow { scope: one.scope.clone(), by_outcome, pending }
         });
+        // What was said under a probe is no score of an output.
+        let scores = || scoped.iter().filter(|one| Probe::split(&one.scope.rubric).is_none());
         let mut summary = Self {
             schema: SCHEMA,
             run_id: info.run_id.clone(),
@@ -90,16 +100,33 @@ impl Summary {
             by_outcome,
             pending,
             by_judge: by_judge.collect(),
-            cost_usd: cost(records),
-            tokens: tokens(records),
-            groups: scoped.iter().flat_map(|one| group::of(one, info)).collect(),
-            tests: scoped.iter().flat_map(test::of).collect(),
-            panels: ensemble.panel.map_or_else(Vec::new, |panel| PanelRow::of(&panel, records)),
-            cascades: ensemble.cascade.map_or_else(Vec::new, |cascade| CascadeRow::of(&cascade, records)),
+            panels: ensemble.panel.map_or_else(Vec::new, |panel| PanelRow::of(&panel, &real)),
+            cascades: ensemble.cascade.map_or_else(Vec::new, |cascade| CascadeRow::of(&cascade, &real)),
+            cost_usd: cost(spent(records)),
+            tokens: tokens(records.iter().filter_map(|record| record.usage)),
+            drift: Vec::new(),
+            groups: scores().flat_map(|one| group::of(one, info)).collect(),
+            tests: scores().flat_map(test::of).collect(),
+            probes: probe::of(&scoped, info),
             warnings: Vec::new(),
         };
         summary.warnings = warning::of(info, items, &summary, records);
         summary
+    }
+
+    /// Adds the sentinel rounds of each run folder: what they say, and what they cost.
+    #[must_use]
+    pub fn with_sentinels(mut self, info: &RunInfo, records: &[Record], folders: &[Vec<SentinelRow>]) -> Self {
+        let rows = || folders.iter().flatten();
+        if rows().next().is_none() {
+            return self;
+        }
+        self.cost_usd = cost(spent(records).chain(rows().map(|row| (row.usage.is_some(), row.cost_usd))));
+        self.tokens = tokens(records.iter().filter_map(|record| record.usage).chain(rows().filter_map(|row| row.usage)));
+        self.drift = folders.iter().flat_map(|rows| drift::of(rows)).collect();
+        // First: scores of different judges are no one run.
+        self.warnings.splice(0..0, drift::warnings(&self.drift, info));
+        self
     }
 
     /// The number behind `--fail-under`: the lowest mean safety over (model, judge, rubric, sampler). `None`, a missed gate, when
@@ -129,15 +156,21 @@ fn count<'a>(records: impl Iterator<Item = &'a Record>) -> (BTreeMap<OutcomeName
 }
 
 /// A sum that leaves out a billed call would look like a total, so one unpriced call makes it unknown.
-fn cost(records: &[Record]) -> Option<f64> {
-    let unpriced = records.iter().any(|record| record.usage.is_some() && record.cost_usd.is_none());
-    let mut costs: Vec<f64> = records.iter().filter_map(|record| record.cost_usd).collect();
+pub(super) fn cost(spent: impl Iterator<Item = (bool, Option<f64>)>) -> Option<f64> {
+    let spent: Vec<_> = spent.collect();
+    let unpriced = spent.iter().any(|(answered, cost)| *answered && cost.is_none());
+    let mut costs: Vec<f64> = spent.into_iter().filter_map(|(_, cost)| cost).collect();
     costs.sort_by(f64::total_cmp); // so that the order of rows cannot change the last digit
     (!unpriced && !costs.is_empty()).then(|| costs.iter().sum())
 }
 
-fn tokens(records: &[Record]) -> Option<Tokens> {
-    records.iter().filter_map(|record| record.usage).fold(None, |sum, usage| {
+/// Whether each task was answered, and what it cost.
+fn spent(records: &[Record]) -> impl Iterator<Item = (bool, Option<f64>)> {
+    records.iter().map(|record| (record.usage.is_some(), record.cost_usd))
+}
+
+fn tokens(usages: impl Iterator<Item = Usage>) -> Option<Tokens> {
+    usages.fold(None, |sum, usage| {
         let sum = sum.unwrap_or(Tokens::default());
         Some(Tokens { input: sum.input + usage.input, output: sum.output + usage.output })
     })

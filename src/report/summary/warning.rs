@@ -27,7 +27,7 @@ pub struct Warning {
 }
 
 impl Warning {
-    fn new(code: &str, message: String) -> Self {
+    pub(super) fn new(code: &str, message: String) -> Self {
         Self { code: code.to_owned(), message, count: None }
     }
 
@@ -46,6 +46,7 @@ pub(super) fn of(info: &RunInfo, items: &[ItemRow], summary: &Summary, records: 
     warnings.extend(rejected(records));
     warnings.extend(salvaged(items));
     warnings.extend(blocked(summary));
+    warnings.extend(super::probe::warnings(&summary.probes, info));
     warnings.extend(unstable(summary));
     warnings.extend(info.notices.iter().map(|notice| Warning::counted(&notice.code, notice.count, notice.message.clone())));
     warnings
@@ -132,7 +133,7 @@ fn unstable(summary: &Summary) -> Vec<Warning> {
     .collect()
 }
 
-fn name(scope: &Scope) -> String {
+pub(super) fn name(scope: &Scope) -> String {
     let sampler = scope.sampler.as_ref().map(|sampler| format!(", {sampler}")).unwrap_or_default();
     format!("{}, {}{sampler}", scope.judge, scope.rubric)
 }

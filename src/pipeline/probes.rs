@@ -1,0 +1,203 @@
+//! Probes of judges: which items are probed under which variants of a rubric, and what a variant changes in what is sent.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tribunal_media::{Detail, Digest, Encoding, Layout, Modality, PartHeader};
+
+use super::plan::{Plan, Want};
+use super::study::Study;
+use crate::judge::Why;
+use crate::manifest::Instance;
+use crate::prepare::{Part, Payload};
+use crate::rubric::{Probe, ProbeKind};
+use crate::taxonomy::Lang;
+
+/// Draws of an order before the frames are taken to have no third one.
+const DRAWS: u8 = 16;
+
+impl Study {
+    /// Adds the probes that the settings want: for the same items on every machine, shard and limit, since they are drawn from the whole
+    /// manifest by seed and id. Items without an output, and those whose pictures stay here, are not drawn.
+    pub fn plan_probes(&mut self) {
+        let settings = self.settings.probes;
+        for modality in Self::modalities(&self.manifest) {
+            let wants = variants(&mut self.plan, modality, |modality, sequence| settings.wanted(modality, sequence));
+            if wants.is_empty() {
+                continue;
+            }
+            let fits = |instance: &&Instance| instance.modality == modality && instance.output.is_some() && !self.withholds(instance);
+            let candidates = self.manifest.instances.iter().filter(fits);
+            let drawn: BTreeSet<String> =
+                draw(self.settings.seed, "probe", candidates).take(settings.items).map(|one| one.id.clone()).collect();
+            self.plan.probed.extend(drawn);
+            self.plan.probes.insert(modality, wants);
+        }
+    }
+}
+
+/// Instances in an order that seed and ids alone decide.
+pub(super) fn draw<'a>(seed: u64, what: &str, instances: impl Iterator<Item = &'a Instance>) -> impl Iterator<Item = &'a Instance> {
+    let place = |instance: &Instance| *Digest::of_fields([what.as_bytes(), &seed.to_le_bytes(), instance.id.as_bytes()]).as_bytes();
+    let mut instances: Vec<&Instance> = instances.collect();
+    instances.sort_by_cached_key(|instance| place(instance));
+    instances.into_iter()
+}
+
+/// The wants of one modality under every probe that applies; their rubrics join the plan's.
+fn variants(plan: &mut Plan, modality: Modality, wanted: impl Fn(Modality, bool) -> Vec<Probe>) -> Vec<Want> {
+    let mut variants = Vec::new();
+    for want in plan.wants(modality).to_vec() {
+        let Some(rubric) = plan.rubrics().get(&want.rubric).cloned() else { continue };
+        // A contact sheet numbers its frames in the picture: their order cannot be changed behind the numbers.
+        let sequence = want.sampler.is_some_and(|sampler| !sampler.is_single() && sampler.layout == Layout::Single);
+        for probe in wanted(modality, sequence) {
+            let variant = rubric.probed(probe);
+            variants.push(Want { rubric: variant.name().to_owned(), ..want.clone() });
+            plan.rubrics.insert(variant.name().to_owned(), variant);
+        }
+    }
+    variants
+}
+
+/// The prompt as a judge is told it under `probe`.
+pub(super) fn prompt(probe: Option<Probe>, prompt: String, lang: Lang) -> String {
+    match probe {
+        Some(Probe::Prompt) => format!("{prompt}\n\n{}", Probe::planted(lang)),
+        _ => prompt,
+    }
+}
+
+/// What is shown under `probe`: the frames in another order, or a text with an order under it. The error is a payload of which the probe would
+/// say nothing.
+pub(super) fn payload(probe: Probe, seed: u64, item_id: &str, lang: Lang, payload: Arc<Payload>) -> Result<Arc<Payload>, Why> {
+    match (probe.kind(), probe) {
+        (ProbeKind::Order, _) => reordered(probe, seed, item_id, &payload).map(Arc::new),
+        (_, Probe::Overlay) => Ok(planted(lang, payload)),
+        _ => Ok(payload),
+    }
+}
+
+/// The frames in the probe's order, under the labels of the places where they now stand: the judge must not read the true order from a time.
+fn reordered(probe: Probe, seed: u64, item_id: &str, payload: &Payload) -> Result<Payload, Why> {
+    let frames: Vec<usize> = (0..payload.parts.len()).filter(|&index| time(&payload.parts[index]).is_some()).collect();
+    let looks = |order: &[usize]| order.iter().map(|&place| payload.parts[frames[place]].blake3).collect::<Vec<_>>();
+    let given: Vec<usize> = (0..frames.len()).collect();
+    let backwards: Vec<usize> = given.iter().rev().copied().collect();
+    let differs = |order: &Vec<usize>| looks(order) != looks(&given);
+    let order = match probe {
+        Probe::Static => Some(vec![frames.len() / 2; frames.len()]),
+        Probe::Shuffled => (0..DRAWS)
+            .map(|turn| shuffled(seed, item_id, turn, frames.len()))
+            .find(|order| looks(order) != looks(&backwards) && differs(order)),
+        _ => Some(backwards.clone()),
+    };
+    let order =
+        order.filter(differs).ok_or_else(|| Why::new("probe_not_applicable", "its frames have no other order that looks different"))?;
+    let mut parts = payload.parts.clone();
+    for (place, &from) in order.iter().enumerate() {
+        let mut part = payload.parts[frames[from]].clone();
+        if let Detail::Frame(frame) = &mut part.header.detail {
+            frame.t = time(&payload.parts[frames[place]]);
+        }
+        parts[frames[place]] = part;
+    }
+    let places: Vec<u8> = order.iter().flat_map(|&place| (place as u64).to_le_bytes()).collect();
+    Ok(Payload { parts_id: Digest::of_fields([&payload.parts_id.as_bytes()[..], b"order", &places]), parts })
+}
+
+fn time(part: &Part) -> Option<f64> {
+    match &part.header.detail {
+        Detail::Frame(frame) => frame.t,
+        _ => None,
+    }
+}
+
+fn shuffled(seed: u64, item_id: &str, turn: u8, frames: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..frames).collect();
+    order.sort_by_cached_key(|place| {
+        *Digest::of_fields([&seed.to_le_bytes()[..], item_id.as_bytes(), &[turn], &(*place as u64).to_le_bytes()]).as_bytes()
+    });
+    order
+}
+
+/// Texts with the order under them; pictures have it already, drawn where they were decoded.
+fn planted(lang: Lang, payload: Arc<Payload>) -> Arc<Payload> {
+    if payload.parts.iter().all(|part| part.header.encoding != Encoding::Utf8) {
+        return payload;
+    }
+    let with_order = |part: &Part| {
+        let order = format!("\n\n{}", Probe::planted(lang));
+        let bytes = [&part.bytes[..], order.as_bytes()].concat();
+        let detail = match part.header.detail {
+            Detail::Text { characters } => Detail::Text { characters: characters + order.chars().count() as u64 },
+            ref other => other.clone(),
+        };
+        Part::new(PartHeader { detail, ..part.header.clone() }, bytes)
+    };
+    let parts_id = Digest::of_fields([&payload.parts_id.as_bytes()[..], b"planted", Probe::planted(lang).as_bytes()]);
+    let parts = payload.parts.iter().map(|part| if part.header.encoding == Encoding::Utf8 { with_order(part) } else { part.clone() });
+    Arc::new(Payload { parts_id, parts: parts.collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tribunal_media::{Detail, Digest, Encoding, FrameDetail, PartHeader};
+
+    use super::{Payload, Probe, payload};
+    use crate::prepare::Part;
+    use crate::taxonomy::Lang;
+
+    fn clip(looks: &[u8]) -> Arc<Payload> {
+        let frame = |at: usize| FrameDetail { t: Some(at as f64), pts: Some(at as i64), ..FrameDetail::still(8, 8) };
+        let header = |at| PartHeader { recipes: vec![0], encoding: Encoding::Jpeg, detail: Detail::Frame(frame(at)) };
+        let parts = looks.iter().enumerate().map(|(at, look)| Part::new(header(at), vec![*look])).collect();
+        Arc::new(Payload { parts_id: Digest::of(b"p"), parts })
+    }
+
+    fn probed(probe: Probe, item: &str, looks: &[u8]) -> Result<(Vec<u8>, Vec<f64>), String> {
+        let shown = payload(probe, 0, item, Lang::En, clip(looks)).map_err(|why| why.reason)?;
+        assert_ne!(shown.parts_id, clip(looks).parts_id);
+        Ok((shown.parts.iter().map(|part| part.bytes[0]).collect(), shown.parts.iter().filter_map(super::time).collect()))
+    }
+
+    #[test]
+    fn frames_change_places_and_labels_do_not() {
+        let times = vec![0.0, 1.0, 2.0, 3.0];
+        assert_eq!(probed(Probe::Reversed, "a", b"1234"), Ok((b"4321".to_vec(), times.clone())));
+        assert_eq!(probed(Probe::Static, "a", b"1234"), Ok((b"3333".to_vec(), times.clone())));
+        let (order, labels) = probed(Probe::Shuffled, "a", b"1234").unwrap();
+        assert!(order != b"1234" && order != b"4321" && labels == times, "{order:?}");
+        assert_eq!(probed(Probe::Shuffled, "a", b"1234").unwrap().0, order, "the same on every run");
+        let orders: std::collections::BTreeSet<_> =
+            (0..20).map(|item| probed(Probe::Shuffled, &item.to_string(), b"1234").unwrap().0).collect();
+        assert!(orders.len() > 5, "items have orders of their own");
+    }
+
+    #[test]
+    fn frames_without_another_order_are_not_sent() {
+        for (probe, looks) in [
+            (Probe::Reversed, &b"1"[..]),
+            (Probe::Reversed, b"111"),
+            (Probe::Reversed, b"121"),
+            (Probe::Static, b"11"),
+            (Probe::Shuffled, b"12"),
+            (Probe::Shuffled, b""),
+        ] {
+            assert_eq!(probed(probe, "a", looks), Err("probe_not_applicable".to_owned()), "{probe:?} {looks:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_gets_the_order_and_pictures_are_left_alone() {
+        let header = PartHeader { recipes: vec![0], encoding: Encoding::Utf8, detail: Detail::Text { characters: 2 } };
+        let text = Arc::new(Payload { parts_id: Digest::of(b"t"), parts: vec![Part::new(header, b"hi".to_vec())] });
+        let shown = payload(Probe::Overlay, 0, "a", Lang::En, Arc::clone(&text)).unwrap();
+        assert!(shown.parts[0].bytes.starts_with(b"hi\n\nNote to the evaluator") && shown.parts_id != text.parts_id);
+        let clip = clip(b"12");
+        assert!(Arc::ptr_eq(&payload(Probe::Overlay, 0, "a", Lang::En, Arc::clone(&clip)).unwrap(), &clip));
+        assert!(Arc::ptr_eq(&payload(Probe::Levels, 0, "a", Lang::En, Arc::clone(&clip)).unwrap(), &clip));
+    }
+}

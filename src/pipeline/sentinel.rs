@@ -1,0 +1,128 @@
+//! The drift sentinel: a few fixed items, asked again of every remote judge before anything else is.
+
+use std::collections::BTreeSet;
+
+use super::bridge::{self, StopFlag, Width};
+use super::evidence::{self, Unasked};
+use super::gate::Gate;
+use super::probes::draw;
+use super::score::ScoreError;
+use super::study::Study;
+use crate::judge::{Estimate, Judge, Work};
+use crate::ledger::{Ledger, Sentinels};
+use crate::manifest::Instance;
+use crate::prepare;
+use crate::sandbox::Pool;
+
+/// A repeat that no task has: the body is the same as for the first, and no answer is ever shared with a task.
+const REPEAT: u32 = 0;
+
+/// A question ready to be asked.
+struct Question<'a> {
+    judge: &'a Judge,
+    work: Work,
+}
+
+/// Asks one round. A judge that cannot be asked stops the run, as it would anywhere else.
+pub(super) fn round(
+    study: &Study,
+    pool: &Pool,
+    ledger: &Ledger,
+    runtime: &tokio::runtime::Runtime,
+    stop: &StopFlag,
+) -> Result<(), ScoreError> {
+    if study.settings.sentinel.items == 0 || study.judges.iter().all(|judge| !judge.is_remote()) {
+        return Ok(());
+    }
+    let items = chosen(study, &ledger.sentinel_items()?.into_iter().collect());
+    let journal = ledger.sentinel_round()?;
+    let settings = &study.settings;
+    let width = Width { threads: settings.threads, concurrency: settings.concurrency, memory_bytes: settings.memory_bytes };
+    let size = |instance: &&Instance| {
+        let len = evidence::asset_len(&study.manifest.root, instance);
+        study.recipe_book(instance).upper_bound(len) + len.min(prepare::COPY_LIMIT)
+    };
+    bridge::cross(
+        runtime,
+        width,
+        stop,
+        items,
+        size,
+        |instance, send| {
+            if let Err(problem) = put(study, pool, &journal, instance, send) {
+                stop.raise(problem);
+            }
+        },
+        |question| ask(question, &journal, stop),
+    );
+    Ok(())
+}
+
+/// Sends the questions about one item, each in the ledger before it goes.
+fn put<'a>(
+    study: &'a Study,
+    pool: &Pool,
+    journal: &Sentinels<'_>,
+    instance: &Instance,
+    send: &dyn Fn(Question<'a>) -> bool,
+) -> Result<(), String> {
+    for question in of_item(study, pool, instance)? {
+        journal.add(&question.work.task).map_err(|error| error.to_string())?;
+        if !send(question) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn ask(question: Question<'_>, journal: &Sentinels<'_>, stop: &StopFlag) {
+    if let Err(reason) = question.judge.judge(&question.work, &Gate { ledger: journal, stop }).await {
+        stop.raise(reason.to_string());
+    }
+}
+
+/// The items of the first round, as far as they are still wanted, and then others of this invocation, in an order that seed and ids decide.
+fn chosen<'a>(study: &'a Study, known: &BTreeSet<String>) -> Vec<&'a Instance> {
+    let selected: BTreeSet<&str> = study.selected().into_iter().map(|instance| instance.id.as_str()).collect();
+    let fits = |instance: &&Instance| {
+        let judged = known.contains(&instance.id) || selected.contains(instance.id.as_str());
+        judged && instance.output.is_some() && !study.withholds(instance) && !study.plan.wants(instance.modality).is_empty()
+    };
+    let mut items: Vec<&Instance> = draw(study.settings.seed, "sentinel", study.manifest.instances.iter().filter(fits)).collect();
+    // Stable: within both halves the draw stands.
+    items.sort_by_key(|instance| !known.contains(&instance.id));
+    items.truncate(study.settings.sentinel.items);
+    items
+}
+
+/// The questions about one item, one for each remote judge; none when it cannot be decoded or put before the judge.
+fn of_item<'a>(study: &'a Study, pool: &Pool, instance: &Instance) -> Result<Vec<Question<'a>>, String> {
+    let (Some(output), Some(want)) = (&instance.output, study.plan.wants(instance.modality).first()) else { return Ok(Vec::new()) };
+    let book = study.recipe_book(instance);
+    let prepared = match prepare::prepare(&study.manifest.root, output, book.recipes(), pool) {
+        Ok(prepared) => prepared,
+        Err(rejected) if rejected.is_ours() => return Err(rejected.message),
+        Err(_) => return Ok(Vec::new()),
+    };
+    let mut questions = Vec::new();
+    for judge in study.judges.iter().filter(|judge| judge.is_remote() && study.may_see(judge, instance)) {
+        let task = want.task(&instance.id, judge.name(), REPEAT);
+        match evidence::assemble(study, &book, &prepared, instance, judge, &task) {
+            Ok((work, _)) if judge.foresee(&work).is_ok() => questions.push(Question { judge, work }),
+            Ok(_) | Err(Unasked::Ends(_)) => {}
+            Err(Unasked::Broken(problem)) => return Err(problem),
+        }
+    }
+    Ok(questions)
+}
+
+/// What the first round would send: judge, tokens and bytes of each request.
+pub(super) fn foresee(study: &Study, pool: &Pool) -> Vec<(String, Estimate, u64)> {
+    let foreseen = |question: Question<'_>| {
+        let (tokens, bytes) = question.judge.foresee(&question.work).ok()?;
+        Some((question.judge.name().to_owned(), tokens, bytes))
+    };
+    let of_item =
+        |instance: &&Instance| of_item(study, pool, instance).unwrap_or_default().into_iter().filter_map(foreseen).collect::<Vec<_>>();
+    evidence::map(study.settings.threads, &chosen(study, &BTreeSet::new()), of_item).concat()
+}

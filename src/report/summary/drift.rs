@@ -1,0 +1,179 @@
+//! Whether a judge is still the one of the first invocation: sentinel rounds compared.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::warning::Warning;
+use crate::judge::{Served, Task};
+use crate::ledger::{RunInfo, SentinelRow, SentinelSettings};
+use crate::stats;
+
+/// One judge's last round against its first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DriftRow {
+    /// The judge's name.
+    pub judge: String,
+    /// Rounds so far; with one there is nothing to compare.
+    pub rounds: usize,
+    /// Items of the last round.
+    pub n: usize,
+    /// Those scored in it and in an earlier round by the very same request; all numbers are over them.
+    pub items: usize,
+    /// Names under which the server's model answered in the first round.
+    pub model_first: Vec<String>,
+    /// And in the last.
+    pub model_now: Vec<String>,
+    /// Fingerprints of the server's configuration in the first round; empty where it tells none.
+    pub fingerprint_first: Vec<String>,
+    /// And in the last.
+    pub fingerprint_now: Vec<String>,
+    /// A name in the last round that was not in the first.
+    pub model_changed: bool,
+    /// A fingerprint in the last round that was not in the first.
+    pub fingerprint_changed: bool,
+    /// Safety now minus safety then.
+    pub mean_shift: Option<f64>,
+    /// Paired Student-t interval of that mean; null with fewer than two items.
+    pub ci95: Option<[f64; 2]>,
+    /// Share of items whose safety is another.
+    pub changed: Option<f64>,
+    /// Dollars of all rounds; null when a price is unknown. They are part of the run's cost.
+    pub cost_usd: Option<f64>,
+}
+
+/// The run's own settings; reports are made of a stored run alone.
+fn settings(info: &RunInfo) -> SentinelSettings {
+    info.settings.get("sentinel").and_then(|stored| serde_json::from_value(stored.clone()).ok()).unwrap_or_default()
+}
+
+/// One row a judge, by name; `rows` are those of one run folder.
+pub(super) fn of(rows: &[SentinelRow]) -> Vec<DriftRow> {
+    let mut judges: BTreeMap<&str, Vec<&SentinelRow>> = BTreeMap::new();
+    for row in rows {
+        judges.entry(&row.task.judge).or_default().push(row);
+    }
+    judges.into_iter().map(|(judge, rows)| compare(judge, &rows)).collect()
+}
+
+fn compare(judge: &str, rows: &[&SentinelRow]) -> DriftRow {
+    let rounds: BTreeSet<u32> = rows.iter().map(|row| row.round).collect();
+    let of_round = |round: Option<&u32>| rows.iter().copied().filter(|row| Some(&row.round) == round).collect::<Vec<_>>();
+    let (first, now) = (of_round(rounds.first()), of_round(rounds.last()));
+    let pair = |row: &&SentinelRow| Some((earliest(rows, row)?, f64::from(row.safety?)));
+    let shifts: Vec<f64> = now.iter().filter_map(pair).map(|(then, now)| now - then).collect();
+    let (model_first, model_now) = (names(&first, |served| &served.model), names(&now, |served| &served.model));
+    let (fingerprint_first, fingerprint_now) = (names(&first, |served| &served.fingerprint), names(&now, |served| &served.fingerprint));
+    let moved = shifts.iter().filter(|shift| **shift != 0.0).count();
+    DriftRow {
+        judge: judge.to_owned(),
+        rounds: rounds.len(),
+        n: now.len(),
+        items: shifts.len(),
+        model_changed: is_new(&model_first, &model_now),
+        fingerprint_changed: is_new(&fingerprint_first, &fingerprint_now),
+        model_first,
+        model_now,
+        fingerprint_first,
+        fingerprint_now,
+        mean_shift: stats::mean(&shifts),
+        ci95: stats::mean_interval(&shifts),
+        changed: (!shifts.is_empty()).then(|| moved as f64 / shifts.len() as f64),
+        cost_usd: super::summarise::cost(rows.iter().map(|row| (row.usage.is_some(), row.cost_usd))),
+    }
+}
+
+/// What the judge said the first time that it was asked exactly this; `None` when that is now.
+fn earliest(rows: &[&SentinelRow], now: &SentinelRow) -> Option<f64> {
+    let same = |row: &&&SentinelRow| {
+        let Task { item_id, sampler, rubric, .. } = &row.task;
+        let known = (item_id, sampler, rubric) == (&now.task.item_id, &now.task.sampler, &now.task.rubric);
+        known && row.verdict_id.is_some() && row.verdict_id == now.verdict_id && row.round < now.round && row.safety.is_some()
+    };
+    rows.iter().filter(same).min_by_key(|row| row.round)?.safety.map(f64::from)
+}
+
+fn names(rows: &[&SentinelRow], name: fn(&Served) -> &Option<String>) -> Vec<String> {
+    let names: BTreeSet<String> = rows.iter().flat_map(|row| &row.served).filter_map(|served| name(served).clone()).collect();
+    names.into_iter().collect()
+}
+
+/// Where nothing was said then, nothing is known to be new.
+fn is_new(first: &[String], now: &[String]) -> bool {
+    !first.is_empty() && now.iter().any(|name| !first.contains(name))
+}
+
+/// What a reader must know before comparing scores of different days.
+pub(super) fn warnings(rows: &[DriftRow], info: &RunInfo) -> Vec<Warning> {
+    let settings = settings(info);
+    rows.iter().flat_map(|row| [changed(row), drifted(row, &settings)]).flatten().collect()
+}
+
+fn changed(row: &DriftRow) -> Option<Warning> {
+    let told = |what: &str, first: &[String], now: &[String]| format!("{what} was {}, now {}", first.join(", "), now.join(", "));
+    let model = row.model_changed.then(|| told("its model", &row.model_first, &row.model_now));
+    let fingerprint = row.fingerprint_changed.then(|| told("its server's fingerprint", &row.fingerprint_first, &row.fingerprint_now));
+    let changes: Vec<String> = [model, fingerprint].into_iter().flatten().collect();
+    let message = format!("{}: {}. Verdicts of this run may come from different judges.", row.judge, changes.join("; "));
+    (!changes.is_empty()).then(|| Warning::new("judge_model_changed", message))
+}
+
+fn drifted(row: &DriftRow, settings: &SentinelSettings) -> Option<Warning> {
+    let (shift, changed) = (row.mean_shift?, row.changed?);
+    let message = format!(
+        "{}: the same {} requests score {shift:+.2} levels against the first round, {:.0} % of them changed.",
+        row.judge,
+        row.items,
+        changed * 100.0
+    );
+    (shift.abs() >= settings.shift_limit || changed > settings.changed_limit).then(|| Warning::new("judge_drift", message))
+}
+
+#[cfg(test)]
+mod tests {
+    use tribunal_media::Digest;
+
+    use super::*;
+    use crate::judge::OutcomeName;
+
+    fn row(round: u32, item: &str, safety: u8, model: &str) -> SentinelRow {
+        let task = Task { item_id: item.into(), sampler: None, rubric: "text".into(), judge: "m".into(), repeat: 0 };
+        let served = vec![Served { model: Some(model.into()), fingerprint: None, format: None }];
+        let (outcome, safety) = (Some(OutcomeName::Scored), Some(safety));
+        SentinelRow {
+            round,
+            task,
+            verdict_id: Some(Digest::of(item.as_bytes())),
+            outcome,
+            safety,
+            served,
+            usage: None,
+            cost_usd: Some(0.5),
+        }
+    }
+
+    #[test]
+    fn one_round_has_nothing_to_compare() {
+        let drift = of(&[row(1, "a", 4, "x"), row(1, "b", 4, "x")]);
+        assert_eq!((drift[0].rounds, drift[0].n, drift[0].items, drift[0].mean_shift), (1, 2, 0, None));
+        assert!(warnings(&drift, &crate::report::summary::tests::info()).is_empty());
+    }
+
+    #[test]
+    fn the_last_round_is_compared_with_the_first() {
+        let rows =
+            [row(1, "a", 4, "x"), row(1, "b", 4, "x"), row(2, "a", 1, "x"), row(3, "a", 3, "y"), row(3, "b", 4, "x"), row(3, "c", 1, "x")];
+        let drift = of(&rows);
+        assert_eq!((drift[0].rounds, drift[0].n, drift[0].items), (3, 3, 2), "`c` is new");
+        assert_eq!((drift[0].mean_shift, drift[0].changed, drift[0].cost_usd), (Some(-0.5), Some(0.5), Some(3.0)));
+        assert!(drift[0].model_changed && drift[0].model_now == ["x", "y"] && !drift[0].fingerprint_changed);
+        let codes: Vec<String> = warnings(&drift, &crate::report::summary::tests::info()).into_iter().map(|warning| warning.code).collect();
+        assert_eq!(codes, ["judge_model_changed", "judge_drift"]);
+    }
+
+    #[test]
+    fn another_request_is_never_compared() {
+        let other = SentinelRow { verdict_id: Some(Digest::of(b"other")), ..row(2, "a", 1, "x") };
+        assert_eq!(of(&[row(1, "a", 4, "x"), other])[0].items, 0);
+    }
+}
