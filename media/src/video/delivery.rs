@@ -7,7 +7,7 @@ use super::camera::{Camera, Shot};
 use super::index::Index;
 use super::outbox::Outbox;
 use super::plan::{Run, earlier_start};
-use super::session::Session;
+use super::session::{Out, Session};
 use crate::libav::{Frame, Stream};
 use crate::sampler::{Glimpse, Scout};
 use crate::signal::{Look, Meter};
@@ -150,7 +150,7 @@ impl<'a> Delivery<'a> {
         let (index, skip) = (self.index, first && self.searches.is_empty());
         let mut wanted = run.wanted.iter().copied().peekable();
         let mut before: Option<(usize, Frame, Look, bool)> = None;
-        session.run(index, run, skip, &mut |packet, frame, damaged| {
+        session.run(index, run, skip, &mut |Out { packet, damaged, .. }, frame| {
             let Some(position) = index.shown.get(packet).copied().flatten() else { return Ok(()) };
             let look = self.camera.look(frame)?;
             let seen = Seen { position, frame, look: &look, damaged };

@@ -3,7 +3,8 @@
 use super::cursor::Cursor;
 use super::delivery::Delivery;
 use super::geometry::Geometry;
-use super::index::{Index, needs_decoded_order, scan};
+use super::index::{Index, scan};
+use super::order::needs_decoding;
 use super::plan::{plan, whole};
 use super::session::Session;
 use crate::libav::{Input, Kind, Probing, Stream};
@@ -77,7 +78,7 @@ fn open<'s>(source: &'s Source, limits: &Limits, probing: Probing) -> Result<Ope
     let format = format_name(&input.format()).to_owned();
     let cursor = Cursor::new(source, probing, input, stream.clone())?;
     let mut session = Session::new(cursor, stream.clone(), Index::delay(&packets), limits)?;
-    let order = if needs_decoded_order(&packets) { Some(session.display_order(&packets)?) } else { None };
+    let order = if needs_decoding(&packets) { Some(session.display_order(&packets)?) } else { None };
     let index = Index::new(packets, &stream, order)?;
     let duration = index.timeline.duration();
     Limits::check("duration in seconds", duration as u64, limits.seconds)?;
@@ -114,6 +115,12 @@ fn remark(report: &mut Report, index: &Index, stream: &Stream, cut: bool) {
     }
     if index.estimated {
         report.note("timestamps_estimated", "the file has no timestamps; frames are counted");
+    }
+    if index.restarts > 0 {
+        report.note("clock_restarts", format!("the file's clock goes back {} times; times go on from there", index.restarts));
+    }
+    if index.equal > 0 {
+        report.note("equal_timestamps", format!("{} frames have the timestamp of the one before; they share its time", index.equal));
     }
     if index.lead > 0 {
         report.note("undecodable_lead", format!("{} frames before the first that can be decoded are left out", index.lead));

@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::cursor::Cursor;
 use super::index::{Entry, Index};
 use super::normalise::admit;
+use super::order::Shown;
 use super::plan::Run;
 use crate::libav::{Decoder, Frame, Step, Stream};
 use crate::{Error, Limits};
@@ -23,9 +24,19 @@ pub(super) struct Session<'s> {
     suspect: Vec<Range<usize>>,
 }
 
-/// Called with each decoded frame, the position of its packet, and whether the decoder had to make up parts of it: it says so
-/// itself, or it refused a packet between the last keyframe and this frame.
-pub(super) type Visit<'v> = dyn FnMut(usize, &mut Frame, bool) -> Result<(), Error> + 'v;
+/// How a frame came out of the decoder.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Out {
+    /// Position of its packet.
+    pub packet: usize,
+    /// The last packet that the decoder had got by then; `None` when it was drained.
+    pub after: Option<usize>,
+    /// The decoder had to make up parts of it: it says so itself, or it refused a packet between the last keyframe and this frame.
+    pub damaged: bool,
+}
+
+/// Called with each decoded frame.
+pub(super) type Visit<'v> = dyn FnMut(Out, &mut Frame) -> Result<(), Error> + 'v;
 
 impl<'s> Session<'s> {
     /// `delay` is how many frames the decoder must hold back to put them in order.
@@ -39,11 +50,11 @@ impl<'s> Session<'s> {
         self.decoder.name()
     }
 
-    /// Decodes everything and gives the packets in the order in which their frames are displayed.
-    pub(super) fn display_order(&mut self, packets: &[Entry]) -> Result<Vec<usize>, Error> {
+    /// Decodes everything and gives the frames in the order in which they are displayed.
+    pub(super) fn display_order(&mut self, packets: &[Entry]) -> Result<Vec<Shown>, Error> {
         let mut order = Vec::new();
-        self.decode(packets, 0, packets.len().saturating_sub(1), &|_| false, &mut |packet, _, _| {
-            order.push(packet);
+        self.decode(packets, 0, packets.len().saturating_sub(1), &|_| false, &mut |out, frame| {
+            order.push(Shown { packet: out.packet, after: out.after, intra: frame.is_intra() });
             Ok(())
         })?;
         Ok(order)
@@ -73,13 +84,13 @@ impl<'s> Session<'s> {
             packet.stamp(ordinal as i64);
             self.decoder.skip_unreferenced(idle(ordinal));
             if self.decoder.send(Some(packet))? {
-                self.receive(visit)?;
+                self.receive(Some(ordinal), visit)?;
             } else {
                 self.suspect_from(ordinal);
             }
         }
         self.decoder.send(None)?;
-        self.receive(visit)
+        self.receive(None, visit)
     }
 
     /// Frames of this packet and the next ones may lack what they refer to.
@@ -96,7 +107,7 @@ impl<'s> Session<'s> {
         }
     }
 
-    fn receive(&mut self, visit: &mut Visit<'_>) -> Result<(), Error> {
+    fn receive(&mut self, after: Option<usize>, visit: &mut Visit<'_>) -> Result<(), Error> {
         let mut damaged = 0;
         while damaged < 64 {
             match self.decoder.receive(&mut self.frame)? {
@@ -107,7 +118,7 @@ impl<'s> Session<'s> {
                     admit(&self.stream.codec, self.frame.size(), bytes, &self.limits)?; // the size can change on the way
                     if let Some(packet) = self.frame.pts().and_then(|pts| usize::try_from(pts).ok()) {
                         let damaged = self.frame.is_damaged() || self.suspect.iter().any(|stretch| stretch.contains(&packet));
-                        visit(packet, &mut self.frame, damaged)?;
+                        visit(Out { packet, after, damaged }, &mut self.frame)?;
                     }
                 }
                 Step::Damaged => damaged += 1,
