@@ -234,10 +234,11 @@ impl<'a> Delivery<'a> {
                     position < wanted || !self.targets.range(wanted + 1..=position).any(|(_, sharing)| sharing.contains(recipe))
                 });
             }
-        } else if damaged {
+        }
+        if damaged {
             report.note("damaged_frames", "parts of some frames were made up by the decoder");
         }
-        let detail = FrameDetail { substituted: position != wanted, phash: Some(phash), ..self.detail(position) };
+        let detail = FrameDetail { substituted: position != wanted, damaged, phash: Some(phash), ..self.detail(position) };
         self.outbox.send(position, &detail, shots, report)
     }
 

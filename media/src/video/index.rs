@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::clock::Clock;
+use super::holes::is_hollow;
 use super::order::{Order, Shown, stretches};
 use crate::libav::{Input, Packet, Stream};
 use crate::{Error, Limits, Moment, Timeline};
@@ -25,6 +26,8 @@ pub(super) struct Entry {
     pub key: bool,
     /// Decoded, but not displayed.
     pub discard: bool,
+    /// Bytes of it, or of what comes right before it, are missing.
+    pub damaged: bool,
 }
 
 /// Displayed frames in display order, as positions in the list of packets, with their times.
@@ -61,6 +64,7 @@ pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> R
         if packet.stream() == stream.index {
             short = packet.is_short();
             packets.push(Entry {
+                damaged: short || is_hollow(&stream.codec, packet.bytes()),
                 pts: packet.pts(),
                 dts: packet.dts(),
                 duration: packet.duration(),
@@ -147,7 +151,8 @@ mod tests {
     #[test]
     fn a_decoder_holds_back_as_many_frames_as_overtake_another() {
         let packets = |stamps: &[i64]| -> Vec<Entry> {
-            let entry = |pts: &i64| Entry { pts: Some(*pts), dts: None, duration: 1, pos: -1, size: 1, key: false, discard: false };
+            let entry =
+                |pts: &i64| Entry { pts: Some(*pts), dts: None, duration: 1, pos: -1, size: 1, key: false, discard: false, damaged: false };
             stamps.iter().map(entry).collect()
         };
         assert_eq!(Index::delay(&packets(&[1, 2, 3])), 0);

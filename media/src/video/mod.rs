@@ -5,6 +5,7 @@ mod clock;
 mod cursor;
 mod delivery;
 mod geometry;
+mod holes;
 mod index;
 mod normalise;
 mod order;

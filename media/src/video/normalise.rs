@@ -3,6 +3,7 @@
 use super::cursor::Cursor;
 use super::delivery::Delivery;
 use super::geometry::Geometry;
+use super::holes;
 use super::index::{Index, scan};
 use super::order::needs_decoding;
 use super::plan::{plan, whole};
@@ -73,7 +74,8 @@ fn open<'s>(source: &'s Source, limits: &Limits, probing: Probing) -> Result<Ope
     };
     admit(&stream.codec, stream.size, stream.bytes_per_two_pixels, limits)?;
     input.select(stream.index);
-    let (packets, short) = scan(&mut input, &stream, limits)?;
+    let (mut packets, short) = scan(&mut input, &stream, limits)?;
+    let holes = holes::mark(source, &input, &stream, &mut packets)?;
     let cut = short || input.is_broken() || input.points_past(stream.index, source.len());
     let format = format_name(&input.format()).to_owned();
     let cursor = Cursor::new(source, probing, input, stream.clone())?;
@@ -95,6 +97,10 @@ fn open<'s>(source: &'s Source, limits: &Limits, probing: Probing) -> Result<Ope
         frames_total: Some(index.display.len() as u64),
         ..Report::default()
     };
+    if !holes.is_empty() {
+        let lost = holes.iter().sum::<i64>() as f64 * f64::from(stream.time_base.0) / f64::from(stream.time_base.1);
+        report.note("holes", format!("the file has {} holes, in which frames of {lost:.3} s are lost", holes.len()));
+    }
     remark(&mut report, &index, &stream, cut);
     Ok(Opened { session, stream, index, report })
 }

@@ -155,6 +155,7 @@ mod tests {
             size: 1,
             key: *pts < 0,
             discard: false,
+            damaged: false,
         };
         stamps.iter().enumerate().map(entry).collect()
     }

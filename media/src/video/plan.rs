@@ -74,6 +74,7 @@ mod tests {
             size: 1,
             key: *stamp < 0,
             discard: false,
+            damaged: false,
         };
         let packets: Vec<Entry> = stamps.iter().map(entry).collect();
         let mut display: Vec<usize> = (0..packets.len()).collect();
