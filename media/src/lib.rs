@@ -11,6 +11,7 @@
 
 mod audio;
 mod digest;
+mod ending;
 mod error;
 mod frame;
 mod guard;

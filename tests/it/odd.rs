@@ -100,7 +100,8 @@ fn frames_after_a_hole_are_marked_up_to_the_next_keyframe() {
 
 #[test]
 fn a_cut_file_says_that_it_is_cut() {
-    for name in ["cut_moov_front.mp4", "cut.avi", "cut.flv"] {
+    let by_structure = ["cut_start_12s.mkv", "cut_vp9.webm", "cut_theora.ogv", "cut_wmv2.wmv", "cut_whole.ts"];
+    for name in ["cut_moov_front.mp4", "cut.avi", "cut.flv"].into_iter().chain(by_structure) {
         let (work, judge) = (tempdir().unwrap(), MockJudge::start(Manner::Verdict(5, Duration::ZERO)));
         let (folder, run) = (work.path().join("in"), work.path().join("run"));
         fs::create_dir(&folder).unwrap();

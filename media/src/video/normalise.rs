@@ -8,6 +8,7 @@ use super::index::{Index, scan};
 use super::order::needs_decoding;
 use super::plan::{plan, whole};
 use super::session::Session;
+use crate::ending::broken_off;
 use crate::libav::{Input, Kind, Probing, Stream};
 use crate::sampler::Plan;
 use crate::{Error, Limits, Modality, PartSink, Probe, Recipe, Report, Source};
@@ -76,7 +77,8 @@ fn open<'s>(source: &'s Source, limits: &Limits, probing: Probing) -> Result<Ope
     input.select(stream.index);
     let (mut packets, short) = scan(&mut input, &stream, limits)?;
     let holes = holes::mark(source, &input, &stream, &mut packets)?;
-    let cut = short || input.is_broken() || input.points_past(stream.index, source.len());
+    let ending = broken_off(source)?;
+    let cut = short || input.is_broken() || input.points_past(stream.index, source.len()) || ending.is_some();
     let format = format_name(&input.format()).to_owned();
     let cursor = Cursor::new(source, probing, input, stream.clone())?;
     let mut session = Session::new(cursor, stream.clone(), Index::delay(&packets), limits)?;
@@ -84,8 +86,10 @@ fn open<'s>(source: &'s Source, limits: &Limits, probing: Probing) -> Result<Ope
     let index = Index::new(packets, &stream, order)?;
     let duration = index.timeline.duration();
     Limits::check("duration in seconds", duration as u64, limits.seconds)?;
-    if let Some(promised) = stream.duration.filter(|promised| cut && duration < promised * limits.least_share) {
-        return Err(Error::Truncated(format!("{duration:.2} of {promised:.2} seconds are left")));
+    let of_bytes = ending.as_ref().and_then(|ending| ending.share);
+    let left = stream.duration.map(|promised| duration / promised).into_iter().chain(of_bytes).reduce(f64::min);
+    if let Some(left) = left.filter(|left| cut && *left < limits.least_share) {
+        return Err(Error::Truncated(format!("{duration:.2} seconds, {:.1} % of what the file promises, are left", left * 100.0)));
     }
     let geometry = Geometry::new(stream.size, None, &stream);
     let mut report = Report {
@@ -101,11 +105,16 @@ fn open<'s>(source: &'s Source, limits: &Limits, probing: Probing) -> Result<Ope
         let lost = holes.iter().sum::<i64>() as f64 * f64::from(stream.time_base.0) / f64::from(stream.time_base.1);
         report.note("holes", format!("the file has {} holes, in which frames of {lost:.3} s are lost", holes.len()));
     }
-    remark(&mut report, &index, &stream, cut);
+    if cut {
+        let why = ending.map_or_else(String::new, |ending| format!(": {}", ending.reason));
+        report.truncated_at = Some(duration);
+        report.note("broken_off", format!("the container breaks off after {duration:.3} s{why}"));
+    }
+    remark(&mut report, &index, &stream);
     Ok(Opened { session, stream, index, report })
 }
 
-fn remark(report: &mut Report, index: &Index, stream: &Stream, cut: bool) {
+fn remark(report: &mut Report, index: &Index, stream: &Stream) {
     let duration = index.timeline.duration();
     if let Some(header) = stream.duration.filter(|_| !index.estimated)
         && (header - duration).abs() > duration.max(header) / 10.0
@@ -114,10 +123,6 @@ fn remark(report: &mut Report, index: &Index, stream: &Stream, cut: bool) {
     }
     if let Some(header) = stream.frames.filter(|frames| *frames != index.packets.len() as u64) {
         report.note("header_count_differs", format!("the header says {header} frames, there are {}", index.packets.len()));
-    }
-    if cut {
-        report.truncated_at = Some(duration);
-        report.note("broken_off", format!("the container breaks off after {duration:.3} s"));
     }
     if index.estimated {
         report.note("timestamps_estimated", "the file has no timestamps; frames are counted");
