@@ -9,7 +9,7 @@ use super::outbox::Outbox;
 use super::plan::{Run, earlier_start};
 use super::session::{Out, Session};
 use crate::libav::{Frame, Stream};
-use crate::sampler::{Glimpse, Scout};
+use crate::sampler::{Glimpse, Scout, most_held};
 use crate::signal::{Look, Meter};
 use crate::{Error, FrameDetail, PartSink, PerceptualHash, Recipe, Report};
 
@@ -78,12 +78,15 @@ impl<'a> Delivery<'a> {
         scouts: Vec<(usize, Box<dyn Scout>)>,
         sink: &'a mut dyn PartSink,
     ) -> Self {
+        let sent_to = |at: usize| targets.values().filter(|sharing| sharing.contains(&at)).count();
+        let waiting = recipes.iter().enumerate().map(|(at, recipe)| recipe.sampler().and_then(most_held).unwrap_or_else(|| sent_to(at)));
+        let waiting = waiting.collect();
         let searches = scouts.into_iter().map(|(recipe, scout)| Search { recipe, scout, held: BTreeMap::new() }).collect();
         Self {
             recipes,
             index,
             targets,
-            camera: Camera::new(recipes, stream),
+            camera: Camera::new(recipes, waiting, stream),
             meter: Meter::default(),
             searches,
             outbox: Outbox::new(recipes, sink),

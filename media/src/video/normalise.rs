@@ -9,13 +9,15 @@ use super::order::needs_decoding;
 use super::plan::{plan, whole};
 use super::session::Session;
 use crate::ending::broken_off;
+use crate::frame::target_size;
 use crate::libav::{Input, Kind, Probing, Stream};
-use crate::sampler::Plan;
+use crate::sampler::{Plan, most_held};
 use crate::{Error, Limits, Modality, PartSink, Probe, Recipe, Report, Source};
 
 /// Decodes the frames that every recipe picks, in one forward pass, and then the soundtracks that recipes ask for.
 pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, sink: &mut dyn PartSink) -> Result<Report, Error> {
     let Opened { mut session, stream, index, mut report } = open(source, limits, Probing::Header)?;
+    admit_searches(recipes, report.dimensions, limits)?;
     let samplers = recipes.iter().enumerate().filter_map(|(at, recipe)| Some((at, recipe.sampler()?)));
     let Plan { targets, scouts } = crate::sampler::plan(samplers, &index.timeline);
     let runs = if scouts.is_empty() { plan(&index, targets.keys().copied()) } else { vec![whole(&index, targets.keys().copied())] };
@@ -151,6 +153,18 @@ pub(super) fn admit(codec: &str, size: (u32, u32), bytes_per_two_pixels: u64, li
         _ => 3,
     };
     Limits::check("memory for decoding in bytes", (references + 4) * pixels * bytes_per_two_pixels / 2, limits.decode_bytes)
+}
+
+/// Refuses what would hold more finished pictures at once than there is memory for: half a byte a pixel is a JPEG of much detail.
+fn admit_searches(recipes: &[Recipe], upright: Option<(u32, u32)>, limits: &Limits) -> Result<(), Error> {
+    let Some((width, height)) = upright else { return Ok(()) };
+    let bytes = recipes.iter().filter_map(|recipe| {
+        let Recipe::Video { sampler, view, .. } = recipe else { return None };
+        let (width, height) = target_size(view, width, height);
+        Some(most_held(sampler)? as u64 * u64::from(width) * u64::from(height) / 2)
+    });
+    let what = "memory in bytes for the pictures that the samplers scene and motion hold (fewer or smaller ones would do)";
+    Limits::check(what, bytes.sum(), limits.decode_bytes / 2)
 }
 
 fn format_name(libav: &str) -> &str {
