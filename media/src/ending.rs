@@ -56,7 +56,7 @@ fn segment_end(head: &[u8]) -> Option<u64> {
 }
 
 /// A variable-size number and its length in bytes; `None` in place of the value that means "unknown".
-fn vint(bytes: &[u8], at: usize) -> Option<(Option<u64>, usize)> {
+pub(crate) fn vint(bytes: &[u8], at: usize) -> Option<(Option<u64>, usize)> {
     let length = bytes.get(at)?.leading_zeros() as usize + 1;
     let raw = bytes.get(at..at + length).filter(|_| length <= 8)?;
     let value = raw.iter().fold(0_u64, |value, byte| value << 8 | u64::from(*byte)) & ((1 << (7 * length)) - 1);
@@ -110,32 +110,33 @@ mod tests {
     use super::broken_off;
     use crate::Source;
 
-    fn share(bytes: &[u8]) -> Option<Option<f64>> {
-        broken_off(&Source::memory(bytes.to_vec())).unwrap().map(|broken| broken.share)
+    /// Of a file that breaks off; -1 where it does not say how long it should be.
+    fn share(bytes: &[u8]) -> Option<f64> {
+        broken_off(&Source::memory(bytes.to_vec())).unwrap().map(|broken| broken.share.unwrap_or(-1.0))
     }
 
     #[test]
     fn a_header_that_promises_more_is_believed() {
         let segment = |size: &[u8], bytes: usize| [b"\x1a\x45\xdf\xa3\x82ab\x18\x53\x80\x67", size, &vec![1; bytes]].concat();
         assert_eq!(share(&segment(b"\x8a", 10)), None);
-        assert_eq!(share(&segment(b"\x94", 8)), Some(Some(20.0 / 32.0)));
+        assert_eq!(share(&segment(b"\x94", 8)), Some(20.0 / 32.0));
         assert_eq!(share(&segment(b"\xff", 8)), None, "a live recording does not know");
-        assert_eq!(share(b"RIFF\x0c\0\0\0AVI LIST"), Some(Some(0.8)));
+        assert_eq!(share(b"RIFF\x0c\0\0\0AVI LIST"), Some(0.8));
         assert_eq!(share(b"RIFF\x08\0\0\0AVI LIST"), None);
         let properties = [super::ASF_HEADER, &[0; 14], super::ASF_FILE_PROPERTIES, &[0; 24], &[128, 0, 0, 0, 0, 0, 0, 0]].concat();
         assert_eq!(share(&[&properties[..], &[0; 128 - 78]].concat()), None);
-        assert_eq!(share(&[&properties[..], &[0; 0]].concat()), Some(Some(78.0 / 128.0)));
+        assert_eq!(share(&[&properties[..], &[0; 0]].concat()), Some(78.0 / 128.0));
     }
 
     #[test]
     fn an_end_amid_a_page_a_tag_or_a_packet_is_seen() {
         let page = |flags: u8, laced: u8, bytes: usize| [b"OggS\0", &[flags][..], &[0; 20], &[1, laced], &vec![7; bytes]].concat();
         assert_eq!(share(&[page(0, 5, 5), page(4, 5, 5)].concat()), None);
-        assert_eq!(share(&[page(0, 5, 5), page(0, 5, 5)].concat()), Some(None));
-        assert_eq!(share(&[page(0, 5, 5), page(4, 5, 3)].concat()), Some(None));
+        assert_eq!(share(&[page(0, 5, 5), page(0, 5, 5)].concat()), Some(-1.0));
+        assert_eq!(share(&[page(0, 5, 5), page(4, 5, 3)].concat()), Some(-1.0));
         let flash = |bytes: usize| [b"FLV\x01\x01\0\0\0\x09\0\0\0\0\x09", &[0; 12][..bytes.min(12)], b"\0\0\0\x0d"].concat();
-        assert_eq!((share(&flash(12)), share(&flash(9))), (None, Some(None)));
+        assert_eq!((share(&flash(12)), share(&flash(9))), (None, Some(-1.0)));
         let packet = [&[0x47][..], &[0; 187]].concat();
-        assert_eq!((share(&packet.repeat(4)), share(&packet.repeat(4)[..700])), (None, Some(None)));
+        assert_eq!((share(&packet.repeat(4)), share(&packet.repeat(4)[..700])), (None, Some(-1.0)));
     }
 }
