@@ -12,17 +12,20 @@ use tribunal_media::{Format, Modality, Source};
 /// Extensions that make a file of a folder an item, lower case. What the bytes are is asked of the bytes.
 const EXTENSIONS: [(Modality, &[&str]); 4] = [
     (Modality::Text, &["txt", "md"]),
-    (Modality::Image, &["apng", "avif", "bmp", "gif", "heic", "heif", "jfif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp"]),
+    (Modality::Image, &["apng", "avif", "bmp", "gif", "heic", "heif", "jfif", "jp2", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp"]),
     (
         Modality::Video,
         &[
-            "264", "265", "3g2", "3gp", "asf", "avi", "flv", "h264", "h265", "hevc", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg",
-            "mts", "ogv", "ts", "webm", "wmv",
+            "264", "265", "3g2", "3gp", "asf", "avi", "flv", "h264", "h265", "hevc", "ivf", "m1v", "m2ts", "m2v", "m4v", "mkv", "mov",
+            "mp4", "mpeg", "mpg", "mts", "ogv", "ts", "vob", "webm", "wmv",
         ],
     ),
     (
         Modality::Audio,
-        &["aac", "ac3", "aif", "aiff", "amr", "au", "caf", "flac", "m4a", "mka", "mp2", "mp3", "oga", "ogg", "opus", "wav", "weba", "wma"],
+        &[
+            "aac", "ac3", "aif", "aiff", "amr", "au", "caf", "eac3", "flac", "m4a", "mka", "mp2", "mp3", "oga", "ogg", "opus", "w64",
+            "wav", "weba", "wma",
+        ],
     ),
 ];
 
