@@ -12,6 +12,7 @@
 mod audio;
 mod canary;
 mod digest;
+mod ending;
 mod error;
 mod frame;
 mod guard;
@@ -32,6 +33,7 @@ mod sniff;
 mod source;
 mod text;
 mod time;
+mod tracks;
 mod versions;
 mod video;
 
@@ -51,6 +53,7 @@ pub use signal::{Look, PLANE, PerceptualHash, VideoSignals};
 pub use sniff::{Format, sniff};
 pub use source::{Reader, Source};
 pub use time::{Moment, Timeline};
+pub use tracks::is_sound_only;
 pub use versions::{decoder_path, libav as libav_version};
 
 /// Decodes `source` once and delivers the parts that every recipe asks for.

@@ -116,6 +116,9 @@ pub struct FrameDetail {
     pub estimated: bool,
     /// The frame asked for could not be decoded; this is the nearer of its neighbours that could.
     pub substituted: bool,
+    /// Parts of it were made up by the decoder, or what it refers to was.
+    #[serde(default)]
+    pub damaged: bool,
     /// What a video frame looks like, for telling near-identical frames; `None` for stills.
     #[serde(default)]
     pub phash: Option<PerceptualHash>,
@@ -134,6 +137,7 @@ impl FrameDetail {
             keyframe: None,
             estimated: false,
             substituted: false,
+            damaged: false,
             phash: None,
         }
     }

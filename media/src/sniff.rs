@@ -41,6 +41,9 @@ const MAGIC: &[(&[u8], Format)] = &[
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", container("asf")),
     (b"\x00\x00\x01\xba", container("mpeg-ps")),
     (b"\x00\x00\x01\xb3", format("mpegvideo", Modality::Video)),
+    (b"\x00\x00\x01\xb0", format("m4v", Modality::Video)),
+    (b"DKIF", format("ivf", Modality::Video)),
+    (b"riff\x2e\x91\xcf\x11", format("w64", Modality::Audio)),
     (b"fLaC", format("flac", Modality::Audio)),
     (b"\x0b\x77", format("ac3", Modality::Audio)),
     (b"ID3\x02", format("mp3", Modality::Audio)),
@@ -95,6 +98,7 @@ pub fn sniff(head: &[u8]) -> Option<Format> {
         .or_else(|| elementary_video(head))
         .or_else(|| mpeg_audio(head))
         .or_else(|| adts(head))
+        .or_else(|| enhanced_ac3(head))
         .or_else(|| MAGIC.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, format)| *format))
 }
 
@@ -190,6 +194,12 @@ fn bmp(head: &[u8]) -> Option<Format> {
 fn transport_stream(head: &[u8]) -> Option<Format> {
     let repeats = |first: usize, step: usize| (0..3).all(|i| head.get(first + i * step) == Some(&0x47));
     (repeats(0, 188) || repeats(4, 192)).then_some(container("mpeg-ts"))
+}
+
+/// AC-3 of a later version (ETSI TS 102 366, annex E): another layout behind the same sync word.
+fn enhanced_ac3(head: &[u8]) -> Option<Format> {
+    let version = head.get(5)? >> 3;
+    (head.starts_with(b"\x0b\x77") && (11..=16).contains(&version)).then_some(format("eac3", Modality::Audio))
 }
 
 /// Annex B streams: a start code first, and a parameter set among the first units.
@@ -297,6 +307,10 @@ mod tests {
             (b"OggS\0\x02\0\0\0\0\x01\x1e\x01vorbis", "ogg"),
             (b"\0\0\0\x01\x09\xf0\0\0\0\x01\x67\x64\0\x1f", "h264"),
             (b"\0\0\x01\xba\x44", "mpeg-ps"),
+            (b"\0\0\x01\xb0\xf1\0\0\x01\xb5", "m4v"),
+            (b"DKIF\0\0 \0VP90", "ivf"),
+            (b"\x0b\x77\x00\xcf\x72\x87\xc0", "eac3"),
+            (b"\x0b\x77\x00\xcf\x72\x40\xc0", "ac3"),
             (b"II*\0\x08\0\0\0", "tiff"),
             (b"\xff\xfeh\0i\0", "utf-16 text"),
             (b"<?xml version='1.0'?><svg xmlns='x'/>", "svg"),

@@ -65,16 +65,22 @@ impl Source {
 
     /// The first `count` bytes, fewer when the source is shorter.
     pub fn head(&self, count: usize) -> io::Result<Vec<u8>> {
-        let mut head = vec![0; count.min(usize::try_from(self.len).unwrap_or(usize::MAX))];
+        self.read(0, count)
+    }
+
+    /// `count` bytes from `offset` on, fewer when the source ends before.
+    pub(crate) fn read(&self, offset: u64, count: usize) -> io::Result<Vec<u8>> {
+        let left = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; count.min(left)];
         let mut filled = 0;
-        while filled < head.len() {
-            match self.read_at(&mut head[filled..], filled as u64)? {
+        while filled < bytes.len() {
+            match self.read_at(&mut bytes[filled..], offset + filled as u64)? {
                 0 => break,
                 read => filled += read,
             }
         }
-        head.truncate(filled);
-        Ok(head)
+        bytes.truncate(filled);
+        Ok(bytes)
     }
 
     /// A cursor with its own position, for decoders that want `Read + Seek`.

@@ -7,22 +7,25 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, open, openat, statat};
 use rustix::io::Errno;
-use tribunal_media::{Format, Modality};
+use tribunal_media::{Format, Modality, Source};
 
 /// Extensions that make a file of a folder an item, lower case. What the bytes are is asked of the bytes.
 const EXTENSIONS: [(Modality, &[&str]); 4] = [
     (Modality::Text, &["txt", "md"]),
-    (Modality::Image, &["apng", "avif", "bmp", "gif", "heic", "heif", "jfif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp"]),
+    (Modality::Image, &["apng", "avif", "bmp", "gif", "heic", "heif", "jfif", "jp2", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp"]),
     (
         Modality::Video,
         &[
-            "264", "265", "3g2", "3gp", "asf", "avi", "flv", "h264", "h265", "hevc", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg",
-            "mts", "ogv", "ts", "webm", "wmv",
+            "264", "265", "3g2", "3gp", "asf", "avi", "flv", "h264", "h265", "hevc", "ivf", "m1v", "m2ts", "m2v", "m4v", "mkv", "mov",
+            "mp4", "mpeg", "mpg", "mts", "ogv", "ts", "vob", "webm", "wmv",
         ],
     ),
     (
         Modality::Audio,
-        &["aac", "ac3", "aif", "aiff", "amr", "au", "caf", "flac", "m4a", "mka", "mp2", "mp3", "oga", "ogg", "opus", "wav", "weba", "wma"],
+        &[
+            "aac", "ac3", "aif", "aiff", "amr", "au", "caf", "eac3", "flac", "m4a", "mka", "mp2", "mp3", "oga", "ogg", "opus", "w64",
+            "wav", "weba", "wma",
+        ],
     ),
 ];
 
@@ -59,6 +62,12 @@ impl Root {
         let mut bytes = Vec::new();
         self.file(path)?.take(limit + 1).read_to_end(&mut bytes).map_err(|error| format!("cannot be read: {error}"))?;
         if bytes.len() as u64 > limit { Err(format!("is longer than {limit} bytes")) } else { Ok(bytes) }
+    }
+
+    /// Whether a regular file beneath the folder is a container that lists tracks of sound and none of pictures.
+    pub(super) fn is_sound_only(&self, path: &Path) -> bool {
+        let source = self.file(path).ok().and_then(|file| Some((file.metadata().ok()?.len(), file)));
+        source.is_some_and(|(len, file)| tribunal_media::is_sound_only(&Source::file(file, len)))
     }
 
     fn file(&self, path: &Path) -> Result<File, String> {
@@ -126,8 +135,13 @@ pub(super) fn tidy(path: &Path) -> PathBuf {
 /// What a file is taken for: what the manifest declares, unless the bytes are a known medium of another kind.
 ///
 /// Text proves nothing here, nor does SVG, which is text too: an error page saved as `.jpg` stays an image and is rejected
-/// when it is decoded. Containers that hold sound as well as video wait for the decoder.
-pub(super) fn modality(declared: Option<Modality>, path: &Path, head: &[u8]) -> Result<Modality, String> {
+/// when it is decoded. A container that may hold either is sound when it lists nothing else (`sound_only`).
+pub(super) fn modality(
+    declared: Option<Modality>,
+    path: &Path,
+    head: &[u8],
+    sound_only: impl FnOnce() -> bool,
+) -> Result<Modality, String> {
     let found = tribunal_media::sniff(head);
     let medium = found.filter(|format| format.modality != Modality::Text && format.name != "svg");
     let named = extension_modality(path);
@@ -136,6 +150,7 @@ pub(super) fn modality(declared: Option<Modality>, path: &Path, head: &[u8]) -> 
             Err(format!("is declared {declared} but its bytes are {} ({})", medium.modality, medium.name))
         }
         (Some(declared), _) => Ok(declared),
+        (None, Some(medium)) if medium.ambiguous && named != Some(Modality::Audio) && sound_only() => Ok(Modality::Audio),
         (None, Some(medium)) => Ok(named.filter(|named| may_be(*named, medium)).unwrap_or(medium.modality)),
         (None, None) => named.or(found.map(|format| format.modality)).ok_or_else(|| "is of an unknown kind; add `modality`".to_owned()),
     }
@@ -173,11 +188,19 @@ mod tests {
             (Some(Video), "a.mp4", PNG, Err("is declared video but its bytes are image (png)")),
             (Some(Text), "a.txt", PNG, Err("is declared text but its bytes are image (png)")),
         ] {
-            match (modality(declared, Path::new(name), head), expected) {
+            match (modality(declared, Path::new(name), head, || false), expected) {
                 (Ok(found), expected) => assert_eq!(Ok(found), expected, "{name}"),
                 (Err(message), expected) => assert!(message.contains(expected.unwrap_err()), "{name}: {message}"),
             }
         }
+    }
+
+    #[test]
+    fn a_container_of_sound_alone_is_sound_whatever_its_name_says() {
+        for (declared, name, expected) in [(None, "a.mp4", Modality::Audio), (Some(Modality::Video), "a.mp4", Modality::Video)] {
+            assert_eq!(modality(declared, Path::new(name), MP4, || true), Ok(expected));
+        }
+        assert_eq!(modality(None, Path::new("a.mp4"), PNG, || true), Ok(Modality::Image), "not asked of what is no container");
     }
 
     #[test]

@@ -18,6 +18,11 @@ pub(super) fn folder(folder: &Path, root: &Root, draft: &mut Draft) {
     while let Some(entry) = walk.next() {
         let entry = match entry {
             Ok(entry) => entry,
+            Err(error) if error.depth() > 0 => {
+                let path = error.path().unwrap_or(folder).display().to_string();
+                draft.notice("skipped_unreadable", "folders that cannot be read were passed over", path);
+                continue;
+            }
             Err(error) => {
                 let path = error.path().unwrap_or(folder).display().to_string();
                 let reason = error.io_error().map_or_else(|| "cannot be walked".to_owned(), |error| format!("cannot be read: {error}"));

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 use tribunal_media::Modality;
 
-use super::assets::{Root, modality, tidy};
+use super::assets::{Root, extension_modality, modality, tidy};
 use super::draft::Draft;
 use super::{Asset, Instance, Prompt};
 
 /// Reads one row; all its problems at once when it has any.
 pub(super) fn instance(object: Map<String, Value>, line: usize, root: &Root, draft: &Draft) -> Result<Instance, Vec<String>> {
-    let mut row = Row { object, problems: Vec::new() };
+    let mut row = Row { object, of_folder: line == 0, problems: Vec::new() };
     let id = row.id();
     let declared = row.parsed::<Modality>("modality", "one of text, image, video, audio");
     let risk = row.text("risk").and_then(|code| row.keep(draft.risk(&code)));
@@ -29,7 +29,7 @@ pub(super) fn instance(object: Map<String, Value>, line: usize, root: &Root, dra
     }
     let tags = row.tags();
     let inputs = row.inputs(root);
-    let Row { object: extra, problems } = row;
+    let Row { object: extra, problems, .. } = row;
     match (id, modality) {
         (Some(id), Some(modality)) if problems.is_empty() => Ok(Instance {
             id,
@@ -58,6 +58,8 @@ pub(super) fn risk_label(value: f64) -> Result<f64, String> {
 
 struct Row {
     object: Map<String, Value>,
+    /// A file that was come across, which nobody wrote a line for.
+    of_folder: bool,
     problems: Vec<String>,
 }
 
@@ -129,7 +131,13 @@ impl Row {
             }
             Some(Asset::Text(_)) => Some(Modality::Text),
             Some(Asset::File(path)) => {
-                let found = root.head(path).and_then(|head| modality(declared, path, &head));
+                let found = match root.head(path) {
+                    // One file of a folder that cannot be read is no reason to stop: it ends as an item that was rejected.
+                    Err(_) if self.of_folder && extension_modality(path).is_some() => {
+                        return declared.or_else(|| extension_modality(path));
+                    }
+                    head => head.and_then(|head| modality(declared, path, &head, || root.is_sound_only(path))),
+                };
                 self.keep(found.map_err(|problem| format!("the file `{}` {problem}", path.display())))
             }
         }

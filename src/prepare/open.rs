@@ -24,7 +24,7 @@ const OPEN_TRIES: u32 = 16;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Rejected {
-    /// Stable code: a media reason code, a worker's, or `missing`, `outside`, `not_regular`, `changed`, `no_resources`.
+    /// Stable code: a media reason code, a worker's, or `missing`, `unreadable`, `outside`, `not_regular`, `changed`, `no_resources`.
     pub reason: String,
     /// For people.
     pub message: String,
@@ -71,6 +71,7 @@ const UNWRITTEN: &str = "unwritten";
 fn reason_of(error: &io::Error) -> &'static str {
     match Errno::from_io_error(error) {
         Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS) => NO_RESOURCES,
+        Some(Errno::ACCESS | Errno::PERM) => "unreadable",
         _ => "io",
     }
 }

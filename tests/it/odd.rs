@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::tempdir;
 
 use crate::mock::{Manner, MockJudge};
-use crate::support::{json_to, jsonl, root, run, table};
+use crate::support::{json_to, jsonl, root, run, run_to, table};
 
 /// The folder that `tests/odd/make` fills; made once per build of the tests.
 pub(crate) fn odd_set() -> &'static Path {
@@ -71,9 +71,37 @@ fn damage_is_said_even_where_every_frame_came_out() {
     assert!(warnings.iter().any(|warning| warning["code"] == "media_salvaged" && warning["count"] == 1), "{warnings:?}");
 }
 
+/// What follows a hole is built on what was in it.
+#[test]
+fn frames_after_a_hole_are_marked_up_to_the_next_keyframe() {
+    for name in ["hole.mp4", "hole_whole.ts", "hole_flv1.flv", "hole_theora.ogv", "hole_wmv2.wmv", "hole_vp9.webm"] {
+        let work = tempdir().unwrap();
+        let (folder, out) = (work.path().join("in"), work.path().join("out"));
+        fs::create_dir(&folder).unwrap();
+        fs::copy(odd_set().join("media").join(name), folder.join(name)).unwrap();
+        run_to(0, &["prepare", folder.to_str().unwrap(), "-o", out.to_str().unwrap(), "--sampler", "linspace:1000"]);
+        let whole = truth(name.trim_start_matches("hole_"));
+        let (mut marked, mut wrong) = (0, Vec::new());
+        for part in jsonl(&out.join("parts.jsonl")) {
+            let t = part["t"].as_f64().unwrap();
+            let is_marked = part["damaged"] == true || part["substituted"] == true;
+            marked += u32::from(is_marked);
+            let Some(truth) = whole.as_ref().filter(|_| !is_marked && name != "hole.mp4") else { continue };
+            let index = truth.seconds.iter().position(|seconds| (seconds - truth.seconds[0] - t).abs() < 0.002).unwrap();
+            let shown = difference(&out.join(part["path"].as_str().unwrap()), &truth.gray[index * 1024..][..1024]);
+            if shown > SAME_PICTURE {
+                wrong.push(format!("{t}: {shown:.1}"));
+            }
+        }
+        assert!(wrong.is_empty(), "{name}: frames pass for whole that are not: {wrong:?}");
+        assert!(marked > 0, "{name}: nothing is marked");
+    }
+}
+
 #[test]
 fn a_cut_file_says_that_it_is_cut() {
-    for name in ["cut_moov_front.mp4", "cut.avi", "cut.flv"] {
+    let by_structure = ["cut_start_12s.mkv", "cut_vp9.webm", "cut_theora.ogv", "cut_wmv2.wmv", "cut_whole.ts"];
+    for name in ["cut_moov_front.mp4", "cut.avi", "cut.flv"].into_iter().chain(by_structure) {
         let (work, judge) = (tempdir().unwrap(), MockJudge::start(Manner::Verdict(5, Duration::ZERO)));
         let (folder, run) = (work.path().join("in"), work.path().join("run"));
         fs::create_dir(&folder).unwrap();
@@ -189,7 +217,7 @@ fn sound_is_whole_and_in_place() {
     run(&["prepare", odd_set().join("media").to_str().unwrap(), "-o", out.to_str().unwrap()]);
     let lines = jsonl(&out.join("parts.jsonl"));
     let sounds: Vec<String> = expectations().into_iter().filter(|(_, (odd, _))| odd == "sound").map(|(name, _)| name).collect();
-    assert_eq!(sounds.len(), 12);
+    assert_eq!(sounds.len(), 19, "containers that usually hold pictures among them");
     for name in sounds {
         let end = lines
             .iter()

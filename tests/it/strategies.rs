@@ -97,6 +97,16 @@ fn a_sheet_holds_the_frames_of_its_sampler() {
     assert_eq!((sheets[1]["rows"].as_u64(), sheets[1]["columns"].as_u64()), (Some(1), Some(1)));
 }
 
+/// So many pictures may wait that they wait as JPEGs.
+#[test]
+fn many_large_cells_wait_in_little_memory() {
+    let (parts, _) = prepared(&["motion:256", "motion:256,layout=sheet:1x1"], &[]);
+    let (single, sheets): (Vec<Value>, Vec<Value>) = parts.into_iter().partition(|part| part["sampler"] == "motion:256");
+    assert!(single.len() > 50, "{}", single.len());
+    let cells: Vec<f64> = sheets.iter().map(|sheet| sheet["frames"][0]["t"].as_f64().unwrap()).collect();
+    assert_eq!(cells, times(&single));
+}
+
 /// Frames decoded and packets read are what speed is made of.
 #[test]
 fn no_more_is_decoded_than_the_frames_need() {

@@ -3,6 +3,7 @@
 use super::decode::{self, Block, Decoder, Step};
 use super::libav::Libav;
 use super::outlet::Outlets;
+use crate::ending::{BrokenOff, broken_off};
 use crate::{Error, Limits, Modality, PartSink, Probe, Recipe, Report, SoundSignals, SoundSpec, Source};
 
 /// Fewer good packets than one in this many: what came out is noise, not the recording.
@@ -21,7 +22,7 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
     if decoder.facts().pictures {
         report.note("pictures_ignored", "the file also holds moving pictures; only its sound was asked for");
     }
-    deliver(&mut *decoder, outlets, 0.0, limits, sink, &mut report)?;
+    deliver(&mut *decoder, outlets, 0.0, broken_off(source)?, limits, sink, &mut report)?;
     Ok(report)
 }
 
@@ -47,7 +48,7 @@ pub(crate) fn soundtrack(
     let outlets = Outlets::new(recipes.iter().map(|recipe| (*recipe, spec)), limits)?;
     let origin = decoder.start - origin_seconds;
     let mut sound = Report::default();
-    deliver(&mut decoder, outlets, origin, limits, sink, &mut sound)?;
+    deliver(&mut decoder, outlets, origin, None, limits, sink, &mut sound)?; // the video's own report says how the file ends
     report.packets_read += sound.packets_read;
     report.sound = sound.sound;
     report.decoder = format!("{}+{}", report.decoder, decoder.facts().decoder);
@@ -78,6 +79,7 @@ fn deliver(
     decoder: &mut dyn Decoder,
     mut outlets: Outlets,
     origin: f64,
+    ending: Option<BrokenOff>,
     limits: &Limits,
     sink: &mut dyn PartSink,
     report: &mut Report,
@@ -99,7 +101,9 @@ fn deliver(
     }
     report.packets_read = decoder.packets();
     let promised = decoder.facts().promised;
-    tally.judge(outlets.seconds(), promised, limits.least_share, report)?;
+    let share = ending.as_ref().and_then(|ending| ending.share);
+    tally.cut = tally.cut.or_else(|| ending.map(|ending| ending.reason));
+    tally.judge(outlets.seconds(), promised, share, limits.least_share, report)?;
     report.duration = Some(outlets.seconds());
     let facts = decoder.facts();
     report.sound = Some(SoundSignals { channels: facts.channels as u32, mixdown: facts.mixdown.clone(), ..SoundSignals::default() });
@@ -107,8 +111,8 @@ fn deliver(
 }
 
 impl Tally {
-    /// Refuses what is hardly there; notes what is missing.
-    fn judge(&self, seconds: f64, promised: Option<f64>, least_share: f64, report: &mut Report) -> Result<(), Error> {
+    /// Refuses what is hardly there; notes what is missing. `share` is that of the file's bytes, when it says how many there should be.
+    fn judge(&self, seconds: f64, promised: Option<f64>, share: Option<f64>, least_share: f64, report: &mut Report) -> Result<(), Error> {
         if seconds <= 0.0 {
             return Err(match &self.cut {
                 Some(reason) => Error::Truncated(format!("no sample before the end: {reason}")),
@@ -123,8 +127,9 @@ impl Tally {
             report.note("decode_errors", format!("{} of {} packets could not be decoded", self.damaged, self.damaged + self.good));
         }
         let missing = promised.filter(|promised| seconds < promised * (1.0 - SHORTFALL) - 0.1);
-        if missing.is_some_and(|promised| seconds < promised * least_share) {
-            return Err(Error::Truncated(format!("{seconds:.2} of {:.2} seconds are left", missing.unwrap_or_default())));
+        let left = missing.map(|promised| seconds / promised).or(share);
+        if let Some(left) = left.filter(|left| *left < least_share) {
+            return Err(Error::Truncated(format!("{seconds:.2} seconds, {:.1} % of what the file promises, are left", left * 100.0)));
         }
         if missing.is_some() || self.cut.is_some() {
             report.truncated_at = Some(seconds);

@@ -1,6 +1,6 @@
 //! Whether a file was cut, where its decoder does not say so.
 
-use crate::Source;
+use crate::{Error, Limits, Source};
 
 /// Where the segments of a JPEG lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +44,31 @@ pub(super) fn riff_is_cut(source: &Source) -> bool {
         [b'R', b'I', b'F', b'F', a, b, c, d] => source.len() < 8 + u64::from(u32::from_le_bytes([a, b, c, d])),
         _ => false,
     }
+}
+
+/// The frames of a cut animated WebP that are whole, as a file of their own, since its decoder takes no other; `None` when it is not cut, not
+/// animated, or has no such frame.
+pub(super) fn whole_frames_of_webp(source: &Source, limits: &Limits) -> Result<Option<Source>, Error> {
+    let head = source.head(21)?;
+    let animated = head.get(8..16) == Some(b"WEBPVP8X") && head.get(20).is_some_and(|flags| flags & 2 != 0);
+    if !animated || !riff_is_cut(source) || source.len() > limits.decode_bytes {
+        return Ok(None);
+    }
+    let mut bytes = source.read(0, usize::try_from(source.len()).unwrap_or(usize::MAX))?;
+    let (mut end, mut frames) = (12, 0);
+    while let Some([a, b, c, d]) = bytes.get(end + 4..end + 8) {
+        let size = u32::from_le_bytes([*a, *b, *c, *d]) as usize;
+        let next = end + 8 + size + size % 2;
+        if next > bytes.len() {
+            break;
+        }
+        frames += usize::from(bytes[end..].starts_with(b"ANMF"));
+        end = next;
+    }
+    bytes.truncate(end);
+    let Ok(size) = u32::try_from(end - 8) else { return Ok(None) };
+    bytes[4..8].copy_from_slice(&size.to_le_bytes());
+    Ok((frames > 0).then(|| Source::memory(bytes)))
 }
 
 #[cfg(test)]

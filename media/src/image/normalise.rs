@@ -1,6 +1,6 @@
 //! One picture or animation through all recipes.
 
-use super::cut::riff_is_cut;
+use super::cut::{riff_is_cut, whole_frames_of_webp};
 use super::open::{Opened, open};
 use super::{animation, still};
 use crate::{Error, FrameView, Limits, Modality, PartSink, Probe, Recipe, Report, SamplerSpec, Source};
@@ -11,6 +11,8 @@ pub(super) type Wanted<'a> = Vec<(&'a SamplerSpec, &'a FrameView)>;
 /// Delivers a still as one part per distinct view, an animation as the frames that each recipe's sampler picks.
 pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, sink: &mut dyn PartSink) -> Result<Report, Error> {
     let wanted = wanted(recipes)?;
+    let rest = whole_frames_of_webp(source, limits)?;
+    let source = rest.as_ref().unwrap_or(source);
     let opened = open(source, limits)?;
     let mut report = Report {
         format: opened.name().to_owned(),
@@ -23,6 +25,10 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
     }
     if opened.is_animated() {
         animation::normalise(source, opened, &wanted, limits, sink, &mut report)?;
+        if rest.is_some() {
+            report.truncated_at = report.truncated_at.or(report.duration).or(Some(0.0));
+            report.note("truncated", "the file breaks off; the frames that are whole are shown");
+        }
     } else {
         still::normalise(opened, &wanted, limits, sink, &mut report).map_err(|error| match error {
             Error::Malformed(message) if riff_is_cut(source) => Error::Truncated(message),
@@ -34,6 +40,8 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
 
 /// Reads the headers, and of an animation every frame, since only decoding tells how many there are.
 pub(crate) fn probe(source: &Source, limits: &Limits) -> Result<Probe, Error> {
+    let rest = whole_frames_of_webp(source, limits)?;
+    let source = rest.as_ref().unwrap_or(source);
     let opened = open(source, limits)?;
     let (width, height) = opened.dimensions();
     let mut report = Report::default();

@@ -229,6 +229,28 @@ fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg())))
 }
 
+/// An animated WebP of one-colour frames: the still encoder's picture, in as many frames.
+fn animated_webp(colours: &[[u8; 4]]) -> Vec<u8> {
+    let chunk = |kind: &[u8], body: &[u8]| [kind, &(body.len() as u32).to_le_bytes(), body, &vec![0; body.len() % 2]].concat();
+    let frame = |colour: &[u8; 4]| {
+        let still = encoded(RgbaImage::from_pixel(8, 8, Rgba(*colour)), ImageFormat::WebP);
+        // Place 0, 0; size 8 x 8; 100 ms; then the still's own chunk.
+        chunk(b"ANMF", &[&[0; 6][..], &[7, 0, 0, 7, 0, 0, 100, 0, 0, 0], &still[12..]].concat())
+    };
+    let frames: Vec<u8> = colours.iter().flat_map(frame).collect();
+    let head = [chunk(b"VP8X", &[0x12, 0, 0, 0, 7, 0, 0, 7, 0, 0]), chunk(b"ANIM", &[0; 6])].concat();
+    chunk(b"RIFF", &[b"WEBP", &head[..], &frames].concat())
+}
+
+#[test]
+fn a_cut_animated_webp_keeps_its_whole_frames() {
+    let webp = animated_webp(&[RED, BLUE, RED]);
+    assert_eq!(run(&webp, &[recipe("last", JPEG)]).unwrap().1.frames_total, Some(3));
+    let (parts, report) = run(&webp[..webp.len() - 8], &[recipe("last", JPEG)]).unwrap();
+    assert_eq!((frame(&parts[0]).index, report.truncated_at, report.notes[0].code.as_str()), (Some(1), Some(0.2), "truncated"));
+    assert!(matches!(run(&webp[..60], &[recipe("last", JPEG)]), Err(Error::Truncated(_) | Error::Malformed(_))), "no frame is whole");
+}
+
 #[test]
 fn no_prefix_of_any_format_panics_and_half_a_still_is_truncated() {
     let noisy = RgbImage::from_fn(48, 48, |x, y| Rgb([(x * y * 7) as u8, (x * 31 + y) as u8, (y * 13) as u8]));

@@ -55,6 +55,12 @@ impl Frame {
         unsafe { (*self.0).flags & ffi::AV_FRAME_FLAG_CORRUPT != 0 || (*self.0).decode_error_flags != 0 }
     }
 
+    /// Whether it was coded without reference to another: a decoder that does not tell takes every frame for one.
+    pub(crate) const fn is_intra(&self) -> bool {
+        // SAFETY: as above; read as a number, 1 is AV_PICTURE_TYPE_I.
+        unsafe { (*self.0).key_frame != 0 || (&raw const (*self.0).pict_type).cast::<c_int>().read() == 1 }
+    }
+
     /// Whether its brightness is coded for HDR screens: PQ (16) or HLG (18) of ITU-T H.273.
     pub(crate) const fn is_hdr(&self) -> bool {
         // SAFETY: as above; read as a number, since a file can hold any.

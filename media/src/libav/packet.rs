@@ -60,6 +60,13 @@ impl Packet {
         u32::try_from(self.get().size).unwrap_or(0)
     }
 
+    /// The bytes themselves.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        let data = self.get().data;
+        // SAFETY: libav vouches for `size` bytes at `data` until the packet is emptied, which takes exclusive access.
+        if data.is_null() { &[] } else { unsafe { std::slice::from_raw_parts(data, self.size() as usize) } }
+    }
+
     /// Whether decoding can start here, by the container.
     pub(crate) const fn is_key(&self) -> bool {
         self.get().flags & ffi::AV_PKT_FLAG_KEY != 0

@@ -9,5 +9,6 @@ mod spec;
 
 pub(crate) use pick::{Plan, plan};
 pub use pick::{Sampler, Strategy, strategy};
+pub(crate) use scout::most_held;
 pub use scout::{Glimpse, Scout};
 pub use spec::{Layout, Pick, SamplerSpec, SpecError};

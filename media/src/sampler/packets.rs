@@ -32,14 +32,18 @@ impl Sampler for Packets {
     }
 }
 
-/// Bytes over the median of the frames of the same kind nearby. A keyframe that comes early counts more: encoders put
-/// one where the scene changes.
+/// Bytes over the median of the frames of the same kind nearby, or the square root of that over the median of the whole clip where this is more:
+/// what moves for as long as a stretch has nothing near it to stand out from. A keyframe that comes early counts more: encoders put one where the
+/// scene changes.
 fn scores(moments: &[Moment]) -> Vec<f64> {
     let mut scores = vec![0.0; moments.len()];
     let stretch = |moment: &Moment| (moment.t / STRETCH) as u64;
     let between: Vec<usize> = (0..moments.len()).filter(|at| !moments[*at].keyframe).collect();
+    rate(moments, &between, &mut scores);
     for near in between.chunk_by(|a, b| stretch(&moments[*a]) == stretch(&moments[*b])) {
+        let whole: Vec<f64> = near.iter().map(|at| scores[*at].sqrt()).collect();
         rate(moments, near, &mut scores);
+        near.iter().zip(whole).for_each(|(at, whole)| scores[*at] = scores[*at].max(whole));
     }
     let keys: Vec<usize> = (0..moments.len()).filter(|at| moments[*at].keyframe).collect();
     rate(moments, &keys, &mut scores);
@@ -76,6 +80,13 @@ mod tests {
         (bytes[30], bytes[31], bytes[70]) = (900, 800, 500);
         assert_eq!(Packets(2).pick(&timeline(&bytes, &[0])), [30, 70], "31 is the same burst");
         assert_eq!(Packets(3).pick(&timeline(&bytes[..2], &[0])), [0, 1], "no more than there are");
+    }
+
+    #[test]
+    fn what_moves_for_a_whole_stretch_stands_out_of_the_clip() {
+        let bytes: Vec<u32> = (0..100).map(|i| if (40..60).contains(&i) { 1000 + i } else { 20 + i % 3 }).collect();
+        let picked = Packets(2).pick(&timeline(&bytes, &[0]));
+        assert!(picked.iter().any(|at| (40..60).contains(at)), "{picked:?}");
     }
 
     #[test]

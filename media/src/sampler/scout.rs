@@ -3,6 +3,7 @@
 //! A scout says of each frame whether its picture is worth keeping, and forgets earlier ones when there are too many, so that
 //! one pass is enough and memory stays flat.
 
+use crate::SamplerSpec;
 use crate::signal::{CUT, Look};
 
 /// One frame as a scout sees it, in display order.
@@ -33,6 +34,11 @@ pub trait Scout {
 
 /// So many candidates are held for each frame wanted.
 const CANDIDATES: usize = 4;
+
+/// The most frames that the scout of a sampler holds at once; `None` for a sampler without one.
+pub(crate) fn most_held(spec: &SamplerSpec) -> Option<usize> {
+    spec.most().filter(|_| spec.looks_at_all()).map(|count| CANDIDATES * count as usize + 1)
+}
 
 /// Against the frame that stands for the scene, this much change is another scene, however slowly it came.
 const DRIFT: f64 = 0.45;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 pub struct SamplerSpec {
     /// Which frames.
     pub pick: Pick,
-    /// Leave out a picked frame when the share of its perceptual hash bits that differ from an earlier kept one is at most this, 0..=1.
+    /// Leave out a picked frame when the share of its perceptual hash bits that differ from the one kept before it is at most this, 0..=1.
     pub distinct: Option<f64>,
     /// One picture per frame, or several frames in one.
     pub layout: Layout,

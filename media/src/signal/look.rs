@@ -17,6 +17,9 @@ pub(crate) const CUT: f64 = 0.35;
 /// Edges of four levels a cell.
 const FEW_EDGES: f64 = (4 * PLANE * PLANE) as f64;
 
+/// Contrasts of ten levels a cell, squared: below that, noise is all there is.
+const FEW_CONTRASTS: f64 = (100 * PLANE * PLANE) as f64;
+
 /// A frame reduced to `PLANE` x `PLANE` cells of full-range luma.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Look {
@@ -49,10 +52,15 @@ impl Look {
         self.plane.iter().map(|level| f64::from(*level)).sum::<f64>() / self.plane.len() as f64 / 255.0
     }
 
-    /// How different two scenes are, 0 ..= 1: the mean of how far shades move (the earth mover's distance of the histograms, which
-    /// takes a little more light for a little change) and of the share of edges that do not stay where they are, however strong: a fade is
-    /// no new scene. Shades alone miss a new picture of the same colours, edges alone one of flat surfaces.
+    /// How different two scenes are, 0 ..= 1: the larger of how far [shades and edges](Self::redrawn) and [structure](Self::restructured) change.
     pub fn change(&self, other: &Self) -> f64 {
+        self.redrawn(other).max(self.restructured(other))
+    }
+
+    /// The mean of how far shades move (the earth mover's distance of the histograms, which takes a little more light for a little change) and of
+    /// the share of edges that do not stay where they are, however strong: a fade is no new scene. Shades alone miss a new picture of the
+    /// same colours, edges alone one of flat surfaces.
+    fn redrawn(&self, other: &Self) -> f64 {
         let mut balance = 0_i32;
         let mut carried = 0_u32;
         for (a, b) in self.shades.iter().zip(&other.shades) {
@@ -65,6 +73,19 @@ impl Look {
         let pairs = self.edges.iter().zip(&other.edges);
         let edges: f64 = pairs.map(|(a, b)| (f64::from(*a) / ours - f64::from(*b) / theirs).abs()).sum();
         f64::midpoint(shades, edges / 2.0)
+    }
+
+    /// How little light and dark stay in their places, whatever the brightness: 0 where they do, a half where the two have nothing to do with
+    /// each other, 1 for a negative. It sees another picture of like shades and as many edges.
+    fn restructured(&self, other: &Self) -> f64 {
+        let (ours, theirs) = (self.brightness() * 255.0, other.brightness() * 255.0);
+        let (mut apart, mut contrast) = (0.0, FEW_CONTRASTS);
+        for (a, b) in self.plane.iter().zip(&other.plane) {
+            let (a, b) = (f64::from(*a) - ours, f64::from(*b) - theirs);
+            apart += (a - b) * (a - b);
+            contrast += a * a + b * b;
+        }
+        apart / contrast / 2.0
     }
 
     /// All edges added up; a picture with hardly any counts as one with few, so that noise in the dark is no change.
@@ -108,10 +129,22 @@ mod tests {
     }
 
     #[test]
+    fn another_picture_of_like_shades_and_edges_is_another_scene() {
+        let blobs = |seed: usize| of(move |x, y| (90 + (x / 4 * 37 + y / 4 * 53 + (x / 4) * (y / 4) * (17 + seed) + seed * 71) % 70) as u8);
+        let (one, other) = (blobs(0), blobs(6));
+        assert!(one.redrawn(&other) < super::CUT, "{}", one.redrawn(&other));
+        assert!(one.change(&other) > super::CUT, "{}", one.change(&other));
+        let shifted = of(|x, y| one.plane()[y * PLANE + x.saturating_sub(1)]);
+        assert!(one.change(&shifted) < super::CUT, "{}", one.change(&shifted));
+        let lighter = of(|x, y| one.plane()[y * PLANE + x] + 60);
+        assert!(one.restructured(&lighter) < 1e-9, "light and dark are where they were");
+    }
+
+    #[test]
     fn measures_span_their_ranges() {
         let (black, white) = (of(|_, _| 0), of(|_, _| 255));
         assert!((black.motion(&white) - 1.0).abs() < 1e-12 && (white.brightness() - 1.0).abs() < 1e-12);
-        assert!((black.change(&white) - 0.5).abs() < 1e-12, "there are no edges to differ");
+        assert!((black.change(&white) - 0.5).abs() < 1e-12, "there is neither edge nor structure to differ");
         assert_eq!((white.range(), black.largest_difference(&white)), ((255, 255), 255));
     }
 }

@@ -27,9 +27,6 @@ pub struct VideoSignals {
     pub blank_share: f64,
 }
 
-/// Frames at most this many seconds apart count as neighbours, since decoders may leave out what nothing refers to.
-const NEIGHBOUR: f64 = 0.2;
-
 /// More cuts than this are no film; the list stops there.
 const MOST_CUTS: usize = 1000;
 
@@ -46,7 +43,7 @@ const SAME: u8 = 1;
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
     signals: VideoSignals,
-    last: Option<(usize, f64, Look)>,
+    last: Option<(usize, Look)>,
     /// Brightness of the last two neighbours.
     brightness: Vec<f64>,
     wobble: f64,
@@ -69,15 +66,16 @@ impl Meter {
         let (darkest, lightest) = look.range();
         self.black += u64::from(lightest < BLACK);
         self.blank += u64::from(lightest - darkest <= FLAT);
-        let neighbour = before.filter(|(last, at, _)| *last + 1 == position || t - at <= NEIGHBOUR);
-        let moved = if let Some((_, _, before)) = neighbour {
+        // What was left out between two frames may have flickered or moved.
+        let neighbour = before.filter(|(last, _)| *last + 1 == position);
+        let moved = if let Some((_, before)) = neighbour {
             self.pair(t, &before, look)
         } else {
             self.brightness.clear();
             0.0
         };
         self.brightness.push(look.brightness());
-        self.last = Some((position, t, look.clone()));
+        self.last = Some((position, look.clone()));
         Some(moved)
     }
 
@@ -151,10 +149,12 @@ mod tests {
     }
 
     #[test]
-    fn frames_far_apart_are_no_neighbours_and_second_tries_do_not_count() {
+    fn only_neighbours_are_compared_and_second_tries_do_not_count() {
         let sparse = measure(&[(0, 0.0, ramp(0)), (100, 4.0, ramp(16)), (200, 8.0, ramp(0))]).unwrap();
         assert_eq!((sparse.frames_seen, sparse.pairs_seen, sparse.motion, sparse.flicker), (3, 0, None, None));
         assert!(sparse.cuts.is_empty());
+        let close = measure(&[(0, 0.0, ramp(0)), (2, 0.08, ramp(16)), (4, 0.16, ramp(0))]).unwrap();
+        assert_eq!((close.pairs_seen, close.frozen_share), (0, None), "who knows what was between them");
         let again = measure(&[(5, 0.2, ramp(0)), (4, 0.16, ramp(1)), (5, 0.2, ramp(0))]).unwrap();
         assert_eq!(again.frames_seen, 1);
         assert_eq!(measure(&[]), None);

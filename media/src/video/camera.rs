@@ -22,11 +22,21 @@ pub(super) enum Film {
     Part(Encoding, Vec<u8>),
     /// As pixels that will be pasted into a contact sheet.
     Cell(Rgb),
+    /// As a JPEG of such pixels, where many of them may have to wait.
+    PackedCell(Vec<u8>),
 }
+
+/// So many bytes of pixels may wait for one recipe's sheets.
+const MOST_WAITING: usize = 64 << 20;
+
+/// Cells that wait as JPEGs lose what nobody sees.
+const PACKED: FrameView = FrameView::Jpeg { long_edge: u32::MAX, quality: 97, background: [0; 3] };
 
 /// Turns decoded frames of one stream into pictures.
 pub(super) struct Camera<'a> {
     recipes: &'a [Recipe],
+    /// By recipe, how many pictures may wait at once.
+    waiting: Vec<usize>,
     stream: &'a Stream,
     scaler: Scaler,
     /// Another scaler for looks, so that neither drops the other's tables.
@@ -34,8 +44,8 @@ pub(super) struct Camera<'a> {
 }
 
 impl<'a> Camera<'a> {
-    pub(super) const fn new(recipes: &'a [Recipe], stream: &'a Stream) -> Self {
-        Self { recipes, stream, scaler: Scaler::new(), small: Scaler::new() }
+    pub(super) const fn new(recipes: &'a [Recipe], waiting: Vec<usize>, stream: &'a Stream) -> Self {
+        Self { recipes, waiting, stream, scaler: Scaler::new(), small: Scaler::new() }
     }
 
     /// What the frame looks like at a glance.
@@ -70,12 +80,21 @@ impl<'a> Camera<'a> {
                 };
                 let size = geometry.before_turning(sheet.unwrap_or_else(|| target_size(view, upright.0, upright.1)));
                 let rgb = self.scaler.rgb(frame, field, size, background(view))?.rotated(geometry.turns, geometry.mirrored);
-                shots.push(if sheet.is_some() {
-                    Shot { recipes, size: (rgb.width, rgb.height), film: Film::Cell(rgb) }
-                } else {
+                if sheet.is_none() {
                     let (encoding, width, height, bytes) = encode(view, &rgb)?;
-                    Shot { recipes, size: (width, height), film: Film::Part(encoding, bytes) }
-                });
+                    shots.push(Shot { recipes, size: (width, height), film: Film::Part(encoding, bytes) });
+                    continue;
+                }
+                // Each recipe by itself: what others ask for must not change its bytes.
+                let (many, few): (Vec<usize>, Vec<usize>) =
+                    recipes.into_iter().partition(|recipe| self.waiting[*recipe].saturating_mul(rgb.pixels.len()) > MOST_WAITING);
+                let size = (rgb.width, rgb.height);
+                if !many.is_empty() {
+                    shots.push(Shot { recipes: many, size, film: Film::PackedCell(encode(&PACKED, &rgb)?.3) });
+                }
+                if !few.is_empty() {
+                    shots.push(Shot { recipes: few, size, film: Film::Cell(rgb) });
+                }
             }
         }
         Ok(shots)

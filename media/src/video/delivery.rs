@@ -7,9 +7,9 @@ use super::camera::{Camera, Shot};
 use super::index::Index;
 use super::outbox::Outbox;
 use super::plan::{Run, earlier_start};
-use super::session::Session;
+use super::session::{Out, Session};
 use crate::libav::{Frame, Stream};
-use crate::sampler::{Glimpse, Scout};
+use crate::sampler::{Glimpse, Scout, most_held};
 use crate::signal::{Look, Meter};
 use crate::{Error, FrameDetail, PartSink, PerceptualHash, Recipe, Report};
 
@@ -78,12 +78,15 @@ impl<'a> Delivery<'a> {
         scouts: Vec<(usize, Box<dyn Scout>)>,
         sink: &'a mut dyn PartSink,
     ) -> Self {
+        let sent_to = |at: usize| targets.values().filter(|sharing| sharing.contains(&at)).count();
+        let waiting = recipes.iter().enumerate().map(|(at, recipe)| recipe.sampler().and_then(most_held).unwrap_or_else(|| sent_to(at)));
+        let waiting = waiting.collect();
         let searches = scouts.into_iter().map(|(recipe, scout)| Search { recipe, scout, held: BTreeMap::new() }).collect();
         Self {
             recipes,
             index,
             targets,
-            camera: Camera::new(recipes, stream),
+            camera: Camera::new(recipes, waiting, stream),
             meter: Meter::default(),
             searches,
             outbox: Outbox::new(recipes, sink),
@@ -150,7 +153,7 @@ impl<'a> Delivery<'a> {
         let (index, skip) = (self.index, first && self.searches.is_empty());
         let mut wanted = run.wanted.iter().copied().peekable();
         let mut before: Option<(usize, Frame, Look, bool)> = None;
-        session.run(index, run, skip, &mut |packet, frame, damaged| {
+        session.run(index, run, skip, &mut |Out { packet, damaged, .. }, frame| {
             let Some(position) = index.shown.get(packet).copied().flatten() else { return Ok(()) };
             let look = self.camera.look(frame)?;
             let seen = Seen { position, frame, look: &look, damaged };
@@ -234,10 +237,11 @@ impl<'a> Delivery<'a> {
                     position < wanted || !self.targets.range(wanted + 1..=position).any(|(_, sharing)| sharing.contains(recipe))
                 });
             }
-        } else if damaged {
+        }
+        if damaged {
             report.note("damaged_frames", "parts of some frames were made up by the decoder");
         }
-        let detail = FrameDetail { substituted: position != wanted, phash: Some(phash), ..self.detail(position) };
+        let detail = FrameDetail { substituted: position != wanted, damaged, phash: Some(phash), ..self.detail(position) };
         self.outbox.send(position, &detail, shots, report)
     }
 

@@ -1,11 +1,14 @@
 //! Video: index all packets, plan what to decode, decode it in one forward pass, view it.
 
 mod camera;
+mod clock;
 mod cursor;
 mod delivery;
 mod geometry;
+mod holes;
 mod index;
 mod normalise;
+mod order;
 mod outbox;
 mod plan;
 mod session;

@@ -3,16 +3,21 @@
 use super::cursor::Cursor;
 use super::delivery::Delivery;
 use super::geometry::Geometry;
-use super::index::{Index, needs_decoded_order, scan};
+use super::holes;
+use super::index::{Index, scan};
+use super::order::needs_decoding;
 use super::plan::{plan, whole};
 use super::session::Session;
+use crate::ending::broken_off;
+use crate::frame::target_size;
 use crate::libav::{Input, Kind, Probing, Stream};
-use crate::sampler::Plan;
+use crate::sampler::{Plan, most_held};
 use crate::{Error, Limits, Modality, PartSink, Probe, Recipe, Report, Source};
 
 /// Decodes the frames that every recipe picks, in one forward pass, and then the soundtracks that recipes ask for.
 pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, sink: &mut dyn PartSink) -> Result<Report, Error> {
     let Opened { mut session, stream, index, mut report } = open(source, limits, Probing::Header)?;
+    admit_searches(recipes, report.dimensions, limits)?;
     let samplers = recipes.iter().enumerate().filter_map(|(at, recipe)| Some((at, recipe.sampler()?)));
     let Plan { targets, scouts } = crate::sampler::plan(samplers, &index.timeline);
     let runs = if scouts.is_empty() { plan(&index, targets.keys().copied()) } else { vec![whole(&index, targets.keys().copied())] };
@@ -72,17 +77,21 @@ fn open<'s>(source: &'s Source, limits: &Limits, probing: Probing) -> Result<Ope
     };
     admit(&stream.codec, stream.size, stream.bytes_per_two_pixels, limits)?;
     input.select(stream.index);
-    let (packets, short) = scan(&mut input, &stream, limits)?;
-    let cut = short || input.is_broken() || input.points_past(stream.index, source.len());
+    let (mut packets, short) = scan(&mut input, &stream, limits)?;
+    let holes = holes::mark(source, &input, &stream, &mut packets)?;
+    let ending = broken_off(source)?;
+    let cut = short || input.is_broken() || input.points_past(stream.index, source.len()) || ending.is_some();
     let format = format_name(&input.format()).to_owned();
     let cursor = Cursor::new(source, probing, input, stream.clone())?;
     let mut session = Session::new(cursor, stream.clone(), Index::delay(&packets), limits)?;
-    let order = if needs_decoded_order(&packets) { Some(session.display_order(&packets)?) } else { None };
+    let order = if needs_decoding(&packets) { Some(session.display_order(&packets)?) } else { None };
     let index = Index::new(packets, &stream, order)?;
     let duration = index.timeline.duration();
     Limits::check("duration in seconds", duration as u64, limits.seconds)?;
-    if let Some(promised) = stream.duration.filter(|promised| cut && duration < promised * limits.least_share) {
-        return Err(Error::Truncated(format!("{duration:.2} of {promised:.2} seconds are left")));
+    let of_bytes = ending.as_ref().and_then(|ending| ending.share);
+    let left = stream.duration.map(|promised| duration / promised).into_iter().chain(of_bytes).reduce(f64::min);
+    if let Some(left) = left.filter(|left| cut && *left < limits.least_share) {
+        return Err(Error::Truncated(format!("{duration:.2} seconds, {:.1} % of what the file promises, are left", left * 100.0)));
     }
     let geometry = Geometry::new(stream.size, None, &stream);
     let mut report = Report {
@@ -94,11 +103,20 @@ fn open<'s>(source: &'s Source, limits: &Limits, probing: Probing) -> Result<Ope
         frames_total: Some(index.display.len() as u64),
         ..Report::default()
     };
-    remark(&mut report, &index, &stream, cut);
+    if !holes.is_empty() {
+        let lost = holes.iter().sum::<i64>() as f64 * f64::from(stream.time_base.0) / f64::from(stream.time_base.1);
+        report.note("holes", format!("the file has {} holes, in which frames of {lost:.3} s are lost", holes.len()));
+    }
+    if cut {
+        let why = ending.map_or_else(String::new, |ending| format!(": {}", ending.reason));
+        report.truncated_at = Some(duration);
+        report.note("broken_off", format!("the container breaks off after {duration:.3} s{why}"));
+    }
+    remark(&mut report, &index, &stream);
     Ok(Opened { session, stream, index, report })
 }
 
-fn remark(report: &mut Report, index: &Index, stream: &Stream, cut: bool) {
+fn remark(report: &mut Report, index: &Index, stream: &Stream) {
     let duration = index.timeline.duration();
     if let Some(header) = stream.duration.filter(|_| !index.estimated)
         && (header - duration).abs() > duration.max(header) / 10.0
@@ -108,12 +126,14 @@ fn remark(report: &mut Report, index: &Index, stream: &Stream, cut: bool) {
     if let Some(header) = stream.frames.filter(|frames| *frames != index.packets.len() as u64) {
         report.note("header_count_differs", format!("the header says {header} frames, there are {}", index.packets.len()));
     }
-    if cut {
-        report.truncated_at = Some(duration);
-        report.note("broken_off", format!("the container breaks off after {duration:.3} s"));
-    }
     if index.estimated {
         report.note("timestamps_estimated", "the file has no timestamps; frames are counted");
+    }
+    if index.restarts > 0 {
+        report.note("clock_restarts", format!("the file's clock goes back {} times; times go on from there", index.restarts));
+    }
+    if index.equal > 0 {
+        report.note("equal_timestamps", format!("{} frames have the timestamp of the one before; they share its time", index.equal));
     }
     if index.lead > 0 {
         report.note("undecodable_lead", format!("{} frames before the first that can be decoded are left out", index.lead));
@@ -133,6 +153,18 @@ pub(super) fn admit(codec: &str, size: (u32, u32), bytes_per_two_pixels: u64, li
         _ => 3,
     };
     Limits::check("memory for decoding in bytes", (references + 4) * pixels * bytes_per_two_pixels / 2, limits.decode_bytes)
+}
+
+/// Refuses what would hold more finished pictures at once than there is memory for: half a byte a pixel is a JPEG of much detail.
+fn admit_searches(recipes: &[Recipe], upright: Option<(u32, u32)>, limits: &Limits) -> Result<(), Error> {
+    let Some((width, height)) = upright else { return Ok(()) };
+    let bytes = recipes.iter().filter_map(|recipe| {
+        let Recipe::Video { sampler, view, .. } = recipe else { return None };
+        let (width, height) = target_size(view, width, height);
+        Some(most_held(sampler)? as u64 * u64::from(width) * u64::from(height) / 2)
+    });
+    let what = "memory in bytes for the pictures that the samplers scene and motion hold (fewer or smaller ones would do)";
+    Limits::check(what, bytes.sum(), limits.decode_bytes / 2)
 }
 
 fn format_name(libav: &str) -> &str {

@@ -52,6 +52,7 @@ impl<'a> Outbox<'a> {
             match film {
                 Film::Part(encoding, bytes) => self.sink.part(PartHeader { recipes, encoding, detail: Detail::Frame(detail) }, bytes)?,
                 Film::Cell(rgb) => self.paste(&recipes, &detail, &rgb)?,
+                Film::PackedCell(jpeg) => self.paste(&recipes, &detail, &unpacked(&jpeg)?)?,
             }
         }
         Ok(())
@@ -109,4 +110,10 @@ impl<'a> Outbox<'a> {
         let detail = Detail::Sheet(SheetDetail { width, height, rows, columns, frames });
         Ok(self.sink.part(PartHeader { recipes: vec![recipe], encoding, detail }, bytes)?)
     }
+}
+
+fn unpacked(jpeg: &[u8]) -> Result<Rgb, Error> {
+    let picture = image::load_from_memory_with_format(jpeg, image::ImageFormat::Jpeg);
+    let rgb = picture.map_err(|error| Error::Malformed(format!("a picture of our own: {error}")))?.into_rgb8();
+    Ok(Rgb { width: rgb.width(), height: rgb.height(), pixels: rgb.into_raw() })
 }

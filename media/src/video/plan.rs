@@ -42,15 +42,9 @@ pub(super) fn whole(index: &Index, wanted: impl IntoIterator<Item = usize>) -> R
 
 /// The packet from which the frame at `position` can be decoded.
 fn keyframe_for(index: &Index, position: usize) -> usize {
-    let packet = index.display[position];
-    let shown = stamp(&index.packets[packet]);
     // A frame that precedes its keyframe on screen refers to frames before that keyframe (an open group of pictures).
-    let reaches = |entry: &Entry| entry.key && (index.estimated || stamp(entry) <= shown);
-    index.packets[..=packet].iter().rposition(reaches).unwrap_or(0)
-}
-
-fn stamp(entry: &Entry) -> Option<i64> {
-    entry.pts.or(entry.dts)
+    let reaches = |at: usize| index.packets[at].key && index.shown[at].is_none_or(|shown| shown <= position);
+    (0..=index.display[position]).rev().find(|at| reaches(*at)).unwrap_or(0)
 }
 
 /// Where to start again when decoding from `start` did not give a frame; `attempt` counts from 1, `None` when there is nothing earlier.
@@ -80,6 +74,7 @@ mod tests {
             size: 1,
             key: *stamp < 0,
             discard: false,
+            damaged: false,
         };
         let packets: Vec<Entry> = stamps.iter().map(entry).collect();
         let mut display: Vec<usize> = (0..packets.len()).collect();
@@ -87,7 +82,7 @@ mod tests {
         let moment = |at: &usize| Moment { pts: stamps[*at].abs(), t: stamps[*at].abs() as f64, keyframe: packets[*at].key, bytes: 1 };
         let timeline = Timeline::new(display.iter().map(moment).collect(), stamps.len() as f64).unwrap();
         let shown = places(&display, packets.len());
-        Index { packets, display, shown, timeline, time_base: (1, 1), estimated: false, lead: 0, origin: 1.0 }
+        Index { packets, display, shown, timeline, time_base: (1, 1), estimated: false, restarts: 0, equal: 0, lead: 0, origin: 1.0 }
     }
 
     fn run(start: usize, last: usize, wanted: &[usize]) -> Run {

@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::cursor::Cursor;
 use super::index::{Entry, Index};
 use super::normalise::admit;
+use super::order::Shown;
 use super::plan::Run;
 use crate::libav::{Decoder, Frame, Step, Stream};
 use crate::{Error, Limits};
@@ -19,19 +20,68 @@ pub(super) struct Session<'s> {
     limits: Limits,
     /// Frames that came out so far.
     pub frames_decoded: u64,
-    /// Stretches of packets from one that was refused up to the next keyframe.
-    suspect: Vec<Range<usize>>,
+    suspects: Vec<Suspects>,
+    /// No frame of this stretch has come out yet that refers to no other.
+    groundless: bool,
 }
 
-/// Called with each decoded frame, the position of its packet, and whether the decoder had to make up parts of it: it says so
-/// itself, or it refused a packet between the last keyframe and this frame.
-pub(super) type Visit<'v> = dyn FnMut(usize, &mut Frame, bool) -> Result<(), Error> + 'v;
+/// Packets whose frames may lack what they refer to.
+struct Suspects {
+    /// From the one that is damaged to the last that may refer to it.
+    packets: Range<usize>,
+    /// The keyframe among them, which refers to nothing.
+    key: usize,
+}
+
+impl Suspects {
+    /// All up to the next keyframe, and those after it that are displayed before it.
+    fn from(first: usize, packets: &[Entry]) -> Self {
+        let key = (first + 1..packets.len()).find(|at| packets[*at].key).unwrap_or(packets.len());
+        let shown = packets.get(key).and_then(|entry| entry.pts);
+        let leads = |at: &usize| packets[*at].pts.zip(shown).is_some_and(|(pts, key)| pts < key);
+        let end = (key + 1..packets.len()).take_while(leads).last().unwrap_or(key);
+        Self { packets: first..end + 1, key }
+    }
+
+    fn contain(&self, packet: usize) -> bool {
+        packet != self.key && self.packets.contains(&packet)
+    }
+}
+
+/// Frames come out so soon after their packets that only the last few of all suspects can hold theirs.
+const RECENT: usize = 64;
+
+/// Alone among codecs, it may begin without a picture that refers to no other, and its decoder shows nothing before it is whole.
+const RECOVERS: &str = "h264";
+
+/// How a frame came out of the decoder.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Out {
+    /// Position of its packet.
+    pub packet: usize,
+    /// The last packet that the decoder had got by then; `None` when it was drained.
+    pub after: Option<usize>,
+    /// Parts of it were made up: the decoder says so, or something was wrong between the last keyframe and this frame.
+    pub damaged: bool,
+}
+
+/// Called with each decoded frame.
+pub(super) type Visit<'v> = dyn FnMut(Out, &mut Frame) -> Result<(), Error> + 'v;
 
 impl<'s> Session<'s> {
     /// `delay` is how many frames the decoder must hold back to put them in order.
     pub(super) fn new(cursor: Cursor<'s>, stream: Stream, delay: usize, limits: &Limits) -> Result<Self, Error> {
         let decoder = cursor.decoder(delay, limits)?;
-        Ok(Self { cursor, decoder, stream, frame: Frame::new()?, limits: *limits, frames_decoded: 0, suspect: Vec::new() })
+        Ok(Self {
+            cursor,
+            decoder,
+            stream,
+            frame: Frame::new()?,
+            limits: *limits,
+            frames_decoded: 0,
+            suspects: Vec::new(),
+            groundless: false,
+        })
     }
 
     /// libav's name of the decoder.
@@ -39,11 +89,11 @@ impl<'s> Session<'s> {
         self.decoder.name()
     }
 
-    /// Decodes everything and gives the packets in the order in which their frames are displayed.
-    pub(super) fn display_order(&mut self, packets: &[Entry]) -> Result<Vec<usize>, Error> {
+    /// Decodes everything and gives the frames in the order in which they are displayed.
+    pub(super) fn display_order(&mut self, packets: &[Entry]) -> Result<Vec<Shown>, Error> {
         let mut order = Vec::new();
-        self.decode(packets, 0, packets.len().saturating_sub(1), &|_| false, &mut |packet, _, _| {
-            order.push(packet);
+        self.decode(packets, 0, packets.len().saturating_sub(1), &|_| false, &mut |out, frame| {
+            order.push(Shown { packet: out.packet, after: out.after, intra: frame.is_intra() });
             Ok(())
         })?;
         Ok(order)
@@ -64,39 +114,31 @@ impl<'s> Session<'s> {
         visit: &mut Visit<'_>,
     ) -> Result<(), Error> {
         self.decoder.flush();
-        self.suspect.clear();
+        self.suspects.clear();
+        self.groundless = self.stream.codec != RECOVERS;
         for ordinal in start..=last {
-            if packets[ordinal].key {
-                self.trust_from(ordinal);
-            }
             let Some(packet) = self.cursor.packet(ordinal, packets, &self.limits)? else { break };
             packet.stamp(ordinal as i64);
             self.decoder.skip_unreferenced(idle(ordinal));
-            if self.decoder.send(Some(packet))? {
-                self.receive(visit)?;
-            } else {
-                self.suspect_from(ordinal);
+            let accepted = self.decoder.send(Some(packet))?;
+            if !accepted || packets[ordinal].damaged {
+                self.suspect_from(ordinal, packets);
+            }
+            if accepted {
+                self.receive(packets, Some(ordinal), visit)?;
             }
         }
         self.decoder.send(None)?;
-        self.receive(visit)
+        self.receive(packets, None, visit)
     }
 
-    /// Frames of this packet and the next ones may lack what they refer to.
-    fn suspect_from(&mut self, ordinal: usize) {
-        if self.suspect.last().is_none_or(|stretch| stretch.end != usize::MAX) {
-            self.suspect.push(ordinal..usize::MAX);
+    fn suspect_from(&mut self, ordinal: usize, packets: &[Entry]) {
+        if !self.suspects.iter().rev().take(RECENT).any(|known| known.contain(ordinal)) {
+            self.suspects.push(Suspects::from(ordinal, packets));
         }
     }
 
-    /// A keyframe refers to nothing before it.
-    fn trust_from(&mut self, ordinal: usize) {
-        if let Some(stretch) = self.suspect.last_mut() {
-            stretch.end = stretch.end.min(ordinal);
-        }
-    }
-
-    fn receive(&mut self, visit: &mut Visit<'_>) -> Result<(), Error> {
+    fn receive(&mut self, packets: &[Entry], after: Option<usize>, visit: &mut Visit<'_>) -> Result<(), Error> {
         let mut damaged = 0;
         while damaged < 64 {
             match self.decoder.receive(&mut self.frame)? {
@@ -106,8 +148,12 @@ impl<'s> Session<'s> {
                     let bytes = self.frame.bytes_per_two_pixels();
                     admit(&self.stream.codec, self.frame.size(), bytes, &self.limits)?; // the size can change on the way
                     if let Some(packet) = self.frame.pts().and_then(|pts| usize::try_from(pts).ok()) {
-                        let damaged = self.frame.is_damaged() || self.suspect.iter().any(|stretch| stretch.contains(&packet));
-                        visit(packet, &mut self.frame, damaged)?;
+                        if self.frame.is_damaged() {
+                            self.suspect_from(packet, packets);
+                        }
+                        self.groundless &= !self.frame.is_intra();
+                        let damaged = self.groundless || self.suspects.iter().rev().take(RECENT).any(|suspects| suspects.contain(packet));
+                        visit(Out { packet, after, damaged }, &mut self.frame)?;
                     }
                 }
                 Step::Damaged => damaged += 1,

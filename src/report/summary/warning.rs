@@ -84,7 +84,7 @@ fn pending(summary: &Summary) -> Option<Warning> {
 }
 
 /// Notes of the decoders that mean: what was judged is not all that the file was meant to hold.
-const SALVAGE_NOTES: [&str; 5] = ["truncated", "broken_off", "damaged_frames", "decode_errors", "soundtrack_truncated"];
+const SALVAGE_NOTES: [&str; 6] = ["truncated", "broken_off", "damaged_frames", "holes", "decode_errors", "soundtrack_truncated"];
 
 fn salvaged(items: &[ItemRow]) -> Option<Warning> {
     let cut = |item: &&ItemRow| {

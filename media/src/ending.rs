@@ -1,0 +1,142 @@
+//! Whether a container ends where its own structure says, told by a few bytes of its head and tail.
+
+use std::io;
+
+use crate::Source;
+
+/// How a file breaks off.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct BrokenOff {
+    /// What share of its bytes is there, where its header says how many there should be.
+    pub share: Option<f64>,
+    /// For people.
+    pub reason: String,
+}
+
+/// Bytes at either end that are enough to tell.
+const HEAD: usize = 4096;
+const TAIL: u64 = 128 << 10; // two Ogg pages of the largest size
+
+const ASF_HEADER: &[u8] = b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c";
+const ASF_FILE_PROPERTIES: &[u8] = b"\xa1\xdc\xab\x8c\x47\xa9\xcf\x11\x8e\xe4\x00\xc0\x0c\x20\x53\x65";
+
+/// How `source` breaks off, as far as Matroska, ASF, AVI, FLV, Ogg or MPEG-TS say; `None`: it is whole, or does not say.
+pub(crate) fn broken_off(source: &Source) -> io::Result<Option<BrokenOff>> {
+    let head = source.head(HEAD)?;
+    let promised = match head.get(..4) {
+        Some(b"\x1a\x45\xdf\xa3") => segment_end(&head),
+        Some(b"\x30\x26\xb2\x75") => asf_length(&head),
+        Some(b"RIFF") if head.get(8..12) == Some(b"AVI ") => {
+            le(&head, 4, 4).filter(|size| !matches!(size, 0 | 0xffff_ffff)).map(|size| size + 8)
+        }
+        _ => None,
+    };
+    if let Some(promised) = promised.filter(|promised| *promised > source.len()) {
+        let reason = format!("the header says {promised} bytes, there are {}", source.len());
+        return Ok(Some(BrokenOff { share: Some(source.len() as f64 / promised as f64), reason }));
+    }
+    let start = source.len().saturating_sub(TAIL);
+    let tail = || source.read(start, TAIL as usize);
+    let reason = if head.starts_with(b"OggS") {
+        ends_amid_ogg(&tail()?)
+    } else if head.starts_with(b"FLV") {
+        ends_amid_flv(source)?
+    } else {
+        ends_amid_transport_packet(&head, source.len())
+    };
+    Ok(reason.map(|reason| BrokenOff { share: None, reason: reason.to_owned() }))
+}
+
+/// Where the first segment of a Matroska file ends, when it says so (RFC 8794 and 9559).
+fn segment_end(head: &[u8]) -> Option<u64> {
+    let (size, length) = vint(head, 4)?;
+    let segment = 4 + length + usize::try_from(size?).ok()?;
+    let (size, length) = vint(head, segment + 4).filter(|_| head[segment..].starts_with(b"\x18\x53\x80\x67"))?;
+    Some(size? + (segment + 4 + length) as u64)
+}
+
+/// A variable-size number and its length in bytes; `None` in place of the value that means "unknown".
+pub(crate) fn vint(bytes: &[u8], at: usize) -> Option<(Option<u64>, usize)> {
+    let length = bytes.get(at)?.leading_zeros() as usize + 1;
+    let raw = bytes.get(at..at + length).filter(|_| length <= 8)?;
+    let value = raw.iter().fold(0_u64, |value, byte| value << 8 | u64::from(*byte)) & ((1 << (7 * length)) - 1);
+    Some(((value != (1 << (7 * length)) - 1).then_some(value), length))
+}
+
+/// The length that an ASF file says it has (ASF specification 3.2).
+fn asf_length(head: &[u8]) -> Option<u64> {
+    let mut at = if head.starts_with(ASF_HEADER) { 30 } else { return None };
+    while head.get(at..at + 16)? != ASF_FILE_PROPERTIES {
+        at = at.checked_add(usize::try_from(le(head, at + 16, 8)?.max(24)).ok()?)?;
+    }
+    le(head, at + 40, 8)
+}
+
+fn le(bytes: &[u8], at: usize, length: usize) -> Option<u64> {
+    Some(bytes.get(at..at.checked_add(length)?)?.iter().rfold(0, |value, byte| value << 8 | u64::from(*byte)))
+}
+
+/// The last page of an Ogg file is whole, and the last of its stream (RFC 3533).
+fn ends_amid_ogg(tail: &[u8]) -> Option<&'static str> {
+    let page = &tail[tail.windows(4).rposition(|window| window == b"OggS")?..];
+    let segments = usize::from(*page.get(26).unwrap_or(&0));
+    let length = page.get(27..27 + segments).map(|laces| 27 + segments + laces.iter().map(|lace| usize::from(*lace)).sum::<usize>());
+    match length {
+        Some(length) if length <= page.len() => (page[5] & 4 == 0).then_some("the last page is not the end of its stream"),
+        _ => Some("the last page is cut"),
+    }
+}
+
+/// An FLV file ends with the length of its last tag.
+fn ends_amid_flv(source: &Source) -> io::Result<Option<&'static str>> {
+    let Some(at) = source.len().checked_sub(4) else { return Ok(None) };
+    let last = source.read(at, 4)?.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
+    let kind = match at.checked_sub(last) {
+        Some(tag) if last >= 11 => source.read(tag, 1)?,
+        _ => Vec::new(),
+    };
+    Ok((!matches!(kind[..], [8 | 9 | 18])).then_some("the last tag is cut"))
+}
+
+/// Packets of a transport stream all have one length.
+fn ends_amid_transport_packet(head: &[u8], len: u64) -> Option<&'static str> {
+    let repeats = |first: usize, step: usize| (0..3).all(|i| head.get(first + i * step) == Some(&0x47));
+    let whole = repeats(0, 188) && len.is_multiple_of(188) || repeats(4, 192) && len.is_multiple_of(192);
+    ((repeats(0, 188) || repeats(4, 192)) && !whole).then_some("the last packet is cut")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::broken_off;
+    use crate::Source;
+
+    /// Of a file that breaks off; -1 where it does not say how long it should be.
+    fn share(bytes: &[u8]) -> Option<f64> {
+        broken_off(&Source::memory(bytes.to_vec())).unwrap().map(|broken| broken.share.unwrap_or(-1.0))
+    }
+
+    #[test]
+    fn a_header_that_promises_more_is_believed() {
+        let segment = |size: &[u8], bytes: usize| [b"\x1a\x45\xdf\xa3\x82ab\x18\x53\x80\x67", size, &vec![1; bytes]].concat();
+        assert_eq!(share(&segment(b"\x8a", 10)), None);
+        assert_eq!(share(&segment(b"\x94", 8)), Some(20.0 / 32.0));
+        assert_eq!(share(&segment(b"\xff", 8)), None, "a live recording does not know");
+        assert_eq!(share(b"RIFF\x0c\0\0\0AVI LIST"), Some(0.8));
+        assert_eq!(share(b"RIFF\x08\0\0\0AVI LIST"), None);
+        let properties = [super::ASF_HEADER, &[0; 14], super::ASF_FILE_PROPERTIES, &[0; 24], &[128, 0, 0, 0, 0, 0, 0, 0]].concat();
+        assert_eq!(share(&[&properties[..], &[0; 128 - 78]].concat()), None);
+        assert_eq!(share(&[&properties[..], &[0; 0]].concat()), Some(78.0 / 128.0));
+    }
+
+    #[test]
+    fn an_end_amid_a_page_a_tag_or_a_packet_is_seen() {
+        let page = |flags: u8, laced: u8, bytes: usize| [b"OggS\0", &[flags][..], &[0; 20], &[1, laced], &vec![7; bytes]].concat();
+        assert_eq!(share(&[page(0, 5, 5), page(4, 5, 5)].concat()), None);
+        assert_eq!(share(&[page(0, 5, 5), page(0, 5, 5)].concat()), Some(-1.0));
+        assert_eq!(share(&[page(0, 5, 5), page(4, 5, 3)].concat()), Some(-1.0));
+        let flash = |bytes: usize| [b"FLV\x01\x01\0\0\0\x09\0\0\0\0\x09", &[0; 12][..bytes.min(12)], b"\0\0\0\x0d"].concat();
+        assert_eq!((share(&flash(12)), share(&flash(9))), (None, Some(-1.0)));
+        let packet = [&[0x47][..], &[0; 187]].concat();
+        assert_eq!((share(&packet.repeat(4)), share(&packet.repeat(4)[..700])), (None, Some(-1.0)));
+    }
+}

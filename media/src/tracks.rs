@@ -1,0 +1,148 @@
+//! Whether a container lists sound alone, read from its own list of tracks without opening it with a decoder.
+
+use crate::Source;
+use crate::ending::vint;
+
+/// Bytes in which lists of tracks near the start are looked for.
+const HEAD: usize = 64 << 10;
+
+/// Boxes or elements that are stepped over to find a list.
+const MOST_STEPS: usize = 1024;
+
+/// Whether `source` is a container (MP4 and its kin, Matroska, AVI, ASF, FLV, MPEG-TS) that lists tracks of sound and none of pictures.
+/// Lists that are broken, missing or far from where they should be prove nothing.
+pub fn is_sound_only(source: &Source) -> bool {
+    let Ok(head) = source.head(HEAD) else { return false };
+    let (sound, pictures) = match head.get(..4) {
+        Some(b"\x1a\x45\xdf\xa3") => matroska(&head),
+        Some(b"RIFF") => following(&head, b"strh", 8, (b"auds", b"vids")),
+        Some(b"\x30\x26\xb2\x75") => following(&head, ASF_STREAM, 24, (ASF_SOUND, ASF_PICTURES)),
+        Some(b"FLV\x01") => head.get(4).map_or((false, true), |flags| (flags & 4 != 0, flags & 1 != 0)),
+        Some([0x47, ..]) => transport_stream(&head),
+        _ => {
+            let mut tracks = (false, false);
+            boxes(source, 0, source.len(), &mut MOST_STEPS.clone(), &mut tracks);
+            tracks
+        }
+    };
+    sound && !pictures
+}
+
+const ASF_STREAM: &[u8] = b"\x91\x07\xdc\xb7\xb7\xa9\xcf\x11\x8e\xe6\x00\xc0\x0c\x20\x53\x65";
+const ASF_SOUND: &[u8] = b"\x40\x9e\x69\xf8\x4d\x5b\xcf\x11\xa8\xfd\x00\x80\x5f\x5c\x44\x2b";
+const ASF_PICTURES: &[u8] = b"\xc0\xef\x19\xbc\x4d\x5b\xcf\x11\xa8\xfd\x00\x80\x5f\x5c\x44\x2b";
+
+/// Which of two kinds comes `after` the start of each `tag`.
+fn following(head: &[u8], tag: &[u8], after: usize, (sound, pictures): (&[u8], &[u8])) -> (bool, bool) {
+    let tags = head.windows(tag.len()).enumerate().filter(|(_, window)| *window == tag);
+    tags.filter_map(|(at, _)| head.get(at + after..))
+        .fold((false, false), |(heard, seen), rest| (heard || rest.starts_with(sound), seen || rest.starts_with(pictures)))
+}
+
+/// Handlers of the tracks of ISO base media (ISO/IEC 14496-12), wherever `moov` is.
+fn boxes(source: &Source, mut at: u64, end: u64, steps: &mut usize, tracks: &mut (bool, bool)) {
+    while at + 8 <= end && *steps > 0 {
+        *steps -= 1;
+        let Some(header) = source.read(at, 20).ok().filter(|header| header.len() >= 8) else { return };
+        let be = |bytes: &[u8]| bytes.iter().fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
+        let (size, start) = match be(&header[..4]) {
+            0 => (end - at, 8),
+            1 => (header.get(8..16).map_or(0, be), 16),
+            size => (size, 8),
+        };
+        let next = at.saturating_add(size).min(end);
+        match &header[4..8] {
+            b"moov" | b"trak" | b"mdia" => boxes(source, at + start, next, steps, tracks),
+            b"hdlr" => match header.get(16..20) {
+                Some(b"soun") => tracks.0 = true,
+                Some(b"vide") => tracks.1 = true,
+                _ => {}
+            },
+            _ => {}
+        }
+        if size < start {
+            return;
+        }
+        at = next;
+    }
+}
+
+/// Types of the tracks of Matroska (RFC 9559): a list within the head.
+fn matroska(head: &[u8]) -> (bool, bool) {
+    let mut tracks = (false, false);
+    let element = |at: usize| {
+        let id = head.get(at)?.leading_zeros() as usize + 1;
+        let (size, length) = vint(head, at + id)?;
+        let body = at + id + length;
+        let end = size.and_then(|size| body.checked_add(usize::try_from(size).ok()?)).unwrap_or(usize::MAX);
+        Some((head.get(at..at + id)?, body, end))
+    };
+    let mut at = 0;
+    for _ in 0..MOST_STEPS {
+        let Some((id, body, end)) = element(at) else { break };
+        at = match id {
+            b"\x18\x53\x80\x67" | b"\x16\x54\xae\x6b" | b"\xae" => body, // segment, tracks, one track: look inside
+            b"\x1f\x43\xb6\x75" => break,                                // the first cluster
+            _ => end,
+        };
+        if id == b"\x83" {
+            tracks.0 |= head.get(body) == Some(&2);
+            tracks.1 |= head.get(body) == Some(&1);
+        }
+    }
+    tracks
+}
+
+/// Stream types of the first program map (ISO/IEC 13818-1, 2.4.4.8).
+fn transport_stream(head: &[u8]) -> (bool, bool) {
+    const PICTURES: [u8; 8] = [0x01, 0x02, 0x10, 0x1b, 0x24, 0x42, 0xd1, 0xea];
+    const SOUND: [u8; 7] = [0x03, 0x04, 0x0f, 0x11, 0x81, 0x83, 0x87];
+    for packet in head.as_chunks::<188>().0 {
+        let adaptation = if packet[3] & 0x20 == 0 { 0 } else { 1 + usize::from(packet[4]) };
+        let Some([pointer, rest @ ..]) = packet.get(4 + adaptation..).filter(|_| packet[1] & 0x40 != 0) else { continue };
+        let Some(section @ [0x02, ..]) = rest.get(usize::from(*pointer)..) else { continue };
+        let length = |at: usize| section.get(at..at + 2).map(|pair| usize::from(u16::from_be_bytes([pair[0] & 0x0f, pair[1]])));
+        let (Some(whole), Some(info)) = (length(1), length(10)) else { continue };
+        let (mut at, mut tracks) = (12 + info, (false, false));
+        while at + 5 <= (whole + 3).saturating_sub(4).min(section.len()) {
+            tracks.0 |= SOUND.contains(&section[at]);
+            tracks.1 |= PICTURES.contains(&section[at]);
+            at += 5 + length(at + 3).unwrap_or(0);
+        }
+        return tracks;
+    }
+    (false, false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_sound_only;
+    use crate::Source;
+
+    #[test]
+    fn a_list_of_sound_alone_is_believed_and_nothing_else() {
+        let sized = |kind: &[u8], body: &[u8]| [&(body.len() as u32 + 8).to_be_bytes()[..], kind, body].concat();
+        let track = |kind: &[u8]| sized(b"trak", &sized(b"mdia", &sized(b"hdlr", &[&[0; 8], kind, &[0; 12]].concat())));
+        let film =
+            |tracks: &[Vec<u8>]| [sized(b"ftyp", b"isom\0\0\0\0"), sized(b"mdat", &[9; 90]), sized(b"moov", &tracks.concat())].concat();
+        let mkv = |kinds: &[u8]| {
+            let tracks: Vec<u8> = kinds.iter().flat_map(|kind| [0xae, 0x83, 0x83, 0x81, *kind]).collect();
+            [b"\x1a\x45\xdf\xa3\x80\x18\x53\x80\x67\xff\x16\x54\xae\x6b", &[0x80 | tracks.len() as u8][..], &tracks].concat()
+        };
+        for (bytes, expected) in [
+            (film(&[track(b"soun")]), true),
+            (film(&[track(b"soun"), track(b"vide")]), false),
+            (film(&[]), false),
+            (mkv(&[2]), true),
+            (mkv(&[2, 1]), false),
+            (b"FLV\x01\x04".to_vec(), true),
+            (b"FLV\x01\x05".to_vec(), false),
+            (b"RIFF\0\0\0\0AVI strh\0\0\0\0auds".to_vec(), true),
+            (b"RIFF\0\0\0\0AVI strh\0\0\0\0audsstrh\0\0\0\0vids".to_vec(), false),
+            (vec![0; 300], false),
+            (Vec::new(), false),
+        ] {
+            assert_eq!(is_sound_only(&Source::memory(bytes.clone())), expected, "{bytes:02x?}");
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! In which order frames are displayed, and with which timestamps: the file's own where they tell, else what decoding gives.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use super::index::Entry;
+use crate::libav::Stream;
+
+/// Decoders hold back at most this many frames to put them in order, so no more can come before another in the file and after it on screen.
+const MOST_REORDERED: usize = 16;
+
+/// A frame as it came out when everything was decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shown {
+    /// Position of its packet.
+    pub packet: usize,
+    /// The last packet that the decoder had got by then; `None` when it was drained.
+    pub after: Option<usize>,
+    /// Whether it refers to no other frame.
+    pub intra: bool,
+}
+
+/// Displayed frames in display order.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Order {
+    /// Their packets.
+    pub display: Vec<usize>,
+    /// Their timestamps, which may go back where the file's clock does.
+    pub stamps: Vec<i64>,
+    /// Seconds per tick.
+    pub time_base: (i32, i32),
+    /// The file has no timestamps worth the name: they are counted.
+    pub estimated: bool,
+}
+
+/// Whether timestamps alone do not tell the order of display, so that it must be found by decoding.
+pub(super) fn needs_decoding(packets: &[Entry]) -> bool {
+    let shown = || packets.iter().filter(|packet| !packet.discard);
+    // libav leaves out what it cannot tell: the time of frames that the decoder holds back.
+    let Some(stamps) = shown().map(|packet| packet.pts).collect::<Option<Vec<i64>>>() else { return true };
+    let reordered = stamps.windows(2).any(|pair| pair[1] < pair[0]);
+    let count = stamps.len();
+    let distinct = stretches(packets).into_iter().map(|stretch| {
+        let stamps = packets[stretch].iter().filter(|packet| !packet.discard).filter_map(|packet| packet.pts);
+        stamps.collect::<BTreeSet<i64>>().len()
+    });
+    let distinct: usize = distinct.sum();
+    distinct < count && (reordered || is_worthless(distinct, count))
+}
+
+/// Whether timestamps tell next to nothing of when frames are displayed.
+const fn is_worthless(distinct: usize, frames: usize) -> bool {
+    distinct * 2 < frames
+}
+
+/// Stretches of packets in each of which the clock only ever goes on, but for the reordering of frames.
+///
+/// A new one begins where more frames would be overtaken than a decoder can hold back, and at a keyframe (nothing in the file
+/// before it is displayed after it) that is also decoded before its turn.
+pub(super) fn stretches(packets: &[Entry]) -> Vec<Range<usize>> {
+    let mut stretches = Vec::new();
+    let (mut start, mut latest): (usize, Vec<i64>) = (0, Vec::new()); // the latest timestamps of this stretch, ascending
+    let mut before: Option<i64> = None;
+    for (at, packet) in packets.iter().enumerate() {
+        let (Some(pts), false) = (packet.pts, packet.discard) else { continue };
+        let overtakes = latest.len() - latest.partition_point(|stamp| *stamp <= pts);
+        let back_in_file = before.zip(packet.dts).is_some_and(|(before, dts)| dts < before);
+        if overtakes > MOST_REORDERED || packet.key && overtakes > 0 && back_in_file {
+            stretches.push(start..at);
+            start = at;
+            latest.clear();
+        }
+        latest.insert(latest.partition_point(|stamp| *stamp <= pts), pts);
+        if latest.len() > MOST_REORDERED + 1 {
+            latest.remove(0);
+        }
+        before = packet.dts;
+    }
+    stretches.push(start..packets.len());
+    stretches
+}
+
+impl Order {
+    /// By timestamps, each stretch of the clock by itself.
+    pub(super) fn by_timestamps(packets: &[Entry], stream: &Stream) -> Self {
+        let (mut display, mut stamps) = (Vec::new(), Vec::new());
+        for stretch in stretches(packets) {
+            let shown = stretch.filter(|at| !packets[*at].discard);
+            let mut dated: Vec<(i64, usize)> = shown.filter_map(|at| Some((packets[at].pts?, at))).collect();
+            dated.sort_unstable();
+            stamps.extend(dated.iter().map(|(stamp, _)| *stamp));
+            display.extend(dated.into_iter().map(|(_, at)| at));
+        }
+        Self { display, stamps, time_base: stream.time_base, estimated: false }.or_counted(stream)
+    }
+
+    /// By what came out of the decoder, as far as it is displayed.
+    pub(super) fn by_decoding(packets: &[Entry], frames: &[Shown], stream: &Stream) -> Self {
+        let mut seen = BTreeSet::new();
+        let frames: Vec<&Shown> = frames.iter().filter(|frame| !packets[frame.packet].discard && seen.insert(frame.packet)).collect();
+        // A decoder lets go of a frame when the packet comes that is decoded while this frame is displayed.
+        let stamp = |frame: &&Shown| packets[frame.packet].pts.or_else(|| packets[frame.after?].dts);
+        let dated: Vec<Option<i64>> = frames.iter().map(stamp).collect();
+        let display: Vec<usize> = frames.iter().map(|frame| frame.packet).collect();
+        let stamps = filled(&dated, |at| packets[display[at]].duration);
+        Self { display, stamps, time_base: stream.time_base, estimated: false }.or_counted(stream)
+    }
+
+    /// Counts the frames where timestamps are missing or mostly the same.
+    fn or_counted(mut self, stream: &Stream) -> Self {
+        let count = self.display.len();
+        let distinct = 1 + self.stamps.windows(2).filter(|pair| pair[0] < pair[1]).count(); // the clock may start anew
+        if self.stamps.len() < count || is_worthless(distinct, count) {
+            let rate = stream.frame_rate.filter(|rate| (1.0..=1000.0).contains(rate)).unwrap_or(25.0);
+            self.stamps = (0..count).map(|frame| (frame as f64 * 1000.0 / rate).round() as i64).collect();
+            (self.time_base, self.estimated) = ((1, 1000), true);
+        }
+        self
+    }
+}
+
+/// The timestamps with those that are missing counted on from the one before; none at all when most are missing.
+fn filled(dated: &[Option<i64>], lasting: impl Fn(usize) -> i64) -> Vec<i64> {
+    let known: Vec<i64> = dated.iter().flatten().copied().collect();
+    let Some(first) = dated.iter().position(Option::is_some).filter(|_| !is_worthless(known.len(), dated.len())) else {
+        return Vec::new();
+    };
+    let mut gaps: Vec<i64> = known.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).filter(|gap| *gap > 0).collect();
+    gaps.sort_unstable();
+    let typical = gaps.get(gaps.len() / 2).copied().unwrap_or(0);
+    let step = |at: usize| if lasting(at) > 0 { lasting(at) } else { typical };
+    let mut stamps: Vec<i64> = Vec::with_capacity(dated.len());
+    for (at, stamp) in dated.iter().enumerate() {
+        let counted = || match stamps.last() {
+            Some(before) => before.saturating_add(step(at - 1)),
+            None => known[0].saturating_sub((0..first).map(step).fold(0, i64::saturating_add)),
+        };
+        stamps.push(stamp.unwrap_or_else(counted));
+    }
+    stamps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{filled, needs_decoding, stretches};
+    use crate::video::index::Entry;
+
+    /// Packets in file order by their timestamps; those below 0 are keyframes, and 1000 stands for none.
+    fn packets(stamps: &[i64]) -> Vec<Entry> {
+        let entry = |(at, pts): (usize, &i64)| Entry {
+            pts: (*pts != 1000).then_some(pts.abs()),
+            dts: Some(at as i64),
+            duration: 1,
+            pos: -1,
+            size: 1,
+            key: *pts < 0,
+            discard: false,
+            damaged: false,
+        };
+        stamps.iter().enumerate().map(entry).collect()
+    }
+
+    #[test]
+    fn a_stretch_ends_where_the_clock_goes_back_and_not_where_frames_are_reordered() {
+        let starts = |packets: &[Entry]| stretches(packets).into_iter().map(|stretch| stretch.start).collect::<Vec<_>>();
+        let film = [-1, 9, 5, 3, 2, 4, 7, 6, 8, 17, 13, 11, 10, 12, 15, 14, 16, -18, 19, 20];
+        assert_eq!(starts(&packets(&film)), [0]);
+        assert_eq!(starts(&packets(&[film, film].concat())), [0, 20]);
+        let mut soon = packets(&[-1, 2, 3, -2, 3, 4]);
+        assert_eq!(starts(&soon), [0], "few frames are overtaken, and it is decoded in its turn");
+        soon[3].dts = Some(0);
+        assert_eq!(starts(&soon), [0, 3]);
+        assert_eq!(starts(&[]), [0]);
+    }
+
+    #[test]
+    fn decoding_tells_what_timestamps_do_not() {
+        for (stamps, needed) in [
+            (&[-1, 3, 2, 4][..], false),
+            (&[-1, 2, 2, 3], false), // the order in the file is the order on screen
+            (&[-1, 3, 2, 2], true),  // but not here
+            (&[-1, 1, 1, 1], true),
+            (&[-1, 1000, 2, 3], true), // libav does not know when the second is displayed
+            (&[], false),
+        ] {
+            assert_eq!(needs_decoding(&packets(stamps)), needed, "{stamps:?}");
+        }
+    }
+
+    #[test]
+    fn missing_timestamps_are_counted_on() {
+        assert_eq!(filled(&[None, Some(10), Some(12), None, Some(16), Some(18)], |_| 0), [8, 10, 12, 14, 16, 18]);
+        assert_eq!(filled(&[Some(10), None], |_| 5), [10, 15]);
+        assert_eq!(filled(&[Some(10), None, None], |_| 5), [0; 0], "most are missing");
+    }
+}
