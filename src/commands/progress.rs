@@ -37,6 +37,10 @@ impl Progress for Bar {
         self.bar.reset_eta();
     }
 
+    fn warn(&self, message: &str) {
+        self.bar.suspend(|| super::output::remark(message));
+    }
+
     fn ended(&self, outcome: Option<OutcomeName>) {
         self.bar.inc(1);
         let (Some(outcome), Ok(mut counts)) = (outcome, self.counts.lock()) else { return };

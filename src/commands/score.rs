@@ -39,6 +39,9 @@ pub(crate) fn run(context: &Context, args: &ScoreArgs) -> Result<Exit, Failure> 
     let pool = open::pool(context, &args.workers)?;
     let bar = Bar::new();
     if args.dry_run {
+        if let Some(dir) = &args.output {
+            pipeline::recall(&study, dir).map_err(Failure::usage)?;
+        }
         let dry = pipeline::dry_run(&study, &pool, &bar);
         bar.clear();
         return Ok(say_dry_run(context, &dry));

@@ -30,6 +30,11 @@ struct Totals {
 type PartsKey = [String; 4];
 
 impl Reader {
+    /// Whether a run is recorded in `dir`.
+    pub fn is_there(dir: &Path) -> bool {
+        dir.join(schema::FILE).is_file()
+    }
+
     /// Opens the run in `dir`.
     pub fn open(dir: &Path) -> Result<Self, LedgerError> {
         let connection = schema::open_reader(dir)?;
@@ -91,6 +96,20 @@ impl Reader {
             })
         });
         written.map_err(|error| LedgerError::io(&path, &error))
+    }
+
+    /// Tokens that were expected of a judge's answered attempts, and those that its server counted.
+    pub fn counts(&self, judge: &str) -> Result<Vec<(u64, Usage)>, LedgerError> {
+        let mut statement = self.connection.prepare(
+            "SELECT estimated, usage FROM attempts JOIN tasks ON tasks.id = task
+             WHERE judge = ?1 AND usage IS NOT NULL AND estimated IS NOT NULL ORDER BY attempts.id DESC LIMIT 1000",
+        )?;
+        let mut rows = statement.query([judge])?;
+        let mut counts = Vec::new();
+        while let Some(row) = rows.next()? {
+            counts.push((row.get::<_, i64>(0)? as u64, json(row, 1)?));
+        }
+        Ok(counts)
     }
 
     /// The replies that servers gave, as lines of a cassette in the order in which they came: what `--replay` uses.

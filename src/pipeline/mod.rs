@@ -26,6 +26,6 @@ pub use prepare::{PrepareDone, prepare};
 pub use probe::{ProbeRow, probe};
 pub use recipes::RecipeBook;
 pub use run_info::run_info;
-pub use score::{Learnt, Orders, Progress, ScoreDone, ScoreError, item_rows, score};
+pub use score::{Learnt, Orders, Progress, ScoreDone, ScoreError, item_rows, recall, score};
 pub use select::{Selection, Shard};
 pub use study::{Settings, Study};

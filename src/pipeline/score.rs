@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tribunal_media::Digest;
 
@@ -23,6 +24,8 @@ pub trait Progress: Send + Sync {
     fn planned(&self, tasks: u64, ended: u64);
     /// A task ended; without an outcome it was only looked at (a dry run).
     fn ended(&self, outcome: Option<OutcomeName>);
+    /// Something that a user may want to act on while the run goes on.
+    fn warn(&self, message: &str);
 }
 
 /// What a run did.
@@ -90,7 +93,8 @@ pub fn score(
     let ledger = Ledger::open(dir, info)?;
     ledger.set_budget(orders.budget_micro_usd)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(ScoreError::Runtime)?;
-    let run = Run { study, pool, ledger: &ledger, runtime: &runtime, progress, stop, keep_parts: orders.keep_parts };
+    let soft_wall = AtomicU64::new(orders.budget_micro_usd.map_or(u64::MAX, |wall| (wall as f64 * SOFT_WALL) as u64));
+    let run = Run { study, pool, ledger: &ledger, runtime: &runtime, progress, stop, keep_parts: orders.keep_parts, soft_wall };
     let all = planned_tasks(study);
     let rows = item_rows(study);
     let wanted = || -> Result<Vec<Task>, ScoreError> {
@@ -99,6 +103,7 @@ pub fn score(
         Ok(tasks)
     };
     let mut tasks = wanted()?;
+    recall(study, dir)?;
     ledger.reopen(&all, &orders.retry)?;
     sentinel::round(study, pool, &ledger, &runtime, stop)?;
     let mut resumed = None;
@@ -122,11 +127,26 @@ pub fn score(
     Ok(ScoreDone { tasks: tasks.len() as u64, resumed: resumed.unwrap_or_default(), stopped: stop.reason(), learnt: learnt(&study.judges) })
 }
 
+/// Lets the judges know what replies of earlier invocations on this run folder said of token counts. A folder without a run says nothing.
+pub fn recall(study: &Study, dir: &Path) -> Result<(), LedgerError> {
+    if !Reader::is_there(dir) {
+        return Ok(());
+    }
+    let run = Reader::open(dir)?;
+    study.judges.iter().try_for_each(|judge| {
+        judge.calibration().recall(&run.counts(judge.name())?);
+        Ok(())
+    })
+}
+
 /// The records so far, where anything hangs on them.
 fn recorded(dir: &Path, study: &Study) -> Result<Vec<Record>, LedgerError> {
     let ensemble::Settings { repeats, cascade, .. } = &study.settings.ensemble;
     if repeats.is_none() && cascade.is_none() { Ok(Vec::new()) } else { Reader::open(dir)?.records() }
 }
+
+/// Share of the budget at which it is said that it runs out.
+const SOFT_WALL: f64 = 0.8;
 
 /// What this invocation may do beyond the experiment.
 #[derive(Debug, Clone, Default)]
@@ -188,6 +208,8 @@ struct Run<'a> {
     progress: &'a dyn Progress,
     stop: &'a StopFlag,
     keep_parts: bool,
+    /// The soft wall in micro-dollars, until it was said that it is reached.
+    soft_wall: AtomicU64,
 }
 
 /// A task on its way to a judge.
@@ -280,10 +302,23 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Once: what is spent and reserved has reached the soft wall.
+    fn warn_of_budget(&self) {
+        let (spent, wall) = (self.ledger.spent_micro_usd(), self.soft_wall.load(Ordering::Relaxed));
+        if spent >= wall && self.soft_wall.swap(u64::MAX, Ordering::Relaxed) != u64::MAX {
+            let share = SOFT_WALL * 100.0;
+            self.progress
+                .warn(&format!("${:.4} are spent or reserved: {share:.0} % of the budget; the run stops at the wall", spent as f64 / 1e6));
+        }
+    }
+
     async fn judge(&self, job: Job<'a>) {
         let journal = Gate { ledger: self.ledger, stop: self.stop };
         match job.judge.judge(&job.work, &journal).await {
-            Ok(settled) => self.progress.ended(Some(settled.outcome.name())),
+            Ok(settled) => {
+                self.progress.ended(Some(settled.outcome.name()));
+                self.warn_of_budget();
+            }
             Err(stop) => self.stop.raise(judge::Stop::to_string(&stop)),
         }
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tempfile::tempdir;
 
 use crate::judge_process::JudgeProcess;
-use crate::support::{json_to, jsonl, manifest, run, table, tribunal};
+use crate::support::{json_to, jsonl, manifest, run, run_to, table, tribunal};
 
 /// One text item per number, each its own request.
 fn texts(dir: &Path, count: usize) -> PathBuf {
@@ -138,7 +138,9 @@ fn the_budget_is_a_wall_and_the_bill_is_the_ledgers() {
     let settings = format!("provider = \"openai\"\nbase_url = \"{}/v1\"\nmodel = \"m\"\n{PRICE}", judge.base());
     let (source, config, folder) = (texts(work.path(), 60), config(work.path(), &settings), work.path().join("run"));
     let wall = 0.15;
-    let stopped = json_to(4, &score(&source, &config, &folder, &["--budget-usd", "0.15", "--concurrency", "16"]));
+    let output = run_to(4, &score(&source, &config, &folder, &["--budget-usd", "0.15", "--concurrency", "16", "--json"]));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("80 % of the budget"), "a soft warning before the wall");
+    let stopped: Value = serde_json::from_slice(&output.stdout).unwrap();
     let billed = dollars(&judge.bill()["cost_micro_usd"]) / 1e6;
     assert!(billed > 0.0 && billed <= wall, "billed {billed} of {wall}");
     assert!(stopped["stopped"].as_str().unwrap().contains("budget") && stopped["summary"]["pending"].as_u64().unwrap() > 0);
@@ -164,6 +166,9 @@ fn a_forecast_is_near_the_bill_and_nearer_after_replies() {
     let (foreseen, billed) = (dollars(&forecast["cost_usd"]), dollars(&judge.bill()["cost_micro_usd"]) / 1e6);
     assert!((foreseen / billed - 1.0).abs() < 0.10, "foreseen {foreseen}, billed {billed}");
     let ratio = dollars(&done["learnt"][0]["tokens_ratio"]);
+    let again = json_to(0, &score(&source, &config, &folder, &["--dry-run"]));
+    let recalled = dollars(&again["cost_usd"]);
+    assert!((recalled / billed - 1.0).abs() < 0.02, "with the run's replies: {recalled}, billed {billed}");
     let tokens = &forecast["judges"][0]["tokens"];
     let corrected = dollars(&tokens["text"]) * ratio;
     assert!((corrected / dollars(&judge.bill()["input_tokens"]) - 1.0).abs() < 0.02, "{corrected}");

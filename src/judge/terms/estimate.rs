@@ -88,6 +88,13 @@ impl Calibration {
         sums.output += usage.output as f64;
     }
 
+    /// Takes in what earlier processes saw: pairs of expected and counted tokens.
+    pub fn recall(&self, seen: &[(u64, Usage)]) {
+        for &(expected, usage) in seen {
+            self.learn(&Estimate { text: expected as f64, ..Estimate::default() }, usage);
+        }
+    }
+
     /// The estimate as the replies so far correct it.
     pub fn correct(&self, estimate: Estimate) -> Estimate {
         let sums = *self.sums();
