@@ -66,7 +66,7 @@ pub(crate) fn vint(bytes: &[u8], at: usize) -> Option<(Option<u64>, usize)> {
 /// The length that an ASF file says it has (ASF specification 3.2).
 fn asf_length(head: &[u8]) -> Option<u64> {
     let mut at = if head.starts_with(ASF_HEADER) { 30 } else { return None };
-    while head.get(at..at + 16)? != ASF_FILE_PROPERTIES {
+    while head.get(at..)?.get(..16)? != ASF_FILE_PROPERTIES {
         at = at.checked_add(usize::try_from(le(head, at + 16, 8)?.max(24)).ok()?)?;
     }
     le(head, at + 40, 8)
@@ -123,6 +123,7 @@ mod tests {
         assert_eq!(share(&segment(b"\xff", 8)), None, "a live recording does not know");
         assert_eq!(share(b"RIFF\x0c\0\0\0AVI LIST"), Some(0.8));
         assert_eq!(share(b"RIFF\x08\0\0\0AVI LIST"), None);
+        assert_eq!(share(&[super::ASF_HEADER, &[0; 30], &[0xff; 8]].concat()), None, "a length that leads nowhere");
         let properties = [super::ASF_HEADER, &[0; 14], super::ASF_FILE_PROPERTIES, &[0; 24], &[128, 0, 0, 0, 0, 0, 0, 0]].concat();
         assert_eq!(share(&[&properties[..], &[0; 128 - 78]].concat()), None);
         assert_eq!(share(&[&properties[..], &[0; 0]].concat()), Some(78.0 / 128.0));

@@ -97,7 +97,8 @@ impl Order {
     /// By what came out of the decoder, as far as it is displayed.
     pub(super) fn by_decoding(packets: &[Entry], frames: &[Shown], stream: &Stream) -> Self {
         let mut seen = BTreeSet::new();
-        let frames: Vec<&Shown> = frames.iter().filter(|frame| !packets[frame.packet].discard && seen.insert(frame.packet)).collect();
+        let is_displayed = |frame: &&Shown| packets.get(frame.packet).is_some_and(|packet| !packet.discard);
+        let frames: Vec<&Shown> = frames.iter().filter(is_displayed).filter(|frame| seen.insert(frame.packet)).collect();
         // A decoder lets go of a frame when the packet comes that is decoded while this frame is displayed.
         let stamp = |frame: &&Shown| packets[frame.packet].pts.or_else(|| packets[frame.after?].dts);
         let dated: Vec<Option<i64>> = frames.iter().map(stamp).collect();
