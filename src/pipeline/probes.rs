@@ -10,7 +10,7 @@ use super::study::Study;
 use crate::judge::Why;
 use crate::manifest::Instance;
 use crate::prepare::{Part, Payload};
-use crate::rubric::{Probe, ProbeKind};
+use crate::rubric::{Probe, ProbeKind, ProbeSettings, Shown};
 use crate::taxonomy::Lang;
 
 /// Draws of an order before the frames are taken to have no third one.
@@ -22,7 +22,7 @@ impl Study {
     pub fn plan_probes(&mut self) {
         let settings = self.settings.probes;
         for modality in Self::modalities(&self.manifest) {
-            let wants = variants(&mut self.plan, modality, |modality, sequence| settings.wanted(modality, sequence));
+            let wants = variants(&mut self.plan, modality, &settings);
             if wants.is_empty() {
                 continue;
             }
@@ -45,13 +45,16 @@ pub(super) fn draw<'a>(seed: u64, what: &str, instances: impl Iterator<Item = &'
 }
 
 /// The wants of one modality under every probe that applies; their rubrics join the plan's.
-fn variants(plan: &mut Plan, modality: Modality, wanted: impl Fn(Modality, bool) -> Vec<Probe>) -> Vec<Want> {
+fn variants(plan: &mut Plan, modality: Modality, settings: &ProbeSettings) -> Vec<Want> {
     let mut variants = Vec::new();
     for want in plan.wants(modality).to_vec() {
         let Some(rubric) = plan.rubrics().get(&want.rubric).cloned() else { continue };
-        // A contact sheet numbers its frames in the picture: their order cannot be changed behind the numbers.
-        let sequence = want.sampler.is_some_and(|sampler| !sampler.is_single() && sampler.layout == Layout::Single);
-        for probe in wanted(modality, sequence) {
+        let shown = match want.sampler {
+            Some(sampler) if sampler.layout != Layout::Single => Shown::Sheets,
+            Some(sampler) if !sampler.is_single() => Shown::Sequence,
+            _ => Shown::One,
+        };
+        for probe in settings.wanted(modality, shown) {
             let variant = rubric.probed(probe);
             variants.push(Want { rubric: variant.name().to_owned(), ..want.clone() });
             plan.rubrics.insert(variant.name().to_owned(), variant);
