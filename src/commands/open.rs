@@ -59,10 +59,10 @@ pub(crate) fn study(
         memory_bytes: MEMORY_BYTES,
         send_withheld: context.config.policy.send_withheld,
         recipe: context.config.recipe.check().map_err(Failure::usage)?,
-        probes: context.config.probes.check().map_err(Failure::usage)?,
+        probes: context.config.probes.clone().check().map_err(Failure::usage)?,
         sentinel: context.config.sentinel.check().map_err(Failure::usage)?,
     };
-    Ok(Study { manifest, taxonomy, plan, judges, settings })
+    Ok(Study { manifest, taxonomy, plan, judges, spoken: None, settings })
 }
 
 /// Starts the workers.
