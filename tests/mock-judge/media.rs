@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(sound_seconds(&wav(8_000, u32::MAX)), Some(0.5));
         let mut flac = b"fLaC\0\0\0\x22".to_vec();
         flac.resize(18, 0);
-        flac.extend((16_000_u64 << 44 | 15 << 36 | 24_000).to_be_bytes());
+        flac.extend((16_000_u64 << 44 | 15 << 36 | 0x5dc0).to_be_bytes());
         assert_eq!(sound_seconds(&flac), Some(1.5));
         assert_eq!(sound_seconds(b"RIFF"), None);
     }

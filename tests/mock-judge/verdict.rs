@@ -141,7 +141,7 @@ mod tests {
         let wanted = json!({"nonce": "0123456789abcdef", "receipt": "K7", "rationale": "nothing of concern",
             "evidence_seconds": [1.25], "motion": 3, "safety": 3});
         assert_eq!(verdict, wanted);
-        assert_eq!(verdict.as_object().unwrap().keys().last().unwrap(), "safety");
+        assert_eq!(verdict.as_object().unwrap().keys().next_back().unwrap(), "safety");
         assert_eq!(draft(&asked, r#"{"safety":5,"receipt":"K7","reads_receipt":false}"#).fill(&asked)["receipt"], "none");
     }
 
