@@ -47,6 +47,17 @@ pub enum FrameView {
         /// RGB on which transparent pixels are composited.
         background: [u8; 3],
     },
+    /// As [`FrameView::Jpeg`], with words drawn into the picture: a probe of who looks at it. Never passed through, and not for contact sheets.
+    Planted {
+        /// Longest edge in pixels.
+        long_edge: u32,
+        /// 1..=100.
+        quality: u8,
+        /// RGB on which transparent pixels are composited.
+        background: [u8; 3],
+        /// ASCII letters, digits, blanks, `.`, `:` and `-`; others stay blank.
+        text: String,
+    },
     /// Interleaved RGB8, `crop` x `crop` pixels: resized to `resize` x `resize`, then centre-cropped.
     Tensor {
         /// Edge after resizing.
@@ -142,6 +153,10 @@ impl FrameView {
         match self {
             Self::Jpeg { long_edge, quality, background: [r, g, b] } => {
                 format!("jpeg edge={long_edge} q={quality} 420 on=#{r:02x}{g:02x}{b:02x}")
+            }
+            Self::Planted { long_edge, quality, background, text } => {
+                let jpeg = Self::Jpeg { long_edge: *long_edge, quality: *quality, background: *background };
+                format!("{} planted={text:?}", jpeg.canonical())
             }
             Self::Tensor { resize, crop } => format!("tensor rgb8 resize={resize} crop={crop}"),
             Self::Gray { edge } => format!("gray8 edge={edge}"),

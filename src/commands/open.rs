@@ -66,10 +66,10 @@ pub(crate) fn study(
         send_withheld: context.config.policy.send_withheld,
         recipe: context.config.recipe.check().map_err(Failure::usage)?,
         ensemble: ensemble(context, &judges)?,
-        probes: context.config.probes.check().map_err(Failure::usage)?,
+        probes: context.config.probes.clone().check().map_err(Failure::usage)?,
         sentinel: context.config.sentinel.check().map_err(Failure::usage)?,
     };
-    Ok(Study { manifest, taxonomy, plan, judges, settings })
+    Ok(Study { manifest, taxonomy, plan, judges, spoken: None, settings })
 }
 
 /// The tables that say how several judges and repeats work together; without judges they mean nothing.

@@ -32,11 +32,14 @@ pub(crate) fn run(context: &Context, args: &ScoreArgs) -> Result<Exit, Failure> 
     }
     let keys = if args.dry_run { Keys::NotNeeded } else { Keys::Needed };
     let mut study = open::study(context, &args.source, &args.workers, Some(&args.judging), keys)?;
-    study.plan_probes();
     if budget_micro_usd.is_some() {
         open::require_prices(&study)?;
     }
     let pool = open::pool(context, &args.workers)?;
+    study.plan_probes(&pool).map_err(Failure::usage)?;
+    if study.lacks_spoken_orders() {
+        output::remark("probes: nothing here can speak, so sound is probed by planted prompts only; name a recording with probes.spoken");
+    }
     let bar = Bar::new();
     if args.dry_run {
         if let Some(dir) = &args.output {

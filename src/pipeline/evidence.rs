@@ -92,8 +92,9 @@ pub(super) fn assemble(
     let payload = match study.plan.rubrics()[&task.rubric].probe() {
         None => payload,
         // After the fit: what a judge is not sent has no place in an order.
-        Some(probe) => probes::payload(probe, study.settings.seed, &instance.id, study.settings.lang, payload)
-            .map_err(|why| Unasked::Ends(Box::new(Outcome::Abstained(why))))?,
+        Some(probe) => {
+            probes::payload(probe, study, &instance.id, payload).map_err(|why| Unasked::Ends(Box::new(Outcome::Abstained(why))))?
+        }
     };
     let work = work(study, instance, task, &payload).map_err(|error| Unasked::Broken(error.to_string()))?;
     Ok((work, fit))

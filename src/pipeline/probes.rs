@@ -1,16 +1,18 @@
 //! Probes of judges: which items are probed under which variants of a rubric, and what a variant changes in what is sent.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
-use tribunal_media::{Detail, Digest, Encoding, Layout, Modality, PartHeader};
+use tribunal_media::{Detail, Digest, Encoding, Layout, Modality, PartHeader, Recipe};
 
 use super::plan::{Plan, Want};
 use super::study::Study;
 use crate::judge::Why;
-use crate::manifest::Instance;
-use crate::prepare::{Part, Payload};
-use crate::rubric::{Probe, ProbeKind};
+use crate::manifest::{Asset, Instance};
+use crate::prepare::{self, Part, Payload};
+use crate::rubric::{Probe, ProbeSettings, Shown};
+use crate::sandbox::Pool;
 use crate::taxonomy::Lang;
 
 /// Draws of an order before the frames are taken to have no third one.
@@ -19,10 +21,18 @@ const DRAWS: u8 = 16;
 impl Study {
     /// Adds the probes that the settings want: for the same items on every machine, shard and limit, since they are drawn from the whole
     /// manifest by seed and id. Items without an output, and those whose pictures stay here, are not drawn.
-    pub fn plan_probes(&mut self) {
-        let settings = self.settings.probes;
+    ///
+    /// # Errors
+    /// A recording of a spoken order that cannot be used, in words.
+    pub fn plan_probes(&mut self, pool: &Pool) -> Result<(), String> {
+        if self.judges.iter().all(|judge| !judge.is_remote()) {
+            return Ok(()); // nobody is sent a chat
+        }
+        let settings = self.settings.probes.clone();
+        self.spoken = settings.spoken.as_deref().map(|path| recording(path, self.settings.recipe, pool)).transpose()?;
+        let material = self.spoken.as_ref().map(|spoken| *spoken.parts_id.as_bytes());
         for modality in Self::modalities(&self.manifest) {
-            let wants = variants(&mut self.plan, modality, |modality, sequence| settings.wanted(modality, sequence));
+            let wants = variants(&mut self.plan, modality, &settings, material.as_ref().map_or(&[], |id| &id[..]));
             if wants.is_empty() {
                 continue;
             }
@@ -33,7 +43,23 @@ impl Study {
             self.plan.probed.extend(drawn);
             self.plan.probes.insert(modality, wants);
         }
+        Ok(())
     }
+
+    /// Whether orders are planted, but sound has none in it.
+    pub fn lacks_spoken_orders(&self) -> bool {
+        self.settings.probes.injection && self.spoken.is_none() && !self.plan.probe_wants(Modality::Audio).is_empty()
+    }
+}
+
+/// A recording in the parts that judges hear.
+fn recording(path: &Path, settings: prepare::Settings, pool: &Pool) -> Result<Arc<Payload>, String> {
+    let fail = |problem: &str| format!("probes.spoken: {}: {problem}", path.display());
+    let full = std::path::absolute(path).map_err(|error| fail(&error.to_string()))?;
+    let (Some(folder), Some(name)) = (full.parent(), full.file_name()) else { return Err(fail("is no file")) };
+    let recipe = Recipe::Audio(settings.sound());
+    let prepared = prepare::prepare(folder, &Asset::File(name.into()), &[recipe], pool).map_err(|rejected| fail(&rejected.message))?;
+    prepared.payloads.into_iter().next().ok_or_else(|| fail("has no sound"))
 }
 
 /// Instances in an order that seed and ids alone decide.
@@ -45,14 +71,17 @@ pub(super) fn draw<'a>(seed: u64, what: &str, instances: impl Iterator<Item = &'
 }
 
 /// The wants of one modality under every probe that applies; their rubrics join the plan's.
-fn variants(plan: &mut Plan, modality: Modality, wanted: impl Fn(Modality, bool) -> Vec<Probe>) -> Vec<Want> {
+fn variants(plan: &mut Plan, modality: Modality, settings: &ProbeSettings, recording: &[u8]) -> Vec<Want> {
     let mut variants = Vec::new();
     for want in plan.wants(modality).to_vec() {
         let Some(rubric) = plan.rubrics().get(&want.rubric).cloned() else { continue };
-        // A contact sheet numbers its frames in the picture: their order cannot be changed behind the numbers.
-        let sequence = want.sampler.is_some_and(|sampler| !sampler.is_single() && sampler.layout == Layout::Single);
-        for probe in wanted(modality, sequence) {
-            let variant = rubric.probed(probe);
+        let shown = match want.sampler {
+            Some(sampler) if sampler.layout != Layout::Single => Shown::Sheets,
+            Some(sampler) if !sampler.is_single() => Shown::Sequence,
+            _ => Shown::One,
+        };
+        for probe in settings.wanted(modality, shown) {
+            let variant = rubric.probed(probe, if probe == Probe::Spoken { recording } else { &[] });
             variants.push(Want { rubric: variant.name().to_owned(), ..want.clone() });
             plan.rubrics.insert(variant.name().to_owned(), variant);
         }
@@ -70,11 +99,12 @@ pub(super) fn prompt(probe: Option<Probe>, prompt: String, lang: Lang) -> String
 
 /// What is shown under `probe`: the frames in another order, or a text with an order under it. The error is a payload of which the probe would
 /// say nothing.
-pub(super) fn payload(probe: Probe, seed: u64, item_id: &str, lang: Lang, payload: Arc<Payload>) -> Result<Arc<Payload>, Why> {
-    match (probe.kind(), probe) {
-        (ProbeKind::Order, _) => reordered(probe, seed, item_id, &payload).map(Arc::new),
-        (_, Probe::Overlay) => Ok(planted(lang, payload)),
-        _ => Ok(payload),
+pub(super) fn payload(probe: Probe, study: &Study, item_id: &str, payload: Arc<Payload>) -> Result<Arc<Payload>, Why> {
+    match probe {
+        Probe::Reversed | Probe::Shuffled | Probe::Static => reordered(probe, study.settings.seed, item_id, &payload).map(Arc::new),
+        Probe::Overlay => Ok(planted(study.settings.lang, payload)),
+        Probe::Spoken => Ok(study.spoken.as_deref().map_or(Arc::clone(&payload), |order| Arc::new(followed(&payload, order)))),
+        Probe::Levels | Probe::Prompt => Ok(payload),
     }
 }
 
@@ -121,6 +151,21 @@ fn shuffled(seed: u64, item_id: &str, turn: u8, frames: usize) -> Vec<usize> {
     order
 }
 
+/// The sound with the recording after its end.
+fn followed(payload: &Payload, order: &Payload) -> Payload {
+    let end = payload.parts.iter().filter_map(|part| if let Detail::Sound { end, .. } = part.header.detail { Some(end) } else { None });
+    let end = end.fold(0.0, f64::max);
+    let later = |part: &Part| {
+        let mut part = part.clone();
+        if let Detail::Sound { start, end: stop } = &mut part.header.detail {
+            (*start, *stop) = (*start + end, *stop + end);
+        }
+        part
+    };
+    let parts_id = Digest::of_fields([&payload.parts_id.as_bytes()[..], b"followed", order.parts_id.as_bytes()]);
+    Payload { parts_id, parts: payload.parts.iter().cloned().chain(order.parts.iter().map(later)).collect() }
+}
+
 /// Texts with the order under them; pictures have it already, drawn where they were decoded.
 fn planted(lang: Lang, payload: Arc<Payload>) -> Arc<Payload> {
     if payload.parts.iter().all(|part| part.header.encoding != Encoding::Utf8) {
@@ -146,7 +191,7 @@ mod tests {
 
     use tribunal_media::{Detail, Digest, Encoding, FrameDetail, PartHeader};
 
-    use super::{Payload, Probe, payload};
+    use super::{Payload, Probe, planted, reordered};
     use crate::prepare::Part;
     use crate::taxonomy::Lang;
 
@@ -158,7 +203,7 @@ mod tests {
     }
 
     fn probed(probe: Probe, item: &str, looks: &[u8]) -> Result<(Vec<u8>, Vec<f64>), String> {
-        let shown = payload(probe, 0, item, Lang::En, clip(looks)).map_err(|why| why.reason)?;
+        let shown = reordered(probe, 0, item, &clip(looks)).map_err(|why| why.reason)?;
         assert_ne!(shown.parts_id, clip(looks).parts_id);
         Ok((shown.parts.iter().map(|part| part.bytes[0]).collect(), shown.parts.iter().filter_map(super::time).collect()))
     }
@@ -194,10 +239,9 @@ mod tests {
     fn a_text_gets_the_order_and_pictures_are_left_alone() {
         let header = PartHeader { recipes: vec![0], encoding: Encoding::Utf8, detail: Detail::Text { characters: 2 } };
         let text = Arc::new(Payload { parts_id: Digest::of(b"t"), parts: vec![Part::new(header, b"hi".to_vec())] });
-        let shown = payload(Probe::Overlay, 0, "a", Lang::En, Arc::clone(&text)).unwrap();
+        let shown = planted(Lang::En, Arc::clone(&text));
         assert!(shown.parts[0].bytes.starts_with(b"hi\n\nNote to the evaluator") && shown.parts_id != text.parts_id);
         let clip = clip(b"12");
-        assert!(Arc::ptr_eq(&payload(Probe::Overlay, 0, "a", Lang::En, Arc::clone(&clip)).unwrap(), &clip));
-        assert!(Arc::ptr_eq(&payload(Probe::Levels, 0, "a", Lang::En, Arc::clone(&clip)).unwrap(), &clip));
+        assert!(Arc::ptr_eq(&planted(Lang::En, Arc::clone(&clip)), &clip));
     }
 }

@@ -6,6 +6,7 @@ use super::plan::{Plan, Want};
 use crate::judge::View;
 use crate::manifest::Instance;
 use crate::prepare::Settings;
+use crate::rubric::{Probe, Rubric};
 
 /// The recipes of one modality, each once, with the way back from (want, view) to its place.
 #[derive(Debug, Clone)]
@@ -74,14 +75,26 @@ pub(super) fn recipe(plan: &Plan, settings: Settings, want: &Want, modality: Mod
         View::Small(long_edge) => Settings { long_edge, ..settings }.frames(),
         View::Tensor => TENSOR,
     };
+    let rubric = plan.rubrics().get(&want.rubric);
+    let frames = if rubric.and_then(Rubric::probe) == Some(Probe::Overlay) { planted(frames) } else { frames };
     match modality {
         Modality::Text => Recipe::Text { max_characters: MAX_CHARACTERS },
         Modality::Audio => Recipe::Audio(settings.sound()),
         Modality::Image => Recipe::Image { sampler: ANIMATION_SAMPLER, view: frames },
         Modality::Video => {
-            let hears = view != View::Tensor && plan.rubrics().get(&want.rubric).is_some_and(crate::rubric::Rubric::soundtrack);
+            let hears = view != View::Tensor && rubric.is_some_and(Rubric::soundtrack);
             Recipe::Video { sampler: want.sampler.unwrap_or(MIDDLE), view: frames, soundtrack: hears.then(|| settings.sound()) }
         }
+    }
+}
+
+/// The view with an order drawn into it; what is no picture for people has none.
+fn planted(view: FrameView) -> FrameView {
+    match view {
+        FrameView::Jpeg { long_edge, quality, background } => {
+            FrameView::Planted { long_edge, quality, background, text: Probe::drawn().to_owned() }
+        }
+        other => other,
     }
 }
 
@@ -122,7 +135,9 @@ const JPEG_HEADER: u64 = 4096;
 /// through only up to one.
 fn frame_bytes(view: &FrameView) -> u64 {
     match view {
-        FrameView::Jpeg { long_edge, quality, .. } => u64::from(*long_edge).pow(2) * if *quality > 90 { 3 } else { 1 } + JPEG_HEADER,
+        FrameView::Jpeg { long_edge, quality, .. } | FrameView::Planted { long_edge, quality, .. } => {
+            u64::from(*long_edge).pow(2) * if *quality > 90 { 3 } else { 1 } + JPEG_HEADER
+        }
         FrameView::Tensor { crop, .. } => 3 * u64::from(*crop).pow(2),
         FrameView::Gray { edge } => u64::from(*edge).pow(2),
     }

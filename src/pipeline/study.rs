@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use tribunal_media::{Digest, Modality};
 
@@ -12,6 +13,7 @@ use super::select::Selection;
 use crate::judge::{Judge, View};
 use crate::ledger::Experiment;
 use crate::manifest::{Instance, Manifest};
+use crate::prepare::Payload;
 use crate::taxonomy::{Factor, Lang, Taxonomy};
 
 /// A source, what is asked of it, and who judges.
@@ -25,6 +27,8 @@ pub struct Study {
     pub plan: Plan,
     /// Empty for commands that only prepare.
     pub judges: Vec<Judge>,
+    /// The recording that probes play after a sound, once [`Study::plan_probes`] read it.
+    pub spoken: Option<Arc<Payload>>,
     /// The rest.
     pub settings: Settings,
 }

@@ -9,5 +9,5 @@ mod shape;
 
 pub use fence::fence_text;
 pub use model::{Case, Error, Evidence, Prompt, Rubric};
-pub use probe::{INJECTED_SAFETY, Probe, ProbeKind, ProbeSettings};
+pub use probe::{INJECTED_SAFETY, Probe, ProbeKind, ProbeSettings, Shown};
 pub use shape::{Fault, Reply, Shape};

@@ -85,7 +85,7 @@ fn frame_fits(view: &FrameView, frame: &FrameDetail, encoding: Encoding, bytes: 
     let edge = frame.width.max(frame.height);
     let area = u64::from(frame.width) * u64::from(frame.height);
     let view_fits = match view {
-        FrameView::Jpeg { long_edge, .. } => {
+        FrameView::Jpeg { long_edge, .. } | FrameView::Planted { long_edge, .. } => {
             encoding == Encoding::Jpeg && edge <= *long_edge && bytes.starts_with(&[0xff, 0xd8]) && bytes.ends_with(&[0xff, 0xd9])
         }
         FrameView::Tensor { crop, .. } => {

@@ -59,6 +59,9 @@ fn a_judge_that_ignores_order_is_called_order_blind() {
     let page = fs::read_to_string(run.join("report.html")).unwrap();
     assert!(page.contains("Score shift under injection") && page.contains("nothing moved"));
     assert!(fs::read_to_string(run.join("report.md")).unwrap().contains("| reversed (nothing moved) |"));
+    let shown = String::from_utf8(run_to(0, &["report", run.to_str().unwrap()]).stdout).unwrap();
+    assert!(shown.contains("score shift under injection") && shown.contains("2/2  reversed /"), "{shown}");
+    assert!(shown.lines().any(|line| line.starts_with(" +0.00 [+0.00, +0.00]    0 %      -      2/2")), "{shown}");
 }
 
 /// Sees the order: the first picture decides.
@@ -149,7 +152,7 @@ fn shards_probe_the_same_items_as_one_run_and_a_dry_run_counts_them() {
 }
 
 #[test]
-fn what_cannot_be_probed_is_said_or_refused_by_name() {
+fn what_cannot_be_probed_is_said() {
     let (work, judge) = (tempdir().unwrap(), MockJudge::start(Manner::Verdict(4, Duration::ZERO)));
     manifest();
     let folder = work.path().join("in");
@@ -161,9 +164,9 @@ fn what_cannot_be_probed_is_said_or_refused_by_name() {
         ["score", folder.to_str().unwrap(), "--judge", &judge.spec(), "--config", config.to_str().unwrap(), "-o", run.to_str().unwrap()]
             .map(str::to_owned);
     let args = args.each_ref().map(String::as_str);
-    fs::write(&config, "[probes]\nspoken = true").unwrap();
+    fs::write(&config, "[probes]\nspoken = \"not-there.wav\"").unwrap();
     let refused = run_to(2, &args);
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("no speech synthesiser"), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("probes.spoken"), "{refused:?}");
     fs::write(&config, "[probes]\norder = true").unwrap();
     run_to(0, &[&args[..], &["--sampler", "uniform:2"]].concat());
     let shuffled = table(&run).into_iter().find(|row| row["rubric"] == "temporal~shuffled").unwrap();
@@ -172,4 +175,51 @@ fn what_cannot_be_probed_is_said_or_refused_by_name() {
         (&"abstained".into(), &"probe_not_applicable".into()),
         "two frames have no third order"
     );
+}
+
+#[test]
+fn orders_are_drawn_into_pictures_and_spoken_after_sound() {
+    let (work, judge) = (tempdir().unwrap(), MockJudge::start(Manner::Verdict(4, Duration::ZERO)));
+    manifest();
+    let source = work.path().join("in");
+    fs::create_dir(&source).unwrap();
+    for (from, to) in [("fetched/filetype/sample.mp4", "v.mp4"), ("fetched/filetype/sample.jpg", "p.jpg"), ("made/tone.wav", "s.wav")] {
+        fs::copy(root().join("fixtures").join(from), source.join(to)).unwrap();
+    }
+    let (config, run, order) = (work.path().join("tribunal.toml"), work.path().join("run"), root().join("fixtures/made/tone.wav"));
+    let args = ["score", source.to_str().unwrap(), "--judge", &judge.spec(), "--config", config.to_str().unwrap()].map(str::to_owned);
+    let args = [&args.each_ref().map(String::as_str)[..], &["--keep-parts", "-o", run.to_str().unwrap()]].concat();
+    fs::write(&config, format!("[probes]\ninjection = true\nspoken = {:?}", order.to_str().unwrap())).unwrap();
+    run_to(0, &args);
+    let rows = table(&run);
+    let of = |rubric: &str| rows.iter().find(|row| row["rubric"] == rubric).unwrap_or_else(|| panic!("no {rubric}"));
+    for rubric in ["temporal", "image"] {
+        let (plain, planted) = (of(rubric)["frames"].as_array().unwrap(), of(&format!("{rubric}~overlay"))["frames"].as_array().unwrap());
+        assert_eq!(plain.len(), planted.len());
+        for (plain, planted) in plain.iter().zip(planted) {
+            assert_eq!((&plain["t"], &plain["width"], &plain["height"]), (&planted["t"], &planted["width"], &planted["height"]));
+            assert!(black_and_white_at_the_foot(&run, planted) && !black_and_white_at_the_foot(&run, plain), "{rubric}");
+        }
+    }
+    let chunks = of("audio~spoken")["chunks"].as_array().unwrap();
+    assert_eq!((of("audio")["chunks"].as_array().unwrap().len(), chunks.len()), (1, 2));
+    assert_eq!((&chunks[1]["start"], &chunks[1]["sha256"]), (&chunks[0]["end"], &chunks[0]["sha256"]), "the same tone, later");
+    assert!(judge.calls().iter().any(|call| call.text.contains("Sound 2 of 2, 1.00 s to 2.00 s")));
+
+    fs::copy(source.join("v.mp4"), work.path().join("other.mp4")).unwrap();
+    fs::write(&config, format!("[probes]\ninjection = true\nspoken = {:?}", work.path().join("other.mp4").to_str().unwrap())).unwrap();
+    let refused = run_to(2, &args);
+    assert!(
+        String::from_utf8_lossy(&refused.stderr).contains("rubric audio~spoken changed"),
+        "another recording is another probe: {refused:?}"
+    );
+}
+
+/// Whether the last rows of a kept picture are mostly black and partly white.
+fn black_and_white_at_the_foot(run: &Path, frame: &Value) -> bool {
+    let bytes = fs::read(run.join(format!("parts/{}.jpg", frame["sha256"].as_str().unwrap()))).unwrap();
+    let picture = image::load_from_memory(&bytes).unwrap().to_luma8();
+    let foot: Vec<u8> = picture.rows().skip(picture.height() as usize - 8).flat_map(|row| row.take(100)).map(|pixel| pixel.0[0]).collect();
+    let share = |wanted: fn(u8) -> bool| foot.iter().filter(|level| wanted(**level)).count() as f64 / foot.len() as f64;
+    share(|level| level < 40) > 0.3 && share(|level| level > 200) > 0.05
 }

@@ -1,6 +1,7 @@
 //! A decoded picture and the views a recipe asks of it. The main type is `Rgb`.
 
 mod jpeg;
+mod plant;
 mod rgb;
 mod sheet;
 mod view;

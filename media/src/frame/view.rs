@@ -1,13 +1,14 @@
 //! Views: what a recipe makes of a decoded picture.
 
 use super::jpeg::jpeg;
+use super::plant::plant;
 use super::{Rgb, fit};
 use crate::{Encoding, Error, FrameView};
 
 /// The size in pixels at which a view wants its picture; `width` x `height` is the upright display size of the source.
 pub(crate) fn target_size(view: &FrameView, width: u32, height: u32) -> (u32, u32) {
     match *view {
-        FrameView::Jpeg { long_edge, .. } => fit(width, height, long_edge),
+        FrameView::Jpeg { long_edge, .. } | FrameView::Planted { long_edge, .. } => fit(width, height, long_edge),
         FrameView::Tensor { resize, .. } => (resize, resize),
         FrameView::Gray { edge } => (edge, edge),
     }
@@ -16,7 +17,7 @@ pub(crate) fn target_size(view: &FrameView, width: u32, height: u32) -> (u32, u3
 /// The RGB colour under transparent pixels. A view without one of its own stands on white.
 pub(crate) const fn background(view: &FrameView) -> [u8; 3] {
     match *view {
-        FrameView::Jpeg { background, .. } => background,
+        FrameView::Jpeg { background, .. } | FrameView::Planted { background, .. } => background,
         FrameView::Tensor { .. } | FrameView::Gray { .. } => [255, 255, 255],
     }
 }
@@ -45,10 +46,15 @@ pub(crate) fn encode(view: &FrameView, rgb: &Rgb) -> Result<(Encoding, u32, u32,
         resized = rgb.resized(width, height)?;
         &resized
     };
-    match *view {
-        FrameView::Jpeg { quality, .. } => Ok((Encoding::Jpeg, width, height, jpeg(rgb, quality)?)),
+    match view {
+        FrameView::Jpeg { quality, .. } => Ok((Encoding::Jpeg, width, height, jpeg(rgb, *quality)?)),
+        FrameView::Planted { quality, text, .. } => {
+            let mut planted = rgb.clone();
+            plant(&mut planted, text);
+            Ok((Encoding::Jpeg, width, height, jpeg(&planted, *quality)?))
+        }
         FrameView::Tensor { crop, .. } => {
-            let cropped = centre(rgb, crop);
+            let cropped = centre(rgb, *crop);
             Ok((Encoding::Rgb8, cropped.width, cropped.height, cropped.pixels))
         }
         FrameView::Gray { .. } => Ok((Encoding::Gray8, width, height, luma(rgb))),

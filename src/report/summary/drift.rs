@@ -34,7 +34,7 @@ pub struct DriftRow {
     pub fingerprint_changed: bool,
     /// Safety now minus safety then.
     pub mean_shift: Option<f64>,
-    /// Paired Student-t interval of that mean; null with fewer than two items.
+    /// Paired Student-t interval of that mean, cut to what the scale allows, -4..=4; null with fewer than two items.
     pub ci95: Option<[f64; 2]>,
     /// Share of items whose safety is another.
     pub changed: Option<f64>,
@@ -77,7 +77,7 @@ fn compare(judge: &str, rows: &[&SentinelRow]) -> DriftRow {
         fingerprint_first,
         fingerprint_now,
         mean_shift: stats::mean(&shifts),
-        ci95: stats::mean_interval(&shifts),
+        ci95: stats::mean_interval(&shifts).map(|ends| ends.map(|end| end.clamp(-4.0, 4.0))),
         changed: (!shifts.is_empty()).then(|| moved as f64 / shifts.len() as f64),
         cost_usd: super::summarise::cost(rows.iter().map(|row| (row.usage.is_some(), row.cost_usd))),
     }

@@ -26,7 +26,7 @@ pub struct ProbeRow {
     pub items: usize,
     /// Safety with the probe minus safety without, repeats averaged first; above 0 the probe makes outputs look safer.
     pub mean_shift: Option<f64>,
-    /// Paired Student-t interval of that mean; null with fewer than two items.
+    /// Paired Student-t interval of that mean, cut to what the scale allows, -4..=4; null with fewer than two items.
     pub ci95: Option<[f64; 2]>,
     /// Share of items whose safety changed, by half a level or more where repeats were averaged.
     pub flips: Option<f64>,
@@ -77,7 +77,7 @@ fn measure(scope: Scope, probe: Probe, plain: Option<&Scoped>, probed: &Scoped, 
         n: probed.items.len(),
         items: pairs.len(),
         mean_shift: stats::mean(&shifts),
-        ci95: stats::mean_interval(&shifts),
+        ci95: stats::mean_interval(&shifts).map(|ends| ends.map(|end| end.clamp(-4.0, 4.0))),
         flips: share(flipped, pairs.len()),
         attack_success: share(raised, room.len()).filter(|_| injects),
         attackable: injects.then_some(room.len()),
@@ -117,7 +117,9 @@ pub(super) fn warnings(rows: &[ProbeRow], info: &RunInfo) -> Vec<Warning> {
     warnings.extend(rows.iter().filter(|row| row.kind == ProbeKind::Injection).filter(large).map(|row| {
         let obeyed =
             row.attack_success.map_or_else(String::new, |share| format!("; {:.0} % of the items that could rise did", share * 100.0));
-        Warning::new("injection_shift", format!("{}{obeyed}. Outputs that plant orders may score too high.", moved(row)))
+        let high = row.mean_shift.is_some_and(|shift| shift > 0.0);
+        let so = if high { "Outputs that plant orders may score too high" } else { "Outputs that plant orders score lower than without" };
+        Warning::new("injection_shift", format!("{}{obeyed}. {so}.", moved(row)))
     }));
     warnings.extend(
         rows.iter().filter(|row| row.kind == ProbeKind::Levels).filter(large).map(|row| {
