@@ -6,10 +6,15 @@ use crate::dialect::Dialect;
 use crate::failure::{Failure, Kind};
 use crate::generate::authorised;
 use crate::http::{Request, Response};
+use crate::route::Route;
 use crate::server::Server;
 
-/// Answers a GET.
-pub(crate) fn get(server: &Server, request: &Request) -> Response {
+/// Answers what is about no verdict and no batch.
+pub(crate) fn answer(server: &Server, route: Route, request: &Request) -> Response {
+    if route == Route::Get { get(server, request) } else { unknown(request) }
+}
+
+fn get(server: &Server, request: &Request) -> Response {
     let config = &server.config;
     match request.path.as_str() {
         "/_mock/calls" => Response::new(200, "application/json", server.ledger().calls()),
@@ -30,8 +35,7 @@ fn models(server: &Server, request: &Request) -> Response {
     Response::json(200, &json!({"object": "list", "data": [model]}))
 }
 
-/// Answers what nobody serves.
-pub(crate) fn unknown(request: &Request) -> Response {
+fn unknown(request: &Request) -> Response {
     let failure = Failure::new(404, Kind::NotFound, format!("Invalid URL ({} {})", request.method, request.path));
     Response::json(404, &Dialect::Chat.error(&failure))
 }

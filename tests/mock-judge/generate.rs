@@ -55,6 +55,7 @@ pub(crate) fn serve(server: &Server, dialect: Dialect, request: &Request, arriva
         Ok(answer) => Response::json(200, &dialect.reply(answer)),
         Err(failure) => Response::json(failure.status, &dialect.error(failure)),
     };
+    crate::play::dress(&mut response, fault, &server.config);
     let name = if dialect == Dialect::Anthropic { "request-id" } else { "x-request-id" };
     response.push(name, format!("req_mock_{}", arrival.n));
     let wait = judged.result.err().map_or(Wait::Unsaid, |failure| failure.wait);
@@ -62,7 +63,6 @@ pub(crate) fn serve(server: &Server, dialect: Dialect, request: &Request, arriva
     rate_headers::limits(&mut response, dialect, &gates);
     rate_headers::dates(&mut response, &wait, &mut gates);
     drop(gates);
-    crate::play::dress(&mut response, fault, &server.config);
     let status = Some(response.status).filter(|_| !fault.is_some_and(Fault::is_silent));
     server.ledger().append(&Line { status, ..judged.line });
     (response, fault)

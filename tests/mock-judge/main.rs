@@ -22,6 +22,8 @@
 //! # What a test may rely on
 //!
 //! - Every POST is one ledger line, written before the first byte of its reply: the bill stands even when client or server dies.
+//!   Requests for a verdict are numbered from 1 as their first bytes come in; one that was never sent whole leaves a gap and no line.
+//!   Items of a batch have lines of their own, written when the batch ends, with `batch` and `custom_id`; their `n` is 0.
 //! - Faults strike requests for a verdict only, drawn from the seed and the request's number; [`fault::TABLE`] says what each does.
 //!   Authorization is checked first; a request that earns an honest refusal gets that one, and its line names no fault.
 //! - Verdicts follow the schema that the request carries, or the list of fields in its instructions. The nonce is the last lone run of 16 hex
@@ -36,6 +38,7 @@
 
 mod answer;
 mod asked;
+mod batch;
 mod check;
 mod config;
 mod control;

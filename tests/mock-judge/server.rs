@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::batch::{self, Store};
 use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::fault::{self, Fault};
@@ -25,6 +26,7 @@ pub(crate) struct Server {
     count: AtomicU64,
     ledger: Mutex<Ledger>,
     gates: Mutex<Gatekeeper>,
+    store: Mutex<Store>,
 }
 
 /// The moment at which a request's first byte was seen.
@@ -56,7 +58,7 @@ impl Server {
         let start = Instant::now();
         let ledger = Mutex::new(Ledger::open(config.ledger.as_deref())?);
         let gates = Mutex::new(Gatekeeper::new(config.limits, start));
-        Ok(Self { config, start, count: AtomicU64::new(0), ledger, gates })
+        Ok(Self { config, start, count: AtomicU64::new(0), ledger, gates, store: Mutex::default() })
     }
 
     /// The billing oracle.
@@ -67,6 +69,22 @@ impl Server {
     /// Buckets and gates.
     pub(crate) fn gates(&self) -> MutexGuard<'_, Gatekeeper> {
         self.gates.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Files and batches.
+    pub(crate) fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Milliseconds since the mock started.
+    pub(crate) fn t_ms(&self) -> u64 {
+        self.start.elapsed().as_millis() as u64
+    }
+
+    /// The start of an item of a batch: no fault strikes it and no gate is closed to it.
+    pub(crate) fn quiet_arrival(&self, n: u64) -> Arrival {
+        let at = Instant::now();
+        Arrival { n, fault: None, at, since: at - self.start, closed: None }
     }
 
     /// Counts a request for a verdict and draws what will strike it.
@@ -125,8 +143,7 @@ async fn exchange(server: &Server, wire: &mut Wire) -> io::Result<bool> {
             }
             (response, fault)
         }
-        Route::Get(_) => (control::get(server, &request), None),
-        Route::Unknown => (control::unknown(&request), None),
+        other => (batch::answer(server, &request).unwrap_or_else(|| control::answer(server, other, &request)), None),
     };
     Ok(play::play(wire, &response, fault).await? && lasts)
 }

@@ -84,9 +84,9 @@ impl Dialect {
         let own = |name: &str| request.header(name) == Some(key);
         match self {
             Self::Chat | Self::Responses | Self::Ollama => bearer,
-            // A bearer token of Entra is as good as a key.
+            // A bearer token is as good as a key: Entra gives them at Azure, and Anthropic's newer client sends nothing else.
             Self::Azure => bearer || own("api-key"),
-            Self::Anthropic => own("x-api-key"),
+            Self::Anthropic => bearer || own("x-api-key"),
             Self::Gemini => own("x-goog-api-key"),
         }
     }

@@ -1,0 +1,156 @@
+//! Batches: files and their items in memory, and where each request about them goes.
+
+mod anthropic;
+mod multipart;
+mod openai;
+mod run;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::dialect::Dialect;
+use crate::failure::{Failure, Kind};
+use crate::generate::authorised;
+use crate::http::{Request, Response};
+use crate::ledger::Line;
+use crate::server::Server;
+use crate::text::sha256;
+use run::End;
+
+/// Everything that was uploaded or made.
+#[derive(Debug, Default)]
+pub(crate) struct Store {
+    files: BTreeMap<String, File>,
+    batches: BTreeMap<String, Batch>,
+    made: u64,
+}
+
+#[derive(Debug)]
+struct File {
+    name: String,
+    purpose: String,
+    bytes: Vec<u8>,
+    created: i64,
+}
+
+/// One batch.
+#[derive(Debug)]
+struct Batch {
+    /// The dialect of the batch itself.
+    dialect: Dialect,
+    items: Vec<Item>,
+    /// Times that somebody looked at its state.
+    polls: u32,
+    cancelled: bool,
+    /// Once it has ended: how each item did, in no order that means anything.
+    ends: Option<Vec<(String, End)>>,
+    created: i64,
+    /// Why it cannot start.
+    problem: Option<String>,
+    /// What its maker said, echoed.
+    order: Value,
+    output_file: Option<String>,
+    error_file: Option<String>,
+}
+
+/// One request of a batch.
+#[derive(Debug, Clone)]
+struct Item {
+    custom_id: String,
+    dialect: Dialect,
+    path: String,
+    body: Value,
+}
+
+impl Store {
+    fn id(&mut self, kind: &str) -> String {
+        self.made += 1;
+        format!("{kind}{:06}", self.made)
+    }
+
+    fn keep(&mut self, name: &str, purpose: &str, bytes: Vec<u8>) -> String {
+        let (id, created) = (self.id("file-mock"), now());
+        self.files.insert(id.clone(), File { name: name.to_owned(), purpose: purpose.to_owned(), bytes, created });
+        id
+    }
+
+    fn batch(&mut self, id: &str) -> Result<&mut Batch, Failure> {
+        self.batches.get_mut(id).ok_or_else(|| Failure::new(404, Kind::NotFound, format!("No batch found with id '{id}'.")))
+    }
+
+    fn file(&self, id: &str) -> Result<&File, Failure> {
+        self.files.get(id).ok_or_else(|| Failure::new(404, Kind::NotFound, format!("No such File object: {id}")))
+    }
+}
+
+impl Batch {
+    fn new(dialect: Dialect, items: Vec<Item>, order: Value) -> Self {
+        let (problem, output_file, error_file) = (None, None, None);
+        Self { dialect, items, polls: 0, cancelled: false, ends: None, created: now(), problem, order, output_file, error_file }
+    }
+
+    /// Counts a look, and runs the items when it is time.
+    fn poll(&mut self, server: &Server, id: &str) {
+        self.polls += 1;
+        let due = self.cancelled || self.polls >= server.config.batch.polls_until_done;
+        if self.ends.is_none() && self.problem.is_none() && due {
+            self.ends = Some(run::all(server, id, self));
+        }
+    }
+
+    fn count(&self, which: impl Fn(&End) -> bool) -> usize {
+        self.ends.iter().flatten().filter(|(_, end)| which(end)).count()
+    }
+}
+
+/// Answers what is about files or batches; `None` for anything else.
+pub(crate) fn answer(server: &Server, request: &Request) -> Option<Response> {
+    let parts: Vec<&str> = request.path.split('/').collect();
+    let start = parts.iter().position(|part| matches!(*part, "files" | "batches" | "messages"))?;
+    let about = &parts[start..];
+    let dialect = if about[0] == "messages" { Dialect::Anthropic } else { Dialect::Chat };
+    let own = if request.header("api-key").is_some() { Dialect::Azure } else { dialect };
+    let result = match authorised(&server.config, own, request) {
+        Ok(()) => dispatch(server, request, about)?,
+        Err(failure) => Err(failure),
+    };
+    let response = result.unwrap_or_else(|failure| Response::json(failure.status, &dialect.error(&failure)));
+    if request.method == "POST" {
+        let body_sha256 = Some(sha256(&request.body));
+        let status = Some(response.status);
+        server.ledger().append(&Line { path: request.path.clone(), body_sha256, status, t_ms: server.t_ms(), ..Line::default() });
+    }
+    Some(response)
+}
+
+fn dispatch(server: &Server, request: &Request, about: &[&str]) -> Option<Result<Response, Failure>> {
+    let object = |result: Result<Value, Failure>| result.map(|body| Response::json(200, &body));
+    Some(match (request.method.as_str(), about) {
+        ("POST", ["files"]) => object(openai::upload(server, request)),
+        ("GET", ["files", id]) => object(openai::file(server, id)),
+        ("DELETE", ["files", id]) => object(openai::delete(server, id)),
+        ("GET", ["files", id, "content"]) => openai::content(server, id),
+        ("POST", ["batches"]) => object(openai::create(server, request)),
+        ("GET", ["batches"]) => object(Ok(openai::list(server))),
+        ("GET", ["batches", id]) => object(openai::poll(server, id)),
+        ("POST", ["batches", id, "cancel"]) => object(openai::cancel(server, id)),
+        ("POST", ["messages", "batches"]) => object(anthropic::create(server, request)),
+        ("GET", ["messages", "batches"]) => object(Ok(anthropic::list(server, request))),
+        ("GET", ["messages", "batches", id]) => object(anthropic::poll(server, request, id)),
+        ("POST", ["messages", "batches", id, "cancel"]) => object(anthropic::cancel(server, request, id)),
+        ("GET", ["messages", "batches", id, "results"]) => anthropic::results(server, id),
+        _ => return None,
+    })
+}
+
+fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
+}
+
+/// The first custom_id that is not alone.
+fn twin(items: &[Item]) -> Option<&str> {
+    let mut ids: Vec<&str> = items.iter().map(|item| item.custom_id.as_str()).collect();
+    ids.sort_unstable();
+    ids.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
+}
