@@ -185,7 +185,7 @@ impl Judge {
     /// Tokens and bytes of this task's first request, by the rules and as replies so far correct them; `Err` when it would not be sent. Sends
     /// nothing.
     pub fn foresee(&self, work: &Work) -> Result<(Estimate, u64), Box<Outcome>> {
-        if let Some(why) = self.abstains(work.risk.as_deref(), work.modality).or_else(|| unsupported(self.opened.wire.carries(), work)) {
+        if let Some(why) = self.unasked(work) {
             return Err(Box::new(Outcome::Abstained(why)));
         }
         let request = ask::first_request(self, work).map_err(|why| Box::new(Outcome::JudgeUnusable(why)))?;
@@ -230,6 +230,11 @@ impl Judge {
         };
         let outcome = flight.get_or_try_init(ask).await?.clone();
         Ok(Settled { outcome, verdict_id: Some(id) })
+    }
+
+    /// Why there is nothing to ask, as far as the format alone tells: the server is not asked what its model takes in.
+    pub(super) fn unasked(&self, work: &Work) -> Option<Why> {
+        self.abstains(work.risk.as_deref(), work.modality).or_else(|| unsupported(self.opened.wire.carries(), work))
     }
 
     /// What format and model can take in. The server is asked once, and only when there is something to ask about.
