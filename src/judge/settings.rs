@@ -50,6 +50,7 @@ pub enum Receipt {
 /// One judge, ready to open.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of tribunal.toml")]
 pub struct Settings {
     /// How it is reached.
     pub provider: ProviderKind,

@@ -12,7 +12,7 @@ use super::{Ledger, LedgerError};
 use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Outcome, Past, Reservation, Room, Task};
 
 /// How a call went inside the transaction: its value, or what the caller got wrong (nothing was written then).
-type Checked<T> = rusqlite::Result<Result<T, String>>;
+pub(super) type Checked<T> = rusqlite::Result<Result<T, String>>;
 
 impl Journal for Ledger {
     /// Takes over what `reserve` held for it: `reserved_micro_usd` moves from "held" to this row in one step, so it is never counted twice. With a
@@ -73,7 +73,7 @@ fn failed(error: LedgerError) -> JournalError {
     JournalError(error.to_string())
 }
 
-fn flatten<T>(result: Result<Result<T, String>, LedgerError>) -> Result<T, JournalError> {
+pub(super) fn flatten<T>(result: Result<Result<T, String>, LedgerError>) -> Result<T, JournalError> {
     result.map_err(failed)?.map_err(JournalError)
 }
 
@@ -82,7 +82,7 @@ fn unplanned(task: &Task) -> String {
     format!("task ({item_id}, {}, {rubric}, {judge}, {repeat}) was never planned", sampler.as_deref().unwrap_or("no sampler"))
 }
 
-fn write_intent(connection: &Connection, intent: &Intent) -> Checked<Reservation> {
+pub(super) fn write_intent(connection: &Connection, intent: &Intent) -> Checked<Reservation> {
     let Intent { task, verdict_id, body_digest, recorded_body, endpoint, attempt, reserved_micro_usd, estimated_tokens } = intent;
     let Some((task, round)) = find_task(connection, task)? else {
         return Ok(Err(unplanned(task)));
@@ -108,7 +108,7 @@ fn write_intent(connection: &Connection, intent: &Intent) -> Checked<Reservation
 }
 
 /// Returns the attempt's upper bound and what it is charged instead.
-fn write_end(connection: &Connection, reservation: Reservation, end: &AttemptEnd) -> Checked<(u64, u64)> {
+pub(super) fn write_end(connection: &Connection, reservation: Reservation, end: &AttemptEnd) -> Checked<(u64, u64)> {
     let AttemptEnd { class, status, reply, usage, served, cost_micro_usd, latency_ms } = end;
     let sql = "SELECT charged FROM attempts WHERE id = ?1 AND state = 'open'";
     let bound: Option<i64> = connection.query_row(sql, [reservation.0], |row| row.get(0)).optional()?;
@@ -126,7 +126,7 @@ fn write_end(connection: &Connection, reservation: Reservation, end: &AttemptEnd
     Ok(Ok((bound, cost)))
 }
 
-fn past(connection: &Connection, task: &Task) -> Checked<Vec<Past>> {
+pub(super) fn past(connection: &Connection, task: &Task) -> Checked<Vec<Past>> {
     let Some((task, round)) = find_task(connection, task)? else {
         return Ok(Err(unplanned(task)));
     };

@@ -8,6 +8,7 @@ use tribunal_media::Digest;
 use super::bridge::{self, StopFlag, Width};
 use super::evidence::{self, Unasked};
 use super::gate::Gate;
+use super::packing::Packing;
 use super::study::{self, Study};
 use crate::judge::{self, Fit, Journal as _, Judge, Outcome, OutcomeName, Task, Why, Work};
 use crate::ledger::{ItemRow, Ledger, LedgerError, RunInfo};
@@ -70,7 +71,7 @@ pub enum ScoreError {
 }
 
 /// One instance with what is still to do.
-struct Item<'a> {
+pub(super) struct Item<'a> {
     instance: &'a Instance,
     tasks: Vec<Task>,
 }
@@ -86,20 +87,38 @@ pub fn score(
     stop: &StopFlag,
 ) -> Result<ScoreDone, ScoreError> {
     let ledger = Ledger::open(dir, info)?;
-    let tasks = planned_tasks(study);
-    ledger.plan(&item_rows(study), &tasks)?;
-    ledger.reopen(&tasks, &orders.retry)?;
-    ledger.set_budget(orders.budget_micro_usd)?;
+    let tasks = start(study, &ledger, orders)?;
     let items = pending_items(study, ledger.pending()?, &tasks);
-    let open: u64 = items.iter().map(|item| item.tasks.len() as u64).sum();
-    let resumed = tasks.len() as u64 - open;
-    progress.planned(tasks.len() as u64, resumed);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(ScoreError::Runtime)?;
-    Run { study, pool, ledger: &ledger, runtime: &runtime, progress, stop, keep_parts: orders.keep_parts }.all(items);
+    let resumed = say_planned(progress, &tasks, &items);
+    let runtime = runtime()?;
+    Run { study, pool, ledger: &ledger, runtime: &runtime, progress, stop, keep_parts: orders.keep_parts, packing: None, all: false }
+        .all(items);
     // Blocking helpers of a judge that was abandoned after the drain must not hold the process.
     runtime.shutdown_background();
     ledger.close()?;
     Ok(ScoreDone { tasks: tasks.len() as u64, resumed, stopped: stop.reason(), learnt: learnt(&study.judges) })
+}
+
+/// Registers items and tasks of this invocation, and what it may do; its tasks.
+pub(super) fn start(study: &Study, ledger: &Ledger, orders: &Orders) -> Result<Vec<Task>, ScoreError> {
+    let tasks = planned_tasks(study);
+    ledger.plan(&item_rows(study), &tasks)?;
+    ledger.reopen(&tasks, &orders.retry)?;
+    ledger.set_budget(orders.budget_micro_usd)?;
+    Ok(tasks)
+}
+
+/// Tells the progress; how many tasks had ended before.
+pub(super) fn say_planned(progress: &dyn Progress, tasks: &[Task], items: &[Item<'_>]) -> u64 {
+    let open: u64 = items.iter().map(|item| item.tasks.len() as u64).sum();
+    let resumed = tasks.len() as u64 - open;
+    progress.planned(tasks.len() as u64, resumed);
+    resumed
+}
+
+/// Where judges are asked.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, ScoreError> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(ScoreError::Runtime)
 }
 
 /// What this invocation may do beyond the experiment.
@@ -118,7 +137,7 @@ pub(super) fn planned_tasks(study: &Study) -> Vec<Task> {
     study.selected().into_iter().flat_map(|instance| study.plan.tasks(instance, &study.judges, repeats)).collect()
 }
 
-fn pending_items<'a>(study: &'a Study, pending: Vec<Task>, planned: &[Task]) -> Vec<Item<'a>> {
+pub(super) fn pending_items<'a>(study: &'a Study, pending: Vec<Task>, planned: &[Task]) -> Vec<Item<'a>> {
     let planned: std::collections::BTreeSet<&Task> = planned.iter().collect();
     let mut by_item: BTreeMap<String, Vec<Task>> = BTreeMap::new();
     for task in pending.into_iter().filter(|task| planned.contains(task)) {
@@ -154,14 +173,18 @@ pub fn item_rows(study: &Study) -> Vec<ItemRow> {
     study.manifest.instances.iter().enumerate().map(row).collect()
 }
 
-struct Run<'a> {
-    study: &'a Study,
-    pool: &'a Pool,
-    ledger: &'a Ledger,
-    runtime: &'a tokio::runtime::Runtime,
-    progress: &'a dyn Progress,
-    stop: &'a StopFlag,
-    keep_parts: bool,
+/// What one pass over items works with.
+pub(super) struct Run<'a> {
+    pub(super) study: &'a Study,
+    pub(super) pool: &'a Pool,
+    pub(super) ledger: &'a Ledger,
+    pub(super) runtime: &'a tokio::runtime::Runtime,
+    pub(super) progress: &'a dyn Progress,
+    pub(super) stop: &'a StopFlag,
+    pub(super) keep_parts: bool,
+    /// Takes the requests of judges that are set to batches, or with `all` of every judge.
+    pub(super) packing: Option<&'a Packing<'a>>,
+    pub(super) all: bool,
 }
 
 /// A task on its way to a judge.
@@ -171,7 +194,7 @@ struct Job<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn all(&self, items: Vec<Item<'a>>) {
+    pub(super) fn all(&self, items: Vec<Item<'a>>) {
         let settings = &self.study.settings;
         let width = Width { threads: settings.threads, concurrency: settings.concurrency, memory_bytes: settings.memory_bytes };
         let size = |item: &Item<'_>| {
@@ -256,8 +279,13 @@ impl<'a> Run<'a> {
 
     async fn judge(&self, job: Job<'a>) {
         let journal = Gate { ledger: self.ledger, stop: self.stop };
-        match job.judge.judge(&job.work, &journal).await {
-            Ok(settled) => self.progress.ended(Some(settled.outcome.name())),
+        let ended = match self.packing.filter(|_| self.all || job.judge.is_batch()) {
+            Some(packing) => packing.take(job.judge, &job.work, &journal).await,
+            None => job.judge.judge(&job.work, &journal).await.map(|settled| Some(settled.outcome.name())),
+        };
+        match ended {
+            Ok(Some(name)) => self.progress.ended(Some(name)),
+            Ok(None) => {}
             Err(stop) => self.stop.raise(judge::Stop::to_string(&stop)),
         }
     }

@@ -4,8 +4,10 @@
 
 mod architecture;
 mod bad_input;
+mod batch_files;
 mod damage;
 mod mock;
+mod mock_process;
 mod odd;
 mod other_uses;
 mod sandbox;

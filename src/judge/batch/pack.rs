@@ -52,6 +52,11 @@ impl Judge {
         Form::of(self.settings.provider).map(drop).map_err(|problem| format!("judge `{}`: {problem}", self.name()))
     }
 
+    /// Whether its requests are to go as batches.
+    pub fn is_batch(&self) -> bool {
+        self.settings.batch
+    }
+
     /// What one of its batches may hold and costs.
     pub fn batch_terms(&self) -> BatchTerms {
         self.terms.batch.unwrap_or(BatchTerms::UNKNOWN)
