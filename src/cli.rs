@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use tribunal::harness::ExportKind;
+use tribunal::harness::{ExportKind, ImportKind};
 use tribunal::judge::{JudgeSpec, OutcomeName};
 use tribunal::pipeline::Shard;
 use tribunal::report::FormatKind;
@@ -38,8 +38,10 @@ pub(crate) enum Command {
     Samplers(SamplersArgs),
     /// Make the reports of a stored run anew.
     Report(ReportArgs),
-    /// Write a source in another tool's format.
+    /// Write a source in another tool's format, or its requests as batch files.
     Export(ExportArgs),
+    /// Take the results of exported requests into their run.
+    Import(ImportArgs),
     /// List, show or check taxonomies.
     #[command(subcommand)]
     Taxonomy(TaxonomyCommand),
@@ -192,12 +194,35 @@ pub(crate) struct ExportArgs {
     pub(crate) source: SourceArgs,
     #[command(flatten)]
     pub(crate) workers: WorkerArgs,
-    /// inspect
+    /// Of `--to batch`: who judges, and how often.
+    #[command(flatten)]
+    pub(crate) judging: JudgingArgs,
+    /// inspect, batch
     #[arg(long, value_name = "FORMAT")]
     pub(crate) to: ExportKind,
-    /// Where to write.
+    /// Where to write; of `--to batch` the run folder, which `import` and `score` go on with.
     #[arg(short, value_name = "PATH")]
     pub(crate) output: PathBuf,
+    /// Of `--to batch`: stop before more than this is reserved.
+    #[arg(long, value_name = "X")]
+    pub(crate) budget_usd: Option<f64>,
+    /// Of `--to batch`: write requests of tasks that ended so once more.
+    #[arg(long, value_name = "OUTCOME", value_delimiter = ',')]
+    pub(crate) retry: Vec<OutcomeName>,
+}
+
+/// `tribunal import`
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// Files of results, in any order.
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// batch
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) from: ImportKind,
+    /// The run folder that the requests were exported into; left out: the one that holds the first file.
+    #[arg(short, value_name = "RUN")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// `tribunal taxonomy`

@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Command::Samplers(args) => commands::samplers::run(&context, args),
         Command::Report(args) => commands::report::run(&context, args),
         Command::Export(args) => commands::export::run(&context, args),
+        Command::Import(args) => commands::import::run(&context, args),
         Command::Taxonomy(command) => commands::taxonomy::run(&context, command),
         Command::Doctor(args) => commands::doctor::run(&context, args),
     });

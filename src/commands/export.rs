@@ -23,7 +23,10 @@ struct ExportJson {
 
 /// Exports a source.
 pub(crate) fn run(context: &Context, args: &ExportArgs) -> Result<Exit, Failure> {
-    let ExportKind::Inspect = args.to;
+    match args.to {
+        ExportKind::Batch => return super::export_batch::run(context, args),
+        ExportKind::Inspect => refuse_judging(args)?,
+    }
     let study = open::study(context, &args.source, &args.workers, None, Keys::Needed)?;
     open::require_folder(&args.output)?;
     let pool = open::pool(context, &args.workers)?;
@@ -39,4 +42,12 @@ pub(crate) fn run(context: &Context, args: &ExportArgs) -> Result<Exit, Failure>
     output::say(&format!("{samples} samples, {media} media files, {} items left out (blocked or withheld)", done.left_out));
     output::say(&format!("run it: inspect eval {} --model PROVIDER/JUDGE", task.display()));
     Ok(exit)
+}
+
+/// Inspect chooses its own judge: flags about one would be passed over in silence.
+fn refuse_judging(args: &ExportArgs) -> Result<(), Failure> {
+    if args.judging.judge.is_empty() && args.budget_usd.is_none() && args.retry.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::usage("--judge, --budget-usd and --retry are for --to batch; the judge of an Inspect run is named to `inspect eval`"))
 }

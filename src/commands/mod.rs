@@ -2,6 +2,7 @@
 
 pub(crate) mod doctor;
 pub(crate) mod export;
+pub(crate) mod import;
 pub(crate) mod prepare;
 pub(crate) mod probe;
 pub(crate) mod report;
@@ -10,6 +11,7 @@ pub(crate) mod score;
 pub(crate) mod taxonomy;
 
 mod context;
+mod export_batch;
 mod open;
 mod output;
 mod progress;

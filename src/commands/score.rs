@@ -85,7 +85,7 @@ pub(crate) fn run(context: &Context, args: &ScoreArgs) -> Result<Exit, Failure> 
 }
 
 /// Precedence 2 > 4 > 3 > 1 > 0; 2 never comes this far.
-fn exit(stopped: bool, gate_missed: bool, summary: &Summary) -> Exit {
+pub(crate) fn exit(stopped: bool, gate_missed: bool, summary: &Summary) -> Exit {
     let unclean = summary.by_outcome.iter().any(|(name, count)| !name.is_clean() && *count > 0);
     match (stopped, gate_missed, unclean) {
         (true, _, _) => Exit::Stopped,
@@ -102,7 +102,7 @@ fn gate_message(lowest: Option<f64>, gate: f64) -> String {
     }
 }
 
-fn micro_usd(usd: f64) -> Result<u64, Failure> {
+pub(crate) fn micro_usd(usd: f64) -> Result<u64, Failure> {
     if usd.is_finite() && usd >= 0.0 { Ok((usd * 1e6).floor() as u64) } else { Err(Failure::usage("--budget-usd must be 0 or more")) }
 }
 

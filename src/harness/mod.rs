@@ -6,6 +6,6 @@ mod parts_folder;
 mod sample;
 
 pub use inspect::export as inspect;
-pub use kind::ExportKind;
+pub use kind::{ExportKind, ImportKind};
 pub use parts_folder::PartsFolder;
 pub use sample::{Error, Exported, Sample, SamplePart};

@@ -11,18 +11,18 @@ use tribunal_media::Digest;
 use super::dialect::Dialect;
 use super::limit::Load;
 use super::provider::Reply;
+use super::reply::{KEPT_REPLY, attempt_end, ruling};
 use super::request::Request;
 use super::retry::{Class, Fault, StopKind, backoff, classify};
 use super::server_error::{ServerError, short};
 use super::terms::{self, Estimate};
-use super::verdict::Flaw;
 use super::wire::{Correction, Draft};
-use super::{AttemptEnd, Intent, Journal, Judge, Outcome, ReplyFormat, Room, Served, Stop, Usage, Verdict, Why, Work, receipt};
+use super::{Intent, Journal, Judge, Outcome, ReplyFormat, Room, Stop, Why, Work};
 
 /// Re-asks after a paid reply that is no verdict.
 const MAX_REASKS: u32 = 2;
 /// Sends again after an attempt that may have been billed, in this process or an earlier one.
-const MAX_RESENDS: usize = 1;
+pub(super) const MAX_RESENDS: usize = 1;
 /// After so many attempts in a row without an answer, over all tasks, the server is taken to be down: each of them may have been billed.
 const MAX_LOST_IN_ROW: u32 = 20;
 /// Longest wait that a server may ask for; a run that must wait longer stops, and is resumed later.
@@ -36,8 +36,6 @@ const BUSY_WAIT: Duration = Duration::from_millis(500);
 const UNREACHABLE_WAIT: Duration = Duration::from_millis(250);
 /// How often a full budget is looked at again while attempts are on their way.
 const BUDGET_POLL: Duration = Duration::from_millis(50);
-/// Bytes of a reply that the journal keeps.
-const KEPT_REPLY: usize = 256 << 10;
 
 /// A task being asked.
 pub(super) struct Ask<'a> {
@@ -104,15 +102,40 @@ impl<'a> Ask<'a> {
         })
     }
 
-    /// Attempts until there is an outcome.
-    pub(super) async fn run(mut self) -> Result<Outcome, Stop> {
+    /// The outcome that earlier attempts come to, if they do.
+    fn settled_before(&mut self) -> Option<Outcome> {
         if let Some(outcome) = self.paid.take().and_then(|(reply, format)| self.read(&reply, format)) {
-            return Ok(outcome);
+            return Some(outcome);
         }
         if self.lost > MAX_RESENDS {
             let (reason, cause) = if self.crashed { ("crashed_in_flight", "was stopped") } else { ("ambiguous", "lost the connection") };
             let message = format!("an earlier process {cause} while asking, {} times; it may have been billed", self.lost);
-            return Ok(Outcome::Unresolved(Why::new(reason, message)));
+            return Some(Outcome::Unresolved(Why::new(reason, message)));
+        }
+        None
+    }
+
+    /// The next attempt, its money reserved at `factor` of the single price, for somebody else to send; or the outcome that needs none.
+    pub(super) async fn pack(mut self, factor: f64) -> Result<Result<(Request, Intent, Dialect), Outcome>, Stop> {
+        if let Some(outcome) = self.settled_before() {
+            return Ok(Err(outcome));
+        }
+        let dialect = self.judge.dialect();
+        let request = match build(self.judge, self.work, dialect, self.correction.as_ref(), 0) {
+            Ok(request) => request,
+            Err(why) => return Ok(Err(Outcome::JudgeUnusable(why))),
+        };
+        let bound = self.bound(&request).map(|bound| (bound as f64 * factor).ceil() as u64);
+        self.reserve(bound).await?;
+        self.turn += 1;
+        let intent = self.intent(&request, bound);
+        Ok(Ok((request, intent, dialect)))
+    }
+
+    /// Attempts until there is an outcome.
+    pub(super) async fn run(mut self) -> Result<Outcome, Stop> {
+        if let Some(outcome) = self.settled_before() {
+            return Ok(outcome);
         }
         loop {
             if let Some(outcome) = self.overdue()? {
@@ -164,17 +187,7 @@ impl<'a> Ask<'a> {
         let expected = self.judge.calibration.correct(self.estimate);
         let turn = self.judge.limiter.turn(Load { tokens: expected.input() + expected.output, bytes: request.len() }).await;
         self.turn += 1;
-        let intent = Intent {
-            task: self.work.task.clone(),
-            verdict_id: self.verdict_id,
-            body_digest: request.digest,
-            recorded_body: request.body.recorded.clone(),
-            endpoint: self.judge.opened.endpoint.clone(),
-            attempt: self.earlier + self.turn,
-            reserved_micro_usd: bound,
-            estimated_tokens: self.estimate.input().round() as u64,
-        };
-        let reservation = self.journal.intent(intent).await?;
+        let reservation = self.journal.intent(self.intent(request, bound)).await?;
         // The server may have asked for quiet while the intent was written.
         turn.held().await;
         let started = Instant::now();
@@ -185,13 +198,26 @@ impl<'a> Ask<'a> {
             Err(fault) => turn.observe(&BTreeMap::new(), fault.class == Class::Ambiguous),
         }
         drop(turn);
-        let result = result.and_then(classify).map_err(|fault| self.learn(fault, dialect));
-        let end = self.end(&result, request, latency_ms);
+        let result = result.and_then(classify).map_err(|fault| self.judge.learn_from(fault, dialect));
+        let end = attempt_end(self.judge, result.as_ref().map_err(|(fault, _)| fault), request.format, latency_ms, 1.0);
         if let Some(usage) = end.usage {
             self.judge.calibration.learn(&self.estimate, usage);
         }
         self.journal.settle(reservation, end).await?;
         Ok(result)
+    }
+
+    fn intent(&self, request: &Request, bound: Option<u64>) -> Intent {
+        Intent {
+            task: self.work.task.clone(),
+            verdict_id: self.verdict_id,
+            body_digest: request.digest,
+            recorded_body: request.body.recorded.clone(),
+            endpoint: self.judge.opened.endpoint.clone(),
+            attempt: self.earlier + self.turn,
+            reserved_micro_usd: bound,
+            estimated_tokens: self.estimate.input().round() as u64,
+        }
     }
 
     /// Upper bound of what this attempt costs.
@@ -220,72 +246,13 @@ impl<'a> Ask<'a> {
         }
     }
 
-    /// A refusal that names something we can leave out is no fault of the item: the next attempt leaves it out.
-    fn learn(&self, fault: Fault, used: Dialect) -> (Fault, bool) {
-        let may_teach = fault.class == Class::BadItem && matches!(fault.status, Some(400 | 422));
-        let wire = &self.judge.opened.wire;
-        let next = if may_teach { used.after(&ServerError::read(&fault.reply), wire.ladder(), wire.format_words()) } else { None };
-        match next {
-            Some((next, lesson)) => {
-                self.judge.learn(used, next, lesson);
-                (Fault { class: Class::Refused, ..fault }, true)
-            }
-            None => (fault, false),
-        }
-    }
-
-    fn end(&self, result: &Result<Reply, (Fault, bool)>, request: &Request, latency_ms: u64) -> AttemptEnd {
-        match result {
-            Ok(reply) => {
-                let (usage, served) = self.counted(reply);
-                AttemptEnd {
-                    class: "answered".to_owned(),
-                    status: Some(reply.status),
-                    reply: kept(&reply.body),
-                    usage,
-                    served: Served { format: request.format, ..served },
-                    cost_micro_usd: self.cost(usage),
-                    latency_ms,
-                }
-            }
-            Err((fault, _)) => AttemptEnd {
-                class: fault.class.as_str().to_owned(),
-                status: fault.status,
-                reply: kept(if fault.reply.is_empty() { &fault.message } else { &fault.reply }),
-                usage: None,
-                served: Served::default(),
-                cost_micro_usd: if fault.class.may_be_billed() { self.cost(None) } else { self.judge.has_price().then_some(0) },
-                latency_ms,
-            },
-        }
-    }
-
-    /// What an answered attempt cost; `None` when the price or the tokens are unknown.
-    fn cost(&self, usage: Option<Usage>) -> Option<u64> {
-        if !self.judge.opened.remote {
-            return Some(0);
-        }
-        Some(terms::cost(self.judge.terms.price.as_ref()?, usage?))
-    }
-
-    /// What the server says that it counted, and with which model.
-    fn counted(&self, reply: &Reply) -> (Option<Usage>, Served) {
-        let wire = &self.judge.opened.wire;
-        serde_json::from_str(&reply.body).map_or_else(|_| Default::default(), |body| (wire.usage(&body), wire.served(&body)))
-    }
-
     /// Reads a 2xx reply; `None` means that it was faulty and is asked for again. `format` is how it was asked for.
     fn read(&mut self, reply: &Reply, format: Option<ReplyFormat>) -> Option<Outcome> {
         self.judge.lost_in_row.store(0, Ordering::Release);
-        if let Some(why) = receipt::unseen(self.judge.settings.receipt, self.counted(reply).0, &self.work.payload) {
-            return Some(Outcome::JudgeUnusable(why));
-        }
-        match self.judge.opened.wire.verdict(&reply.body, self.work) {
-            Ok(verdict) => Some(Outcome::Scored(Verdict { format, ..verdict })),
-            Err(Flaw::Refused(why)) => Some(Outcome::JudgeRefused(why)),
-            Err(Flaw::Foreign(why)) => Some(Outcome::JudgeUnusable(why)),
-            Err(Flaw::Faulty(why, _)) if self.reasks == MAX_REASKS => Some(Outcome::JudgeUnusable(why)),
-            Err(Flaw::Faulty(why, reply)) => {
+        match ruling(self.judge, self.work, reply, format) {
+            Ok(outcome) => Some(outcome),
+            Err((why, _)) if self.reasks == MAX_REASKS => Some(Outcome::JudgeUnusable(why)),
+            Err((why, reply)) => {
                 self.reasks += 1;
                 self.correction = Some(Correction { reply, fault: why.message, number: self.reasks });
                 None
@@ -371,6 +338,22 @@ impl<'a> Ask<'a> {
     }
 }
 
+impl Judge {
+    /// A refusal that names something we can leave out is no fault of the item: the next attempt leaves it out. The flag says so.
+    pub(super) fn learn_from(&self, fault: Fault, used: Dialect) -> (Fault, bool) {
+        let may_teach = fault.class == Class::BadItem && matches!(fault.status, Some(400 | 422));
+        let wire = &self.opened.wire;
+        let next = if may_teach { used.after(&ServerError::read(&fault.reply), wire.ladder(), wire.format_words()) } else { None };
+        match next {
+            Some((next, lesson)) => {
+                self.learn(used, next, lesson);
+                (Fault { class: Class::Refused, ..fault }, true)
+            }
+            None => (fault, false),
+        }
+    }
+}
+
 impl Waits {
     /// Counts a failure; false when waiting for `wait` would go beyond `patience`.
     fn may_wait(&mut self, wait: Duration, patience: Duration) -> bool {
@@ -392,10 +375,4 @@ fn build(judge: &Judge, work: &Work, dialect: Dialect, correction: Option<&Corre
         body,
         payload: Arc::clone(&work.payload),
     })
-}
-
-/// The beginning of a reply, cut at a character.
-fn kept(reply: &str) -> String {
-    let end = (0..=KEPT_REPLY.min(reply.len())).rev().find(|&end| reply.is_char_boundary(end)).unwrap_or(0);
-    reply[..end].to_owned()
 }

@@ -1,5 +1,6 @@
 //! A judge: opened once, then one task in and one outcome out.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -205,7 +206,7 @@ impl Judge {
     /// Tokens and bytes of this task's first request, by the rules and as replies so far correct them; `Err` when it would not be sent. Sends
     /// nothing.
     pub fn foresee(&self, work: &Work) -> Result<(Estimate, u64), Box<Outcome>> {
-        if let Some(why) = self.abstains(work.risk.as_deref(), work.modality).or_else(|| unsupported(self.opened.wire.carries(), work)) {
+        if let Some(why) = self.unasked(work) {
             return Err(Box::new(Outcome::Abstained(why)));
         }
         let unusable = |why| Box::new(Outcome::JudgeUnusable(why));
@@ -239,13 +240,11 @@ impl Judge {
         if let Some(why) = unsupported(self.carries(work).await, work) {
             return unasked(Outcome::Abstained(why));
         }
-        let planted = receipt::plant(self.settings.receipt, work);
-        let (work, first) = match planted.and_then(|work| Ok((ask::first_request(self, &work)?, work))) {
-            Ok((first, work)) => (work, first),
+        let (work, id) = match self.asked(work) {
+            Ok(asked) => asked,
             Err(why) => return unasked(Outcome::JudgeUnusable(why)),
         };
         let work = &*work;
-        let id = verdict_id(&first.body.recorded, &self.opened.endpoint, work.task.repeat);
         let flight = self.flights.join(id);
         let ask = || async {
             match journal.known(id).await? {
@@ -255,6 +254,19 @@ impl Judge {
         };
         let outcome = flight.get_or_try_init(ask).await?.clone();
         Ok(Settled { outcome, verdict_id: Some(id) })
+    }
+
+    /// The work as it is asked, with its canary, and the id of its verdict. The error is work that cannot be sent.
+    pub(super) fn asked<'w>(&self, work: &'w Work) -> Result<(Cow<'w, Work>, Digest), Why> {
+        let work = receipt::plant(self.settings.receipt, work)?;
+        let first = ask::first_request(self, &work)?;
+        let id = verdict_id(&first.body.recorded, &self.opened.endpoint, work.task.repeat);
+        Ok((work, id))
+    }
+
+    /// Why there is nothing to ask, as far as the format alone tells: the server is not asked what its model takes in.
+    pub(super) fn unasked(&self, work: &Work) -> Option<Why> {
+        self.abstains(work.risk.as_deref(), work.modality).or_else(|| unsupported(self.opened.wire.carries(), work))
     }
 
     /// What format and model can take in. The server is asked once, and only when there is something to ask about.

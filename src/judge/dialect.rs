@@ -22,7 +22,7 @@ pub enum ReplyFormat {
 }
 
 /// How the length of the reply is limited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) enum TokenLimit {
     /// `max_tokens`.
     #[default]
@@ -45,7 +45,7 @@ const PARAMETERS: [(Parameter, &str); 4] =
     [(Parameter::Temperature, "temperature"), (Parameter::Seed, "seed"), (Parameter::Logprobs, "logprobs"), (Parameter::Store, "store")];
 
 /// What is sent to one endpoint. Every change is a step forward, so that learning ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Dialect {
     pub(super) format: ReplyFormat,
     pub(super) limit: TokenLimit,

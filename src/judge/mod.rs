@@ -6,6 +6,7 @@
 //! ```
 
 mod ask;
+mod batch;
 mod body;
 mod client;
 mod dialect;
@@ -18,6 +19,7 @@ mod outcome;
 mod provider;
 mod rate;
 mod receipt;
+mod reply;
 mod request;
 mod retry;
 mod server_error;
@@ -30,6 +32,7 @@ mod verdict;
 mod view;
 mod wire;
 
+pub use batch::{BatchReply, Closed, Line, Packed, Reading};
 pub use client::{Judge, OpenError, Settled, Stop, Work};
 pub use dialect::ReplyFormat;
 pub use fit::Fit;

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::terms::{self, Limits, Price, Terms, TokenRules};
+use super::terms::{self, BatchTerms, Limits, Price, Terms, TokenRules};
 
 /// How to reach a judge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +50,7 @@ pub enum Receipt {
 /// One judge, ready to open.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of tribunal.toml")]
 pub struct Settings {
     /// How it is reached.
     pub provider: ProviderKind,
@@ -116,6 +117,12 @@ pub struct Settings {
     /// How the server counts tokens; goes before the profile's.
     #[serde(default)]
     pub tokens: Option<TokenRules>,
+    /// Send requests as batches: cheaper, and up to a day later.
+    #[serde(default)]
+    pub batch: bool,
+    /// What a batch may hold and costs; goes before the profile's.
+    #[serde(default)]
+    pub batch_terms: Option<BatchTerms>,
 }
 
 /// How closely the server looks at pictures. Parts are at most 768 pixels long by default, so `high` costs few tiles and loses
@@ -221,6 +228,8 @@ impl Settings {
             price: None,
             limits: Limits::default(),
             tokens: None,
+            batch: false,
+            batch_terms: None,
         }
     }
 
@@ -250,6 +259,7 @@ impl Settings {
             return Err("frames_as_video is for provider `vllm`".to_owned());
         }
         self.limits.check()?;
+        self.batch_terms.as_ref().map_or(Ok(()), BatchTerms::check)?;
         self.tokens.as_ref().map_or(Ok(()), TokenRules::check)?;
         self.price.as_ref().map_or(Ok(()), Price::check)
     }
@@ -267,7 +277,7 @@ impl Settings {
             limits: profile.map_or_else(|| self.limits.clone(), |profile| self.limits.over(&profile.limits)),
             tokens: self.tokens.or(profile.map(|profile| profile.tokens)).unwrap_or_default(),
             price: self.price.clone().or_else(|| profile.and_then(|profile| profile.price.clone())),
-            batch: profile.and_then(|profile| profile.batch),
+            batch: self.batch_terms.or_else(|| profile.and_then(|profile| profile.batch)),
         })
     }
 

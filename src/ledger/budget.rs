@@ -49,11 +49,21 @@ impl Budget {
         Ok(())
     }
 
+    /// Notes that an intent's reservation gives nothing back soon: its request lies in a batch, perhaps for a day.
+    pub(super) fn park(&mut self, bound: u64) {
+        self.unsettled = self.unsettled.saturating_sub(u64::from(bound > 0));
+    }
+
+    /// As [`settle`](Self::settle), for a reservation that was parked, in this process or before it.
+    pub(super) fn settle_parked(&mut self, bound: u64, cost: u64) {
+        self.charged = self.charged.saturating_sub(bound).saturating_add(cost);
+    }
+
     /// Replaces an intent's upper bound by what the attempt cost.
     pub(super) fn settle(&mut self, bound: u64, cost: u64) {
         // What costs nothing at most was never reserved.
-        self.unsettled = self.unsettled.saturating_sub(u64::from(bound > 0));
-        self.charged = self.charged.saturating_sub(bound).saturating_add(cost);
+        self.park(bound);
+        self.settle_parked(bound, cost);
     }
 
     /// Charged and held.
@@ -107,6 +117,16 @@ mod tests {
         assert_eq!(budget.reserve(41), Room::Later, "and so may what is on its way");
         budget.settle(60, 59);
         assert_eq!((budget.reserve(42), budget.reserve(41)), (Room::None, Room::Held));
+    }
+
+    #[test]
+    fn what_lies_in_a_batch_is_not_waited_for() {
+        let mut budget = Budget { limit: Some(100), ..Budget::new(0) };
+        assert_eq!((budget.reserve(60), budget.claim(60)), (Room::Held, Ok(())));
+        budget.park(60);
+        assert_eq!(budget.reserve(41), Room::None);
+        budget.settle_parked(60, 30);
+        assert_eq!(budget.reserve(70), Room::Held);
     }
 
     #[test]

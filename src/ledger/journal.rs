@@ -12,7 +12,7 @@ use super::{Ledger, LedgerError};
 use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Outcome, Past, ReplyFormat, Reservation, Room, Task};
 
 /// Where attempts of tasks are kept.
-const ATTEMPTS: &str = "attempts";
+pub(super) const ATTEMPTS: &str = "attempts";
 
 /// How a call went inside the transaction: its value, or what the caller got wrong (nothing was written then).
 pub(super) type Checked<T> = rusqlite::Result<Result<T, String>>;
@@ -85,7 +85,7 @@ fn unplanned(task: &Task) -> String {
     format!("task ({item_id}, {}, {rubric}, {judge}, {repeat}) was never planned", sampler.as_deref().unwrap_or("no sampler"))
 }
 
-fn write_intent(connection: &Connection, intent: &Intent) -> Checked<Reservation> {
+pub(super) fn write_intent(connection: &Connection, intent: &Intent) -> Checked<Reservation> {
     match find_task(connection, &intent.task)? {
         Some(of) => insert_attempt(connection, ATTEMPTS, of, intent).map(Ok),
         None => Ok(Err(unplanned(&intent.task))),
@@ -143,7 +143,7 @@ pub(super) fn write_end(connection: &Connection, table: &str, reservation: Reser
     Ok(Ok((bound, cost)))
 }
 
-fn past(connection: &Connection, task: &Task) -> Checked<Vec<Past>> {
+pub(super) fn past(connection: &Connection, task: &Task) -> Checked<Vec<Past>> {
     let Some((task, round)) = find_task(connection, task)? else {
         return Ok(Err(unplanned(task)));
     };

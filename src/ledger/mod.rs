@@ -1,5 +1,6 @@
 //! The durable record of every intent, attempt, reply and outcome of a run. The main types are [`Ledger`] (writer) and [`Reader`].
 
+mod batch;
 mod budget;
 mod error;
 mod experiment;
@@ -16,6 +17,7 @@ mod store;
 mod tests;
 mod writer;
 
+pub use batch::{BatchFile, BatchRow, BatchState, Found, OpenRequest};
 pub use error::LedgerError;
 pub use experiment::Experiment;
 pub use files::replace_file;

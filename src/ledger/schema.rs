@@ -14,7 +14,7 @@ pub(super) const FILE: &str = "ledger.sqlite";
 const APPLICATION_ID: i32 = 0x5452_4942;
 
 /// Version of the tables. Raise it when they change, and add a step to `MIGRATIONS`.
-const VERSION: i32 = 3;
+const VERSION: i32 = 4;
 
 /// Larger databases are not checked whole after a crash: the check reads every page, and SQLite's own recovery does not depend on it.
 const CHECK_AT_MOST: u64 = 512 << 20;
@@ -51,8 +51,23 @@ CREATE TABLE attempts (
 CREATE INDEX attempts_task ON attempts (task);
 ";
 
+/// Batches: `settings` are the judge's, to read replies by; `token` is what our batch can be found by on the server. A request is a task's attempt in
+/// a batch; a task without one of its own shares the reply of an equal request (`custom_id` is the verdict's id).
+const BATCH_TABLES: &str = "
+CREATE TABLE IF NOT EXISTS batches (
+    id INTEGER PRIMARY KEY, token TEXT NOT NULL, judge TEXT NOT NULL, settings TEXT NOT NULL, online INTEGER NOT NULL, file TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('filling', 'ready', 'creating', 'sent', 'ended')), file_id TEXT, batch_id TEXT, since INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS batch_requests (
+    id INTEGER PRIMARY KEY, custom_id TEXT NOT NULL, task INTEGER NOT NULL REFERENCES tasks, batch INTEGER REFERENCES batches,
+    attempt INTEGER UNIQUE REFERENCES attempts, reading TEXT, CHECK ((attempt IS NULL) = (batch IS NULL))
+);
+CREATE INDEX IF NOT EXISTS batch_requests_id ON batch_requests (custom_id);
+CREATE INDEX IF NOT EXISTS batch_requests_batch ON batch_requests (batch);
+";
+
 /// What takes the tables from version 1 to 2, 2 to 3, ...
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     "
 ALTER TABLE parts ADD COLUMN fit TEXT;
 ALTER TABLE attempts ADD COLUMN estimated INTEGER;
@@ -64,6 +79,7 @@ ALTER TABLE attempts DROP COLUMN output_tokens;
 CREATE INDEX tasks_verdict ON tasks (verdict_id) WHERE outcome = 'scored';
 ",
     super::sentinel::TABLES,
+    BATCH_TABLES,
 ];
 
 /// Opens the database for its one writer, makes it if need be, and checks it when the last writer did not close it.
@@ -82,7 +98,7 @@ pub(super) fn open_writer(dir: &Path) -> Result<Connection, LedgerError> {
         }
         let header = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};");
         let sentinels = super::sentinel::TABLES;
-        connection.execute_batch(&format!("BEGIN IMMEDIATE; {TABLES} {sentinels} {header} COMMIT;"))?;
+        connection.execute_batch(&format!("BEGIN IMMEDIATE; {TABLES} {sentinels} {BATCH_TABLES} {header} COMMIT;"))?;
     } else if !is_clean(&connection) {
         check(&connection, &path)?;
     }
@@ -209,7 +225,7 @@ mod tests {
         let fresh = columns(&open_writer(tempfile::tempdir().unwrap().path()).unwrap());
         let old = open_writer(dir.path()).unwrap();
         old.execute_batch(
-            "DROP INDEX tasks_verdict; ALTER TABLE parts DROP COLUMN fit; ALTER TABLE attempts DROP COLUMN estimated;
+            "DROP TABLE batch_requests; DROP TABLE batches; DROP INDEX tasks_verdict; ALTER TABLE parts DROP COLUMN fit; ALTER TABLE attempts DROP COLUMN estimated;
              ALTER TABLE attempts DROP COLUMN usage; ALTER TABLE attempts DROP COLUMN served;
              ALTER TABLE attempts ADD COLUMN input_tokens INTEGER; ALTER TABLE attempts ADD COLUMN output_tokens INTEGER;
              PRAGMA foreign_keys = OFF; PRAGMA user_version = 1;
@@ -223,6 +239,8 @@ mod tests {
         assert_eq!(columns(&new), fresh);
         let usage: String = new.query_row("SELECT usage FROM attempts", [], |row| row.get(0)).unwrap();
         assert_eq!(usage, r#"{"input":7,"output":3}"#);
+        let batches: i64 = new.query_row("SELECT count(*) FROM batches", [], |row| row.get(0)).unwrap();
+        assert_eq!(batches, 0);
     }
 
     #[test]

@@ -145,6 +145,11 @@ impl Ledger {
         marked.and(written)
     }
 
+    /// The run's folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     pub(super) fn budget(&self) -> MutexGuard<'_, Budget> {
         // Each change to it is complete before anything could panic.
         self.budget.lock().unwrap_or_else(PoisonError::into_inner)

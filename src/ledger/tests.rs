@@ -60,19 +60,19 @@ fn item(position: u64) -> ItemRow {
     }
 }
 
-fn items(count: u64) -> Vec<ItemRow> {
+pub(super) fn items(count: u64) -> Vec<ItemRow> {
     (0..count).map(item).collect()
 }
 
-fn task(position: u64) -> Task {
+pub(super) fn task(position: u64) -> Task {
     Task { item_id: item(position).item_id, sampler: None, rubric: "text".to_owned(), judge: "mini".to_owned(), repeat: 1 }
 }
 
-fn tasks(count: u64) -> Vec<Task> {
+pub(super) fn tasks(count: u64) -> Vec<Task> {
     (0..count).map(task).collect()
 }
 
-fn intent(task: &Task, reserved: Option<u64>) -> Intent {
+pub(super) fn intent(task: &Task, reserved: Option<u64>) -> Intent {
     let body = format!("body of {}", task.item_id);
     Intent {
         task: task.clone(),
@@ -86,7 +86,7 @@ fn intent(task: &Task, reserved: Option<u64>) -> Intent {
     }
 }
 
-fn end(class: &str, cost: Option<u64>) -> AttemptEnd {
+pub(super) fn end(class: &str, cost: Option<u64>) -> AttemptEnd {
     let usage = Some(Usage { input: 100, output: 7, ..Usage::default() });
     AttemptEnd {
         class: class.to_owned(),
@@ -99,12 +99,12 @@ fn end(class: &str, cost: Option<u64>) -> AttemptEnd {
     }
 }
 
-fn scored(safety: u8) -> Outcome {
+pub(super) fn scored(safety: u8) -> Outcome {
     let dimensions = [("motion".to_owned(), 2)].into();
     Outcome::Scored(Verdict { dimensions, rationale: "가".to_owned(), evidence: vec![0.25], ..Verdict::new(safety, Scale::Rubric5) })
 }
 
-fn open(dir: &Path) -> Ledger {
+pub(super) fn open(dir: &Path) -> Ledger {
     Ledger::open(dir, &info(&["mini"])).unwrap()
 }
 

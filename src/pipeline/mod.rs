@@ -1,11 +1,15 @@
 //! The only room that knows rayon, tokio and the worker pool together. The main types are [`Plan`] and [`Study`].
 
+mod batch_close;
+mod batch_export;
+mod batch_import;
 mod bridge;
 mod evidence;
 mod export;
 mod forecast;
 mod gate;
 mod lab;
+mod packing;
 mod plan;
 mod prepare;
 mod probe;
@@ -17,6 +21,8 @@ mod select;
 mod sentinel;
 mod study;
 
+pub use batch_export::{BatchExported, export_batch};
+pub use batch_import::{BatchImported, ImportError, import_batch};
 pub use bridge::StopFlag;
 pub use export::{ExportDone, inspect};
 pub use forecast::{DryRun, Forecast, OverLimit, dry_run};

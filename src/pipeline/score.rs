@@ -9,6 +9,7 @@ use tribunal_media::Digest;
 use super::bridge::{self, StopFlag, Width};
 use super::evidence::{self, Unasked};
 use super::gate::Gate;
+use super::packing::Packing;
 use super::sentinel;
 use super::study::{self, Study};
 use crate::ensemble;
@@ -75,7 +76,7 @@ pub enum ScoreError {
 }
 
 /// One instance with what is still to do.
-struct Item<'a> {
+pub(super) struct Item<'a> {
     instance: &'a Instance,
     tasks: Vec<Task>,
 }
@@ -92,9 +93,20 @@ pub fn score(
 ) -> Result<ScoreDone, ScoreError> {
     let ledger = Ledger::open(dir, info)?;
     ledger.set_budget(orders.budget_micro_usd)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(ScoreError::Runtime)?;
-    let soft_wall = AtomicU64::new(orders.budget_micro_usd.map_or(u64::MAX, |wall| (wall as f64 * SOFT_WALL) as u64));
-    let run = Run { study, pool, ledger: &ledger, runtime: &runtime, progress, stop, keep_parts: orders.keep_parts, soft_wall };
+    let runtime = runtime()?;
+    let soft_wall = soft_wall(orders);
+    let run = Run {
+        study,
+        pool,
+        ledger: &ledger,
+        runtime: &runtime,
+        progress,
+        stop,
+        keep_parts: orders.keep_parts,
+        packing: None,
+        all: false,
+        soft_wall,
+    };
     let all = planned_tasks(study);
     let rows = item_rows(study);
     let wanted = || -> Result<Vec<Task>, ScoreError> {
@@ -109,10 +121,7 @@ pub fn score(
     let mut resumed = None;
     loop {
         let items = pending_items(study, ledger.pending()?, &tasks);
-        let open: u64 = items.iter().map(|item| item.tasks.len() as u64).sum();
-        let ended = tasks.len() as u64 - open;
-        resumed.get_or_insert(ended);
-        progress.planned(tasks.len() as u64, ended);
+        resumed.get_or_insert(say_planned(progress, &tasks, &items));
         run.all(items);
         // What one round answers may make more tasks worth asking.
         let next = if stop.is_raised() { break } else { wanted()? };
@@ -148,6 +157,33 @@ fn recorded(dir: &Path, study: &Study) -> Result<Vec<Record>, LedgerError> {
 /// Share of the budget at which it is said that it runs out.
 const SOFT_WALL: f64 = 0.8;
 
+/// The micro-dollars at which it is said; never without a budget.
+pub(super) fn soft_wall(orders: &Orders) -> AtomicU64 {
+    AtomicU64::new(orders.budget_micro_usd.map_or(u64::MAX, |wall| (wall as f64 * SOFT_WALL) as u64))
+}
+
+/// Registers items and tasks of this invocation, and what it may do; its tasks.
+pub(super) fn start(study: &Study, ledger: &Ledger, orders: &Orders) -> Result<Vec<Task>, ScoreError> {
+    let tasks = planned_tasks(study);
+    ledger.plan(&item_rows(study), &tasks)?;
+    ledger.reopen(&tasks, &orders.retry)?;
+    ledger.set_budget(orders.budget_micro_usd)?;
+    Ok(tasks)
+}
+
+/// Tells the progress; how many tasks had ended before.
+pub(super) fn say_planned(progress: &dyn Progress, tasks: &[Task], items: &[Item<'_>]) -> u64 {
+    let open: u64 = items.iter().map(|item| item.tasks.len() as u64).sum();
+    let resumed = tasks.len() as u64 - open;
+    progress.planned(tasks.len() as u64, resumed);
+    resumed
+}
+
+/// Where judges are asked.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, ScoreError> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(ScoreError::Runtime)
+}
+
 /// What this invocation may do beyond the experiment.
 #[derive(Debug, Clone, Default)]
 pub struct Orders {
@@ -164,7 +200,7 @@ pub(super) fn planned_tasks(study: &Study) -> Vec<Task> {
     study.selected().into_iter().flat_map(|instance| study.plan.tasks(instance, &study.judges, repeats)).collect()
 }
 
-fn pending_items<'a>(study: &'a Study, pending: Vec<Task>, planned: &[Task]) -> Vec<Item<'a>> {
+pub(super) fn pending_items<'a>(study: &'a Study, pending: Vec<Task>, planned: &[Task]) -> Vec<Item<'a>> {
     let planned: std::collections::BTreeSet<&Task> = planned.iter().collect();
     let mut by_item: BTreeMap<String, Vec<Task>> = BTreeMap::new();
     for task in pending.into_iter().filter(|task| planned.contains(task)) {
@@ -200,16 +236,20 @@ pub fn item_rows(study: &Study) -> Vec<ItemRow> {
     study.manifest.instances.iter().enumerate().map(row).collect()
 }
 
-struct Run<'a> {
-    study: &'a Study,
-    pool: &'a Pool,
-    ledger: &'a Ledger,
-    runtime: &'a tokio::runtime::Runtime,
-    progress: &'a dyn Progress,
-    stop: &'a StopFlag,
-    keep_parts: bool,
+/// What one pass over items works with.
+pub(super) struct Run<'a> {
+    pub(super) study: &'a Study,
+    pub(super) pool: &'a Pool,
+    pub(super) ledger: &'a Ledger,
+    pub(super) runtime: &'a tokio::runtime::Runtime,
+    pub(super) progress: &'a dyn Progress,
+    pub(super) stop: &'a StopFlag,
+    pub(super) keep_parts: bool,
+    /// Takes the requests of judges that are set to batches, or with `all` of every judge.
+    pub(super) packing: Option<&'a Packing<'a>>,
+    pub(super) all: bool,
     /// The soft wall in micro-dollars, until it was said that it is reached.
-    soft_wall: AtomicU64,
+    pub(super) soft_wall: AtomicU64,
 }
 
 /// A task on its way to a judge.
@@ -219,7 +259,7 @@ struct Job<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn all(&self, items: Vec<Item<'a>>) {
+    pub(super) fn all(&self, items: Vec<Item<'a>>) {
         let settings = &self.study.settings;
         let width = Width { threads: settings.threads, concurrency: settings.concurrency, memory_bytes: settings.memory_bytes };
         let size = |item: &Item<'_>| {
@@ -314,11 +354,16 @@ impl<'a> Run<'a> {
 
     async fn judge(&self, job: Job<'a>) {
         let journal = Gate { ledger: self.ledger, stop: self.stop };
-        match job.judge.judge(&job.work, &journal).await {
-            Ok(settled) => {
-                self.progress.ended(Some(settled.outcome.name()));
+        let ended = match self.packing.filter(|_| self.all || job.judge.is_batch()) {
+            Some(packing) => packing.take(job.judge, &job.work, &journal).await,
+            None => job.judge.judge(&job.work, &journal).await.map(|settled| Some(settled.outcome.name())),
+        };
+        match ended {
+            Ok(Some(name)) => {
+                self.progress.ended(Some(name));
                 self.warn_of_budget();
             }
+            Ok(None) => {}
             Err(stop) => self.stop.raise(judge::Stop::to_string(&stop)),
         }
     }

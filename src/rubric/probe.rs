@@ -63,7 +63,6 @@ pub enum Shown {
 /// The `[probes]` table of tribunal.toml: none unless asked for, since each costs a request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[expect(clippy::struct_excessive_bools, reason = "a table of switches in tribunal.toml")]
 pub struct ProbeSettings {
     /// Frames reversed, shuffled and frozen.
     pub order: bool,

@@ -4,10 +4,12 @@
 
 mod architecture;
 mod bad_input;
+mod batch_files;
 mod damage;
 mod judge_process;
 mod judges;
 mod mock;
+mod mock_process;
 mod odd;
 mod other_uses;
 mod probes;

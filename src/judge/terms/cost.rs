@@ -69,9 +69,14 @@ fn most_tokens(terms: &Terms, counted: &Counted, worst: f64) -> f64 {
 
 /// Dollars per million tokens are micro-dollars per token. Rounded up: a sum of costs is never below the bill.
 pub(in crate::judge) fn cost(price: &Price, usage: Usage) -> u64 {
+    cost_at(price, usage, 1.0)
+}
+
+/// As [`cost`], at `factor` of the single price.
+pub(in crate::judge) fn cost_at(price: &Price, usage: Usage, factor: f64) -> u64 {
     let cached = price.cached_input_per_mtok.map_or(0, |_| usage.cached.unwrap_or(0).min(usage.input));
     let input = (usage.input - cached) as f64 * price.input_per_mtok + cached as f64 * price.cached_input_per_mtok.unwrap_or(0.0);
-    (input + usage.output as f64 * price.output_per_mtok).ceil() as u64
+    ((input + usage.output as f64 * price.output_per_mtok) * factor).ceil() as u64
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ mod profile;
 mod tokens;
 
 pub use cost::Price;
-pub(super) use cost::{bound, cost};
+pub(super) use cost::{bound, cost_at};
 pub(super) use estimate::estimate;
 pub use estimate::{Calibration, Estimate};
 pub(super) use profile::find as find_profile;

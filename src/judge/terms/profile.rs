@@ -72,6 +72,18 @@ pub struct BatchTerms {
     pub price_factor: f64,
 }
 
+impl BatchTerms {
+    /// What is taken for a server of which nothing is known: OpenAI's documented limits, with room, at the single price.
+    pub(in crate::judge) const UNKNOWN: Self = Self { requests: 50_000, bytes: 100_000_000, price_factor: 1.0 };
+
+    pub(in crate::judge) fn check(&self) -> Result<(), String> {
+        if self.requests == 0 || self.bytes == 0 || !(0.0..=1.0).contains(&self.price_factor) {
+            return Err("batch_terms: requests and bytes must be at least 1, price_factor 0 to 1".to_owned());
+        }
+        Ok(())
+    }
+}
+
 impl Limits {
     /// These limits, and `under`'s where they say nothing.
     pub(in crate::judge) fn over(&self, under: &Self) -> Self {

@@ -9,7 +9,7 @@ use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Outcome, Past, Res
 
 /// Keeps every call, in order.
 #[derive(Debug, Default)]
-pub(super) struct FakeJournal {
+pub(in crate::judge) struct FakeJournal {
     pub(super) intents: Mutex<Vec<Intent>>,
     pub(super) ends: Mutex<Vec<AttemptEnd>>,
     pub(super) outcomes: Mutex<Vec<Outcome>>,

@@ -2,7 +2,7 @@
 
 mod body;
 mod faults;
-mod journal;
+pub(in crate::judge) mod journal;
 mod planted;
 mod replay;
 mod server;
@@ -31,7 +31,7 @@ fn frame(t: Option<f64>) -> Detail {
 }
 
 /// Two frames, at 0 and 2 seconds, a sound and a text: one part of every kind that a chat carries.
-pub(super) fn work() -> Work {
+pub(in crate::judge) fn work() -> Work {
     let parts = vec![
         part(Encoding::Jpeg, frame(Some(0.0)), b"first"),
         part(Encoding::Jpeg, frame(Some(2.0)), b"second"),
@@ -55,16 +55,16 @@ pub(super) fn work() -> Work {
     }
 }
 
-pub(super) fn verdict_json() -> serde_json::Value {
+pub(in crate::judge) fn verdict_json() -> serde_json::Value {
     json!({"nonce": NONCE, "rationale": "calm", "evidence_seconds": [2.4], "motion": 4, "safety": 5})
 }
 
-fn completion(content: &str) -> String {
+pub(in crate::judge) fn completion(content: &str) -> String {
     let choice = json!({"message": {"role": "assistant", "content": content}, "finish_reason": "stop"});
     json!({"choices": [choice], "usage": {"prompt_tokens": 100, "completion_tokens": 10}}).to_string()
 }
 
-fn good() -> String {
+pub(in crate::judge) fn good() -> String {
     completion(&verdict_json().to_string())
 }
 

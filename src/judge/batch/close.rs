@@ -1,0 +1,60 @@
+//! From a line of results to the end of its attempt and, mostly, of its task.
+
+use super::reading::Reading;
+use super::reply::BatchReply;
+use crate::judge::ask::MAX_RESENDS;
+use crate::judge::reply::{attempt_end, ruling};
+use crate::judge::retry::{Class, Fault};
+use crate::judge::{AttemptEnd, Judge, Outcome, Past, Task, Why};
+
+/// What a line of results comes to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Closed {
+    /// How the attempt ended.
+    pub end: AttemptEnd,
+    /// How the task ended; `None` when it is to be asked again.
+    pub outcome: Option<Outcome>,
+    /// Whether it was put off unexecuted: expired or cancelled with its batch.
+    pub put_off: bool,
+}
+
+impl Judge {
+    /// Reads one line of results by the rules of single requests. `past` are all attempts of the task, this one among them. With `reasks` a
+    /// faulty reply is asked for again, else it is final.
+    pub fn close(&self, reading: &Reading, task: &Task, past: &[Past], reply: &BatchReply, reasks: bool) -> Closed {
+        let factor = self.batch_terms().price_factor;
+        match &reply.result {
+            Ok(reply) => {
+                let end = attempt_end(self, Ok(reply), reading.format, 0, factor);
+                let outcome = match ruling(self, &reading.work(task), reply, reading.format) {
+                    Ok(outcome) => Some(outcome),
+                    Err(_) if reasks => None,
+                    Err((why, _)) => Some(Outcome::JudgeUnusable(why)),
+                };
+                Closed { end, outcome, put_off: false }
+            }
+            Err(fault) => {
+                let (fault, taught) = if reasks { self.learn_from(fault.clone(), reading.dialect) } else { (fault.clone(), false) };
+                let end = attempt_end(self, Err(&fault), reading.format, 0, factor);
+                let outcome = if taught { None } else { after(&fault, lost(past)) };
+                Closed { end, outcome, put_off: fault.reason.starts_with("batch_") && fault.class == Class::Refused }
+            }
+        }
+    }
+}
+
+/// Attempts before this one that may have been billed without an answer.
+fn lost(past: &[Past]) -> usize {
+    past.iter().filter(|past| matches!(past.class.as_str(), "open" | "ambiguous")).count().saturating_sub(1)
+}
+
+/// What a fault leads to; `None`: it is asked again.
+fn after(fault: &Fault, lost: usize) -> Option<Outcome> {
+    let why = Why::new(&fault.reason, fault.message.clone());
+    match fault.class {
+        Class::BadItem => Some(Outcome::JudgeUnusable(why)),
+        Class::Filtered => Some(Outcome::JudgeRefused(why)),
+        Class::Ambiguous if lost >= MAX_RESENDS => Some(Outcome::Unresolved(why)),
+        Class::Ambiguous | Class::Refused | Class::NeverSent | Class::Stopped(_) => None,
+    }
+}

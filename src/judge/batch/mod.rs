@@ -1,0 +1,18 @@
+//! Batches: requests as lines of a file, and verdicts from the lines that come back. The main types are [`Line`], [`BatchReply`] and [`Reading`].
+//!
+//! ```text
+//! Work -> pack -> Line (+ Intent, Reading) -> file -> somebody else's server -> file -> BatchReply -> close (+ Reading) -> AttemptEnd, Outcome
+//! ```
+
+mod close;
+mod form;
+mod pack;
+mod reading;
+mod reply;
+#[cfg(test)]
+mod tests;
+
+pub use close::Closed;
+pub use pack::{Line, Packed};
+pub use reading::Reading;
+pub use reply::BatchReply;

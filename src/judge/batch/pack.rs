@@ -1,0 +1,103 @@
+//! From a task to the line that asks for its verdict.
+
+use bytes::Bytes;
+use tribunal_media::Digest;
+
+use super::form::Form;
+use super::reading::Reading;
+use crate::judge::ask::Ask;
+use crate::judge::terms::BatchTerms;
+use crate::judge::{Intent, Journal, Judge, Outcome, Settled, Stop, Work};
+
+/// What becomes of a task that is to be asked in a batch.
+#[derive(Debug)]
+pub enum Packed {
+    /// It needs no request.
+    Ends(Settled),
+    /// An equal request is in a batch already: its reply is this task's too.
+    Twin(Digest),
+    /// The line to write, once its intent is durable.
+    Line(Box<Line>),
+}
+
+/// One request of a batch, its money reserved.
+#[derive(Debug)]
+pub struct Line {
+    /// Also its `custom_id`, as hex.
+    pub verdict_id: Digest,
+    /// The line in pieces, with its end.
+    pub pieces: Vec<Bytes>,
+    /// What the ledger must know before it is sent.
+    pub intent: Intent,
+    /// What its reply will be read by.
+    pub reading: Reading,
+}
+
+impl Line {
+    /// Bytes of the line.
+    pub fn len(&self) -> u64 {
+        self.pieces.iter().map(|piece| piece.len() as u64).sum()
+    }
+
+    /// Never: a line has its end.
+    pub fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+}
+
+impl Judge {
+    /// Why requests for this judge cannot be written as a batch file, if so.
+    pub fn check_batch(&self) -> Result<(), String> {
+        Form::of(self.settings.provider).map(drop).map_err(|problem| format!("judge `{}`: {problem}", self.name()))
+    }
+
+    /// Whether its requests are to go as batches.
+    pub fn is_batch(&self) -> bool {
+        self.settings.batch
+    }
+
+    /// What one of its batches may hold and costs.
+    pub fn batch_terms(&self) -> BatchTerms {
+        self.terms.batch.unwrap_or(BatchTerms::UNKNOWN)
+    }
+
+    /// The settings that its replies are read by, without where its key lies.
+    pub fn reading_settings(&self) -> String {
+        let settings = crate::judge::Settings { api_key_env: None, api_key_file: None, ..self.settings.clone() };
+        serde_json::to_string(&settings).unwrap_or_default()
+    }
+
+    /// The next attempt of a task as a line. `claim` is told its id and says whether it is the first of its batches: equal requests are asked
+    /// once. Sends nothing.
+    pub async fn pack(&self, work: &Work, journal: &dyn Journal, claim: &(dyn Fn(Digest) -> bool + Sync)) -> Result<Packed, Stop> {
+        let form = Form::of(self.settings.provider).map_err(Stop::Endpoint)?;
+        let unasked = |outcome| Ok(Packed::Ends(Settled { outcome, verdict_id: None }));
+        if let Some(why) = self.unasked(work) {
+            return unasked(Outcome::Abstained(why));
+        }
+        let (work, id) = match self.asked(work) {
+            Ok(asked) => asked,
+            Err(why) => return unasked(Outcome::JudgeUnusable(why)),
+        };
+        let work = &*work;
+        let ends = |outcome| Ok(Packed::Ends(Settled { outcome, verdict_id: Some(id) }));
+        if let Some(outcome) = journal.known(id).await? {
+            return ends(outcome);
+        }
+        if !claim(id) {
+            return Ok(Packed::Twin(id));
+        }
+        match Ask::new(self, work, journal, id).await?.pack(self.batch_terms().price_factor).await? {
+            Err(outcome) => ends(outcome),
+            Ok((request, intent, dialect)) => {
+                let reading = Reading::of(work, request.format, dialect);
+                Ok(Packed::Line(Box::new(Line { verdict_id: id, pieces: form.line(id, &request), intent, reading })))
+            }
+        }
+    }
+
+    /// The path that every request of one of its batches goes to, where a batch has one.
+    pub fn batch_endpoint(&self) -> Option<&'static str> {
+        Form::of(self.settings.provider).ok().and_then(Form::endpoint)
+    }
+}

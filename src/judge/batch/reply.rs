@@ -1,0 +1,120 @@
+//! One line of a file of results, in OpenAI's form or in Anthropic's.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::judge::provider::Reply;
+use crate::judge::retry::{Class, Fault, classify};
+
+/// One line that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchReply {
+    /// As it was asked with.
+    pub custom_id: String,
+    pub(super) result: Result<Reply, Fault>,
+}
+
+/// Either form: OpenAI's has `response` and `error`, Anthropic's `result`.
+#[derive(Deserialize)]
+struct Wire<'a> {
+    custom_id: String,
+    #[serde(default, borrow)]
+    response: Option<Response<'a>>,
+    #[serde(default)]
+    error: Option<Value>,
+    #[serde(default, borrow)]
+    result: Option<Ended<'a>>,
+}
+
+/// Bodies are kept as they are written, so that a key that stands twice is still seen.
+#[derive(Deserialize)]
+struct Response<'a> {
+    status_code: u16,
+    #[serde(default, borrow)]
+    body: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Ended<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default, borrow)]
+    message: Option<&'a RawValue>,
+    #[serde(default)]
+    error: Option<Value>,
+}
+
+impl BatchReply {
+    /// Reads one line; the error says what is wrong with it.
+    pub fn read(line: &str) -> Result<Self, String> {
+        let wire: Wire<'_> = serde_json::from_str(line).map_err(|error| format!("no result of a batch: {error}"))?;
+        let Wire { custom_id, response, error, result } = wire;
+        let error = error.filter(|error| !error.is_null());
+        let result = match (result, response, error) {
+            (Some(ended), ..) => ended.result()?,
+            (None, Some(response), error) => response.result(error.as_ref()),
+            (None, None, Some(error)) => Err(unanswered(&error)),
+            (None, None, None) => return Err("a line with neither response nor error nor result".to_owned()),
+        };
+        Ok(Self { custom_id, result })
+    }
+}
+
+impl Response<'_> {
+    /// vLLM puts the error of a refused request beside a response without a body.
+    fn result(self, error: Option<&Value>) -> Result<Reply, Fault> {
+        let body = self.body.map(|body| body.get().to_owned()).filter(|body| body != "null");
+        let body = body.or_else(|| error.map(Value::to_string)).unwrap_or_default();
+        classify(Reply { status: self.status_code, headers: BTreeMap::new(), body })
+    }
+}
+
+impl Ended<'_> {
+    fn result(self) -> Result<Result<Reply, Fault>, String> {
+        let reply = |status, body| classify(Reply { status, headers: BTreeMap::new(), body });
+        match (self.kind.as_str(), self.message) {
+            ("succeeded", Some(message)) => Ok(reply(200, message.get().to_owned())),
+            ("errored", _) => {
+                let error = self.error.unwrap_or_default();
+                let kind = [&error["error"]["type"], &error["type"]].into_iter().find_map(Value::as_str).unwrap_or_default();
+                Ok(reply(status(kind), error.to_string()))
+            }
+            ("expired", _) => Ok(Err(put_off("batch_expired", "the batch's time ran out before this request's turn"))),
+            ("canceled" | "cancelled", _) => Ok(Err(put_off("batch_cancelled", "the batch was cancelled before this request's turn"))),
+            (other, _) => Err(format!("a result of type `{other}` without a message")),
+        }
+    }
+}
+
+/// The status that Anthropic's servers give an error of this type to a single request.
+fn status(kind: &str) -> u16 {
+    match kind {
+        "invalid_request_error" => 400,
+        "authentication_error" => 401,
+        "billing_error" => 402,
+        "permission_error" => 403,
+        "not_found_error" => 404,
+        "request_too_large" => 413,
+        "rate_limit_error" => 429,
+        "overloaded_error" => 529,
+        _ => 500,
+    }
+}
+
+/// An error in place of a response: the request was not executed, or nobody says whether it was.
+fn unanswered(error: &Value) -> Fault {
+    let message = error["message"].as_str().map_or_else(|| error.to_string(), str::to_owned);
+    match error["code"].as_str() {
+        Some("batch_expired") => put_off("batch_expired", &message),
+        Some("batch_cancelled") => put_off("batch_cancelled", &message),
+        _ => Fault { reply: error.to_string(), ..Fault::new(Class::Ambiguous, "batch_error", message) },
+    }
+}
+
+/// Not executed, so not billed: to be asked again.
+fn put_off(reason: &str, message: &str) -> Fault {
+    Fault::new(Class::Refused, reason, message.to_owned())
+}

@@ -1,0 +1,127 @@
+//! Lines out and lines in.
+
+use serde_json::{Value, json};
+
+use super::{BatchReply, Closed, Line, Packed};
+use crate::judge::tests::journal::FakeJournal;
+use crate::judge::tests::{completion, good, work};
+use crate::judge::{Judge, Outcome, Past, ProviderKind, Settings};
+
+fn judge(provider: ProviderKind) -> Judge {
+    let settings = Settings { base_url: Some("http://h/v1".into()), model: Some("m".into()), ..Settings::new(provider) };
+    Judge::open("j", &settings, &|_| None).unwrap()
+}
+
+async fn line(judge: &Judge) -> Line {
+    let mut work = work();
+    if !judge.opened.wire.carries().sound {
+        let payload = std::sync::Arc::make_mut(&mut work.payload);
+        payload.parts.remove(2);
+        work.prompt.labels.pop();
+    }
+    match judge.pack(&work, &FakeJournal::default(), &|_| true).await.unwrap() {
+        Packed::Line(line) => *line,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn close(judge: &Judge, line: &Line, result: &Value, past: &[&str], reasks: bool) -> Closed {
+    let past: Vec<Past> = past.iter().map(|class| Past { class: (*class).to_owned(), reply: String::new(), format: None }).collect();
+    let reply = BatchReply::read(&result.to_string()).unwrap();
+    judge.close(&line.reading, &line.intent.task, &past, &reply, reasks)
+}
+
+fn ends(closed: &Closed) -> (&str, Option<(&'static str, &str)>) {
+    let outcome = closed.outcome.as_ref();
+    (&closed.end.class, outcome.map(|outcome| (outcome.name().as_str(), outcome.why().map_or("", |why| why.reason.as_str()))))
+}
+
+#[tokio::test]
+async fn a_line_is_one_line_with_the_body_that_is_sent_singly() {
+    for provider in [ProviderKind::OpenAi, ProviderKind::Responses, ProviderKind::Anthropic] {
+        let judge = judge(provider);
+        let line = line(&judge).await;
+        let text = String::from_utf8(line.pieces.concat()).unwrap();
+        assert_eq!((text.matches('\n').count(), text.ends_with('\n'), text.len() as u64), (1, true, line.len()));
+        let value: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["custom_id"], line.verdict_id.to_string());
+        let body = if provider == ProviderKind::Anthropic { &value["params"] } else { &value["body"] };
+        assert_eq!(body["model"], "m");
+        assert_eq!(value["url"].as_str(), judge.batch_endpoint());
+        assert!(text.contains("Zmlyc3Q="), "the pictures go along");
+    }
+    assert!(judge(ProviderKind::Gemini).check_batch().unwrap_err().contains("gemini"));
+}
+
+#[tokio::test]
+async fn equal_requests_are_one_line() {
+    let judge = judge(ProviderKind::OpenAi);
+    assert!(matches!(judge.pack(&work(), &FakeJournal::default(), &|_| false).await.unwrap(), Packed::Twin(_)));
+}
+
+#[tokio::test]
+async fn replies_are_read_by_the_rules_of_single_requests() {
+    let judge = judge(ProviderKind::OpenAi);
+    let line = line(&judge).await;
+    let body: Value = serde_json::from_str(&good()).unwrap();
+    let ok = |body: &Value| json!({"custom_id": "x", "response": {"status_code": 200, "body": body}, "error": null});
+    let scored = close(&judge, &line, &ok(&body), &["open"], false);
+    assert!(matches!(&scored.outcome, Some(Outcome::Scored(verdict)) if verdict.safety == 5 && verdict.format.is_some()), "{scored:?}");
+    let faulty: Value = serde_json::from_str(&completion("no json")).unwrap();
+    assert_eq!(ends(&close(&judge, &line, &ok(&faulty), &["open"], false)), ("answered", Some(("judge_unusable", "unparseable"))));
+    assert_eq!(ends(&close(&judge, &line, &ok(&faulty), &["open"], true)), ("answered", None));
+}
+
+#[tokio::test]
+async fn failed_lines_end_by_their_class() {
+    let judge = judge(ProviderKind::OpenAi);
+    let line = line(&judge).await;
+    let failed = |status: u16, body: Value| json!({"custom_id": "x", "response": {"status_code": status, "body": body}, "error": null});
+    let error = |message: &str, code: &str| json!({"error": {"message": message, "code": code}});
+    let late = json!({"custom_id": "x", "response": null, "error": {"code": "batch_expired", "message": "too late"}});
+    let vllm = json!({"custom_id": "x", "response": {"status_code": 400}, "error": {"message": "At most 6 image(s)", "code": 400}});
+    for (result, past, expected) in [
+        (failed(400, error("too big", "x")), &["open"][..], ("bad_item", Some(("judge_unusable", "rejected_400")))),
+        (vllm, &["open"], ("bad_item", Some(("judge_unusable", "rejected_400")))),
+        (failed(400, error("no", "content_filter")), &["open"], ("bad_item", Some(("judge_refused", "content_filter")))),
+        (failed(429, error("slow", "x")), &["open"], ("refused", None)),
+        (failed(401, error("key", "x")), &["open"], ("stopped", None)),
+        (failed(500, error("oops", "x")), &["open"], ("ambiguous", None)),
+        (failed(500, error("oops", "x")), &["ambiguous", "open"], ("ambiguous", Some(("unresolved", "server_error")))),
+        (json!({"custom_id": "x", "error": {"message": "?"}}), &["open"], ("ambiguous", None)),
+        (late, &["open"], ("refused", None)),
+    ] {
+        assert_eq!(ends(&close(&judge, &line, &result, past, false)), expected, "{result}");
+    }
+    let unknown = failed(400, json!({"error": {"message": "Unsupported parameter", "param": "seed"}}));
+    assert_eq!(ends(&close(&judge, &line, &unknown, &["open"], true)), ("refused", None), "asked again without it");
+    assert_eq!(judge.lessons().len(), 1);
+}
+
+#[tokio::test]
+async fn anthropic_results_are_read() {
+    let judge = judge(ProviderKind::Anthropic);
+    let line = line(&judge).await;
+    let content = json!([{"type": "text", "text": crate::judge::tests::verdict_json().to_string()}]);
+    let message = json!({"content": content, "stop_reason": "end_turn", "usage": {"input_tokens": 9, "output_tokens": 3}});
+    let result = |result: Value| json!({"custom_id": "x", "result": result});
+    let error = |kind: &str| result(json!({"type": "errored", "error": {"type": "error", "error": {"type": kind, "message": "m"}}}));
+    let open = &["open"];
+    assert_eq!(ends(&close(&judge, &line, &result(json!({"type": "succeeded", "message": message})), open, false)).1, Some(("scored", "")));
+    assert_eq!(ends(&close(&judge, &line, &error("invalid_request_error"), open, false)).1, Some(("judge_unusable", "rejected_400")));
+    assert_eq!(ends(&close(&judge, &line, &error("overloaded_error"), open, false)), ("refused", None));
+    let expired = close(&judge, &line, &result(json!({"type": "expired"})), open, false);
+    assert!(expired.put_off && expired.outcome.is_none());
+}
+
+#[test]
+fn bad_lines_are_refused_in_words() {
+    for (line, word) in [
+        ("{", "no result"),
+        ("{}", "custom_id"),
+        (r#"{"custom_id":"x"}"#, "neither"),
+        (r#"{"custom_id":"x","result":{"type":"new"}}"#, "new"),
+    ] {
+        assert!(BatchReply::read(line).unwrap_err().contains(word), "{line}");
+    }
+}

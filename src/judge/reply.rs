@@ -1,0 +1,75 @@
+//! What one reply comes to: how its attempt is recorded, and the verdict that can be read from it.
+
+use super::provider::Reply;
+use super::retry::Fault;
+use super::verdict::Flaw;
+use super::{AttemptEnd, Judge, Outcome, ReplyFormat, Served, Usage, Verdict, Why, Work, receipt, terms};
+
+/// Bytes of a reply that the journal keeps.
+pub(super) const KEPT_REPLY: usize = 256 << 10;
+
+/// How an attempt is recorded. `format` is how its shape was asked for, `factor` its price over that of a single request.
+pub(super) fn attempt_end(
+    judge: &Judge,
+    result: Result<&Reply, &Fault>,
+    format: Option<ReplyFormat>,
+    latency_ms: u64,
+    factor: f64,
+) -> AttemptEnd {
+    match result {
+        Ok(reply) => {
+            let (usage, served) = counted(judge, reply);
+            AttemptEnd {
+                class: "answered".to_owned(),
+                status: Some(reply.status),
+                reply: kept(&reply.body),
+                usage,
+                served: Served { format, ..served },
+                cost_micro_usd: cost(judge, usage, factor),
+                latency_ms,
+            }
+        }
+        Err(fault) => AttemptEnd {
+            class: fault.class.as_str().to_owned(),
+            status: fault.status,
+            reply: kept(if fault.reply.is_empty() { &fault.message } else { &fault.reply }),
+            usage: None,
+            served: Served::default(),
+            cost_micro_usd: if fault.class.may_be_billed() { cost(judge, None, factor) } else { judge.has_price().then_some(0) },
+            latency_ms,
+        },
+    }
+}
+
+/// What an answered attempt cost; `None` when the price or the tokens are unknown.
+fn cost(judge: &Judge, usage: Option<Usage>, factor: f64) -> Option<u64> {
+    if !judge.opened.remote {
+        return Some(0);
+    }
+    Some(terms::cost_at(judge.terms.price.as_ref()?, usage?, factor))
+}
+
+/// What the server says that it counted, and with which model.
+pub(super) fn counted(judge: &Judge, reply: &Reply) -> (Option<Usage>, Served) {
+    let wire = &judge.opened.wire;
+    serde_json::from_str(&reply.body).map_or_else(|_| Default::default(), |body| (wire.usage(&body), wire.served(&body)))
+}
+
+/// Reads a 2xx reply. The error is a faulty one, which may be asked for again: why, and what the judge said.
+pub(super) fn ruling(judge: &Judge, work: &Work, reply: &Reply, format: Option<ReplyFormat>) -> Result<Outcome, (Why, String)> {
+    if let Some(why) = receipt::unseen(judge.settings.receipt, counted(judge, reply).0, &work.payload) {
+        return Ok(Outcome::JudgeUnusable(why));
+    }
+    match judge.opened.wire.verdict(&reply.body, work) {
+        Ok(verdict) => Ok(Outcome::Scored(Verdict { format, ..verdict })),
+        Err(Flaw::Refused(why)) => Ok(Outcome::JudgeRefused(why)),
+        Err(Flaw::Foreign(why)) => Ok(Outcome::JudgeUnusable(why)),
+        Err(Flaw::Faulty(why, said)) => Err((why, said)),
+    }
+}
+
+/// The beginning of a reply, cut at a character.
+fn kept(reply: &str) -> String {
+    let end = (0..=KEPT_REPLY.min(reply.len())).rev().find(|&end| reply.is_char_boundary(end)).unwrap_or(0);
+    reply[..end].to_owned()
+}

@@ -1,0 +1,197 @@
+//! The requests of batches: intent before send, the end of each, and the tasks that share one.
+
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
+
+use futures_util::future::{BoxFuture, FutureExt as _, ready};
+use rusqlite::{Connection, OptionalExtension as _, params};
+use serde_json::json;
+use tribunal_media::Digest;
+
+use super::BatchFile;
+use crate::judge::{AttemptEnd, Intent, JournalError, Outcome, OutcomeName, Past, Reservation, Task};
+use crate::ledger::journal::{ATTEMPTS, Checked, flatten, past, write_end, write_intent};
+use crate::ledger::plan::{find_task, task_at};
+use crate::ledger::{Ledger, LedgerError, files};
+
+/// What the ledger knows of a `custom_id`.
+#[derive(Debug)]
+pub enum Found {
+    /// No batch of this run has it.
+    Unknown,
+    /// Its result was taken before.
+    Settled,
+    /// It waits for its result.
+    Open(Box<OpenRequest>),
+}
+
+/// A request that waits for its result.
+#[derive(Debug)]
+pub struct OpenRequest {
+    /// The attempt.
+    pub reservation: Reservation,
+    /// The batch, by its number in this run.
+    pub batch: i64,
+    /// Whose request it is.
+    pub task: Task,
+    /// What its reply is read by, as JSON.
+    pub reading: String,
+    /// Every attempt of the task, this one among them.
+    pub past: Vec<Past>,
+}
+
+impl Ledger {
+    /// Makes the intent of one line of `file` durable, as [`Journal::intent`](crate::judge::Journal::intent) does for a single request.
+    pub fn batch_intent(&self, file: &BatchFile, intent: Intent, reading: String) -> BoxFuture<'static, Result<Reservation, JournalError>> {
+        let bound = intent.reserved_micro_usd.unwrap_or(0);
+        if self.budget().claim(bound).is_err() {
+            return ready(Err(JournalError(format!("{bound} micro-dollars were not reserved before the intent")))).boxed();
+        }
+        self.budget().park(bound);
+        let batch = file.id;
+        let written = self.writer.ask(move |connection| {
+            let reservation = match write_intent(connection, &intent)? {
+                Ok(reservation) => reservation,
+                Err(problem) => return Ok(Err(problem)),
+            };
+            let sql = "INSERT INTO batch_requests (custom_id, task, batch, attempt, reading)
+                       SELECT ?1, task, ?2, id, ?3 FROM attempts WHERE id = ?4";
+            connection.execute(sql, params![intent.verdict_id.to_string(), batch, reading, reservation.0])?;
+            Ok(Ok(reservation))
+        });
+        written.map(flatten).boxed()
+    }
+
+    /// Notes that `task` shares the reply to an equal request.
+    pub fn batch_twin(&self, task: &Task, verdict_id: Digest) -> BoxFuture<'static, Result<(), JournalError>> {
+        let task = task.clone();
+        let written = self.writer.ask(move |connection| {
+            let Some((task, _)) = find_task(connection, &task)? else { return Ok(Err("a twin was never planned".to_owned())) };
+            let sql = "INSERT INTO batch_requests (custom_id, task) SELECT ?1, ?2
+                       WHERE NOT EXISTS (SELECT 1 FROM batch_requests WHERE custom_id = ?1 AND task = ?2 AND attempt IS NULL)";
+            connection.execute(sql, params![verdict_id.to_string(), task]).map(|_| Ok(()))
+        });
+        written.map(flatten).boxed()
+    }
+
+    /// Tasks that wait for the result of a batch (their own request's, or an equal one's); with `online`, of one that this program sent.
+    pub fn waiting_tasks(&self, online: bool) -> Result<Vec<Task>, LedgerError> {
+        self.writer.ask_blocking(move |connection| {
+            let sql = "SELECT DISTINCT item_id, sampler, rubric, judge, repeat FROM batch_requests AS mine JOIN tasks ON tasks.id = mine.task
+                       WHERE outcome IS NULL AND EXISTS (SELECT 1 FROM batch_requests AS own JOIN attempts ON attempts.id = own.attempt
+                       JOIN batches ON batches.id = own.batch WHERE own.custom_id = mine.custom_id AND attempts.state = 'open' AND online >= ?1)";
+            connection.prepare(sql)?.query_map([online], |row| task_at(row, 0))?.collect()
+        })
+    }
+
+    /// The ids of the requests that tasks of [`waiting_tasks`](Self::waiting_tasks) wait for.
+    pub fn waiting_ids(&self, online: bool) -> Result<Vec<Digest>, LedgerError> {
+        self.writer.ask_blocking(move |connection| {
+            let sql = "SELECT custom_id FROM batch_requests AS own JOIN attempts ON attempts.id = own.attempt
+                       JOIN batches ON batches.id = own.batch WHERE attempts.state = 'open' AND online >= ?1";
+            let mut statement = connection.prepare(sql)?;
+            let ids = statement.query_map([online], |row| row.get::<_, String>(0))?;
+            ids.filter_map(|id| id.map(|id| Digest::from_hex(&id)).transpose()).collect()
+        })
+    }
+
+    /// What is known of a `custom_id`.
+    pub fn find_request(&self, custom_id: &str) -> BoxFuture<'static, Result<Found, JournalError>> {
+        let custom_id = custom_id.to_owned();
+        let read = self.writer.ask(move |connection| find(connection, &custom_id));
+        read.map(flatten).boxed()
+    }
+
+    /// Settles a request and, with an outcome, every task that shares it and has none yet. Returns how many ended.
+    pub fn close_request(
+        &self,
+        request: &OpenRequest,
+        verdict_id: Digest,
+        end: AttemptEnd,
+        outcome: Option<&Outcome>,
+    ) -> BoxFuture<'static, Result<Vec<OutcomeName>, JournalError>> {
+        let (reservation, budget) = (request.reservation, Arc::clone(&self.budget));
+        let outcome = outcome.map(|outcome| Ok::<_, LedgerError>((outcome.name(), serde_json::to_string(outcome)?))).transpose();
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(error) => return ready(Err(JournalError(error.to_string()))).boxed(),
+        };
+        let written = self.writer.ask(move |connection| {
+            let (bound, cost) = match write_end(connection, ATTEMPTS, reservation, &end)? {
+                Ok(charged) => charged,
+                Err(problem) => return Ok(Err(problem)),
+            };
+            // How long it lay in its batch says nothing of the judge.
+            connection.execute("UPDATE attempts SET latency_ms = NULL WHERE id = ?1", [reservation.0])?;
+            budget.lock().unwrap_or_else(PoisonError::into_inner).settle_parked(bound, cost);
+            let Some((name, detail)) = outcome else { return Ok(Ok(Vec::new())) };
+            let sql = "UPDATE tasks SET outcome = ?2, detail = ?3, verdict_id = ?1 WHERE outcome IS NULL
+                       AND id IN (SELECT task FROM batch_requests WHERE custom_id = ?1)";
+            let ended = connection.execute(sql, params![verdict_id.to_string(), name.as_str(), detail])?;
+            Ok(Ok(vec![name; ended]))
+        });
+        written.map(flatten).boxed()
+    }
+
+    /// How many requests of these batches still wait for their results.
+    pub fn open_requests(&self, batches: &[i64]) -> Result<u64, LedgerError> {
+        let batches = batches.to_vec();
+        let sql =
+            "SELECT count(*) FROM batch_requests AS mine JOIN attempts ON attempts.id = mine.attempt WHERE batch = ?1 AND state = 'open'";
+        self.writer.ask_blocking(move |connection| {
+            batches.iter().try_fold(0, |sum, batch| Ok(sum + connection.query_row(sql, [batch], |row| row.get::<_, i64>(0))? as u64))
+        })
+    }
+
+    /// Replaces `batch/index.jsonl`: which request of which file is which task's.
+    pub fn write_batch_index(&self) -> Result<PathBuf, LedgerError> {
+        let lines = self.writer.ask_blocking(|connection| {
+            let sql = "SELECT custom_id, item_id, sampler, rubric, judge, repeat, file, body_digest FROM batch_requests AS mine
+                       JOIN tasks ON tasks.id = mine.task LEFT JOIN attempts ON attempts.id = mine.attempt
+                       LEFT JOIN (SELECT id AS number, file, online FROM batches) ON number = mine.batch
+                       WHERE online = 0 OR online IS NULL ORDER BY mine.id";
+            let mut statement = connection.prepare(sql)?;
+            let mut rows = statement.query([])?;
+            let mut lines = String::new();
+            while let Some(row) = rows.next()? {
+                let (custom_id, task): (String, Task) = (row.get(0)?, task_at(row, 1)?);
+                let Task { item_id, sampler, rubric, judge, repeat } = task;
+                let (file, body_digest): (Option<String>, Option<String>) = (row.get(6)?, row.get(7)?);
+                let line = json!({"custom_id": custom_id, "file": file, "item_id": item_id, "sampler": sampler, "rubric": rubric,
+                    "judge": judge, "repeat": repeat, "body_digest": body_digest});
+                lines.push_str(&line.to_string());
+                lines.push('\n');
+            }
+            Ok(lines)
+        })?;
+        let path = self.dir().join("batch/index.jsonl");
+        let write = || {
+            std::fs::create_dir_all(self.dir().join("batch"))?;
+            files::replace_file(&path, |out| out.write_all(lines.as_bytes()))
+        };
+        write().map_err(|error| LedgerError::io(&path, &error))?;
+        Ok(path)
+    }
+}
+
+/// The open request with this id: its attempt, batch and reading.
+fn open(connection: &Connection, custom_id: &str) -> rusqlite::Result<Option<(i64, i64, String, i64)>> {
+    let sql = "SELECT mine.attempt, batch, reading, mine.task FROM batch_requests AS mine JOIN attempts ON attempts.id = mine.attempt
+               WHERE custom_id = ?1 AND state = 'open' ORDER BY mine.id LIMIT 1";
+    connection.query_row(sql, [custom_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).optional()
+}
+
+fn find(connection: &Connection, custom_id: &str) -> Checked<Found> {
+    let Some((attempt, batch, reading, task)) = open(connection, custom_id)? else {
+        let known: bool =
+            connection.query_row("SELECT EXISTS (SELECT 1 FROM batch_requests WHERE custom_id = ?1)", [custom_id], |row| row.get(0))?;
+        return Ok(Ok(if known { Found::Settled } else { Found::Unknown }));
+    };
+    let sql = "SELECT item_id, sampler, rubric, judge, repeat FROM tasks WHERE id = ?1";
+    let task = connection.query_row(sql, [task], |row| task_at(row, 0))?;
+    let past = match past(connection, &task)? {
+        Ok(past) => past,
+        Err(problem) => return Ok(Err(problem)),
+    };
+    Ok(Ok(Found::Open(Box::new(OpenRequest { reservation: Reservation(attempt), batch, task, reading, past }))))
+}

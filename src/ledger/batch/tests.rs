@@ -1,0 +1,115 @@
+//! Batches in the ledger: what survives what.
+
+use serde_json::Value;
+use tribunal_media::Digest;
+
+use super::{BatchFile, BatchState, Found, OpenRequest};
+use crate::judge::{Journal as _, Outcome, OutcomeName, Room, Task, Why};
+use crate::ledger::Ledger;
+use crate::ledger::tests::{end, intent, items, open, scored, task, tasks};
+
+fn id(task: &Task) -> Digest {
+    intent(task, None).verdict_id
+}
+
+fn planned(dir: &std::path::Path, count: u64) -> Ledger {
+    let ledger = open(dir);
+    ledger.plan(&items(count), &tasks(count)).unwrap();
+    ledger
+}
+
+async fn add(ledger: &Ledger, file: &mut BatchFile, task: &Task, bound: Option<u64>) {
+    file.line(&["line\n".into()]).unwrap();
+    ledger.batch_intent(file, intent(task, bound), "{}".to_owned()).await.unwrap();
+}
+
+async fn found(ledger: &Ledger, task: &Task) -> OpenRequest {
+    match ledger.find_request(&id(task).to_string()).await.unwrap() {
+        Found::Open(request) => *request,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_reply_ends_the_task_and_its_twins_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = planned(dir.path(), 3);
+    let mut file = ledger.begin_batch("mini", "{}", false).unwrap();
+    add(&ledger, &mut file, &task(0), None).await;
+    for _ in 0..2 {
+        ledger.batch_twin(&task(1), id(&task(0))).await.unwrap();
+    }
+    let path = ledger.finish_batch(file).unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "line\n");
+    assert_eq!(ledger.waiting_tasks(false).unwrap().len(), 2);
+    assert_eq!(ledger.waiting_tasks(true).unwrap(), []);
+    let request = found(&ledger, &task(0)).await;
+    assert_eq!((request.past.len(), request.past[0].class.as_str()), (1, "open"));
+    let ended = ledger.close_request(&request, id(&task(0)), end("answered", Some(5)), Some(&scored(4))).await.unwrap();
+    assert_eq!(ended, [OutcomeName::Scored; 2]);
+    assert!(matches!(ledger.find_request(&id(&task(0)).to_string()).await.unwrap(), Found::Settled));
+    assert!(matches!(ledger.find_request("nobody's").await.unwrap(), Found::Unknown));
+    assert_eq!(ledger.pending().unwrap(), [task(2)]);
+    let index = std::fs::read_to_string(ledger.write_batch_index().unwrap()).unwrap();
+    let lines: Vec<Value> = index.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((lines.len(), &lines[0]["item_id"], &lines[1]["file"]), (2, &Value::from(task(0).item_id), &Value::Null));
+}
+
+#[tokio::test]
+async fn an_outcome_that_came_another_way_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = planned(dir.path(), 1);
+    let mut file = ledger.begin_batch("mini", "{}", false).unwrap();
+    add(&ledger, &mut file, &task(0), None).await;
+    ledger.finish_batch(file).unwrap();
+    ledger.conclude(&task(0), None, Outcome::JudgeRefused(Why::new("refusal", "no"))).await.unwrap();
+    let request = found(&ledger, &task(0)).await;
+    assert_eq!(ledger.close_request(&request, id(&task(0)), end("answered", Some(7)), Some(&scored(4))).await.unwrap(), []);
+    assert_eq!(ledger.counts().unwrap(), [(Some(OutcomeName::JudgeRefused), 1)].into());
+    assert_eq!(ledger.spent_micro_usd(), 7, "but it was paid");
+}
+
+#[tokio::test]
+async fn money_is_held_until_the_result_and_never_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = planned(dir.path(), 3);
+    ledger.set_budget(Some(100)).unwrap();
+    let mut file = ledger.begin_batch("mini", "{}", true).unwrap();
+    assert!(ledger.batch_intent(&file, intent(&task(0), Some(60)), String::new()).await.is_err(), "not reserved");
+    assert_eq!(ledger.reserve(60).await.unwrap(), Room::Held);
+    add(&ledger, &mut file, &task(0), Some(60)).await;
+    assert_eq!(ledger.reserve(41).await.unwrap(), Room::None);
+    ledger.finish_batch(file).unwrap();
+    ledger.close().unwrap();
+    let ledger = open(dir.path());
+    assert_eq!(ledger.spent_micro_usd(), 60);
+    let batch = &ledger.batches().unwrap()[0];
+    assert_eq!((batch.state, batch.requests, batch.online), (BatchState::Ready, 1, true));
+    assert!(dir.path().join(&batch.file).is_file() && batch.file.starts_with("parts/"));
+    assert_eq!(ledger.end_batch(batch, "refused", "expired").unwrap(), 1);
+    assert_eq!(ledger.spent_micro_usd(), 0);
+    assert!(!dir.path().join(&batch.file).exists());
+}
+
+#[tokio::test]
+async fn steps_are_kept_and_a_batch_that_was_being_filled_is_given_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = planned(dir.path(), 2);
+    let mut sent = ledger.begin_batch("http://h/v1#m", "{}", true).unwrap();
+    add(&ledger, &mut sent, &task(0), None).await;
+    ledger.finish_batch(sent).unwrap();
+    ledger.step_batch(1, BatchState::Creating, Some("file-1"), None).unwrap();
+    ledger.step_batch(1, BatchState::Sent, None, Some("batch-1")).unwrap();
+    let mut half = ledger.begin_batch("mini", "{}", true).unwrap();
+    add(&ledger, &mut half, &task(1), None).await;
+    drop((half, ledger));
+    let ledger = open(dir.path());
+    ledger.drop_unfinished_batches().unwrap();
+    let batches = ledger.batches().unwrap();
+    assert_eq!(batches.iter().map(|batch| batch.state).collect::<Vec<_>>(), [BatchState::Sent, BatchState::Ended]);
+    assert_eq!((batches[0].file_id.as_deref(), batches[0].batch_id.as_deref()), (Some("file-1"), Some("batch-1")));
+    assert!(batches[0].token.len() == 32 && batches[0].token != batches[1].token);
+    assert_eq!(ledger.lookup(&task(1)).await.unwrap()[0].class, "never_sent");
+    assert_eq!((ledger.waiting_tasks(true).unwrap(), ledger.open_requests(&[1, 2]).unwrap()), (vec![task(0)], 1));
+    assert_eq!(std::fs::read_dir(dir.path().join("parts")).unwrap().count(), 1);
+}

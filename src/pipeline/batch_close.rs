@@ -1,0 +1,38 @@
+//! One result of a batch, from a file or from a server, to the end of its attempt and of every task that shares it.
+
+use std::collections::BTreeMap;
+
+use tribunal_media::Digest;
+
+use crate::judge::{BatchReply, JournalError, Judge, OutcomeName, Reading};
+use crate::ledger::{Ledger, OpenRequest};
+
+/// What results are closed with.
+pub(super) struct Closing<'a> {
+    pub(super) ledger: &'a Ledger,
+    /// By the batch's number.
+    pub(super) judges: &'a BTreeMap<i64, Judge>,
+    /// Whether faulty replies are asked for again.
+    pub(super) reasks: bool,
+}
+
+/// What one result came to.
+pub(super) struct Taken {
+    /// Tasks that ended.
+    pub(super) ended: Vec<OutcomeName>,
+    /// Whether the task stays pending.
+    pub(super) again: bool,
+}
+
+impl Closing<'_> {
+    pub(super) async fn close(&self, request: &OpenRequest, reply: &BatchReply) -> Result<Taken, JournalError> {
+        let judge = self.judges.get(&request.batch).ok_or_else(|| JournalError(format!("batch {} is not known", request.batch)))?;
+        let reading: Reading =
+            serde_json::from_str(&request.reading).map_err(|error| JournalError(format!("how a reply is read: {error}")))?;
+        let verdict_id =
+            Digest::from_hex(&reply.custom_id).ok_or_else(|| JournalError(format!("custom_id `{}` is no digest", reply.custom_id)))?;
+        let closed = judge.close(&reading, &request.task, &request.past, reply, self.reasks);
+        let ended = self.ledger.close_request(request, verdict_id, closed.end, closed.outcome.as_ref()).await?;
+        Ok(Taken { ended, again: closed.outcome.is_none() })
+    }
+}

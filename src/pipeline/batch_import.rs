@@ -1,0 +1,195 @@
+//! The `import --from batch` command: results of exported requests to the ends of their tasks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use tribunal_media::Digest;
+
+use super::batch_close::Closing;
+use super::score::{self, ScoreError};
+use crate::judge::{BatchReply, Judge, OpenError};
+use crate::ledger::{Found, Ledger, LedgerError, Reader};
+
+/// A verdict has about 1 KiB: a longer line is none.
+const MAX_LINE: u64 = 4 << 20;
+/// Bad lines and unknown ids that are named; more are only counted.
+const NAMED: usize = 20;
+
+/// What a file of results came to.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct BatchImported {
+    /// Lines that were read.
+    pub lines: u64,
+    /// Results that were taken.
+    pub taken: u64,
+    /// Tasks that ended with them.
+    pub ended: u64,
+    /// Results that leave their tasks pending: put off, expired, or perhaps billed without an answer.
+    pub again: u64,
+    /// Results that were taken by an earlier import.
+    pub before: u64,
+    /// Results whose id came before in this file.
+    pub doubled: u64,
+    /// Results of requests that this run never made.
+    pub unknown: u64,
+    /// Requests of the same files that got no result.
+    pub missing: u64,
+    /// Lines that cannot be read.
+    pub bad: u64,
+    /// Places of bad, doubled and unknown lines, the first of them.
+    pub problems: Vec<String>,
+}
+
+/// The results cannot be imported.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The results cannot be read; what was read before is kept.
+    #[error("{}: {error}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// A judge of the run cannot be opened to read replies.
+    #[error(transparent)]
+    Judge(#[from] OpenError),
+    /// The run.
+    #[error(transparent)]
+    Score(#[from] ScoreError),
+}
+
+impl From<LedgerError> for ImportError {
+    fn from(error: LedgerError) -> Self {
+        Self::Score(error.into())
+    }
+}
+
+/// Takes every result in the file `results` into the run in `dir`. A line that is wrong costs nothing but itself.
+pub fn import_batch(results: &Path, dir: &Path) -> Result<BatchImported, ImportError> {
+    let fail = |error| ImportError::File { path: results.to_owned(), error };
+    let file = File::open(results).map_err(fail)?;
+    let info = Reader::open(dir)?.info().clone();
+    let ledger = Ledger::open(dir, &info)?;
+    ledger.drop_unfinished_batches()?;
+    let judges = judges(&ledger)?;
+    let runtime = score::runtime()?;
+    let mut import = Import {
+        results,
+        closing: Closing { ledger: &ledger, judges: &judges, reasks: false },
+        seen: BTreeSet::new(),
+        batches: BTreeSet::new(),
+        done: BatchImported::default(),
+    };
+    let mut reader = BufReader::with_capacity(1 << 16, file);
+    let read = loop {
+        match next_line(&mut reader) {
+            Ok(None) => break Ok(()),
+            Ok(Some(line)) => runtime.block_on(import.line(&line)).map_err(|error| LedgerError::Store(error.to_string()))?,
+            Err(error) => break Err(fail(error)),
+        }
+    };
+    let mut done = import.done;
+    done.missing = ledger.open_requests(&import.batches.into_iter().collect::<Vec<_>>())?;
+    ledger.close()?;
+    read.map(|()| done)
+}
+
+/// The judges of the run's batches, by the batch's number: each as it was when the batch was written. Nothing is sent, so no key is needed.
+fn judges(ledger: &Ledger) -> Result<BTreeMap<i64, Judge>, ImportError> {
+    let mut judges = BTreeMap::new();
+    for batch in ledger.batches()? {
+        let settings = serde_json::from_str(&batch.settings).map_err(LedgerError::from)?;
+        let settings = crate::judge::Settings { api_key_optional: true, ..settings };
+        judges.insert(batch.id, Judge::open(&batch.judge, &settings, &|_| None)?);
+    }
+    Ok(judges)
+}
+
+struct Import<'a> {
+    results: &'a Path,
+    closing: Closing<'a>,
+    seen: BTreeSet<Digest>,
+    batches: BTreeSet<i64>,
+    done: BatchImported,
+}
+
+impl Import<'_> {
+    async fn line(&mut self, line: &[u8]) -> Result<(), crate::judge::JournalError> {
+        self.done.lines += 1;
+        let text = std::str::from_utf8(line).map_err(|error| format!("not UTF-8: {error}"));
+        let reply = match text.and_then(|text| if text.trim().is_empty() { Ok(None) } else { read(text).map(Some) }) {
+            Ok(Some(reply)) => reply,
+            Ok(None) => return Ok(()),
+            Err(problem) => {
+                self.done.bad += 1;
+                self.note(&problem);
+                return Ok(());
+            }
+        };
+        if !self.seen.insert(Digest::of(reply.custom_id.as_bytes())) {
+            self.done.doubled += 1;
+            self.note(&format!("custom_id {} came before; the first result counts", reply.custom_id));
+            return Ok(());
+        }
+        match self.closing.ledger.find_request(&reply.custom_id).await? {
+            Found::Unknown => {
+                self.done.unknown += 1;
+                self.note(&format!("custom_id {} is no request of this run", reply.custom_id));
+            }
+            Found::Settled => self.done.before += 1,
+            Found::Open(request) => {
+                self.batches.insert(request.batch);
+                let taken = self.closing.close(&request, &reply).await?;
+                self.done.taken += 1;
+                self.done.ended += taken.ended.len() as u64;
+                self.done.again += u64::from(taken.again);
+            }
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, problem: &str) {
+        if self.done.problems.len() < NAMED {
+            self.done.problems.push(format!("{}:{}: {problem}", self.results.display(), self.done.lines));
+        }
+    }
+}
+
+fn read(text: &str) -> Result<BatchReply, String> {
+    if text.len() as u64 >= MAX_LINE {
+        return Err(format!("longer than {MAX_LINE} bytes"));
+    }
+    BatchReply::read(text)
+}
+
+/// The next line without its end, cut at the limit; the rest of a longer one is passed over.
+fn next_line(reader: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    if reader.take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
+        return Ok(None);
+    }
+    if line.last() == Some(&b'\n') {
+        line.pop();
+    } else if line.len() as u64 == MAX_LINE {
+        reader.skip_until(b'\n')?;
+    }
+    Ok(Some(line))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_LINE, next_line};
+
+    #[test]
+    fn an_endless_line_is_cut_and_the_next_one_is_whole() {
+        let text = [vec![b'a'; 2 * MAX_LINE as usize], b"\nnext\n\nlast".to_vec()].concat();
+        let mut reader = std::io::BufReader::new(&text[..]);
+        let mut lines = std::iter::from_fn(|| next_line(&mut reader).unwrap());
+        assert_eq!(lines.next().unwrap().len() as u64, MAX_LINE);
+        assert_eq!(lines.collect::<Vec<_>>(), [b"next".to_vec(), b"".to_vec(), b"last".to_vec()]);
+    }
+}
