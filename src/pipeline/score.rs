@@ -1,10 +1,11 @@
 //! The main job: every pending task of a study to its one outcome, through a ledger.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use tribunal_media::Digest;
 
+use super::batch_rounds::Rounds;
 use super::bridge::{self, StopFlag, Width};
 use super::evidence::{self, Unasked};
 use super::gate::Gate;
@@ -87,12 +88,25 @@ pub fn score(
     stop: &StopFlag,
 ) -> Result<ScoreDone, ScoreError> {
     let ledger = Ledger::open(dir, info)?;
+    ledger.drop_unfinished_batches()?;
     let tasks = start(study, &ledger, orders)?;
-    let items = pending_items(study, ledger.pending()?, &tasks);
-    let resumed = say_planned(progress, &tasks, &items);
+    let resumed = say_planned(progress, &tasks, &pending_items(study, ledger.pending()?, &tasks));
     let runtime = runtime()?;
-    Run { study, pool, ledger: &ledger, runtime: &runtime, progress, stop, keep_parts: orders.keep_parts, packing: None, all: false }
-        .all(items);
+    let rounds = Rounds::new(&ledger, &study.judges, progress, stop);
+    loop {
+        // What runs in a batch is not asked a second time.
+        let waiting: BTreeSet<Task> = ledger.waiting_tasks(true)?.into_iter().collect();
+        let pending = ledger.pending()?.into_iter().filter(|task| !waiting.contains(task)).collect();
+        let items = pending_items(study, pending, &tasks);
+        let packing = Packing::new(&ledger, true)?;
+        let (keep_parts, packing_too) = (orders.keep_parts, Some(&packing));
+        Run { study, pool, ledger: &ledger, runtime: &runtime, progress, stop, keep_parts, packing: packing_too, all: false }.all(items);
+        packing.finish()?;
+        // A round may leave tasks to be asked again: expired, faulty, or equal to one that was not scored.
+        if stop.is_raised() || !runtime.block_on(rounds.round())? || stop.is_raised() {
+            break;
+        }
+    }
     // Blocking helpers of a judge that was abandoned after the drain must not hold the process.
     runtime.shutdown_background();
     ledger.close()?;

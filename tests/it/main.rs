@@ -5,11 +5,13 @@
 mod architecture;
 mod bad_input;
 mod batch_files;
+mod batches;
 mod damage;
 mod mock;
 mod mock_process;
 mod odd;
 mod other_uses;
+mod relay;
 mod sandbox;
 mod score;
 mod strategies;
