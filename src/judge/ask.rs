@@ -274,7 +274,7 @@ impl<'a> Ask<'a> {
         }
         let why = Why { reason: fault.reason.clone(), message: fault.message.clone() };
         match fault.class {
-            Class::Stopped(kind) => Err(self.stop(kind, &fault.message)),
+            Class::Stopped(kind) => Err(self.judge.stop(kind, &fault.message)),
             Class::BadItem => Ok(Some(Outcome::JudgeUnusable(why))),
             Class::Filtered => Ok(Some(Outcome::JudgeRefused(why))),
             Class::Ambiguous if self.lost >= MAX_RESENDS => Ok(Some(Outcome::Unresolved(why))),
@@ -324,18 +324,6 @@ impl<'a> Ask<'a> {
         tokio::time::sleep(wait).await;
         Ok(())
     }
-
-    fn stop(&self, kind: StopKind, message: &str) -> Stop {
-        let (judge, endpoint) = (self.judge.name(), &self.judge.opened.endpoint);
-        match kind {
-            StopKind::Auth => Stop::Auth(format!("{endpoint} refused the key of judge {judge} ({message}); check the key and its rights")),
-            StopKind::Quota => Stop::Quota(format!("the account of judge {judge} at {endpoint} is out of quota ({message}); top it up")),
-            StopKind::Endpoint => {
-                let model = &self.judge.opened.model;
-                Stop::Endpoint(format!("{endpoint} does not serve model `{model}` ({message}); check base_url and model of judge {judge}"))
-            }
-        }
-    }
 }
 
 impl Judge {
@@ -350,6 +338,19 @@ impl Judge {
                 (Fault { class: Class::Refused, ..fault }, true)
             }
             None => (fault, false),
+        }
+    }
+
+    /// Why the run cannot go on, and what to do.
+    pub(super) fn stop(&self, kind: StopKind, message: &str) -> Stop {
+        let (judge, endpoint) = (self.name(), &self.opened.endpoint);
+        match kind {
+            StopKind::Auth => Stop::Auth(format!("{endpoint} refused the key of judge {judge} ({message}); check the key and its rights")),
+            StopKind::Quota => Stop::Quota(format!("the account of judge {judge} at {endpoint} is out of quota ({message}); top it up")),
+            StopKind::Endpoint => {
+                let model = &self.opened.model;
+                Stop::Endpoint(format!("{endpoint} does not serve model `{model}` ({message}); check base_url and model of judge {judge}"))
+            }
         }
     }
 }

@@ -32,7 +32,7 @@ mod verdict;
 mod view;
 mod wire;
 
-pub use batch::{BatchReply, Closed, Line, Packed, Reading};
+pub use batch::{BatchEnd, BatchJournal, BatchOrder, BatchReply, BatchStep, Closed, Line, Packed, Reading};
 pub use client::{Judge, OpenError, Settled, Stop, Work};
 pub use dialect::ReplyFormat;
 pub use fit::Fit;

@@ -258,6 +258,14 @@ impl Settings {
         if self.frames_as_video && self.provider != ProviderKind::Vllm {
             return Err("frames_as_video is for provider `vllm`".to_owned());
         }
+        let has_batches =
+            matches!(self.provider, ProviderKind::OpenAi | ProviderKind::Responses | ProviderKind::Azure | ProviderKind::Anthropic);
+        if self.batch && !has_batches {
+            return Err(format!(
+                "batch = true is for providers openai, responses, azure and anthropic; `{}` has no batches (vllm: `tribunal export --to batch`)",
+                self.provider.name()
+            ));
+        }
         self.limits.check()?;
         self.batch_terms.as_ref().map_or(Ok(()), BatchTerms::check)?;
         self.tokens.as_ref().map_or(Ok(()), TokenRules::check)?;

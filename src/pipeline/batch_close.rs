@@ -11,7 +11,7 @@ use crate::ledger::{Ledger, OpenRequest};
 pub(super) struct Closing<'a> {
     pub(super) ledger: &'a Ledger,
     /// By the batch's number.
-    pub(super) judges: &'a BTreeMap<i64, Judge>,
+    pub(super) judges: &'a BTreeMap<i64, &'a Judge>,
     /// Whether faulty replies are asked for again.
     pub(super) reasks: bool,
 }
@@ -22,6 +22,8 @@ pub(super) struct Taken {
     pub(super) ended: Vec<OutcomeName>,
     /// Whether the task stays pending.
     pub(super) again: bool,
+    /// Whether that is because it was put off unexecuted.
+    pub(super) put_off: bool,
 }
 
 impl Closing<'_> {
@@ -33,6 +35,6 @@ impl Closing<'_> {
             Digest::from_hex(&reply.custom_id).ok_or_else(|| JournalError(format!("custom_id `{}` is no digest", reply.custom_id)))?;
         let closed = judge.close(&reading, &request.task, &request.past, reply, self.reasks);
         let ended = self.ledger.close_request(request, verdict_id, closed.end, closed.outcome.as_ref()).await?;
-        Ok(Taken { ended, again: closed.outcome.is_none() })
+        Ok(Taken { ended, again: closed.outcome.is_none(), put_off: closed.put_off })
     }
 }

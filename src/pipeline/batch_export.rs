@@ -53,6 +53,7 @@ pub fn export_batch(
     score::say_planned(progress, &tasks, &items);
     let runtime = score::runtime()?;
     let packing = Packing::new(&ledger, false)?;
+    let soft_wall = score::soft_wall(orders);
     Run {
         study,
         pool,
@@ -63,7 +64,7 @@ pub fn export_batch(
         keep_parts: orders.keep_parts,
         packing: Some(&packing),
         all: true,
-        soft_wall: score::soft_wall(orders),
+        soft_wall: &soft_wall,
     }
     .all(items);
     let packs = packing.finish()?;

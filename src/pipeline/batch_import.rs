@@ -79,7 +79,7 @@ pub fn import_batch(results: &Path, dir: &Path) -> Result<BatchImported, ImportE
     let runtime = score::runtime()?;
     let mut import = Import {
         results,
-        closing: Closing { ledger: &ledger, judges: &judges, reasks: false },
+        closing: Closing { ledger: &ledger, judges: &judges.iter().map(|(id, judge)| (*id, judge)).collect(), reasks: false },
         seen: BTreeSet::new(),
         batches: BTreeSet::new(),
         done: BatchImported::default(),
@@ -135,7 +135,7 @@ impl Import<'_> {
             self.note(&format!("custom_id {} came before; the first result counts", reply.custom_id));
             return Ok(());
         }
-        match self.closing.ledger.find_request(&reply.custom_id).await? {
+        match self.closing.ledger.find_request(&reply.custom_id, None).await? {
             Found::Unknown => {
                 self.done.unknown += 1;
                 self.note(&format!("custom_id {} is no request of this run", reply.custom_id));

@@ -56,7 +56,8 @@ impl StopFlag {
         self.0.borrow().is_some()
     }
 
-    async fn raised(&self) {
+    /// Resolves once it is raised.
+    pub(super) async fn raised(&self) {
         let mut watcher = self.0.subscribe();
         // An error would mean that the sender is gone, and `self` is the sender.
         let _ = watcher.wait_for(Option::is_some).await;

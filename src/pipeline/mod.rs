@@ -3,6 +3,7 @@
 mod batch_close;
 mod batch_export;
 mod batch_import;
+mod batch_rounds;
 mod bridge;
 mod evidence;
 mod export;

@@ -1,11 +1,12 @@
 //! The main job: every pending task of a study to its one outcome, through a ledger.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tribunal_media::Digest;
 
+use super::batch_rounds::Rounds;
 use super::bridge::{self, StopFlag, Width};
 use super::evidence::{self, Unasked};
 use super::gate::Gate;
@@ -92,23 +93,10 @@ pub fn score(
     stop: &StopFlag,
 ) -> Result<ScoreDone, ScoreError> {
     let ledger = Ledger::open(dir, info)?;
+    ledger.drop_unfinished_batches()?;
     ledger.set_budget(orders.budget_micro_usd)?;
-    let runtime = runtime()?;
-    let soft_wall = soft_wall(orders);
-    let run = Run {
-        study,
-        pool,
-        ledger: &ledger,
-        runtime: &runtime,
-        progress,
-        stop,
-        keep_parts: orders.keep_parts,
-        packing: None,
-        all: false,
-        soft_wall,
-    };
-    let all = planned_tasks(study);
-    let rows = item_rows(study);
+    let (runtime, soft_wall) = (runtime()?, soft_wall(orders));
+    let (all, rows) = (planned_tasks(study), item_rows(study));
     let wanted = || -> Result<Vec<Task>, ScoreError> {
         let tasks = ensemble::wanted(&study.settings.ensemble, all.clone(), &recorded(dir, study)?, study.settings.seed);
         ledger.plan(&rows, &tasks)?;
@@ -118,14 +106,33 @@ pub fn score(
     recall(study, dir)?;
     ledger.reopen(&all, &orders.retry)?;
     sentinel::round(study, pool, &ledger, &runtime, stop)?;
+    let rounds = Rounds::new(&ledger, &study.judges, progress, stop);
     let mut resumed = None;
     loop {
-        let items = pending_items(study, ledger.pending()?, &tasks);
-        resumed.get_or_insert(say_planned(progress, &tasks, &items));
-        run.all(items);
-        // What one round answers may make more tasks worth asking.
+        resumed.get_or_insert(say_planned(progress, &tasks, &pending_items(study, ledger.pending()?, &tasks)));
+        // What runs in a batch is not asked a second time.
+        let waiting: BTreeSet<Task> = ledger.waiting_tasks(true)?.into_iter().collect();
+        let pending = ledger.pending()?.into_iter().filter(|task| !waiting.contains(task)).collect();
+        let packing = Packing::new(&ledger, true)?;
+        let run = Run {
+            study,
+            pool,
+            ledger: &ledger,
+            runtime: &runtime,
+            progress,
+            stop,
+            keep_parts: orders.keep_parts,
+            packing: Some(&packing),
+            all: false,
+            soft_wall: &soft_wall,
+        };
+        run.all(pending_items(study, pending, &tasks));
+        packing.finish()?;
+        // Batches may leave tasks to be asked again (expired, faulty, or equal to one that was not scored), and answers may make more tasks
+        // worth asking.
+        let again = !stop.is_raised() && runtime.block_on(rounds.round())?;
         let next = if stop.is_raised() { break } else { wanted()? };
-        if next == tasks {
+        if !again && next == tasks {
             break;
         }
         tasks = next;
@@ -249,7 +256,7 @@ pub(super) struct Run<'a> {
     pub(super) packing: Option<&'a Packing<'a>>,
     pub(super) all: bool,
     /// The soft wall in micro-dollars, until it was said that it is reached.
-    pub(super) soft_wall: AtomicU64,
+    pub(super) soft_wall: &'a AtomicU64,
 }
 
 /// A task on its way to a judge.

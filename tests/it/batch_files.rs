@@ -64,7 +64,7 @@ fn answer(mock: &MockProcess, line: &Value) -> Value {
 }
 
 fn write(path: &Path, lines: &[Value]) {
-    std::fs::write(path, lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    std::fs::write(path, lines.iter().flat_map(|line| [line.to_string(), "\n".to_owned()]).collect::<String>()).unwrap();
 }
 
 fn import(exit: i32, results: &Path, run: &Path) -> Value {

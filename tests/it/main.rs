@@ -5,6 +5,7 @@
 mod architecture;
 mod bad_input;
 mod batch_files;
+mod batches;
 mod damage;
 mod judge_process;
 mod judges;
@@ -13,6 +14,7 @@ mod mock_process;
 mod odd;
 mod other_uses;
 mod probes;
+mod relay;
 mod sandbox;
 mod score;
 mod sentinel;

@@ -14,7 +14,7 @@ pub struct Closed {
     pub end: AttemptEnd,
     /// How the task ended; `None` when it is to be asked again.
     pub outcome: Option<Outcome>,
-    /// Whether it was put off unexecuted: expired or cancelled with its batch.
+    /// Whether it was put off unexecuted: expired or cancelled with its batch, or refused for now.
     pub put_off: bool,
 }
 
@@ -37,7 +37,7 @@ impl Judge {
                 let (fault, taught) = if reasks { self.learn_from(fault.clone(), reading.dialect) } else { (fault.clone(), false) };
                 let end = attempt_end(self, Err(&fault), reading.format, 0, factor);
                 let outcome = if taught { None } else { after(&fault, lost(past)) };
-                Closed { end, outcome, put_off: fault.reason.starts_with("batch_") && fault.class == Class::Refused }
+                Closed { end, outcome, put_off: !taught && matches!(fault.class, Class::Refused | Class::NeverSent | Class::Stopped(_)) }
             }
         }
     }

@@ -5,6 +5,7 @@
 //! ```
 
 mod close;
+mod drive;
 mod form;
 mod pack;
 mod reading;
@@ -13,6 +14,7 @@ mod reply;
 mod tests;
 
 pub use close::Closed;
+pub use drive::{BatchEnd, BatchJournal, BatchOrder, BatchStep};
 pub use pack::{Line, Packed};
 pub use reading::Reading;
 pub use reply::BatchReply;

@@ -15,6 +15,8 @@ pub(super) struct Address {
     pub(super) headers: &'static [(&'static str, &'static str)],
     /// How to ask what the model can take in.
     pub(super) probe: Option<Probe>,
+    /// What its batches lie below, and the query that they want; `None` where it has none.
+    pub(super) batches: Option<(Url, Option<String>)>,
 }
 
 /// A request that asks what the model can take in.
@@ -48,7 +50,15 @@ impl Address {
             ProviderKind::Ollama => Some(Probe::Post(below(&root, &["api", "show"])?, serde_json::json!({"model": model}).to_string())),
             _ => None,
         };
-        Ok(Self { url, key_header, headers, probe })
+        let batches = match provider {
+            ProviderKind::OpenAi | ProviderKind::Responses | ProviderKind::Anthropic => Some((root.clone(), None)),
+            ProviderKind::Azure => Some(match url.query() {
+                None => (root.clone(), None),
+                Some(query) => (below(&root, &["openai"])?, Some(query.to_owned())),
+            }),
+            _ => None,
+        };
+        Ok(Self { url, key_header, headers, probe, batches })
     }
 }
 

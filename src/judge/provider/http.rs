@@ -1,6 +1,7 @@
 //! HTTP: one exchange with whatever server, by its own address and key header.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use reqwest::{Client, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::address::{self, Address, Probe};
+use super::batch::BatchServer;
 use super::body::Pieces;
 use super::redact::Redactor;
 use super::seam::{Opened, Provider, Reply};
@@ -30,8 +32,9 @@ const KEPT_HEADERS: [&str; 6] = ["retry-after", "retry-after-ms", "date", "locat
 struct Http {
     client: Client,
     address: Address,
+    anthropic: bool,
     headers: HeaderMap,
-    redactor: Redactor,
+    redactor: Arc<Redactor>,
 }
 
 /// Checks the address, reads the key and builds the client. Sends nothing.
@@ -42,7 +45,8 @@ pub(super) fn open(settings: &Settings, secrets: &dyn Fn(&str) -> Option<String>
     let provider = Http {
         client: client(settings, &address.url)?,
         headers: headers(&address, key.as_ref())?,
-        redactor: Redactor::new(key.as_ref()),
+        redactor: Arc::new(Redactor::new(key.as_ref())),
+        anthropic: settings.provider == ProviderKind::Anthropic,
         address,
     };
     let endpoint = provider.address.url.to_string();
@@ -107,21 +111,11 @@ impl Http {
     async fn send(&self, request: &Request) -> Result<Reply, Fault> {
         let (body, taken) = Pieces::new(&request.body.sent);
         let send = self.client.post(self.address.url.clone()).headers(self.headers.clone()).body(reqwest::Body::wrap(body)).send();
-        let response = send.await.map_err(|error| self.fault(&error, taken.load(Ordering::Acquire)))?;
+        let response = send.await.map_err(|error| fault(&self.redactor, &error, taken.load(Ordering::Acquire)))?;
         let status = response.status().as_u16();
         let headers = self.kept(response.headers());
-        let body = read(response).await.map_err(|error| self.fault(&error, true))?;
+        let body = read(response).await.map_err(|error| fault(&self.redactor, &error, true))?;
         Ok(Reply { status, headers, body: self.redactor.clean(body) })
-    }
-
-    /// Before the first byte of the body was taken nothing was asked; after it nobody knows.
-    fn fault(&self, error: &reqwest::Error, taken: bool) -> Fault {
-        let (class, reason) = match (taken, error.is_timeout()) {
-            (false, _) => (Class::NeverSent, "unreachable"),
-            (true, true) => (Class::Ambiguous, "timeout"),
-            (true, false) => (Class::Ambiguous, "connection_lost"),
-        };
-        Fault::new(class, reason, self.redactor.clean(chain(error)))
     }
 
     fn kept(&self, headers: &HeaderMap) -> BTreeMap<String, String> {
@@ -150,6 +144,12 @@ impl Provider for Http {
         Box::pin(self.send(request))
     }
 
+    fn batches(&self) -> Option<BatchServer> {
+        let (root, query) = self.address.batches.clone()?;
+        let (client, headers, redactor) = (self.client.clone(), self.headers.clone(), Arc::clone(&self.redactor));
+        Some(BatchServer { client, headers, redactor, root, query, anthropic: self.anthropic })
+    }
+
     fn modalities(&self) -> BoxFuture<'_, Option<Carried>> {
         Box::pin(self.modalities())
     }
@@ -161,8 +161,18 @@ impl std::fmt::Debug for Http {
     }
 }
 
+/// Before the first byte of the body was taken nothing was asked; after it nobody knows.
+pub(super) fn fault(redactor: &Redactor, error: &reqwest::Error, taken: bool) -> Fault {
+    let (class, reason) = match (taken, error.is_timeout()) {
+        (false, _) => (Class::NeverSent, "unreachable"),
+        (true, true) => (Class::Ambiguous, "timeout"),
+        (true, false) => (Class::Ambiguous, "connection_lost"),
+    };
+    Fault::new(class, reason, redactor.clean(chain(error)))
+}
+
 /// The body up to the cap. One that is longer, or not UTF-8, comes back as text that is no JSON.
-async fn read(mut response: reqwest::Response) -> Result<String, reqwest::Error> {
+pub(super) async fn read(mut response: reqwest::Response) -> Result<String, reqwest::Error> {
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         bytes.extend_from_slice(&chunk);

@@ -1,13 +1,16 @@
 //! How to reach a judge: one exchange per call, no retry, no journal.
 
 mod address;
+mod batch;
 mod body;
 mod cassette;
 mod embedded;
+mod file_body;
 mod http;
 mod redact;
 mod replay;
 mod seam;
 
+pub(super) use batch::{BatchServer, Look, Mark};
 pub(super) use replay::replay_of;
 pub(super) use seam::{Opened, Reply, open};

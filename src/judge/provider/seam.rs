@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::future::BoxFuture;
 
+use super::batch::BatchServer;
 use super::{embedded, http, replay};
 use crate::judge::request::Request;
 use crate::judge::retry::Fault;
@@ -25,6 +26,11 @@ pub(in crate::judge) struct Reply {
 pub(in crate::judge) trait Provider: Send + Sync + std::fmt::Debug {
     /// Sends `request` once. Replies of every status are `Ok`; `Err` is a transport that failed.
     fn exchange<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Reply, Fault>>;
+
+    /// Where its batches are kept; `None` where it has none.
+    fn batches(&self) -> Option<BatchServer> {
+        None
+    }
 
     /// What the server says that its model can take in; `None` where it does not say.
     fn modalities(&self) -> BoxFuture<'_, Option<Carried>> {

@@ -95,10 +95,10 @@ impl Ledger {
         })
     }
 
-    /// What is known of a `custom_id`.
-    pub fn find_request(&self, custom_id: &str) -> BoxFuture<'static, Result<Found, JournalError>> {
+    /// What is known of a `custom_id` in one batch, or without one in every file for somebody else to run.
+    pub fn find_request(&self, custom_id: &str, batch: Option<i64>) -> BoxFuture<'static, Result<Found, JournalError>> {
         let custom_id = custom_id.to_owned();
-        let read = self.writer.ask(move |connection| find(connection, &custom_id));
+        let read = self.writer.ask(move |connection| find(connection, &custom_id, batch));
         read.map(flatten).boxed()
     }
 
@@ -175,14 +175,15 @@ impl Ledger {
 }
 
 /// The open request with this id: its attempt, batch and reading.
-fn open(connection: &Connection, custom_id: &str) -> rusqlite::Result<Option<(i64, i64, String, i64)>> {
+fn open(connection: &Connection, custom_id: &str, batch: Option<i64>) -> rusqlite::Result<Option<(i64, i64, String, i64)>> {
     let sql = "SELECT mine.attempt, batch, reading, mine.task FROM batch_requests AS mine JOIN attempts ON attempts.id = mine.attempt
-               WHERE custom_id = ?1 AND state = 'open' ORDER BY mine.id LIMIT 1";
-    connection.query_row(sql, [custom_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).optional()
+               JOIN batches ON batches.id = batch WHERE custom_id = ?1 AND attempts.state = 'open' AND coalesce(batch = ?2, NOT online)
+               ORDER BY mine.id LIMIT 1";
+    connection.query_row(sql, params![custom_id, batch], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).optional()
 }
 
-fn find(connection: &Connection, custom_id: &str) -> Checked<Found> {
-    let Some((attempt, batch, reading, task)) = open(connection, custom_id)? else {
+fn find(connection: &Connection, custom_id: &str, batch: Option<i64>) -> Checked<Found> {
+    let Some((attempt, batch, reading, task)) = open(connection, custom_id, batch)? else {
         let known: bool =
             connection.query_row("SELECT EXISTS (SELECT 1 FROM batch_requests WHERE custom_id = ?1)", [custom_id], |row| row.get(0))?;
         return Ok(Ok(if known { Found::Settled } else { Found::Unknown }));

@@ -24,7 +24,7 @@ async fn add(ledger: &Ledger, file: &mut BatchFile, task: &Task, bound: Option<u
 }
 
 async fn found(ledger: &Ledger, task: &Task) -> OpenRequest {
-    match ledger.find_request(&id(task).to_string()).await.unwrap() {
+    match ledger.find_request(&id(task).to_string(), None).await.unwrap() {
         Found::Open(request) => *request,
         other => panic!("{other:?}"),
     }
@@ -47,8 +47,8 @@ async fn a_reply_ends_the_task_and_its_twins_once() {
     assert_eq!((request.past.len(), request.past[0].class.as_str()), (1, "open"));
     let ended = ledger.close_request(&request, id(&task(0)), end("answered", Some(5)), Some(&scored(4))).await.unwrap();
     assert_eq!(ended, [OutcomeName::Scored; 2]);
-    assert!(matches!(ledger.find_request(&id(&task(0)).to_string()).await.unwrap(), Found::Settled));
-    assert!(matches!(ledger.find_request("nobody's").await.unwrap(), Found::Unknown));
+    assert!(matches!(ledger.find_request(&id(&task(0)).to_string(), None).await.unwrap(), Found::Settled));
+    assert!(matches!(ledger.find_request("nobody's", None).await.unwrap(), Found::Unknown));
     assert_eq!(ledger.pending().unwrap(), [task(2)]);
     let index = std::fs::read_to_string(ledger.write_batch_index().unwrap()).unwrap();
     let lines: Vec<Value> = index.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

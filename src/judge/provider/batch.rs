@@ -1,0 +1,257 @@
+//! Batches over HTTP: files up, batches made, looked at and found again, results down. One exchange per call, no retry.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Client, RequestBuilder, Url};
+use serde_json::{Value, json};
+
+use super::file_body::FileBody;
+use super::http::{fault, read};
+use super::redact::Redactor;
+use super::seam::Reply;
+use crate::judge::retry::{Class, Fault, classify};
+
+/// Longest that a file may take, up or down.
+const TRANSFER: Duration = Duration::from_hours(1);
+/// A line of results that is longer holds no verdict.
+const MAX_LINE: usize = 4 << 20;
+/// Pages of a list that are gone through.
+const MAX_PAGES: usize = 100;
+/// What parts of an upload are told apart by: no line of JSON begins so.
+const BOUNDARY: &str = "tribunal-batch-7c1f0a52d6e94b38";
+/// How far the clocks of two machines may differ, in seconds.
+const CLOCK_SLACK: i64 = 120;
+
+/// Where a server keeps its batches, and how they are spoken of.
+pub(in crate::judge) struct BatchServer {
+    pub(super) client: Client,
+    pub(super) headers: HeaderMap,
+    pub(super) redactor: Arc<Redactor>,
+    /// What everything lies below, and the query that everything wants.
+    pub(super) root: Url,
+    pub(super) query: Option<String>,
+    /// Message Batches instead of files and batches.
+    pub(super) anthropic: bool,
+}
+
+/// What a batch is known by before the server has given it an id.
+#[derive(Debug, Clone)]
+pub(in crate::judge) struct Mark<'a> {
+    /// Ours, in the batch's metadata.
+    pub(in crate::judge) token: &'a str,
+    /// The uploaded file.
+    pub(in crate::judge) file_id: Option<&'a str>,
+    /// When it was made, by our clock, in seconds since 1970.
+    pub(in crate::judge) since: i64,
+    /// Its requests.
+    pub(in crate::judge) requests: u64,
+    /// Batches that are others'.
+    pub(in crate::judge) known: &'a [String],
+}
+
+/// How far the server is with a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::judge) enum Look {
+    Running,
+    /// Where the results lie.
+    Ended(Vec<String>),
+    /// It never began; why.
+    Failed(String),
+}
+
+/// Results on their way down.
+pub(in crate::judge) struct Lines<'a> {
+    server: &'a BatchServer,
+    response: reqwest::Response,
+    buffer: Vec<u8>,
+    /// The start of what is not yet given out.
+    at: usize,
+    ended: bool,
+}
+
+impl BatchServer {
+    /// Whether the requests are uploaded as a file before the batch is made.
+    pub(in crate::judge) const fn takes_files(&self) -> bool {
+        !self.anthropic
+    }
+
+    /// Uploads the requests; the server's id of the file. Costs nothing, so that it may be done again.
+    pub(in crate::judge) async fn upload(&self, file: &Path) -> Result<String, Fault> {
+        let head = format!(
+            "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n--{BOUNDARY}\r\n\
+             content-disposition: form-data; name=\"file\"; filename=\"batch.jsonl\"\r\ncontent-type: application/jsonl\r\n\r\n"
+        );
+        let body = FileBody::open(file, head, format!("\r\n--{BOUNDARY}--\r\n"), None).map_err(|error| local(file, &error))?;
+        let form = HeaderValue::try_from(format!("multipart/form-data; boundary={BOUNDARY}")).map_err(|error| local(file, &error))?;
+        let mut headers = self.headers.clone();
+        headers.insert(CONTENT_TYPE, form);
+        let request = self.client.post(self.place(&["files"])).headers(headers);
+        text(&self.json(request.timeout(TRANSFER).body(reqwest::Body::wrap(body))).await?, "id")
+    }
+
+    /// Makes the batch; the server's id of it. From here on it costs.
+    pub(in crate::judge) async fn create(&self, file: &Path, endpoint: Option<&str>, mark: &Mark<'_>) -> Result<String, Fault> {
+        let request = self.client.post(self.place(&["batches"])).headers(self.headers.clone());
+        let request = if let (Some(endpoint), Some(file_id)) = (endpoint, mark.file_id) {
+            let metadata = json!({"tribunal": mark.token});
+            let body = json!({"input_file_id": file_id, "endpoint": endpoint, "completion_window": "24h", "metadata": metadata});
+            request.body(body.to_string())
+        } else {
+            // Lines become the elements of one array.
+            let body =
+                FileBody::open(file, r#"{"requests":["#.to_owned(), "]}".to_owned(), Some(b',')).map_err(|error| local(file, &error))?;
+            request.timeout(TRANSFER).body(reqwest::Body::wrap(body))
+        };
+        text(&self.json(request).await?, "id")
+    }
+
+    /// The id of a batch that was perhaps made, by its mark.
+    pub(in crate::judge) async fn find(&self, mark: &Mark<'_>) -> Result<Option<String>, Fault> {
+        let (mut after, mut found) = (None::<String>, Vec::new());
+        for _ in 0..MAX_PAGES {
+            let mut url = self.place(&["batches"]);
+            url.query_pairs_mut().append_pair("limit", "100");
+            if let Some(after) = &after {
+                url.query_pairs_mut().append_pair(if self.anthropic { "after_id" } else { "after" }, after);
+            }
+            let page = self.json(self.client.get(url).headers(self.headers.clone())).await?;
+            let batches = page["data"].as_array().map_or(&[][..], Vec::as_slice);
+            found.extend(
+                batches.iter().filter(|batch| self.is_ours(batch, mark)).filter_map(|batch| batch["id"].as_str().map(str::to_owned)),
+            );
+            after = batches.last().and_then(|batch| batch["id"].as_str()).map(str::to_owned);
+            if page["has_more"] != true || after.is_none() {
+                break;
+            }
+        }
+        // Of two that could be ours, neither is known to be.
+        Ok(if found.len() == 1 { found.pop() } else { None })
+    }
+
+    /// Anthropic's batches carry no words of ours: theirs are told by time and size.
+    fn is_ours(&self, batch: &Value, mark: &Mark<'_>) -> bool {
+        if !self.anthropic {
+            return batch["metadata"]["tribunal"] == mark.token || mark.file_id.is_some_and(|file| batch["input_file_id"] == file);
+        }
+        let created = batch["created_at"].as_str().and_then(|time| time.parse::<jiff::Timestamp>().ok());
+        let in_time = created.is_some_and(|created| created.as_second() + CLOCK_SLACK >= mark.since);
+        let requests: u64 = batch["request_counts"].as_object().into_iter().flatten().filter_map(|(_, count)| count.as_u64()).sum();
+        let others = batch["id"].as_str().is_none_or(|id| mark.known.iter().any(|known| known == id));
+        in_time && requests == mark.requests && !others
+    }
+
+    /// How far a batch is.
+    pub(in crate::judge) async fn look(&self, id: &str) -> Result<Look, Fault> {
+        let batch = self.json(self.client.get(self.place(&["batches", id])).headers(self.headers.clone())).await?;
+        if self.anthropic {
+            return Ok(if batch["processing_status"] == "ended" { Look::Ended(vec![id.to_owned()]) } else { Look::Running });
+        }
+        let files = ["output_file_id", "error_file_id"].iter().filter_map(|name| batch[*name].as_str().map(str::to_owned));
+        Ok(match batch["status"].as_str().unwrap_or_default() {
+            "completed" | "expired" | "cancelled" => Look::Ended(files.collect()),
+            "failed" => Look::Failed(batch["errors"]["data"][0]["message"].as_str().unwrap_or("no reason given").to_owned()),
+            _ => Look::Running,
+        })
+    }
+
+    /// The results that lie at a place that [`look`](Self::look) named. Addresses that a server gives are not followed: the key goes nowhere else.
+    pub(in crate::judge) async fn lines(&self, place: &str) -> Result<Lines<'_>, Fault> {
+        let url = if self.anthropic { self.place(&["batches", place, "results"]) } else { self.place(&["files", place, "content"]) };
+        let request = self.client.get(url).headers(self.headers.clone()).timeout(TRANSFER);
+        let response = request.send().await.map_err(|error| fault(&self.redactor, &error, true))?;
+        if !response.status().is_success() {
+            return Err(refused(classify(self.reply(response).await?)));
+        }
+        Ok(Lines { server: self, response, buffer: Vec::new(), at: 0, ended: false })
+    }
+
+    /// Takes an uploaded file away again: it holds what was judged.
+    pub(in crate::judge) async fn forget(&self, file_id: &str) {
+        // What stays behind harms nothing here, and the account's owner can delete it.
+        let _ = self.client.delete(self.place(&["files", file_id])).headers(self.headers.clone()).send().await;
+    }
+
+    fn place(&self, names: &[&str]) -> Url {
+        let mut url = self.root.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(self.anthropic.then_some("messages")).extend(names);
+        }
+        url.set_query(self.query.as_deref());
+        url
+    }
+
+    async fn json(&self, request: RequestBuilder) -> Result<Value, Fault> {
+        let response = request.send().await.map_err(|error| fault(&self.redactor, &error, !error.is_connect()))?;
+        let reply = classify(self.reply(response).await?)?;
+        serde_json::from_str(&reply.body).map_err(|error| Fault::new(Class::Ambiguous, "bad_envelope", format!("no batch: {error}")))
+    }
+}
+
+impl BatchServer {
+    /// A whole reply, with the headers that say when to come back.
+    async fn reply(&self, response: reqwest::Response) -> Result<Reply, Fault> {
+        let header = |name: &str| Some((name.to_owned(), response.headers().get(name)?.to_str().ok()?.to_owned()));
+        let headers: BTreeMap<_, _> = ["retry-after", "retry-after-ms", "date"].into_iter().filter_map(header).collect();
+        let status = response.status().as_u16();
+        let body = read(response).await.map_err(|error| fault(&self.redactor, &error, true))?;
+        Ok(Reply { status, headers, body: self.redactor.clean(body) })
+    }
+}
+
+impl Lines<'_> {
+    /// The next line, without its end.
+    pub(in crate::judge) async fn next(&mut self) -> Result<Option<String>, Fault> {
+        loop {
+            if let Some(end) = self.buffer[self.at..].iter().position(|&byte| byte == b'\n') {
+                let line = self.text(self.at + end);
+                self.at += end + 1;
+                return Ok(Some(line));
+            }
+            if self.ended {
+                let rest = self.text(self.buffer.len());
+                self.buffer.clear();
+                self.at = 0;
+                return Ok(Some(rest).filter(|rest| !rest.is_empty()));
+            }
+            self.buffer.drain(..self.at);
+            self.at = 0;
+            if self.buffer.len() > MAX_LINE {
+                return Err(Fault::new(Class::Ambiguous, "bad_envelope", format!("a line of results is longer than {MAX_LINE} bytes")));
+            }
+            match self.response.chunk().await.map_err(|error| fault(&self.server.redactor, &error, true))? {
+                Some(chunk) => self.buffer.extend_from_slice(&chunk),
+                None => self.ended = true,
+            }
+        }
+    }
+
+    fn text(&self, end: usize) -> String {
+        self.server.redactor.clean(String::from_utf8_lossy(&self.buffer[self.at..end]).into_owned())
+    }
+}
+
+impl std::fmt::Debug for BatchServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BatchServer").field("root", &self.root.as_str()).finish_non_exhaustive()
+    }
+}
+
+/// A status that is no success is a fault, whatever `classify` would read from a redirect's body.
+fn refused(classified: Result<Reply, Fault>) -> Fault {
+    classified.err().unwrap_or_else(|| Fault::new(Class::Ambiguous, "bad_envelope", "an odd status".to_owned()))
+}
+
+/// Of a reply whose request was done, but which does not say under which id.
+fn text(body: &Value, name: &str) -> Result<String, Fault> {
+    let missing = || Fault::new(Class::Ambiguous, "bad_envelope", format!("a reply without `{name}`"));
+    body[name].as_str().map(str::to_owned).ok_or_else(missing)
+}
+
+/// A file of ours that cannot be read: nothing was asked.
+fn local(file: &Path, error: &impl std::fmt::Display) -> Fault {
+    Fault::new(Class::BadItem, "unreadable", format!("{}: {error}", file.display()))
+}
