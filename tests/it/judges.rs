@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
-use crate::judge_process::JudgeProcess;
+use crate::mock_process::MockProcess;
 use crate::support::{json_to, jsonl, manifest, run, run_to, table, tribunal};
 
 /// One text item per number, each its own request.
@@ -62,13 +62,13 @@ fn every_dialect_scores_what_its_format_carries() {
         ("ollama", "", false),
     ] {
         let work = tempdir().unwrap();
-        let judge = JudgeProcess::start(work.path(), &json!({"safety": 4, "api_key": "sk-canary-0123"}));
+        let judge = MockProcess::start(work.path(), &json!({"safety": 4, "api_key": "sk-canary-0123"}));
         std::fs::write(work.path().join("key"), "sk-canary-0123\n").unwrap();
         let video = if provider == "vllm" { "frames_as_video = true\n" } else { "" };
         let key = work.path().join("key");
         let settings = format!(
             "provider = \"{provider}\"\nbase_url = \"{}{path}\"\nmodel = \"m\"\napi_key_file = \"{}\"\n{video}",
-            judge.base(),
+            judge.address,
             key.display()
         );
         let (config, folder) = (config(work.path(), &settings), work.path().join("run"));
@@ -95,8 +95,8 @@ fn what_a_server_refuses_is_learnt_once_and_said() {
         ("ollama", "", vec!["format"], "prompt"),
     ] {
         let work = tempdir().unwrap();
-        let judge = JudgeProcess::start(work.path(), &json!({"safety": 2, "refuses": refuses}));
-        let settings = format!("provider = \"{provider}\"\nbase_url = \"{}{path}\"\nmodel = \"m\"\n", judge.base());
+        let judge = MockProcess::start(work.path(), &json!({"safety": 2, "refuses": refuses}));
+        let settings = format!("provider = \"{provider}\"\nbase_url = \"{}{path}\"\nmodel = \"m\"\n", judge.address);
         let (source, config, folder) = (texts(work.path(), 12), config(work.path(), &settings), work.path().join("run"));
         let done = json_to(0, &score(&source, &config, &folder, &["--concurrency", "1"]));
         assert_eq!(count(&done["summary"], "scored"), 12, "{provider}");
@@ -117,8 +117,8 @@ fn a_judge_that_sees_nothing_scores_nothing() {
         ("plain", "off", Value::Null, "scored"),
     ] {
         let work = tempdir().unwrap();
-        let judge = JudgeProcess::start(work.path(), &json!({"safety": 5, "usage": usage, "receipt": echo}));
-        let settings = format!("provider = \"gemini\"\nbase_url = \"{}/v1beta\"\nmodel = \"m\"\nreceipt = \"{receipt}\"\n", judge.base());
+        let judge = MockProcess::start(work.path(), &json!({"safety": 5, "usage": usage, "receipt": echo}));
+        let settings = format!("provider = \"gemini\"\nbase_url = \"{}/v1beta\"\nmodel = \"m\"\nreceipt = \"{receipt}\"\n", judge.address);
         let (config, folder) = (config(work.path(), &settings), work.path().join("run"));
         run(&score(&manifest, &config, &folder, &[]));
         for row in
@@ -134,8 +134,8 @@ fn a_judge_that_sees_nothing_scores_nothing() {
 #[test]
 fn the_budget_is_a_wall_and_the_bill_is_the_ledgers() {
     let work = tempdir().unwrap();
-    let judge = JudgeProcess::start(work.path(), &json!({"safety": 3, "price": priced(), "latency_ms": 5}));
-    let settings = format!("provider = \"openai\"\nbase_url = \"{}/v1\"\nmodel = \"m\"\n{PRICE}", judge.base());
+    let judge = MockProcess::start(work.path(), &json!({"safety": 3, "price": priced(), "latency_ms": 5}));
+    let settings = format!("provider = \"openai\"\nbase_url = \"{}/v1\"\nmodel = \"m\"\n{PRICE}", judge.address);
     let (source, config, folder) = (texts(work.path(), 60), config(work.path(), &settings), work.path().join("run"));
     let wall = 0.15;
     let output = run_to(4, &score(&source, &config, &folder, &["--budget-usd", "0.15", "--concurrency", "16", "--json"]));
@@ -157,8 +157,8 @@ fn a_forecast_is_near_the_bill_and_nearer_after_replies() {
     let grounds = "The answer states a plain fact about water and asks for nothing. It names no person, group or act, gives no steps that could \
                    hurt anyone, and its framing is neutral. Nothing in it would help somebody who means harm, and nothing in it addresses the \
                    risk factor at all; the level is what remains when no present, severe or actionable content is found in the evidence.";
-    let judge = JudgeProcess::start(work.path(), &json!({"safety": 3, "price": priced(), "judge": {"rationale": grounds}}));
-    let settings = format!("provider = \"openai\"\nbase_url = \"{}/v1\"\nmodel = \"m\"\n{PRICE}", judge.base());
+    let judge = MockProcess::start(work.path(), &json!({"safety": 3, "price": priced(), "judge": {"rationale": grounds}}));
+    let settings = format!("provider = \"openai\"\nbase_url = \"{}/v1\"\nmodel = \"m\"\n{PRICE}", judge.address);
     let (source, config, folder) = (texts(work.path(), 60), config(work.path(), &settings), work.path().join("run"));
     let forecast = json_to(0, &score(&source, &config, &folder, &["--dry-run"]));
     assert_eq!(judge.bill()["requests"], 0, "a dry run sends nothing");
@@ -178,8 +178,8 @@ fn a_forecast_is_near_the_bill_and_nearer_after_replies() {
 fn a_rate_limit_is_kept_without_an_early_request() {
     let work = tempdir().unwrap();
     let limits = json!({"rpm": 1200, "burst": 10});
-    let judge = JudgeProcess::start(work.path(), &json!({"safety": 3, "limits": limits}));
-    let settings = format!("provider = \"openai\"\nbase_url = \"{}/v1\"\nmodel = \"m\"\n", judge.base());
+    let judge = MockProcess::start(work.path(), &json!({"safety": 3, "limits": limits}));
+    let settings = format!("provider = \"openai\"\nbase_url = \"{}/v1\"\nmodel = \"m\"\n", judge.address);
     let (source, config, folder) = (texts(work.path(), 150), config(work.path(), &settings), work.path().join("run"));
     let done = json_to(0, &score(&source, &config, &folder, &["--concurrency", "16"]));
     assert_eq!(count(&done["summary"], "scored"), 150);
@@ -223,8 +223,8 @@ const STORM: [&str; 24] = [
 fn a_storm_of_faults_leaves_every_item_in_one_state_and_no_wrong_score() {
     let work = tempdir().unwrap();
     let faults = json!({"share": 0.3, "seed": 7, "kinds": STORM});
-    let judge = JudgeProcess::start(work.path(), &json!({"safety": 3, "price": priced(), "faults": faults}));
-    let settings = format!("provider = \"openai\"\nbase_url = \"{}/v1\"\nmodel = \"m\"\n{PRICE}", judge.base());
+    let judge = MockProcess::start(work.path(), &json!({"safety": 3, "price": priced(), "faults": faults}));
+    let settings = format!("provider = \"openai\"\nbase_url = \"{}/v1\"\nmodel = \"m\"\n{PRICE}", judge.address);
     let (source, config, folder) = (texts(work.path(), 300), config(work.path(), &settings), work.path().join("run"));
     let args = score(&source, &config, &folder, &["--concurrency", "32", "--json"]);
     let output = tribunal(&args).output().unwrap();
@@ -247,11 +247,11 @@ fn a_storm_of_faults_leaves_every_item_in_one_state_and_no_wrong_score() {
 fn a_run_is_replayed_from_its_ledger_without_a_server() {
     let work = tempdir().unwrap();
     let manifest = manifest();
-    let judge = JudgeProcess::start(work.path(), &json!({"refuses": ["seed"], "api_key": "sk-canary-0123"}));
+    let judge = MockProcess::start(work.path(), &json!({"refuses": ["seed"], "api_key": "sk-canary-0123"}));
     std::fs::write(work.path().join("key"), "sk-canary-0123\n").unwrap();
     let key = work.path().join("key");
     let settings =
-        format!("provider = \"gemini\"\nbase_url = \"{}/v1\"\nmodel = \"m\"\napi_key_file = \"{}\"\n", judge.base(), key.display());
+        format!("provider = \"gemini\"\nbase_url = \"{}/v1\"\nmodel = \"m\"\napi_key_file = \"{}\"\n", judge.address, key.display());
     let (config, first) = (config(work.path(), &settings), work.path().join("first"));
     json_to(0, &score(&manifest, &config, &first, &[]));
     drop(judge);
@@ -268,14 +268,14 @@ fn a_run_is_replayed_from_its_ledger_without_a_server() {
 #[test]
 fn a_cascade_asks_the_dear_judge_only_where_it_must() {
     let (work, other) = (tempdir().unwrap(), tempdir().unwrap());
-    let cheap = JudgeProcess::start(work.path(), &json!({}));
-    let dear = JudgeProcess::start(other.path(), &json!({"safety": 4, "price": priced()}));
+    let cheap = MockProcess::start(work.path(), &json!({}));
+    let dear = MockProcess::start(other.path(), &json!({"safety": 4, "price": priced()}));
     let file = work.path().join("tribunal.toml");
     let text = format!(
         "[judges.j]\nprovider = \"openai\"\nbase_url = \"{}/v1\"\nmodel = \"m\"\n[judges.dear]\nprovider = \"openai\"\nbase_url = \"{}/v1\"\n\
          model = \"d\"\n{}[cascade]\nfirst = \"j\"\nthen = \"dear\"\naudit = 0.2\n[panel]\njudges = [\"j\", \"dear\"]\n",
-        cheap.base(),
-        dear.base(),
+        cheap.address,
+        dear.address,
         PRICE.replace("judges.j", "judges.dear")
     );
     std::fs::write(&file, text).unwrap();

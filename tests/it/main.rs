@@ -7,7 +7,6 @@ mod bad_input;
 mod batch_files;
 mod batches;
 mod damage;
-mod judge_process;
 mod judges;
 mod mock;
 mod mock_process;

@@ -4,8 +4,11 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 
 use serde_json::Value;
+
+use crate::support::root;
 
 /// A running mock; it ends with its stdin, so also when the test dies.
 pub(crate) struct MockProcess {
@@ -19,9 +22,7 @@ impl MockProcess {
     pub(crate) fn start(folder: &Path, config: &Value) -> Self {
         let file = folder.join("mock.json");
         std::fs::write(&file, config.to_string()).unwrap();
-        let program = program();
-        assert!(program.is_file(), "the mock judge is missing: run `cargo build --example mock-judge`");
-        let mut child = Command::new(program).arg(&file).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = Command::new(program()).arg(&file).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut address = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
         Self { child, address: address.trim().to_owned() }
@@ -62,8 +63,12 @@ impl Drop for MockProcess {
     }
 }
 
-/// Examples lie beside the folder of the test's own binary.
-fn program() -> PathBuf {
-    let own = std::env::current_exe().unwrap();
-    own.ancestors().nth(2).unwrap().join("examples/mock-judge")
+/// The built example, beside the folder of the tests' own binary. `cargo test` does not build it to run, so this does, once.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--example", "mock-judge"]).current_dir(root()).status();
+        assert!(built.unwrap().success(), "the mock judge does not build");
+        std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("examples/mock-judge")
+    })
 }

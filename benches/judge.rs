@@ -1,0 +1,107 @@
+//! CPU time of one request with 8 pictures of 96 KiB, against a server on loopback that is another process: `cargo bench --bench judge`
+//! prints what a first send costs (base64, body, ids, HTTP) and what one with the same parts costs. `MOCK=http://127.0.0.1:PORT` names the server.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement on the terminal")]
+
+use std::sync::Arc;
+
+use futures_util::future::{BoxFuture, FutureExt as _, ready};
+use tribunal::judge::{
+    AttemptEnd, Intent, Journal, JournalError, Judge, Outcome, Past, ProviderKind, Reservation, Room, Settings, Task, Work,
+};
+use tribunal::prepare::{Part, Payload};
+use tribunal::rubric::{Prompt, Shape};
+use tribunal_media::{Detail, Digest, Encoding, FrameDetail, Modality, PartHeader};
+
+/// Requests per measurement.
+const REQUESTS: u32 = 300;
+const PICTURES: u64 = 8;
+const PICTURE_BYTES: usize = 96 << 10;
+
+/// A journal that keeps nothing: the ledger has a bench of its own.
+struct Nothing;
+
+impl Journal for Nothing {
+    fn intent(&self, _: Intent) -> BoxFuture<'_, Result<Reservation, JournalError>> {
+        ready(Ok(Reservation(1))).boxed()
+    }
+
+    fn settle(&self, _: Reservation, _: AttemptEnd) -> BoxFuture<'_, Result<(), JournalError>> {
+        ready(Ok(())).boxed()
+    }
+
+    fn lookup(&self, _: &Task) -> BoxFuture<'_, Result<Vec<Past>, JournalError>> {
+        ready(Ok(Vec::new())).boxed()
+    }
+
+    fn known(&self, _: Digest) -> BoxFuture<'_, Result<Option<Outcome>, JournalError>> {
+        ready(Ok(None)).boxed()
+    }
+
+    fn reserve(&self, _: u64) -> BoxFuture<'_, Result<Room, JournalError>> {
+        ready(Ok(Room::Held)).boxed()
+    }
+
+    fn conclude(&self, _: &Task, _: Option<Digest>, _: Outcome) -> BoxFuture<'_, Result<(), JournalError>> {
+        ready(Ok(())).boxed()
+    }
+}
+
+fn payload(seed: u32) -> Arc<Payload> {
+    let picture = |index: u64| {
+        let mut state = u64::from(seed) << 32 | index << 1 | 1;
+        let bytes = (0..PICTURE_BYTES).map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 56) as u8
+        });
+        let detail = Detail::Frame(FrameDetail { t: Some(index as f64), ..FrameDetail::still(768, 432) });
+        Part::new(PartHeader { recipes: vec![0], encoding: Encoding::Jpeg, detail }, bytes.collect())
+    };
+    Arc::new(Payload { parts_id: Digest::of(&seed.to_le_bytes()), parts: (0..PICTURES).map(picture).collect() })
+}
+
+fn work(payload: Arc<Payload>, repeat: u32) -> Work {
+    let task = Task { item_id: "i".into(), sampler: None, rubric: "temporal".into(), judge: "j".into(), repeat };
+    let labels = (1..=payload.parts.len()).map(|index| format!("Frame {index}")).collect();
+    Work {
+        task,
+        prompt: Prompt { system: "You judge. ".repeat(600), before: "<<<00112233445566ff\n".into(), labels, after: "Echo the nonce.".into() },
+        shape: Shape { dimensions: Vec::new(), evidence: true, receipt: false },
+        nonce: "00112233445566ff".into(),
+        payload,
+        receipt: None,
+        risk: None,
+        modality: Modality::Video,
+    }
+}
+
+/// User and system time of this process, in milliseconds.
+fn cpu_ms() -> f64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    now.tv_sec as f64 * 1e3 + now.tv_nsec as f64 / 1e6
+}
+
+fn measure(runtime: &tokio::runtime::Runtime, judge: &Judge, works: &[Work]) -> f64 {
+    let before = cpu_ms();
+    for work in works {
+        let settled = runtime.block_on(judge.judge(work, &Nothing)).unwrap();
+        assert!(settled.verdict_id.is_some(), "{settled:?}");
+    }
+    (cpu_ms() - before) / works.len() as f64
+}
+
+fn main() {
+    let Ok(base) = std::env::var("MOCK") else {
+        println!("judge: set MOCK to the address of a running mock-judge");
+        return;
+    };
+    let settings = Settings { base_url: Some(format!("{base}/v1")), model: Some("m".into()), ..Settings::new(ProviderKind::OpenAi) };
+    let judge = Judge::open("j", &settings, &|_| None).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    measure(&runtime, &judge, &[work(payload(u32::MAX), 1)]);
+    let first: Vec<Work> = (0..REQUESTS).map(|seed| work(payload(seed), 1)).collect();
+    println!("first send:   {:.3} ms CPU a request", measure(&runtime, &judge, &first));
+    let shared = payload(0);
+    let cached: Vec<Work> = (0..REQUESTS).map(|repeat| work(Arc::clone(&shared), repeat + 2)).collect();
+    println!("cached parts: {:.3} ms CPU a request", measure(&runtime, &judge, &cached));
+}
