@@ -96,17 +96,15 @@ impl BatchServer {
     /// Makes the batch; the server's id of it. From here on it costs.
     pub(in crate::judge) async fn create(&self, file: &Path, endpoint: Option<&str>, mark: &Mark<'_>) -> Result<String, Fault> {
         let request = self.client.post(self.place(&["batches"])).headers(self.headers.clone());
-        let request = match (endpoint, mark.file_id) {
-            (Some(endpoint), Some(file_id)) => request.body(
-                json!({"input_file_id": file_id, "endpoint": endpoint, "completion_window": "24h", "metadata": {"tribunal": mark.token}})
-                    .to_string(),
-            ),
-            _ => {
-                // Lines become the elements of one array.
-                let body = FileBody::open(file, r#"{"requests":["#.to_owned(), "]}".to_owned(), Some(b','))
-                    .map_err(|error| local(file, &error))?;
-                request.timeout(TRANSFER).body(reqwest::Body::wrap(body))
-            }
+        let request = if let (Some(endpoint), Some(file_id)) = (endpoint, mark.file_id) {
+            let metadata = json!({"tribunal": mark.token});
+            let order = json!({"input_file_id": file_id, "endpoint": endpoint, "completion_window": "24h", "metadata": metadata});
+            request.body(order.to_string())
+        } else {
+            // Lines become the elements of one array.
+            let (head, tail) = (r#"{"requests":["#.to_owned(), "]}".to_owned());
+            let body = FileBody::open(file, head, tail, Some(b',')).map_err(|error| local(file, &error))?;
+            request.timeout(TRANSFER).body(reqwest::Body::wrap(body))
         };
         text(&self.json(request).await?, "id")
     }
