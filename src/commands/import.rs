@@ -90,6 +90,7 @@ fn say(file: &Path, done: &BatchImported) {
         (*missing, "requests without a result"),
         (*bad, "bad lines"),
     ];
-    let more: String = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!(", {count} {what}")).collect();
-    output::say(&format!("{}: {taken} results taken, {ended} tasks ended{more}", file.display()));
+    let counted = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    let words: Vec<String> = [format!("{taken} results taken"), format!("{ended} tasks ended")].into_iter().chain(counted).collect();
+    output::say(&format!("{}: {}", file.display(), words.join(", ")));
 }
