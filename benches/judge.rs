@@ -65,7 +65,12 @@ fn work(payload: Arc<Payload>, repeat: u32) -> Work {
     let labels = (1..=payload.parts.len()).map(|index| format!("Frame {index}")).collect();
     Work {
         task,
-        prompt: Prompt { system: "You judge. ".repeat(600), before: "<<<00112233445566ff\n".into(), labels, after: "Echo the nonce.".into() },
+        prompt: Prompt {
+            system: "You judge. ".repeat(600),
+            before: "<<<00112233445566ff\n".into(),
+            labels,
+            after: "Echo the nonce.".into(),
+        },
         shape: Shape { dimensions: Vec::new(), evidence: true, receipt: false },
         nonce: "00112233445566ff".into(),
         payload,

@@ -90,7 +90,7 @@ fn say(file: &Path, done: &BatchImported) {
         (*missing, "requests without a result"),
         (*bad, "bad lines"),
     ];
-    let more = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
-    let said = [format!("{taken} results taken"), format!("{ended} tasks ended")].into_iter().chain(more).collect::<Vec<_>>();
-    output::say(&format!("{}: {}", file.display(), said.join(", ")));
+    let counted = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    let words: Vec<String> = [format!("{taken} results taken"), format!("{ended} tasks ended")].into_iter().chain(counted).collect();
+    output::say(&format!("{}: {}", file.display(), words.join(", ")));
 }

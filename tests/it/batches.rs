@@ -179,7 +179,7 @@ fn forgotten(provider: &str) {
     bench.until_sent(3);
     child.kill().unwrap();
     child.wait().unwrap();
-    // Of the first, the id is forgotten; a second has not even reached the server, as far as anybody knows.
+    // As if killed between the server's answer and the ledger.
     let forget = "UPDATE batches SET state = 'creating', batch_id = NULL WHERE id = 1 AND state = 'sent'";
     assert_eq!(bench.ledger().execute(forget, []).unwrap(), 1);
     assert_eq!(bench.score(0)["pending"], 0);
@@ -190,6 +190,11 @@ fn forgotten(provider: &str) {
 #[test]
 fn a_batch_whose_id_was_lost_is_found_by_its_mark() {
     forgotten("openai");
+}
+
+#[test]
+fn on_anthropic_it_is_found_by_time_and_size() {
+    forgotten("anthropic");
 }
 
 #[test]

@@ -98,12 +98,12 @@ impl BatchServer {
         let request = self.client.post(self.place(&["batches"])).headers(self.headers.clone());
         let request = if let (Some(endpoint), Some(file_id)) = (endpoint, mark.file_id) {
             let metadata = json!({"tribunal": mark.token});
-            let body = json!({"input_file_id": file_id, "endpoint": endpoint, "completion_window": "24h", "metadata": metadata});
-            request.body(body.to_string())
+            let order = json!({"input_file_id": file_id, "endpoint": endpoint, "completion_window": "24h", "metadata": metadata});
+            request.body(order.to_string())
         } else {
             // Lines become the elements of one array.
-            let body =
-                FileBody::open(file, r#"{"requests":["#.to_owned(), "]}".to_owned(), Some(b',')).map_err(|error| local(file, &error))?;
+            let (head, tail) = (r#"{"requests":["#.to_owned(), "]}".to_owned());
+            let body = FileBody::open(file, head, tail, Some(b',')).map_err(|error| local(file, &error))?;
             request.timeout(TRANSFER).body(reqwest::Body::wrap(body))
         };
         text(&self.json(request).await?, "id")
