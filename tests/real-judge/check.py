@@ -225,12 +225,12 @@ def every_modality(server):
     after = server.metrics()
     grown = {name: after[name] - metrics[name] for name in after}
     counted = [grown["prompt_tokens_total"] + grown["prompt_tokens_cached_total"], grown["tokens_predicted_total"]]
-    [ours] = run.query("SELECT sum(input_tokens), sum(output_tokens) FROM attempts")
+    [ours] = run.query("SELECT sum(json_extract(usage, '$.input')), sum(json_extract(usage, '$.output')) FROM attempts")
     assert counted == list(ours), f"tokens: the server counted {counted}, the ledger {ours}"
 
     kinds = {}
     for name, body, tokens in run.query(
-        "SELECT item_id, body, input_tokens FROM attempts JOIN tasks ON tasks.id = task JOIN bodies USING (body_digest) WHERE attempt = 1"
+        "SELECT item_id, body, json_extract(usage, '$.input') FROM attempts JOIN tasks ON tasks.id = task JOIN bodies USING (body_digest) WHERE attempt = 1"
     ):
         kinds[name] = collections.Counter(part["type"] for part in json.loads(body)["messages"][1]["content"])
         pictures = kinds[name]["image_url"]
