@@ -185,7 +185,7 @@ fn forecast_lines(forecast: &Forecast) -> Vec<String> {
         ),
     ];
     if let (Some(usd), Some(batches)) = (forecast.batch_cost_usd, forecast.batches) {
-        lines.push(format!("  batch   ${usd:.4} in {batches} batches"));
+        lines.push(format!("  batch   ${usd:.4}, batches: {batches}"));
     }
     if let Some(seconds) = forecast.seconds {
         lines.push(format!("  time    at least {seconds:.0} s by the rate limits"));
