@@ -98,11 +98,10 @@ pub fn score(
     let (runtime, soft_wall) = (runtime()?, soft_wall(orders));
     let (all, rows) = (planned_tasks(study), item_rows(study));
     let wanted = || -> Result<Vec<Task>, ScoreError> {
-        let tasks = ensemble::wanted(&study.settings.ensemble, all.clone(), &recorded(dir, study)?, study.settings.seed);
-        ledger.plan(&rows, &tasks)?;
-        Ok(tasks)
+        Ok(ensemble::wanted(&study.settings.ensemble, all.clone(), &recorded(dir, study)?, study.settings.seed))
     };
     let mut tasks = wanted()?;
+    ledger.plan(&rows, &tasks)?;
     recall(study, dir)?;
     ledger.reopen(&all, &orders.retry)?;
     sentinel::round(study, pool, &ledger, &runtime, stop)?;
@@ -132,7 +131,9 @@ pub fn score(
         // worth asking.
         let again = !stop.is_raised() && runtime.block_on(rounds.round())?;
         let next = if stop.is_raised() { break } else { wanted()? };
-        if !again && next == tasks {
+        if next != tasks {
+            ledger.plan(&rows, &next)?;
+        } else if !again {
             break;
         }
         tasks = next;

@@ -82,7 +82,7 @@ impl Summary {
     pub fn of(info: &RunInfo, items: &[ItemRow], records: &[Record]) -> Self {
         let scoped = Scoped::split(info, items, records);
         // Probes are no evidence on the items. Runs of earlier programs have no ensemble.
-        let real: Vec<Record> = records.iter().filter(|record| Probe::split(&record.rubric).is_none()).cloned().collect();
+        let real = || -> Vec<Record> { records.iter().filter(|record| Probe::split(&record.rubric).is_none()).cloned().collect() };
         let ensemble =
             info.settings.get("ensemble").and_then(|settings| ensemble::Settings::deserialize(settings).ok()).unwrap_or_default();
         let (by_outcome, pending) = count(records.iter());
@@ -100,8 +100,8 @@ impl Summary {
             by_outcome,
             pending,
             by_judge: by_judge.collect(),
-            panels: ensemble.panel.map_or_else(Vec::new, |panel| PanelRow::of(&panel, &real)),
-            cascades: ensemble.cascade.map_or_else(Vec::new, |cascade| CascadeRow::of(&cascade, &real)),
+            panels: ensemble.panel.map_or_else(Vec::new, |panel| PanelRow::of(&panel, &real())),
+            cascades: ensemble.cascade.map_or_else(Vec::new, |cascade| CascadeRow::of(&cascade, &real())),
             cost_usd: cost(spent(records)),
             tokens: tokens(records.iter().filter_map(|record| record.usage)),
             drift: Vec::new(),
