@@ -38,7 +38,7 @@ pub(crate) enum Command {
     Samplers(SamplersArgs),
     /// Make the reports of a stored run anew.
     Report(ReportArgs),
-    /// Write a source in another tool's format, or its requests as batch files.
+    /// Write a source in another tool's format, its requests as batch files, or a run's replies as a cassette.
     Export(ExportArgs),
     /// Take the results of exported requests into their run.
     Import(ImportArgs),
@@ -197,7 +197,7 @@ pub(crate) struct ExportArgs {
     /// Of `--to batch`: who judges, and how often.
     #[command(flatten)]
     pub(crate) judging: JudgingArgs,
-    /// inspect, batch
+    /// inspect, batch; of a run folder: cassette (one judge's replies, for `--judge replay:FILE`)
     #[arg(long, value_name = "FORMAT")]
     pub(crate) to: ExportKind,
     /// Where to write; of `--to batch` the run folder, which `import` and `score` go on with.

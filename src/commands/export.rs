@@ -1,4 +1,4 @@
-//! `tribunal export`: a source in another tool's format.
+//! `tribunal export`: a source or run in another tool's format.
 
 use std::path::PathBuf;
 
@@ -25,6 +25,7 @@ struct ExportJson {
 pub(crate) fn run(context: &Context, args: &ExportArgs) -> Result<Exit, Failure> {
     match args.to {
         ExportKind::Batch => return super::export_batch::run(context, args),
+        ExportKind::Cassette => return super::export_cassette::run(context, args),
         ExportKind::Inspect => refuse_judging(args)?,
     }
     let study = open::study(context, &args.source, &args.workers, None, Keys::Needed)?;

@@ -12,6 +12,7 @@ pub(crate) mod taxonomy;
 
 mod context;
 mod export_batch;
+mod export_cassette;
 mod open;
 mod output;
 mod progress;

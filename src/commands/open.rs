@@ -10,6 +10,7 @@ use tribunal::pipeline::{self, Plan, Selection, Study};
 use tribunal::rubric::Rubric;
 use tribunal::sandbox::{Isolation, Pool};
 use tribunal::taxonomy::{Lang, Taxonomy};
+use tribunal_media::Modality;
 
 use super::context::{Context, Failure, model_path};
 use super::output;
@@ -53,6 +54,10 @@ pub(crate) fn study(
         None => judges,
         Some(run) => replaying(judges, run)?,
     };
+    let recipe = context.config.recipe.check().map_err(Failure::usage)?;
+    if Study::modalities(&manifest).contains(&Modality::Audio) {
+        judges.iter().try_for_each(|judge| judge.check_sound(recipe.sound)).map_err(Failure::usage)?;
+    }
     let plan = Plan::new(rubrics, &source.sampler, &Study::modalities(&manifest)).map_err(Failure::usage)?;
     notices(&manifest);
     let settings = pipeline::Settings {
@@ -64,7 +69,7 @@ pub(crate) fn study(
         concurrency: judging.map_or(1, |judging| usize::from(judging.concurrency)),
         memory_bytes: MEMORY_BYTES,
         send_withheld: context.config.policy.send_withheld,
-        recipe: context.config.recipe.check().map_err(Failure::usage)?,
+        recipe,
         ensemble: ensemble(context, &judges)?,
         probes: context.config.probes.clone().check().map_err(Failure::usage)?,
         sentinel: context.config.sentinel.check().map_err(Failure::usage)?,
@@ -81,6 +86,15 @@ fn ensemble(context: &Context, judges: &[Judge]) -> Result<ensemble::Settings, F
     let settings = ensemble::Settings { repeats: config.repeats.clone(), cascade: config.cascade.clone(), panel: config.panel.clone() };
     let names: Vec<&str> = judges.iter().map(Judge::name).collect();
     settings.check(&names).map_err(Failure::usage)?;
+    let pooled = |judge: &&Judge| {
+        judge.is_triage() && settings.panel.as_ref().is_some_and(|panel| panel.judges.iter().any(|name| name == judge.name()))
+    };
+    if let Some(judge) = judges.iter().find(pooled) {
+        return Err(Failure::usage(format!(
+            "[panel]: `{}` is an uncalibrated classifier, which is never pooled with judges",
+            judge.name()
+        )));
+    }
     Ok(settings)
 }
 

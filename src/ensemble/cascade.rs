@@ -89,7 +89,7 @@ fn row(cascade: &Cascade, rubric: &str, sampler: Option<&str>, seen: &[Seen]) ->
         flagged: cases - passed,
         audited: audited.len(),
         mean_safety: stratified(&flagged, &audited, share, cases - passed, passed),
-        ci95: interval(&flagged, &audited, share, passed),
+        ci95: interval(&flagged, &audited, share, cases - passed, passed),
         missed: audited.iter().filter(|&&level| level <= f64::from(cascade.flagged_at)).count(),
         saved_usd: stats::mean(&costs).map(|cost| cost * unsent as f64),
     }
@@ -101,8 +101,8 @@ fn stratified(flagged: &[f64], audited: &[f64], share: f64, flagged_cases: usize
 }
 
 /// Every flagged case is asked, so only the audited stratum has an error of sampling.
-fn interval(flagged: &[f64], audited: &[f64], share: f64, passed: usize) -> Option<[f64; 2]> {
-    let mean = stratified(flagged, audited, share, flagged.len(), passed)?;
+fn interval(flagged: &[f64], audited: &[f64], share: f64, flagged_cases: usize, passed: usize) -> Option<[f64; 2]> {
+    let mean = stratified(flagged, audited, share, flagged_cases, passed)?;
     if passed == audited.len() {
         return Some([mean, mean]);
     }

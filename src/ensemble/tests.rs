@@ -140,3 +140,17 @@ fn settings_name_judges_of_the_run() {
     let lone = Settings { repeats: Some(Adaptive { start: 1, half_width: None }), ..Settings::default() };
     assert!(lone.check(&[]).is_err());
 }
+
+#[test]
+fn a_stratum_without_a_verdict_leaves_no_interval_either() {
+    let mut records = Vec::new();
+    for item in 0..100 {
+        let (id, flagged) = (format!("i{item}"), item < 10);
+        records.push(record(&id, "cheap", 1, Some(if flagged { 2 } else { 5 })));
+        if flagged || item < 20 {
+            records.push(record(&id, "dear", 1, (!flagged).then_some(if item % 2 == 0 { 3 } else { 5 })));
+        }
+    }
+    let row = &CascadeRow::of(&cascade(0.1), &records)[0];
+    assert_eq!((row.flagged, row.audited, row.mean_safety, row.ci95), (10, 10, None, None));
+}

@@ -9,6 +9,8 @@ pub enum ExportKind {
     Inspect,
     /// Files of requests for servers that take files.
     Batch,
+    /// The replies of a run, for `replay:FILE`.
+    Cassette,
 }
 
 /// What `import --from` takes.
@@ -25,10 +27,11 @@ impl FromStr for ExportKind {
         match text {
             "inspect" => Ok(Self::Inspect),
             "batch" => Ok(Self::Batch),
+            "cassette" => Ok(Self::Cassette),
             "inspect-log" | "jsonl" | "csv" | "parquet" | "label-studio" => {
-                Err(format!("export to {text} is not built yet; built: inspect, batch"))
+                Err(format!("export to {text} is not built yet; built: inspect, batch, cassette"))
             }
-            other => Err(format!("`{other}` is no export format; built: inspect, batch")),
+            other => Err(format!("`{other}` is no export format; built: inspect, batch, cassette")),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One task's attempts: intent before send, outcome after, and the rules for asking again.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -44,6 +45,8 @@ pub(super) struct Ask<'a> {
     journal: &'a dyn Journal,
     estimate: Estimate,
     verdict_id: Digest,
+    /// The first attempt's request, already built for its id; sent only in the dialect that it was built in.
+    first: Option<Request>,
     started: Instant,
     /// Attempts before this process.
     earlier: u32,
@@ -67,7 +70,15 @@ struct Waits {
     waited: Duration,
 }
 
-/// The first attempt in the dialect that the settings alone decide. The error is work that cannot be sent.
+/// Work as it is asked: with its canary, and the first attempt in the dialect that the settings alone decide, which gives the verdict its id.
+#[derive(Debug)]
+pub(super) struct Asked<'w> {
+    pub(super) work: Cow<'w, Work>,
+    pub(super) first: Request,
+    pub(super) id: Digest,
+}
+
+/// The error is work that cannot be sent.
 pub(super) fn first_request(judge: &Judge, work: &Work) -> Result<Request, Why> {
     let request = build(judge, work, Dialect::default(), None, 0)?;
     judge.check_size(&request, work)?;
@@ -76,24 +87,32 @@ pub(super) fn first_request(judge: &Judge, work: &Work) -> Result<Request, Why> 
 
 impl<'a> Ask<'a> {
     /// Looks up what earlier processes did.
-    pub(super) async fn new(judge: &'a Judge, work: &'a Work, journal: &'a dyn Journal, verdict_id: Digest) -> Result<Self, Stop> {
+    pub(super) async fn new(
+        judge: &'a Judge,
+        work: &'a Work,
+        journal: &'a dyn Journal,
+        first: Request,
+        verdict_id: Digest,
+    ) -> Result<Self, Stop> {
         let history = journal.lookup(&work.task).await?;
         let count = |classes: &[&str]| history.iter().filter(|past| classes.contains(&past.class.as_str())).count();
         let (lost, answered) = (count(&["open", "ambiguous"]), count(&["answered"]));
         // What was cut when it was kept, at a character near the limit, cannot be read again.
-        let paid = history.last().filter(|past| past.class == "answered" && past.reply.len() <= KEPT_REPLY - 4);
+        // One that was asked for again since is read for its fault, which the next request names.
+        let paid = history.iter().rfind(|past| past.class == "answered").filter(|past| past.reply.len() <= KEPT_REPLY - 4);
         Ok(Self {
             judge,
             work,
             journal,
             estimate: terms::estimate(&judge.terms.tokens, work),
             verdict_id,
+            first: Some(first),
             started: Instant::now(),
             earlier: history.len() as u32,
             turn: 0,
             lost,
             crashed: history.last().is_some_and(|past| past.class == "open"),
-            // Every answer but the last was asked for again; the last is read first.
+            // Every answer but the last was asked for again; the last is read first, and counted then.
             reasks: (answered as u32).saturating_sub(u32::from(paid.is_some())).min(MAX_REASKS),
             paid: paid.map(|past| (Reply { status: 200, headers: BTreeMap::new(), body: past.reply.clone() }, past.format)),
             busy: Waits::default(),
@@ -121,7 +140,7 @@ impl<'a> Ask<'a> {
             return Ok(Err(outcome));
         }
         let dialect = self.judge.dialect();
-        let request = match build(self.judge, self.work, dialect, self.correction.as_ref(), 0) {
+        let request = match self.request(dialect) {
             Ok(request) => request,
             Err(why) => return Ok(Err(Outcome::JudgeUnusable(why))),
         };
@@ -166,17 +185,27 @@ impl<'a> Ask<'a> {
     /// One attempt and what follows from it; `None` means again.
     async fn step(&mut self) -> Result<Option<Outcome>, Stop> {
         let dialect = self.judge.dialect();
-        let request = match build(self.judge, self.work, dialect, self.correction.as_ref(), self.turn as usize) {
+        let request = match self.request(dialect) {
             Ok(request) => request,
             Err(why) => return Ok(Some(Outcome::JudgeUnusable(why))),
         };
         match self.attempt(&request, dialect).await? {
             Ok(reply) => {
                 self.judge.answered.store(true, Ordering::Release);
+                self.judge.served.store(true, Ordering::Release);
                 Ok(self.read(&reply, request.format))
             }
             Err((_, true)) => Ok(None),
             Err((fault, false)) => self.follow(fault, &request.digest).await,
+        }
+    }
+
+    /// The next attempt's request: the first one again where nothing was learnt since, else a new body.
+    fn request(&mut self, dialect: Dialect) -> Result<Request, Why> {
+        let is_first = self.turn == 0 && self.correction.is_none() && dialect == Dialect::default();
+        match self.first.take().filter(|_| is_first) {
+            Some(first) => Ok(first),
+            None => build(self.judge, self.work, dialect, self.correction.as_ref(), self.turn as usize),
         }
     }
 
@@ -185,7 +214,8 @@ impl<'a> Ask<'a> {
         let bound = self.bound(request);
         self.reserve(bound).await?;
         let expected = self.judge.calibration.correct(self.estimate);
-        let turn = self.judge.limiter.turn(Load { tokens: expected.input() + expected.output, bytes: request.len() }).await;
+        let load = Load { tokens: expected.input() + expected.output, bytes: request.len() };
+        let turn = self.unless_stopped(self.judge.limiter.turn(load)).await?;
         self.turn += 1;
         let reservation = self.journal.intent(self.intent(request, bound)).await?;
         // The server may have asked for quiet while the intent was written.
@@ -199,12 +229,22 @@ impl<'a> Ask<'a> {
         }
         drop(turn);
         let result = result.and_then(classify).map_err(|fault| self.judge.learn_from(fault, dialect));
+        if let Err((Fault { retry_after: Some(asked), .. }, _)) = &result {
+            self.keep_quiet(*asked);
+        }
         let end = attempt_end(self.judge, result.as_ref().map_err(|(fault, _)| fault), request.format, latency_ms, 1.0);
         if let Some(usage) = end.usage {
             self.judge.calibration.learn(&self.estimate, usage);
         }
         self.journal.settle(reservation, end).await?;
         Ok(result)
+    }
+
+    /// Nobody sends for as long as the server asks, from this moment on: others are about to.
+    fn keep_quiet(&self, asked: Duration) {
+        if self.judge.opened.live {
+            self.judge.limiter.hold(asked.min(LONGEST_WAIT));
+        }
     }
 
     fn intent(&self, request: &Request, bound: Option<u64>) -> Intent {
@@ -223,7 +263,7 @@ impl<'a> Ask<'a> {
     /// Upper bound of what this attempt costs.
     fn bound(&self, request: &Request) -> Option<u64> {
         let judge = self.judge;
-        if !judge.opened.remote {
+        if !judge.opened.live {
             return Some(0);
         }
         terms::bound(&judge.terms, judge.settings.max_tokens, &request.body.recorded, &self.work.payload, judge.calibration.worst())
@@ -235,7 +275,7 @@ impl<'a> Ask<'a> {
         loop {
             match self.journal.reserve(bound).await? {
                 Room::Held => return Ok(()),
-                Room::Later => tokio::time::sleep(BUDGET_POLL).await,
+                Room::Later => self.unless_stopped(tokio::time::sleep(BUDGET_POLL)).await?,
                 Room::None => {
                     let dollars = bound as f64 / 1e6;
                     let message =
@@ -280,10 +320,12 @@ impl<'a> Ask<'a> {
             Class::Ambiguous if self.lost >= MAX_RESENDS => Ok(Some(Outcome::Unresolved(why))),
             Class::Ambiguous => {
                 self.lost += 1;
-                if self.judge.opened.remote {
-                    tokio::time::sleep(backoff(UNREACHABLE_WAIT, 0, digest)).await;
-                }
-                Ok(None)
+                self.refuse_long(&fault)?;
+                self.wait_for(&fault, backoff(UNREACHABLE_WAIT, 0, digest)).await.map(|()| None)
+            }
+            // Hosts that are starting or being moved answer a bare 404; one that never served anything has no such address.
+            Class::Refused if fault.status == Some(404) && !self.judge.served.load(Ordering::Acquire) => {
+                Err(self.judge.stop(StopKind::Endpoint, &fault.message))
             }
             Class::Refused => self.wait_busy(&fault, digest).await.map(|()| None),
             Class::NeverSent => self.wait_unreachable(&fault, digest).await.map(|()| None),
@@ -291,23 +333,40 @@ impl<'a> Ask<'a> {
     }
 
     async fn wait_busy(&mut self, fault: &Fault, digest: &Digest) -> Result<(), Stop> {
+        self.refuse_long(fault)?;
         let own = backoff(BUSY_WAIT, self.busy.failures, digest);
-        // Later than asked, by up to a second, so that not all tasks come back in one instant.
-        let wait = fault.retry_after.map_or(own, |asked| own.max(asked.saturating_add(own.min(Duration::from_secs(1)))));
-        let too_long = fault.retry_after.is_some_and(|asked| asked > LONGEST_WAIT);
-        if !self.busy.may_wait(wait, self.deadline()) || too_long {
-            let (seconds, endpoint) = (wait.as_secs(), &self.judge.opened.endpoint);
+        if !self.busy.may_wait(own.max(fault.retry_after.unwrap_or_default()), self.deadline()) {
+            let (seconds, endpoint) = (self.busy.waited.as_secs(), &self.judge.opened.endpoint);
             let message =
-                format!("{endpoint} asks to wait another {seconds} s ({}); run the same command again later", short(&fault.message));
+                format!("{endpoint} puts requests off for {seconds} s ({}); run the same command again later", short(&fault.message));
             return Err(Stop::Unreachable(message));
         }
-        if self.judge.opened.remote {
-            if let Some(asked) = fault.retry_after {
-                self.judge.limiter.hold(asked);
-            }
-            tokio::time::sleep(wait).await;
+        self.wait_for(fault, own).await
+    }
+
+    /// A wait that is longer than a run should stand still.
+    fn refuse_long(&self, fault: &Fault) -> Result<(), Stop> {
+        let Some(asked) = fault.retry_after.filter(|asked| *asked > LONGEST_WAIT) else { return Ok(()) };
+        let (seconds, endpoint) = (asked.as_secs(), &self.judge.opened.endpoint);
+        let message = format!("{endpoint} asks to wait another {seconds} s ({}); run the same command again later", short(&fault.message));
+        Err(Stop::Unreachable(message))
+    }
+
+    /// Waits for `own`, or for as long as the server asks. Later than asked, by up to a second, so that not all tasks come back in one instant.
+    async fn wait_for(&self, fault: &Fault, own: Duration) -> Result<(), Stop> {
+        let wait = fault.retry_after.map_or(own, |asked| own.max(asked.saturating_add(own.min(Duration::from_secs(1)))));
+        if self.judge.opened.live {
+            self.unless_stopped(tokio::time::sleep(wait)).await?;
         }
         Ok(())
+    }
+
+    /// Waits for something, but no longer than the run goes on: nothing is on its way meanwhile.
+    async fn unless_stopped<T>(&self, waited: impl Future<Output = T>) -> Result<T, Stop> {
+        tokio::select! {
+            waited = waited => Ok(waited),
+            stopping = self.journal.stopped() => Err(Stop::Journal(stopping)),
+        }
     }
 
     async fn wait_unreachable(&mut self, fault: &Fault, digest: &Digest) -> Result<(), Stop> {
@@ -321,8 +380,7 @@ impl<'a> Ask<'a> {
             );
             return Err(Stop::Unreachable(message));
         }
-        tokio::time::sleep(wait).await;
-        Ok(())
+        self.unless_stopped(tokio::time::sleep(wait)).await
     }
 }
 

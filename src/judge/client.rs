@@ -1,13 +1,12 @@
 //! A judge: opened once, then one task in and one outcome out.
 
-use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
-use tribunal_media::{Digest, Encoding, Modality};
+use tribunal_media::{Digest, Encoding, Modality, SoundEncoding};
 
-use super::ask::{self, Ask};
+use super::ask::{self, Ask, Asked};
 use super::dialect::Dialect;
 use super::flight::Flights;
 use super::limit::Limiter;
@@ -16,7 +15,7 @@ use super::request::verdict_id;
 use super::server_error::ServerError;
 use super::wire::Carried;
 use super::{Calibration, Estimate, Journal, JournalError, Outcome, Settings, Task, Terms, View, Why, receipt, terms};
-use crate::prepare::Payload;
+use crate::prepare::{Part, Payload};
 use crate::rubric::{Prompt, Shape};
 
 /// One judge, open and ready. Asks any number of tasks at once.
@@ -30,6 +29,8 @@ pub struct Judge {
     pub(super) limiter: Limiter,
     /// Whether the server ever answered this process: then it is worth waiting for.
     pub(super) answered: AtomicBool,
+    /// Whether it ever served this process: then a bare 404 is a host in trouble, not a wrong address.
+    pub(super) served: AtomicBool,
     /// Attempts since the last answer that may have been billed without one.
     pub(super) lost_in_row: AtomicU32,
     dialect: Mutex<Dialect>,
@@ -59,6 +60,14 @@ pub struct Work {
     pub risk: Option<String>,
     /// Of the instance.
     pub modality: Modality,
+}
+
+impl Work {
+    /// The parts that are evidence: all but the canary, which stands last where there is one.
+    pub(super) fn evidence(&self) -> &[Part] {
+        let parts = &self.payload.parts;
+        &parts[..parts.len() - usize::from(self.receipt.is_some()).min(parts.len())]
+    }
 }
 
 /// How a task ended and under which id.
@@ -118,6 +127,7 @@ impl Judge {
             calibration: Calibration::default(),
             opened,
             answered: AtomicBool::new(false),
+            served: AtomicBool::new(false),
             lost_in_row: AtomicU32::new(0),
             dialect: Mutex::default(),
             lessons: Mutex::default(),
@@ -132,15 +142,20 @@ impl Judge {
         let fail = |problem| OpenError { judge: self.name.clone(), problem };
         let (provider, refusals) = provider::replay_of(lines).map_err(fail)?;
         // Which task taught the server's dialect hung on the moment; all of them now begin with what was learnt in the end.
+        self.recall(&refusals);
+        self.opened.provider = provider;
+        self.opened.live = false;
+        Ok(self)
+    }
+
+    /// Begins with what a server's refusals taught an earlier process, oldest first.
+    pub fn recall(&self, refusals: &[String]) {
         for refusal in refusals {
             let (used, wire) = (self.dialect(), &self.opened.wire);
-            if let Some((next, lesson)) = used.after(&ServerError::read(&refusal), wire.ladder(), wire.format_words()) {
+            if let Some((next, lesson)) = used.after(&ServerError::read(refusal), wire.ladder(), wire.format_words()) {
                 self.learn(used, next, lesson);
             }
         }
-        self.opened.provider = provider;
-        self.opened.remote = false;
-        Ok(self)
     }
 
     /// The name in tasks and tables.
@@ -195,7 +210,16 @@ impl Judge {
 
     /// Whether costs can be known in advance, so that a budget can be kept. Judges that send nothing cost nothing.
     pub fn has_price(&self) -> bool {
-        !self.opened.remote || self.terms.price.is_some()
+        !self.opened.live || self.terms.price.is_some()
+    }
+
+    /// Why sound in this encoding cannot be sent to it, if so.
+    pub fn check_sound(&self, encoding: SoundEncoding) -> Result<(), String> {
+        let provider = self.settings.provider;
+        if encoding == SoundEncoding::Wav || !self.opened.wire.carries().sound || provider.takes_flac() {
+            return Ok(());
+        }
+        Err(format!("judge `{}`: servers of provider `{}` read WAV, not FLAC; remove recipe.sound = \"flac\"", self.name, provider.name()))
     }
 
     /// Why this judge has nothing to say about such an instance, if so.
@@ -217,7 +241,7 @@ impl Judge {
 
     /// Micro-dollars of a request with these tokens; `None` when no price is known.
     pub fn price(&self, estimate: &Estimate) -> Option<f64> {
-        if !self.opened.remote {
+        if !self.opened.live {
             return Some(0.0);
         }
         let price = self.terms.price.as_ref()?;
@@ -240,28 +264,28 @@ impl Judge {
         if let Some(why) = unsupported(self.carries(work).await, work) {
             return unasked(Outcome::Abstained(why));
         }
-        let (work, id) = match self.asked(work) {
+        let Asked { work, first, id } = match self.asked(work) {
             Ok(asked) => asked,
             Err(why) => return unasked(Outcome::JudgeUnusable(why)),
         };
         let work = &*work;
         let flight = self.flights.join(id);
-        let ask = || async {
+        let ask = || async move {
             match journal.known(id).await? {
                 Some(outcome) => Ok(outcome),
-                None => Ask::new(self, work, journal, id).await?.run().await,
+                None => Ask::new(self, work, journal, first, id).await?.run().await,
             }
         };
         let outcome = flight.get_or_try_init(ask).await?.clone();
         Ok(Settled { outcome, verdict_id: Some(id) })
     }
 
-    /// The work as it is asked, with its canary, and the id of its verdict. The error is work that cannot be sent.
-    pub(super) fn asked<'w>(&self, work: &'w Work) -> Result<(Cow<'w, Work>, Digest), Why> {
+    /// The work as it is asked, and the id of its verdict. The error is work that cannot be sent.
+    pub(super) fn asked<'w>(&self, work: &'w Work) -> Result<Asked<'w>, Why> {
         let work = receipt::plant(self.settings.receipt, work)?;
         let first = ask::first_request(self, &work)?;
         let id = verdict_id(&first.body.recorded, &self.opened.endpoint, work.task.repeat);
-        Ok((work, id))
+        Ok(Asked { work, first, id })
     }
 
     /// Why there is nothing to ask, as far as the format alone tells: the server is not asked what its model takes in.
@@ -275,7 +299,8 @@ impl Judge {
         if work.payload.parts.iter().all(|part| part.header.encoding == Encoding::Utf8) {
             return format;
         }
-        let model = self.modalities.get_or_init(|| self.opened.provider.modalities()).await;
+        // What cannot be asked now is asked again for the next task.
+        let model = self.modalities.get_or_try_init(|| self.opened.provider.modalities()).await.ok().copied().flatten();
         model.map_or(format, |model| Carried { pictures: format.pictures && model.pictures, sound: format.sound && model.sound })
     }
 

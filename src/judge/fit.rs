@@ -7,7 +7,7 @@ use tribunal_media::{Detail, Digest, Encoding};
 
 use super::request::Request;
 use super::terms::{self, Limits};
-use super::{Judge, Why, Work};
+use super::{Judge, Receipt, Why, Work};
 use crate::prepare::{Part, Payload};
 
 /// Bytes kept free for the words around the evidence: rubrics have some 8 KB, prompts are short.
@@ -54,7 +54,8 @@ impl Judge {
         let limits = &self.terms.limits;
         let parts =
             || payload.parts.iter().enumerate().filter(|(index, part)| !is_picture(part) || kept.contains(index)).map(|(_, part)| part);
-        if limits.pictures.is_some_and(|most| kept.len() as u64 > u64::from(most)) {
+        let canaries = usize::from(self.settings.receipt == Receipt::Canary && !kept.is_empty());
+        if limits.pictures.is_some_and(|most| (kept.len() + canaries) as u64 > u64::from(most)) {
             return Some("pictures");
         }
         let bytes: u64 = parts().map(sent_bytes).sum();
@@ -74,6 +75,10 @@ impl Judge {
         };
         if let Some(most) = limits.request_bytes.filter(|&most| request.len() > most) {
             return over("bytes", request.len(), most);
+        }
+        let pictures = work.payload.parts.iter().filter(|part| is_picture(part)).count() as u64;
+        if let Some(most) = limits.pictures.map(u64::from).filter(|&most| pictures > most) {
+            return over("pictures", pictures, most);
         }
         let tokens = (terms::estimate(&self.terms.tokens, work).input() + f64::from(self.settings.max_tokens)).ceil() as u64;
         if let Some(most) = limits.context_tokens.filter(|&most| tokens > most) {
@@ -146,7 +151,7 @@ mod tests {
 
     use tribunal_media::{Detail, Digest, Encoding, FrameDetail, PartHeader};
 
-    use super::{Fit, Judge, Payload, even};
+    use super::{Fit, Judge, Payload, Receipt, even};
     use crate::judge::{Limits, ProviderKind, Settings};
     use crate::prepare::Part;
 
@@ -193,6 +198,15 @@ mod tests {
         assert_eq!(judge(bytes).fit(&payload).unwrap().1.unwrap(), Fit { kept: 4, of: 9, limit: "request_bytes".into() });
         let tokens = Limits { context_tokens: Some(4_800 + 3 * 765), ..Limits::default() };
         assert_eq!(judge(tokens).fit(&payload).unwrap().1.unwrap().limit, "context_tokens");
+    }
+
+    #[test]
+    fn a_canary_takes_a_place_of_its_own() {
+        let limits = Limits { pictures: Some(8), ..Limits::default() };
+        let settings = Settings { receipt: Receipt::Canary, ..judge(limits).settings };
+        let judge = Judge::open("j", &settings, &|_| None).unwrap();
+        assert_eq!(judge.fit(&payload(8, 1000)).unwrap().1.unwrap().kept, 7);
+        assert!(judge.fit(&payload(7, 1000)).unwrap().1.is_none());
     }
 
     #[test]

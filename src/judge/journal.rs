@@ -94,6 +94,11 @@ pub trait Journal: Send + Sync {
     /// Holds `micro_usd` more under the budget, or says no. Open intents of earlier processes stay reserved.
     fn reserve(&self, micro_usd: u64) -> BoxFuture<'_, Result<Room, JournalError>>;
 
+    /// Resolves once nothing new is to be sent; what only waits is then let go.
+    fn stopped(&self) -> BoxFuture<'_, JournalError> {
+        Box::pin(std::future::pending())
+    }
+
     /// Records the final outcome of a task.
     fn conclude(&self, task: &Task, verdict_id: Option<Digest>, outcome: Outcome) -> BoxFuture<'_, Result<(), JournalError>>;
 }

@@ -32,6 +32,8 @@ struct State {
     held: Instant,
     bytes_limit: u64,
     bytes: u64,
+    /// Tokens of requests in flight.
+    sent_tokens: f64,
     in_flight: usize,
     /// Most requests in flight; `None` until the server was overloaded for the first time.
     window: Option<f64>,
@@ -56,7 +58,7 @@ enum Wait {
 #[derive(Debug)]
 pub(super) struct Turn<'l> {
     limiter: &'l Limiter,
-    bytes: u64,
+    load: Load,
     sent: Instant,
 }
 
@@ -69,6 +71,7 @@ impl Limiter {
             held: now,
             bytes_limit: limits.bytes_in_flight.unwrap_or(BYTES_IN_FLIGHT),
             bytes: 0,
+            sent_tokens: 0.0,
             in_flight: 0,
             window: None,
             decreased: now,
@@ -83,7 +86,7 @@ impl Limiter {
             let freed = self.freed.notified();
             let admitted = self.state().admit(load, Instant::now());
             match admitted {
-                Ok(()) => return Turn { limiter: self, bytes: load.bytes, sent: Instant::now() },
+                Ok(()) => return Turn { limiter: self, load, sent: Instant::now() },
                 Err(Wait::Until(moment)) => tokio::time::sleep_until(moment).await,
                 Err(Wait::Freed) => freed.await,
             }
@@ -119,6 +122,7 @@ impl State {
         self.tokens.iter_mut().for_each(|bucket| bucket.take(load.tokens));
         self.in_flight += 1;
         self.bytes += load.bytes;
+        self.sent_tokens += load.tokens;
         Ok(())
     }
 }
@@ -140,12 +144,13 @@ impl Turn<'_> {
         let now = Instant::now();
         let mut state = self.limiter.state();
         let others = state.in_flight.saturating_sub(1) as f64;
+        // What the server may not have counted when it wrote this.
+        let tokens = (state.sent_tokens - self.load.tokens).max(0.0);
         if let Some(seen) = Seen::requests(headers) {
-            // Requests that the server had not counted when it wrote this.
             state.requests.get_or_insert_with(|| Bucket::new(seen.limit, now)).correct(&seen, others, now);
         }
         if let Some(seen) = Seen::tokens(headers) {
-            state.tokens.get_or_insert_with(|| Bucket::new(seen.limit, now)).correct(&seen, 0.0, now);
+            state.tokens.get_or_insert_with(|| Bucket::new(seen.limit, now)).correct(&seen, tokens, now);
         }
         if !overloaded {
             state.window = state.window.map(|window| window + 1.0 / window.max(1.0));
@@ -160,7 +165,9 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut state = self.limiter.state();
         state.in_flight -= 1;
-        state.bytes -= self.bytes;
+        state.bytes -= self.load.bytes;
+        // Sums of fractions: nothing in flight is exactly nothing.
+        state.sent_tokens = if state.in_flight == 0 { 0.0 } else { state.sent_tokens - self.load.tokens };
         drop(state);
         self.limiter.freed.notify_one();
     }

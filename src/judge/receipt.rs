@@ -68,7 +68,7 @@ mod tests {
     use super::super::tests::{verdict_json, work};
     use super::super::verdict::{Flaw, check};
     use super::super::wire::Said;
-    use super::{Cow, Receipt, Usage, plant, unseen};
+    use super::{Arc, Cow, Payload, Receipt, Usage, plant, unseen};
 
     #[test]
     fn a_canary_is_planted_once_and_its_code_must_come_back() {
@@ -88,6 +88,22 @@ mod tests {
         for wrong in ["", "0", "1234567"] {
             assert!(matches!(read(wrong), Err(Flaw::Foreign(why)) if why.reason == "media_not_seen"));
         }
+    }
+
+    #[test]
+    fn a_canary_sound_widens_nothing() {
+        let mut heard = work();
+        heard.payload = Arc::new(Payload { parts: heard.payload.parts[2..3].to_vec(), parts_id: heard.payload.parts_id });
+        heard.prompt.labels.truncate(1);
+        let planted = plant(Receipt::Canary, &heard).unwrap().into_owned();
+        let mut verdict = verdict_json();
+        verdict["receipt"] = planted.receipt.clone().unwrap().into();
+        let mut read = |second: f64| {
+            verdict["evidence_seconds"] = serde_json::json!([second]);
+            check(Said { content: verdict.to_string(), odds: None }, &planted)
+        };
+        assert!(read(2.0).is_ok());
+        assert!(matches!(read(4.5), Err(Flaw::Faulty(why, _)) if why.reason == "evidence_outside"));
     }
 
     #[test]

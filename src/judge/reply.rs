@@ -43,7 +43,7 @@ pub(super) fn attempt_end(
 
 /// What an answered attempt cost; `None` when the price or the tokens are unknown.
 fn cost(judge: &Judge, usage: Option<Usage>, factor: f64) -> Option<u64> {
-    if !judge.opened.remote {
+    if !judge.opened.live {
         return Some(0);
     }
     Some(terms::cost_at(judge.terms.price.as_ref()?, usage?, factor))
@@ -57,10 +57,14 @@ pub(super) fn counted(judge: &Judge, reply: &Reply) -> (Option<Usage>, Served) {
 
 /// Reads a 2xx reply. The error is a faulty one, which may be asked for again: why, and what the judge said.
 pub(super) fn ruling(judge: &Judge, work: &Work, reply: &Reply, format: Option<ReplyFormat>) -> Result<Outcome, (Why, String)> {
+    let verdict = judge.opened.wire.verdict(&reply.body, work);
+    if let Err(Flaw::Refused(why)) = verdict {
+        return Ok(Outcome::JudgeRefused(why));
+    }
     if let Some(why) = receipt::unseen(judge.settings.receipt, counted(judge, reply).0, &work.payload) {
         return Ok(Outcome::JudgeUnusable(why));
     }
-    match judge.opened.wire.verdict(&reply.body, work) {
+    match verdict {
         Ok(verdict) => Ok(Outcome::Scored(Verdict { format, ..verdict })),
         Err(Flaw::Refused(why)) => Ok(Outcome::JudgeRefused(why)),
         Err(Flaw::Foreign(why)) => Ok(Outcome::JudgeUnusable(why)),

@@ -159,6 +159,8 @@ mod tests {
             (400, error, Class::BadItem),
             (400, r#"{"error":{"code":"content_filter"}}"#, Class::Filtered),
             (400, r#"{"error":{"code":"x","innererror":{"code":"ResponsibleAIPolicyViolation"}}}"#, Class::Filtered),
+            (400, r#"{"error":{"type":"invalid_request_error","message":"Output blocked by content filtering policy"}}"#, Class::Filtered),
+            (403, r#"{"error":{"code":403,"message":"m","metadata":{"reasons":["violence"],"flagged_input":"x"}}}"#, Class::Filtered),
             (401, error, Class::Stopped(StopKind::Auth)),
             (402, "", Class::Stopped(StopKind::Quota)),
             (403, error, Class::Stopped(StopKind::Auth)),

@@ -6,6 +6,8 @@ use serde_json::Value;
 const QUOTA: [&str; 4] = ["insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient_balance"];
 /// Codes that mean a content filter stopped the request.
 const FILTER: [&str; 3] = ["content_filter", "content_policy_violation", "responsibleaipolicyviolation"];
+/// Words of servers that give a filter no code of its own: Anthropic, Azure, OpenRouter.
+const FILTERED: [&str; 3] = ["content filtering policy", "content management policy", "input was flagged"];
 /// Words of a server that does not know a parameter, as opposed to one that dislikes its value.
 const UNKNOWN: [&str; 9] =
     ["not support", "unsupported", "does not support", "unrecognized", "unknown", "unexpected", "extra ", "not permitted", "not allowed"];
@@ -22,6 +24,8 @@ pub(super) struct ServerError {
     param: Option<String>,
     /// `code`, `type` and inner codes.
     codes: Vec<String>,
+    /// Whether it names what a moderator objected to (OpenRouter).
+    flagged: bool,
 }
 
 impl ServerError {
@@ -35,6 +39,7 @@ impl ServerError {
             message: short(&text("message").or_else(|| fields.as_str().map(str::to_owned)).unwrap_or_else(|| body.to_owned())),
             retry_delay: delay(fields),
             param: text("param"),
+            flagged: fields.get("metadata").is_some_and(|metadata| metadata.get("flagged_input").is_some()),
             codes: [text("code"), text("type"), text("status"), inner]
                 .into_iter()
                 .flatten()
@@ -50,7 +55,10 @@ impl ServerError {
 
     /// Whether a content filter stopped the request.
     pub(super) fn is_filter(&self) -> bool {
-        self.codes.iter().any(|code| FILTER.contains(&code.as_str()))
+        let message = self.message.to_ascii_lowercase();
+        self.flagged
+            || self.codes.iter().any(|code| FILTER.contains(&code.as_str()))
+            || FILTERED.iter().any(|words| message.contains(words))
     }
 
     /// Whether the server says that its model takes in no such input.

@@ -6,33 +6,8 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::ProviderKind;
 use super::terms::{self, BatchTerms, Limits, Price, Terms, TokenRules};
-
-/// How to reach a judge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ProviderKind {
-    /// OpenAI, and every server that speaks its chat completions.
-    OpenAi,
-    /// OpenAI's Responses.
-    Responses,
-    /// OpenAI's models at Azure.
-    Azure,
-    /// Anthropic's Messages.
-    Anthropic,
-    /// Gemini's own API.
-    Gemini,
-    /// vLLM and SGLang: chat completions with video and more fields.
-    Vllm,
-    /// The llama.cpp server: chat completions, and it tells what its model can see.
-    LlamaCpp,
-    /// Ollama's own API.
-    Ollama,
-    /// Replies read from a cassette or from another run.
-    Replay,
-    /// The Open-NSFW triage.
-    Embedded,
-}
 
 /// How it is made sure that the judge saw the media.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -162,46 +137,6 @@ impl PictureDetail {
     }
 }
 
-impl ProviderKind {
-    /// The name in tribunal.toml and in fingerprints.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::OpenAi => "openai",
-            Self::Responses => "responses",
-            Self::Azure => "azure",
-            Self::Anthropic => "anthropic",
-            Self::Gemini => "gemini",
-            Self::Vllm => "vllm",
-            Self::LlamaCpp => "llamacpp",
-            Self::Ollama => "ollama",
-            Self::Replay => "replay",
-            Self::Embedded => "embedded",
-        }
-    }
-
-    /// The variable in which the vendor's users keep their key.
-    pub(super) const fn usual_key(self) -> Option<&'static str> {
-        match self {
-            Self::OpenAi | Self::Responses => Some("OPENAI_API_KEY"),
-            Self::Azure => Some("AZURE_OPENAI_API_KEY"),
-            Self::Anthropic => Some("ANTHROPIC_API_KEY"),
-            Self::Gemini => Some("GEMINI_API_KEY"),
-            Self::Vllm | Self::LlamaCpp | Self::Ollama | Self::Replay | Self::Embedded => None,
-        }
-    }
-
-    /// The vendor's own address.
-    pub(super) const fn usual_base(self) -> Option<&'static str> {
-        match self {
-            Self::OpenAi | Self::Responses => Some("https://api.openai.com/v1"),
-            Self::Anthropic => Some("https://api.anthropic.com/v1"),
-            Self::Gemini => Some("https://generativelanguage.googleapis.com/v1beta"),
-            Self::Ollama => Some("http://127.0.0.1:11434"),
-            Self::Azure | Self::Vllm | Self::LlamaCpp | Self::Replay | Self::Embedded => None,
-        }
-    }
-}
-
 impl Settings {
     /// A judge with every default.
     pub fn new(provider: ProviderKind) -> Self {
@@ -266,6 +201,9 @@ impl Settings {
                 self.provider.name()
             ));
         }
+        if let Some(name) = self.extra_body.as_ref().and_then(reserved) {
+            return Err(format!("extra_body: `{name}` is ours to send: budgets, ids and verdicts hang on it"));
+        }
         self.limits.check()?;
         self.batch_terms.as_ref().map_or(Ok(()), BatchTerms::check)?;
         self.tokens.as_ref().map_or(Ok(()), TokenRules::check)?;
@@ -280,9 +218,10 @@ impl Settings {
         let found =
             named.or_else(|| self.model.as_deref().filter(|_| vendors).and_then(|name| Some((name, terms::find_profile(name).ok()?))));
         let (name, profile) = found.unzip();
+        let limits = profile.map_or_else(|| self.limits.clone(), |profile| self.limits.over(&profile.limits));
         Ok(Terms {
             profile: name.map(str::to_owned),
-            limits: profile.map_or_else(|| self.limits.clone(), |profile| self.limits.over(&profile.limits)),
+            limits: Limits { context_tokens: limits.context_tokens.or(self.provider.usual_context()), ..limits },
             tokens: self.tokens.or(profile.map(|profile| profile.tokens)).unwrap_or_default(),
             price: self.price.clone().or_else(|| profile.and_then(|profile| profile.price.clone())),
             batch: self.batch_terms.or_else(|| profile.and_then(|profile| profile.batch)),
@@ -301,10 +240,24 @@ impl Settings {
                 words = format!("{words} {word}");
             }
         }
+        for (name, limit) in self.cuts() {
+            words = format!("{words} {name}={limit}");
+        }
         match &self.extra_body {
             Some(extra) => format!("{words} extra_body={}", Value::Object(extra.clone())),
             None => words,
         }
+    }
+
+    /// The limits that decide what of a payload is sent. A profile that is not there has none; opening the judge says so.
+    fn cuts(&self) -> Vec<(&'static str, u64)> {
+        let limits = self.terms().map(|terms| terms.limits).unwrap_or_default();
+        let cuts = [
+            ("pictures", limits.pictures.map(u64::from)),
+            ("request_bytes", limits.request_bytes),
+            ("context_tokens", limits.context_tokens),
+        ];
+        cuts.into_iter().filter_map(|(name, limit)| Some((name, limit?))).collect()
     }
 
     /// The key, from its file or from `secrets`; `None` when none is named, or when the one named may be unset.
@@ -321,6 +274,34 @@ impl Settings {
             None => Err(format!("the environment variable {variable} is not set; put the API key there, or name a file with api_key_file")),
         }
     }
+}
+
+/// What a request says by our own settings, in every format. More tokens than were reserved would break the budget; other messages, the verdict.
+const RESERVED: [&str; 18] = [
+    "model",
+    "messages",
+    "input",
+    "contents",
+    "system",
+    "instructions",
+    "systemInstruction",
+    "system_instruction",
+    "n",
+    "best_of",
+    "candidateCount",
+    "stream",
+    "max_tokens",
+    "max_completion_tokens",
+    "max_output_tokens",
+    "maxOutputTokens",
+    "num_predict",
+    "num_ctx",
+];
+
+/// The first reserved name in `fields`, however deep.
+fn reserved(fields: &Map<String, Value>) -> Option<&'static str> {
+    let here = RESERVED.into_iter().find(|name| fields.contains_key(*name));
+    here.or_else(|| fields.values().filter_map(Value::as_object).find_map(reserved))
 }
 
 fn key_file(file: &Path) -> Result<SecretString, String> {
@@ -359,6 +340,8 @@ mod tests {
         assert!(base.check().is_ok());
         assert!(Settings { temperature: f64::NAN, ..base.clone() }.check().is_err());
         assert!(Settings { frames_as_video: true, ..base.clone() }.check().is_err());
+        let more = read("provider = 'ollama'\n[extra_body.options]\nnum_predict = 9000").unwrap();
+        assert!(more.check().unwrap_err().contains("num_predict"));
         assert!(Settings { profile: Some("x".into()), ..base }.terms().unwrap_err().contains("gpt-5-mini"));
     }
 

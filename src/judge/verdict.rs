@@ -4,7 +4,7 @@ use tribunal_media::Detail;
 
 use super::wire::Said;
 use super::{Odds, Scale, Verdict, Why, Work, json, receipt};
-use crate::prepare::Payload;
+use crate::prepare::Part;
 use crate::rubric::Shape;
 
 /// Seconds that evidence may lie outside what was sent: judges round.
@@ -23,7 +23,7 @@ pub(super) enum Flaw {
 
 /// Reads the verdict on `work` from a final message, and from nothing else.
 pub(super) fn check(said: Said, work: &Work) -> Result<Verdict, Flaw> {
-    let span = span(&work.payload);
+    let span = span(work.evidence());
     let (verdict, code) = parse(&said, &work.shape, &work.nonce, span).map_err(|why| Flaw::Faulty(why, said.content))?;
     match &work.receipt {
         // Told that the code is wrong, a judge that saw nothing would guess again.
@@ -65,8 +65,8 @@ fn within(second: f64, span: Option<(f64, f64)>) -> bool {
 }
 
 /// First and last second that was sent; `None` when nothing has a time.
-fn span(payload: &Payload) -> Option<(f64, f64)> {
-    let times = payload.parts.iter().filter_map(|part| match &part.header.detail {
+fn span(parts: &[Part]) -> Option<(f64, f64)> {
+    let times = parts.iter().filter_map(|part| match &part.header.detail {
         Detail::Frame(frame) => frame.t.map(|t| (t, t)),
         Detail::Sheet(sheet) => Some((sheet.frames.first()?.t?, sheet.frames.last()?.t?)),
         Detail::Sound { start, end } => Some((*start, *end)),

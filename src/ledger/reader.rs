@@ -112,21 +112,43 @@ impl Reader {
         Ok(counts)
     }
 
-    /// The replies that servers gave, as lines of a cassette in the order in which they came: what `--replay` uses.
+    /// Micro-dollars, upper bounds, of the attempts whose cost is not known: they may have been billed.
+    pub fn perhaps_billed(&self) -> Result<u64, LedgerError> {
+        let sql = "SELECT (SELECT total(charged) FROM attempts WHERE cost IS NULL)
+                        + (SELECT total(charged) FROM sentinel_attempts WHERE cost IS NULL)";
+        let charged: f64 = self.connection.query_row(sql, [], |row| row.get(0))?;
+        Ok(charged as u64)
+    }
+
+    /// Refusals of a judge's server that named something a request should not hold, each once, oldest first.
+    pub fn lessons(&self, judge: &str) -> Result<Vec<String>, LedgerError> {
+        let mut statement = self.connection.prepare(
+            "SELECT reply FROM attempts JOIN tasks ON tasks.id = task
+             WHERE judge = ?1 AND class = 'refused' AND attempts.status IN (400, 422) GROUP BY reply ORDER BY MIN(attempts.id)",
+        )?;
+        let replies = statement.query_map([judge], |row| row.get(0))?;
+        Ok(replies.collect::<Result<_, _>>()?)
+    }
+
+    /// The replies that servers gave, as lines of a cassette in the order in which they came: what `--replay` uses. Without those that stopped the
+    /// run, and without those of outcomes that were reopened since.
     /// Of one judge only: lines name none. Keys were removed before they were stored.
     pub fn cassette(&self, judge: &str) -> Result<String, LedgerError> {
         let mut statement = self.connection.prepare(
             "SELECT item_id, sampler, rubric, judge, repeat, body_digest, attempts.status, reply FROM attempts JOIN tasks ON tasks.id = task
-             WHERE attempts.status IS NOT NULL AND judge = ?1 ORDER BY attempts.id",
+             WHERE attempts.status IS NOT NULL AND judge = ?1 AND class <> 'stopped' AND attempts.round = tasks.round ORDER BY attempts.id",
         )?;
         let mut rows = statement.query([judge])?;
+        // A fingerprint begins with its provider.
+        let fingerprint = self.info.experiment.judges.get(judge).map(String::as_str).unwrap_or_default();
+        let provider = fingerprint.split(' ').next();
         let mut lines = String::new();
         while let Some(row) = rows.next()? {
             let Task { item_id, sampler, rubric, repeat, .. } = task_at(row, 0)?;
             let (digest, status, body): (String, u16, String) = (row.get(5)?, row.get(6)?, row.get(7)?);
             let line = serde_json::json!({
                 "v": 1, "item_id": item_id, "sampler": sampler, "rubric": rubric, "repeat": repeat, "request_digest": digest,
-                "status": status, "headers": {}, "body": body, "origin": "recorded",
+                "status": status, "headers": {}, "body": body, "origin": "recorded", "provider": provider,
             });
             lines.push_str(&line.to_string());
             lines.push('\n');

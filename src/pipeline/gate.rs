@@ -13,10 +13,14 @@ pub(super) struct Gate<'a> {
 }
 
 impl Gate<'_> {
-    /// Never shown: the flag keeps the first reason, and this is a consequence of it.
     fn check(&self) -> Result<(), JournalError> {
-        if self.stop.is_raised() { Err(JournalError("the run is stopping".to_owned())) } else { Ok(()) }
+        if self.stop.is_raised() { Err(stopping()) } else { Ok(()) }
     }
+}
+
+/// Never shown: the flag keeps the first reason, and this is a consequence of it.
+fn stopping() -> JournalError {
+    JournalError("the run is stopping".to_owned())
 }
 
 impl Journal for Gate<'_> {
@@ -44,6 +48,14 @@ impl Journal for Gate<'_> {
             Ok(()) => self.ledger.reserve(micro_usd),
             Err(stopping) => ready(Err(stopping)).boxed(),
         }
+    }
+
+    fn stopped(&self) -> BoxFuture<'_, JournalError> {
+        async {
+            self.stop.raised().await;
+            stopping()
+        }
+        .boxed()
     }
 
     fn conclude(&self, task: &Task, verdict_id: Option<Digest>, outcome: Outcome) -> BoxFuture<'_, Result<(), JournalError>> {

@@ -144,7 +144,8 @@ pub fn score(
     Ok(ScoreDone { tasks: tasks.len() as u64, resumed: resumed.unwrap_or_default(), stopped: stop.reason(), learnt: learnt(&study.judges) })
 }
 
-/// Lets the judges know what replies of earlier invocations on this run folder said of token counts. A folder without a run says nothing.
+/// Lets the judges know what replies of earlier invocations on this run folder said of token counts, and what their servers refused to read.
+/// A folder without a run says nothing.
 pub fn recall(study: &Study, dir: &Path) -> Result<(), LedgerError> {
     if !Reader::is_there(dir) {
         return Ok(());
@@ -152,6 +153,7 @@ pub fn recall(study: &Study, dir: &Path) -> Result<(), LedgerError> {
     let run = Reader::open(dir)?;
     study.judges.iter().try_for_each(|judge| {
         judge.calibration().recall(&run.counts(judge.name())?);
+        judge.recall(&run.lessons(judge.name())?);
         Ok(())
     })
 }

@@ -79,7 +79,9 @@ impl StoredRun {
         records.sort_by_key(|record| place.get(record.item_id.as_str()).copied());
         let strategies = std::fs::read(first.join(SAMPLERS)).ok().and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
         let run = Self::new(info, items, records, strategies);
-        let summary = run.summary.clone().with_sentinels(&run.info, &run.records, &sentinels);
+        let perhaps_billed =
+            dirs.iter().map(|dir| reader(dir)?.perhaps_billed().map_err(|source| failed(dir, source))).sum::<Result<u64, _>>()?;
+        let summary = run.summary.clone().with_sentinels(&run.info, &run.records, &sentinels).with_perhaps_billed(perhaps_billed);
         Ok(Self { summary, ..run })
     }
 
@@ -122,13 +124,19 @@ impl StoredRun {
     }
 }
 
+fn failed(dir: &Path, source: LedgerError) -> OpenError {
+    OpenError::Ledger { path: dir.to_owned(), source }
+}
+
+fn reader(dir: &Path) -> Result<Reader, OpenError> {
+    Reader::open(dir).map_err(|source| failed(dir, source))
+}
+
 fn sentinels(dir: &Path) -> Result<Vec<SentinelRow>, OpenError> {
-    let fail = |source| OpenError::Ledger { path: dir.to_owned(), source };
-    Reader::open(dir).and_then(|reader| reader.sentinels()).map_err(fail)
+    reader(dir)?.sentinels().map_err(|source| failed(dir, source))
 }
 
 fn read(dir: &Path) -> Result<(RunInfo, Vec<ItemRow>, Vec<Record>), OpenError> {
-    let fail = |source| OpenError::Ledger { path: dir.to_owned(), source };
-    let reader = Reader::open(dir).map_err(fail)?;
+    let (reader, fail) = (reader(dir)?, |source| failed(dir, source));
     Ok((reader.info().clone(), reader.items().map_err(fail)?, reader.records().map_err(fail)?))
 }

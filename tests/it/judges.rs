@@ -294,3 +294,57 @@ fn a_cascade_asks_the_dear_judge_only_where_it_must() {
         (again["summary"]["expected"].as_u64(), Some(flagged + audited))
     );
 }
+
+#[test]
+fn what_was_learnt_of_a_server_outlives_the_process() {
+    let work = tempdir().unwrap();
+    let judge = MockProcess::start(work.path(), &json!({"refuses": ["seed"]}));
+    let settings = format!("provider = \"openai\"\nbase_url = \"{}/v1\"\nmodel = \"m\"\n", judge.address);
+    let (config, folder, source) = (config(work.path(), &settings), work.path().join("run"), texts(work.path(), 4));
+    json_to(0, &score(&source, &config, &folder, &["--limit", "2", "--concurrency", "1"]));
+    assert_eq!(judge.bill()["requests"], 3);
+    let done = json_to(0, &score(&source, &config, &folder, &["--concurrency", "1"]));
+    assert_eq!(judge.bill()["requests"], 5, "the refusal is not asked for again");
+    assert!(done["learnt"][0]["lessons"][0].as_str().unwrap().contains("seed"), "{}", done["learnt"]);
+}
+
+#[test]
+fn flac_is_refused_where_no_server_reads_it() {
+    let work = tempdir().unwrap();
+    let settings = "provider = \"openai\"\nbase_url = \"http://127.0.0.1:9/v1\"\nmodel = \"m\"\n[recipe]\nsound = \"flac\"\n";
+    let (config, folder, source) = (config(work.path(), settings), work.path().join("run"), manifest());
+    let refused = run_to(2, &score(&source, &config, &folder, &[]));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("read WAV, not FLAC"));
+    let vllm = std::fs::read_to_string(&config).unwrap().replace("openai", "vllm");
+    std::fs::write(&config, vllm).unwrap();
+    json_to(0, &score(&source, &config, &folder, &["--dry-run"]));
+}
+
+#[test]
+fn a_cassette_of_a_run_answers_in_its_own_format() {
+    let work = tempdir().unwrap();
+    let manifest = manifest();
+    let judge = MockProcess::start(work.path(), &json!({"refuses": ["seed"], "api_key": "sk-canary-0123"}));
+    let key = work.path().join("key");
+    std::fs::write(&key, "sk-canary-0123\n").unwrap();
+    let settings =
+        format!("provider = \"gemini\"\nbase_url = \"{}/v1\"\nmodel = \"m\"\napi_key_file = \"{}\"\n", judge.address, key.display());
+    let (config, first) = (config(work.path(), &settings), work.path().join("first"));
+    json_to(0, &score(&manifest, &config, &first, &[]));
+    drop(judge);
+    let cassette = work.path().join("replies.jsonl");
+    let said = json_to(0, &["export", first.to_str().unwrap(), "--to", "cassette", "-o", cassette.to_str().unwrap()]);
+    let text = std::fs::read_to_string(&cassette).unwrap();
+    assert_eq!(said["replies"].as_u64(), Some(text.lines().count() as u64));
+    assert!(!text.contains("sk-canary"));
+    let (second, spec) = (work.path().join("second"), format!("replay:{}", cassette.display()));
+    json_to(0, &["score", manifest.to_str().unwrap(), "--judge", &spec, "-o", second.to_str().unwrap()]);
+    let said = |run: &Path| -> Vec<(Value, Value, Value)> {
+        table(run).iter().map(|row| (row["item_id"].clone(), row["safety"].clone(), row["rationale"].clone())).collect()
+    };
+    assert_eq!(said(&second), said(&first));
+    let embedded = work.path().join("none");
+    json_to(0, &["score", manifest.to_str().unwrap(), "--judge", "embedded", "--limit", "1", "-o", embedded.to_str().unwrap()]);
+    let refused = run_to(2, &["export", embedded.to_str().unwrap(), "--to", "cassette", "-o", "x"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("no server answered"));
+}

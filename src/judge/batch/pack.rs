@@ -5,7 +5,7 @@ use tribunal_media::Digest;
 
 use super::form::Form;
 use super::reading::Reading;
-use crate::judge::ask::Ask;
+use crate::judge::ask::{Ask, Asked};
 use crate::judge::terms::BatchTerms;
 use crate::judge::{Intent, Journal, Judge, Outcome, Settled, Stop, Work};
 
@@ -75,7 +75,7 @@ impl Judge {
         if let Some(why) = self.unasked(work) {
             return unasked(Outcome::Abstained(why));
         }
-        let (work, id) = match self.asked(work) {
+        let Asked { work, first, id } = match self.asked(work) {
             Ok(asked) => asked,
             Err(why) => return unasked(Outcome::JudgeUnusable(why)),
         };
@@ -87,7 +87,7 @@ impl Judge {
         if !claim(id) {
             return Ok(Packed::Twin(id));
         }
-        match Ask::new(self, work, journal, id).await?.pack(self.batch_terms().price_factor).await? {
+        match Ask::new(self, work, journal, first, id).await?.pack(self.batch_terms().price_factor).await? {
             Err(outcome) => ends(outcome),
             Ok((request, intent, dialect)) => {
                 let reading = Reading::of(work, request.format, dialect);

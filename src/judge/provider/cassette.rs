@@ -8,7 +8,7 @@ use serde_json::Value;
 use tribunal_media::Digest;
 
 use super::seam::Reply;
-use crate::judge::Task;
+use crate::judge::{ProviderKind, Task};
 
 /// The one version of the format.
 const VERSION: u32 = 1;
@@ -21,6 +21,8 @@ pub(super) struct Cassette {
     by_task: BTreeMap<TaskKey, Vec<usize>>,
     /// Whether any line was written by hand.
     pub(super) authored: bool,
+    /// Whose replies these are, where a line says so; all others speak chat completions.
+    pub(super) provider: Option<ProviderKind>,
     /// Of the whole file.
     pub(super) digest: Digest,
 }
@@ -45,6 +47,8 @@ struct Line {
     headers: BTreeMap<String, String>,
     body: Value,
     origin: Origin,
+    #[serde(default)]
+    provider: Option<ProviderKind>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -81,11 +85,12 @@ impl Cassette {
             by_digest: BTreeMap::new(),
             by_task: BTreeMap::new(),
             authored: false,
+            provider: None,
             digest: Digest::of(text.as_bytes()),
         };
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            let line = parse(line).map_err(|problem| format!("{}:{}: {problem}", path.display(), number + 1))?;
-            cassette.add(line);
+            let added = parse(line).and_then(|line| cassette.add(line));
+            added.map_err(|problem| format!("{}:{}: {problem}", path.display(), number + 1))?;
         }
         if cassette.replies.is_empty() {
             return Err(format!("cassette {} holds no reply", path.display()));
@@ -104,7 +109,11 @@ impl Cassette {
         refusals
     }
 
-    fn add(&mut self, line: Line) {
+    fn add(&mut self, line: Line) -> Result<(), String> {
+        if let (Some(before), Some(now)) = (self.provider, line.provider.filter(|now| Some(*now) != self.provider)) {
+            return Err(format!("a reply of {} among those of {}: one cassette answers for one judge", now.name(), before.name()));
+        }
+        self.provider = self.provider.or(line.provider);
         let index = self.replies.len();
         self.authored |= line.origin == Origin::Authored;
         if let Some(digest) = line.request_digest {
@@ -117,6 +126,7 @@ impl Cassette {
         };
         let headers = line.headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
         self.replies.push(Reply { status: line.status, headers, body });
+        Ok(())
     }
 
     /// The reply to a task's `turn`-th request (from 0): by the request's digest and the repeat (repeats send identical bytes), else by task. Several lines

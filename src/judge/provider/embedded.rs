@@ -45,6 +45,7 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, String> {
         wire: Box::new(TriageWire),
         authored: false,
         remote: false,
+        live: false,
     })
 }
 

@@ -14,7 +14,7 @@ use super::address::{self, Address, Probe};
 use super::batch::BatchServer;
 use super::body::Pieces;
 use super::redact::Redactor;
-use super::seam::{Opened, Provider, Reply};
+use super::seam::{NotNow, Opened, Provider, Reply};
 use crate::judge::request::Request;
 use crate::judge::retry::{Class, Fault};
 use crate::judge::wire::{Carried, Chat, Gemini, Messages, Ollama, Responses, Wire};
@@ -58,10 +58,12 @@ pub(super) fn open(settings: &Settings, secrets: &dyn Fn(&str) -> Option<String>
         model,
         authored: false,
         remote: true,
+        live: true,
     })
 }
 
-fn wire(provider: ProviderKind) -> Box<dyn Wire> {
+/// The format that a provider's servers speak.
+pub(super) fn wire(provider: ProviderKind) -> Box<dyn Wire> {
     match provider {
         ProviderKind::Responses => Box::new(Responses),
         ProviderKind::Anthropic => Box::new(Messages),
@@ -125,17 +127,20 @@ impl Http {
     }
 
     /// What the server says its model can take in; `None` when it does not say.
-    async fn modalities(&self) -> Option<Carried> {
-        let probe = self.address.probe.as_ref()?;
+    async fn modalities(&self) -> Result<Option<Carried>, NotNow> {
+        let Some(probe) = &self.address.probe else { return Ok(None) };
         let request = match probe {
             Probe::Get(url) => self.client.get(url.clone()),
             Probe::Post(url, body) => self.client.post(url.clone()).body(body.clone()),
         };
-        let response = request.headers(self.headers.clone()).timeout(PROBE_TIMEOUT).send().await.ok()?;
-        if !response.status().is_success() {
-            return None;
+        let response = request.headers(self.headers.clone()).timeout(PROBE_TIMEOUT).send().await.map_err(|_| NotNow)?;
+        match response.status().as_u16() {
+            200..=299 => {}
+            429 | 500..=599 => return Err(NotNow),
+            _ => return Ok(None),
         }
-        address::carried(&serde_json::from_str(&read(response).await.ok()?).ok()?)
+        let said = read(response).await.map_err(|_| NotNow)?;
+        Ok(serde_json::from_str(&said).ok().and_then(|said| address::carried(&said)))
     }
 }
 
@@ -150,7 +155,7 @@ impl Provider for Http {
         Some(BatchServer { client, headers, redactor, root, query, anthropic: self.anthropic })
     }
 
-    fn modalities(&self) -> BoxFuture<'_, Option<Carried>> {
+    fn modalities(&self) -> BoxFuture<'_, Result<Option<Carried>, NotNow>> {
         Box::pin(self.modalities())
     }
 }

@@ -4,10 +4,9 @@ use futures_util::future::BoxFuture;
 
 use super::cassette::Cassette;
 use super::seam::{Opened, Provider, Reply};
-use crate::judge::Settings;
 use crate::judge::request::Request;
 use crate::judge::retry::{Class, Fault};
-use crate::judge::wire::Chat;
+use crate::judge::{ProviderKind, Settings};
 
 /// Filled in with the request's nonce, which depends on the decoded parts and cannot be written by hand.
 const NONCE: &str = "{{nonce}}";
@@ -24,9 +23,10 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, String> {
         endpoint: "replay:".to_owned(),
         fingerprint: format!("replay blake3={} {}", cassette.digest, settings.parameters(&model)),
         model,
-        wire: Box::new(Chat),
+        wire: super::http::wire(cassette.provider.unwrap_or(ProviderKind::Replay)),
         authored: cassette.authored,
         remote: false,
+        live: false,
         provider: Box::new(Replay(cassette)),
     })
 }

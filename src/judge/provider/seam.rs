@@ -32,11 +32,15 @@ pub(in crate::judge) trait Provider: Send + Sync + std::fmt::Debug {
         None
     }
 
-    /// What the server says that its model can take in; `None` where it does not say.
-    fn modalities(&self) -> BoxFuture<'_, Option<Carried>> {
-        Box::pin(std::future::ready(None))
+    /// What the server says that its model can take in; `None` where it never says, an error where it cannot say now.
+    fn modalities(&self) -> BoxFuture<'_, Result<Option<Carried>, NotNow>> {
+        Box::pin(std::future::ready(Ok(None)))
     }
 }
+
+/// The server could not be asked: it is starting, or away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::judge) struct NotNow;
 
 /// A provider and what the rest must know of it.
 #[derive(Debug)]
@@ -51,8 +55,10 @@ pub(in crate::judge) struct Opened {
     pub(in crate::judge) wire: Box<dyn Wire>,
     /// Whether replies were written by hand.
     pub(in crate::judge) authored: bool,
-    /// Whether evidence leaves this machine's processes.
+    /// Whether evidence is meant for a server: then policy may withhold some, and the judge can be probed.
     pub(in crate::judge) remote: bool,
+    /// Whether anything is sent now: then it costs and is waited for. A replay of a server's judge is remote and not live.
+    pub(in crate::judge) live: bool,
 }
 
 /// Opens the provider that `settings` name; the error says what is wrong and what to do.

@@ -188,3 +188,47 @@ async fn a_reply_without_end_is_no_verdict() {
     let (ended, classes, seen) = run(vec![whole(200, &"x".repeat(3 << 20))]).await;
     assert_eq!((ended.as_str(), classes.as_slice(), seen), ("judge_unusable bad_envelope", &["answered".to_owned()][..], 1));
 }
+
+#[tokio::test]
+async fn a_bare_404_is_a_wrong_address_until_something_was_served() {
+    let (ended, classes, seen) = run(vec![whole(404, "")]).await;
+    assert!(ended.starts_with("stop") && ended.contains("model `m`"), "{ended}");
+    assert_eq!((classes.as_slice(), seen), (&["refused".to_owned()][..], 1));
+    let server = Server::start(vec![whole(200, &good()), whole(404, ""), whole(200, &good())]).await;
+    let (judge, journal) = (open(&server), FakeJournal::default());
+    for _ in 0..2 {
+        assert_eq!(ends(&ask(&judge, &journal).await.unwrap()).0, "scored");
+    }
+    assert_eq!(journal.classes(), ["answered", "refused", "answered"]);
+}
+
+#[tokio::test]
+async fn what_is_sent_once_more_waits_as_long_as_was_asked() {
+    let start = std::time::Instant::now();
+    let (ended, classes, _) = run(vec![Answer::Whole(502, "Retry-After: 2\r\n", String::new()), whole(200, &good())]).await;
+    assert_eq!((ended.as_str(), classes.as_slice()), ("scored ", &["ambiguous".to_owned(), "answered".to_owned()][..]));
+    assert!(start.elapsed().as_secs() >= 2, "{:?}", start.elapsed());
+    let (ended, ..) = run(vec![Answer::Whole(502, "Retry-After: 90000\r\n", String::new())]).await;
+    assert!(ended.starts_with("stop") && ended.contains("asks to wait another 90000 s"), "{ended}");
+}
+
+#[tokio::test]
+async fn a_stop_ends_a_wait_at_once() {
+    let busy = Answer::Whole(429, "retry-after: 600\r\n", "{}".into());
+    let server = Server::start(vec![busy]).await;
+    let (start, journal) = (std::time::Instant::now(), FakeJournal { stops_after: Some(1), ..FakeJournal::default() });
+    assert!(matches!(ask(&open(&server), &journal).await, Err(Stop::Journal(_))));
+    assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
+    assert_eq!(journal.classes(), ["refused"]);
+}
+
+#[tokio::test]
+async fn a_crash_in_a_re_ask_loses_neither_its_fault_nor_its_count() {
+    let server = Server::start(vec![whole(200, &good())]).await;
+    let past = |class: &str, reply: String| Past { class: class.into(), reply, format: None };
+    let history = vec![past("answered", completion("no verdict")), past("open", String::new())];
+    let journal = FakeJournal { history, ..FakeJournal::default() };
+    assert_eq!(ends(&ask(&open(&server), &journal).await.unwrap()), ("scored", ""));
+    let sent = server.seen()[0].body.clone();
+    assert!(sent.contains("That reply was not accepted") && sent.contains("no verdict"), "{sent}");
+}

@@ -19,6 +19,8 @@ pub(in crate::judge) struct FakeJournal {
     pub(super) budget: Option<u64>,
     /// Intents fail, as on a full disk.
     pub(super) broken: bool,
+    /// Seconds after which the run is stopping.
+    pub(super) stops_after: Option<u64>,
 }
 
 impl FakeJournal {
@@ -40,6 +42,16 @@ impl Journal for FakeJournal {
         let mut intents = self.intents.lock().unwrap();
         intents.push(intent);
         Box::pin(ready(Ok(Reservation(intents.len() as i64))))
+    }
+
+    fn stopped(&self) -> BoxFuture<'_, JournalError> {
+        Box::pin(async {
+            match self.stops_after {
+                Some(seconds) => tokio::time::sleep(std::time::Duration::from_secs(seconds)).await,
+                None => std::future::pending().await,
+            }
+            JournalError("stopping".into())
+        })
     }
 
     fn settle(&self, reservation: Reservation, end: AttemptEnd) -> BoxFuture<'_, Result<(), JournalError>> {

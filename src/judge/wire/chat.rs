@@ -78,10 +78,6 @@ impl Wire for Chat {
         Ok(draft.finish(body, places))
     }
 
-    fn ladder(&self) -> &'static [ReplyFormat] {
-        &[ReplyFormat::Schema, ReplyFormat::Object, ReplyFormat::Prompt]
-    }
-
     fn format_words(&self) -> &'static [&'static str] {
         &["response_format", "json_schema", "structured output"]
     }
@@ -119,12 +115,9 @@ fn said(body: &str) -> Result<Said, Flaw> {
 }
 
 fn blocks(draft: &Draft<'_>, places: &mut Places) -> Result<Vec<Value>, Why> {
-    let detail = draft.settings.detail.as_str();
     draft.blocks(|block| match block {
         Block::Text(text) => json!({"type": "text", "text": text}),
-        Block::Picture(part) => {
-            json!({"type": "image_url", "image_url": {"url": places.media("data:image/jpeg;base64,", part), "detail": detail}})
-        }
+        Block::Picture(part) => picture(draft, places, part),
         Block::Sound(part) => {
             json!({"type": "input_audio", "input_audio": {"data": places.media("", part), "format": part.header.encoding.extension()}})
         }
@@ -134,19 +127,31 @@ fn blocks(draft: &Draft<'_>, places: &mut Places) -> Result<Vec<Value>, Why> {
 /// Whether the evidence is nothing but frames with times: what vLLM takes as one video of ready frames.
 fn is_clip(work: &Work) -> bool {
     let timed = |part: &Part| matches!(&part.header.detail, Detail::Frame(frame) if frame.t.is_some());
-    work.payload.parts.len() > 1 && work.payload.parts.iter().all(|part| part.header.encoding == Encoding::Jpeg && timed(part))
+    let parts = work.evidence();
+    parts.len() > 1 && parts.iter().all(|part| part.header.encoding == Encoding::Jpeg && timed(part))
 }
 
-/// The frames as one video of comma-joined JPEGs, which keeps our choice of frames under a model's video prompt.
+/// The frames as one video of comma-joined JPEGs, which keeps our choice of frames under a model's video prompt. A canary is a picture beside it.
 fn clip(draft: &Draft<'_>, places: &mut Places) -> Vec<Value> {
-    let (prompt, parts) = (&draft.work.prompt, &draft.work.payload.parts);
-    let url = places.joined("data:video/jpeg;base64,", parts);
-    vec![
+    let (prompt, frames) = (&draft.work.prompt, draft.work.evidence());
+    let (labels, rest) = prompt.labels.split_at(frames.len().min(prompt.labels.len()));
+    let url = places.joined("data:video/jpeg;base64,", frames);
+    let mut content = vec![
         json!({"type": "text", "text": prompt.before}),
-        json!({"type": "text", "text": prompt.labels.join("\n")}),
+        json!({"type": "text", "text": labels.join("\n")}),
         json!({"type": "video_url", "video_url": {"url": url}}),
-        json!({"type": "text", "text": prompt.after}),
-    ]
+    ];
+    for (label, part) in rest.iter().zip(&draft.work.payload.parts[frames.len()..]) {
+        content.push(json!({"type": "text", "text": label}));
+        content.push(picture(draft, places, part));
+    }
+    content.push(json!({"type": "text", "text": prompt.after}));
+    content
+}
+
+fn picture(draft: &Draft<'_>, places: &mut Places, part: &Part) -> Value {
+    let url = places.media("data:image/jpeg;base64,", part);
+    json!({"type": "image_url", "image_url": {"url": url, "detail": draft.settings.detail.as_str()}})
 }
 
 fn response_format(work: &Work, format: ReplyFormat) -> Option<Value> {

@@ -95,10 +95,6 @@ impl Wire for Gemini {
         Ok(draft.finish(body, places))
     }
 
-    fn ladder(&self) -> &'static [ReplyFormat] {
-        &[ReplyFormat::Schema, ReplyFormat::Object, ReplyFormat::Prompt]
-    }
-
     fn format_words(&self) -> &'static [&'static str] {
         &["responseJsonSchema", "response_json_schema", "responseMimeType", "response_mime_type", "JSON mode"]
     }

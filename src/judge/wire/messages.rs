@@ -56,8 +56,8 @@ impl Wire for Messages {
             messages.extend([json!({"role": "assistant", "content": quote}), json!({"role": "user", "content": complaint})]);
         }
         let mut body = json!({"model": model, "max_tokens": settings.max_tokens, "system": work.prompt.system, "messages": messages});
-        // Newer versions of the API have no temperature any more: 0 is not sent, and what they refuse is learnt.
-        set(&mut body, "temperature", draft.temperature().filter(|&temperature| temperature > 0.0));
+        // Left out it would be 1. Models that have none any more refuse it, which is learnt.
+        set(&mut body, "temperature", draft.temperature());
         match dialect.format {
             ReplyFormat::Schema => {
                 set(&mut body, "output_config", Some(json!({"format": {"type": "json_schema", "schema": work.shape.schema()}})));

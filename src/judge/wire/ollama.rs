@@ -9,9 +9,6 @@ use crate::judge::dialect::ReplyFormat;
 use crate::judge::verdict::{self, Flaw};
 use crate::judge::{Usage, Verdict, Why, Work};
 
-/// Tokens of context asked for when the settings name none. The server's own default is small, and it cuts what does not fit without a word.
-const CONTEXT_TOKENS: u64 = 16_384;
-
 /// `/api/chat`.
 #[derive(Debug)]
 pub(in crate::judge) struct Ollama;
@@ -52,22 +49,20 @@ impl Wire for Ollama {
         if let Some((quote, complaint)) = draft.complaint() {
             messages.extend([json!({"role": "assistant", "content": quote}), json!({"role": "user", "content": complaint})]);
         }
-        let mut body = json!({"model": model, "messages": messages, "stream": false});
+        // Rather an error than a prompt without its beginning; servers before 0.12 do not know the two fields and pass over them.
+        let mut body = json!({"model": model, "messages": messages, "stream": false, "truncate": false, "shift": false});
         let format = match dialect.format {
             ReplyFormat::Schema => Some(work.shape.schema()),
             ReplyFormat::Object => Some(json!("json")),
             ReplyFormat::Tool | ReplyFormat::Prompt => None,
         };
         set(&mut body, "format", format);
-        let mut options = json!({"num_ctx": settings.limits.context_tokens.unwrap_or(CONTEXT_TOKENS), "num_predict": settings.max_tokens});
+        let mut options = json!({"num_predict": settings.max_tokens});
+        set(&mut options, "num_ctx", settings.limits.context_tokens.or(settings.provider.usual_context()));
         set(&mut options, "seed", draft.seed());
         set(&mut options, "temperature", draft.temperature());
         set(&mut body, "options", Some(options));
         Ok(draft.finish(body, places))
-    }
-
-    fn ladder(&self) -> &'static [ReplyFormat] {
-        &[ReplyFormat::Schema, ReplyFormat::Object, ReplyFormat::Prompt]
     }
 
     fn format_words(&self) -> &'static [&'static str] {

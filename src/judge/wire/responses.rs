@@ -82,10 +82,6 @@ impl Wire for Responses {
         Ok(draft.finish(body, places))
     }
 
-    fn ladder(&self) -> &'static [ReplyFormat] {
-        &[ReplyFormat::Schema, ReplyFormat::Object, ReplyFormat::Prompt]
-    }
-
     fn format_words(&self) -> &'static [&'static str] {
         &["text.format", "json_schema", "structured output"]
     }

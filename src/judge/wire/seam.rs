@@ -1,6 +1,6 @@
 //! The seam between the judge's rules and a wire format, and what formats have in common.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tribunal_media::{Encoding, Modality};
 
 use crate::judge::body::{Body, Places};
@@ -32,7 +32,9 @@ pub(in crate::judge) trait Wire: Send + Sync + std::fmt::Debug {
     fn body(&self, draft: &Draft<'_>) -> Result<Body, Why>;
 
     /// The ways to ask for the shape of the reply, best first.
-    fn ladder(&self) -> &'static [ReplyFormat];
+    fn ladder(&self) -> &'static [ReplyFormat] {
+        &[ReplyFormat::Schema, ReplyFormat::Object, ReplyFormat::Prompt]
+    }
 
     /// Words by which a refusal names the first of those ways.
     fn format_words(&self) -> &'static [&'static str];
@@ -136,12 +138,22 @@ impl Draft<'_> {
         self.settings.sent_seed().filter(|_| self.dialect.sends_seed())
     }
 
-    /// Adds the settings' own fields at top level and fills the places.
+    /// Adds the settings' own fields and fills the places.
     pub(super) fn finish(&self, mut body: Value, places: Places) -> Body {
         if let (Some(fields), Some(extra)) = (body.as_object_mut(), &self.settings.extra_body) {
-            fields.extend(extra.clone());
+            merge(fields, extra);
         }
         places.fill(&body)
+    }
+}
+
+/// Adds `extra` to `fields`, object by object.
+fn merge(fields: &mut Map<String, Value>, extra: &Map<String, Value>) {
+    for (name, value) in extra {
+        match (fields.get_mut(name).and_then(Value::as_object_mut), value) {
+            (Some(inner), Value::Object(more)) => merge(inner, more),
+            _ => _ = fields.insert(name.clone(), value.clone()),
+        }
     }
 }
 

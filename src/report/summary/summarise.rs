@@ -38,6 +38,8 @@ pub struct Summary {
     pub by_judge: Vec<JudgeRow>,
     /// Dollars; null when nothing has a price or something was billed without one.
     pub cost_usd: Option<f64>,
+    /// What attempts of which nobody knows the end may have cost beyond that, at most; null when there are none.
+    pub perhaps_billed_usd: Option<f64>,
     /// Null when no judge reported any.
     pub tokens: Option<Tokens>,
     /// Whether judges are still those of the first invocation; empty unless sentinel items were asked.
@@ -103,6 +105,7 @@ impl Summary {
             panels: ensemble.panel.map_or_else(Vec::new, |panel| PanelRow::of(&panel, &real())),
             cascades: ensemble.cascade.map_or_else(Vec::new, |cascade| CascadeRow::of(&cascade, &real())),
             cost_usd: cost(spent(records)),
+            perhaps_billed_usd: None,
             tokens: tokens(records.iter().filter_map(|record| record.usage)),
             drift: Vec::new(),
             groups: scores().flat_map(|one| group::of(one, info)).collect(),
@@ -112,6 +115,14 @@ impl Summary {
         };
         summary.warnings = warning::of(info, items, &summary, records);
         summary
+    }
+
+    /// Adds what may have been billed without an answer, in micro-dollars.
+    #[must_use]
+    pub fn with_perhaps_billed(mut self, micro_usd: u64) -> Self {
+        self.perhaps_billed_usd = (micro_usd > 0).then(|| micro_usd as f64 / 1e6);
+        self.warnings.extend(warning::perhaps_billed(self.perhaps_billed_usd));
+        self
     }
 
     /// Adds the sentinel rounds of each run folder: what they say, and what they cost.

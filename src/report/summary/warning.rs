@@ -78,6 +78,12 @@ fn locks(info: &RunInfo) -> Option<Warning> {
     (!info.missing_locks.is_empty()).then(|| Warning::counted("isolation_incomplete", info.missing_locks.len(), message))
 }
 
+/// The budget counts such attempts in full.
+pub(super) fn perhaps_billed(usd: Option<f64>) -> Option<Warning> {
+    let message = |usd| format!("Requests that were lost on their way may have been billed: up to ${usd:.4} beyond the cost shown.");
+    usd.map(|usd| Warning::new("perhaps_billed", message(usd)))
+}
+
 fn pending(summary: &Summary) -> Option<Warning> {
     let message = format!("{} of {} tasks are still pending; the same command resumes.", summary.pending, summary.expected);
     (summary.pending > 0).then(|| Warning::counted("pending", summary.pending, message))
