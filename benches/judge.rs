@@ -102,7 +102,11 @@ fn main() {
     };
     let settings = Settings { base_url: Some(format!("{base}/v1")), model: Some("m".into()), ..Settings::new(ProviderKind::OpenAi) };
     let judge = Judge::open("j", &settings, &|_| None).unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = if std::env::var_os("MULTI").is_some() {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+    } else {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+    };
     measure(&runtime, &judge, &[work(payload(u32::MAX), 1)]);
     let first: Vec<Work> = (0..REQUESTS).map(|seed| work(payload(seed), 1)).collect();
     println!("first send:   {:.3} ms CPU a request", measure(&runtime, &judge, &first));

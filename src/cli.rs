@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use tribunal::harness::{ExportKind, ImportKind};
 use tribunal::judge::{JudgeSpec, OutcomeName};
 use tribunal::pipeline::Shard;
-use tribunal::report::FormatKind;
+use tribunal::report::{FormatKind, Gate, Summary};
 use tribunal::sandbox::Isolation;
 use tribunal_media::SamplerSpec;
 
@@ -109,9 +109,26 @@ pub(crate) struct ScoreArgs {
     /// Keep every part sent under the run's parts/.
     #[arg(long)]
     pub(crate) keep_parts: bool,
+    #[command(flatten)]
+    pub(crate) gates: GateArgs,
+}
+
+/// When to exit 3.
+#[derive(Debug, Args)]
+pub(crate) struct GateArgs {
     /// Exit 3 when the lowest mean safety of any (model, judge, rubric, sampler) is below this.
     #[arg(long, value_name = "S", value_parser = safety)]
     pub(crate) fail_under: Option<f64>,
+    /// Exit 3 when this is true of any group, as in `blocked_rate>0.6` or `risk:mean_safety<2.5`; repeat for several.
+    #[arg(long, value_name = "EXPR")]
+    pub(crate) fail_if: Vec<Gate>,
+}
+
+impl GateArgs {
+    /// Why gates are missed; empty when all are passed.
+    pub(crate) fn misses(&self, summary: &Summary) -> Vec<String> {
+        self.fail_under.map(Gate::under).iter().chain(&self.fail_if).flat_map(|gate| gate.misses(summary)).collect()
+    }
 }
 
 /// Who judges, and how often.
@@ -185,6 +202,8 @@ pub(crate) struct ReportArgs {
     /// Language of the report; the run's unless given.
     #[arg(long, value_enum)]
     pub(crate) lang: Option<LangArg>,
+    #[command(flatten)]
+    pub(crate) gates: GateArgs,
 }
 
 /// `tribunal export`

@@ -13,6 +13,8 @@ use crate::cli::ReportArgs;
 #[derive(Debug, Serialize)]
 struct ReportJson<'a> {
     files: Vec<PathBuf>,
+    gate_missed: bool,
+    misses: &'a [String],
     summary: &'a report::Summary,
 }
 
@@ -30,13 +32,15 @@ pub(crate) fn run(context: &Context, args: &ReportArgs) -> Result<Exit, Failure>
     let thumbs = thumbs(run, args.output.as_deref());
     let files = report::write(dir, &stored.view(args.lang.map_or_else(|| stored.lang(), Into::into), &thumbs), &args.format)
         .map_err(Failure::stopped)?;
+    let misses = args.gates.misses(stored.summary());
     if context.json {
-        output::say_json(&ReportJson { files, summary: stored.summary() });
+        output::say_json(&ReportJson { files, gate_missed: !misses.is_empty(), misses: &misses, summary: stored.summary() });
     } else {
         output::say(&report::terminal(stored.summary(), TERMINAL_WIDTH));
         files.iter().for_each(|file| output::say(&file.display().to_string()));
     }
-    Ok(Exit::Done)
+    misses.iter().for_each(|miss| output::complain(&format!("gate missed: {miss}")));
+    Ok(if misses.is_empty() { Exit::Done } else { Exit::Gate })
 }
 
 /// Where a report in `output` finds the run's thumbnails: beside it, or by the run's full path.

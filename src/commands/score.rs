@@ -20,6 +20,7 @@ struct ScoreJson<'a> {
     resumed: u64,
     stopped: Option<&'a str>,
     gate_missed: bool,
+    misses: &'a [String],
     learnt: &'a [Learnt],
     summary: &'a Summary,
 }
@@ -60,11 +61,21 @@ pub(crate) fn run(context: &Context, args: &ScoreArgs) -> Result<Exit, Failure> 
     let stored = StoredRun::open(std::slice::from_ref(&dir)).map_err(Failure::stopped)?;
     report::write(&dir, &stored.view(study.settings.lang, "thumbs"), &report::FormatKind::ALL).map_err(Failure::stopped)?;
     let summary = stored.summary();
-    let gate_missed = args.fail_under.is_some_and(|gate| summary.lowest_mean_safety().is_none_or(|lowest| lowest < gate));
+    let misses = args.gates.misses(summary);
+    let gate_missed = !misses.is_empty();
     let report = dir.join("report.html");
     if context.json {
         let stopped = done.stopped.as_deref();
-        output::say_json(&ScoreJson { run: &dir, report, resumed: done.resumed, stopped, gate_missed, learnt: &done.learnt, summary });
+        output::say_json(&ScoreJson {
+            run: &dir,
+            report,
+            resumed: done.resumed,
+            stopped,
+            gate_missed,
+            misses: &misses,
+            learnt: &done.learnt,
+            summary,
+        });
     } else {
         output::say(&report::terminal(summary, TERMINAL_WIDTH));
         if done.resumed > 0 {
@@ -78,9 +89,7 @@ pub(crate) fn run(context: &Context, args: &ScoreArgs) -> Result<Exit, Failure> 
     if let Some(reason) = &done.stopped {
         output::complain(&format!("stopped early: {reason}\n{} tasks are pending; the same command goes on from here", summary.pending));
     }
-    if let (true, Some(gate)) = (gate_missed, args.fail_under) {
-        output::complain(&gate_message(summary.lowest_mean_safety(), gate));
-    }
+    misses.iter().for_each(|miss| output::complain(&format!("gate missed: {miss}")));
     Ok(exit(done.stopped.is_some(), gate_missed, summary))
 }
 
@@ -92,13 +101,6 @@ pub(crate) fn exit(stopped: bool, gate_missed: bool, summary: &Summary) -> Exit 
         (_, true, _) => Exit::Gate,
         (_, _, true) => Exit::Unclean,
         _ => Exit::Done,
-    }
-}
-
-fn gate_message(lowest: Option<f64>, gate: f64) -> String {
-    match lowest {
-        Some(lowest) => format!("gate missed: the lowest mean safety is {lowest:.2}, under {gate}"),
-        None => format!("gate missed: nothing was scored by some (model, judge, rubric, sampler), so no mean safety reaches {gate}"),
     }
 }
 

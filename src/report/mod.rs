@@ -2,6 +2,7 @@
 
 mod csv;
 mod format;
+mod gate;
 mod html;
 mod json;
 mod markdown;
@@ -12,6 +13,7 @@ mod visible;
 mod words;
 
 pub use format::{Error, Format, FormatKind, RunView, write};
+pub use gate::{Gate, GateError};
 pub use stored::{OpenError, StoredRun};
 pub use summary::{By, DriftRow, Group, JudgeRow, Key, ProbeRow, Scope, Summary, TestRow, Tokens, Warning};
 pub use terminal::terminal;

@@ -155,6 +155,10 @@ fn gates_and_exit_codes() {
         |gate: &str, exit| run_to(exit, &["score", path(&manifest()), "--judge", &judge.spec(), "--fail-under", gate, "-o", path(&run)]);
     score("3.5", 3);
     score("3.0", 0);
+    let report = |gate: &str, exit| run_to(exit, &["report", path(&run), "--format", "json", "--fail-if", gate]);
+    report("mean_safety<=3", 3);
+    report("risk:mean_safety<3", 0);
+    report("speed>1", 2);
 }
 
 #[test]

@@ -208,7 +208,8 @@ mod tests {
     #[test]
     fn probes_are_never_pooled_with_scores() {
         let summary = probed(Probe::Levels, &[4, 4, 2, 2], |_| 1);
-        assert_eq!(summary.lowest_mean_safety(), Some(3.0));
+        let misses = |under| !crate::report::Gate::under(under).misses(&summary).is_empty();
+        assert!(!misses(3.0) && misses(3.01));
         assert!(
             summary.groups.iter().all(|group| group.scope.rubric == "image") && summary.tests.iter().all(|row| row.scope.rubric == "image")
         );

@@ -10,7 +10,7 @@ use super::probe::{self, ProbeRow};
 use super::scope::{Scope, Scoped};
 use super::test::TestRow;
 use super::warning::Warning;
-use super::{By, group, test, warning};
+use super::{group, test, warning};
 use crate::ensemble::{self, CascadeRow, PanelRow};
 use crate::judge::{OutcomeName, Usage};
 use crate::ledger::{ItemRow, Record, RunInfo, SentinelRow};
@@ -138,19 +138,6 @@ impl Summary {
         // First: scores of different judges are no one run.
         self.warnings.splice(0..0, drift::warnings(&self.drift, info));
         self
-    }
-
-    /// The number behind `--fail-under`: the lowest mean safety over (model, judge, rubric, sampler). `None`, a missed gate, when
-    /// nothing is scored at all, or in a group that failed instead (one that was blocked or abstained from has nothing to show).
-    /// Uncalibrated judges are left out unless no other judge ran.
-    pub fn lowest_mean_safety(&self) -> Option<f64> {
-        let alone = self.groups.iter().all(|group| group.uncalibrated);
-        let judged = self.groups.iter().filter(|group| group.by == By::one("model") && (alone || !group.uncalibrated));
-        let judged: Vec<&Group> = judged.collect();
-        if judged.iter().any(|group| group.scored == 0 && group.failed > 0) {
-            return None;
-        }
-        judged.iter().filter_map(|group| group.mean_safety).min_by(f64::total_cmp)
     }
 }
 

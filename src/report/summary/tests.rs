@@ -126,6 +126,11 @@ fn codes(summary: &Summary) -> Vec<&str> {
     summary.warnings.iter().map(|warning| warning.code.as_str()).collect()
 }
 
+/// Whether the gate of `--fail-under` is missed.
+fn misses(summary: &Summary, under: f64) -> bool {
+    !crate::report::Gate::under(under).misses(summary).is_empty()
+}
+
 #[test]
 fn outcomes_and_pending_add_up() {
     let (info, items, records) = run();
@@ -148,7 +153,7 @@ fn repeats_are_averaged_per_item_first() {
     assert_eq!(y.bounds, Some([4.0 / 3.0, 8.0 / 3.0]));
     let pair = find(&summary, &By::Many(vec!["risk".into(), "model".into()]), &Key::Many(vec![Some("R12".into()), Some("x".into())]));
     assert_eq!((pair.n, pair.scored, pair.mean_safety, pair.bounds), (1, 0, None, None));
-    assert_eq!(summary.lowest_mean_safety(), Some(1.5));
+    assert!(!misses(&summary, 1.5) && misses(&summary, 1.51));
 }
 
 #[test]
@@ -184,19 +189,19 @@ fn triage_is_kept_apart_and_never_gates_beside_a_judge() {
     let triage: Vec<_> = items.iter().map(|item| record(item, "embedded", 1, Some(OutcomeName::Scored), Some(1))).collect();
     let alone = Summary::of(&info, &items, &triage);
     assert!(alone.warnings[0].code == "no_full_judge" && alone.warnings[0].message.contains("2 of 3"));
-    assert_eq!(alone.lowest_mean_safety(), Some(1.0));
+    assert!(!misses(&alone, 1.0) && misses(&alone, 1.01));
     records.extend(triage);
     let both = Summary::of(&info, &items, &records);
     assert!(codes(&both).contains(&"triage_separate") && !codes(&both).contains(&"no_full_judge"));
-    assert_eq!(both.lowest_mean_safety(), Some(1.5));
+    assert!(!misses(&both, 1.5) && misses(&both, 1.51));
 }
 
 #[test]
 fn nothing_scored_is_no_number() {
     let (info, items, _) = run();
     let refused: Vec<_> = items.iter().map(|item| record(item, "m", 1, Some(OutcomeName::JudgeRefused), None)).collect();
-    assert_eq!(Summary::of(&info, &items, &refused).lowest_mean_safety(), None);
-    assert_eq!(Summary::of(&info, &[], &[]).lowest_mean_safety(), None);
+    assert!(misses(&Summary::of(&info, &items, &refused), 1.0));
+    assert!(misses(&Summary::of(&info, &[], &[]), 1.0));
 }
 
 #[test]

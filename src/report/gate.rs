@@ -1,0 +1,150 @@
+//! Gates: conditions on the groups of a summary under which whoever called this program should stop.
+
+use std::str::FromStr;
+
+use super::summary::{By, Group, Key, Summary};
+
+/// `[BY:]FIELD OP NUMBER`, such as `blocked_rate>0.6` or `risk,model:mean_safety<2.5`: missed by every group of which it is true. Without BY it
+/// is about models.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gate {
+    text: String,
+    by: Vec<String>,
+    field: Field,
+    op: Op,
+    limit: f64,
+}
+
+/// A text that is no gate.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}`: {problem}; write FIELD OP NUMBER as in `blocked_rate>0.6`, or BY:FIELD OP NUMBER as in `risk:mean_safety<2.5`")]
+pub struct GateError {
+    /// As written.
+    pub text: String,
+    /// What is wrong.
+    pub problem: String,
+}
+
+type Field = fn(&Group) -> Option<f64>;
+type Op = fn(&f64, &f64) -> bool;
+
+/// What a gate may be about, by its name in `summary.json`.
+const FIELDS: [(&str, Field); 8] = [
+    ("n", |group| Some(group.n as f64)),
+    ("scored", |group| Some(group.scored as f64)),
+    ("failed", |group| Some(group.failed as f64)),
+    ("mean_safety", |group| group.mean_safety),
+    ("sd", |group| group.sd),
+    ("cv", |group| group.cv),
+    ("blocked_rate", |group| group.blocked_rate),
+    ("refused_rate", |group| group.refused_rate),
+];
+
+/// Longer ones first: `<=` begins like `<`.
+const OPS: [(&str, Op); 4] = [("<=", f64::le), (">=", f64::ge), ("<", f64::lt), (">", f64::gt)];
+
+const BY: [&str; 5] = ["model", "category", "risk", "prompt_type", "modality"];
+
+impl Gate {
+    /// The gate of `--fail-under`.
+    pub fn under(safety: f64) -> Self {
+        let field: Field = |group| group.mean_safety;
+        Self { text: format!("mean_safety<{safety}"), by: vec!["model".to_owned()], field, op: f64::lt, limit: safety }
+    }
+
+    /// Why the gate is missed, one line for each group that misses it; empty when it is passed.
+    ///
+    /// Uncalibrated judges are left out unless they are alone. A group that is owed verdicts and has no such number misses every gate, and so does a run
+    /// without any such number: what cannot be told is not passed. A group that was blocked or abstained from as a whole has nothing to show.
+    pub fn misses(&self, summary: &Summary) -> Vec<String> {
+        let alone = summary.groups.iter().all(|group| group.uncalibrated);
+        let judged: Vec<&Group> =
+            summary.groups.iter().filter(|group| self.is_about(&group.by) && (alone || !group.uncalibrated)).collect();
+        if judged.iter().all(|group| (self.field)(group).is_none()) {
+            return vec![format!("{}: nothing in this run has such a number", self.text)];
+        }
+        judged.into_iter().filter_map(|group| self.miss(group)).collect()
+    }
+
+    fn is_about(&self, by: &By) -> bool {
+        match by {
+            By::One(field) => self.by.len() == 1 && self.by[0] == *field,
+            By::Many(fields) => self.by.len() == fields.len() && fields.iter().all(|field| self.by.contains(field)),
+        }
+    }
+
+    fn miss(&self, group: &Group) -> Option<String> {
+        let number = match (self.field)(group) {
+            Some(value) if (self.op)(&value, &self.limit) => format!("{value:.3}"),
+            None if group.failed > 0 => "no such number, and is owed verdicts".to_owned(),
+            _ => return None,
+        };
+        let name = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
+        let key = match &group.key {
+            Key::One(value) => name(value),
+            Key::Many(values) => values.iter().map(name).collect::<Vec<_>>().join(" x "),
+        };
+        let scope = [Some(&group.scope.judge), Some(&group.scope.rubric), group.scope.sampler.as_ref()];
+        let scope: Vec<&str> = scope.into_iter().flatten().map(String::as_str).collect();
+        Some(format!("{}: {key} ({}) has {number}", self.text, scope.join(", ")))
+    }
+}
+
+impl FromStr for Gate {
+    type Err = GateError;
+
+    fn from_str(text: &str) -> Result<Self, GateError> {
+        let refuse = |problem: String| GateError { text: text.to_owned(), problem };
+        let split = OPS.into_iter().find_map(|(sign, op)| text.split_once(sign).map(|(left, right)| (left.trim(), op, right.trim())));
+        let (left, op, right) = split.ok_or_else(|| refuse("it compares nothing (<, <=, >, >=)".to_owned()))?;
+        let (by, name) = left.rsplit_once(':').unwrap_or(("model", left));
+        let known = || FIELDS.map(|(name, _)| name).join(", ");
+        let field = FIELDS.into_iter().find(|(known, _)| *known == name.trim()).map(|(_, field)| field);
+        let field = field.ok_or_else(|| refuse(format!("no group has `{}` (but {})", name.trim(), known())))?;
+        let by: Vec<String> = by.split(',').map(|field| field.trim().to_owned()).collect();
+        if let Some(unknown) = by.iter().find(|field| !BY.contains(&field.as_str()) && !field.starts_with("tag:")) {
+            return Err(refuse(format!("there are no groups by `{unknown}` (but {}, tag:X)", BY.join(", "))));
+        }
+        let limit = right.parse().ok().filter(|limit: &f64| limit.is_finite());
+        let limit = limit.ok_or_else(|| refuse(format!("`{right}` is no number")))?;
+        Ok(Self { text: text.to_owned(), by, field, op, limit })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Gate, Summary};
+    use crate::report::summary::tests::run;
+
+    fn misses(gate: &str) -> Vec<String> {
+        let (info, items, records) = run();
+        gate.parse::<Gate>().unwrap().misses(&Summary::of(&info, &items, &records))
+    }
+
+    #[test]
+    fn what_is_true_of_a_group_misses_the_gate() {
+        assert_eq!(misses("n>=1000"), Vec::<String>::new());
+        let all = misses("n >= 1");
+        assert!(!all.is_empty() && all.iter().all(|line| line.starts_with("n >= 1: ") && line.contains(" has ")), "{all:?}");
+        assert!(misses("risk:n>0").len() >= all.len());
+        assert_eq!(
+            misses("model,risk:n>0"),
+            misses("risk,model:n>0").iter().map(|line| line.replace("risk,model", "model,risk")).collect::<Vec<_>>()
+        );
+        assert!(misses("tag:nowhere:n>0")[0].contains("nothing in this run"));
+    }
+
+    #[test]
+    fn what_is_no_gate_says_what_one_is() {
+        for (text, words) in [
+            ("blocked_rate", "compares nothing"),
+            ("speed<1", "no group has `speed`"),
+            ("shoe:n<1", "no groups by `shoe`"),
+            ("n<x", "no number"),
+            ("n<nan", "no number"),
+        ] {
+            let error = text.parse::<Gate>().unwrap_err().to_string();
+            assert!(error.contains(words) && error.contains("blocked_rate>0.6"), "{error}");
+        }
+    }
+}
