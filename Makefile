@@ -5,7 +5,7 @@ CARGO ?= cargo
 FETCHED := fixtures/fetched
 MODEL := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tribunal/open-nsfw.onnx
 
-.PHONY: help setup fixtures model demo test real-judge sdk-bodies check lint bench peers clean
+.PHONY: help setup fixtures model demo test real-judge sdk-bodies oracle check lint bench peers clean
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,10 @@ real-judge: setup fixtures ## Score fixtures with a real llama.cpp server on loo
 sdk-bodies: ## Hold request bodies against the official OpenAI and Anthropic SDKs (BODIES=FILE; those of our golden file without it)
 	@scripts/setup tests
 	@scripts/test-sdk-bodies $(BODIES)
+
+oracle: ## Hold fixtures/stats against scipy, statsmodels, pingouin and others, pinned (UPDATE=1 writes them anew)
+	@scripts/setup tests
+	@scripts/oracle
 
 check: ## Unit tests only, for a warm tree (under 3 minutes)
 	$(CARGO) test --workspace --lib

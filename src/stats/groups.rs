@@ -1,30 +1,17 @@
 //! Tests of whether several groups share one level.
 
-use std::collections::BTreeMap;
-
-use statrs::distribution::{ChiSquared, ContinuousCDF, FisherSnedecor};
-
 use super::describe::squares;
-use super::mean;
-
-/// One test over k groups.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GroupTest {
-    /// F, or H for Kruskal-Wallis.
-    pub statistic: f64,
-    /// Degrees of freedom of its null distribution.
-    pub df: Vec<f64>,
-    /// Upper tail probability, 0..=1.
-    pub p: f64,
-    /// Effect sizes by name.
-    pub effect: BTreeMap<&'static str, f64>,
-}
+use super::noncentral::variance_share;
+use super::ranks::midranks;
+use super::special::{chi2_sf, f_sf};
+use super::{TestResult, mean};
 
 /// One-way analysis of variance with equal variances, F(k - 1, n - k).
 ///
-/// Effects: `eta2` = SSB / SST, and the less biased `omega2` = (SSB - (k - 1) MSW) / (SST + MSW), which may be below 0.
+/// Effects: `eta2` = SSB / SST, and the less biased `omega2` = (SSB - (k - 1) MSW) / (SST + MSW), which may be below 0; with the interval
+/// of what both estimate.
 /// `None` below two groups, with an empty group, without a degree of freedom within, or when no group varies.
-pub fn anova_oneway(groups: &[&[f64]]) -> Option<GroupTest> {
+pub fn anova_oneway(groups: &[&[f64]]) -> Option<TestResult> {
     let sums = Sums::of(groups)?;
     let (df_b, df_w) = (sums.k - 1.0, sums.n - sums.k);
     if df_w < 1.0 || sums.within <= 0.0 {
@@ -34,14 +21,15 @@ pub fn anova_oneway(groups: &[&[f64]]) -> Option<GroupTest> {
     let f = sums.between / df_b / mean_within;
     let total = sums.between + sums.within;
     let omega2 = (sums.between - df_b * mean_within) / (total + mean_within);
-    let effect = BTreeMap::from([("eta2", sums.between / total), ("omega2", omega2)]);
-    f_test(f, df_b, df_w, effect)
+    let effect_ci95 = variance_share(f, df_b, df_w, sums.n);
+    let result = TestResult::new(f, [df_b, df_w], f_sf(f, df_b, df_w), [("eta2", sums.between / total), ("omega2", omega2)])?;
+    Some(TestResult { effect_ci95, ..result })
 }
 
 /// Welch's analysis of variance, for groups whose variances differ (Welch 1951, "On the comparison of several mean values").
 ///
 /// Effect: `eta2` as in [`anova_oneway`]. `None` below two groups, with a group of fewer than two values, or when a group does not vary.
-pub fn anova_welch(groups: &[&[f64]]) -> Option<GroupTest> {
+pub fn anova_welch(groups: &[&[f64]]) -> Option<TestResult> {
     let sums = Sums::of(groups)?;
     let mut strata = Vec::with_capacity(groups.len());
     for group in groups {
@@ -57,45 +45,30 @@ pub fn anova_welch(groups: &[&[f64]]) -> Option<GroupTest> {
     let lambda: f64 = strata.iter().map(|(n, _, w)| (1.0 - w / weight).powi(2) / (n - 1.0)).sum();
     let k2 = sums.k * sums.k - 1.0;
     let f = spread / (1.0 + 2.0 * (sums.k - 2.0) * lambda / k2);
-    let effect = BTreeMap::from([("eta2", sums.between / (sums.between + sums.within))]);
-    f_test(f, sums.k - 1.0, k2 / (3.0 * lambda), effect)
+    let (df_b, df_w) = (sums.k - 1.0, k2 / (3.0 * lambda));
+    TestResult::new(f, [df_b, df_w], f_sf(f, df_b, df_w), [("eta2", sums.between / (sums.between + sums.within))])
 }
 
 /// Kruskal-Wallis H with tie correction, against chi-squared with k - 1 degrees of freedom.
 ///
 /// Effect: `epsilon2` = H / (n - 1). `None` below two groups, with an empty group, or when all values are equal.
-pub fn kruskal_wallis(groups: &[&[f64]]) -> Option<GroupTest> {
+pub fn kruskal_wallis(groups: &[&[f64]]) -> Option<TestResult> {
     let sums = Sums::of(groups)?;
-    let mut pooled: Vec<(f64, usize)> = Vec::new();
-    for (index, group) in groups.iter().enumerate() {
-        pooled.extend(group.iter().map(|x| (*x, index)));
-    }
-    pooled.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let mut rank_sums = vec![0.0; groups.len()];
-    let (mut ties, mut before) = (0.0, 0.0);
-    for run in pooled.chunk_by(|a, b| a.0.total_cmp(&b.0).is_eq()) {
-        let t = run.len() as f64;
-        for (_, group) in run {
-            rank_sums[*group] += before + f64::midpoint(1.0, t); // tied values share the mean of their ranks
-        }
-        ties += t.powi(3) - t;
-        before += t;
-    }
+    let (all, ties) = midranks(&groups.concat());
     let n = sums.n;
     let correction = 1.0 - ties / (n.powi(3) - n);
     if correction <= 0.0 {
         return None;
     }
-    let ranks: f64 = rank_sums.iter().zip(groups).map(|(sum, group)| sum * sum / group.len() as f64).sum();
-    let h = (12.0 / (n * (n + 1.0)) * ranks - 3.0 * (n + 1.0)) / correction;
+    let mut rest = all.as_slice();
+    let squared = groups.iter().map(|group| {
+        let (ranks, others) = rest.split_at(group.len());
+        rest = others;
+        ranks.iter().sum::<f64>().powi(2) / group.len() as f64
+    });
+    let h = (12.0 / (n * (n + 1.0)) * squared.sum::<f64>() - 3.0 * (n + 1.0)) / correction;
     let df = sums.k - 1.0;
-    let p = ChiSquared::new(df).ok()?.sf(h.max(0.0));
-    Some(GroupTest { statistic: h, df: vec![df], p, effect: BTreeMap::from([("epsilon2", h / (n - 1.0))]) })
-}
-
-fn f_test(f: f64, df_between: f64, df_within: f64, effect: BTreeMap<&'static str, f64>) -> Option<GroupTest> {
-    let p = FisherSnedecor::new(df_between, df_within).ok()?.sf(f);
-    p.is_finite().then(|| GroupTest { statistic: f, df: vec![df_between, df_within], p, effect })
+    TestResult::new(h, [df], chi2_sf(h, df)?, [("epsilon2", h / (n - 1.0))])
 }
 
 /// Sums of squares between and within k non-empty groups of n values.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::group::{by_field, plain};
 use super::scope::{Scope, Scoped};
-use crate::stats::{self, GroupTest};
+use crate::stats::{self, TestResult};
 
 /// One test of one factor.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -32,7 +32,7 @@ pub struct TestRow {
     pub n: usize,
 }
 
-type Test = fn(&[&[f64]]) -> Option<GroupTest>;
+type Test = fn(&[&[f64]]) -> Option<TestResult>;
 
 const FACTORS: [&str; 4] = ["model", "risk", "prompt_type", "modality"];
 const TESTS: [(&str, Test); 3] =
@@ -58,11 +58,11 @@ fn scores(scoped: &Scoped, factor: &str) -> Vec<Vec<f64>> {
     named.map(|(_, items)| items.iter().filter_map(|one| one.safety).collect()).filter(|scores: &Vec<f64>| scores.len() >= 2).collect()
 }
 
-fn row(scoped: &Scoped, factor: &'static str, test: &'static str, groups: &[&[f64]], result: Option<GroupTest>) -> TestRow {
+fn row(scoped: &Scoped, factor: &'static str, test: &'static str, groups: &[&[f64]], result: Option<TestResult>) -> TestRow {
     let (groups, n) = (groups.len(), groups.iter().map(|group| group.len()).sum());
     let scope = scoped.scope.clone();
     match result {
-        Some(GroupTest { statistic, df, p, effect }) => {
+        Some(TestResult { statistic, df, p, effect, effect_ci95: _ }) => {
             TestRow { scope, factor, test, statistic: Some(statistic), df: Some(df), p: Some(p), effect, groups, n }
         }
         None => TestRow { scope, factor, test, statistic: None, df: None, p: None, effect: BTreeMap::new(), groups, n },

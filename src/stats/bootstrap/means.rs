@@ -1,0 +1,128 @@
+//! Clustered means and what they would have been with other clusters.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use rayon::iter::{IndexedParallelIterator as _, ParallelIterator as _};
+use rayon::slice::ParallelSliceMut as _;
+
+use super::bca::{self, NoInterval};
+use super::draws::{Resampling, Urn};
+
+/// One value, and the cluster (source item) that it comes from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Observed {
+    /// Any number; values of one cluster are drawn together.
+    pub cluster: usize,
+    /// The value.
+    pub value: f64,
+}
+
+/// The 95 % BCa interval of each column's mean, clusters drawn with replacement.
+///
+/// Columns (models on the same items) are resampled together, by the same draws, from all clusters that any of them has. The same input gives
+/// the same bytes on any number of threads and in any order of values. A mean is over values, not over clusters.
+pub fn clustered_intervals(columns: &[&[Observed]], how: Resampling) -> Vec<Result<[f64; 2], NoInterval>> {
+    let kinds = Kinds::of(columns);
+    let width = columns.len();
+    let mut means = vec![0.0; how.resamples * width];
+    if width > 0 && kinds.sizes.iter().sum::<u32>() >= 2 {
+        let (urn, generators) = (Urn::new(kinds.sizes.clone()), how.generators());
+        means.par_chunks_mut(width).enumerate().for_each_init(
+            || (vec![0.0; kinds.sizes.len()], vec![(0.0, 0.0); width]),
+            |(counts, sums), (resample, means)| {
+                urn.draw(&mut generators(resample), counts);
+                kinds.means(counts, sums, means);
+            },
+        );
+    }
+    (0..width).map(|column| kinds.interval(column, &means)).collect()
+}
+
+/// Mean of `a` less mean of `b` in every cluster that both have, by cluster, as values of one column: for paired differences.
+pub fn differences(a: &[Observed], b: &[Observed]) -> Vec<Observed> {
+    let sums = |values: &[Observed]| {
+        let mut sums: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
+        for Observed { cluster, value } in values {
+            let sum = sums.entry(*cluster).or_default();
+            *sum = (sum.0 + value, sum.1 + 1.0);
+        }
+        sums
+    };
+    let others = sums(b);
+    let pair = |(cluster, (sum, n)): (usize, (f64, f64))| {
+        let (other, m) = others.get(&cluster)?;
+        Some(Observed { cluster, value: sum / n - other / m })
+    };
+    sums(a).into_iter().filter_map(pair).collect()
+}
+
+/// Clusters by kind.
+struct Kinds {
+    /// Columns of a row.
+    width: usize,
+    /// Clusters of each kind.
+    sizes: Vec<u32>,
+    /// The sum and the number of a kind's values in each column, kind after kind.
+    cells: Vec<(f64, f64)>,
+}
+
+impl Kinds {
+    fn of(columns: &[&[Observed]]) -> Self {
+        let width = columns.len();
+        let mut values: Vec<(usize, usize, f64)> = Vec::with_capacity(columns.iter().map(|values| values.len()).sum());
+        for (column, of_column) in columns.iter().enumerate() {
+            values.extend(of_column.iter().map(|one| (one.cluster, column, one.value)));
+        }
+        // Sorted to the last field, so that the order of values cannot change the last digit of a sum.
+        values.sort_unstable_by(|one, other| (one.0, one.1).cmp(&(other.0, other.1)).then(one.2.total_cmp(&other.2)));
+        let mut clusters = Vec::new();
+        for cluster in values.chunk_by(|one, other| one.0 == other.0) {
+            let start = clusters.len();
+            clusters.resize(start + width, (0.0, 0.0));
+            for (_, column, value) in cluster {
+                let (sum, n): &mut (f64, f64) = &mut clusters[start + column];
+                (*sum, *n) = (*sum + value, *n + 1.0);
+            }
+        }
+        let mut rows: Vec<&[(f64, f64)]> = clusters.chunks(width.max(1)).collect();
+        rows.sort_unstable_by(|one, other| order(one, other));
+        let kinds = || rows.chunk_by(|one, other| order(one, other).is_eq());
+        let cells = kinds().flat_map(|kind| kind[0]).copied().collect();
+        Self { width, sizes: kinds().map(|kind| kind.len() as u32).collect(), cells }
+    }
+
+    /// The mean of each column when each kind is there `counts` times.
+    fn means(&self, counts: &[f64], sums: &mut [(f64, f64)], means: &mut [f64]) {
+        sums.fill((0.0, 0.0));
+        for (row, count) in self.cells.chunks_exact(self.width).zip(counts) {
+            for ((sum, n), (of_row, n_row)) in sums.iter_mut().zip(row) {
+                *sum += of_row * count;
+                *n += n_row * count;
+            }
+        }
+        means.iter_mut().zip(sums).for_each(|(mean, (sum, n))| *mean = *sum / *n);
+    }
+
+    fn interval(&self, column: usize, means: &[f64]) -> Result<[f64; 2], NoInterval> {
+        let kinds = self.cells.iter().skip(column).step_by(self.width).zip(&self.sizes);
+        let cells: Vec<(f64, f64, f64)> = kinds.map(|((sum, n), size)| (*sum, *n, f64::from(*size))).filter(|cell| cell.1 > 0.0).collect();
+        if cells.iter().map(|(_, _, size)| size).sum::<f64>() < 2.0 {
+            return Err(NoInterval::TooFewClusters);
+        }
+        let (sum, n) = cells.iter().fold((0.0, 0.0), |total, (sum, n, size)| (total.0 + sum * size, total.1 + n * size));
+        let estimate = sum / n;
+        if cells.iter().all(|(sum, n, _)| (sum / n - estimate).abs() <= 1e-12 * estimate.abs().max(1.0)) {
+            return Err(NoInterval::Constant);
+        }
+        let jackknife: Vec<(f64, f64)> = cells.iter().map(|(s, m, size)| ((sum - s) / (n - m), *size)).collect();
+        // A resample without a cluster of this column has no mean of it.
+        let mut resampled: Vec<f64> = means.iter().skip(column).step_by(self.width).copied().filter(|mean| mean.is_finite()).collect();
+        bca::ends(&mut resampled, estimate, &jackknife)
+    }
+}
+
+fn order(one: &[(f64, f64)], other: &[(f64, f64)]) -> Ordering {
+    let cells = one.iter().zip(other).map(|(a, b)| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    cells.fold(Ordering::Equal, Ordering::then)
+}

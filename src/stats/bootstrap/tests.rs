@@ -1,0 +1,96 @@
+//! The bootstrap's ends against scipy, its determinism and what it refuses.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const HOW: Resampling = Resampling { resamples: 2000, seed: 1 };
+
+fn column(values: &[f64]) -> Vec<Observed> {
+    values.iter().enumerate().map(|(cluster, value)| Observed { cluster, value: *value }).collect()
+}
+
+fn one(values: &[Observed], how: Resampling) -> Result<[f64; 2], NoInterval> {
+    clustered_intervals(&[values], how)[0]
+}
+
+#[test]
+fn what_cannot_vary_has_a_code() {
+    assert_eq!(one(&[], HOW), Err(NoInterval::TooFewClusters));
+    assert_eq!(one(&column(&[4.0]), HOW), Err(NoInterval::TooFewClusters));
+    let alone = [1.0, 5.0].map(|value| Observed { cluster: 3, value });
+    assert_eq!(one(&alone, HOW), Err(NoInterval::TooFewClusters));
+    assert_eq!(one(&column(&[3.3; 40]), HOW), Err(NoInterval::Constant));
+    let single = Resampling { resamples: 1, ..HOW };
+    assert_eq!(one(&column(&[1.0, 2.0]), single), Err(NoInterval::Ties));
+    assert!(clustered_intervals(&[], HOW).is_empty());
+}
+
+#[test]
+fn threads_and_order_do_not_matter() {
+    let values: Vec<f64> = (0..300).map(|i| f64::from(i * 7 % 5) + 1.0 / f64::from(1 + i % 3)).collect();
+    let mut values: Vec<Observed> = values.iter().zip(0..).map(|(value, i)| Observed { cluster: i / 2, value: *value }).collect();
+    let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    let ends = pool(1).install(|| one(&values, HOW)).unwrap();
+    values.reverse();
+    assert_eq!(pool(5).install(|| one(&values, HOW)).unwrap().map(f64::to_bits), ends.map(f64::to_bits));
+}
+
+#[test]
+fn columns_share_their_draws() {
+    let a = column(&[1.0, 2.0, 5.0, 4.0, 4.0, 3.0]);
+    let moved: Vec<Observed> = a.iter().map(|one| Observed { value: one.value + 1.0, ..*one }).collect();
+    let ends = clustered_intervals(&[&a, &moved], HOW);
+    let ([lo, hi], [lo_moved, hi_moved]) = (ends[0].unwrap(), ends[1].unwrap());
+    assert!((lo_moved - lo - 1.0).abs() < 1e-12 && (hi_moved - hi - 1.0).abs() < 1e-12);
+    assert_eq!(clustered_intervals(&[&differences(&moved, &a)], HOW), [Err(NoInterval::Constant)]);
+}
+
+#[test]
+fn values_of_a_cluster_are_drawn_together() {
+    let spread: Vec<f64> = (0..60).map(|i| f64::from(1 + i % 5)).collect();
+    let together: Vec<Observed> =
+        spread.iter().flat_map(|value| [*value; 10]).zip(0..).map(|(value, i)| Observed { cluster: i / 10, value }).collect();
+    let width = |ends: [f64; 2]| ends[1] - ends[0];
+    let apart = column(&together.iter().map(|one| one.value).collect::<Vec<_>>());
+    let (clustered, naive) = (width(one(&together, HOW).unwrap()), width(one(&apart, HOW).unwrap()));
+    assert!((clustered / naive / 10f64.sqrt() - 1.0).abs() < 0.15, "{clustered} against {naive}");
+}
+
+#[test]
+fn its_intervals_cover_the_truth() {
+    // 40 skewed values of mean 1 a sample; some 95 in 100 intervals must hold it. Seeded, so that it never fails by chance.
+    let mut held = 0;
+    let generators = Resampling { seed: 99, ..HOW }.generators();
+    for sample in 0..300 {
+        let mut generator = generators(sample);
+        let exponential = || -rand::RngExt::random::<f64>(&mut generator).max(1e-300).ln();
+        let values: Vec<f64> = std::iter::repeat_with(exponential).take(40).collect();
+        let [lo, hi] = one(&column(&values), Resampling { resamples: 500, seed: sample as u64 }).unwrap();
+        held += usize::from(lo <= 1.0 && 1.0 <= hi);
+    }
+    assert!((270..=294).contains(&held), "{held} of 300");
+}
+
+proptest! {
+    #[test]
+    fn ends_lie_within_the_data(values in proptest::collection::vec((0..6usize, 1..=5u8), 0..30)) {
+        let values: Vec<Observed> = values.iter().map(|(cluster, level)| Observed { cluster: *cluster, value: f64::from(*level) }).collect();
+        if let Ok([lo, hi]) = one(&values, Resampling { resamples: 200, seed: 3 }) {
+            prop_assert!(1.0 <= lo && lo <= hi && hi <= 5.0);
+        }
+    }
+}
+
+#[test]
+fn ends_agree_with_scipy() {
+    let golden: serde_json::Value = serde_json::from_str(include_str!("../../../fixtures/stats/compare.json")).unwrap();
+    for case in golden["bca"].as_object().unwrap().values() {
+        let floats = |key: &str| case[key].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect::<Vec<_>>();
+        let (x, mut means, ends) = (floats("x"), floats("means"), floats("ci95"));
+        let (n, sum) = (x.len() as f64, x.iter().sum::<f64>());
+        let jackknife: Vec<(f64, f64)> = x.iter().map(|x| ((sum - x) / (n - 1.0), 1.0)).collect();
+        let ours = bca::ends(&mut means, sum / n, &jackknife).unwrap();
+        assert!(ours.iter().zip(&ends).all(|(ours, theirs)| (ours - theirs).abs() <= 1e-9 * theirs.abs()), "{ours:?} is not {ends:?}");
+    }
+}
