@@ -16,9 +16,9 @@ pub struct Resampling {
 impl Resampling {
     /// One generator a resample: a stream of its own of a counter-based generator, so that threads may take resamples in any order.
     pub(in crate::stats) fn generators(self) -> impl Fn(usize) -> ChaCha8Rng + Sync {
-        let seeded = ChaCha8Rng::seed_from_u64(self.seed);
+        let seed = ChaCha8Rng::seed_from_u64(self.seed).get_seed();
         move |resample| {
-            let mut generator = seeded.clone();
+            let mut generator = ChaCha8Rng::from_seed(seed);
             generator.set_stream(resample as u64);
             generator
         }
