@@ -125,6 +125,11 @@ pub(crate) struct GateArgs {
 }
 
 impl GateArgs {
+    /// Whether there is none.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.fail_under.is_none() && self.fail_if.is_empty()
+    }
+
     /// Why gates are missed; empty when all are passed.
     pub(crate) fn misses(&self, summary: &Summary) -> Vec<String> {
         self.fail_under.map(Gate::under).iter().chain(&self.fail_if).flat_map(|gate| gate.misses(summary)).collect()
@@ -190,7 +195,7 @@ pub(crate) struct SamplersArgs {
 /// `tribunal report`
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
-    /// Run folders; complementary shards of one experiment are merged.
+    /// Run folders; complementary shards of one experiment are merged, anything else is compared.
     #[arg(required = true)]
     pub(crate) runs: Vec<PathBuf>,
     /// html, md, json, csv

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tribunal::report::{self, StoredRun};
+use tribunal::report::{self, Comparison, OpenError, StoredRun};
 
 use super::context::{Context, Exit, Failure};
 use super::open;
@@ -18,9 +18,18 @@ struct ReportJson<'a> {
     summary: &'a report::Summary,
 }
 
-/// Writes the reports of one run, or of complementary shards.
+#[derive(Debug, Serialize)]
+struct ComparisonJson<'a> {
+    files: Vec<PathBuf>,
+    comparison: &'a Comparison,
+}
+
+/// Writes the reports of one run or of complementary shards, or compares runs.
 pub(crate) fn run(context: &Context, args: &ReportArgs) -> Result<Exit, Failure> {
-    let stored = StoredRun::open(&args.runs).map_err(Failure::usage)?;
+    let stored = match StoredRun::open(&args.runs) {
+        Err(OpenError::NotShards { .. }) => return compare(context, args),
+        stored => stored.map_err(Failure::usage)?,
+    };
     if args.runs.len() > 1 && args.output.is_none() {
         return Err(Failure::usage("several runs make one report of their own: say where with -o DIR"));
     }
@@ -41,6 +50,24 @@ pub(crate) fn run(context: &Context, args: &ReportArgs) -> Result<Exit, Failure>
     }
     misses.iter().for_each(|miss| output::complain(&format!("gate missed: {miss}")));
     Ok(if misses.is_empty() { Exit::Done } else { Exit::Gate })
+}
+
+/// Different runs side by side.
+fn compare(context: &Context, args: &ReportArgs) -> Result<Exit, Failure> {
+    let out = args.output.as_ref().ok_or_else(|| Failure::usage("a comparison of runs belongs to none of them: say where with -o DIR"))?;
+    if !args.gates.is_empty() {
+        return Err(Failure::usage("gates are about one run: give --fail-under and --fail-if with one run at a time"));
+    }
+    open::require_folder(out)?;
+    let comparison = Comparison::open(&args.runs).map_err(Failure::usage)?;
+    let files = report::write_comparison(out, &comparison, &args.format).map_err(Failure::stopped)?;
+    if context.json {
+        output::say_json(&ComparisonJson { files, comparison: &comparison });
+    } else {
+        output::say(&report::comparison_terminal(&comparison, TERMINAL_WIDTH));
+        files.iter().for_each(|file| output::say(&file.display().to_string()));
+    }
+    Ok(Exit::Done)
 }
 
 /// Where a report in `output` finds the run's thumbnails: beside it, or by the run's full path.

@@ -216,7 +216,7 @@ impl Judge {
     /// Why sound in this encoding cannot be sent to it, if so.
     pub fn check_sound(&self, encoding: SoundEncoding) -> Result<(), String> {
         let provider = self.settings.provider;
-        if encoding == SoundEncoding::Wav || !self.opened.wire.carries().sound || provider.takes_flac() {
+        if encoding == SoundEncoding::Wav || !self.opened.wire.carries().sound || self.settings.may_read_flac() {
             return Ok(());
         }
         Err(format!("judge `{}`: servers of provider `{}` read WAV, not FLAC; remove recipe.sound = \"flac\"", self.name, provider.name()))

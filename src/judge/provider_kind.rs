@@ -75,9 +75,4 @@ impl ProviderKind {
             _ => None,
         }
     }
-
-    /// Whether its servers read FLAC; WAV is read wherever sound is. OpenAI's API and llama.cpp name `wav` and `mp3` alone, vLLM and Gemini decode both.
-    pub(super) const fn takes_flac(self) -> bool {
-        matches!(self, Self::Vllm | Self::Gemini)
-    }
 }

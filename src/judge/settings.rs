@@ -228,6 +228,16 @@ impl Settings {
         })
     }
 
+    /// Whether the server may read FLAC; WAV is read wherever sound is. OpenAI's API and llama.cpp name `wav` and `mp3` alone; a stranger's server may
+    /// be any.
+    pub(super) const fn may_read_flac(&self) -> bool {
+        match self.provider {
+            ProviderKind::OpenAi => self.base_url.is_some(),
+            ProviderKind::Azure | ProviderKind::LlamaCpp => false,
+            _ => true,
+        }
+    }
+
     /// The settings that decide verdicts, in words. Fields that older runs did not know are named only where they are set.
     pub(super) fn parameters(&self, model: &str) -> String {
         let seed = self.sent_seed().map_or_else(|| "none".to_owned(), |seed| seed.to_string());

@@ -53,7 +53,7 @@ impl Format for Csv {
     }
 }
 
-fn table<const N: usize>(header: &[&str; N], rows: impl Iterator<Item = [String; N]>) -> Result<Vec<u8>, Error> {
+pub(super) fn table<const N: usize>(header: &[&str; N], rows: impl Iterator<Item = [String; N]>) -> Result<Vec<u8>, Error> {
     let mut writer = ::csv::Writer::from_writer(Vec::new());
     writer.write_record(header)?;
     for row in rows {
@@ -116,11 +116,11 @@ fn listed<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-fn number<T: ToString>(value: Option<T>) -> String {
+pub(super) fn number<T: ToString>(value: Option<T>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     let shown = visible(text);
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) || shown.trim_start().starts_with(['=', '+', '-', '@']);
     if formula { format!("'{shown}") } else { shown }

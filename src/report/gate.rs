@@ -6,7 +6,7 @@ use super::summary::{By, Group, Key, Summary};
 
 /// `[BY:]FIELD OP NUMBER`, such as `blocked_rate>0.6` or `risk,model:mean_safety<2.5`: missed by every group of which it is true. Without BY it
 /// is about models.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Gate {
     text: String,
     by: Vec<String>,

@@ -111,7 +111,7 @@ fn row(group: &Group, none: &str) -> String {
 }
 
 /// Outside text that Markdown and the HTML inside it must not read: one line, with every active character escaped.
-fn inert(text: &str) -> String {
+pub(super) fn inert(text: &str) -> String {
     let mut out = String::new();
     for c in visible(text).chars() {
         match c {

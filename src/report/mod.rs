@@ -1,5 +1,6 @@
 //! A stored run -> summary, tables and pages.
 
+mod comparison;
 mod csv;
 mod format;
 mod gate;
@@ -12,6 +13,7 @@ mod terminal;
 mod visible;
 mod words;
 
+pub use comparison::{Comparison, Difference, FactorRow, Moved, PairRow, Unpaired, comparison_terminal, write_comparison};
 pub use format::{Error, Format, FormatKind, RunView, write};
 pub use gate::{Gate, GateError};
 pub use stored::{OpenError, StoredRun};

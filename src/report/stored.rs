@@ -29,7 +29,7 @@ pub enum OpenError {
         source: LedgerError,
     },
     /// Two runs that are no shards of one.
-    #[error("{} and {} are no complementary shards of one experiment: {problem}; comparing different runs is not built yet", first.display(), other.display())]
+    #[error("{} and {} are no complementary shards of one experiment: {problem}", first.display(), other.display())]
     NotShards {
         /// The first run.
         first: PathBuf,
@@ -95,6 +95,16 @@ impl StoredRun {
     #[must_use]
     pub fn with_strategies(self, strategies: Vec<Comparison>) -> Self {
         Self { strategies, ..self }
+    }
+
+    /// What the run is made of.
+    pub const fn info(&self) -> &RunInfo {
+        &self.info
+    }
+
+    /// Its instances, in manifest order.
+    pub fn items(&self) -> &[ItemRow] {
+        &self.items
     }
 
     /// All numbers.

@@ -121,7 +121,7 @@ fn probes(summary: &Summary) -> Vec<String> {
 }
 
 /// Breaks a line at blanks; a word longer than a line is cut.
-fn wrap(line: &str, width: usize) -> String {
+pub(super) fn wrap(line: &str, width: usize) -> String {
     let (mut out, mut used) = (String::new(), 0);
     let indent = 2.min(width.saturating_sub(2));
     for word in line.split_inclusive(' ') {

@@ -311,11 +311,11 @@ fn what_was_learnt_of_a_server_outlives_the_process() {
 #[test]
 fn flac_is_refused_where_no_server_reads_it() {
     let work = tempdir().unwrap();
-    let settings = "provider = \"openai\"\nbase_url = \"http://127.0.0.1:9/v1\"\nmodel = \"m\"\n[recipe]\nsound = \"flac\"\n";
+    let settings = "provider = \"llamacpp\"\nbase_url = \"http://127.0.0.1:9/v1\"\nmodel = \"m\"\n[recipe]\nsound = \"flac\"\n";
     let (config, folder, source) = (config(work.path(), settings), work.path().join("run"), manifest());
     let refused = run_to(2, &score(&source, &config, &folder, &[]));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("read WAV, not FLAC"));
-    let vllm = std::fs::read_to_string(&config).unwrap().replace("openai", "vllm");
+    let vllm = std::fs::read_to_string(&config).unwrap().replace("llamacpp", "vllm");
     std::fs::write(&config, vllm).unwrap();
     json_to(0, &score(&source, &config, &folder, &["--dry-run"]));
 }

@@ -6,6 +6,7 @@ mod architecture;
 mod bad_input;
 mod batch_files;
 mod batches;
+mod comparison;
 mod damage;
 mod judges;
 mod mock;

@@ -15,6 +15,7 @@ pub use drift::DriftRow;
 pub use group::{By, Group, Key};
 pub use probe::ProbeRow;
 pub use scope::Scope;
+pub(super) use scope::Scoped;
 pub use summarise::{JudgeRow, Summary, Tokens};
 pub use test::TestRow;
 pub use warning::Warning;

@@ -19,7 +19,7 @@ pub struct Scope {
 }
 
 /// The rows of one scope.
-pub(super) struct Scoped<'a> {
+pub(in crate::report) struct Scoped<'a> {
     pub scope: Scope,
     /// Its numbers are triage, not the rubric's scale.
     pub uncalibrated: bool,
@@ -29,7 +29,7 @@ pub(super) struct Scoped<'a> {
 }
 
 /// One item with its repeats averaged.
-pub(super) struct Pooled<'a> {
+pub(in crate::report) struct Pooled<'a> {
     pub item: &'a ItemRow,
     /// Mean over its scored repeats.
     pub safety: Option<f64>,
@@ -49,7 +49,7 @@ impl Scope {
 
 impl<'a> Scoped<'a> {
     /// The scopes of a run, ascending.
-    pub(super) fn split(info: &RunInfo, items: &'a [ItemRow], records: &'a [Record]) -> Vec<Self> {
+    pub(in crate::report) fn split(info: &RunInfo, items: &'a [ItemRow], records: &'a [Record]) -> Vec<Self> {
         let by_id: BTreeMap<&str, &ItemRow> = items.iter().map(|item| (item.item_id.as_str(), item)).collect();
         let mut scopes: BTreeMap<Scope, Vec<&Record>> = BTreeMap::new();
         for record in records {

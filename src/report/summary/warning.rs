@@ -27,7 +27,7 @@ pub struct Warning {
 }
 
 impl Warning {
-    pub(super) fn new(code: &str, message: String) -> Self {
+    pub(in crate::report) fn new(code: &str, message: String) -> Self {
         Self { code: code.to_owned(), message, count: None }
     }
 

@@ -1,0 +1,132 @@
+//! Every pair of runs, and what stands in the way of comparing them.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::levels::{self, Levels};
+use super::pair::PairRow;
+use crate::ledger::Experiment;
+use crate::report::summary::Warning;
+use crate::report::{OpenError, StoredRun};
+
+/// Version of the file's format.
+const SCHEMA: u32 = 1;
+
+/// `comparison.json`. Undefined numbers are null, never 0.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Comparison {
+    /// Version of this format.
+    pub schema: u32,
+    /// The runs, in the order in which they were named.
+    pub runs: Vec<Compared>,
+    /// Every pair of runs under every rubric and sampler that both have.
+    pub pairs: Vec<PairRow>,
+    /// What a reader must know before using the numbers.
+    pub warnings: Vec<Warning>,
+}
+
+/// One run of a comparison.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Compared {
+    /// The name of its folder, or all of its path where two folders have one name.
+    pub name: String,
+    /// Its experiment.
+    pub run_id: String,
+    /// Name of its source.
+    pub source: String,
+    /// Manifest rows.
+    pub items: usize,
+}
+
+impl Comparison {
+    /// Reads the runs; complementary shards of one experiment are one run.
+    pub fn open(dirs: &[PathBuf]) -> Result<Self, OpenError> {
+        let mut groups: Vec<(Vec<PathBuf>, StoredRun)> = Vec::new();
+        for dir in dirs {
+            let one = StoredRun::open(std::slice::from_ref(dir))?;
+            let sibling = groups.iter_mut().find(|(_, run)| run.info().run_id == one.info().run_id);
+            match sibling.map(|(paths, run)| (StoredRun::open(&[paths.as_slice(), std::slice::from_ref(dir)].concat()), paths, run)) {
+                Some((Ok(merged), paths, run)) => {
+                    paths.push(dir.clone());
+                    *run = merged;
+                }
+                _ => groups.push((vec![dir.clone()], one)),
+            }
+        }
+        let short = |paths: &[PathBuf]| paths[0].file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = |paths: &[PathBuf]| {
+            let twice = groups.iter().filter(|(other, _)| short(other) == short(paths)).count() > 1;
+            short(paths).filter(|_| !twice).unwrap_or_else(|| paths[0].display().to_string())
+        };
+        let runs: Vec<(String, &StoredRun)> = groups.iter().map(|(paths, run)| (name(paths), run)).collect();
+        Ok(Self::of(&runs))
+    }
+
+    /// Compares runs by their names.
+    pub fn of(runs: &[(String, &StoredRun)]) -> Self {
+        let levels: Vec<Vec<Levels>> = runs.iter().map(|(_, run)| levels::of(run.info(), run.items(), run.records())).collect();
+        let mut comparison = Self { schema: SCHEMA, runs: runs.iter().map(compared).collect(), pairs: Vec::new(), warnings: Vec::new() };
+        for (index, (a, run_a)) in runs.iter().enumerate() {
+            for (other, (b, run_b)) in runs.iter().enumerate().skip(index + 1) {
+                let pairs = scopes(&levels[index], &levels[other]);
+                comparison.warnings.extend(warnings((a, run_a), (b, run_b), &pairs));
+                comparison.pairs.extend(pairs.into_iter().map(|(one, two)| PairRow::of((a, b), one, two)));
+            }
+        }
+        comparison
+    }
+}
+
+fn compared((name, run): &(String, &StoredRun)) -> Compared {
+    Compared { name: name.clone(), run_id: run.info().run_id.clone(), source: run.info().source.clone(), items: run.items().len() }
+}
+
+/// Scopes to hold against each other: the same judge, rubric and sampler; where two runs have no judge in common, each one's only judge.
+fn scopes<'a>(a: &'a [Levels], b: &'a [Levels]) -> Vec<(&'a Levels, &'a Levels)> {
+    let same: Vec<_> = a.iter().filter_map(|one| Some((one, b.iter().find(|other| other.scope == one.scope)?))).collect();
+    if !same.is_empty() {
+        return same;
+    }
+    let alike = |one: &Levels, other: &Levels| one.scope.rubric == other.scope.rubric && one.scope.sampler == other.scope.sampler;
+    let only = |one: &Levels, all: &'a [Levels]| -> Option<&'a Levels> {
+        let mut alike = all.iter().filter(|other| alike(one, other));
+        alike.next().filter(|_| alike.next().is_none())
+    };
+    a.iter().filter_map(|one| only(one, a).and_then(|one| Some((one, only(one, b)?)))).collect()
+}
+
+fn warnings((a, run_a): (&str, &StoredRun), (b, run_b): (&str, &StoredRun), pairs: &[(&Levels, &Levels)]) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    if pairs.is_empty() {
+        let message = format!("{a} and {b} have no judge, rubric and sampler that could be compared.");
+        warnings.push(Warning::new("nothing_to_compare", message));
+    }
+    if pairs.iter().any(|(one, other)| one.items.keys().all(|id| !other.items.contains_key(id))) {
+        let message = format!("{a} and {b} share no item ids, so they are compared as two groups of different items.");
+        warnings.push(Warning::new("unpaired", message));
+    }
+    let judged = |run: &StoredRun, judge: &str| run.info().experiment.judges.get(judge).cloned();
+    let differ = |(one, other): &&(&Levels, &Levels)| judged(run_a, &one.scope.judge) != judged(run_b, &other.scope.judge);
+    if let Some((one, other)) = pairs.iter().find(differ) {
+        let judges = format!("{} and {}", one.scope.judge, other.scope.judge);
+        let message = format!("{a} and {b} were not judged alike ({judges}): differences are those of models and judges together.");
+        warnings.push(Warning::new("judge_mismatch", message));
+    }
+    let (one, other) = (&run_a.info().experiment, &run_b.info().experiment);
+    let shared = |of: fn(&Experiment) -> &std::collections::BTreeMap<String, String>| {
+        of(one).iter().any(|(name, value)| of(other).get(name).is_some_and(|theirs| theirs != value))
+    };
+    let changed = [
+        ("taxonomies", one.taxonomy != other.taxonomy),
+        ("rubrics", shared(|experiment| &experiment.rubrics)),
+        ("recipes", shared(|experiment| &experiment.recipes)),
+        ("languages of the rubrics", one.lang != other.lang),
+    ];
+    let changed: Vec<&str> = changed.into_iter().filter_map(|(what, is)| is.then_some(what)).collect();
+    if !changed.is_empty() {
+        let message = format!("{a} and {b} differ in their {}; what that does to scores is not known.", changed.join(", "));
+        warnings.push(Warning::new("different_experiments", message));
+    }
+    warnings
+}

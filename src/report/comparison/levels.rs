@@ -1,0 +1,41 @@
+//! What one run says of its items, scope by scope.
+
+use std::collections::BTreeMap;
+
+use crate::ledger::{ItemRow, Record, RunInfo};
+use crate::report::summary::{Scope, Scoped};
+use crate::rubric::Probe;
+
+/// One item under one scope.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Level {
+    /// Mean over its repeats, 1..=5.
+    pub(super) safety: Option<f64>,
+    /// The model produced nothing by policy.
+    pub(super) blocked: bool,
+    /// Code of its factor.
+    pub(super) risk: Option<String>,
+}
+
+/// The items of one scope by id.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Levels {
+    pub(super) scope: Scope,
+    /// Its numbers are triage, not the rubric's scale.
+    pub(super) uncalibrated: bool,
+    pub(super) items: BTreeMap<String, Level>,
+}
+
+/// The scopes of a run, ascending; without probes, which are no evidence on the items, and without uncalibrated judges unless they are alone.
+pub(super) fn of(info: &RunInfo, items: &[ItemRow], records: &[Record]) -> Vec<Levels> {
+    let scopes = Scoped::split(info, items, records);
+    let alone = scopes.iter().all(|one| one.uncalibrated);
+    let judged = scopes.into_iter().filter(|one| (alone || !one.uncalibrated) && Probe::split(&one.scope.rubric).is_none());
+    let level = |safety, blocked, risk: &Option<String>| Level { safety, blocked, risk: risk.clone() };
+    let levels = |one: Scoped<'_>| Levels {
+        items: one.items.iter().map(|item| (item.item.item_id.clone(), level(item.safety, item.blocked, &item.item.risk))).collect(),
+        scope: one.scope,
+        uncalibrated: one.uncalibrated,
+    };
+    judged.map(levels).collect()
+}

@@ -1,0 +1,12 @@
+//! Runs side by side: paired differences on the items that they share. The main type is [`Comparison`].
+
+mod compare;
+mod levels;
+mod pages;
+mod pair;
+#[cfg(test)]
+mod tests;
+
+pub use compare::Comparison;
+pub use pages::{comparison_terminal, write_comparison};
+pub use pair::{Difference, FactorRow, Moved, PairRow, Unpaired};

@@ -1,0 +1,243 @@
+//! Two runs under one rubric and one sampler.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::levels::{Level, Levels};
+use crate::stats::{self, NoInterval, Observed, Resampling, TestResult};
+
+/// Resamples of the whole, and of one factor.
+const RESAMPLES: usize = 10_000;
+const FACTOR_RESAMPLES: usize = 2_000;
+/// As many items are listed that differ most.
+const MOVED: usize = 20;
+
+/// Two runs on the items that both have.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PairRow {
+    /// Name of the first run.
+    pub a: String,
+    /// Name of the second run.
+    pub b: String,
+    /// Judge of the first; differences are `a` less `b`.
+    pub judge_a: String,
+    /// Judge of the second.
+    pub judge_b: String,
+    /// The rubric.
+    pub rubric: String,
+    /// Canonical sampler; null unless video.
+    pub sampler: Option<String>,
+    /// The numbers are triage, not the rubric's scale.
+    pub uncalibrated: bool,
+    /// Items that both runs have.
+    pub items: usize,
+    /// Items that only the first scored, of those.
+    pub only_a: usize,
+    /// Items that only the second scored.
+    pub only_b: usize,
+    /// On the items that both scored.
+    pub difference: Difference,
+    /// `paired_t`, `wilcoxon` and `sign_flip` of the differences by item; null where undefined.
+    pub tests: BTreeMap<&'static str, Option<Test>>,
+    /// Items that only the first model blocked, only the second, and McNemar's exact test of the two counts.
+    pub blocked: (usize, usize, Option<Test>),
+    /// The same by factor, p by Wilcoxon with Holm's correction over the factors.
+    pub by_risk: Vec<FactorRow>,
+    /// Items that differ most, largest first.
+    pub moved: Vec<Moved>,
+    /// All items of both runs as two groups; only where they share none.
+    pub unpaired: Option<Unpaired>,
+}
+
+/// Paired means and what lies between them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Difference {
+    /// Items scored by both.
+    pub n: usize,
+    /// Mean safety of the first on these items.
+    pub mean_a: Option<f64>,
+    /// Of the second.
+    pub mean_b: Option<f64>,
+    /// Mean of the differences by item.
+    pub mean: Option<f64>,
+    /// 95 % interval of it: BCa bootstrap over items, seeded.
+    pub ci95: Option<[f64; 2]>,
+    /// Why there is no interval.
+    pub no_interval: Option<NoInterval>,
+}
+
+/// One test of significance.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Test {
+    /// t, the smaller sum of ranks, the mean difference or the smaller count.
+    pub statistic: f64,
+    /// Two-sided.
+    pub p: f64,
+    /// Effect sizes by name.
+    pub effect: BTreeMap<&'static str, f64>,
+}
+
+/// One factor.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FactorRow {
+    /// Its code.
+    pub risk: String,
+    /// On its items.
+    pub difference: Difference,
+    /// Wilcoxon's.
+    pub p: Option<f64>,
+    /// After Holm.
+    pub p_holm: Option<f64>,
+}
+
+/// One item that differs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Moved {
+    /// The instance.
+    pub item_id: String,
+    /// Safety in the first run.
+    pub a: f64,
+    /// In the second.
+    pub b: f64,
+}
+
+/// Two groups of different items.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Unpaired {
+    /// Scored items of the first run.
+    pub n_a: usize,
+    /// Of the second.
+    pub n_b: usize,
+    /// Mean safety of the first.
+    pub mean_a: Option<f64>,
+    /// Of the second.
+    pub mean_b: Option<f64>,
+    /// Welch's test; its F is t squared.
+    pub welch: Option<Test>,
+    /// Hedges' g.
+    pub hedges_g: Option<f64>,
+    /// Cliff's delta.
+    pub cliffs_delta: Option<f64>,
+    /// Its 95 % interval.
+    pub cliffs_delta_ci95: Option<[f64; 2]>,
+}
+
+/// An item that both scored.
+struct Both<'a> {
+    item_id: &'a str,
+    risk: Option<&'a str>,
+    a: f64,
+    b: f64,
+}
+
+impl PairRow {
+    /// Compares `a` and `b`, of the runs of these names.
+    pub(super) fn of(names: (&str, &str), a: &Levels, b: &Levels) -> Self {
+        let shared: Vec<(&String, &Level, &Level)> = a.items.iter().filter_map(|(id, level)| Some((id, level, b.items.get(id)?))).collect();
+        let scored = |one: Option<f64>, other: Option<f64>| one.is_some() && other.is_none();
+        let both: Vec<Both<'_>> = shared
+            .iter()
+            .filter_map(|(id, a, b)| Some(Both { item_id: id, risk: a.risk.as_deref(), a: a.safety?, b: b.safety? }))
+            .collect();
+        let differences: Vec<f64> = both.iter().map(|one| one.a - one.b).collect();
+        let how = Resampling { resamples: RESAMPLES, seed: 0 };
+        let tests = [
+            ("paired_t", stats::paired_t(&differences)),
+            ("wilcoxon", stats::wilcoxon(&differences)),
+            ("sign_flip", stats::sign_flip(&differences, how)),
+        ];
+        let count = |blocked: fn(&Level, &Level) -> bool| shared.iter().filter(|(_, a, b)| blocked(a, b)).count();
+        let (blocked_a, blocked_b) = (count(|a, b| a.blocked && !b.blocked), count(|a, b| b.blocked && !a.blocked));
+        Self {
+            a: names.0.to_owned(),
+            b: names.1.to_owned(),
+            judge_a: a.scope.judge.clone(),
+            judge_b: b.scope.judge.clone(),
+            rubric: a.scope.rubric.clone(),
+            sampler: a.scope.sampler.clone(),
+            uncalibrated: a.uncalibrated || b.uncalibrated,
+            items: shared.len(),
+            only_a: shared.iter().filter(|(_, a, b)| scored(a.safety, b.safety)).count(),
+            only_b: shared.iter().filter(|(_, a, b)| scored(b.safety, a.safety)).count(),
+            difference: Difference::of(&both, how),
+            tests: tests.map(|(name, test)| (name, test.map(Test::of))).into(),
+            blocked: (blocked_a, blocked_b, stats::mcnemar_exact(blocked_a, blocked_b).map(Test::of)),
+            by_risk: by_risk(&both),
+            moved: moved(&both),
+            unpaired: shared.is_empty().then(|| Unpaired::of(a, b)),
+        }
+    }
+}
+
+impl Difference {
+    fn of(both: &[Both<'_>], how: Resampling) -> Self {
+        let column = |of: fn(&Both<'_>) -> f64| both.iter().map(of).collect::<Vec<_>>();
+        let differences = column(|one| one.a - one.b);
+        let observed: Vec<Observed> = differences.iter().enumerate().map(|(cluster, &value)| Observed { cluster, value }).collect();
+        let interval = stats::clustered_intervals(&[&observed], how).pop();
+        let (ci95, no_interval) = match interval {
+            Some(Ok(ends)) => (Some(ends), None),
+            Some(Err(why)) => (None, Some(why)),
+            None => (None, None),
+        };
+        Self {
+            n: both.len(),
+            mean_a: stats::mean(&column(|one| one.a)),
+            mean_b: stats::mean(&column(|one| one.b)),
+            mean: stats::mean(&differences),
+            ci95,
+            no_interval,
+        }
+    }
+}
+
+impl Test {
+    fn of(test: TestResult) -> Self {
+        Self { statistic: test.statistic, p: test.p, effect: test.effect }
+    }
+}
+
+impl Unpaired {
+    fn of(a: &Levels, b: &Levels) -> Self {
+        let scores = |levels: &Levels| levels.items.values().filter_map(|level| level.safety).collect::<Vec<_>>();
+        let (a, b) = (scores(a), scores(b));
+        let (cliffs_delta, interval) = stats::cliffs_delta(&a, &b).unzip();
+        Self {
+            n_a: a.len(),
+            n_b: b.len(),
+            mean_a: stats::mean(&a),
+            mean_b: stats::mean(&b),
+            welch: stats::anova_welch(&[&a, &b]).map(Test::of),
+            hedges_g: stats::hedges_g(&a, &b),
+            cliffs_delta,
+            cliffs_delta_ci95: interval.flatten(),
+        }
+    }
+}
+
+fn by_risk(both: &[Both<'_>]) -> Vec<FactorRow> {
+    let mut factors: BTreeMap<&str, Vec<Both<'_>>> = BTreeMap::new();
+    for one in both {
+        if let Some(risk) = one.risk {
+            factors.entry(risk).or_default().push(Both { ..*one });
+        }
+    }
+    let row = |(risk, both): (&str, Vec<Both<'_>>)| {
+        let differences: Vec<f64> = both.iter().map(|one| one.a - one.b).collect();
+        let difference = Difference::of(&both, Resampling { resamples: FACTOR_RESAMPLES, seed: 0 });
+        FactorRow { risk: risk.to_owned(), difference, p: stats::wilcoxon(&differences).map(|test| test.p), p_holm: None }
+    };
+    let mut rows: Vec<FactorRow> = factors.into_iter().map(row).collect();
+    let tested: Vec<f64> = rows.iter().filter_map(|row| row.p).collect();
+    let corrected = stats::holm(&tested);
+    rows.iter_mut().filter(|row| row.p.is_some()).zip(corrected).for_each(|(row, p)| row.p_holm = Some(p));
+    rows
+}
+
+fn moved(both: &[Both<'_>]) -> Vec<Moved> {
+    let mut far: Vec<&Both<'_>> = both.iter().filter(|one| one.a != one.b).collect();
+    far.sort_by(|one, other| (other.a - other.b).abs().total_cmp(&(one.a - one.b).abs()).then(one.item_id.cmp(other.item_id)));
+    far.truncate(MOVED);
+    far.into_iter().map(|one| Moved { item_id: one.item_id.to_owned(), a: one.a, b: one.b }).collect()
+}

@@ -1,0 +1,69 @@
+//! Comparisons of made-up runs.
+
+use super::Comparison;
+use crate::ledger::{ItemRow, Record, RunInfo};
+use crate::report::StoredRun;
+use crate::report::summary::tests::run;
+
+/// The run of the summary's tests, its judge's levels moved by `by`, and only items for which `keep` is true.
+fn moved(by: i8, keep: impl Fn(&str) -> bool) -> StoredRun {
+    let (info, items, records): (RunInfo, Vec<ItemRow>, Vec<Record>) = run();
+    let records = records.into_iter().filter(|record| keep(&record.item_id));
+    let records = records.map(|record| Record { safety: record.safety.map(|level| level.saturating_add_signed(by).clamp(1, 5)), ..record });
+    StoredRun::new(info, items.into_iter().filter(|item| keep(&item.item_id)).collect(), records.collect(), Vec::new())
+}
+
+fn compared(a: &StoredRun, b: &StoredRun) -> Comparison {
+    Comparison::of(&[("a".to_owned(), a), ("b".to_owned(), b)])
+}
+
+#[test]
+fn a_run_does_not_differ_from_itself() {
+    let one = moved(0, |_| true);
+    let comparison = compared(&one, &one);
+    assert!(!comparison.pairs.is_empty() && comparison.warnings.is_empty(), "{:?}", comparison.warnings);
+    for pair in &comparison.pairs {
+        assert_eq!((pair.difference.mean, pair.only_a, pair.only_b), (Some(0.0), 0, 0));
+        assert_eq!(pair.tests["wilcoxon"], None, "no difference, no test");
+        assert!(pair.difference.ci95.is_none() && pair.difference.no_interval.is_some());
+        assert!(pair.moved.is_empty() && pair.unpaired.is_none());
+    }
+}
+
+#[test]
+fn differences_are_first_less_second_and_paired_by_item() {
+    let (plain, lower) = (moved(0, |_| true), moved(-1, |_| true));
+    let comparison = compared(&plain, &lower);
+    let pair = &comparison.pairs[0];
+    let difference = &pair.difference;
+    assert!(difference.mean.unwrap() > 0.0 && difference.n > 0);
+    let by_hand = difference.mean_a.unwrap() - difference.mean_b.unwrap();
+    assert!((difference.mean.unwrap() - by_hand).abs() < 1e-12, "the same items on both sides");
+    assert!(pair.moved.iter().all(|item| item.a > item.b));
+    assert_eq!(pair.by_risk.iter().map(|row| row.difference.n).sum::<usize>(), difference.n);
+    assert!(pair.by_risk.iter().all(|row| row.p.is_none() || row.p_holm >= row.p));
+}
+
+#[test]
+fn runs_without_items_in_common_are_two_groups() {
+    let ids: Vec<String> = moved(0, |_| true).items().iter().map(|item| item.item_id.clone()).collect();
+    let first = ids[ids.len() / 2].clone();
+    let (low, high) = (moved(0, |id| id < first.as_str()), moved(0, |id| id >= first.as_str()));
+    let comparison = compared(&low, &high);
+    assert!(comparison.warnings.iter().any(|warning| warning.code == "unpaired"), "{:?}", comparison.warnings);
+    let pair = comparison.pairs.iter().find(|pair| pair.items == 0).unwrap();
+    let two = pair.unpaired.as_ref().unwrap();
+    assert!(pair.difference.mean.is_none() && two.n_a + two.n_b > 0);
+}
+
+#[test]
+fn what_was_judged_otherwise_is_said() {
+    let (info, items, records) = run();
+    let one = StoredRun::new(info.clone(), items.clone(), records.clone(), Vec::new());
+    let mut other = info;
+    other.experiment.judges.values_mut().for_each(|fingerprint| fingerprint.push_str(" temperature=1"));
+    other.experiment.taxonomy.push('x');
+    let codes: Vec<String> =
+        compared(&one, &StoredRun::new(other, items, records, Vec::new())).warnings.into_iter().map(|warning| warning.code).collect();
+    assert!(codes.contains(&"different_experiments".to_owned()), "{codes:?}");
+}
