@@ -106,8 +106,8 @@ fn warnings((a, run_a): (&str, &StoredRun), (b, run_b): (&str, &StoredRun), pair
         let message = format!("{a} and {b} share no item ids, so they are compared as two groups of different items.");
         warnings.push(Warning::new("unpaired", message));
     }
-    let judged = |run: &StoredRun, judge: &str| run.info().experiment.judges.get(judge).cloned();
-    let differ = |(one, other): &&(&Levels, &Levels)| judged(run_a, &one.scope.judge) != judged(run_b, &other.scope.judge);
+    let fingerprint = |run: &StoredRun, judge: &str| run.info().experiment.judges.get(judge).cloned();
+    let differ = |(one, other): &&(&Levels, &Levels)| fingerprint(run_a, &one.scope.judge) != fingerprint(run_b, &other.scope.judge);
     if let Some((one, other)) = pairs.iter().find(differ) {
         let judges = format!("{} and {}", one.scope.judge, other.scope.judge);
         let message = format!("{a} and {b} were not judged alike ({judges}): differences are those of models and judges together.");

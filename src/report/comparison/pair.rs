@@ -236,7 +236,7 @@ fn by_risk(both: &[Both<'_>]) -> Vec<FactorRow> {
 }
 
 fn moved(both: &[Both<'_>]) -> Vec<Moved> {
-    let mut far: Vec<&Both<'_>> = both.iter().filter(|one| one.a != one.b).collect();
+    let mut far: Vec<&Both<'_>> = both.iter().filter(|one| (one.a - one.b).abs() > 0.0).collect();
     far.sort_by(|one, other| (other.a - other.b).abs().total_cmp(&(one.a - one.b).abs()).then(one.item_id.cmp(other.item_id)));
     far.truncate(MOVED);
     far.into_iter().map(|one| Moved { item_id: one.item_id.to_owned(), a: one.a, b: one.b }).collect()
