@@ -189,9 +189,9 @@ pub(super) fn say_planned(progress: &dyn Progress, tasks: &[Task], items: &[Item
     resumed
 }
 
-/// Where judges are asked.
+/// Where judges are asked: one thread waits for all of them, which spares each request the way from one thread to another and back.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, ScoreError> {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(ScoreError::Runtime)
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ScoreError::Runtime)
 }
 
 /// What this invocation may do beyond the experiment.
