@@ -61,7 +61,7 @@ pub(crate) fn run(context: &Context, args: &ImportArgs) -> Result<Exit, Failure>
         let advice = "import more results, write the rest again with `tribunal export`, or ask it with `tribunal score`";
         output::complain(&format!("{} tasks are pending; {advice}", summary.pending));
     }
-    Ok(if useless || !unread.is_empty() { Exit::Usage } else { score::exit(summary.pending > 0, false, summary) })
+    Ok(if useless || !unread.is_empty() { Exit::Usage } else { score::exit(false, false, summary) })
 }
 
 /// The run folder that a file lies in, or beneath.

@@ -88,15 +88,17 @@ pub(crate) fn run(context: &Context, args: &ScoreArgs) -> Result<Exit, Failure> 
     }
     if let Some(reason) = &done.stopped {
         output::complain(&format!("stopped early: {reason}\n{} tasks are pending; the same command goes on from here", summary.pending));
+    } else if summary.pending > 0 {
+        output::complain(&format!("{} tasks of the run, outside this selection, are pending", summary.pending));
     }
     misses.iter().for_each(|miss| output::complain(&format!("gate missed: {miss}")));
     Ok(exit(done.stopped.is_some(), gate_missed, summary))
 }
 
-/// Precedence 2 > 4 > 3 > 1 > 0; 2 never comes this far.
+/// Precedence 2 > 4 > 3 > 1 > 0; 2 never comes this far. Pending tasks are resumable, whatever left them.
 pub(crate) fn exit(stopped: bool, gate_missed: bool, summary: &Summary) -> Exit {
     let unclean = summary.by_outcome.iter().any(|(name, count)| !name.is_clean() && *count > 0);
-    match (stopped, gate_missed, unclean) {
+    match (stopped || summary.pending > 0, gate_missed, unclean) {
         (true, _, _) => Exit::Stopped,
         (_, true, _) => Exit::Gate,
         (_, _, true) => Exit::Unclean,
@@ -148,7 +150,11 @@ fn dry_run_lines(dry: &DryRun) -> Vec<String> {
         "dry run: nothing was sent".to_owned(),
         format!("items     {:>12}", dry.items),
         format!("tasks     {:>12}", dry.tasks),
-        format!("requests  {:>12}", dry.requests),
+        format!(
+            "requests  {:>12}{}",
+            dry.requests,
+            if dry.at_most { " at most: some are sent only where answers call for them" } else { "" }
+        ),
         format!("bytes     {:>12}", dry.request_bytes),
     ];
     if dry.probe_requests > 0 {
@@ -169,7 +175,8 @@ fn dry_run_lines(dry: &DryRun) -> Vec<String> {
 
 fn forecast_lines(forecast: &Forecast) -> Vec<String> {
     let tokens = &forecast.tokens;
-    let dollars = |usd: Option<f64>| usd.map_or_else(|| "unknown".to_owned(), |usd| format!("${usd:.4}"));
+    let most = if forecast.at_most { "at most " } else { "" };
+    let dollars = |usd: Option<f64>| usd.map_or_else(|| "unknown".to_owned(), |usd| format!("{most}${usd:.4}"));
     let mut lines = vec![
         format!(
             "judge {}{}",
@@ -186,8 +193,8 @@ fn forecast_lines(forecast: &Forecast) -> Vec<String> {
             forecast.price_date.as_ref().map_or_else(String::new, |date| format!(", prices of {date}"))
         ),
     ];
-    if let (Some(usd), Some(batches)) = (forecast.batch_cost_usd, forecast.batches) {
-        lines.push(format!("  batch   ${usd:.4}, batches: {batches}"));
+    if let (Some(_), Some(batches)) = (forecast.batch_cost_usd, forecast.batches) {
+        lines.push(format!("  batch   {}, batches: {batches}", dollars(forecast.batch_cost_usd)));
     }
     if let Some(seconds) = forecast.seconds {
         lines.push(format!("  time    at least {seconds:.0} s by the rate limits"));

@@ -21,7 +21,7 @@ use super::wire::{Correction, Draft};
 use super::{Intent, Journal, Judge, Outcome, ReplyFormat, Room, Stop, Why, Work};
 
 /// Re-asks after a paid reply that is no verdict.
-const MAX_REASKS: u32 = 2;
+pub(super) const MAX_REASKS: u32 = 2;
 /// Sends again after an attempt that may have been billed, in this process or an earlier one.
 pub(super) const MAX_RESENDS: usize = 1;
 /// After so many attempts in a row without an answer, over all tasks, the server is taken to be down: each of them may have been billed.
@@ -122,7 +122,7 @@ impl<'a> Ask<'a> {
     }
 
     /// The outcome that earlier attempts come to, if they do.
-    fn settled_before(&mut self) -> Option<Outcome> {
+    pub(super) fn settled_before(&mut self) -> Option<Outcome> {
         if let Some(outcome) = self.paid.take().and_then(|(reply, format)| self.read(&reply, format)) {
             return Some(outcome);
         }
@@ -134,11 +134,9 @@ impl<'a> Ask<'a> {
         None
     }
 
-    /// The next attempt, its money reserved at `factor` of the single price, for somebody else to send; or the outcome that needs none.
+    /// The next attempt of what is not [settled](Self::settled_before), its money reserved at `factor` of the single price, for somebody else to
+    /// send; or the outcome that needs none.
     pub(super) async fn pack(mut self, factor: f64) -> Result<Result<(Request, Intent, Dialect), Outcome>, Stop> {
-        if let Some(outcome) = self.settled_before() {
-            return Ok(Err(outcome));
-        }
         let dialect = self.judge.dialect();
         let request = match self.request(dialect) {
             Ok(request) => request,

@@ -37,6 +37,8 @@ pub struct Judge {
     /// What refusals taught, in words.
     lessons: Mutex<Vec<String>>,
     flights: Flights,
+    /// Held while a batch is on its way to the server.
+    pub(super) making_batch: tokio::sync::Mutex<()>,
     /// What the server says that its model takes in, once it was asked.
     modalities: OnceCell<Option<Carried>>,
 }
@@ -132,6 +134,7 @@ impl Judge {
             dialect: Mutex::default(),
             lessons: Mutex::default(),
             flights: Flights::default(),
+            making_batch: tokio::sync::Mutex::default(),
             modalities: OnceCell::new(),
         })
     }

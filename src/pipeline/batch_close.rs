@@ -33,7 +33,7 @@ impl Closing<'_> {
             serde_json::from_str(&request.reading).map_err(|error| JournalError(format!("how a reply is read: {error}")))?;
         let verdict_id =
             Digest::from_hex(&reply.custom_id).ok_or_else(|| JournalError(format!("custom_id `{}` is no digest", reply.custom_id)))?;
-        let closed = judge.close(&reading, &request.task, &request.past, reply, self.reasks);
+        let closed = judge.read_result(&reading, &request.task, &request.past, reply, self.reasks);
         let ended = self.ledger.close_request(request, verdict_id, closed.end, closed.outcome.as_ref()).await?;
         Ok(Taken { ended, again: closed.outcome.is_none(), put_off: closed.put_off })
     }

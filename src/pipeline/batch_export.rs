@@ -1,14 +1,17 @@
 //! The `export --to batch` command: the pending requests of a run as files for a server that takes files.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::bridge::StopFlag;
+use super::invocation::{Invocation, Orders, ScoreError};
 use super::packing::Packing;
-use super::score::{self, Orders, Progress, Run, ScoreError};
+use super::pass::{Pass, Progress};
+use super::score;
+use super::stop::StopFlag;
 use super::study::Study;
-use crate::ledger::{Ledger, RunInfo};
+use crate::ledger::RunInfo;
 use crate::sandbox::Pool;
 
 /// What was exported.
@@ -41,35 +44,18 @@ pub fn export_batch(
     progress: &dyn Progress,
     stop: &StopFlag,
 ) -> Result<BatchExported, ScoreError> {
-    let ledger = Ledger::open(dir, info)?;
-    ledger.drop_unfinished_batches()?;
-    let tasks = score::start(study, &ledger, orders)?;
-    let waiting: std::collections::BTreeSet<_> = ledger.waiting_tasks(false)?.into_iter().collect();
-    let mut pending = ledger.pending()?;
+    let (run, tasks) = Invocation::open(study, dir, info, orders)?;
+    let waiting: BTreeSet<_> = run.ledger.waiting_tasks(false)?.into_iter().collect();
+    let mut pending = run.pending(&tasks)?;
     let all = pending.len();
     pending.retain(|task| !waiting.contains(task));
     let waiting = (all - pending.len()) as u64;
-    let items = score::pending_items(study, pending, &tasks);
-    score::say_planned(progress, &tasks, &items);
-    let runtime = score::runtime()?;
-    let packing = Packing::new(&ledger, false)?;
-    let soft_wall = score::soft_wall(orders);
-    Run {
-        study,
-        pool,
-        ledger: &ledger,
-        runtime: &runtime,
-        progress,
-        stop,
-        keep_parts: orders.keep_parts,
-        packing: Some(&packing),
-        all: true,
-        soft_wall: &soft_wall,
-    }
-    .all(items);
+    score::say_planned(progress, &tasks, &pending);
+    let packing = Packing::new(&run.ledger, false)?;
+    Pass { run: &run, pool, progress, stop, packing: &packing, all: true }.all(run.items(pending));
     let packs = packing.finish()?;
-    let index = ledger.write_batch_index()?;
-    ledger.close()?;
+    let index = run.ledger.write_batch_index()?;
+    run.ledger.close()?;
     let (files, requests, bytes, shared) = (packs.files, packs.requests, packs.bytes, packs.twins);
     Ok(BatchExported { files, index, requests, bytes, shared, waiting, stopped: stop.reason() })
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use tribunal_media::Digest;
 
 use super::batch_close::Closing;
-use super::score::{self, ScoreError};
+use super::invocation::{self, ScoreError};
 use crate::judge::{BatchReply, Judge, OpenError};
 use crate::ledger::{Found, Ledger, LedgerError, Reader};
 
@@ -76,7 +76,7 @@ pub fn import_batch(results: &Path, dir: &Path) -> Result<BatchImported, ImportE
     let ledger = Ledger::open(dir, &info)?;
     ledger.drop_unfinished_batches()?;
     let judges = judges(&ledger)?;
-    let runtime = score::runtime()?;
+    let runtime = invocation::runtime()?;
     let mut import = Import {
         results,
         closing: Closing { ledger: &ledger, judges: &judges.iter().map(|(id, judge)| (*id, judge)).collect(), reasks: false },

@@ -1,4 +1,4 @@
-//! Batches of a run on their way: those that earlier processes left there and those that this one packed, all at once.
+//! Batches of a run on their way: those that earlier processes left there and those that this one packed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -6,8 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::future::{BoxFuture, FutureExt as _, join_all};
 
 use super::batch_close::Closing;
-use super::bridge::StopFlag;
-use super::score::Progress;
+use super::batch_queue::Queue;
+use super::pass::Progress;
+use super::stop::StopFlag;
 use crate::judge::{BatchEnd, BatchJournal, BatchOrder, BatchReply, BatchStep, JournalError, Judge, Task};
 use crate::ledger::{BatchRow, BatchState, Found, Ledger, LedgerError};
 
@@ -28,14 +29,26 @@ impl<'a> Rounds<'a> {
         Self { ledger, judges, progress, stop, put_off: Mutex::default(), exhausted: Mutex::default() }
     }
 
+    /// Sends what is ready and takes what has ended, and waits for nothing more.
+    pub(super) async fn collect(&self) -> Result<(), LedgerError> {
+        self.round(false).await.map(drop)
+    }
+
     /// Takes every batch that is not ended to its end, or until the run stops; `false` when there was none. What runs at a server when the run
     /// stops stays there, and the next process goes on with it.
-    pub(super) async fn round(&self) -> Result<bool, LedgerError> {
-        let all = self.ledger.batches()?;
-        let live: Vec<&BatchRow> = all.iter().filter(|batch| batch.online && is_live(batch.state)).collect();
-        let judges: BTreeMap<i64, &Judge> = live.iter().filter_map(|batch| Some((batch.id, self.judge_of(batch)?))).collect();
-        let known: Vec<String> = all.iter().filter_map(|batch| batch.batch_id.clone()).collect();
-        let runs = join_all(live.iter().map(|batch| self.one(batch, &judges, &known)));
+    pub(super) async fn wait(&self) -> Result<bool, LedgerError> {
+        self.round(true).await
+    }
+
+    async fn round(&self, wait: bool) -> Result<bool, LedgerError> {
+        let mut live = self.ledger.batches()?;
+        live.retain(|batch| batch.online && is_live(batch.state) && self.judge_of(batch).is_some());
+        let judges = live.iter().filter_map(|batch| Some((batch.id, self.judge_of(batch)?))).collect();
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        live.iter().for_each(|batch| *counts.entry(&batch.judge).or_default() += 1);
+        let queues: BTreeMap<&str, Queue> = counts.into_iter().map(|(judge, count)| (judge, Queue::new(count))).collect();
+        let round = Round { rounds: self, judges, queues, wait };
+        let runs = join_all(live.iter().map(|batch| round.one(batch)));
         tokio::select! {
             biased;
             () = self.stop.raised() => {}
@@ -46,37 +59,6 @@ impl<'a> Rounds<'a> {
             self.stop.raise(why);
         }
         Ok(!live.is_empty())
-    }
-
-    async fn one(&self, batch: &BatchRow, judges: &BTreeMap<i64, &Judge>, known: &[String]) -> Result<(), LedgerError> {
-        let Some(judge) = judges.get(&batch.id) else { return Ok(()) };
-        let order = BatchOrder {
-            file: self.ledger.dir().join(&batch.file),
-            token: batch.token.clone(),
-            file_id: batch.file_id.clone(),
-            batch_id: batch.batch_id.clone(),
-            creating: (batch.state == BatchState::Creating).then_some(batch.since),
-            requests: batch.requests,
-            known: known.to_vec(),
-        };
-        let desk = Desk { rounds: self, batch, closing: Closing { ledger: self.ledger, judges, reasks: true } };
-        match judge.run_batch(order, &desk).await {
-            Ok(BatchEnd::Done) => self.end(batch, "ambiguous", "the batch ended without a result for this request").map(drop),
-            Ok(BatchEnd::Refused(why)) => {
-                self.end(batch, "refused", &why)?;
-                self.stop.raise(format!("the server of judge {} does not run the batch {}: {why}", batch.judge, batch.file));
-                Ok(())
-            }
-            Ok(BatchEnd::Lost(why)) => self.end(batch, "ambiguous", &format!("{why}; it may have been billed")).map(drop),
-            Err(stop) => {
-                self.stop.raise(stop.to_string());
-                Ok(())
-            }
-        }
-    }
-
-    fn end(&self, batch: &BatchRow, class: &str, words: &str) -> Result<u64, LedgerError> {
-        self.ledger.end_batch(batch, class, words)
     }
 
     fn judge_of(&self, batch: &BatchRow) -> Option<&'a Judge> {
@@ -91,6 +73,72 @@ impl<'a> Rounds<'a> {
             *self.exhausted.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
         }
     }
+}
+
+/// The batches of one round.
+struct Round<'a> {
+    rounds: &'a Rounds<'a>,
+    judges: BTreeMap<i64, &'a Judge>,
+    queues: BTreeMap<&'a str, Queue>,
+    wait: bool,
+}
+
+impl Round<'_> {
+    async fn one(&self, batch: &BatchRow) -> Result<(), LedgerError> {
+        let (ledger, stop) = (self.rounds.ledger, self.rounds.stop);
+        let (Some(judge), Some(queue)) = (self.judges.get(&batch.id), self.queues.get(batch.judge.as_str())) else { return Ok(()) };
+        let mut next = Some(batch.clone());
+        while let Some(batch) = next.take() {
+            if outgrown(ledger, judge, &batch) {
+                ledger.end_batch(&batch, "never_sent", "batch_terms allow less by now")?;
+                break;
+            }
+            let ended = queue.ended();
+            let closing = Closing { ledger, judges: &self.judges, reasks: true };
+            let end = judge.run_batch(self.order(&batch), &Desk { rounds: self.rounds, batch: &batch, closing }).await;
+            match end {
+                Ok(BatchEnd::Running) => {}
+                Ok(BatchEnd::Done) => _ = ledger.end_batch(&batch, "ambiguous", "the batch ended without a result for this request")?,
+                Ok(BatchEnd::Lost(why)) => _ = ledger.end_batch(&batch, "ambiguous", &format!("{why}; it may have been billed"))?,
+                Ok(BatchEnd::Refused(why)) => {
+                    ledger.end_batch(&batch, "refused", &why)?;
+                    stop.raise(format!("the server of judge {} does not run the batch {}: {why}", batch.judge, batch.file));
+                }
+                Ok(BatchEnd::Full(_)) if !self.wait => {}
+                Ok(BatchEnd::Full(_)) if queue.step_back(ended).await => next = ledger.batch(batch.id)?,
+                Ok(BatchEnd::Full(why)) => stop.raise(no_room(&batch.judge, &why)),
+                Err(problem) => stop.raise(problem.to_string()),
+            }
+        }
+        queue.leave();
+        Ok(())
+    }
+
+    fn order(&self, batch: &BatchRow) -> BatchOrder {
+        BatchOrder {
+            file: self.rounds.ledger.dir().join(&batch.file),
+            token: batch.token.clone(),
+            file_id: batch.file_id.clone(),
+            batch_id: batch.batch_id.clone(),
+            creating: (batch.state == BatchState::Creating).then_some(batch.since),
+            requests: batch.requests,
+            wait: self.wait,
+        }
+    }
+}
+
+/// Whether a batch that the server does not run is larger than its judge's batches may be by now: its requests are better packed anew.
+fn outgrown(ledger: &Ledger, judge: &Judge, batch: &BatchRow) -> bool {
+    let terms = judge.batch_terms();
+    let bytes = || ledger.dir().join(&batch.file).metadata().map_or(0, |file| file.len());
+    batch.state == BatchState::Ready && batch.requests > 1 && (batch.requests > terms.requests || bytes() > terms.bytes)
+}
+
+fn no_room(judge: &str, why: &str) -> String {
+    format!(
+        "the server of judge {judge} has no room for a batch ({why}), and none of this run is there to end; repeat when others of the account \
+         have ended, or with smaller batch_terms in [judges.{judge}]"
+    )
 }
 
 const fn is_live(state: BatchState) -> bool {
@@ -118,6 +166,11 @@ impl Desk<'_> {
 }
 
 impl BatchJournal for Desk<'_> {
+    fn known(&self) -> Result<Vec<String>, JournalError> {
+        let batches = self.rounds.ledger.batches().map_err(|error| JournalError(error.to_string()))?;
+        Ok(batches.into_iter().filter_map(|batch| batch.batch_id).collect())
+    }
+
     fn step(&self, step: BatchStep) -> Result<(), JournalError> {
         let (ledger, id) = (self.rounds.ledger, self.batch.id);
         let stepped = match &step {

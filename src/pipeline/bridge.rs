@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use rayon::iter::{ParallelBridge as _, ParallelIterator as _};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+
+use super::stop::StopFlag;
 
 /// Memory held by one item's parts; freed when the last job that shares it is done.
 pub(super) type Permit = Arc<OwnedSemaphorePermit>;
@@ -22,46 +24,6 @@ pub(super) struct Width {
     pub(super) concurrency: usize,
     /// Bytes that parts may take in all.
     pub(super) memory_bytes: u64,
-}
-
-/// Raised once, by a signal or by a judge that cannot go on; nothing new is started after that.
-#[derive(Debug, Clone)]
-pub struct StopFlag(watch::Sender<Option<String>>);
-
-impl Default for StopFlag {
-    fn default() -> Self {
-        Self(watch::Sender::new(None))
-    }
-}
-
-impl StopFlag {
-    /// Raises the flag; the first reason stays.
-    pub fn raise(&self, reason: impl Into<String>) {
-        self.0.send_if_modified(|current| {
-            let first = current.is_none();
-            if first {
-                *current = Some(reason.into());
-            }
-            first
-        });
-    }
-
-    /// Why, when it was raised.
-    pub fn reason(&self) -> Option<String> {
-        self.0.borrow().clone()
-    }
-
-    /// Whether it was raised.
-    pub(super) fn is_raised(&self) -> bool {
-        self.0.borrow().is_some()
-    }
-
-    /// Resolves once it is raised.
-    pub(super) async fn raised(&self) {
-        let mut watcher = self.0.subscribe();
-        // An error would mean that the sender is gone, and `self` is the sender.
-        let _ = watcher.wait_for(Option::is_some).await;
-    }
 }
 
 /// One KiB of permit.

@@ -6,7 +6,8 @@ use serde::Serialize;
 use tribunal_media::Modality;
 
 use super::evidence::{self, Unasked};
-use super::score::{Progress, planned_tasks};
+use super::invocation::planned_tasks;
+use super::pass::Progress;
 use super::sentinel;
 use super::study::Study;
 use crate::judge::{Estimate, Judge, Outcome, OutcomeName, Task};
@@ -43,6 +44,8 @@ pub struct DryRun {
     pub judges: Vec<Forecast>,
     /// Dollars over all judges; null when some price is unknown.
     pub cost_usd: Option<f64>,
+    /// Whether requests and what follows from them are the most there may be: which of them are sent hangs on answers.
+    pub at_most: bool,
 }
 
 /// What would be asked of one judge.
@@ -58,15 +61,20 @@ pub struct Forecast {
     pub request_bytes: u64,
     /// Tokens by kind, by the published rules (or as replies to this process corrected them).
     pub tokens: Estimate,
-    /// Dollars, one request at a time; null when no price is known.
+    /// Those of the sentinel items.
+    #[serde(skip)]
+    sentinel_tokens: Estimate,
+    /// Dollars as the judge is set up, in batches or one request at a time; null when no price is known.
     pub cost_usd: Option<f64>,
+    /// As in [`DryRun::at_most`], of this judge.
+    pub at_most: bool,
     /// Dollars as batches, where the profile knows their price.
     pub batch_cost_usd: Option<f64>,
     /// Batches that hold all requests, where the profile knows what one holds.
     pub batches: Option<u64>,
     /// When the price was read.
     pub price_date: Option<String>,
-    /// Seconds that the rate limits alone take; null when none is known.
+    /// Seconds that the rate limits alone take; null when none is known, and for batches.
     pub seconds: Option<f64>,
     /// Requests that would go with an even subset of their pictures.
     pub cut_to_fit: u64,
@@ -105,8 +113,9 @@ pub fn dry_run(study: &Study, pool: &Pool, progress: &dyn Progress) -> DryRun {
         foreseen.into_iter().for_each(|one| dry.add(modality, one));
     }
     dry.add_sentinels(study, &sentinel::foresee(study, pool));
-    dry.judges.iter_mut().zip(&study.judges).for_each(|(forecast, judge)| finish(forecast, judge));
+    dry.judges.iter_mut().zip(&study.judges).for_each(|(forecast, judge)| finish(forecast, judge, study));
     dry.cost_usd = dry.judges.iter().map(|forecast| forecast.cost_usd).sum();
+    dry.at_most = dry.judges.iter().any(|forecast| forecast.at_most);
     dry
 }
 
@@ -114,19 +123,26 @@ fn start(judge: &Judge) -> Forecast {
     Forecast { judge: judge.name().to_owned(), profile: judge.terms().profile.clone(), ..Forecast::default() }
 }
 
-fn finish(forecast: &mut Forecast, judge: &Judge) {
-    let terms = judge.terms();
-    forecast.cost_usd = judge.price(&forecast.tokens).map(|micro_usd| micro_usd / 1e6);
+fn finish(forecast: &mut Forecast, judge: &Judge, study: &Study) {
+    let (terms, ensemble) = (judge.terms(), &study.settings.ensemble);
+    let usd = |tokens| judge.price(tokens).map(|micro_usd| micro_usd / 1e6);
+    // Sentinels never go in batches.
+    let (all, singly) = (usd(&forecast.tokens), usd(&forecast.sentinel_tokens));
+    let at = |factor: f64| Some((all? - singly?).mul_add(factor, singly?));
+    forecast.cost_usd = at(if judge.is_batch() { judge.batch_terms().price_factor } else { 1.0 });
     forecast.price_date = terms.price.as_ref().map(|price| price.date.clone());
+    let waits_for_answers = ensemble.cascade.as_ref().is_some_and(|cascade| cascade.then == judge.name());
+    forecast.at_most = waits_for_answers || ensemble.repeats.as_ref().is_some_and(|repeats| study.settings.repeats > repeats.start);
     if let Some(batch) = terms.batch {
-        forecast.batch_cost_usd = forecast.cost_usd.map(|usd| usd * batch.price_factor);
+        forecast.batch_cost_usd = at(batch.price_factor);
         let needed = |amount: u64, holds: u64| amount.div_ceil(holds.max(1));
         forecast.batches = Some(needed(forecast.requests, batch.requests).max(needed(forecast.request_bytes, batch.bytes)));
     }
     let minutes = |amount: f64, rate: Option<u32>| rate.map(|rate| amount / f64::from(rate));
     let by_requests = minutes(forecast.requests as f64, terms.limits.rpm);
     let by_tokens = minutes(forecast.tokens.input() + forecast.tokens.output, terms.limits.tpm);
-    forecast.seconds = [by_requests, by_tokens].into_iter().flatten().reduce(f64::max).map(|minutes| minutes * 60.0);
+    let slowest = [by_requests, by_tokens].into_iter().flatten().reduce(f64::max).filter(|_| !judge.is_batch());
+    forecast.seconds = slowest.map(|minutes| minutes * 60.0);
 }
 
 impl DryRun {
@@ -140,6 +156,7 @@ impl DryRun {
             forecast.requests += 1;
             forecast.request_bytes += bytes;
             forecast.tokens += *tokens;
+            forecast.sentinel_tokens += *tokens;
             costs.push(study.judges[at].price(tokens).map(|micro_usd| micro_usd / 1e6));
         }
         self.sentinel_requests = requests.len() as u64;

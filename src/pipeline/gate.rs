@@ -3,7 +3,7 @@
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use tribunal_media::Digest;
 
-use super::bridge::StopFlag;
+use super::stop::StopFlag;
 use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Outcome, Past, Reservation, Room, Task};
 
 /// What was sent before the stop is still settled and concluded.

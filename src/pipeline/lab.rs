@@ -3,7 +3,7 @@
 use tribunal_media::{Detail, FrameDetail, FrameView, Modality, PLANE, Pick, Recipe, SamplerSpec};
 
 use super::evidence;
-use super::score::Progress;
+use super::pass::Progress;
 use super::study::Study;
 use crate::ledger::Record;
 use crate::manifest::Instance;

@@ -17,6 +17,8 @@ pub(super) struct Packing<'a> {
     /// Whether this program sends them.
     online: bool,
     open: Mutex<Open>,
+    /// Judges whose servers have answered in this run.
+    answered: tokio::sync::Mutex<BTreeSet<String>>,
 }
 
 #[derive(Default)]
@@ -41,11 +43,17 @@ impl<'a> Packing<'a> {
     /// Knows the requests that wait for their results already: equal ones are not asked again.
     pub(super) fn new(ledger: &'a Ledger, online: bool) -> Result<Self, LedgerError> {
         let ids = ledger.waiting_ids(online)?.into_iter().collect();
-        Ok(Self { ledger, online, open: Mutex::new(Open { ids, ..Open::default() }) })
+        let (open, answered) = (Open { ids, ..Open::default() }, BTreeSet::new());
+        Ok(Self { ledger, online, open: Mutex::new(open), answered: tokio::sync::Mutex::new(answered) })
     }
 
     /// Ends the task, or puts its request into the judge's file. The result is the outcome of a task that ended.
     pub(super) async fn take(&self, judge: &Judge, work: &Work, journal: &Gate<'_>) -> Result<Option<OutcomeName>, Stop> {
+        if self.online
+            && let Some(name) = self.ask_first(judge, work, journal).await?
+        {
+            return Ok(Some(name));
+        }
         let claim = |id| self.open().ids.insert(id);
         match judge.pack(work, journal, &claim).await? {
             Packed::Ends(settled) => {
@@ -65,6 +73,21 @@ impl<'a> Packing<'a> {
                 Ok(None)
             }
         }
+    }
+
+    /// Asks the task singly when the judge's server has not answered in this run: what it does not accept is then learnt at once, and not from every
+    /// line of a batch a day later. One task at a time, until there is an answer.
+    async fn ask_first(&self, judge: &Judge, work: &Work, journal: &Gate<'_>) -> Result<Option<OutcomeName>, Stop> {
+        let mut answered = self.answered.lock().await;
+        if answered.contains(judge.name()) {
+            return Ok(None);
+        }
+        if self.ledger.has_answer(judge.name()).await? {
+            answered.insert(judge.name().to_owned());
+            return Ok(None);
+        }
+        let settled = judge.judge(work, journal).await?;
+        Ok(Some(settled.outcome.name()))
     }
 
     /// Files that are not full yet become whole too.

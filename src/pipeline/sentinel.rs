@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::bridge::{self, StopFlag, Width};
+use super::bridge::{self, Width};
 use super::evidence::{self, Unasked};
 use super::gate::Gate;
+use super::invocation::ScoreError;
 use super::probes::draw;
-use super::score::ScoreError;
+use super::stop::StopFlag;
 use super::study::Study;
 use crate::judge::{Estimate, Judge, Work};
 use crate::ledger::{Ledger, Sentinels};

@@ -1,107 +1,13 @@
 //! Judges with `batch = true`: through crashes, expiry and signals, against the mock judge's own bill.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
-use tempfile::{TempDir, tempdir};
+use serde_json::json;
+use tempfile::tempdir;
 
-use crate::mock_process::MockProcess;
+use crate::batch_bench::{asked, bench, billed, mock, path, singles};
 use crate::relay::Relay;
-use crate::support::{json_to, jsonl, manifest, run_to, table, tribunal};
-
-fn path(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
-
-struct Bench {
-    work: TempDir,
-    toml: PathBuf,
-    run: PathBuf,
-}
-
-/// A judge with a price, small batches and half the price for them.
-fn bench(address: &str, provider: &str) -> Bench {
-    let work = tempdir().unwrap();
-    let (toml, run) = (work.path().join("tribunal.toml"), work.path().join("run"));
-    let text = format!(
-        "[judges.j]\nprovider = \"{provider}\"\nbase_url = \"{address}/v1\"\nmodel = \"mock\"\nbatch = true\n\
-         batch_terms = {{ requests = 5, bytes = 3_000_000, price_factor = 0.5 }}\n\
-         [judges.j.price]\ninput_per_mtok = 1.0\noutput_per_mtok = 4.0\ndate = \"2026-11-01\"\n"
-    );
-    std::fs::write(&toml, text).unwrap();
-    Bench { work, toml, run }
-}
-
-fn mock(folder: &Path, batch: &Value) -> MockProcess {
-    MockProcess::start(folder, &json!({"price": {"input_per_mtok": 1.0, "output_per_mtok": 4.0}, "batch": batch}))
-}
-
-impl Bench {
-    fn args(&self) -> Vec<String> {
-        ["score", path(&manifest()), "--judge", "j", "--repeats", "2", "--config", path(&self.toml), "-o", path(&self.run)]
-            .map(str::to_owned)
-            .to_vec()
-    }
-
-    fn score(&self, exit: i32) -> Value {
-        json_to(exit, &self.args().iter().map(String::as_str).collect::<Vec<_>>())["summary"].clone()
-    }
-
-    fn spawn(&self) -> Child {
-        let args = self.args();
-        tribunal(&args.iter().map(String::as_str).collect::<Vec<_>>()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
-    }
-
-    /// Costs in the table, in micro-dollars.
-    fn spent(&self) -> u64 {
-        let rows = jsonl(&self.run.join("verdicts.jsonl"));
-        rows.iter().filter_map(|row| row["cost_usd"].as_f64()).map(|usd| (usd * 1e6).round() as u64).sum()
-    }
-
-    fn ledger(&self) -> rusqlite::Connection {
-        rusqlite::Connection::open(self.run.join("ledger.sqlite")).unwrap()
-    }
-
-    /// How many batches are in each state.
-    fn states(&self) -> BTreeMap<String, i64> {
-        let ledger = self.ledger();
-        let mut statement = ledger.prepare("SELECT state, count(*) FROM batches GROUP BY state").unwrap();
-        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().collect::<Result<_, _>>().unwrap()
-    }
-
-    /// Waits until so many batches are at the server.
-    fn until_sent(&self, count: i64) {
-        let deadline = Instant::now() + Duration::from_mins(1);
-        let sent = || self.run.join("ledger.sqlite").is_file().then(|| self.try_states()).flatten();
-        while sent().and_then(|states| states.get("sent").copied()).unwrap_or(0) < count {
-            assert!(Instant::now() < deadline, "no batch was sent");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-
-    fn try_states(&self) -> Option<BTreeMap<String, i64>> {
-        let ledger =
-            rusqlite::Connection::open_with_flags(self.run.join("ledger.sqlite"), rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
-        let mut statement = ledger.prepare("SELECT state, count(*) FROM batches GROUP BY state").ok()?;
-        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).ok()?.collect::<Result<_, _>>().ok()
-    }
-}
-
-fn billed(mocks: &[&MockProcess]) -> u64 {
-    mocks.iter().map(|mock| mock.bill()["cost_micro_usd"].as_u64().unwrap()).sum()
-}
-
-/// Items of batches by how often they were billed.
-fn asked(mock: &MockProcess) -> BTreeMap<String, u64> {
-    let mut asked = BTreeMap::new();
-    for call in mock.calls().iter().filter(|call| call["billed"] == true) {
-        *asked.entry(call["custom_id"].as_str().expect("only batches are billed").to_owned()).or_default() += 1;
-    }
-    asked
-}
+use crate::support::{manifest, run_to, table};
 
 /// The whole way, and that it is the same table and bill as single requests at half the price.
 fn through(provider: &str) {
@@ -111,14 +17,14 @@ fn through(provider: &str) {
     let summary = bench.score(0);
     assert_eq!((&summary["pending"], &summary["by_outcome"]["judge_unusable"]), (&json!(0), &json!(0)));
     assert!(asked(&mock).values().all(|count| *count == 1), "every request was asked once, in a batch");
+    assert_eq!(singles(&mock), 1, "but the first");
     let cost = billed(&[&mock]);
     assert_eq!((bench.spent(), cost > 0), (cost, true));
     assert!(bench.states()["ended"] > 2, "{:?}", bench.states());
     assert_eq!(std::fs::read_dir(bench.run.join("parts")).unwrap().count(), 0, "spooled bodies are gone");
     // Asked singly, the same requests give the same table.
     let single = bench.work.path().join("single");
-    let text = std::fs::read_to_string(&bench.toml).unwrap().replace("batch = true\n", "");
-    std::fs::write(&bench.toml, text).unwrap();
+    bench.rewrite("batch = true\n", "");
     run_to(0, &["score", path(&manifest()), "--judge", "j", "--repeats", "2", "--config", path(&bench.toml), "-o", path(&single)]);
     assert_eq!(table(&bench.run), table(&single));
     bench.score(0);
@@ -150,11 +56,8 @@ fn killed(provider: &str) {
     let folder = tempdir().unwrap();
     let mock = mock(folder.path(), &json!({"polls_until_done": 8}));
     let bench = bench(&mock.address, provider);
-    let mut child = bench.spawn();
-    bench.until_sent(3);
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert_eq!(mock.bill()["billed"], 0, "killed before any result");
+    bench.killed(3);
+    assert_eq!(mock.bill()["billed"], 1, "killed before any result of a batch");
     assert_eq!(bench.score(0)["pending"], 0);
     assert!(asked(&mock).values().all(|count| *count == 1), "the new process took up the old batches: {:?}", bench.states());
     assert_eq!(bench.spent(), billed(&[&mock]));
@@ -175,10 +78,7 @@ fn forgotten(provider: &str) {
     let folder = tempdir().unwrap();
     let mock = mock(folder.path(), &json!({"polls_until_done": 12}));
     let bench = bench(&mock.address, provider);
-    let mut child = bench.spawn();
-    bench.until_sent(3);
-    child.kill().unwrap();
-    child.wait().unwrap();
+    bench.killed(3);
     // As if killed between the server's answer and the ledger.
     let forget = "UPDATE batches SET state = 'creating', batch_id = NULL WHERE id = 1 AND state = 'sent'";
     assert_eq!(bench.ledger().execute(forget, []).unwrap(), 1);
@@ -202,11 +102,9 @@ fn a_batch_that_nobody_can_find_is_counted_as_perhaps_billed() {
     let folder = tempdir().unwrap();
     let mock = mock(folder.path(), &json!({"polls_until_done": 12}));
     let bench = bench(&mock.address, "openai");
-    let mut child = bench.spawn();
-    bench.until_sent(3);
-    child.kill().unwrap();
-    child.wait().unwrap();
-    let forget = "UPDATE batches SET state = 'creating', batch_id = NULL, token = 'x', file_id = 'y' WHERE id = 1";
+    bench.killed(3);
+    // Long enough ago that it must have come to light.
+    let forget = "UPDATE batches SET state = 'creating', batch_id = NULL, token = 'x', file_id = 'y', since = since - 600 WHERE id = 1";
     assert_eq!(bench.ledger().execute(forget, []).unwrap(), 1);
     assert_eq!(bench.score(0)["pending"], 0, "its requests are sent once more");
     let sql = "SELECT count(*), sum(charged > 0) FROM attempts WHERE class = 'ambiguous'";

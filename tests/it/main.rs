@@ -4,7 +4,9 @@
 
 mod architecture;
 mod bad_input;
+mod batch_bench;
 mod batch_files;
+mod batch_trouble;
 mod batches;
 mod comparison;
 mod damage;

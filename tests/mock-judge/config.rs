@@ -188,6 +188,18 @@ pub(crate) struct BatchRule {
     pub(crate) fail_share: f64,
     /// Of the normal price; 0.5.
     pub(crate) price_factor: f64,
+    /// So many batches are made, but their makers get a 504; 0.
+    pub(crate) lost_creates: u32,
+    /// Until those are listed; 0.
+    pub(crate) late_ms: u64,
+    /// So many times nobody may make a batch for `busy_s` seconds; 0.
+    pub(crate) busy_creates: u32,
+    /// As `Retry-After`; 1.
+    pub(crate) busy_s: u64,
+    /// Most requests in OpenAI's batches at once; a batch beyond fails as one of too many tokens does. No limit.
+    pub(crate) queue_requests: Option<usize>,
+    /// So many of OpenAI's batches end without leaving their files; 0.
+    pub(crate) gone_results: u32,
 }
 
 /// What llama.cpp's `/props` claims.
@@ -244,7 +256,18 @@ impl Default for Wording {
 
 impl Default for BatchRule {
     fn default() -> Self {
-        Self { polls_until_done: 2, expire_share: 0.0, fail_share: 0.0, price_factor: 0.5 }
+        Self {
+            polls_until_done: 2,
+            expire_share: 0.0,
+            fail_share: 0.0,
+            price_factor: 0.5,
+            lost_creates: 0,
+            late_ms: 0,
+            busy_creates: 0,
+            busy_s: 1,
+            queue_requests: None,
+            gone_results: 0,
+        }
     }
 }
 

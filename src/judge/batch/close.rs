@@ -2,7 +2,7 @@
 
 use super::reading::Reading;
 use super::reply::BatchReply;
-use crate::judge::ask::MAX_RESENDS;
+use crate::judge::ask::{MAX_REASKS, MAX_RESENDS};
 use crate::judge::reply::{attempt_end, ruling};
 use crate::judge::retry::{Class, Fault};
 use crate::judge::{AttemptEnd, Judge, Outcome, Past, Task, Why};
@@ -20,15 +20,15 @@ pub struct Closed {
 
 impl Judge {
     /// Reads one line of results by the rules of single requests. `past` are all attempts of the task, this one among them. With `reasks` a
-    /// faulty reply is asked for again, else it is final.
-    pub fn close(&self, reading: &Reading, task: &Task, past: &[Past], reply: &BatchReply, reasks: bool) -> Closed {
+    /// faulty reply is asked for again, as often as of single requests, else it is final.
+    pub fn read_result(&self, reading: &Reading, task: &Task, past: &[Past], reply: &BatchReply, reasks: bool) -> Closed {
         let factor = self.batch_terms().price_factor;
         match &reply.result {
             Ok(reply) => {
                 let end = attempt_end(self, Ok(reply), reading.format, 0, factor);
                 let outcome = match ruling(self, &reading.work(task), reply, reading.format) {
                     Ok(outcome) => Some(outcome),
-                    Err(_) if reasks => None,
+                    Err(_) if reasks && count(past, &["answered"]) < MAX_REASKS as usize => None,
                     Err((why, _)) => Some(Outcome::JudgeUnusable(why)),
                 };
                 Closed { end, outcome, put_off: false }
@@ -43,9 +43,14 @@ impl Judge {
     }
 }
 
-/// Attempts before this one that may have been billed without an answer.
+/// Attempts that ended so.
+fn count(past: &[Past], classes: &[&str]) -> usize {
+    past.iter().filter(|past| classes.contains(&past.class.as_str())).count()
+}
+
+/// Attempts before this one, which is open, that may have been billed without an answer.
 fn lost(past: &[Past]) -> usize {
-    past.iter().filter(|past| matches!(past.class.as_str(), "open" | "ambiguous")).count().saturating_sub(1)
+    count(past, &["open", "ambiguous"]).saturating_sub(1)
 }
 
 /// What a fault leads to; `None`: it is asked again.

@@ -1,25 +1,15 @@
 //! One batch on its way: upload, make, look, take the results. Every step is durable before the next, and any of them may be the first of a process.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
 use super::BatchReply;
+use super::patience::{FIRST_LOOK, LONGEST_LOOK, Patience, Search};
 use crate::judge::provider::{BatchServer, Look, Mark};
 use crate::judge::retry::{Class, Fault};
-use crate::judge::server_error::short;
 use crate::judge::{JournalError, Judge, Stop};
 
-/// First and longest wait between two looks.
-const FIRST_LOOK: Duration = Duration::from_millis(250);
-const LONGEST_LOOK: Duration = Duration::from_mins(1);
-/// Longest wait, in sum, for a server that does not answer or asks to be left alone.
-const PATIENCE: Duration = Duration::from_mins(5);
-/// The same for one that never answered: a wrong address should be said soon.
-const FIRST_PATIENCE: Duration = Duration::from_secs(4);
-/// Looks at the list for a batch that was perhaps made.
-const FINDS: u32 = 4;
 /// Results that are settled together, so that they share commits.
 const GROUP: usize = 64;
 
@@ -38,8 +28,8 @@ pub struct BatchOrder {
     pub creating: Option<i64>,
     /// How many requests it holds.
     pub requests: u64,
-    /// Ids of this run's other batches.
-    pub known: Vec<String>,
+    /// Whether to wait until it ends.
+    pub wait: bool,
 }
 
 /// A step that must be durable.
@@ -58,9 +48,13 @@ pub enum BatchStep {
 pub enum BatchEnd {
     /// Its results were taken.
     Done,
+    /// It runs, and is not waited for.
+    Running,
+    /// The server has no room for it now; why. It is ready again, and nothing was billed.
+    Full(String),
     /// The server never began; why. Nothing was billed.
     Refused(String),
-    /// It was perhaps made, and cannot be found (again).
+    /// It was perhaps made, and it or its results cannot be found (again).
     Lost(String),
 }
 
@@ -69,210 +63,212 @@ pub trait BatchJournal: Send + Sync {
     /// Makes a step durable; returns only then.
     fn step(&self, step: BatchStep) -> Result<(), JournalError>;
 
+    /// The server's ids of all batches of this run, as of now.
+    fn known(&self) -> Result<Vec<String>, JournalError>;
+
     /// Takes results. Some may have been taken before.
     fn results(&self, replies: Vec<BatchReply>) -> BoxFuture<'_, Result<(), JournalError>>;
 }
 
-/// Waits of one batch; they begin anew with every answer.
-struct Patience {
-    answered: bool,
-    waited: Duration,
-    next: Duration,
-}
-
-impl Patience {
-    const fn new() -> Self {
-        Self { answered: false, waited: Duration::ZERO, next: FIRST_LOOK }
-    }
-
-    fn answered(&mut self) {
-        *self = Self { answered: true, ..Self::new() };
-    }
-
-    /// Waits after a failure that may pass; the error when it has lasted too long.
-    async fn wait(&mut self, judge: &Judge, fault: &Fault) -> Result<(), Stop> {
-        let wait = fault.retry_after.unwrap_or(Duration::ZERO).max(self.next);
-        self.waited += wait;
-        if self.waited > if self.answered { PATIENCE } else { FIRST_PATIENCE } {
-            let endpoint = &judge.opened.endpoint;
-            return Err(Stop::Unreachable(format!("{endpoint}: its batches cannot be reached ({}); repeat later", short(&fault.message))));
-        }
-        self.next = (self.next * 2).min(LONGEST_LOOK);
-        tokio::time::sleep(wait).await;
-        Ok(())
-    }
+/// A batch and those who have to do with it.
+struct Drive<'a> {
+    judge: &'a Judge,
+    server: BatchServer,
+    order: BatchOrder,
+    journal: &'a dyn BatchJournal,
+    patience: Patience,
 }
 
 impl Judge {
     /// Takes one batch from where it is to its end. Dropping the future leaves it on its way: the next process goes on with the same order, as far
     /// as `journal` knows it by then.
-    pub async fn run_batch(&self, mut order: BatchOrder, journal: &dyn BatchJournal) -> Result<BatchEnd, Stop> {
+    pub async fn run_batch(&self, order: BatchOrder, journal: &dyn BatchJournal) -> Result<BatchEnd, Stop> {
         let server = self.opened.provider.batches().ok_or_else(|| {
             Stop::Endpoint(format!("provider `{}` has no batches; use `tribunal export --to batch`", self.settings.provider.name()))
         })?;
-        let mut patience = Patience::new();
-        if order.batch_id.is_none() && order.creating.is_some() {
-            order.batch_id = self.find(&server, &order, &mut patience).await?;
-            match &order.batch_id {
-                Some(id) => journal.step(BatchStep::Sent(id.clone()))?,
-                None => {
-                    return Ok(BatchEnd::Lost("the program stopped while the batch was being made, and the server lists none".to_owned()));
-                }
-            }
-        }
-        let id = match order.batch_id.clone() {
+        Drive { judge: self, server, order, journal, patience: Patience::default() }.run().await
+    }
+}
+
+impl Drive<'_> {
+    async fn run(mut self) -> Result<BatchEnd, Stop> {
+        let id = match self.order.batch_id.clone() {
             Some(id) => id,
-            None => match self.submit(&server, &mut order, journal, &mut patience).await? {
+            None => match self.submit().await? {
                 Ok(id) => id,
                 Err(end) => return Ok(end),
             },
         };
-        let places = match self.watch(&server, &id, &mut patience).await? {
+        let places = match self.watch(&id).await? {
             Ok(places) => places,
             Err(end) => return Ok(end),
         };
+        let mut whole = true;
         for place in &places {
-            self.fetch(&server, place, journal, &mut patience).await?;
+            whole &= self.fetch(place).await?;
         }
-        if let Some(file_id) = &order.file_id {
-            server.forget(file_id).await;
+        if let Some(file_id) = &self.order.file_id {
+            self.server.forget(file_id).await;
         }
-        Ok(BatchEnd::Done)
+        Ok(if whole { BatchEnd::Done } else { BatchEnd::Lost(format!("the server no longer has the results of batch {id}")) })
     }
 
-    async fn submit(
-        &self,
-        server: &BatchServer,
-        order: &mut BatchOrder,
-        journal: &dyn BatchJournal,
-        patience: &mut Patience,
-    ) -> Result<Result<String, BatchEnd>, Stop> {
-        while order.file_id.is_none() && server.takes_files() {
-            match server.upload(&order.file).await {
+    /// The server's id of the batch.
+    async fn submit(&mut self) -> Result<Result<String, BatchEnd>, Stop> {
+        // One at a time: a batch whose answer was lost must not be taken for the next one.
+        let _turn = self.judge.making_batch.lock().await;
+        if self.order.creating.is_some() {
+            return self.search("the program stopped while the batch was being made").await;
+        }
+        while self.order.file_id.is_none() && self.server.takes_files() {
+            match self.server.upload(&self.order.file).await {
                 Ok(id) => {
-                    journal.step(BatchStep::Ready(Some(id.clone())))?;
-                    order.file_id = Some(id);
+                    self.patience.served();
+                    self.journal.step(BatchStep::Ready(Some(id.clone())))?;
+                    self.order.file_id = Some(id);
                 }
-                Err(fault) if matches!(fault.class, Class::BadItem | Class::Filtered) => return Ok(Err(BatchEnd::Refused(fault.message))),
-                Err(fault) => self.wait_or_stop(fault, patience).await?,
+                Err(fault) if is_final(&fault) => return Ok(Err(BatchEnd::Refused(fault.message))),
+                Err(fault) => self.wait(fault).await?,
             }
         }
         loop {
-            journal.step(BatchStep::Creating)?;
-            order.creating = Some(jiff::Timestamp::now().as_second());
-            let made = server.create(&order.file, self.batch_endpoint(), &mark(order)).await;
-            let id = match made {
-                Ok(id) => Some(id),
+            self.journal.step(BatchStep::Creating)?;
+            self.order.creating = Some(jiff::Timestamp::now().as_second());
+            let made = self.server.create(&self.order.file, self.judge.batch_endpoint(), &self.mark(&[])).await;
+            let fault = match made {
+                Ok(id) => return self.sent(id).map(Ok),
                 // The answer was lost, not necessarily the batch.
-                Err(fault) if fault.class == Class::Ambiguous => match self.find(server, order, patience).await? {
-                    Some(id) => Some(id),
-                    None => return Ok(Err(BatchEnd::Lost(fault.message))),
-                },
-                Err(fault) => {
-                    journal.step(BatchStep::Ready(None))?;
-                    order.creating = None;
-                    if matches!(fault.class, Class::BadItem | Class::Filtered) {
-                        return Ok(Err(BatchEnd::Refused(fault.message)));
-                    }
-                    self.wait_or_stop(fault, patience).await?;
-                    None
-                }
+                Err(fault) if fault.class == Class::Ambiguous => return self.search(&fault.message).await,
+                Err(fault) => fault,
             };
-            if let Some(id) = id {
-                journal.step(BatchStep::Sent(id.clone()))?;
-                return Ok(Ok(id));
+            self.journal.step(BatchStep::Ready(None))?;
+            self.order.creating = None;
+            if is_final(&fault) {
+                return Ok(Err(BatchEnd::Refused(fault.message)));
+            }
+            if fault.class == Class::Refused && fault.status == Some(429) {
+                // Too many requests at once, or too many in batches already.
+                if let Err(problem) = self.patience.wait(&fault).await {
+                    return Ok(Err(BatchEnd::Full(problem)));
+                }
+            } else {
+                self.wait(fault).await?;
             }
         }
     }
 
-    /// Looks for a batch that was perhaps made; more than once, since lists lag.
-    async fn find(&self, server: &BatchServer, order: &BatchOrder, patience: &mut Patience) -> Result<Option<String>, Stop> {
-        let mut wait = FIRST_LOOK;
-        for _ in 0..FINDS {
-            match server.find(&mark(order)).await {
-                Ok(Some(id)) => return Ok(Some(id)),
+    fn sent(&self, id: String) -> Result<String, Stop> {
+        self.journal.step(BatchStep::Sent(id.clone()))?;
+        Ok(id)
+    }
+
+    /// Looks for a batch that was perhaps made; `why` nothing else is known of it.
+    async fn search(&mut self, why: &str) -> Result<Result<String, BatchEnd>, Stop> {
+        let mut search = Search::made(self.order.creating.unwrap_or_default());
+        loop {
+            let known = self.journal.known()?;
+            match self.server.find(&self.mark(&known)).await {
+                Ok(Some(id)) => return self.sent(id).map(Ok),
                 Ok(None) => {
-                    patience.answered();
-                    tokio::time::sleep(wait).await;
-                    wait *= 2;
+                    self.patience.served();
+                    if !search.again().await {
+                        return Ok(Err(BatchEnd::Lost(format!("{why}, and the server lists no such batch"))));
+                    }
                 }
-                Err(fault) => self.wait_or_stop(fault, patience).await?,
+                Err(fault) => self.wait(fault).await?,
             }
         }
-        Ok(None)
     }
 
     /// Where the results lie, once the batch has ended.
-    async fn watch(&self, server: &BatchServer, id: &str, patience: &mut Patience) -> Result<Result<Vec<String>, BatchEnd>, Stop> {
-        let started = tokio::time::Instant::now();
+    async fn watch(&mut self, id: &str) -> Result<Result<Vec<String>, BatchEnd>, Stop> {
+        let (started, mut search) = (tokio::time::Instant::now(), Search::brief());
         loop {
-            match server.look(id).await {
+            match self.server.look(id).await {
                 Ok(Look::Ended(places)) => return Ok(Ok(places)),
                 Ok(Look::Failed(why)) => return Ok(Err(BatchEnd::Refused(why))),
+                Ok(Look::Full(why)) => {
+                    self.journal.step(BatchStep::Ready(None))?;
+                    return Ok(Err(BatchEnd::Full(why)));
+                }
+                Ok(Look::Running) if !self.order.wait => return Ok(Err(BatchEnd::Running)),
                 Ok(Look::Running) => {
-                    patience.answered();
+                    self.patience.served();
                     // A result is seen at most a tenth later than it could be.
                     tokio::time::sleep((started.elapsed() / 10).clamp(FIRST_LOOK, LONGEST_LOOK)).await;
                 }
-                Err(fault) if fault.status == Some(404) && !fault.reply.trim().is_empty() => {
-                    return Ok(Err(BatchEnd::Lost(format!("the server no longer knows batch {id}"))));
+                Err(fault) if is_gone(&fault) => {
+                    if !search.again().await {
+                        return Ok(Err(BatchEnd::Lost(format!("the server no longer knows batch {id}"))));
+                    }
                 }
-                Err(fault) => self.wait_or_stop(fault, patience).await?,
+                Err(fault) => self.wait(fault).await?,
             }
         }
     }
 
-    /// Takes the results at one place; from its start again when the connection is lost.
-    async fn fetch(&self, server: &BatchServer, place: &str, journal: &dyn BatchJournal, patience: &mut Patience) -> Result<(), Stop> {
-        while let Err(Broken::Server(fault)) = self.fetch_once(server, place, journal).await.or_else(Broken::ours)? {
-            self.wait_or_stop(fault, patience).await?;
+    /// Takes the results at one place; from its start again when the connection is lost. `false`: they are gone.
+    async fn fetch(&mut self, place: &str) -> Result<bool, Stop> {
+        let mut search = Search::brief();
+        loop {
+            match self.fetch_once(place).await? {
+                Ok(()) => return Ok(true),
+                Err(fault) if is_gone(&fault) => {
+                    if !search.again().await {
+                        return Ok(false);
+                    }
+                }
+                Err(fault) => self.wait(fault).await?,
+            }
         }
-        Ok(())
     }
 
-    async fn fetch_once(&self, server: &BatchServer, place: &str, journal: &dyn BatchJournal) -> Result<Result<(), Broken>, Broken> {
-        let mut lines = server.lines(place).await.map_err(Broken::Server)?;
+    async fn fetch_once(&self, place: &str) -> Result<Result<(), Fault>, JournalError> {
+        let mut lines = match self.server.lines(place).await {
+            Ok(lines) => lines,
+            Err(fault) => return Ok(Err(fault)),
+        };
         let mut group = Vec::with_capacity(GROUP);
-        while let Some(line) = lines.next().await.map_err(Broken::Server)? {
-            // A line that is none leaves its request without a result, which the ledger will see.
-            group.extend(BatchReply::read(&line).ok());
+        loop {
+            match lines.next().await {
+                // A line that is none leaves its request without a result, which the ledger will see.
+                Ok(Some(line)) => group.extend(BatchReply::read(&line).ok()),
+                Ok(None) => break,
+                Err(fault) => return Ok(Err(fault)),
+            }
             if group.len() == GROUP {
-                journal.results(std::mem::take(&mut group)).await.map_err(Broken::Ours)?;
+                self.journal.results(std::mem::take(&mut group)).await?;
             }
         }
-        journal.results(group).await.map_err(Broken::Ours)?;
+        self.journal.results(group).await?;
         Ok(Ok(()))
     }
 
-    async fn wait_or_stop(&self, fault: Fault, patience: &mut Patience) -> Result<(), Stop> {
-        match fault.class {
-            Class::Stopped(kind) => Err(self.stop(kind, &fault.message)),
-            _ => patience.wait(self, &fault).await,
+    async fn wait(&mut self, fault: Fault) -> Result<(), Stop> {
+        if let Class::Stopped(kind) = fault.class {
+            return Err(self.judge.stop(kind, &fault.message));
+        }
+        let endpoint = &self.judge.opened.endpoint;
+        self.patience.wait(&fault).await.map_err(|problem| Stop::Unreachable(format!("{endpoint}: {problem}")))
+    }
+
+    fn mark<'m>(&'m self, known: &'m [String]) -> Mark<'m> {
+        Mark {
+            token: &self.order.token,
+            file_id: self.order.file_id.as_deref(),
+            since: self.order.creating.unwrap_or_default(),
+            requests: self.order.requests,
+            known,
         }
     }
 }
 
-/// Why results could not be taken.
-enum Broken {
-    Server(Fault),
-    Ours(JournalError),
+/// Whether the server will not have the request as it is.
+const fn is_final(fault: &Fault) -> bool {
+    matches!(fault.class, Class::BadItem | Class::Filtered)
 }
 
-impl Broken {
-    fn ours(self) -> Result<Result<(), Self>, Stop> {
-        match self {
-            Self::Ours(error) => Err(Stop::Journal(error)),
-            server @ Self::Server(_) => Ok(Err(server)),
-        }
-    }
-}
-
-fn mark(order: &BatchOrder) -> Mark<'_> {
-    Mark {
-        token: &order.token,
-        file_id: order.file_id.as_deref(),
-        since: order.creating.unwrap_or_default(),
-        requests: order.requests,
-        known: &order.known,
-    }
+/// Whether the server says that what was asked for is not there (any more), as opposed to a host that is being moved.
+fn is_gone(fault: &Fault) -> bool {
+    matches!(fault.status, Some(404 | 410)) && !fault.reply.trim().is_empty()
 }

@@ -8,6 +8,7 @@ mod close;
 mod drive;
 mod form;
 mod pack;
+mod patience;
 mod reading;
 mod reply;
 #[cfg(test)]

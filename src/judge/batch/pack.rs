@@ -51,9 +51,9 @@ impl Judge {
         Form::of(self.settings.provider).map(drop).map_err(|problem| format!("judge `{}`: {problem}", self.name()))
     }
 
-    /// Whether its requests are to go as batches.
+    /// Whether its requests are to go as batches. A replayed judge has nowhere to send them.
     pub fn is_batch(&self) -> bool {
-        self.settings.batch
+        self.settings.batch && self.opened.provider.batches().is_some()
     }
 
     /// What one of its batches may hold and costs.
@@ -84,10 +84,15 @@ impl Judge {
         if let Some(outcome) = journal.known(id).await? {
             return ends(outcome);
         }
+        let mut ask = Ask::new(self, work, journal, first, id).await?;
+        // Before the claim: what sends no request is nobody's twin.
+        if let Some(outcome) = ask.settled_before() {
+            return ends(outcome);
+        }
         if !claim(id) {
             return Ok(Packed::Twin(id));
         }
-        match Ask::new(self, work, journal, first, id).await?.pack(self.batch_terms().price_factor).await? {
+        match ask.pack(self.batch_terms().price_factor).await? {
             Err(outcome) => ends(outcome),
             Ok((request, intent, dialect)) => {
                 let reading = Reading::of(work, request.format, dialect);

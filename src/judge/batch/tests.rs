@@ -28,7 +28,7 @@ async fn line(judge: &Judge) -> Line {
 fn close(judge: &Judge, line: &Line, result: &Value, past: &[&str], reasks: bool) -> Closed {
     let past: Vec<Past> = past.iter().map(|class| Past { class: (*class).to_owned(), reply: String::new(), format: None }).collect();
     let reply = BatchReply::read(&result.to_string()).unwrap();
-    judge.close(&line.reading, &line.intent.task, &past, &reply, reasks)
+    judge.read_result(&line.reading, &line.intent.task, &past, &reply, reasks)
 }
 
 fn ends(closed: &Closed) -> (&str, Option<(&'static str, &str)>) {

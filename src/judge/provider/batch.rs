@@ -11,18 +11,19 @@ use serde_json::{Value, json};
 
 use super::file_body::FileBody;
 use super::http::{fault, read};
+use super::lines::Lines;
 use super::redact::Redactor;
 use super::seam::Reply;
 use crate::judge::retry::{Class, Fault, classify};
 
 /// Longest that a file may take, up or down.
 const TRANSFER: Duration = Duration::from_hours(1);
-/// A line of results that is longer holds no verdict.
-const MAX_LINE: usize = 4 << 20;
 /// Pages of a list that are gone through.
 const MAX_PAGES: usize = 100;
 /// What parts of an upload are told apart by: no line of JSON begins so.
 const BOUNDARY: &str = "tribunal-batch-7c1f0a52d6e94b38";
+/// OpenAI's code for more tokens in batches than the account may have there at once.
+const QUEUE_FULL: &str = "token_limit_exceeded";
 /// How far the clocks of two machines may differ, in seconds.
 const CLOCK_SLACK: i64 = 120;
 
@@ -61,16 +62,8 @@ pub(in crate::judge) enum Look {
     Ended(Vec<String>),
     /// It never began; why.
     Failed(String),
-}
-
-/// Results on their way down.
-pub(in crate::judge) struct Lines<'a> {
-    server: &'a BatchServer,
-    response: reqwest::Response,
-    buffer: Vec<u8>,
-    /// The start of what is not yet given out.
-    at: usize,
-    ended: bool,
+    /// It never began, for want of room; why.
+    Full(String),
 }
 
 impl BatchServer {
@@ -132,10 +125,11 @@ impl BatchServer {
         Ok(if found.len() == 1 { found.pop() } else { None })
     }
 
-    /// Anthropic's batches carry no words of ours: theirs are told by time and size.
+    /// Anthropic's batches carry no words of ours: theirs are told by time and size. One that failed is an earlier try.
     fn is_ours(&self, batch: &Value, mark: &Mark<'_>) -> bool {
         if !self.anthropic {
-            return batch["metadata"]["tribunal"] == mark.token || mark.file_id.is_some_and(|file| batch["input_file_id"] == file);
+            let marked = batch["metadata"]["tribunal"] == mark.token || mark.file_id.is_some_and(|file| batch["input_file_id"] == file);
+            return marked && batch["status"] != "failed";
         }
         let created = batch["created_at"].as_str().and_then(|time| time.parse::<jiff::Timestamp>().ok());
         let in_time = created.is_some_and(|created| created.as_second() + CLOCK_SLACK >= mark.since);
@@ -153,7 +147,7 @@ impl BatchServer {
         let files = ["output_file_id", "error_file_id"].iter().filter_map(|name| batch[*name].as_str().map(str::to_owned));
         Ok(match batch["status"].as_str().unwrap_or_default() {
             "completed" | "expired" | "cancelled" => Look::Ended(files.collect()),
-            "failed" => Look::Failed(batch["errors"]["data"][0]["message"].as_str().unwrap_or("no reason given").to_owned()),
+            "failed" => failed(&batch["errors"]["data"]),
             _ => Look::Running,
         })
     }
@@ -166,7 +160,7 @@ impl BatchServer {
         if !response.status().is_success() {
             return Err(refused(classify(self.reply(response).await?)));
         }
-        Ok(Lines { server: self, response, buffer: Vec::new(), at: 0, ended: false })
+        Ok(Lines::new(response, &self.redactor))
     }
 
     /// Takes an uploaded file away again: it holds what was judged.
@@ -202,38 +196,6 @@ impl BatchServer {
     }
 }
 
-impl Lines<'_> {
-    /// The next line, without its end.
-    pub(in crate::judge) async fn next(&mut self) -> Result<Option<String>, Fault> {
-        loop {
-            if let Some(end) = self.buffer[self.at..].iter().position(|&byte| byte == b'\n') {
-                let line = self.text(self.at + end);
-                self.at += end + 1;
-                return Ok(Some(line));
-            }
-            if self.ended {
-                let rest = self.text(self.buffer.len());
-                self.buffer.clear();
-                self.at = 0;
-                return Ok(Some(rest).filter(|rest| !rest.is_empty()));
-            }
-            self.buffer.drain(..self.at);
-            self.at = 0;
-            if self.buffer.len() > MAX_LINE {
-                return Err(Fault::new(Class::Ambiguous, "bad_envelope", format!("a line of results is longer than {MAX_LINE} bytes")));
-            }
-            match self.response.chunk().await.map_err(|error| fault(&self.server.redactor, &error, true))? {
-                Some(chunk) => self.buffer.extend_from_slice(&chunk),
-                None => self.ended = true,
-            }
-        }
-    }
-
-    fn text(&self, end: usize) -> String {
-        self.server.redactor.clean(String::from_utf8_lossy(&self.buffer[self.at..end]).into_owned())
-    }
-}
-
 impl std::fmt::Debug for BatchServer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("BatchServer").field("root", &self.root.as_str()).finish_non_exhaustive()
@@ -243,6 +205,13 @@ impl std::fmt::Debug for BatchServer {
 /// A status that is no success is a fault, whatever `classify` would read from a redirect's body.
 fn refused(classified: Result<Reply, Fault>) -> Fault {
     classified.err().unwrap_or_else(|| Fault::new(Class::Ambiguous, "bad_envelope", "an odd status".to_owned()))
+}
+
+/// What the errors of a batch that never began come to.
+fn failed(errors: &Value) -> Look {
+    let why = errors[0]["message"].as_str().unwrap_or("no reason given").to_owned();
+    let mut codes = errors.as_array().into_iter().flatten().filter_map(|error| error["code"].as_str());
+    if codes.any(|code| code == QUEUE_FULL) { Look::Full(why) } else { Look::Failed(why) }
 }
 
 /// Of a reply whose request was done, but which does not say under which id.

@@ -7,6 +7,7 @@ mod cassette;
 mod embedded;
 mod file_body;
 mod http;
+mod lines;
 mod redact;
 mod replay;
 mod seam;

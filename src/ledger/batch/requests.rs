@@ -74,6 +74,14 @@ impl Ledger {
         written.map(flatten).boxed()
     }
 
+    /// Whether the server of a judge has answered any task: then it is known what it accepts.
+    pub fn has_answer(&self, judge: &str) -> BoxFuture<'static, Result<bool, JournalError>> {
+        let judge = judge.to_owned();
+        let sql = "SELECT EXISTS (SELECT 1 FROM attempts JOIN tasks ON tasks.id = task WHERE judge = ?1 AND class = 'answered')";
+        let read = self.writer.ask(move |connection| connection.query_row(sql, [judge], |row| row.get(0)).map(Ok));
+        read.map(flatten).boxed()
+    }
+
     /// Tasks that wait for the result of a batch (their own request's, or an equal one's); with `online`, of one that this program sent.
     pub fn waiting_tasks(&self, online: bool) -> Result<Vec<Task>, LedgerError> {
         self.writer.ask_blocking(move |connection| {

@@ -71,11 +71,16 @@ impl Ledger {
         self.writer.ask_blocking(batches)
     }
 
-    /// Takes a batch to `state`; ids that are given are kept.
+    /// One batch.
+    pub fn batch(&self, id: i64) -> Result<Option<BatchRow>, LedgerError> {
+        Ok(self.batches()?.into_iter().find(|batch| batch.id == id))
+    }
+
+    /// Takes a batch to `state`; ids that are given are kept. One that is ready (again) has none on the server.
     pub fn step_batch(&self, id: i64, state: BatchState, file_id: Option<&str>, batch_id: Option<&str>) -> Result<(), LedgerError> {
         let (file_id, batch_id, since) = (file_id.map(str::to_owned), batch_id.map(str::to_owned), now().0);
-        let sql =
-            "UPDATE batches SET state = ?2, file_id = coalesce(?3, file_id), batch_id = coalesce(?4, batch_id), since = ?5 WHERE id = ?1";
+        let sql = "UPDATE batches SET state = ?2, file_id = coalesce(?3, file_id), since = ?5,
+                   batch_id = CASE ?2 WHEN 'ready' THEN NULL ELSE coalesce(?4, batch_id) END WHERE id = ?1";
         self.writer.ask_blocking(move |connection| connection.execute(sql, params![id, state.as_str(), file_id, batch_id, since]).map(drop))
     }
 

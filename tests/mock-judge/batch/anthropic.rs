@@ -41,7 +41,7 @@ fn item(request: &Value) -> Result<Item, Failure> {
 /// `GET /messages/batches`
 pub(super) fn list(server: &Server, request: &Request) -> Value {
     let store = server.store();
-    let own = store.batches.iter().filter(|(_, batch)| batch.dialect == Dialect::Anthropic);
+    let own = store.batches.iter().filter(|(_, batch)| batch.is_listed(Dialect::Anthropic));
     let data: Vec<Value> = own.map(|(id, batch)| object(request, id, batch)).collect();
     json!({"data": data, "has_more": false, "first_id": null, "last_id": null})
 }

@@ -6,14 +6,16 @@ mod openai;
 mod run;
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::dialect::Dialect;
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, Wait};
 use crate::generate::authorised;
 use crate::http::{Request, Response};
 use crate::ledger::Line;
+use crate::rate_headers;
 use crate::server::Server;
 use crate::text::sha256;
 use run::End;
@@ -24,6 +26,10 @@ pub(crate) struct Store {
     files: BTreeMap<String, File>,
     batches: BTreeMap<String, Batch>,
     made: u64,
+    /// Times that somebody asked for a batch.
+    creates: u32,
+    /// Batches that have ended.
+    ended: u32,
 }
 
 #[derive(Debug)]
@@ -46,8 +52,10 @@ struct Batch {
     /// Once it has ended: how each item did, in no order that means anything.
     ends: Option<Vec<(String, End)>>,
     created: i64,
-    /// Why it cannot start.
-    problem: Option<String>,
+    /// Why it cannot start: code and words.
+    problem: Option<(&'static str, String)>,
+    /// Until when lists do not show it.
+    hidden: Option<Instant>,
     /// What its maker said, echoed.
     order: Value,
     output_file: Option<String>,
@@ -87,7 +95,8 @@ impl Store {
 impl Batch {
     fn new(dialect: Dialect, items: Vec<Item>, order: Value) -> Self {
         let (problem, output_file, error_file) = (None, None, None);
-        Self { dialect, items, polls: 0, cancelled: false, ends: None, created: now(), problem, order, output_file, error_file }
+        let hidden = None;
+        Self { dialect, items, polls: 0, cancelled: false, ends: None, created: now(), problem, hidden, order, output_file, error_file }
     }
 
     /// Counts a look, and runs the items when it is time.
@@ -97,6 +106,10 @@ impl Batch {
         if self.ends.is_none() && self.problem.is_none() && due {
             self.ends = Some(run::all(server, id, self));
         }
+    }
+
+    fn is_listed(&self, dialect: Dialect) -> bool {
+        self.dialect == dialect && self.hidden.is_none_or(|until| Instant::now() >= until)
     }
 
     fn count(&self, which: impl Fn(&End) -> bool) -> usize {
@@ -115,7 +128,11 @@ pub(crate) fn answer(server: &Server, request: &Request) -> Option<Response> {
         Ok(()) => dispatch(server, request, about)?,
         Err(failure) => Err(failure),
     };
-    let response = result.unwrap_or_else(|failure| Response::json(failure.status, &dialect.error(&failure)));
+    let response = result.unwrap_or_else(|failure| {
+        let mut response = Response::json(failure.status, &dialect.error(&failure));
+        rate_headers::dates(&mut response, &failure.wait, &mut server.gates());
+        response
+    });
     if request.method == "POST" {
         let body_sha256 = Some(sha256(&request.body));
         let status = Some(response.status);
@@ -131,17 +148,38 @@ fn dispatch(server: &Server, request: &Request, about: &[&str]) -> Option<Result
         ("GET", ["files", id]) => object(openai::file(server, id)),
         ("DELETE", ["files", id]) => object(openai::delete(server, id)),
         ("GET", ["files", id, "content"]) => openai::content(server, id),
-        ("POST", ["batches"]) => object(openai::create(server, request)),
+        ("POST", ["batches"]) => object(create(server, || openai::create(server, request))),
         ("GET", ["batches"]) => object(Ok(openai::list(server))),
         ("GET", ["batches", id]) => object(openai::poll(server, id)),
         ("POST", ["batches", id, "cancel"]) => object(openai::cancel(server, id)),
-        ("POST", ["messages", "batches"]) => object(anthropic::create(server, request)),
+        ("POST", ["messages", "batches"]) => object(create(server, || anthropic::create(server, request))),
         ("GET", ["messages", "batches"]) => object(Ok(anthropic::list(server, request))),
         ("GET", ["messages", "batches", id]) => object(anthropic::poll(server, request, id)),
         ("POST", ["messages", "batches", id, "cancel"]) => object(anthropic::cancel(server, request, id)),
         ("GET", ["messages", "batches", id, "results"]) => anthropic::results(server, id),
         _ => return None,
     })
+}
+
+/// Makes a batch, unless the rule has it otherwise.
+fn create(server: &Server, make: impl FnOnce() -> Result<Value, Failure>) -> Result<Value, Failure> {
+    let rule = server.config.batch;
+    let count = {
+        let mut store = server.store();
+        store.creates += 1;
+        store.creates
+    };
+    if count <= rule.busy_creates {
+        return Err(Failure::rate(Wait::Seconds(Duration::from_secs(rule.busy_s))));
+    }
+    let made = make()?;
+    if count > rule.lost_creates {
+        return Ok(made);
+    }
+    if let Some(id) = made["id"].as_str() {
+        server.store().batch(id)?.hidden = Some(Instant::now() + Duration::from_millis(rule.late_ms));
+    }
+    Err(Failure::new(504, Kind::Server, "The gateway gave up."))
 }
 
 fn now() -> i64 {

@@ -60,10 +60,22 @@ pub(super) fn create(server: &Server, request: &Request) -> Result<Value, Failur
     need(&order, "/completion_window")?;
     let mut store = server.store();
     let read = items(&store.file(input)?.bytes, endpoint);
-    let (items, problem) = read.map_or_else(|problem| (Vec::new(), Some(problem)), |items| (items, None));
+    let (items, problem) = read.map_or_else(|problem| (Vec::new(), Some(("invalid_batch", problem))), |items| (items, None));
+    let problem = problem.or_else(|| no_room(server, &store, items.len()));
     let id = store.id("batch_mock");
     store.batches.insert(id.clone(), Batch { problem, ..Batch::new(Dialect::Chat, items, order) });
     Ok(object(&id, store.batch(&id)?))
+}
+
+/// What is said of a batch for which there is no room among those that have not ended.
+fn no_room(server: &Server, store: &Store, requests: usize) -> Option<(&'static str, String)> {
+    let open = store.batches.values().filter(|batch| batch.dialect == Dialect::Chat && batch.ends.is_none() && batch.problem.is_none());
+    let waiting: usize = open.map(|batch| batch.items.len()).sum();
+    let most = server.config.batch.queue_requests.filter(|most| waiting + requests > *most)?;
+    Some((
+        "token_limit_exceeded",
+        format!("Enqueued token limit reached: {most} requests. Please try again once some in_progress batches have been completed."),
+    ))
 }
 
 /// What a server finds while it says `validating`.
@@ -95,7 +107,7 @@ fn item(line: &[u8], endpoint: &str) -> Result<Item, String> {
 /// `GET /batches`
 pub(super) fn list(server: &Server) -> Value {
     let store = server.store();
-    let own = store.batches.iter().filter(|(_, batch)| batch.dialect == Dialect::Chat);
+    let own = store.batches.iter().filter(|(_, batch)| batch.is_listed(Dialect::Chat));
     let data: Vec<Value> = own.map(|(id, batch)| object(id, batch)).collect();
     json!({"object": "list", "data": data, "has_more": false})
 }
@@ -109,6 +121,10 @@ pub(super) fn poll(server: &Server, id: &str) -> Result<Value, Failure> {
     if let Some((good, bad)) = files {
         let mut keep = |name: &str, bytes: Vec<u8>| (!bytes.is_empty()).then(|| store.keep(name, "batch_output", bytes));
         let (output_file, error_file) = (keep("output.jsonl", good), keep("error.jsonl", bad));
+        store.ended += 1;
+        if store.ended <= server.config.batch.gone_results {
+            [&output_file, &error_file].into_iter().flatten().for_each(|file| _ = store.files.remove(file));
+        }
         let batch = store.batch(id)?;
         (batch.output_file, batch.error_file) = (output_file, error_file);
     }
@@ -165,8 +181,8 @@ fn object(id: &str, batch: &Batch) -> Value {
     let done = batch.count(|end| matches!(end, End::Done(_)));
     let counts = json!({"total": batch.items.len(), "completed": done, "failed": batch.count(|end| matches!(end, End::Failed(..)))});
     let failed = batch.problem.as_ref().filter(|_| status == "failed");
-    let errors = failed
-        .map(|problem| json!({"object": "list", "data": [{"code": "invalid_batch", "message": problem, "line": null, "param": null}]}));
+    let errors =
+        failed.map(|(code, message)| json!({"object": "list", "data": [{"code": code, "message": message, "line": null, "param": null}]}));
     let order = &batch.order;
     json!({
         "id": id, "object": "batch", "endpoint": order["endpoint"], "errors": errors, "input_file_id": order["input_file_id"],

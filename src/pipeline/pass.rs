@@ -1,0 +1,165 @@
+//! One pass over items: each is prepared once, and its tasks go to their judges or into their batches.
+
+use std::sync::atomic::Ordering;
+
+use tribunal_media::Digest;
+
+use super::bridge::{self, Width};
+use super::evidence::{self, Unasked};
+use super::gate::Gate;
+use super::invocation::{Invocation, SOFT_WALL};
+use super::packing::Packing;
+use super::stop::StopFlag;
+use crate::judge::{Fit, Journal as _, Judge, Outcome, OutcomeName, Stop, Task, Why, Work};
+use crate::ledger::LedgerError;
+use crate::manifest::Instance;
+use crate::prepare::{self, Payload, Prepared, Rejected};
+use crate::sandbox::Pool;
+
+/// Told as the run goes on; drawing is the program's business.
+pub trait Progress: Send + Sync {
+    /// How many tasks there are, and how many of them had ended before.
+    fn planned(&self, tasks: u64, ended: u64);
+    /// A task ended; without an outcome it was only looked at (a dry run).
+    fn ended(&self, outcome: Option<OutcomeName>);
+    /// Something that a user may want to act on while the run goes on.
+    fn warn(&self, message: &str);
+}
+
+/// One instance with what is still to do.
+pub(super) struct Item<'a> {
+    pub(super) instance: &'a Instance,
+    pub(super) tasks: Vec<Task>,
+}
+
+/// What one pass works with.
+pub(super) struct Pass<'a> {
+    pub(super) run: &'a Invocation<'a>,
+    pub(super) pool: &'a Pool,
+    pub(super) progress: &'a dyn Progress,
+    pub(super) stop: &'a StopFlag,
+    /// Takes the requests of judges that are set to batches, or with `all` of every judge.
+    pub(super) packing: &'a Packing<'a>,
+    pub(super) all: bool,
+}
+
+/// A task on its way to a judge.
+struct Job<'a> {
+    judge: &'a Judge,
+    work: Work,
+}
+
+impl<'a> Pass<'a> {
+    pub(super) fn all(&self, items: Vec<Item<'a>>) {
+        let settings = &self.run.study.settings;
+        let width = Width { threads: settings.threads, concurrency: settings.concurrency, memory_bytes: settings.memory_bytes };
+        let size = |item: &Item<'_>| {
+            let len = evidence::asset_len(&self.run.study.manifest.root, item.instance);
+            self.run.study.recipe_book(item.instance).upper_bound(len) + len.min(prepare::COPY_LIMIT)
+        };
+        bridge::cross(&self.run.runtime, width, self.stop, items, size, |item, send| self.prepare(item, send), |job| self.judge(job));
+    }
+
+    /// Ends what needs no judge, decodes once for the rest, and sends one job per task.
+    fn prepare(&self, item: Item<'a>, send: &dyn Fn(Job<'a>) -> bool) {
+        let instance = item.instance;
+        let Some(output) = &instance.output else {
+            return self.end_all(&item.tasks, &Outcome::SafelyBlocked);
+        };
+        let (open, withheld): (Vec<Task>, Vec<Task>) =
+            item.tasks.into_iter().partition(|task| self.judge_of(task).is_none_or(|judge| self.run.study.may_see(judge, instance)));
+        self.end_all(&withheld, &Outcome::Abstained(Why::new("policy_withheld", "pictures of this factor are not sent to remote judges")));
+        if open.is_empty() {
+            return;
+        }
+        let book = self.run.study.recipe_book(instance);
+        match prepare::prepare(&self.run.study.manifest.root, output, book.recipes(), self.pool) {
+            Ok(prepared) => self.send_all(instance, &open, &prepared, send),
+            Err(rejected) if rejected.is_ours() => self.stop.raise(rejected.message),
+            Err(Rejected { reason, message }) => self.end_all(&open, &Outcome::MediaRejected(Why { reason, message })),
+        }
+    }
+
+    fn send_all(&self, instance: &'a Instance, tasks: &[Task], prepared: &Prepared, send: &dyn Fn(Job<'a>) -> bool) {
+        let book = self.run.study.recipe_book(instance);
+        let thumbs = book.thumbs().map_or_else(Vec::new, |position| evidence::thumbnails(&prepared.payloads[position]));
+        match self.run.ledger.record_media(&instance.id, prepared.media_id, &prepared.report, &thumbs) {
+            Ok(true) => {}
+            Ok(false) => {
+                let why = Why::new("changed", "the file is another one than this run judged before; score it into a new run folder");
+                return self.end_all(tasks, &Outcome::MediaRejected(why));
+            }
+            Err(error) => return self.stop.raise(error.to_string()),
+        }
+        for task in tasks {
+            let Some(judge) = self.judge_of(task) else { continue };
+            let (work, fit) = match evidence::assemble(self.run.study, &book, prepared, instance, judge, task) {
+                Ok(assembled) => assembled,
+                Err(Unasked::Ends(outcome)) => {
+                    self.end_all(std::slice::from_ref(task), &outcome);
+                    continue;
+                }
+                // Never silently pending: a run that ends by itself has ended every task.
+                Err(Unasked::Broken(problem)) => return self.stop.raise(problem),
+            };
+            if let Err(error) = self.record(task, &work.payload, fit) {
+                return self.stop.raise(error.to_string());
+            }
+            if !send(Job { judge, work }) {
+                return;
+            }
+        }
+    }
+
+    fn record(&self, task: &Task, payload: &Payload, fit: Option<Fit>) -> Result<(), LedgerError> {
+        if self.run.keep_parts {
+            for part in &payload.parts {
+                self.run.ledger.keep_part(&format!("{}.{}", part.sha256, part.header.encoding.extension()), &part.bytes)?;
+            }
+        }
+        self.run.ledger.record_parts(task, &evidence::parts_row(payload, fit))
+    }
+
+    fn judge_of(&self, task: &Task) -> Option<&'a Judge> {
+        self.run.study.judges.iter().find(|judge| judge.name() == task.judge)
+    }
+
+    fn end_all(&self, tasks: &[Task], outcome: &Outcome) {
+        for task in tasks {
+            match self.run.runtime.block_on(self.run.ledger.conclude(task, None::<Digest>, outcome.clone())) {
+                Ok(()) => self.progress.ended(Some(outcome.name())),
+                Err(error) => return self.stop.raise(error.to_string()),
+            }
+        }
+    }
+
+    /// Once: what is spent and reserved has reached the soft wall.
+    fn warn_of_budget(&self) {
+        let (spent, wall) = (self.run.ledger.spent_micro_usd(), self.run.soft_wall.load(Ordering::Relaxed));
+        if spent >= wall && self.run.soft_wall.swap(u64::MAX, Ordering::Relaxed) != u64::MAX {
+            let share = SOFT_WALL * 100.0;
+            self.progress
+                .warn(&format!("${:.4} are spent or reserved: {share:.0} % of the budget; the run stops at the wall", spent as f64 / 1e6));
+        }
+    }
+
+    async fn judge(&self, job: Job<'a>) {
+        let journal = Gate { ledger: &self.run.ledger, stop: self.stop };
+        let ended = if self.all || job.judge.is_batch() {
+            self.packing.take(job.judge, &job.work, &journal).await
+        } else {
+            job.judge.judge(&job.work, &journal).await.map(|settled| Some(settled.outcome.name()))
+        };
+        match ended {
+            Ok(Some(name)) => {
+                self.progress.ended(Some(name));
+                self.warn_of_budget();
+            }
+            Ok(None) => {}
+            Err(Stop::Budget(reason)) => self.stop.pause(reason),
+            // The gate's answer once the flag is up. A ledger that failed says so again at the next call.
+            Err(Stop::Journal(_)) if self.stop.is_raised() => {}
+            Err(stop) => self.stop.raise(stop.to_string()),
+        }
+    }
+}

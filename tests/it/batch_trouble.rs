@@ -1,0 +1,194 @@
+//! Judges with `batch = true` in trouble: short budgets, full queues, lost answers, results that are gone, replies that are no verdicts.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tempfile::tempdir;
+
+use crate::batch_bench::{Bench, asked, bench, billed, mock, path, singles};
+use crate::mock_process::MockProcess;
+use crate::support::{json_to, run_to};
+
+fn all_once(mock: &MockProcess) -> bool {
+    let asked = asked(mock);
+    !asked.is_empty() && asked.values().all(|count| *count == 1)
+}
+
+/// A judge whose pictures are bounded by what the mock counts, with room.
+fn thrifty(address: &str) -> Bench {
+    let bench = bench(address, "openai");
+    bench.rewrite("[judges.j.price]", "[judges.j.limits]\npicture_tokens = 800\n[judges.j.price]");
+    bench
+}
+
+#[test]
+fn a_budget_below_the_bounds_is_spent_in_rounds() {
+    let folder = tempdir().unwrap();
+    let mock = mock(folder.path(), &json!({}));
+    let bench = thrifty(&mock.address);
+    let summary = bench.score_with(0, &["--budget-usd", "0.06"])["summary"].clone();
+    assert_eq!(summary["pending"], 0);
+    let bounds: i64 = bench.ledger().query_row("SELECT sum(reserved) FROM attempts", [], |row| row.get(0)).unwrap();
+    assert!(bounds > 60_000, "{bounds}: more than once what fits");
+    assert!(all_once(&mock));
+    assert_eq!(bench.spent(), billed(&[&mock]));
+}
+
+#[test]
+fn a_budget_that_ends_sends_what_is_packed_and_goes_on_when_it_is_raised() {
+    let folder = tempdir().unwrap();
+    let mock = mock(folder.path(), &json!({}));
+    let bench = thrifty(&mock.address);
+    let stopped = bench.score_with(4, &["--budget-usd", "0.02"]);
+    let summary = &stopped["summary"];
+    assert!(stopped["stopped"].as_str().unwrap().contains("--budget-usd"), "{stopped}");
+    assert!(summary["by_outcome"]["scored"].as_u64().unwrap() > 4 && summary["pending"].as_u64().unwrap() > 0, "{summary}");
+    assert!(billed(&[&mock]) <= 20_000 && bench.states().keys().eq(["ended"]), "{:?}", bench.states());
+    assert_eq!(bench.score_with(0, &["--budget-usd", "1"])["summary"]["pending"], 0);
+    assert!(all_once(&mock));
+    assert_eq!(bench.spent(), billed(&[&mock]));
+}
+
+#[test]
+fn what_has_ended_is_taken_before_another_judge_stops_the_run() {
+    let (good, closed) = (tempdir().unwrap(), tempdir().unwrap());
+    let mock = mock(good.path(), &json!({"polls_until_done": 30}));
+    let closed = MockProcess::start(closed.path(), &json!({"api_key": "another"}));
+    let bench = bench(&mock.address, "openai");
+    bench.killed(3);
+    let sent: Vec<String> = ids(&bench, "SELECT batch_id FROM batches WHERE state = 'sent'");
+    for id in &sent {
+        (0..30).for_each(|_| drop(mock.ask("GET", &format!("/v1/batches/{id}"), b"")));
+    }
+    let text = std::fs::read_to_string(&bench.toml).unwrap();
+    let more = format!("[judges.k]\nprovider = \"openai\"\nbase_url = \"{}/v1\"\nmodel = \"mock\"\n", closed.address);
+    std::fs::write(&bench.toml, text + &more).unwrap();
+    let stopped = bench.score_with(4, &["--judge", "k"]);
+    assert!(stopped["stopped"].as_str().unwrap().contains("key of judge k"), "{stopped}");
+    assert!(stopped["summary"]["by_outcome"]["scored"].as_u64().unwrap() > 10, "{stopped}");
+    assert!(all_once(&mock));
+}
+
+fn ids(bench: &Bench, sql: &str) -> Vec<String> {
+    let ledger = bench.ledger();
+    let mut statement = ledger.prepare(sql).unwrap();
+    statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+/// A gateway gives up, and the batch comes to light seconds later.
+fn lost(provider: &str) {
+    let folder = tempdir().unwrap();
+    let mock = mock(folder.path(), &json!({"lost_creates": 1, "late_ms": 2500}));
+    let bench = bench(&mock.address, provider);
+    assert_eq!(bench.score(0)["pending"], 0);
+    assert!(all_once(&mock), "{:?}", bench.states());
+    assert_eq!(bench.spent(), billed(&[&mock]));
+}
+
+#[test]
+fn a_batch_whose_answer_was_lost_is_waited_for() {
+    lost("openai");
+}
+
+#[test]
+fn on_anthropic_it_is_not_taken_for_the_next_one() {
+    lost("anthropic");
+}
+
+#[test]
+fn equal_tasks_that_never_get_a_verdict_end_together() {
+    let folder = tempdir().unwrap();
+    let mock = MockProcess::start(folder.path(), &json!({"safety": 9}));
+    let bench = bench(&mock.address, "openai");
+    let source = folder.path().join("equal.jsonl");
+    let row = |id: &str, text: &str| {
+        json!({"id": id, "modality": "text", "risk": "R03", "prompt_type": "pQO", "prompt": "p", "output": {"text": text}}).to_string()
+    };
+    std::fs::write(&source, [row("x", "other"), row("a", "same"), row("b", "same")].join("\n")).unwrap();
+    let args = ["score", path(&source), "--judge", "j", "--threads", "1", "--config", path(&bench.toml), "-o", path(&bench.run)];
+    let summary = json_to(1, &args)["summary"].clone();
+    assert_eq!((&summary["pending"], &summary["by_outcome"]["judge_unusable"]), (&json!(0), &json!(3)), "{summary}");
+    let counts: Vec<u64> = asked(&mock).into_values().collect();
+    assert_eq!((singles(&mock), counts), (3, vec![3]), "each request once, and twice again");
+}
+
+#[test]
+fn a_full_queue_takes_one_batch_after_another() {
+    let folder = tempdir().unwrap();
+    let mock = mock(folder.path(), &json!({"queue_requests": 7}));
+    let bench = bench(&mock.address, "openai");
+    assert_eq!(bench.score(0)["pending"], 0);
+    assert!(all_once(&mock));
+    assert_eq!(bench.spent(), billed(&[&mock]));
+}
+
+#[test]
+fn a_queue_too_small_for_a_batch_stops_the_run_until_batches_are_smaller() {
+    let folder = tempdir().unwrap();
+    let mock = mock(folder.path(), &json!({"queue_requests": 3}));
+    let bench = bench(&mock.address, "openai");
+    let stopped = bench.score_with(4, &[]);
+    assert!(stopped["stopped"].as_str().unwrap().contains("batch_terms"), "{stopped}");
+    assert_eq!(billed(&[&mock]), bench.spent(), "only the first request was sent");
+    bench.rewrite("requests = 5", "requests = 2");
+    assert_eq!(bench.score(0)["pending"], 0);
+    assert!(all_once(&mock));
+}
+
+#[test]
+fn a_server_that_puts_batches_off_is_waited_for() {
+    let folder = tempdir().unwrap();
+    let mock = mock(folder.path(), &json!({"busy_creates": 1, "busy_s": 5}));
+    let bench = bench(&mock.address, "openai");
+    assert_eq!(bench.score(0)["pending"], 0);
+    assert!(all_once(&mock));
+}
+
+#[test]
+fn results_that_are_gone_count_as_paid_and_are_asked_for_again() {
+    let folder = tempdir().unwrap();
+    let mock = mock(folder.path(), &json!({"gone_results": 1}));
+    let bench = bench(&mock.address, "openai");
+    assert_eq!(bench.score(0)["pending"], 0);
+    let sql = "SELECT count(*), sum(charged > 0) FROM attempts WHERE class = 'ambiguous'";
+    let gone: (u64, u64) = bench.ledger().query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let twice = asked(&mock).into_values().filter(|count| *count == 2).count() as u64;
+    assert!(gone.0 > 0 && gone == (twice, twice), "{gone:?}, {twice} asked twice");
+}
+
+#[test]
+fn what_a_server_does_not_know_is_learnt_before_the_first_batch() {
+    let folder = tempdir().unwrap();
+    let mock = MockProcess::start(folder.path(), &json!({"refuses": ["max_tokens", "temperature"]}));
+    let bench = bench(&mock.address, "openai");
+    assert_eq!(bench.score(0)["pending"], 0);
+    let in_batches = |call: &&Value| !call["custom_id"].is_null();
+    let calls = mock.calls();
+    assert!(calls.iter().filter(in_batches).all(|call| call["status"] == 200), "no lesson cost a batch");
+    assert_eq!(calls.iter().filter(|call| call["status"] == 400).count(), 2);
+}
+
+#[test]
+fn a_dry_run_counts_batches_at_their_price_and_says_what_hangs_on_answers() {
+    let bench = bench("http://127.0.0.1:9", "openai");
+    let dry = |bench: &Bench| bench.score_with(0, &["--dry-run"]);
+    let batched = dry(&bench);
+    let usd = |dry: &Value| dry["judges"][0]["cost_usd"].as_f64().unwrap();
+    assert_eq!((batched["at_most"].as_bool(), &batched["judges"][0]["seconds"]), (Some(false), &Value::Null));
+    bench.rewrite("batch = true\n", "");
+    let single = dry(&bench);
+    assert!((usd(&batched) * 2.0 - usd(&single)).abs() < 1e-9, "{batched} {single}");
+    let second = format!("[cascade]\nfirst = \"k\"\nthen = \"j\"\n[judges.k]{}", judge(&bench.toml));
+    std::fs::write(&bench.toml, std::fs::read_to_string(&bench.toml).unwrap() + &second).unwrap();
+    let cascade = bench.score_with(0, &["--judge", "k", "--dry-run"]);
+    assert_eq!((&cascade["judges"][0]["at_most"], &cascade["judges"][1]["at_most"]), (&json!(true), &json!(false)));
+    let args = bench.args();
+    let args: Vec<&str> = args.iter().map(String::as_str).chain(["--judge", "k", "--dry-run"]).collect();
+    assert!(String::from_utf8_lossy(&run_to(0, &args).stdout).contains("cost    at most $"));
+}
+
+/// The settings of judge j, without its price.
+fn judge(toml: &Path) -> String {
+    let text = std::fs::read_to_string(toml).unwrap();
+    text["[judges.j]".len()..text.find("[judges.j.price]").unwrap()].to_owned()
+}
