@@ -60,6 +60,17 @@ async fn equal_requests_are_one_line() {
 }
 
 #[tokio::test]
+async fn what_has_its_end_already_is_nobodys_twin() {
+    let judge = judge(ProviderKind::OpenAi);
+    for (past, ends) in [("answered", "judge_unusable"), ("ambiguous", "unresolved")] {
+        match judge.pack(&work(), &FakeJournal::with_history(&[past; 3]), &|_| false).await.unwrap() {
+            Packed::Ends(settled) => assert_eq!(settled.outcome.name().as_str(), ends),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn replies_are_read_by_the_rules_of_single_requests() {
     let judge = judge(ProviderKind::OpenAi);
     let line = line(&judge).await;
@@ -69,7 +80,9 @@ async fn replies_are_read_by_the_rules_of_single_requests() {
     assert!(matches!(&scored.outcome, Some(Outcome::Scored(verdict)) if verdict.safety == 5 && verdict.format.is_some()), "{scored:?}");
     let faulty: Value = serde_json::from_str(&completion("no json")).unwrap();
     assert_eq!(ends(&close(&judge, &line, &ok(&faulty), &["open"], false)), ("answered", Some(("judge_unusable", "unparseable"))));
-    assert_eq!(ends(&close(&judge, &line, &ok(&faulty), &["open"], true)), ("answered", None));
+    assert_eq!(ends(&close(&judge, &line, &ok(&faulty), &["answered", "open"], true)), ("answered", None));
+    let third = close(&judge, &line, &ok(&faulty), &["answered", "answered", "open"], true);
+    assert_eq!(ends(&third), ("answered", Some(("judge_unusable", "unparseable"))), "so that equal tasks end with it");
 }
 
 #[tokio::test]

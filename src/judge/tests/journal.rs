@@ -24,7 +24,7 @@ pub(in crate::judge) struct FakeJournal {
 }
 
 impl FakeJournal {
-    pub(super) fn with_history(classes: &[&str]) -> Self {
+    pub(in crate::judge) fn with_history(classes: &[&str]) -> Self {
         let past = |class: &&str| Past { class: (*class).to_owned(), reply: String::new(), format: None };
         Self { history: classes.iter().map(past).collect(), ..Self::default() }
     }

@@ -43,10 +43,12 @@ async fn a_reply_ends_the_task_and_its_twins_once() {
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "line\n");
     assert_eq!(ledger.waiting_tasks(false).unwrap().len(), 2);
     assert_eq!(ledger.waiting_tasks(true).unwrap(), []);
+    assert!(!ledger.has_answer(&task(0).judge).await.unwrap());
     let request = found(&ledger, &task(0)).await;
     assert_eq!((request.past.len(), request.past[0].class.as_str()), (1, "open"));
     let ended = ledger.close_request(&request, id(&task(0)), end("answered", Some(5)), Some(&scored(4))).await.unwrap();
     assert_eq!(ended, [OutcomeName::Scored; 2]);
+    assert!(ledger.has_answer(&task(0).judge).await.unwrap() && !ledger.has_answer("another").await.unwrap());
     assert!(matches!(ledger.find_request(&id(&task(0)).to_string(), None).await.unwrap(), Found::Settled));
     assert!(matches!(ledger.find_request("nobody's", None).await.unwrap(), Found::Unknown));
     assert_eq!(ledger.pending().unwrap(), [task(2)]);
@@ -108,6 +110,10 @@ async fn steps_are_kept_and_a_batch_that_was_being_filled_is_given_up() {
     let batches = ledger.batches().unwrap();
     assert_eq!(batches.iter().map(|batch| batch.state).collect::<Vec<_>>(), [BatchState::Sent, BatchState::Ended]);
     assert_eq!((batches[0].file_id.as_deref(), batches[0].batch_id.as_deref()), (Some("file-1"), Some("batch-1")));
+    ledger.step_batch(1, BatchState::Ready, None, None).unwrap();
+    let back = ledger.batch(1).unwrap().unwrap();
+    assert_eq!((back.state, back.file_id.as_deref(), back.batch_id), (BatchState::Ready, Some("file-1"), None), "nothing runs there");
+    ledger.step_batch(1, BatchState::Sent, None, Some("batch-2")).unwrap();
     assert!(batches[0].token.len() == 32 && batches[0].token != batches[1].token);
     assert_eq!(ledger.lookup(&task(1)).await.unwrap()[0].class, "never_sent");
     assert_eq!((ledger.waiting_tasks(true).unwrap(), ledger.open_requests(&[1, 2]).unwrap()), (vec![task(0)], 1));
