@@ -151,8 +151,8 @@ fn results_that_are_gone_count_as_paid_and_are_asked_for_again() {
     let bench = bench(&mock.address, "openai");
     assert_eq!(bench.score(0)["pending"], 0);
     let sql = "SELECT count(*), sum(charged > 0) FROM attempts WHERE class = 'ambiguous'";
-    let gone: (u64, u64) = bench.ledger().query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-    let twice = asked(&mock).into_values().filter(|count| *count == 2).count() as u64;
+    let gone: (i64, i64) = bench.ledger().query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let twice = asked(&mock).into_values().filter(|count| *count == 2).count() as i64;
     assert!(gone.0 > 0 && gone == (twice, twice), "{gone:?}, {twice} asked twice");
 }
 
