@@ -94,11 +94,12 @@ impl Bench {
         statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().collect::<Result<_, _>>().unwrap()
     }
 
-    /// Waits until so many batches are at the server.
+    /// Waits until so many batches are at the server, and none is on its way there: of two in doubt, neither would be found.
     pub(crate) fn until_sent(&self, count: i64) {
         let deadline = Instant::now() + Duration::from_mins(1);
         let sent = || self.run.join("ledger.sqlite").is_file().then(|| self.try_states()).flatten();
-        while sent().and_then(|states| states.get("sent").copied()).unwrap_or(0) < count {
+        let on_their_way = |states: &BTreeMap<String, i64>| ["filling", "ready", "creating"].iter().any(|state| states.contains_key(*state));
+        while sent().is_none_or(|states| states.get("sent").is_none_or(|sent| *sent < count) || on_their_way(&states)) {
             assert!(Instant::now() < deadline, "no batch was sent");
             std::thread::sleep(Duration::from_millis(5));
         }

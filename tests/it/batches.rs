@@ -54,7 +54,7 @@ fn responses_go_in_batches_too() {
 /// Kills the run once its batches are at the server, and lets the next process end them.
 fn killed(provider: &str) {
     let folder = tempdir().unwrap();
-    let mock = mock(folder.path(), &json!({"polls_until_done": 8}));
+    let mock = mock(folder.path(), &json!({"polls_until_done": 16}));
     let bench = bench(&mock.address, provider);
     bench.killed(3);
     assert_eq!(mock.bill()["billed"], 1, "killed before any result of a batch");
@@ -76,7 +76,7 @@ fn kill_nine_on_anthropic_asks_nothing_twice() {
 /// The crash between making a batch and noting its id: it is found on the server by our mark.
 fn forgotten(provider: &str) {
     let folder = tempdir().unwrap();
-    let mock = mock(folder.path(), &json!({"polls_until_done": 12}));
+    let mock = mock(folder.path(), &json!({"polls_until_done": 20}));
     let bench = bench(&mock.address, provider);
     bench.killed(3);
     // As if killed between the server's answer and the ledger.
@@ -100,7 +100,7 @@ fn on_anthropic_it_is_found_by_time_and_size() {
 #[test]
 fn a_batch_that_nobody_can_find_is_counted_as_perhaps_billed() {
     let folder = tempdir().unwrap();
-    let mock = mock(folder.path(), &json!({"polls_until_done": 12}));
+    let mock = mock(folder.path(), &json!({"polls_until_done": 20}));
     let bench = bench(&mock.address, "openai");
     bench.killed(3);
     // Long enough ago that it must have come to light.
@@ -163,7 +163,7 @@ fn failed_items_are_sent_once_more_and_then_unresolved() {
 #[test]
 fn a_signal_leaves_batches_running_and_the_next_run_takes_their_results() {
     let folder = tempdir().unwrap();
-    let mock = mock(folder.path(), &json!({"polls_until_done": 8}));
+    let mock = mock(folder.path(), &json!({"polls_until_done": 16}));
     let bench = bench(&mock.address, "openai");
     let child = bench.spawn();
     bench.until_sent(3);
