@@ -98,7 +98,8 @@ impl Bench {
     pub(crate) fn until_sent(&self, count: i64) {
         let deadline = Instant::now() + Duration::from_mins(1);
         let sent = || self.run.join("ledger.sqlite").is_file().then(|| self.try_states()).flatten();
-        let on_their_way = |states: &BTreeMap<String, i64>| ["filling", "ready", "creating"].iter().any(|state| states.contains_key(*state));
+        let on_their_way =
+            |states: &BTreeMap<String, i64>| ["filling", "ready", "creating"].iter().any(|state| states.contains_key(*state));
         while sent().is_none_or(|states| states.get("sent").is_none_or(|sent| *sent < count) || on_their_way(&states)) {
             assert!(Instant::now() < deadline, "no batch was sent");
             std::thread::sleep(Duration::from_millis(5));
