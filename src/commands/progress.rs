@@ -1,9 +1,11 @@
-//! A progress bar with rate and ETA on a terminal, silence elsewhere.
+//! A progress bar with rate, ETA, outcomes and spend on a terminal, silence elsewhere.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tribunal::judge::OutcomeName;
 use tribunal::pipeline::Progress;
 
@@ -12,16 +14,18 @@ use tribunal::pipeline::Progress;
 pub(crate) struct Bar {
     bar: ProgressBar,
     counts: Mutex<BTreeMap<OutcomeName, u64>>,
+    /// Micro-dollars.
+    spent: AtomicU64,
 }
 
 impl Bar {
     /// A bar that knows no total yet.
     pub(crate) fn new() -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} {per_sec} ETA {eta} {msg}") {
-            bar.set_style(style);
+        if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} {rate} ETA {eta} {wide_msg}") {
+            bar.set_style(style.with_key("rate", |state: &ProgressState, out: &mut dyn Write| _ = write!(out, "{:.1}/s", state.per_sec())));
         }
-        Self { bar, counts: Mutex::default() }
+        Self { bar, counts: Mutex::default(), spent: AtomicU64::new(0) }
     }
 
     /// Removes the bar.
@@ -37,6 +41,10 @@ impl Progress for Bar {
         self.bar.reset_eta();
     }
 
+    fn spent(&self, micro_usd: u64) {
+        self.spent.store(micro_usd, Ordering::Relaxed);
+    }
+
     fn warn(&self, message: &str) {
         self.bar.suspend(|| super::output::remark(message));
     }
@@ -45,7 +53,9 @@ impl Progress for Bar {
         self.bar.inc(1);
         let (Some(outcome), Ok(mut counts)) = (outcome, self.counts.lock()) else { return };
         *counts.entry(outcome).or_default() += 1;
-        let words: Vec<String> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
-        self.bar.set_message(words.join(", "));
+        let spent = self.spent.load(Ordering::Relaxed);
+        let spent = (spent > 0).then(|| format!("${:.2}", spent as f64 / 1e6));
+        let words = spent.into_iter().chain(counts.iter().map(|(name, count)| format!("{name} {count}")));
+        self.bar.set_message(words.collect::<Vec<_>>().join(", "));
     }
 }

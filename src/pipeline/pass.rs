@@ -22,6 +22,8 @@ pub trait Progress: Send + Sync {
     fn planned(&self, tasks: u64, ended: u64);
     /// A task ended; without an outcome it was only looked at (a dry run).
     fn ended(&self, outcome: Option<OutcomeName>);
+    /// Micro-dollars that are spent or reserved by now, over all invocations on the run.
+    fn spent(&self, micro_usd: u64);
     /// Something that a user may want to act on while the run goes on.
     fn warn(&self, message: &str);
 }
@@ -133,9 +135,10 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Once: what is spent and reserved has reached the soft wall.
-    fn warn_of_budget(&self) {
+    /// Tells what is spent and reserved; and once, that it has reached the soft wall.
+    fn say_spent(&self) {
         let (spent, wall) = (self.run.ledger.spent_micro_usd(), self.run.soft_wall.load(Ordering::Relaxed));
+        self.progress.spent(spent);
         if spent >= wall && self.run.soft_wall.swap(u64::MAX, Ordering::Relaxed) != u64::MAX {
             let share = SOFT_WALL * 100.0;
             self.progress
@@ -153,7 +156,7 @@ impl<'a> Pass<'a> {
         match ended {
             Ok(Some(name)) => {
                 self.progress.ended(Some(name));
-                self.warn_of_budget();
+                self.say_spent();
             }
             Ok(None) => {}
             Err(Stop::Budget(reason)) => self.stop.pause(reason),
