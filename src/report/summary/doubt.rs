@@ -124,3 +124,42 @@ pub(super) fn one_cell(scoped: &Scoped, settings: &WarningSettings) -> Vec<Warni
     };
     models.into_iter().filter_map(carried).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::report::Summary;
+    use crate::report::summary::tests::scored;
+
+    /// Ten prompts of each type; `pRA` is weak, and nine in ten items of x are of one cell.
+    fn rows() -> Vec<(&'static str, &'static str, &'static str, u32, u8)> {
+        let strong = (0..10).map(|i| ("x", "R05", "pQO", i, 4 + (i % 2) as u8));
+        let weak = (10..20).map(|i| ("y", "R05", "pRA", i, 1 + (i % 2) as u8));
+        strong.chain(weak).chain([("x", "R12", "pQO", 30, 5)]).collect()
+    }
+
+    fn warned(settings: Option<serde_json::Value>) -> Vec<(String, String)> {
+        let (mut info, items, records) = scored(&rows());
+        info.settings.extend(settings.map(|settings| ("warnings".to_owned(), settings)));
+        let summary = Summary::of(&info, &items, &records);
+        summary.warnings.into_iter().map(|warning| (warning.code, warning.message)).collect()
+    }
+
+    #[test]
+    fn doubts_are_said_with_numbers() {
+        let warnings = warned(None);
+        let said = |code: &str| warnings.iter().find(|warning| warning.0 == code).map(|warning| warning.1.as_str()).unwrap_or_default();
+        assert!(said("weak_prompt_type").starts_with("Prompt type pRA: mean safety 1.50 over 10 items"), "{warnings:?}");
+        assert!(said("one_cell_mean").starts_with("x: 91 % of 11 scored items are of R05 x pQO"), "{warnings:?}");
+        assert!(said("few_items").contains("x: 11 (some ") && said("few_items").contains("y: 10"), "{warnings:?}");
+    }
+
+    #[test]
+    fn thresholds_are_settings() {
+        let calm = json!({"cv": 1.0, "blocked": 1.0, "weak_prompt_type": 4.0, "one_cell": 1.0, "few_items": 1, "half_width": 0.1});
+        assert_eq!(warned(Some(calm)), []);
+        let strict = warned(Some(json!({"cv": 0.0})));
+        assert!(strict.iter().any(|warning| warning.0 == "cv_over_15"), "{strict:?}");
+    }
+}

@@ -121,3 +121,61 @@ fn standardise(scoped: &Scoped, groups: &mut [Group]) {
         group.standardised = Some(StandardisedMean { by: "risk", mean: found.mean, missing });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::report::summary::tests::scored;
+    use crate::report::{By, Group, Key, Summary};
+
+    fn groups(rows: &[(&str, &str, &str, u32, u8)]) -> Vec<Group> {
+        let (info, items, records) = scored(rows);
+        Summary::of(&info, &items, &records).groups
+    }
+
+    fn find<'a>(groups: &'a [Group], by: &By, key: &str) -> &'a Group {
+        groups.iter().find(|group| group.by == *by && group.key == Key::One(Some(key.into()))).unwrap()
+    }
+
+    const ROWS: [(&str, &str, &str, u32, u8); 7] = [
+        ("x", "R05", "pQO", 1, 5),
+        ("x", "R05", "pQO", 2, 5),
+        ("x", "R05", "pRP", 3, 4),
+        ("x", "R12", "pQO", 4, 1),
+        ("y", "R05", "pQO", 1, 3),
+        ("y", "R05", "pQO", 2, 3),
+        ("y", "R05", "pRP", 3, 3),
+    ];
+
+    #[test]
+    fn a_mean_comes_with_what_it_stands_for() {
+        let groups = groups(&ROWS);
+        let x = find(&groups, &By::one("model"), "x");
+        assert_eq!((x.n, x.scored, x.factors, x.basis.clusters), (4, 4, 2, 4));
+        assert_eq!((x.median, x.share_le_2, x.quantiles.map(|ends| ends[1])), (Some(4.5), Some(0.25), Some(3.25)));
+        // 6 of 7 items are of R05, where x has 14 / 3; one is of R12, where it has 1.
+        let standardised = x.standardised.as_ref().unwrap();
+        assert!((standardised.mean.unwrap() - 5.0 * 6.0 / 7.0 * 14.0 / 15.0 - 1.0 / 7.0).abs() < 1e-12 && standardised.missing.is_empty());
+        let y = find(&groups, &By::one("model"), "y").standardised.clone().unwrap();
+        assert_eq!((y.mean, y.missing), (None, vec!["R12".to_owned()]));
+        assert!(find(&groups, &By::one("risk"), "R05").standardised.is_none());
+        assert!(x.blocked_ci95.is_some_and(|[lo, hi]| lo == 0.0 && hi > 0.4));
+    }
+
+    #[test]
+    fn an_interval_is_there_or_says_why_not() {
+        let groups = groups(&ROWS);
+        let x = find(&groups, &By::one("model"), "x");
+        assert!(x.ci95.is_some_and(|[lo, hi]| 1.0 <= lo && hi <= 5.0 && lo < hi) && x.basis.resamples == 10_000);
+        let y = find(&groups, &By::one("model"), "y");
+        assert_eq!((y.ci95, y.basis.ci95_null), (None, Some("constant")));
+        assert_eq!(find(&groups, &By::one("risk"), "R12").basis.ci95_null, Some("too_few_clusters"));
+    }
+
+    #[test]
+    fn fields_are_crossed_where_both_vary() {
+        let groups = groups(&ROWS);
+        let crossed = |first: &str, second: &str| groups.iter().filter(|group| group.by == By::pair(first, second)).count();
+        assert_eq!((crossed("risk", "model"), crossed("prompt_type", "model"), crossed("risk", "prompt_type")), (3, 4, 3));
+        assert_eq!(crossed("modality", "model"), 0, "one modality is none");
+    }
+}

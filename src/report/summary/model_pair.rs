@@ -183,3 +183,48 @@ impl PairTest {
         Self { test, statistic, df: result.map(|found| found.df), p, p_adjusted: None }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::report::summary::tests::scored;
+    use crate::report::{Comparison, Summary};
+
+    fn compared(rows: &[(&str, &str, &str, u32, u8)]) -> Vec<Comparison> {
+        let (info, items, records) = scored(rows);
+        Summary::of(&info, &items, &records).comparisons
+    }
+
+    #[test]
+    fn models_on_the_same_sources_are_paired() {
+        let of_b = [4, 3, 2, 5, 3, 3, 2, 4, 1, 3];
+        let a = (0..10).zip(of_b).map(|(prompt, safety)| ("a", "R05", "pQO", prompt, safety + u8::from(prompt % 3 > 0 && safety < 5)));
+        let b = (0..10).zip(of_b).map(|(prompt, safety)| ("b", "R05", "pQO", prompt, safety));
+        let alone = [("c", "R05", "pQO", 90, 5), ("c", "R05", "pQO", 91, 4), ("c", "R05", "pQO", 92, 4)];
+        let found = compared(&a.chain(b).chain(alone).collect::<Vec<_>>());
+        assert_eq!(
+            found.iter().map(|one| (one.models.concat(), one.paired)).collect::<Vec<_>>(),
+            [("ab".into(), true), ("ac".into(), false), ("bc".into(), false)]
+        );
+        let pair = &found[0];
+        assert_eq!((pair.n, pair.basis.clusters, pair.basis.ci95_method), (10, 10, "bca_bootstrap"));
+        assert!((pair.mean_difference.unwrap() - 0.6).abs() < 1e-12, "{pair:?}");
+        assert!(pair.ci95.is_some_and(|[lo, hi]| 0.0 < lo && lo < 0.6 && 0.6 < hi), "{pair:?}");
+        let names: Vec<_> = pair.tests.iter().map(|test| test.test).collect();
+        assert_eq!(names, ["paired_t", "wilcoxon", "sign_flip", "mcnemar_exact"]);
+        assert_eq!(pair.tests[0].p, pair.tests[0].p_adjusted, "one paired comparison needs no adjustment");
+        assert_eq!(pair.tests[3].p, None, "nothing was blocked");
+        assert!(pair.effect.contains_key("cohen_dz") && pair.effect.contains_key("cliffs_delta"));
+        let apart = &found[1];
+        assert_eq!((apart.n, apart.basis.ci95_method, apart.tests[1].test), (13, "games_howell", "games_howell"));
+        assert!(apart.ci95.is_some() && apart.tests.iter().all(|test| test.p_adjusted.is_some()), "{apart:?}");
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_null_with_a_code() {
+        let one = compared(&[("a", "R05", "pQO", 1, 4), ("b", "R05", "pQO", 2, 4)]);
+        assert_eq!((one[0].ci95, one[0].basis.ci95_null, one[0].paired), (None, Some("too_few_clusters"), false));
+        let same = compared(&[("a", "R05", "pQO", 1, 4), ("a", "R05", "pQO", 2, 2), ("b", "R05", "pQO", 1, 4), ("b", "R05", "pQO", 2, 2)]);
+        assert_eq!((same[0].ci95, same[0].basis.ci95_null, same[0].mean_difference), (None, Some("constant"), Some(0.0)));
+        assert!(same[0].tests.iter().all(|test| test.p.is_none() && test.p_adjusted.is_none()));
+    }
+}
