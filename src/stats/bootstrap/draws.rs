@@ -79,16 +79,16 @@ impl Urn {
     }
 
     fn by_kind(&self, generator: &mut ChaCha8Rng, hand: &mut Hand) {
-        let (mut draws, mut clusters) = (self.kinds.len() as u64, self.kinds.len() as u64);
+        let (mut left, mut clusters) = (self.kinds.len() as u64, self.kinds.len() as u64);
         for (count, size) in hand.counts.iter_mut().zip(&self.sizes) {
             let size = u64::from(*size);
             let drawn = if size == clusters {
-                draws // the last kind takes the rest
+                left // the last kind takes the rest
             } else {
-                Binomial::new(draws, size as f64 / clusters as f64).map_or(0, |binomial| binomial.sample(generator))
+                Binomial::new(left, size as f64 / clusters as f64).map_or(0, |binomial| binomial.sample(generator))
             };
             *count = drawn as f64;
-            draws -= drawn;
+            left -= drawn;
             clusters -= size;
         }
     }
