@@ -187,11 +187,11 @@ impl PairTest {
 #[cfg(test)]
 mod tests {
     use crate::report::summary::tests::scored;
-    use crate::report::{Comparison, Summary};
+    use crate::report::{ModelPair, Summary};
 
-    fn compared(rows: &[(&str, &str, &str, u32, u8)]) -> Vec<Comparison> {
+    fn compared(rows: &[(&str, &str, &str, u32, u8)]) -> Vec<ModelPair> {
         let (info, items, records) = scored(rows);
-        Summary::of(&info, &items, &records).comparisons
+        Summary::of(&info, &items, &records).model_pairs
     }
 
     #[test]

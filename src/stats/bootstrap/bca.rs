@@ -1,5 +1,7 @@
 //! The ends of a BCa interval from its resampled estimates.
 
+use serde::{Serialize, Serializer};
+
 use crate::stats::describe::of_sorted;
 use crate::stats::special::{Z975, normal_cdf, normal_quantile};
 
@@ -22,6 +24,12 @@ impl NoInterval {
             Self::Constant => "constant",
             Self::Ties => "ties",
         }
+    }
+}
+
+impl Serialize for NoInterval {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
     }
 }
 
