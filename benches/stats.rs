@@ -4,6 +4,9 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use serde_json::json;
+use tribunal::ledger::{ItemRow, Record, RunInfo};
+use tribunal::report::Summary;
 use tribunal::stats::{Observed, Resampling, clustered_intervals};
 
 const ITEMS: usize = 12_000;
@@ -34,5 +37,54 @@ fn bootstrap(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, bootstrap);
+/// 200,000 items of 5 models on 40,000 prompts, 35 factors and 8 prompt types, 5 verdicts each.
+fn run() -> (RunInfo, Vec<ItemRow>, Vec<Record>) {
+    let none: [(); 0] = [];
+    let experiment = json!({"taxonomy": "t", "rubrics": {}, "recipes": {}, "judges": {}, "seed": 0, "lang": "en", "decoders": {}});
+    let categories: serde_json::Map<_, _> = (0..35).map(|risk| (format!("R{risk:02}"), json!([format!("C{}", risk % 6), "-"]))).collect();
+    let info = json!({
+        "schema": 1, "run_id": "0", "source": "bench", "experiment": experiment, "settings": {}, "versions": {}, "cpu_features": none,
+        "authored_judges": none, "triage_judges": none, "missing_locks": none, "notices": none, "factor_names": {}, "factor_categories": categories,
+    });
+    let item = |at: u64| {
+        let prompt = at / MODELS as u64;
+        json!({
+            "item_id": format!("item-{at:06}"), "position": at, "modality": "text", "model": format!("m{}", at % MODELS as u64),
+            "risk": format!("R{:02}", prompt % 35), "prompt_type": format!("P{}", prompt / 35 % 8), "prompt": format!("prompt {prompt}"),
+            "output": "-", "blocked": false, "human_risk": none, "tags": {}, "digest": "0".repeat(64), "media_id": null, "media": null, "thumbs": none,
+        })
+    };
+    let items: Vec<ItemRow> = (0..200_000).map(|at| serde_json::from_value(item(at)).unwrap_or_else(|error| panic!("{error}"))).collect();
+    let verdict = json!({
+        "item_id": "", "verdict_id": null, "modality": "text", "model": null, "risk": null, "prompt_type": null, "judge": "j", "rubric": "text",
+        "sampler": null, "repeat": 1, "outcome": "scored", "reason": null, "message": null, "safety": 1, "risk_score": 5, "scale": "rubric-5",
+        "dimensions": {}, "rationale": null, "evidence": none, "triage": null, "frames": none, "chunks": none, "usage": null, "cost_usd": null,
+        "attempts": 1, "latency_ms": null,
+    });
+    let verdict: Record = serde_json::from_value(verdict).unwrap_or_else(|error| panic!("{error}"));
+    let mut records = Vec::with_capacity(1_000_000);
+    for (item, at) in items.iter().zip(0u64..) {
+        for repeat in 1..=5 {
+            let safety = 1 + (at.wrapping_mul(2_654_435_761).rotate_left(repeat) >> 7) as u8 % 5;
+            let (item_id, model, risk, prompt_type) =
+                (item.item_id.clone(), item.model.clone(), item.risk.clone(), item.prompt_type.clone());
+            records.push(Record { item_id, model, risk, prompt_type, repeat, safety: Some(safety), ..verdict.clone() });
+        }
+    }
+    (info_of(info), items, records)
+}
+
+fn info_of(value: serde_json::Value) -> RunInfo {
+    serde_json::from_value(value).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn summary(criterion: &mut Criterion) {
+    let (info, items, records) = run();
+    let mut group = criterion.benchmark_group("summary");
+    group.sample_size(10).measurement_time(Duration::from_secs(20));
+    group.bench_function("10^6 verdicts", |bencher| bencher.iter(|| black_box(Summary::of(&info, &items, &records)).groups.len()));
+    group.finish();
+}
+
+criterion_group!(benches, bootstrap, summary);
 criterion_main!(benches);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::{ensemble, judge, ledger, prepare, rubric, sandbox};
+use crate::{ensemble, judge, ledger, prepare, report, rubric, sandbox};
 
 /// The file's contents; every table is optional.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -31,6 +31,8 @@ pub struct Config {
     pub probes: rubric::ProbeSettings,
     /// Which items are asked again at every start, to see whether a judge changed.
     pub sentinel: ledger::SentinelSettings,
+    /// From where on a reader of the report is warned.
+    pub warnings: report::WarningSettings,
 }
 
 /// What is used when a flag is left out.

@@ -73,6 +73,7 @@ pub(crate) fn study(
         ensemble: ensemble(context, &judges)?,
         probes: context.config.probes.clone().check().map_err(Failure::usage)?,
         sentinel: context.config.sentinel.check().map_err(Failure::usage)?,
+        warnings: context.config.warnings.check().map_err(Failure::usage)?,
     };
     Ok(Study { manifest, taxonomy, plan, judges, spoken: None, settings })
 }

@@ -62,6 +62,7 @@ fn settings(study: &Study, pool: &Pool) -> BTreeMap<String, Value> {
         ("workers", json!(pool.settings())),
         ("probes", json!(settings.probes)),
         ("sentinel", json!(settings.sentinel)),
+        ("warnings", json!(settings.warnings)),
     ];
     pairs.map(|(name, value)| (name.to_owned(), value)).into()
 }

@@ -60,6 +60,8 @@ pub struct Settings {
     pub probes: crate::rubric::ProbeSettings,
     /// Which items are asked again at every start.
     pub sentinel: crate::ledger::SentinelSettings,
+    /// From where on a reader of the report is warned.
+    pub warnings: crate::report::WarningSettings,
 }
 
 impl Study {

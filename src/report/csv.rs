@@ -25,7 +25,7 @@ const VERDICTS: [&str; 16] = [
     "scale",
     "rationale",
 ];
-const GROUPS: [&str; 17] = [
+const GROUPS: [&str; 24] = [
     "judge",
     "rubric",
     "sampler",
@@ -43,6 +43,13 @@ const GROUPS: [&str; 17] = [
     "bound_lo",
     "bound_hi",
     "uncalibrated",
+    "factors",
+    "standardised_mean",
+    "median",
+    "share_le_2",
+    "clusters",
+    "ci95_method",
+    "ci95_null",
 ];
 
 impl Format for Csv {
@@ -85,7 +92,7 @@ fn verdict(row: &Record) -> [String; 16] {
     ]
 }
 
-fn group(row: &Group) -> [String; 17] {
+fn group(row: &Group) -> [String; 24] {
     let (by, key) = match (&row.by, &row.key) {
         (By::One(by), Key::One(key)) => (by.clone(), key.clone().unwrap_or_default()),
         (by, key) => (listed(by), listed(key)),
@@ -108,6 +115,13 @@ fn group(row: &Group) -> [String; 17] {
         number(row.bounds.map(|[lo, _]| lo)),
         number(row.bounds.map(|[_, hi]| hi)),
         row.uncalibrated.to_string(),
+        row.factors.to_string(),
+        number(row.standardised.as_ref().and_then(|standardised| standardised.mean)),
+        number(row.median),
+        number(row.share_le_2),
+        row.basis.clusters.to_string(),
+        row.basis.ci95_method.to_owned(),
+        row.basis.ci95_null.unwrap_or_default().to_owned(),
     ]
 }
 

@@ -29,13 +29,15 @@ type Field = fn(&Group) -> Option<f64>;
 type Op = fn(&f64, &f64) -> bool;
 
 /// What a gate may be about, by its name in `summary.json`.
-const FIELDS: [(&str, Field); 8] = [
+const FIELDS: [(&str, Field); 10] = [
     ("n", |group| Some(group.n as f64)),
     ("scored", |group| Some(group.scored as f64)),
     ("failed", |group| Some(group.failed as f64)),
     ("mean_safety", |group| group.mean_safety),
     ("sd", |group| group.sd),
     ("cv", |group| group.cv),
+    ("median", |group| group.median),
+    ("share_le_2", |group| group.share_le_2),
     ("blocked_rate", |group| group.blocked_rate),
     ("refused_rate", |group| group.refused_rate),
 ];

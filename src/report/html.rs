@@ -86,7 +86,7 @@ type Cell<'a> = (&'a str, Option<&'a str>, &'a Group);
 
 fn matrices<'a>(run: &'a RunView) -> Vec<Matrix<'a>> {
     let mut scopes: BTreeMap<&Scope, Vec<Cell>> = BTreeMap::new();
-    for group in &run.summary.groups {
+    for group in run.summary.groups.iter().filter(|group| group.by == By::pair("risk", "model")) {
         if let Key::Many(key) = &group.key
             && let [Some(risk), model] = key.as_slice()
         {

@@ -17,6 +17,9 @@ pub use comparison::{Comparison, Difference, FactorRow, Moved, PairRow, Unpaired
 pub use format::{Error, Format, FormatKind, RunView, write};
 pub use gate::{Gate, GateError};
 pub use stored::{OpenError, StoredRun};
-pub use summary::{By, DriftRow, Group, JudgeRow, Key, ProbeRow, Scope, Summary, TestRow, Tokens, Warning};
+pub use summary::{
+    Basis, By, DriftRow, Group, JudgeRow, Key, ModelPair, PairTest, ProbeRow, Scope, StandardisedMean, Summary, TestRow, Tokens, Warning,
+    WarningSettings,
+};
 pub use terminal::terminal;
 pub use visible::visible;

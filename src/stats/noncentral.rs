@@ -5,6 +5,7 @@ use super::special::{beta_density, beta_reg, poisson};
 /// Distribution function of the noncentral F with noncentrality `lambda`: incomplete beta functions weighted by Poisson probabilities.
 ///
 /// From the top down, since there the recurrence I(a, b) = I(a + 1, b) + x^a y^b / (a B(a, b)) only adds. Good to about 1e-12, absolutely.
+#[expect(clippy::many_single_char_names, reason = "the letters of the formula")]
 pub(super) fn f_cdf(f: f64, d1: f64, d2: f64, lambda: f64) -> f64 {
     if f <= 0.0 {
         return 0.0;
@@ -77,7 +78,7 @@ pub(super) fn root(function: impl Fn(f64) -> f64, lo: f64, hi: f64) -> f64 {
             (lo, at_lo) = (hi, at_hi);
         }
         (hi, at_hi) = (mid, at_mid);
-        if (hi - lo).abs() <= 1e-14 * hi.abs() || at_hi == at_lo {
+        if (hi - lo).abs() <= 1e-14 * hi.abs() || (at_hi - at_lo).abs() < f64::MIN_POSITIVE {
             break;
         }
     }

@@ -116,6 +116,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
         #[test]
         fn the_sign_of_all_differences_does_not_matter(differences in proptest::collection::vec(-4..=4i8, 1..40)) {
             let straight: Vec<f64> = differences.iter().map(|d| f64::from(*d)).collect();

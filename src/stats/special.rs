@@ -68,6 +68,7 @@ fn t_density(t: f64, df: f64) -> f64 {
 ///
 /// Loader (2000), "Fast and accurate computation of binomial probabilities": deviances instead of differences of log-gammas, which would
 /// lose a digit for each power of ten of a + b.
+#[expect(clippy::many_single_char_names, reason = "the letters of the formula")]
 pub(super) fn beta_density(a: f64, b: f64, x: f64, y: f64) -> f64 {
     if x <= 0.0 || y <= 0.0 {
         return 0.0;
@@ -95,6 +96,7 @@ pub(super) fn beta_reg(a: f64, b: f64, x: f64, y: f64) -> f64 {
 }
 
 /// Lentz's evaluation of the continued fraction 8.17.22 of the NIST Digital Library of Mathematical Functions.
+#[expect(clippy::many_single_char_names, reason = "the letters of the formula")]
 fn fraction(a: f64, b: f64, x: f64) -> f64 {
     const TINY: f64 = 1e-300;
     let guard = |value: f64| if value.abs() < TINY { TINY } else { value };
@@ -140,11 +142,11 @@ fn deviance(x: f64, m: f64) -> f64 {
     let (mut sum, mut power) = ((x - m) * v, 2.0 * x * v);
     for j in 1..1000 {
         power *= v * v;
-        let next = sum + power / f64::from(2 * j + 1);
-        if next == sum {
+        let term = power / f64::from(2 * j + 1);
+        sum += term;
+        if term.abs() <= f64::EPSILON / 4.0 * sum.abs() {
             break;
         }
-        sum = next;
     }
     sum
 }

@@ -1,11 +1,11 @@
-//! Mean safety and rates of every group that the manifest names.
+//! One group of a scope's items and its numbers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::interval::{Basis, Bootstrapped};
 use super::scope::{Pooled, Scope, Scoped};
-use crate::ledger::{ItemRow, RunInfo};
 use crate::stats;
 
 /// What a group is by: one field, or several crossed.
@@ -44,28 +44,61 @@ pub struct Group {
     pub scored: usize,
     /// Items that are owed a verdict and got none: neither blocked nor abstained from.
     pub failed: usize,
+    /// Risk factors with a scored item: what a mean stands for.
+    pub factors: usize,
     /// 1..=5, higher is safer.
     pub mean_safety: Option<f64>,
+    /// Of a model: its mean if every risk factor had the share that it has among all items of this judge, rubric and sampler.
+    pub standardised: Option<StandardisedMean>,
     /// Over items, ddof 1.
     pub sd: Option<f64>,
     /// sd / mean, a fraction.
     pub cv: Option<f64>,
-    /// Student-t interval of the mean, cut to the scale's 1..=5.
+    /// Half of the items are at or below it.
+    pub median: Option<f64>,
+    /// At 5, 25, 50, 75 and 95 %.
+    pub quantiles: Option<[f64; 5]>,
+    /// Share of scored items at 2 or lower.
+    pub share_le_2: Option<f64>,
+    /// 95 % interval of the mean.
     pub ci95: Option<[f64; 2]>,
+    /// What it rests on.
+    #[serde(flatten)]
+    pub basis: Basis,
     /// Share of `n` that the model blocked.
     pub blocked_rate: Option<f64>,
+    /// Wilson 95 % interval of it.
+    pub blocked_ci95: Option<[f64; 2]>,
     /// Share of `n` that the judge refused.
     pub refused_rate: Option<f64>,
+    /// Wilson 95 % interval of it.
+    pub refused_ci95: Option<[f64; 2]>,
     /// The mean if every item without a score that is not blocked had 1, and 5.
     pub bounds: Option<[f64; 2]>,
     /// The numbers are triage, not the rubric's scale.
     pub uncalibrated: bool,
 }
 
+/// A mean under the common mixture of risk factors.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StandardisedMean {
+    /// What the mixture is of: `risk`.
+    pub by: &'static str,
+    /// Null where a factor of the mixture has no scored item of this model.
+    pub mean: Option<f64>,
+    /// Those factors.
+    pub missing: Vec<String>,
+}
+
 impl By {
     /// By one field.
     pub fn one(field: &str) -> Self {
         Self::One(field.to_owned())
+    }
+
+    /// By two.
+    pub fn pair(first: &str, second: &str) -> Self {
+        Self::Many(vec![first.to_owned(), second.to_owned()])
     }
 }
 
@@ -79,88 +112,37 @@ impl Key {
     }
 }
 
-/// The groups of one scope: by field in a fixed order, keys ascending.
-pub(super) fn of(scoped: &Scoped, info: &RunInfo) -> Vec<Group> {
-    let tags: BTreeSet<_> = scoped.items.iter().flat_map(|one| one.item.tags.keys()).collect();
-    let mut fields: Vec<Vec<String>> =
-        ["model", "category", "risk", "prompt_type", "modality"].into_iter().map(|field| vec![field.to_owned()]).collect();
-    fields.extend(tags.into_iter().map(|tag| vec![format!("tag:{tag}")]));
-    fields.push(vec!["risk".to_owned(), "model".to_owned()]);
-    fields.iter().flat_map(|fields| split(scoped, info, fields)).collect()
-}
-
-/// The items of one scope by one field, keys ascending; items without a value come first, under `None`.
-pub(super) fn by_field<'a, 'b>(
-    items: &'b [Pooled<'a>],
-    field: impl Fn(&ItemRow) -> Option<String>,
-) -> BTreeMap<Option<String>, Vec<&'b Pooled<'a>>> {
-    let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for one in items {
-        groups.entry(field(one.item)).or_default().push(one);
-    }
-    groups
-}
-
-/// The value of a field that needs no taxonomy.
-pub(super) fn plain(item: &ItemRow, field: &str) -> Option<String> {
-    match field {
-        "model" => item.model.clone(),
-        "risk" => item.risk.clone(),
-        "prompt_type" => item.prompt_type.clone(),
-        "modality" => Some(item.modality.to_string()),
-        other => item.tags.get(other.strip_prefix("tag:")?).cloned(),
-    }
-}
-
-fn value(item: &ItemRow, field: &str, info: &RunInfo) -> Option<String> {
-    match field {
-        "category" => info.factor_categories.get(item.risk.as_ref()?).map(|(en, _)| en.clone()),
-        other => plain(item, other),
-    }
-}
-
-fn split(scoped: &Scoped, info: &RunInfo, fields: &[String]) -> Vec<Group> {
-    let mut groups: BTreeMap<Vec<Option<String>>, Vec<&Pooled>> = BTreeMap::new();
-    for one in &scoped.items {
-        let key = fields.iter().map(|field| value(one.item, field, info)).collect();
-        groups.entry(key).or_default().push(one);
-    }
-    let named = groups.keys().any(|key| key.iter().all(Option::is_some));
-    if !named && fields != ["model"] {
-        return Vec::new(); // the manifest does not use this field; models stay, for the gate needs every item
-    }
-    groups.into_iter().map(|(key, items)| measure(scoped, fields, key, &items)).collect()
-}
-
-fn measure(scoped: &Scoped, fields: &[String], mut key: Vec<Option<String>>, items: &[&Pooled]) -> Group {
+/// The numbers of `items`, which share `key`.
+pub(super) fn measure(scoped: &Scoped, by: &By, key: Key, items: &[&Pooled], interval: Bootstrapped) -> Group {
     let scores: Vec<f64> = items.iter().filter_map(|one| one.safety).collect();
+    let factors: BTreeSet<&str> = items.iter().filter(|one| one.safety.is_some()).filter_map(|one| one.item.risk.as_deref()).collect();
     let n = items.len();
-    let blocked = items.iter().filter(|one| one.blocked && one.safety.is_none()).count();
+    let blocked = items.iter().filter(|one| one.is_blocked()).count();
     let refused: f64 = items.iter().map(|one| one.refused).sum();
-    let unknown = n - scores.len() - blocked;
-    let (by, key) = match fields {
-        [field] => (By::One(field.clone()), Key::One(key.pop().flatten())),
-        fields => (By::Many(fields.to_vec()), Key::Many(key)),
-    };
+    let rate = |count: f64| (n > 0).then(|| count / n as f64);
+    let (blocked_rate, refused_rate) = (rate(blocked as f64), rate(refused));
     Group {
         scope: scoped.scope.clone(),
-        by,
+        by: by.clone(),
         key,
         n,
         scored: scores.len(),
         failed: items.iter().filter(|one| one.failed).count(),
+        factors: factors.len(),
         mean_safety: stats::mean(&scores),
+        standardised: None,
         sd: stats::sd(&scores),
         cv: stats::cv(&scores),
-        ci95: stats::mean_interval(&scores).map(|ends| ends.map(|end| end.clamp(1.0, 5.0))),
-        blocked_rate: (n > 0).then(|| blocked as f64 / n as f64),
-        refused_rate: (n > 0).then(|| refused / n as f64),
-        bounds: bounds(&scores, unknown),
+        median: stats::median(&scores),
+        quantiles: stats::quantiles(&scores, [0.05, 0.25, 0.5, 0.75, 0.95]),
+        share_le_2: stats::share_at_most(&scores, 2.0),
+        ci95: interval.ci95,
+        basis: interval.basis,
+        blocked_rate,
+        blocked_ci95: stats::wilson(blocked_rate.unwrap_or_default(), n),
+        refused_rate,
+        refused_ci95: stats::wilson(refused_rate.unwrap_or_default(), n),
+        bounds: stats::mean_bounds(&scores, n - scores.len() - blocked, 1.0, 5.0),
         uncalibrated: scoped.uncalibrated,
     }
-}
-
-fn bounds(scores: &[f64], unknown: usize) -> Option<[f64; 2]> {
-    let filled = |level: f64| stats::mean(&[scores, &vec![level; unknown]].concat());
-    Some([filled(1.0)?, filled(5.0)?])
 }

@@ -1,9 +1,15 @@
 //! What a run amounts to: the contract's `summary.json`, and the only numbers that renderers show.
 
+mod doubt;
 mod drift;
 mod group;
+mod groups;
+mod interval;
+mod model_pair;
 mod probe;
 mod scope;
+mod settings;
+mod source;
 mod summarise;
 mod test;
 mod warning;
@@ -12,10 +18,13 @@ mod warning;
 pub(crate) mod tests;
 
 pub use drift::DriftRow;
-pub use group::{By, Group, Key};
+pub use group::{By, Group, Key, StandardisedMean};
+pub use interval::Basis;
+pub use model_pair::{ModelPair, PairTest};
 pub use probe::ProbeRow;
 pub use scope::Scope;
 pub(super) use scope::Scoped;
+pub use settings::WarningSettings;
 pub use summarise::{JudgeRow, Summary, Tokens};
 pub use test::TestRow;
 pub use warning::Warning;

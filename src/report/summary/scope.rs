@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::source;
 use crate::judge::{OutcomeName, Scale};
 use crate::ledger::{ItemRow, Record, RunInfo};
+use crate::stats::Observed;
 
 /// One judge, rubric and sampler: numbers are never pooled across.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -31,6 +33,8 @@ pub(in crate::report) struct Scoped<'a> {
 /// One item with its repeats averaged.
 pub(in crate::report) struct Pooled<'a> {
     pub item: &'a ItemRow,
+    /// Number of its source item.
+    pub source: usize,
     /// Mean over its scored repeats.
     pub safety: Option<f64>,
     /// The model produced nothing by policy.
@@ -50,7 +54,9 @@ impl Scope {
 impl<'a> Scoped<'a> {
     /// The scopes of a run, ascending.
     pub(in crate::report) fn split(info: &RunInfo, items: &'a [ItemRow], records: &'a [Record]) -> Vec<Self> {
-        let by_id: BTreeMap<&str, &ItemRow> = items.iter().map(|item| (item.item_id.as_str(), item)).collect();
+        let sources = source::number(items);
+        let numbered = items.iter().map(|item| (item.item_id.as_str(), (item, sources[item.item_id.as_str()])));
+        let by_id: ById = numbered.collect();
         let mut scopes: BTreeMap<Scope, Vec<&Record>> = BTreeMap::new();
         for record in records {
             scopes.entry(Scope::of(record)).or_default().push(record);
@@ -65,24 +71,40 @@ impl<'a> Scoped<'a> {
     }
 }
 
-fn pool<'a>(items: &BTreeMap<&str, &'a ItemRow>, records: &[&Record]) -> Vec<Pooled<'a>> {
+/// Items and the numbers of their sources.
+type ById<'a> = BTreeMap<&'a str, (&'a ItemRow, usize)>;
+
+fn pool<'a>(items: &ById<'a>, records: &[&Record]) -> Vec<Pooled<'a>> {
     let mut repeats: BTreeMap<&str, Vec<&Record>> = BTreeMap::new();
     for record in records {
         repeats.entry(&record.item_id).or_default().push(record);
     }
-    let mut pooled: Vec<_> = repeats.into_iter().filter_map(|(id, rows)| Some(average(items.get(id)?, &rows))).collect();
+    let mut pooled: Vec<_> = repeats.into_iter().filter_map(|(id, rows)| Some(average(*items.get(id)?, &rows))).collect();
     pooled.sort_by_key(|one: &Pooled| one.item.position);
     pooled
 }
 
-fn average<'a>(item: &'a ItemRow, rows: &[&Record]) -> Pooled<'a> {
+fn average<'a>((item, source): (&'a ItemRow, usize), rows: &[&Record]) -> Pooled<'a> {
     let scores: Vec<f64> = rows.iter().filter_map(|row| row.safety).map(f64::from).collect();
     let ended = |outcome| rows.iter().filter(|row| row.outcome == Some(outcome)).count();
     Pooled {
         item,
+        source,
         safety: crate::stats::mean(&scores),
         blocked: ended(OutcomeName::SafelyBlocked) > 0,
         refused: ended(OutcomeName::JudgeRefused) as f64 / rows.len() as f64,
         failed: scores.is_empty() && rows.iter().any(|row| row.outcome.is_none_or(|outcome| !outcome.is_clean())),
+    }
+}
+
+impl Pooled<'_> {
+    /// Its score as one value of its source; `None` without a verdict.
+    pub(super) fn observed(&self) -> Option<Observed> {
+        Some(Observed { cluster: self.source, value: self.safety? })
+    }
+
+    /// The model gave nothing, and no repeat has a score.
+    pub(super) const fn is_blocked(&self) -> bool {
+        self.blocked && self.safety.is_none()
     }
 }

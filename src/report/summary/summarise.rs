@@ -10,7 +10,7 @@ use super::probe::{self, ProbeRow};
 use super::scope::{Scope, Scoped};
 use super::test::TestRow;
 use super::warning::Warning;
-use super::{group, test, warning};
+use super::{ModelPair, groups, model_pair, test, warning};
 use crate::ensemble::{self, CascadeRow, PanelRow};
 use crate::judge::{OutcomeName, Usage};
 use crate::ledger::{ItemRow, Record, RunInfo, SentinelRow};
@@ -48,6 +48,8 @@ pub struct Summary {
     pub groups: Vec<Group>,
     /// Whether groups differ by more than chance.
     pub tests: Vec<TestRow>,
+    /// Models two by two, on the same source items where they share some.
+    pub model_pairs: Vec<ModelPair>,
     /// Several judges as one, where the settings ask for it.
     pub panels: Vec<PanelRow>,
     /// What a cascade found and saved, where the settings ask for one.
@@ -93,7 +95,7 @@ impl Summary {
             JudgeRow { scope: one.scope.clone(), by_outcome, pending }
         });
         // What was said under a probe is no score of an output.
-        let scores = || scoped.iter().filter(|one| Probe::split(&one.scope.rubric).is_none());
+        let scores: Vec<&Scoped> = scoped.iter().filter(|one| Probe::split(&one.scope.rubric).is_none()).collect();
         let mut summary = Self {
             schema: SCHEMA,
             run_id: info.run_id.clone(),
@@ -108,12 +110,13 @@ impl Summary {
             perhaps_billed_usd: None,
             tokens: tokens(records.iter().filter_map(|record| record.usage)),
             drift: Vec::new(),
-            groups: scores().flat_map(|one| group::of(one, info)).collect(),
-            tests: scores().flat_map(test::of).collect(),
+            groups: scores.iter().flat_map(|one| groups::of(one, info)).collect(),
+            tests: scores.iter().flat_map(|one| test::of(one)).collect(),
+            model_pairs: scores.iter().flat_map(|one| model_pair::of(one)).collect(),
             probes: probe::of(&scoped, info),
             warnings: Vec::new(),
         };
-        summary.warnings = warning::of(info, items, &summary, records);
+        summary.warnings = warning::of(info, items, &summary, records, &scores);
         summary
     }
 

@@ -1,12 +1,12 @@
 //! Whether groups differ by more than chance: the rows of `tests`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::group::{by_field, plain};
+use super::groups::{by_field, plain};
 use super::scope::{Scope, Scoped};
-use crate::stats::{self, TestResult};
+use crate::stats::{self, Crossed, TestResult};
 
 /// One test of one factor.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -14,9 +14,12 @@ pub struct TestRow {
     /// Which judge, rubric and sampler.
     #[serde(flatten)]
     pub scope: Scope,
-    /// `model`, `risk`, `prompt_type` or `modality`.
-    pub factor: &'static str,
-    /// `anova_oneway`, `anova_welch` or `kruskal_wallis`.
+    /// `model`, `risk`, `prompt_type` or `modality`; `model:risk` for the interaction of two.
+    pub factor: String,
+    /// The other factor of a two-way test.
+    pub beside: Option<&'static str>,
+    /// `anova_oneway`, `anova_welch`, `kruskal_wallis`, `anova_twoway_type2`, `anova_twoway_type3`, `anova_repeated`, or `anova_repeated_gg` with
+    /// Greenhouse and Geisser's correction.
     pub test: &'static str,
     /// F or H; null when undefined, as for groups that do not vary.
     pub statistic: Option<f64>,
@@ -26,9 +29,11 @@ pub struct TestRow {
     pub p: Option<f64>,
     /// Effect sizes by name.
     pub effect: BTreeMap<&'static str, f64>,
-    /// Groups of at least two scored items; smaller ones are left out.
+    /// 95 % interval of the population's (partial) share of variance, which `eta2` and `omega2` estimate; null for other tests.
+    pub effect_ci95: Option<[f64; 2]>,
+    /// Groups of at least two scored items, smaller ones being left out; cells with a scored item in two-way tests; models in repeated ones.
     pub groups: usize,
-    /// Scored items in them.
+    /// Scored items in them; in repeated tests source items that every model has a score for.
     pub n: usize,
 }
 
@@ -40,31 +45,81 @@ const TESTS: [(&str, Test); 3] =
 
 /// Every test of every factor that has at least two groups of at least two scored items.
 pub(super) fn of(scoped: &Scoped) -> Vec<TestRow> {
+    let mut rows: Vec<TestRow> = FACTORS.into_iter().flat_map(|factor| one_way(scoped, factor)).collect();
+    rows.extend(["risk", "prompt_type"].into_iter().flat_map(|other| two_way(scoped, other)));
+    rows.extend(repeated(scoped));
+    rows
+}
+
+fn one_way(scoped: &Scoped, factor: &str) -> Vec<TestRow> {
+    let groups = by_field(&scoped.items, |item| plain(item, factor)).into_iter().filter(|(key, _)| key.is_some());
+    let scores = groups.map(|(_, items)| items.iter().filter_map(|one| one.safety).collect::<Vec<f64>>());
+    let groups: Vec<Vec<f64>> = scores.filter(|scores| scores.len() >= 2).collect();
+    if groups.len() < 2 {
+        return Vec::new();
+    }
+    let slices: Vec<&[f64]> = groups.iter().map(Vec::as_slice).collect();
+    let n = groups.iter().map(Vec::len).sum();
+    TESTS.map(|(name, test)| TestRow::new(scoped, factor.to_owned(), name, test(&slices)).over(groups.len(), n)).into()
+}
+
+/// Models and another factor at once, so that a model is not blamed for being asked the harder half.
+fn two_way(scoped: &Scoped, other: &'static str) -> Vec<TestRow> {
+    let named = scoped.items.iter().filter_map(|one| Some((one.item.model.as_deref()?, plain(one.item, other)?, one.safety?)));
+    let named: Vec<(&str, String, f64)> = named.collect();
+    let models: BTreeSet<&str> = named.iter().map(|(model, ..)| *model).collect();
+    let levels: BTreeSet<&str> = named.iter().map(|(_, level, _)| level.as_str()).collect();
+    if models.len() < 2 || levels.len() < 2 {
+        return Vec::new();
+    }
+    let places = |names: BTreeSet<&'_ str>| names.into_iter().map(str::to_owned).zip(0..).collect::<BTreeMap<String, usize>>();
+    let (models, levels) = (places(models), places(levels));
+    let crossed = |(model, level, value): &(&str, String, f64)| Crossed { a: models[*model], b: levels[level], value: *value };
+    let values: Vec<Crossed> = named.iter().map(crossed).collect();
+    let cells = values.iter().map(|one| (one.a, one.b)).collect::<BTreeSet<_>>().len();
     let mut rows = Vec::new();
-    for factor in FACTORS {
-        let groups = scores(scoped, factor);
-        if groups.len() < 2 {
-            continue;
-        }
-        let slices: Vec<&[f64]> = groups.iter().map(Vec::as_slice).collect();
-        rows.extend(TESTS.map(|(name, test)| row(scoped, factor, name, &slices, test(&slices))));
+    for (name, found) in
+        [("anova_twoway_type2", stats::anova_twoway_type2(&values)), ("anova_twoway_type3", stats::anova_twoway_type3(&values))]
+    {
+        let Some(found) = found else { continue }; // type III asks for every cell
+        let terms = [("model".to_owned(), found.a), (other.to_owned(), found.b), (format!("model:{other}"), found.interaction)];
+        let row = |(factor, result)| TestRow { beside: Some(other), ..TestRow::new(scoped, factor, name, result) };
+        rows.extend(terms.map(|term| row(term).over(cells, values.len())));
     }
     rows
 }
 
-fn scores(scoped: &Scoped, factor: &str) -> Vec<Vec<f64>> {
-    let groups = by_field(&scoped.items, |item| plain(item, factor));
-    let named = groups.into_iter().filter(|(key, _)| key.is_some());
-    named.map(|(_, items)| items.iter().filter_map(|one| one.safety).collect()).filter(|scores: &Vec<f64>| scores.len() >= 2).collect()
+/// Models on the source items that all of them have a score for; several items of one source are averaged.
+fn repeated(scoped: &Scoped) -> Vec<TestRow> {
+    let mut sources: BTreeMap<usize, BTreeMap<&str, Vec<f64>>> = BTreeMap::new();
+    let mut models: BTreeSet<&str> = BTreeSet::new();
+    for one in &scoped.items {
+        if let (Some(model), Some(safety)) = (one.item.model.as_deref(), one.safety) {
+            models.insert(model);
+            sources.entry(one.source).or_default().entry(model).or_default().push(safety);
+        }
+    }
+    let complete = sources.values().filter(|models_of| models_of.len() == models.len());
+    let rows: Vec<Vec<f64>> = complete.map(|of_source| of_source.values().filter_map(|scores| stats::mean(scores)).collect()).collect();
+    if models.len() < 2 || rows.len() < 2 {
+        return Vec::new();
+    }
+    let found = stats::anova_repeated(&rows.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    let (plain, corrected) = found.map_or((None, None), |found| (Some(found.uncorrected), Some(found.corrected)));
+    let row = |name, result| TestRow::new(scoped, "model".to_owned(), name, result).over(models.len(), rows.len());
+    vec![row("anova_repeated", plain), row("anova_repeated_gg", corrected)]
 }
 
-fn row(scoped: &Scoped, factor: &'static str, test: &'static str, groups: &[&[f64]], result: Option<TestResult>) -> TestRow {
-    let (groups, n) = (groups.len(), groups.iter().map(|group| group.len()).sum());
-    let scope = scoped.scope.clone();
-    match result {
-        Some(TestResult { statistic, df, p, effect, effect_ci95: _ }) => {
-            TestRow { scope, factor, test, statistic: Some(statistic), df: Some(df), p: Some(p), effect, groups, n }
-        }
-        None => TestRow { scope, factor, test, statistic: None, df: None, p: None, effect: BTreeMap::new(), groups, n },
+impl TestRow {
+    fn new(scoped: &Scoped, factor: String, test: &'static str, result: Option<TestResult>) -> Self {
+        let scope = scoped.scope.clone();
+        let (statistic, p) = (result.as_ref().map(|found| found.statistic), result.as_ref().map(|found| found.p));
+        let effect_ci95 = result.as_ref().and_then(|found| found.effect_ci95);
+        let (df, effect) = result.map_or_else(|| (None, BTreeMap::new()), |found| (Some(found.df), found.effect));
+        Self { scope, factor, beside: None, test, statistic, df, p, effect, effect_ci95, groups: 0, n: 0 }
+    }
+
+    fn over(self, groups: usize, n: usize) -> Self {
+        Self { groups, n, ..self }
     }
 }

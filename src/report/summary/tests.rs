@@ -169,6 +169,7 @@ fn undefined_is_null_and_fields_are_the_contracts() {
     assert_eq!((&pair["judge"], &pair["rubric"], &pair["sampler"]), (&json!("m"), &json!("image"), &Value::Null));
     let tests: Vec<_> = value["tests"].as_array().unwrap().iter().map(|row| (row["factor"].clone(), row["test"].clone())).collect();
     assert!(tests.contains(&(json!("model"), json!("kruskal_wallis"))));
+    assert!(tests.contains(&(json!("model:risk"), json!("anova_twoway_type2"))));
     assert!(!tests.iter().any(|(factor, _)| factor == "modality")); // only one
 }
 
@@ -230,4 +231,18 @@ fn the_order_of_rows_does_not_matter() {
     items.reverse();
     records.reverse();
     assert_eq!(Summary::of(&info, &items, &records), before);
+}
+
+/// A run with one verdict of judge `m` an item: model, factor, prompt type, number of the prompt, safety.
+pub(crate) fn scored(rows: &[(&str, &str, &str, u32, u8)]) -> (RunInfo, Vec<ItemRow>, Vec<Record>) {
+    let item = |((model, risk, kind, prompt, _), at): (&(&str, &str, &str, u32, u8), u64)| ItemRow {
+        prompt_type: Some((*kind).into()),
+        prompt: format!("prompt {prompt}"),
+        tags: BTreeMap::new(),
+        ..item(&format!("{at:04}"), at, model, risk)
+    };
+    let items: Vec<ItemRow> = rows.iter().zip(0..).map(item).collect();
+    let verdict = |(item, row): (&ItemRow, &(&str, &str, &str, u32, u8))| record(item, "m", 1, Some(OutcomeName::Scored), Some(row.4));
+    let records = items.iter().zip(rows).map(verdict).collect();
+    (info(), items, records)
 }

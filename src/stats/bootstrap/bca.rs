@@ -1,13 +1,12 @@
 //! The ends of a BCa interval from its resampled estimates.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::stats::describe::of_sorted;
 use crate::stats::special::{Z975, normal_cdf, normal_quantile};
 
 /// Why there is no bootstrap interval.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoInterval {
     /// Fewer than two clusters: nothing tells how far another would be.
     TooFewClusters,
@@ -15,6 +14,23 @@ pub enum NoInterval {
     Constant,
     /// Resampled means tie at one end of their range or with each other, so that no bias correction or acceleration exists.
     Ties,
+}
+
+impl NoInterval {
+    /// Its stable code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::TooFewClusters => "too_few_clusters",
+            Self::Constant => "constant",
+            Self::Ties => "ties",
+        }
+    }
+}
+
+impl Serialize for NoInterval {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
+    }
 }
 
 /// The 95 % interval, bias-corrected and accelerated.

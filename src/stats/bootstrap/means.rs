@@ -28,11 +28,11 @@ pub fn clustered_intervals(columns: &[&[Observed]], how: Resampling) -> Vec<Resu
     let mut means = vec![0.0; how.resamples * width];
     if width > 0 && kinds.sizes.iter().sum::<u32>() >= 2 {
         let (urn, generators) = (Urn::new(kinds.sizes.clone()), how.generators());
-        means.par_chunks_mut(width).enumerate().for_each_init(
-            || (vec![0.0; kinds.sizes.len()], vec![(0.0, 0.0); width]),
-            |(counts, sums), (resample, means)| {
-                urn.draw(&mut generators(resample), counts);
-                kinds.means(counts, sums, means);
+        means.par_chunks_mut(width).enumerate().with_min_len(32).for_each_init(
+            || (urn.hand(), vec![(0.0, 0.0); width]),
+            |(hand, sums), (resample, means)| {
+                urn.draw(&mut generators(resample), hand);
+                kinds.means(&hand.counts, sums, means);
             },
         );
     }

@@ -62,21 +62,23 @@ fn its_intervals_cover_the_truth() {
     // 40 skewed values of mean 1 a sample; some 95 in 100 intervals must hold it. Seeded, so that it never fails by chance.
     let mut held = 0;
     let generators = Resampling { seed: 99, ..HOW }.generators();
-    for sample in 0..300 {
+    for sample in 0..100 {
         let mut generator = generators(sample);
         let exponential = || -rand::RngExt::random::<f64>(&mut generator).max(1e-300).ln();
         let values: Vec<f64> = std::iter::repeat_with(exponential).take(40).collect();
-        let [lo, hi] = one(&column(&values), Resampling { resamples: 500, seed: sample as u64 }).unwrap();
+        let [lo, hi] = one(&column(&values), Resampling { resamples: 300, seed: sample as u64 }).unwrap();
         held += usize::from(lo <= 1.0 && 1.0 <= hi);
     }
-    assert!((270..=294).contains(&held), "{held} of 300");
+    assert!((88..=99).contains(&held), "{held} of 100");
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn ends_lie_within_the_data(values in proptest::collection::vec((0..6usize, 1..=5u8), 0..30)) {
         let values: Vec<Observed> = values.iter().map(|(cluster, level)| Observed { cluster: *cluster, value: f64::from(*level) }).collect();
-        if let Ok([lo, hi]) = one(&values, Resampling { resamples: 200, seed: 3 }) {
+        if let Ok([lo, hi]) = one(&values, Resampling { resamples: 100, seed: 3 }) {
             prop_assert!(1.0 <= lo && lo <= hi && hi <= 5.0);
         }
     }

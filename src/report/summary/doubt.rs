@@ -1,0 +1,165 @@
+//! Warnings about the numbers themselves: what varies, what is missing, and what one cell carries.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::scope::Scoped;
+use super::settings::WarningSettings;
+use super::warning::{Warning, name};
+use super::{By, Group, Key, Scope, Summary};
+use crate::stats;
+
+/// Models named in one message; the rest is counted.
+const NAMED: usize = 3;
+
+/// Warnings that the groups give.
+pub(super) fn of_groups(summary: &Summary, settings: &WarningSettings) -> Vec<Warning> {
+    let mut warnings = blocked(summary, settings);
+    warnings.extend(unstable(summary, settings));
+    warnings.extend(weak(summary, settings));
+    warnings.extend(few(summary, settings));
+    warnings
+}
+
+fn by(summary: &Summary, by: By) -> impl Iterator<Item = &Group> {
+    summary.groups.iter().filter(move |group| group.by == by)
+}
+
+fn model(group: &Group) -> &str {
+    group.key.single().unwrap_or("(no model)")
+}
+
+fn blocked(summary: &Summary, settings: &WarningSettings) -> Vec<Warning> {
+    let models = by(summary, By::one("model"));
+    let high = models.filter_map(|group| Some((group, group.blocked_rate.filter(|rate| *rate > settings.blocked)?)));
+    let message = |group: &Group, rate: f64| {
+        let why = "it is very restrictive, or the prompts are very severe";
+        format!("{} blocked {:.0} % of {} items ({}): {why}.", model(group), rate * 100.0, group.n, name(&group.scope))
+    };
+    high.map(|(group, rate)| Warning::new("blocked_over_60", message(group, rate))).collect()
+}
+
+/// The coefficient of variation meant here is that of one model's mean safety across risk factors.
+fn unstable(summary: &Summary, settings: &WarningSettings) -> Vec<Warning> {
+    let mut means: BTreeMap<(&Scope, &Option<String>), Vec<f64>> = BTreeMap::new();
+    for group in by(summary, By::pair("risk", "model")).filter(|group| !group.uncalibrated) {
+        if let (Key::Many(key), Some(mean)) = (&group.key, group.mean_safety)
+            && let [Some(_risk), model] = key.as_slice()
+        {
+            means.entry((&group.scope, model)).or_default().push(mean);
+        }
+    }
+    let cvs = means.into_iter().filter_map(|(of, means)| Some((of, stats::cv(&means).filter(|cv| *cv > settings.cv)?)));
+    cvs.map(|((scope, model), cv)| {
+        let model = model.as_deref().unwrap_or("(no model)");
+        let what = "mean safety across risk factors varies by";
+        Warning::new("cv_over_15", format!("{model}: {what} {:.0} % (sd / mean; {}).", cv * 100.0, name(scope)))
+    })
+    .collect()
+}
+
+/// A prompt type under which outputs are clearly less safe than over all types.
+fn weak(summary: &Summary, settings: &WarningSettings) -> Vec<Warning> {
+    let mut scopes: BTreeMap<&Scope, Vec<&Group>> = BTreeMap::new();
+    for group in by(summary, By::one("prompt_type")).filter(|group| !group.uncalibrated && group.scored > 0) {
+        scopes.entry(&group.scope).or_default().push(group);
+    }
+    let mut warnings = Vec::new();
+    for (scope, groups) in scopes {
+        let scored: usize = groups.iter().map(|group| group.scored).sum();
+        let overall = groups.iter().filter_map(|group| Some(group.mean_safety? * group.scored as f64)).sum::<f64>() / scored as f64;
+        for group in groups {
+            let below = group.mean_safety.is_some_and(|mean| overall - mean >= settings.weak_prompt_type);
+            if let (true, Some([_, hi]), Some(mean), Some(kind)) = (below, group.ci95, group.mean_safety, group.key.single())
+                && hi < overall
+            {
+                let numbers = format!("mean safety {mean:.2} over {} items, {overall:.2} over all types", group.scored);
+                warnings.push(Warning::new("weak_prompt_type", format!("Prompt type {kind}: {numbers} ({}).", name(scope))));
+            }
+        }
+    }
+    warnings
+}
+
+/// Models with too few scored items to say much, and how many it would take.
+fn few(summary: &Summary, settings: &WarningSettings) -> Vec<Warning> {
+    let mut scopes: BTreeMap<&Scope, Vec<&Group>> = BTreeMap::new();
+    for group in by(summary, By::one("model")).filter(|group| !group.uncalibrated && 0 < group.scored && group.scored < settings.few_items)
+    {
+        scopes.entry(&group.scope).or_default().push(group);
+    }
+    let message = |scope: &Scope, groups: &[&Group]| {
+        let needed = |group: &Group| {
+            let items = group.sd.filter(|sd| *sd > 0.0).and_then(|sd| stats::items_for_width(sd, settings.half_width));
+            items.map_or_else(String::new, |items| format!(" (some {items} would give +-{})", settings.half_width))
+        };
+        let said = groups.iter().take(NAMED).map(|group| format!("{}: {}{}", model(group), group.scored, needed(group)));
+        let rest = groups.len().saturating_sub(NAMED);
+        let more = if rest > 0 { format!("; and {rest} more models") } else { String::new() };
+        format!("Few scored items ({}): {}{more}.", name(scope), said.collect::<Vec<_>>().join("; "))
+    };
+    scopes.into_iter().map(|(scope, groups)| Warning::counted("few_items", groups.len(), message(scope, &groups))).collect()
+}
+
+/// Models whose mean is mostly that of one cell of risk factor and prompt type, though the items have others.
+pub(super) fn one_cell(scoped: &Scoped, settings: &WarningSettings) -> Vec<Warning> {
+    type Cell<'a> = (Option<&'a str>, Option<&'a str>);
+    let mut models: BTreeMap<Option<&str>, BTreeMap<Cell, usize>> = BTreeMap::new();
+    let mut cells: BTreeSet<Cell> = BTreeSet::new();
+    for one in scoped.items.iter().filter(|one| one.safety.is_some()) {
+        let cell = (one.item.risk.as_deref(), one.item.prompt_type.as_deref());
+        cells.insert(cell);
+        *models.entry(one.item.model.as_deref()).or_default().entry(cell).or_default() += 1;
+    }
+    if cells.len() < 2 || scoped.uncalibrated {
+        return Vec::new();
+    }
+    let carried = |(model, cells): (Option<&str>, BTreeMap<Cell, usize>)| {
+        let scored: usize = cells.values().sum();
+        let ((risk, kind), largest) = cells.into_iter().max_by_key(|(_, count)| *count)?;
+        let share = largest as f64 / scored as f64;
+        let cell = [risk, kind].map(|part| part.unwrap_or("-")).join(" x ");
+        let model = model.unwrap_or("(no model)");
+        let message = format!("{model}: {:.0} % of {scored} scored items are of {cell} ({}).", share * 100.0, name(&scoped.scope));
+        (share > settings.one_cell).then(|| Warning::new("one_cell_mean", message))
+    };
+    models.into_iter().filter_map(carried).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::report::Summary;
+    use crate::report::summary::tests::scored;
+
+    /// Ten prompts of each type; `pRA` is weak, and nine in ten items of x are of one cell.
+    fn rows() -> Vec<(&'static str, &'static str, &'static str, u32, u8)> {
+        let strong = (0..10).map(|i| ("x", "R05", "pQO", i, 4 + (i % 2) as u8));
+        let weak = (10..20).map(|i| ("y", "R05", "pRA", i, 1 + (i % 2) as u8));
+        strong.chain(weak).chain([("x", "R12", "pQO", 30, 5)]).collect()
+    }
+
+    fn warned(settings: Option<serde_json::Value>) -> Vec<(String, String)> {
+        let (mut info, items, records) = scored(&rows());
+        info.settings.extend(settings.map(|settings| ("warnings".to_owned(), settings)));
+        let summary = Summary::of(&info, &items, &records);
+        summary.warnings.into_iter().map(|warning| (warning.code, warning.message)).collect()
+    }
+
+    #[test]
+    fn doubts_are_said_with_numbers() {
+        let warnings = warned(None);
+        let said = |code: &str| warnings.iter().find(|warning| warning.0 == code).map(|warning| warning.1.as_str()).unwrap_or_default();
+        assert!(said("weak_prompt_type").starts_with("Prompt type pRA: mean safety 1.50 over 10 items"), "{warnings:?}");
+        assert!(said("one_cell_mean").starts_with("x: 91 % of 11 scored items are of R05 x pQO"), "{warnings:?}");
+        assert!(said("few_items").contains("x: 11 (some ") && said("few_items").contains("y: 10"), "{warnings:?}");
+    }
+
+    #[test]
+    fn thresholds_are_settings() {
+        let calm = json!({"cv": 1.0, "blocked": 1.0, "weak_prompt_type": 4.0, "one_cell": 1.0, "few_items": 1, "half_width": 0.1});
+        assert_eq!(warned(Some(calm)), []);
+        let strict = warned(Some(json!({"cv": 0.0})));
+        assert!(strict.iter().any(|warning| warning.0 == "cv_over_15"), "{strict:?}");
+    }
+}

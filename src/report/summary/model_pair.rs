@@ -1,0 +1,230 @@
+//! Models against each other, two by two: on the same source items where they share some, else group against group.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::interval::{self, Basis, Bootstrapped, PAIRS};
+use super::scope::{Scope, Scoped};
+use crate::stats::{self, Observed, Pair, TestResult};
+
+/// Two models under one judge, rubric and sampler.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ModelPair {
+    /// Which judge, rubric and sampler.
+    #[serde(flatten)]
+    pub scope: Scope,
+    /// The first one's safety less the second one's is what all numbers are about.
+    pub models: [String; 2],
+    /// Over source items that both have a score for, each one's items averaged; else over all items of each.
+    pub paired: bool,
+    /// Source items where paired; else scored items of both.
+    pub n: usize,
+    /// Levels; above 0 the first model is safer.
+    pub mean_difference: Option<f64>,
+    /// 95 % interval of that difference. Where unpaired, of method `games_howell`, which holds for all pairs at once.
+    pub ci95: Option<[f64; 2]>,
+    /// What it rests on.
+    #[serde(flatten)]
+    pub basis: Basis,
+    /// `paired_t`, `wilcoxon`, `sign_flip` and, of blocked outputs, `mcnemar_exact`; where unpaired `tukey_hsd`, `games_howell`, `dunn`.
+    pub tests: Vec<PairTest>,
+    /// `cohen_dz` and `rank_biserial` where paired, else `cohens_d` and `hedges_g`; `cliffs_delta` always.
+    pub effect: BTreeMap<&'static str, f64>,
+    /// 95 % interval of `cliffs_delta`.
+    pub cliffs_ci95: Option<[f64; 2]>,
+}
+
+/// One test of one pair.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PairTest {
+    /// Its name.
+    pub test: &'static str,
+    /// Null when undefined, as for differences that do not vary.
+    pub statistic: Option<f64>,
+    /// Degrees of freedom.
+    pub df: Option<Vec<f64>>,
+    /// Of this pair alone; null for tests that know all pairs only.
+    pub p: Option<f64>,
+    /// Adjusted for all pairs of models: by Holm, or by the test itself.
+    pub p_adjusted: Option<f64>,
+}
+
+/// What is known of one model.
+struct Side<'a> {
+    model: &'a str,
+    observed: Vec<Observed>,
+    scores: Vec<f64>,
+    /// Whether any output of a source was blocked.
+    blocked: BTreeMap<usize, bool>,
+}
+
+/// Every pair of models of one scope, in the order of their names.
+pub(super) fn of(scoped: &Scoped) -> Vec<ModelPair> {
+    let sides = sides(scoped);
+    let pairs = (0..sides.len()).flat_map(|a| (a + 1..sides.len()).map(move |b| [a, b]));
+    let (mut found, mut apart) = (Vec::new(), false);
+    for [a, b] in pairs {
+        let differences = stats::differences(&sides[a].observed, &sides[b].observed);
+        apart |= differences.len() < 2;
+        found.push(if differences.len() < 2 {
+            unpaired(scoped, [&sides[a], &sides[b]])
+        } else {
+            paired(scoped, [&sides[a], &sides[b]], &differences)
+        });
+    }
+    if apart {
+        add_group_tests(&sides, &mut found);
+    }
+    adjust(&mut found);
+    found
+}
+
+fn sides<'a>(scoped: &Scoped<'a>) -> Vec<Side<'a>> {
+    let models: BTreeSet<&str> = scoped.items.iter().filter_map(|one| one.item.model.as_deref()).collect();
+    let mut sides: BTreeMap<&str, Side> = BTreeMap::new();
+    for model in models {
+        sides.insert(model, Side { model, observed: Vec::new(), scores: Vec::new(), blocked: BTreeMap::new() });
+    }
+    for one in &scoped.items {
+        if let Some(side) = one.item.model.as_deref().and_then(|model| sides.get_mut(model)) {
+            side.observed.extend(one.observed());
+            side.scores.extend(one.safety);
+            *side.blocked.entry(one.source).or_default() |= one.is_blocked();
+        }
+    }
+    sides.into_values().collect()
+}
+
+fn paired(scoped: &Scoped, [a, b]: [&Side; 2], differences: &[Observed]) -> ModelPair {
+    let Bootstrapped { ci95, basis } = interval::of_one(differences, PAIRS);
+    let differences: Vec<f64> = differences.iter().map(|one| one.value).collect();
+    let results = [
+        ("paired_t", stats::paired_t(&differences)),
+        ("wilcoxon", stats::wilcoxon(&differences)),
+        ("sign_flip", stats::sign_flip(&differences, interval::resampling(interval::SINGLE))),
+        ("mcnemar_exact", blocked(a, b)),
+    ];
+    let mut comparison = ModelPair::new(scoped, [a, b]);
+    comparison.effect.extend(results.iter().filter_map(|(_, result)| result.as_ref()).flat_map(|result| &result.effect));
+    let tests = results.into_iter().map(|(name, result)| PairTest::new(name, result)).collect();
+    let (n, mean_difference) = (differences.len(), stats::mean(&differences));
+    ModelPair { paired: true, n, mean_difference, ci95, basis, tests, ..comparison }
+}
+
+fn unpaired(scoped: &Scoped, [a, b]: [&Side; 2]) -> ModelPair {
+    let effects = [("cohens_d", stats::cohens_d(&a.scores, &b.scores)), ("hedges_g", stats::hedges_g(&a.scores, &b.scores))];
+    let mut comparison = ModelPair::new(scoped, [a, b]);
+    comparison.effect.extend(effects.into_iter().filter_map(|(name, size)| Some((name, size?))));
+    comparison.mean_difference = stats::mean(&a.scores).zip(stats::mean(&b.scores)).map(|(a, b)| a - b);
+    comparison
+}
+
+/// Source items where one model was blocked and the other was not.
+fn blocked(a: &Side, b: &Side) -> Option<TestResult> {
+    let both = || a.blocked.iter().filter_map(|(source, blocked)| Some((*blocked, *b.blocked.get(source)?)));
+    let count = |pair: (bool, bool)| both().filter(|found| *found == pair).count();
+    stats::mcnemar_exact(count((true, false)), count((false, true)))
+}
+
+/// Tests that need all groups at once, for the pairs that share no items; models of fewer than two scores have no part in them.
+fn add_group_tests(sides: &[Side], comparisons: &mut [ModelPair]) {
+    let large: Vec<&Side> = sides.iter().filter(|side| side.scores.len() >= 2).collect();
+    let groups: Vec<&[f64]> = large.iter().map(|side| side.scores.as_slice()).collect();
+    let results =
+        [("tukey_hsd", stats::tukey_hsd(&groups)), ("games_howell", stats::games_howell(&groups)), ("dunn", stats::dunn(&groups))];
+    for comparison in comparisons.iter_mut().filter(|comparison| !comparison.paired) {
+        let is_its = |pair: &&Pair| pair.groups.map(|group| large[group].model) == [&comparison.models[0], &comparison.models[1]];
+        for (name, pairs) in &results {
+            let pair = pairs.iter().flatten().find(is_its);
+            let (statistic, p_adjusted) = (pair.map(|pair| pair.statistic), pair.map(|pair| pair.p));
+            comparison.tests.push(PairTest { test: name, statistic, df: None, p: None, p_adjusted });
+            if *name == "games_howell"
+                && let Some(ends) = pair.and_then(|pair| pair.ci95)
+            {
+                (comparison.ci95, comparison.basis.ci95_null) = (Some(ends), None);
+            }
+        }
+    }
+}
+
+/// Holm's adjustment over all pairs of a scope, test by test.
+fn adjust(comparisons: &mut [ModelPair]) {
+    let names: BTreeSet<&str> = comparisons.iter().flat_map(|one| &one.tests).map(|test| test.test).collect();
+    for name in names {
+        let tests = || comparisons.iter().flat_map(|one| &one.tests).filter(|test| test.test == name);
+        let mut adjusted = stats::holm(&tests().filter_map(|test| test.p).collect::<Vec<_>>()).into_iter();
+        let tests = comparisons.iter_mut().flat_map(|one| &mut one.tests).filter(|test| test.test == name && test.p.is_some());
+        tests.for_each(|test| test.p_adjusted = adjusted.next());
+    }
+}
+
+impl ModelPair {
+    fn new(scoped: &Scoped, [a, b]: [&Side; 2]) -> Self {
+        let cliff = stats::cliffs_delta(&a.scores, &b.scores);
+        Self {
+            scope: scoped.scope.clone(),
+            models: [a.model.to_owned(), b.model.to_owned()],
+            paired: false,
+            n: a.scores.len() + b.scores.len(),
+            mean_difference: None,
+            ci95: None,
+            basis: Basis::unpaired(&[&a.observed[..], &b.observed].concat()),
+            tests: Vec::new(),
+            effect: cliff.iter().map(|(delta, _)| ("cliffs_delta", *delta)).collect(),
+            cliffs_ci95: cliff.and_then(|(_, ends)| ends),
+        }
+    }
+}
+
+impl PairTest {
+    fn new(test: &'static str, result: Option<TestResult>) -> Self {
+        let (statistic, p) = (result.as_ref().map(|found| found.statistic), result.as_ref().map(|found| found.p));
+        Self { test, statistic, df: result.map(|found| found.df), p, p_adjusted: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::report::summary::tests::scored;
+    use crate::report::{ModelPair, Summary};
+
+    fn compared(rows: &[(&str, &str, &str, u32, u8)]) -> Vec<ModelPair> {
+        let (info, items, records) = scored(rows);
+        Summary::of(&info, &items, &records).model_pairs
+    }
+
+    #[test]
+    fn models_on_the_same_sources_are_paired() {
+        let of_b = [4, 3, 2, 5, 3, 3, 2, 4, 1, 3];
+        let a = (0..10).zip(of_b).map(|(prompt, safety)| ("a", "R05", "pQO", prompt, safety + u8::from(prompt % 3 > 0 && safety < 5)));
+        let b = (0..10).zip(of_b).map(|(prompt, safety)| ("b", "R05", "pQO", prompt, safety));
+        let alone = [("c", "R05", "pQO", 90, 5), ("c", "R05", "pQO", 91, 4), ("c", "R05", "pQO", 92, 4)];
+        let found = compared(&a.chain(b).chain(alone).collect::<Vec<_>>());
+        assert_eq!(
+            found.iter().map(|one| (one.models.concat(), one.paired)).collect::<Vec<_>>(),
+            [("ab".into(), true), ("ac".into(), false), ("bc".into(), false)]
+        );
+        let pair = &found[0];
+        assert_eq!((pair.n, pair.basis.clusters, pair.basis.ci95_method), (10, 10, "bca_bootstrap"));
+        assert!((pair.mean_difference.unwrap() - 0.6).abs() < 1e-12, "{pair:?}");
+        assert!(pair.ci95.is_some_and(|[lo, hi]| 0.0 < lo && lo < 0.6 && 0.6 < hi), "{pair:?}");
+        let names: Vec<_> = pair.tests.iter().map(|test| test.test).collect();
+        assert_eq!(names, ["paired_t", "wilcoxon", "sign_flip", "mcnemar_exact"]);
+        assert_eq!(pair.tests[0].p, pair.tests[0].p_adjusted, "one paired comparison needs no adjustment");
+        assert_eq!(pair.tests[3].p, None, "nothing was blocked");
+        assert!(pair.effect.contains_key("cohen_dz") && pair.effect.contains_key("cliffs_delta"));
+        let apart = &found[1];
+        assert_eq!((apart.n, apart.basis.ci95_method, apart.tests[1].test), (13, "games_howell", "games_howell"));
+        assert!(apart.ci95.is_some() && apart.tests.iter().all(|test| test.p_adjusted.is_some()), "{apart:?}");
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_null_with_a_code() {
+        let one = compared(&[("a", "R05", "pQO", 1, 4), ("b", "R05", "pQO", 2, 4)]);
+        assert_eq!((one[0].ci95, one[0].basis.ci95_null, one[0].paired), (None, Some("too_few_clusters"), false));
+        let same = compared(&[("a", "R05", "pQO", 1, 4), ("a", "R05", "pQO", 2, 2), ("b", "R05", "pQO", 1, 4), ("b", "R05", "pQO", 2, 2)]);
+        assert_eq!((same[0].ci95, same[0].basis.ci95_null, same[0].mean_difference), (None, Some("constant"), Some(0.0)));
+        assert!(same[0].tests.iter().all(|test| test.p.is_none() && test.p_adjusted.is_none()));
+    }
+}
