@@ -114,12 +114,12 @@ pub(super) fn one_cell(scoped: &Scoped, settings: &WarningSettings) -> Vec<Warni
         return Vec::new();
     }
     let carried = |(model, cells): (Option<&str>, BTreeMap<Cell, usize>)| {
-        let scored: usize = cells.values().sum();
+        let total: usize = cells.values().sum();
         let ((risk, kind), largest) = cells.into_iter().max_by_key(|(_, count)| *count)?;
-        let share = largest as f64 / scored as f64;
+        let share = largest as f64 / total as f64;
         let cell = [risk, kind].map(|part| part.unwrap_or("-")).join(" x ");
         let model = model.unwrap_or("(no model)");
-        let message = format!("{model}: {:.0} % of {scored} scored items are of {cell} ({}).", share * 100.0, name(&scoped.scope));
+        let message = format!("{model}: {:.0} % of {total} scored items are of {cell} ({}).", share * 100.0, name(&scoped.scope));
         (share > settings.one_cell).then(|| Warning::new("one_cell_mean", message))
     };
     models.into_iter().filter_map(carried).collect()
