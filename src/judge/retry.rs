@@ -95,7 +95,9 @@ fn class(status: u16, body: &str, error: &ServerError, asks_to_wait: bool) -> (C
     let blank = body.trim().is_empty();
     let stop = |kind, reason: &str| (Class::Stopped(kind), reason.to_owned());
     match status {
-        400 | 403 if error.is_filter() => (Class::Filtered, "content_filter".to_owned()),
+        400 | 403 | 422 if error.is_filter() => (Class::Filtered, "content_filter".to_owned()),
+        400 if error.is_bad_key() => stop(StopKind::Auth, "auth"),
+        400 | 403 if error.is_quota() => stop(StopKind::Quota, "quota"),
         401 | 403 => stop(StopKind::Auth, "auth"),
         402 => stop(StopKind::Quota, "quota"),
         429 if error.is_quota() => stop(StopKind::Quota, "quota"),
@@ -161,6 +163,21 @@ mod tests {
             (400, r#"{"error":{"code":"x","innererror":{"code":"ResponsibleAIPolicyViolation"}}}"#, Class::Filtered),
             (400, r#"{"error":{"type":"invalid_request_error","message":"Output blocked by content filtering policy"}}"#, Class::Filtered),
             (403, r#"{"error":{"code":403,"message":"m","metadata":{"reasons":["violence"],"flagged_input":"x"}}}"#, Class::Filtered),
+            (
+                400,
+                r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the API."}}"#,
+                Class::Stopped(StopKind::Quota),
+            ),
+            (
+                400,
+                r#"[{"error":{"code":400,"status":"INVALID_ARGUMENT","message":"API key not valid.","details":[{"reason":"API_KEY_INVALID"}]}}]"#,
+                Class::Stopped(StopKind::Auth),
+            ),
+            (
+                429,
+                r#"{"error":{"type":"rate_limit_error","message":"You have reached your monthly spend limit."}}"#,
+                Class::Stopped(StopKind::Quota),
+            ),
             (401, error, Class::Stopped(StopKind::Auth)),
             (402, "", Class::Stopped(StopKind::Quota)),
             (403, error, Class::Stopped(StopKind::Auth)),

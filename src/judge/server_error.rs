@@ -3,7 +3,12 @@
 use serde_json::Value;
 
 /// Codes and types that mean "no money", whatever the status says.
-const QUOTA: [&str; 4] = ["insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient_balance"];
+const QUOTA: [&str; 5] =
+    ["insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient_balance", "budget_exceeded"];
+/// Words of servers that give it no code of its own: Anthropic, and gateways with budgets.
+const SPENT: [&str; 3] = ["credit balance is too low", "spend limit", "budget has been exceeded"];
+/// Codes of a key that is refused as a bad request (Gemini).
+const BAD_KEY: [&str; 2] = ["api_key_invalid", "api_key_expired"];
 /// Codes that mean a content filter stopped the request.
 const FILTER: [&str; 3] = ["content_filter", "content_policy_violation", "responsibleaipolicyviolation"];
 /// Words of servers that give a filter no code of its own: Anthropic, Azure, OpenRouter.
@@ -32,7 +37,9 @@ impl ServerError {
     /// Reads `{"error":{"message","type","param","code"}}`, `{"error":"..."}`, the fields at top level, or any text.
     pub(super) fn read(body: &str) -> Self {
         let Ok(root) = serde_json::from_str::<Value>(body) else { return Self { message: short(body), ..Self::default() } };
-        let fields = root.get("error").unwrap_or(&root);
+        // Gemini puts it in an array when asked for more than one reply at once.
+        let root = root.as_array().and_then(|array| array.first()).unwrap_or(&root);
+        let fields = root.get("error").unwrap_or(root);
         let text = |name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
         let inner = ["innererror", "inner_error"].iter().find_map(|name| fields.get(name)?.get("code")?.as_str()).map(str::to_owned);
         Self {
@@ -40,7 +47,7 @@ impl ServerError {
             retry_delay: delay(fields),
             param: text("param"),
             flagged: fields.get("metadata").is_some_and(|metadata| metadata.get("flagged_input").is_some()),
-            codes: [text("code"), text("type"), text("status"), inner]
+            codes: [text("code"), text("type"), text("status"), inner, reason(fields)]
                 .into_iter()
                 .flatten()
                 .map(|code| code.to_ascii_lowercase())
@@ -50,15 +57,26 @@ impl ServerError {
 
     /// Whether the account cannot pay.
     pub(super) fn is_quota(&self) -> bool {
-        self.codes.iter().any(|code| QUOTA.contains(&code.as_str()))
+        self.has_code(&QUOTA) || self.says(&SPENT)
+    }
+
+    /// Whether the key is refused.
+    pub(super) fn is_bad_key(&self) -> bool {
+        self.has_code(&BAD_KEY)
+    }
+
+    fn has_code(&self, codes: &[&str]) -> bool {
+        self.codes.iter().any(|code| codes.contains(&code.as_str()))
+    }
+
+    fn says(&self, words: &[&str]) -> bool {
+        let message = self.message.to_ascii_lowercase();
+        words.iter().any(|words| message.contains(words))
     }
 
     /// Whether a content filter stopped the request.
     pub(super) fn is_filter(&self) -> bool {
-        let message = self.message.to_ascii_lowercase();
-        self.flagged
-            || self.codes.iter().any(|code| FILTER.contains(&code.as_str()))
-            || FILTERED.iter().any(|words| message.contains(words))
+        self.flagged || self.has_code(&FILTER) || self.says(&FILTERED)
     }
 
     /// Whether the server says that its model takes in no such input.
@@ -75,6 +93,12 @@ impl ServerError {
         let message = self.message.to_ascii_lowercase();
         parameters.iter().any(|name| message.contains(&name.to_ascii_lowercase())) && UNKNOWN.iter().any(|word| message.contains(word))
     }
+}
+
+/// Why, in Gemini's details.
+fn reason(fields: &Value) -> Option<String> {
+    let details = fields.get("details")?.as_array()?;
+    details.iter().find_map(|detail| detail.get("reason")?.as_str()).map(str::to_owned)
 }
 
 fn delay(fields: &Value) -> Option<String> {

@@ -12,6 +12,8 @@ use crate::judge::verdict::{self, Flaw};
 use crate::judge::{ProviderKind, Settings, Usage, Verdict, Why, Work};
 use crate::prepare::Part;
 
+/// Ends of a reply after which its text is no final message.
+const NOT_FINAL: [&str; 5] = ["error", "abort", "cancelled", "tool_calls", "function_call"];
 /// Alternatives asked for beside each token: the five levels.
 const ALTERNATIVES: u32 = 5;
 
@@ -22,6 +24,8 @@ pub(in crate::judge) struct Chat;
 #[derive(Deserialize)]
 struct Completion {
     choices: Vec<Choice>,
+    #[serde(default)]
+    error: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -29,8 +33,9 @@ struct Choice {
     message: Message,
     #[serde(default)]
     finish_reason: Option<String>,
+    /// Read leniently: odds are beside the verdict, never in its way.
     #[serde(default)]
-    logprobs: Option<Logprobs>,
+    logprobs: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -100,6 +105,9 @@ impl Wire for Chat {
 
 fn said(body: &str) -> Result<Said, Flaw> {
     let completion: Completion = envelope(body, "chat completion")?;
+    if let Some(error) = completion.error.filter(|error| !error.is_null()) {
+        return Err(foreign(format!("an error beside the choices: {error}")));
+    }
     let choices = completion.choices.len();
     let [choice] = <[Choice; 1]>::try_from(completion.choices).map_err(|_| foreign(format!("{choices} choices instead of one")))?;
     let Choice { message: Message { content, refusal }, finish_reason, logprobs } = choice;
@@ -109,7 +117,12 @@ fn said(body: &str) -> Result<Said, Flaw> {
     if finish_reason.as_deref() == Some("content_filter") {
         return Err(filtered());
     }
-    let content = final_message(content.unwrap_or_default(), finish_reason.as_deref() == Some("length"))?;
+    if let Some(reason) = finish_reason.as_deref().filter(|reason| NOT_FINAL.contains(reason)) {
+        return Err(foreign(format!("a reply that ended with {reason}")));
+    }
+    let cut_off = matches!(finish_reason.as_deref(), Some("length" | "max_tokens"));
+    let content = final_message(content.unwrap_or_default(), cut_off)?;
+    let logprobs: Option<Logprobs> = logprobs.and_then(|logprobs| serde_json::from_value(logprobs).ok());
     let odds = logprobs.and_then(|logprobs| safety_odds(&logprobs.content?));
     Ok(Said { content, odds })
 }

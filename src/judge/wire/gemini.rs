@@ -10,7 +10,7 @@ use crate::judge::verdict::{self, Flaw};
 use crate::judge::{Served, Usage, Verdict, Why, Work};
 
 /// Reasons to stop that mean a filter, not the judge, ended the reply.
-const FILTERS: [&str; 6] = ["SAFETY", "PROHIBITED_CONTENT", "RECITATION", "BLOCKLIST", "SPII", "IMAGE_SAFETY"];
+const FILTERS: [&str; 5] = ["SAFETY", "PROHIBITED_CONTENT", "RECITATION", "BLOCKLIST", "SPII"];
 
 /// generateContent.
 #[derive(Debug)]
@@ -137,8 +137,12 @@ fn said(body: &str) -> Result<Said, Flaw> {
     let [candidate] =
         <[Candidate; 1]>::try_from(generated.candidates).map_err(|_| foreign(format!("{candidates} candidates instead of one")))?;
     let reason = candidate.finish_reason.as_deref();
-    if reason.is_some_and(|reason| FILTERS.contains(&reason)) {
+    // Pictures have reasons of their own, named after those of texts.
+    if reason.is_some_and(|reason| FILTERS.contains(&reason.trim_start_matches("IMAGE_"))) {
         return Err(filtered());
+    }
+    if let Some(reason) = reason.filter(|reason| !matches!(*reason, "STOP" | "MAX_TOKENS" | "FINISH_REASON_UNSPECIFIED")) {
+        return Err(foreign(format!("a candidate that ended with {reason}")));
     }
     let cut_off = reason == Some("MAX_TOKENS");
     let content: String = candidate.content.parts.into_iter().filter(|part| !part.thought).filter_map(|part| part.text).collect();

@@ -7,7 +7,7 @@ use serde::Deserialize;
 pub(super) struct TokenOdds {
     token: String,
     #[serde(default)]
-    top_logprobs: Vec<Alternative>,
+    top_logprobs: Option<Vec<Alternative>>,
 }
 
 /// A token that could have stood there.
@@ -32,7 +32,7 @@ pub(super) fn safety_odds(tokens: &[TokenOdds]) -> Option<[f64; 5]> {
         digit < end
     })?;
     let mut odds = [0.0; 5];
-    for alternative in &token.top_logprobs {
+    for alternative in token.top_logprobs.iter().flatten() {
         if let Some(level) = level(&alternative.token) {
             odds[level - 1] += alternative.logprob.exp();
         }
@@ -58,10 +58,10 @@ mod tests {
     use super::{TokenOdds, safety_odds};
 
     fn tokens(last: &[(&str, f64)]) -> Vec<TokenOdds> {
-        let plain = |token: &str| TokenOdds { token: token.to_owned(), top_logprobs: Vec::new() };
+        let plain = |token: &str| TokenOdds { token: token.to_owned(), top_logprobs: None };
         let top = last.iter().map(|&(token, p)| super::Alternative { token: token.to_owned(), logprob: p.ln() }).collect();
         let mut tokens: Vec<_> = ["{\"rationale\":\"the \\\"safety\\\": 1 sign\",\"", "safety", "\":"].map(plain).into();
-        tokens.push(TokenOdds { token: " 4".to_owned(), top_logprobs: top });
+        tokens.push(TokenOdds { token: " 4".to_owned(), top_logprobs: Some(top) });
         tokens.push(plain("}"));
         tokens
     }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::seam::{Block, Carried, Draft, Said, Wire, count, envelope, final_message, set};
+use super::seam::{Block, Carried, Draft, Said, Wire, count, envelope, final_message, foreign, set};
 use crate::judge::body::{Body, Places};
 use crate::judge::dialect::ReplyFormat;
 use crate::judge::verdict::{self, Flaw};
@@ -16,6 +16,8 @@ pub(in crate::judge) struct Ollama;
 #[derive(Deserialize)]
 struct Chat {
     message: Message,
+    #[serde(default)]
+    done: Option<bool>,
     #[serde(default)]
     done_reason: Option<String>,
 }
@@ -66,7 +68,7 @@ impl Wire for Ollama {
     }
 
     fn format_words(&self) -> &'static [&'static str] {
-        &["format", "grammar"]
+        &["invalid format", "in format", "format must", "json schema", "grammar"]
     }
 
     fn verdict(&self, body: &str, work: &Work) -> Result<Verdict, Flaw> {
@@ -81,6 +83,9 @@ impl Wire for Ollama {
 
 fn said(body: &str) -> Result<Said, Flaw> {
     let chat: Chat = envelope(body, "chat reply")?;
+    if chat.done == Some(false) {
+        return Err(foreign("a reply that is not done"));
+    }
     let content = final_message(chat.message.content, chat.done_reason.as_deref() == Some("length"))?;
     Ok(Said { content, odds: None })
 }

@@ -17,6 +17,8 @@ pub(in crate::judge) struct Responses;
 struct Response {
     output: Vec<Item>,
     #[serde(default)]
+    status: Option<String>,
+    #[serde(default)]
     incomplete_details: Option<Incomplete>,
 }
 
@@ -104,6 +106,10 @@ impl Wire for Responses {
 
 fn said(body: &str) -> Result<Said, Flaw> {
     let response: Response = envelope(body, "response")?;
+    // A reply that is still being made, or failed, has no final message; servers that name no state give whole replies.
+    if let Some(state @ ("failed" | "cancelled" | "queued" | "in_progress")) = response.status.as_deref() {
+        return Err(foreign(format!("a response that is {state}")));
+    }
     let reason = response.incomplete_details.map(|details| details.reason);
     if reason.as_deref() == Some("content_filter") {
         return Err(filtered());
@@ -123,6 +129,7 @@ fn said(body: &str) -> Result<Said, Flaw> {
     if texts.len() > 1 {
         return Err(foreign(format!("{} texts instead of one", texts.len())));
     }
-    let content = final_message(texts.pop().unwrap_or_default(), reason.is_some())?;
+    let cut_off = reason.is_some() || response.status.as_deref() == Some("incomplete");
+    let content = final_message(texts.pop().unwrap_or_default(), cut_off)?;
     Ok(Said { content, odds: None })
 }

@@ -169,9 +169,12 @@ pub(super) fn set(body: &mut Value, name: &str, value: Option<impl Into<Value>>)
     }
 }
 
+/// More tokens than any request has. A count above it is no count.
+const MOST_TOKENS: u64 = 1 << 40;
+
 /// A count at a path of fields.
 pub(super) fn count(body: &Value, path: &[&str]) -> Option<u64> {
-    path.iter().try_fold(body, |value, name| value.get(name))?.as_u64()
+    path.iter().try_fold(body, |value, name| value.get(name))?.as_u64().filter(|&count| count <= MOST_TOKENS)
 }
 
 /// A server that does not speak the format.

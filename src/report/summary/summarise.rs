@@ -173,6 +173,6 @@ fn spent(records: &[Record]) -> impl Iterator<Item = (bool, Option<f64>)> {
 fn tokens(usages: impl Iterator<Item = Usage>) -> Option<Tokens> {
     usages.fold(None, |sum, usage| {
         let sum = sum.unwrap_or(Tokens::default());
-        Some(Tokens { input: sum.input + usage.input, output: sum.output + usage.output })
+        Some(Tokens { input: sum.input.saturating_add(usage.input), output: sum.output.saturating_add(usage.output) })
     })
 }
