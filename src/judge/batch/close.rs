@@ -44,12 +44,12 @@ impl Judge {
 }
 
 /// Attempts before this one that may have been billed without an answer.
-fn lost(past: &[Past]) -> usize {
-    past.iter().filter(|past| matches!(past.class.as_str(), "open" | "ambiguous")).count().saturating_sub(1)
+fn lost(past: &[Past]) -> u32 {
+    past.iter().filter(|past| matches!(past.class.as_str(), "open" | "ambiguous")).count().saturating_sub(1) as u32
 }
 
 /// What a fault leads to; `None`: it is asked again.
-fn after(fault: &Fault, lost: usize) -> Option<Outcome> {
+fn after(fault: &Fault, lost: u32) -> Option<Outcome> {
     let why = Why::new(&fault.reason, fault.message.clone());
     match fault.class {
         Class::BadItem => Some(Outcome::JudgeUnusable(why)),
