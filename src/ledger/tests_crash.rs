@@ -244,12 +244,15 @@ fn spend(dir: &Path, items: u64, wall: u64, billed: &AtomicU64, state: &AtomicU6
 #[test]
 fn the_wall_stands_in_every_run_and_after_every_crash() {
     let (runs, items) = if std::env::var_os("TRIBUNAL_SOAK").is_some() { (10_000, 500) } else { (200, 100) };
+    let (mut paid, mut walls) = (0, 0);
     for number in 0..runs {
         let (dir, billed, state) = (scratch(), AtomicU64::new(0), AtomicU64::new(number));
-        let wall = items * 250 + draw(&state, items * 500);
+        let wall = items * 50 + draw(&state, items * 150);
         for _ in 0..3 {
             spend(dir.path(), items, wall, &billed, &state);
         }
-        assert!(billed.into_inner() > wall / 3, "run {number} spent next to nothing");
+        paid += billed.into_inner();
+        walls += wall;
     }
+    assert!(paid > walls / 2, "{paid} of {walls} micro-dollars: the walls were hardly reached");
 }

@@ -1,6 +1,7 @@
 //! Scoring against the mock judge's process: every dialect, faults by the seed, money, rates, receipts.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::{Value, json};
 use tempfile::tempdir;
