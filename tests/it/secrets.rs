@@ -34,10 +34,15 @@ fn quoted(text: &str) -> String {
     json[1..json.len() - 1].to_owned()
 }
 
+/// The key in every form that has no neighbours.
+fn plain(key: &str) -> Vec<String> {
+    vec![key.to_owned(), percent(key), quoted(key), quoted(&quoted(key)), html(key), hex(key), hex(key).to_uppercase()]
+}
+
 /// The key in every form that is searched for. In base64 it may stand behind any number of bytes: what does not depend on the neighbours is
 /// searched for.
 fn forms(key: &str) -> Vec<String> {
-    let mut forms = vec![key.to_owned(), percent(key), quoted(key), quoted(&quoted(key)), html(key), hex(key), hex(key).to_uppercase()];
+    let mut forms = plain(key);
     for before in ["", "x", "xx"] {
         let skip = if before.is_empty() { 0 } else { 4 };
         for engine in [&STANDARD, &URL_SAFE] {
@@ -88,7 +93,8 @@ fn echo(mut stream: TcpStream, number: usize, stops: bool) -> std::io::Result<()
     reader.read_exact(&mut body)?;
     let told = head.lines().find_map(|line| line.strip_prefix("authorization: ")).unwrap_or_default();
     let key = told.strip_prefix("Bearer ").unwrap_or_default();
-    let everything = [&[told.to_owned(), STANDARD.encode(told), STANDARD.encode(&head)][..], &forms(key)].concat().join(" ; ");
+    let coded = [key, told, &head, &format!("x{key}")].map(|text| format!("{} {}", STANDARD.encode(text), URL_SAFE.encode(text)));
+    let everything = [&coded[..], &plain(key)].concat().join(" ; ");
     let message = json!({"role": "assistant", "content": everything});
     let (status, body) = match number % 6 {
         0 => ("422 Unprocessable", json!({"error": {"message": everything, "param": key, "code": everything}}).to_string()),
