@@ -5,7 +5,7 @@ CARGO ?= cargo
 FETCHED := fixtures/fetched
 MODEL := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tribunal/open-nsfw.onnx
 
-.PHONY: help setup fixtures model demo test real-judge sdk-bodies oracle check lint bench peers clean
+.PHONY: help setup fixtures corpus model demo test soak mutants real-judge sdk-bodies oracle check lint crates release bench peers clean
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,10 @@ fixtures: ## Bring the real media that demo and tests use (pinned, checked, not 
 	@scripts/setup fixtures
 	@scripts/fetch-fixtures $(FETCHED)
 
+corpus: ## Bring the files that broke other decoders (pinned, about 50 MB, not committed)
+	@scripts/setup fixtures
+	@tests/corpus/fetch $(FETCHED)/corpus
+
 model: ## Bring the embedded judge's weights (pinned, checked, not committed)
 	@scripts/setup fixtures
 	@scripts/fetch-model $(MODEL)
@@ -26,12 +30,20 @@ demo: setup fixtures model ## Score real media of all four modalities, twice ove
 	@$(CARGO) build --bin tribunal
 	@scripts/demo
 
-test: setup fixtures model ## Every test
+test: setup fixtures corpus model ## Every test
 	@scripts/setup tests
 	$(CARGO) test --workspace --no-fail-fast
 	@scripts/test-inspect
 	@scripts/test-sdk-bodies
 	@scripts/test-real-judge
+
+soak: setup fixtures corpus model ## The tests of crashes, faults and hostile files at their full sizes (hours)
+	@scripts/setup tests
+	TRIBUNAL_SOAK=1 $(CARGO) test --workspace --no-fail-fast -- --nocapture crash storm signals mutated paths planted scale
+
+mutants: setup fixtures model ## Break sixteen guards one at a time; each must turn its test red
+	@scripts/setup tests
+	@scripts/mutants
 
 real-judge: setup fixtures ## Score fixtures with a real llama.cpp server on loopback (fetches 180 MB once; skips when it cannot)
 	@scripts/setup tests
@@ -52,6 +64,12 @@ check: ## Unit tests only, for a warm tree (under 3 minutes)
 lint: ## Formatting and lints, as strict as review
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+crates: ## Licences, bans, sources and known holes of every crate
+	@scripts/check-crates
+
+release: setup ## The release binary with its bill of materials and digests, in target/kit
+	@scripts/release
 
 bench: setup fixtures ## Criterion benches of the stages
 	$(CARGO) bench --workspace

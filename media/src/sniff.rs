@@ -275,7 +275,7 @@ fn adts(head: &[u8]) -> Option<Format> {
 
 #[cfg(test)]
 mod tests {
-    use super::sniff;
+    use super::{MAGIC, sniff};
     use crate::Modality;
 
     fn name(head: &[u8]) -> Option<&'static str> {
@@ -348,5 +348,12 @@ mod tests {
         assert!(theora.ambiguous && theora.modality == Modality::Video);
         let opus = sniff(b"OggS\0\x02\0\0\0\0OpusHead").unwrap();
         assert!(!opus.ambiguous && opus.modality == Modality::Audio);
+    }
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_are_too_odd(magic in 0..MAGIC.len(), rest in proptest::collection::vec(proptest::num::u8::ANY, 0..200), bare in proptest::bool::ANY) {
+            let head = if bare { rest } else { [MAGIC[magic].0, &rest[..]].concat() };
+            let _ = sniff(&head);
+        }
     }
 }

@@ -122,7 +122,7 @@ pub(crate) fn failure(error: ScoreError) -> Failure {
     }
 }
 
-/// The first SIGINT or SIGTERM drains; the second ends the process at once (the ledger stands either way).
+/// The first SIGINT, SIGTERM or SIGHUP drains; the second ends the process at once (the ledger stands either way).
 pub(crate) fn stop_on_signals(stop: &StopFlag) -> Result<(), Failure> {
     let stop = stop.clone();
     super::signals::on_signal(move |name, first| {

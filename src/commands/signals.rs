@@ -1,15 +1,16 @@
-//! SIGINT and SIGTERM, on a thread of their own.
+//! SIGINT, SIGTERM and SIGHUP, on a thread of their own.
 
 use std::io;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Calls `act` with the signal's name and whether it is the first one.
 pub(crate) fn on_signal(act: impl Fn(&str, bool) + Send + 'static) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    let (mut interrupt, mut terminate) = {
+    let (mut interrupt, mut terminate, mut hangup) = {
         let _inside = runtime.enter();
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+        let hangup = if ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, hangup)
     };
     let listen = move || {
         runtime.block_on(async {
@@ -18,6 +19,7 @@ pub(crate) fn on_signal(act: impl Fn(&str, bool) + Send + 'static) -> io::Result
                 let name = tokio::select! {
                     _ = interrupt.recv() => "SIGINT",
                     _ = terminate.recv() => "SIGTERM",
+                    Some(()) = received(hangup.as_mut()) => "SIGHUP",
                 };
                 act(name, first);
                 first = false;
@@ -26,4 +28,15 @@ pub(crate) fn on_signal(act: impl Fn(&str, bool) + Send + 'static) -> io::Result
     };
     std::thread::Builder::new().name("signals".to_owned()).spawn(listen)?;
     Ok(())
+}
+
+async fn received(signal: Option<&mut Signal>) -> Option<()> {
+    signal?.recv().await
+}
+
+/// Whether whoever started this process (nohup) has it live on after the terminal is gone.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & 1 == 1)
 }

@@ -22,8 +22,9 @@ use super::{Intent, Journal, Judge, Outcome, ReplyFormat, Room, Stop, Why, Work}
 
 /// Re-asks after a paid reply that is no verdict.
 pub(super) const MAX_REASKS: u32 = 2;
-/// Sends again after an attempt that may have been billed, in this process or an earlier one.
-pub(super) const MAX_RESENDS: usize = 1;
+/// Sends again after an attempt that was lost on the wire and may have been billed, in this process or an earlier one. Those that a crash left
+/// open are bounded by `max_crash_resends`, and both together by the larger of the two.
+pub(super) const MAX_RESENDS: u32 = 1;
 /// After so many attempts in a row without an answer, over all tasks, the server is taken to be down: each of them may have been billed.
 const MAX_LOST_IN_ROW: u32 = 20;
 /// Longest wait that a server may ask for; a run that must wait longer stops, and is resumed later.
@@ -52,9 +53,9 @@ pub(super) struct Ask<'a> {
     earlier: u32,
     /// Attempts in this process.
     turn: u32,
-    /// Attempts that may have been billed without an answer; whether the last of them was left open by a crash.
-    lost: usize,
-    crashed: bool,
+    /// Attempts that may have been billed without an answer: lost on the wire, and left open by a crash.
+    lost: u32,
+    crashed: u32,
     reasks: u32,
     /// The reply that an earlier process was paid for and did not live to conclude.
     paid: Option<(Reply, Option<ReplyFormat>)>,
@@ -95,8 +96,8 @@ impl<'a> Ask<'a> {
         verdict_id: Digest,
     ) -> Result<Self, Stop> {
         let history = journal.lookup(&work.task).await?;
-        let count = |classes: &[&str]| history.iter().filter(|past| classes.contains(&past.class.as_str())).count();
-        let (lost, answered) = (count(&["open", "ambiguous"]), count(&["answered"]));
+        let count = |class: &str| history.iter().filter(|past| past.class == class).count() as u32;
+        let answered = count("answered");
         // What was cut when it was kept, at a character near the limit, cannot be read again.
         // One that was asked for again since is read for its fault, which the next request names.
         let paid = history.iter().rfind(|past| past.class == "answered").filter(|past| past.reply.len() <= KEPT_REPLY - 4);
@@ -110,10 +111,10 @@ impl<'a> Ask<'a> {
             started: Instant::now(),
             earlier: history.len() as u32,
             turn: 0,
-            lost,
-            crashed: history.last().is_some_and(|past| past.class == "open"),
+            lost: count("ambiguous"),
+            crashed: count("open"),
             // Every answer but the last was asked for again; the last is read first, and counted then.
-            reasks: (answered as u32).saturating_sub(u32::from(paid.is_some())).min(MAX_REASKS),
+            reasks: answered.saturating_sub(u32::from(paid.is_some())).min(MAX_REASKS),
             paid: paid.map(|past| (Reply { status: 200, headers: BTreeMap::new(), body: past.reply.clone() }, past.format)),
             busy: Waits::default(),
             unreachable: Waits::default(),
@@ -126,12 +127,19 @@ impl<'a> Ask<'a> {
         if let Some(outcome) = self.paid.take().and_then(|(reply, format)| self.read(&reply, format)) {
             return Some(outcome);
         }
-        if self.lost > MAX_RESENDS {
-            let (reason, cause) = if self.crashed { ("crashed_in_flight", "was stopped") } else { ("ambiguous", "lost the connection") };
-            let message = format!("an earlier process {cause} while asking, {} times; it may have been billed", self.lost);
-            return Some(Outcome::Unresolved(Why::new(reason, message)));
+        if self.may_send(self.lost) {
+            return None;
         }
-        None
+        let times = self.lost + self.crashed;
+        let (reason, cause) = if self.crashed > 0 { ("crashed_in_flight", "was stopped") } else { ("ambiguous", "lost the connection") };
+        let message = format!("an earlier process {cause} while asking, {times} times; it may have been billed");
+        Some(Outcome::Unresolved(Why::new(reason, message)))
+    }
+
+    /// Whether the task may be sent once more after `lost` attempts were lost on the wire.
+    fn may_send(&self, lost: u32) -> bool {
+        let resends = self.judge.settings.max_crash_resends;
+        self.crashed <= resends && lost <= MAX_RESENDS && lost + self.crashed <= resends.max(MAX_RESENDS)
     }
 
     /// The next attempt of what is not [settled](Self::settled_before), its money reserved at `factor` of the single price, for somebody else to
@@ -170,7 +178,7 @@ impl<'a> Ask<'a> {
             return Ok(None);
         }
         let message = format!("no answer within deadline_s = {} s", self.judge.settings.deadline_s);
-        if self.lost > 0 {
+        if self.lost + self.crashed > 0 {
             return Ok(Some(Outcome::Unresolved(Why::new("deadline", message))));
         }
         Err(Stop::Unreachable(format!("{}: {message}; run the same command again later", self.judge.opened.endpoint)))
@@ -221,7 +229,9 @@ impl<'a> Ask<'a> {
         let started = Instant::now();
         let result = self.judge.opened.provider.exchange(request).await;
         let latency_ms = started.elapsed().as_millis() as u64;
+        // What was answered on another day tells nothing of a server now.
         match &result {
+            _ if !self.judge.opened.live => {}
             Ok(reply) => turn.observe(&reply.headers, matches!(reply.status, 429 | 503 | 529)),
             Err(fault) => turn.observe(&BTreeMap::new(), fault.class == Class::Ambiguous),
         }
@@ -315,7 +325,7 @@ impl<'a> Ask<'a> {
             Class::Stopped(kind) => Err(self.judge.stop(kind, &fault.message)),
             Class::BadItem => Ok(Some(Outcome::JudgeUnusable(why))),
             Class::Filtered => Ok(Some(Outcome::JudgeRefused(why))),
-            Class::Ambiguous if self.lost >= MAX_RESENDS => Ok(Some(Outcome::Unresolved(why))),
+            Class::Ambiguous if !self.may_send(self.lost + 1) => Ok(Some(Outcome::Unresolved(why))),
             Class::Ambiguous => {
                 self.lost += 1;
                 self.refuse_long(&fault)?;

@@ -14,6 +14,10 @@ use super::terms::Limits;
 const BYTES_IN_FLIGHT: u64 = 64 << 20;
 /// What an overload leaves of the requests in flight (AIMD: additive increase, multiplicative decrease).
 const DECREASE: f64 = 0.7;
+/// After so many refusals without an answer between them the server is down for everybody: one request at a time looks whether it is back.
+const DOWN_AFTER: u32 = 20;
+/// Time before the first such look; it doubles with each one, up to a minute.
+const FIRST_LOOK: Duration = Duration::from_millis(500);
 
 /// Lets the requests of one judge go one after another, in the order in which they asked.
 #[derive(Debug)]
@@ -37,6 +41,9 @@ struct State {
     in_flight: usize,
     /// Most requests in flight; `None` until the server was overloaded for the first time.
     window: Option<f64>,
+    /// Refusals since the last answer, and looks at a server that is down.
+    refused: u32,
+    looks: u32,
     /// One overload is one decrease, however many requests it refused: those sent before this moment tell nothing new.
     decreased: Instant,
 }
@@ -74,6 +81,8 @@ impl Limiter {
             sent_tokens: 0.0,
             in_flight: 0,
             window: None,
+            refused: 0,
+            looks: 0,
             decreased: now,
         };
         Self { head: tokio::sync::Mutex::default(), state: Mutex::new(state), freed: Notify::new() }
@@ -108,7 +117,8 @@ impl Limiter {
 impl State {
     fn admit(&mut self, load: Load, now: Instant) -> Result<(), Wait> {
         let idle = self.in_flight == 0;
-        let crowded = self.window.is_some_and(|window| self.in_flight as f64 >= window.max(1.0));
+        let window = if self.looks > 0 { Some(1.0) } else { self.window };
+        let crowded = window.is_some_and(|window| self.in_flight as f64 >= window.max(1.0));
         // What is larger than the limit goes alone.
         if !idle && (crowded || self.bytes + load.bytes > self.bytes_limit) {
             return Err(Wait::Freed);
@@ -124,6 +134,15 @@ impl State {
         self.bytes += load.bytes;
         self.sent_tokens += load.tokens;
         Ok(())
+    }
+
+    /// Those refused while everybody waits were under way already, and tell nothing new.
+    fn refuse(&mut self, now: Instant) {
+        self.refused += 1;
+        if self.refused >= DOWN_AFTER && self.held <= now {
+            self.held = now + FIRST_LOOK.saturating_mul(1 << self.looks.min(7)).min(Duration::from_mins(1));
+            self.looks += 1;
+        }
     }
 }
 
@@ -153,11 +172,15 @@ impl Turn<'_> {
             state.tokens.get_or_insert_with(|| Bucket::new(seen.limit, now)).correct(&seen, tokens, now);
         }
         if !overloaded {
+            (state.refused, state.looks) = (0, 0);
             state.window = state.window.map(|window| window + 1.0 / window.max(1.0));
-        } else if self.sent >= state.decreased {
+            return;
+        }
+        if self.sent >= state.decreased {
             state.window = Some((state.in_flight as f64 * DECREASE).max(1.0));
             state.decreased = now;
         }
+        state.refuse(now);
     }
 }
 
@@ -245,6 +268,27 @@ mod tests {
         for _ in 0..8 {
             seventh.observe(&BTreeMap::new(), false);
         }
+        limiter.turn(SMALL).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_is_down_is_looked_at_by_one_request_at_a_time() {
+        let limiter = Limiter::new(&Limits::default());
+        let mut turns = Vec::new();
+        for _ in 0..30 {
+            turns.push(limiter.turn(SMALL).await);
+        }
+        turns.iter().for_each(|turn| turn.observe(&BTreeMap::new(), true));
+        turns.clear();
+        let start = Instant::now();
+        for wait in [500, 1500, 3500] {
+            let look = limiter.turn(SMALL).await;
+            assert!(start.elapsed().abs_diff(Duration::from_millis(wait)) < Duration::from_millis(20), "{:?}", start.elapsed());
+            assert!(tokio::time::timeout(Duration::from_millis(1), limiter.turn(SMALL)).await.is_err(), "only one");
+            look.observe(&BTreeMap::new(), true);
+        }
+        limiter.turn(SMALL).await.observe(&BTreeMap::new(), false);
+        let _first = limiter.turn(SMALL).await;
         limiter.turn(SMALL).await;
     }
 

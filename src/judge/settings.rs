@@ -80,6 +80,9 @@ pub struct Settings {
     /// Seconds from a task's first attempt in this process to its end, all waits included.
     #[serde(default = "default_deadline_s")]
     pub deadline_s: u64,
+    /// How often a task is sent again after a crash of ours left its request open; each time it may have been billed.
+    #[serde(default = "default_max_crash_resends")]
+    pub max_crash_resends: u32,
     /// Limits, token rules and prices of a known model. Left out: the model's own name, where it is known.
     #[serde(default)]
     pub profile: Option<String>,
@@ -126,6 +129,10 @@ const fn default_deadline_s() -> u64 {
     3600
 }
 
+const fn default_max_crash_resends() -> u32 {
+    1
+}
+
 impl PictureDetail {
     /// The name on the wire.
     pub const fn as_str(self) -> &'static str {
@@ -159,6 +166,7 @@ impl Settings {
             receipt: Receipt::default(),
             timeout_s: default_timeout_s(),
             deadline_s: default_deadline_s(),
+            max_crash_resends: default_max_crash_resends(),
             profile: None,
             price: None,
             limits: Limits::default(),

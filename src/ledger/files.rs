@@ -34,7 +34,7 @@ pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
 mod tests {
     use std::io;
 
-    use super::replace_file;
+    use super::{replace_file, sync_folder};
 
     #[test]
     fn a_failed_write_leaves_the_old_file_and_no_litter() {
@@ -48,5 +48,6 @@ mod tests {
         assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::StorageFull);
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert!(sync_folder(dir.path()).is_ok() && sync_folder(&path.join("none")).is_err(), "a folder that is not there cannot be synced");
     }
 }

@@ -15,6 +15,10 @@ mod sentinel;
 mod store;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_crash;
+#[cfg(test)]
+mod tests_files;
 mod writer;
 
 pub use batch::{BatchFile, BatchRow, BatchState, Found, OpenRequest};

@@ -12,7 +12,7 @@ use tribunal_media::{Digest, Modality, Report};
 use super::{ChunkRow, Experiment, FrameRow, ItemRow, Ledger, LedgerError, PartsRow, Reader, Record, RunInfo};
 use crate::judge::{AttemptEnd, Intent, Journal as _, Outcome, OutcomeName, Reservation, Room, Scale, Served, Task, Usage, Verdict, Why};
 
-fn info(judges: &[&str]) -> RunInfo {
+pub(super) fn info(judges: &[&str]) -> RunInfo {
     let map = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), format!("{name} 1"))).collect::<BTreeMap<_, _>>();
     RunInfo {
         schema: 1,
@@ -108,13 +108,13 @@ pub(super) fn open(dir: &Path) -> Ledger {
     Ledger::open(dir, &info(&["mini"])).unwrap()
 }
 
-fn planned(dir: &Path, count: u64) -> Ledger {
+pub(super) fn planned(dir: &Path, count: u64) -> Ledger {
     let ledger = open(dir);
     ledger.plan(&items(count), &tasks(count)).unwrap();
     ledger
 }
 
-async fn answer(ledger: &Ledger, task: &Task) {
+pub(super) async fn answer(ledger: &Ledger, task: &Task) {
     let intent = intent(task, None);
     let id = intent.verdict_id;
     let reservation = ledger.intent(intent).await.unwrap();
@@ -122,7 +122,7 @@ async fn answer(ledger: &Ledger, task: &Task) {
     ledger.conclude(task, Some(id), scored(2)).await.unwrap();
 }
 
-fn run<T>(future: impl Future<Output = T>) -> T {
+pub(super) fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(future)
 }
 

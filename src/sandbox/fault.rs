@@ -44,6 +44,8 @@ pub enum Fault {
     OpenSocket,
     /// Asks for a system call outside both lists.
     ForbiddenCall,
+    /// Opens ever more descriptors; getting a hundred is the fault.
+    Descriptors,
 }
 
 /// Misbehaves. `Ok` and `Err` are answers like any job's.
@@ -67,6 +69,10 @@ pub(super) fn commit(fault: Fault, channel: &mut Channel) -> Result<Report, Erro
         Fault::OpenFile => return refused(File::open("/dev/null").map(drop)),
         Fault::OpenSocket => return refused(UdpSocket::bind("127.0.0.1:0").map(drop)),
         Fault::ForbiddenCall => sys::forbidden_call(),
+        Fault::Descriptors => {
+            let copies: std::io::Result<Vec<_>> = (0..100).map(|_| Ok(rustix::io::dup(std::io::stderr())?)).collect();
+            return refused(copies.map(drop));
+        }
     }
     Ok(Report::default())
 }

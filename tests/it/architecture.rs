@@ -147,6 +147,21 @@ fn leaves_name_nobody() {
     }
 }
 
+/// Deadlines, orders and keys must not hang on a clock that people and time servers set: it finds lost batches, and nothing else.
+#[test]
+fn the_time_of_day_is_asked_for_batches_only() {
+    let mut files = Vec::new();
+    for folder in ["src", "media/src"] {
+        files_beneath(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut files);
+    }
+    let asks = |file: &PathBuf| {
+        ["SystemTime", "Timestamp::now", "Zoned", "UNIX_EPOCH"].iter().any(|clock| code(&fs::read_to_string(file).unwrap()).contains(clock))
+    };
+    let mut asking: Vec<_> = files.into_iter().filter(asks).map(|file| file.strip_prefix(source_root()).unwrap().to_owned()).collect();
+    asking.sort();
+    assert_eq!(asking, ["judge/batch/drive.rs", "ledger/batch/file.rs"].map(PathBuf::from));
+}
+
 #[test]
 fn files_open_with_a_line_of_purpose_and_stay_readable() {
     let mut files = Vec::new();

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tempfile::tempdir;
 
 use crate::odd::odd_set;
-use crate::support::{jsonl, manifest, root, run, run_to};
+use crate::support::{jsonl, manifest, next, root, run, run_to};
 
 /// Small and large containers, sound and pictures.
 const SEEDS: [&str; 14] = [
@@ -27,18 +27,9 @@ const SEEDS: [&str; 14] = [
     "s.flac",
 ];
 /// A worker that had to be killed or replaced is a fault of ours, whatever the file holds.
-const NEVER: [&str; 6] = ["crashed", "timed_out", "over_memory", "protocol", "panic", "no_worker"];
+pub(crate) const NEVER: [&str; 6] = ["crashed", "timed_out", "over_memory", "protocol", "panic", "no_worker"];
 
-/// SplitMix64 (Steele, Lea and Flood 2014), so that a failure can be made again.
-fn next(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
-}
-
-fn seeds() -> Vec<(String, Vec<u8>)> {
+pub(crate) fn seeds() -> Vec<(String, Vec<u8>)> {
     manifest();
     let odd = SEEDS.iter().map(|name| (*name, odd_set().join("media").join(name)));
     let real =

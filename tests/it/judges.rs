@@ -1,38 +1,13 @@
 //! Scoring against the mock judge's process: every dialect, faults by the seed, money, rates, receipts.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
 use crate::mock_process::MockProcess;
-use crate::support::{json_to, jsonl, manifest, run, run_to, table, tribunal};
-
-/// One text item per number, each its own request.
-fn texts(dir: &Path, count: usize) -> PathBuf {
-    let lines: Vec<String> = (0..count)
-        .map(|item| {
-            json!({"id": format!("t{item:05}"), "risk": "R01", "output": {"text": format!("Answer number {item}: water is wet.")}})
-                .to_string()
-        })
-        .collect();
-    let file = dir.join("texts.jsonl");
-    std::fs::write(&file, lines.join("\n")).unwrap();
-    file
-}
-
-/// tribunal.toml with the one judge `j`.
-fn config(dir: &Path, settings: &str) -> String {
-    let file = dir.join("tribunal.toml");
-    std::fs::write(&file, format!("[judges.j]\n{settings}")).unwrap();
-    file.to_str().unwrap().to_owned()
-}
-
-fn score<'a>(source: &'a Path, config: &'a str, run: &'a Path, more: &[&'a str]) -> Vec<&'a str> {
-    let fixed = ["score", source.to_str().unwrap(), "--config", config, "--judge", "j", "-o", run.to_str().unwrap()];
-    [&fixed, more].concat()
-}
+use crate::support::{config, json_to, jsonl, manifest, run, run_to, score, table, texts, tribunal};
 
 fn count(summary: &Value, outcome: &str) -> u64 {
     summary["by_outcome"][outcome].as_u64().unwrap_or(0)

@@ -81,6 +81,12 @@ fn workers_reach_no_file_and_no_socket() {
 }
 
 #[test]
+fn workers_have_their_limits() {
+    let failure = pool(settings()).misbehave(Fault::Descriptors).unwrap_err();
+    assert!(failure.message.contains("os error 24)"), "{failure}"); // EMFILE
+}
+
+#[test]
 fn faults_are_refused_outside_tests() {
     let pool = Pool::start(settings(), &zygote()[..2]).unwrap();
     let failure = pool.misbehave(Fault::Abort).unwrap_err();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The checkout's root.
 pub(crate) fn root() -> PathBuf {
@@ -66,4 +66,44 @@ pub(crate) fn table(run: &Path) -> Vec<Value> {
         }
     }
     rows
+}
+
+/// One text item per number, each its own request.
+pub(crate) fn texts(dir: &Path, count: usize) -> PathBuf {
+    let lines: Vec<String> = (0..count)
+        .map(|item| {
+            json!({"id": format!("t{item:05}"), "risk": "R01", "output": {"text": format!("Answer number {item}: water is wet.")}})
+                .to_string()
+        })
+        .collect();
+    let file = dir.join("texts.jsonl");
+    std::fs::write(&file, lines.join("\n")).unwrap();
+    file
+}
+
+/// tribunal.toml with the one judge `j`.
+pub(crate) fn config(dir: &Path, settings: &str) -> String {
+    let file = dir.join("tribunal.toml");
+    std::fs::write(&file, format!("[judges.j]\n{settings}")).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+/// Scores `source` by the judge `j` of [`config`].
+pub(crate) fn score<'a>(source: &'a Path, config: &'a str, run: &'a Path, more: &[&'a str]) -> Vec<&'a str> {
+    let fixed = ["score", source.to_str().unwrap(), "--config", config, "--judge", "j", "-o", run.to_str().unwrap()];
+    [&fixed, more].concat()
+}
+
+/// The first number in everyday tests, the second under `make soak`.
+pub(crate) fn sized(everyday: usize, soak: usize) -> usize {
+    if std::env::var_os("TRIBUNAL_SOAK").is_some() { soak } else { everyday }
+}
+
+/// SplitMix64 (Steele, Lea and Flood 2014), so that a failure can be made again.
+pub(crate) fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
 }

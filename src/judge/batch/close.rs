@@ -49,12 +49,12 @@ fn count(past: &[Past], classes: &[&str]) -> usize {
 }
 
 /// Attempts before this one, which is open, that may have been billed without an answer.
-fn lost(past: &[Past]) -> usize {
-    count(past, &["open", "ambiguous"]).saturating_sub(1)
+fn lost(past: &[Past]) -> u32 {
+    count(past, &["open", "ambiguous"]).saturating_sub(1) as u32
 }
 
 /// What a fault leads to; `None`: it is asked again.
-fn after(fault: &Fault, lost: usize) -> Option<Outcome> {
+fn after(fault: &Fault, lost: u32) -> Option<Outcome> {
     let why = Why::new(&fault.reason, fault.message.clone());
     match fault.class {
         Class::BadItem => Some(Outcome::JudgeUnusable(why)),

@@ -14,4 +14,6 @@ mod seam;
 
 pub(super) use batch::{BatchServer, Look, Mark};
 pub(super) use replay::replay_of;
+#[cfg(test)]
+pub(super) use seam::Provider;
 pub(super) use seam::{Opened, Reply, open};

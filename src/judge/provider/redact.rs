@@ -1,6 +1,8 @@
 //! Takes a key out of whatever a server echoes, so that it reaches no file and no message.
 
-use base64::Engine as _;
+use std::fmt::Write as _;
+
+use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -9,16 +11,18 @@ const MARK: &str = "[key removed]";
 /// Shorter keys would erase ordinary text; no real key is that short.
 const SHORTEST: usize = 6;
 
-/// The forms in which a key may come back: itself, with whatever escapes JSON and URLs know, and in base64.
+/// The forms in which a key may come back: itself, with whatever escapes JSON, URLs and HTML know, in hex, and in base64 behind anything.
 pub(super) struct Redactor {
     key: SecretString,
-    encoded: [SecretString; 2],
+    encoded: Vec<SecretString>,
 }
 
 impl Redactor {
     pub(super) fn new(key: Option<&SecretString>) -> Self {
         let key = key.map(SecretString::expose_secret).filter(|key| key.len() >= SHORTEST).unwrap_or_default();
-        Self { encoded: [STANDARD_NO_PAD.encode(key), URL_SAFE_NO_PAD.encode(key)].map(SecretString::from), key: key.to_owned().into() }
+        let coded = (0..3).flat_map(|before| [coded(&STANDARD_NO_PAD, key, before), coded(&URL_SAFE_NO_PAD, key, before)]);
+        let forms = [hex(key), hex(key).to_uppercase()].into_iter().chain(coded);
+        Self { encoded: forms.map(SecretString::from).collect(), key: key.to_owned().into() }
     }
 
     /// `text` without the key in any form.
@@ -66,8 +70,12 @@ fn escaped_len(text: &[u8], key: &[u8]) -> Option<usize> {
     Some(at)
 }
 
-/// Bytes of one `wanted` byte at the beginning of `text`: itself, `%2f`, or behind backslashes itself or `u002f`, however often JSON was put into JSON.
+/// Bytes of one `wanted` byte at the beginning of `text`: itself, `&quot;`, `%2f`, or behind backslashes itself or `u002f`, however often JSON was put
+/// into JSON.
 fn unit_len(text: &[u8], wanted: u8) -> Option<usize> {
+    if let Some((entity, _)) = ENTITIES.iter().find(|(entity, byte)| *byte == wanted && text.starts_with(entity)) {
+        return Some(entity.len());
+    }
     if text.first()? == &wanted {
         return Some(1);
     }
@@ -84,6 +92,33 @@ fn unit_len(text: &[u8], wanted: u8) -> Option<usize> {
     }
 }
 
+/// As HTML writes them.
+const ENTITIES: [(&[u8], u8); 8] = [
+    (b"&amp;", b'&'),
+    (b"&lt;", b'<'),
+    (b"&gt;", b'>'),
+    (b"&quot;", b'"'),
+    (b"&#34;", b'"'),
+    (b"&#39;", b'\''),
+    (b"&#x27;", b'\''),
+    (b"&#x2f;", b'/'),
+];
+
+fn hex(key: &str) -> String {
+    key.bytes().fold(String::new(), |mut hex, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// The characters of base64 that hang on the key alone when `before` bytes (modulo 3) stand before it.
+fn coded(engine: &impl Engine, key: &str, before: usize) -> String {
+    let bytes = [&vec![0; before][..], key.as_bytes()].concat();
+    let (first, last) = ((before * 8).div_ceil(6), bytes.len() * 8 / 6);
+    engine.encode(bytes)[first.min(last)..last].to_owned()
+}
+
 impl std::fmt::Debug for Redactor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Redactor")
@@ -92,7 +127,9 @@ impl std::fmt::Debug for Redactor {
 
 #[cfg(test)]
 mod tests {
-    use super::Redactor;
+    use base64::Engine as _;
+
+    use super::{Redactor, STANDARD_NO_PAD};
 
     #[test]
     fn every_form_is_removed() {
@@ -105,11 +142,16 @@ mod tests {
             "k=sk-te%2Fst%221%2B2&",
             "k=sk-te%2fst%221%2b2&",
             "c2stdGUvc3QiMSsy==",
+            "sk-te&#x2f;st&quot;1+2",
+            "736b2d74652f737422312b32",
+            "736B2D74652F737422312B32",
         ] {
             let clean = redactor.clean(format!("é{echo}é"));
             assert!(clean.contains("[key removed]") && clean.len() < echo.len() + 8, "{echo} -> {clean}");
             assert!(clean.starts_with('é') && clean.ends_with('é'), "{clean}");
         }
+        let behind = ["", "x", "xx"].map(|before| STANDARD_NO_PAD.encode(format!("{before}sk-te/st\"1+2 and more")));
+        assert!(behind.into_iter().all(|echo| redactor.clean(echo).contains("[key removed]")));
         assert_eq!(Redactor::new(None).clean("same".into()), "same");
     }
 }

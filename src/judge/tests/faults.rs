@@ -57,6 +57,13 @@ async fn a_run_stops_where_no_item_could_go_on() {
 }
 
 #[tokio::test]
+async fn a_redirect_is_never_followed() {
+    let (ended, classes, seen) = run(vec![Answer::Whole(307, "location: /elsewhere\r\n", String::new()), whole(200, &good())]).await;
+    assert!(ended.starts_with("stop") && ended.contains("/elsewhere"), "{ended}");
+    assert_eq!((classes.as_slice(), seen), (&["stopped".to_owned()][..], 1));
+}
+
+#[tokio::test]
 async fn what_may_have_been_billed_is_sent_once_more() {
     for first in [Answer::Cut, Answer::Reset, whole(500, ""), whole(502, "<html>"), whole(504, r#"{"error":"x"}"#), whole(503, "")] {
         let label = format!("{first:?}");
@@ -84,6 +91,7 @@ async fn attempts_of_earlier_processes_count() {
         (vec!["open"], 1, "server_error"),
         (vec!["ambiguous"], 1, "server_error"),
         (vec!["ambiguous", "open"], 0, "crashed_in_flight"),
+        (vec!["open", "open"], 0, "crashed_in_flight"),
         (vec!["refused", "never_sent"], 2, "server_error"),
     ] {
         let before = server.seen().len();
@@ -93,6 +101,23 @@ async fn attempts_of_earlier_processes_count() {
         assert_eq!(server.seen().len() - before, sent, "{history:?}");
         let numbers: Vec<_> = journal.intents.lock().unwrap().iter().map(|intent| intent.attempt as usize).collect();
         assert_eq!(numbers, (history.len() + 1..=history.len() + sent).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn how_often_a_crash_may_be_paid_for_is_a_setting() {
+    let server = Server::always(500, String::new()).await;
+    for (max_crash_resends, history, sent) in [
+        (0, vec!["open"], 0),
+        (3, vec!["open"; 3], 1),
+        (3, vec!["open"; 4], 0),
+        (u32::MAX, vec!["open"; 90], 2),
+        (u32::MAX, vec!["ambiguous"; 2], 0),
+    ] {
+        let before = server.seen().len();
+        let judge = Judge::open("j", &Settings { max_crash_resends, ..settings(&server) }, &|_| None).unwrap();
+        let outcome = ask(&judge, &FakeJournal::with_history(&history)).await.unwrap();
+        assert_eq!((ends(&outcome).0, server.seen().len() - before), ("unresolved", sent), "{max_crash_resends} {history:?}");
     }
 }
 

@@ -6,6 +6,7 @@ pub(in crate::judge) mod journal;
 mod planted;
 mod replay;
 mod server;
+mod storm;
 mod wires;
 
 use std::sync::Arc;

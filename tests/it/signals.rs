@@ -1,0 +1,61 @@
+//! Signals: stop means stop. What was sent is waited for, so nothing is left in doubt.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::rig::{Rig, attempts, ended, send};
+use crate::support::{jsonl, next, sized, table};
+
+const AT_ONCE: [&str; 2] = ["--concurrency", "16"];
+
+#[test]
+fn a_signal_leaves_nothing_in_doubt() {
+    let (items, signals) = (sized(300, 20_000), sized(24, 5_000));
+    let rig = Rig::new(items, &json!({"latency_ms": 20}), "");
+    rig.finish(0, "clean", &AT_ONCE);
+    let before = rig.requests();
+    let mut state = 3;
+    for number in 0..signals {
+        let at = rig.requests() + 1 + next(&mut state) % (2 * items / signals) as u64;
+        let mut child = rig.start("stopped", &AT_ONCE);
+        rig.until(at, &mut child);
+        std::thread::sleep(Duration::from_micros(next(&mut state) % 20_000));
+        send([Signal::INT, Signal::TERM, Signal::HUP][number % 3], &child);
+        let status = ended(&mut child);
+        assert!(matches!(status.code(), Some(0 | 4)), "{status:?} after signal {number}");
+        assert_eq!(attempts(&rig.run("stopped"), "open"), 0, "after signal {number}");
+        assert_eq!(jsonl(&rig.run("stopped/verdicts.jsonl")).len(), items, "what was stopped is reported");
+    }
+    rig.finish(0, "stopped", &AT_ONCE);
+    assert!(table(&rig.run("clean")) == table(&rig.run("stopped")), "the tables differ");
+    assert_eq!(rig.requests() - before, items as u64, "nothing was asked twice");
+}
+
+#[test]
+fn a_second_signal_does_not_wait() {
+    let rig = Rig::new(8, &json!({"latency_ms": 600_000}), "timeout_s = 900\n");
+    let mut child = rig.start("run", &AT_ONCE);
+    rig.until(8, &mut child);
+    send(Signal::INT, &child);
+    // Two signals at once would be taken for one.
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(child.try_wait().unwrap().is_none(), "the first one waits for replies");
+    send(Signal::INT, &child);
+    assert_eq!(ended(&mut child).code(), Some(4));
+    assert_eq!(attempts(&rig.run("run"), "open"), 8, "what was in flight is known to be in doubt");
+}
+
+#[test]
+fn a_reader_that_went_away_costs_nothing() {
+    let rig = Rig::new(5, &json!({}), "");
+    let (source, config, run) = (rig.work.path().join("texts.jsonl"), rig.work.path().join("tribunal.toml"), rig.run("run"));
+    let [source, config, run] = [&source, &config, &run].map(|path| path.to_str().unwrap());
+    let args = ["score", source, "--config", config, "--judge", "j", "-o", run, "--json"];
+    let mut child = crate::support::tribunal(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop((child.stdout.take(), child.stderr.take()));
+    assert_eq!(ended(&mut child).code(), Some(0));
+    assert_eq!((rig.requests(), table(&rig.run("run")).len()), (5, 5));
+}
