@@ -31,7 +31,7 @@ fn bootstrap(criterion: &mut Criterion) {
         let columns: Vec<&[Observed]> = columns.iter().map(Vec::as_slice).collect();
         let how = Resampling { resamples: 10_000, seed: 0 };
         group.bench_function(format!("10,000 x 12,000 x 5, {name}"), |bencher| {
-            bencher.iter(|| black_box(clustered_intervals(&columns, how)))
+            bencher.iter(|| black_box(clustered_intervals(&columns, how)));
         });
     }
     group.finish();
