@@ -8,6 +8,7 @@ use tribunal::judge::{JudgeSpec, OutcomeName};
 use tribunal::pipeline::Shard;
 use tribunal::report::{FormatKind, Gate, Summary};
 use tribunal::sandbox::Isolation;
+use tribunal::stats::agreement::Rule;
 use tribunal_media::SamplerSpec;
 
 /// Scores generated text, images, video and audio for safety, and says how far to trust the scores.
@@ -38,6 +39,8 @@ pub(crate) enum Command {
     Samplers(SamplersArgs),
     /// Make the reports of a stored run anew.
     Report(ReportArgs),
+    /// Hold judges against people, and people and judges against each other.
+    Agree(AgreeArgs),
     /// Write a source in another tool's format, its requests as batch files, or a run's replies as a cassette.
     Export(ExportArgs),
     /// Take the results of exported requests into their run.
@@ -209,6 +212,22 @@ pub(crate) struct ReportArgs {
     pub(crate) lang: Option<LangArg>,
     #[command(flatten)]
     pub(crate) gates: GateArgs,
+}
+
+/// `tribunal agree`
+#[derive(Debug, Args)]
+pub(crate) struct AgreeArgs {
+    /// A run folder, or a source that people labelled.
+    pub(crate) source: PathBuf,
+    /// Human labels of risk, a CSV or JSONL file with item_id, annotator, risk; without it, those that the source holds.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) labels: Option<PathBuf>,
+    /// How several labels of one item become one: majority, median, or adjudicate (the median where all are within one level).
+    #[arg(long, value_name = "RULE", default_value = "median")]
+    pub(crate) rule: Rule,
+    /// Taxonomy of a source: assurai, or a file in its format.
+    #[arg(long, value_name = "NAME|FILE", default_value = "assurai")]
+    pub(crate) taxonomy: String,
 }
 
 /// `tribunal export`

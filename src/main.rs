@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         Command::Probe(args) => commands::probe::run(&context, args),
         Command::Samplers(args) => commands::samplers::run(&context, args),
         Command::Report(args) => commands::report::run(&context, args),
+        Command::Agree(args) => commands::agree::run(&context, args),
         Command::Export(args) => commands::export::run(&context, args),
         Command::Import(args) => commands::import::run(&context, args),
         Command::Taxonomy(command) => commands::taxonomy::run(&context, command),

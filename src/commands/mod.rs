@@ -1,5 +1,6 @@
 //! One file per command: flags in, library calls, words on the terminal out. The main types are [`Context`] and [`Failure`].
 
+pub(crate) mod agree;
 pub(crate) mod doctor;
 pub(crate) mod export;
 pub(crate) mod import;

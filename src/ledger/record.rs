@@ -133,6 +133,9 @@ pub struct ItemRow {
     pub blocked: bool,
     /// Human risk labels.
     pub human_risk: Vec<Option<f64>>,
+    /// Names of the annotators, same order; may be empty.
+    #[serde(default)]
+    pub annotators: Vec<String>,
     /// Labels for grouping.
     pub tags: BTreeMap<String, String>,
     /// Digest of everything in the row that decides verdicts.

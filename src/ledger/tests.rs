@@ -52,6 +52,7 @@ fn item(position: u64) -> ItemRow {
         output: "o".to_owned(),
         blocked: false,
         human_risk: vec![Some(4.0), None],
+        annotators: vec![],
         tags: BTreeMap::new(),
         digest: Digest::of(&position.to_le_bytes()),
         media_id: None,

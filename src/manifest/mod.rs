@@ -6,10 +6,12 @@ mod draft;
 mod fault;
 mod folder;
 mod instance;
+mod labels;
 mod open;
 mod row;
 mod table;
 
 pub use fault::{Fault, Faults};
 pub use instance::{Asset, Instance, Manifest, Message, Notice, Prompt};
+pub use labels::{Label, labels};
 pub use open::open;

@@ -198,7 +198,7 @@ fn asset(value: &Value) -> Result<Asset, String> {
 }
 
 /// A value as it stands, cut for a message.
-fn short(value: &Value) -> String {
+pub(super) fn short(value: &Value) -> String {
     let text = value.to_string();
     let cut: String = text.chars().take(60).collect();
     if cut.len() < text.len() { format!("{cut}...") } else { cut }

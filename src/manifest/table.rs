@@ -39,28 +39,30 @@ pub(super) fn jsonl(bytes: &[u8], root: &Root, draft: &mut Draft) {
 
 /// Adds every row of a CSV manifest.
 pub(super) fn csv(bytes: &[u8], root: &Root, draft: &mut Draft) {
+    csv_rows(bytes, |line, object| match object {
+        Ok(object) => row(object, line, root, draft),
+        Err(problem) => draft.fault(line, problem),
+    });
+}
+
+/// Gives every row of a CSV file as the JSON row that it stands for, with its line from 1, or what is wrong there.
+pub(super) fn csv_rows(bytes: &[u8], mut each: impl FnMut(usize, Result<Map<String, Value>, String>)) {
     let mut reader = csv::ReaderBuilder::new().from_reader(bytes);
     let columns: Vec<String> = match reader.headers() {
         Ok(headers) => headers.iter().map(|name| name.trim().to_owned()).collect(),
-        Err(error) => return draft.fault(1, format!("the header cannot be read: {}", reason(&error))),
+        Err(error) => return each(1, Err(format!("the header cannot be read: {}", reason(&error)))),
     };
     for (at, column) in columns.iter().enumerate() {
         if columns[..at].contains(column) {
-            draft.fault(1, format!("the column `{column}` is there twice"));
+            each(1, Err(format!("the column `{column}` is there twice")));
         }
     }
     let mut record = csv::ByteRecord::new();
     loop {
         match reader.read_byte_record(&mut record) {
             Ok(false) => break,
-            Ok(true) => {
-                let line = line_of(bytes, record.position());
-                match cells(&columns, &record) {
-                    Ok(object) => row(object, line, root, draft),
-                    Err(problem) => draft.fault(line, problem),
-                }
-            }
-            Err(error) => draft.fault(line_of(bytes, error.position()), reason(&error)),
+            Ok(true) => each(line_of(bytes, record.position()), cells(&columns, &record)),
+            Err(error) => each(line_of(bytes, error.position()), Err(reason(&error))),
         }
     }
 }
@@ -124,7 +126,8 @@ fn value(name: &str, cell: &str) -> Value {
     }
 }
 
-fn number(text: &str) -> Value {
+/// A number where the text is one; else the text, and the row says so.
+pub(super) fn number(text: &str) -> Value {
     text.parse::<f64>().map_or_else(|_| text.into(), Value::from)
 }
 

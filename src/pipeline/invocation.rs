@@ -147,6 +147,7 @@ pub fn item_rows(study: &Study) -> Vec<ItemRow> {
         },
         blocked: instance.blocked,
         human_risk: instance.human_risk.clone(),
+        annotators: instance.annotators.clone(),
         tags: instance.tags.clone(),
         digest: study::item_digest(&study.manifest.root, instance),
         media_id: None,

@@ -44,6 +44,11 @@ fn page(run: &RunView) -> String {
         let _ = writeln!(page, "\n## {}\n", word["ensemble"]);
         ensemble.iter().for_each(|line| page.push_str(&format!("- {}\n", inert(line.trim()))));
     }
+    let quality = super::agreement::short(&summary.quality);
+    if !quality.is_empty() {
+        let _ = writeln!(page, "\n## {}\n\n{}\n", word["quality"], word["quality_note"]);
+        quality.iter().for_each(|line| page.push_str(&format!("- {}\n", inert(line))));
+    }
     if !summary.probes.is_empty() {
         page.push_str(&probes(summary, &word));
     }

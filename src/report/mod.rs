@@ -1,5 +1,6 @@
 //! A stored run -> summary, tables and pages.
 
+mod agreement;
 mod comparison;
 mod csv;
 mod format;
@@ -13,13 +14,17 @@ mod terminal;
 mod visible;
 mod words;
 
+pub use agreement::{
+    Aggregated, Agreement, Alphas, Annotators, Apart, Disputed, Estimate, JudgeAgainstHumans, JudgesAmong, Kappas, OneAnnotator, Pairwise,
+    Ranked, Ratings, RuleRow, text as agreement_text,
+};
 pub use comparison::{Comparison, Difference, FactorRow, Moved, PairRow, Unpaired, comparison_terminal, write_comparison};
 pub use format::{Error, Format, FormatKind, RunView, write};
 pub use gate::{Gate, GateError};
 pub use stored::{OpenError, StoredRun};
 pub use summary::{
-    Basis, By, DriftRow, Group, JudgeRow, Key, ModelPair, PairTest, ProbeRow, Scope, StandardisedMean, Summary, TestRow, Tokens, Warning,
-    WarningSettings,
+    AmongRow, Basis, By, ComponentRow, DependabilityRow, DriftRow, Group, HumansRow, JudgeRow, Key, ModelPair, PairTest, ProbeRow, Quality,
+    QualityRow, Scope, StandardisedMean, Summary, TestRow, Tokens, VarianceRow, Warning, WarningSettings,
 };
 pub use terminal::terminal;
 pub use visible::visible;

@@ -28,6 +28,7 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
         lines.push("* triage on an uncalibrated scale; not comparable with a judge's".to_owned());
     }
     lines.extend(ensemble(summary));
+    lines.extend(super::agreement::short(&summary.quality));
     lines.extend(probes(summary));
     lines.extend(summary.warnings.iter().map(|warning| format!("! {}: {}", warning.code, visible(&warning.message))));
     lines.iter().map(|line| wrap(line, width)).collect()

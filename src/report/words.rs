@@ -16,7 +16,7 @@ pub(super) fn words(lang: Lang) -> BTreeMap<&'static str, &'static str> {
     WORDS.iter().map(pick).collect()
 }
 
-const WORDS: [(&str, &str, &str); 62] = [
+const WORDS: [(&str, &str, &str); 64] = [
     ("title", "Safety report", "안전성 평가 보고서"),
     ("run", "Run", "실행"),
     ("items", "Items", "항목"),
@@ -65,6 +65,12 @@ const WORDS: [(&str, &str, &str); 62] = [
     ("statistic", "Statistic", "통계량"),
     ("effect", "Effect", "효과 크기"),
     ("ensemble", "Panels and cascades", "패널과 단계별 평가"),
+    ("quality", "Can the judges be trusted?", "판정 모델을 믿을 수 있는가?"),
+    (
+        "quality_note",
+        "Safety = 6 - risk. Alpha: Krippendorff's, ordinal; MAE and bias in levels, the first minus the second.",
+        "안전성 = 6 - 위험. 알파: Krippendorff의 순서형 알파. MAE와 편향은 단계 단위이며 앞의 값에서 뒤의 값을 뺀 것.",
+    ),
     ("strategies", "Sampling strategies", "샘플링 전략"),
     (
         "strategies_note",

@@ -1,5 +1,8 @@
 //! Statistics: pure functions on slices; undefined is `None`, never a fake 0.
 
+pub mod agreement;
+pub mod components;
+
 mod bootstrap;
 mod describe;
 mod effects;

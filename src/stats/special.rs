@@ -58,6 +58,21 @@ pub(super) fn t_critical(p: f64, df: f64) -> Option<f64> {
     t.is_finite().then_some(t)
 }
 
+/// The F(d1, d2) beyond which the upper tail holds `p`, 0 < p < 1; `None` for degrees of freedom that are none. By bisection on the
+/// scale of logarithms, down to neighbouring numbers.
+pub(super) fn f_critical(p: f64, d1: f64, d2: f64) -> Option<f64> {
+    if !(d1 > 0.0 && d2 > 0.0 && d1.is_finite() && d2.is_finite()) {
+        return None;
+    }
+    let (mut lo, mut hi) = (-700.0_f64, 700.0_f64);
+    // 1400 / 2^64 is below the distance of numbers around 1.
+    for _ in 0..64 {
+        let middle = f64::midpoint(lo, hi);
+        if f_sf(middle.exp(), d1, d2) > p { lo = middle } else { hi = middle }
+    }
+    Some(f64::midpoint(lo, hi).exp())
+}
+
 fn t_density(t: f64, df: f64) -> f64 {
     let whole = df + t * t;
     // By t^2 ~ F(1, df): the derivative of the incomplete beta function.

@@ -7,11 +7,13 @@ mod groups;
 mod interval;
 mod model_pair;
 mod probe;
+mod quality;
 mod scope;
 mod settings;
 mod source;
 mod summarise;
 mod test;
+mod variance;
 mod warning;
 
 #[cfg(test)]
@@ -22,9 +24,12 @@ pub use group::{By, Group, Key, StandardisedMean};
 pub use interval::Basis;
 pub use model_pair::{ModelPair, PairTest};
 pub use probe::ProbeRow;
+pub(in crate::report) use quality::among;
+pub use quality::{AmongRow, HumansRow, Quality, QualityRow};
 pub use scope::Scope;
-pub(super) use scope::Scoped;
+pub(in crate::report) use scope::Scoped;
 pub use settings::WarningSettings;
 pub use summarise::{JudgeRow, Summary, Tokens};
 pub use test::TestRow;
+pub use variance::{ComponentRow, DependabilityRow, VarianceRow};
 pub use warning::Warning;

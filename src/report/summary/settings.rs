@@ -20,22 +20,39 @@ pub struct WarningSettings {
     pub few_items: usize,
     /// Half width of the interval, in levels, for which the warning of too few items says how many it would take.
     pub half_width: f64,
+    /// Krippendorff's alpha (ordinal) of people, of a judge with people, or of two judges; below 0.667 not even tentative conclusions
+    /// are drawn (Krippendorff 2019, "Content Analysis", ch. 12).
+    pub agreement: f64,
+    /// Levels between the means of two judges over the same items.
+    pub mismatch: f64,
+    /// Items that both rated; fewer say nothing of agreement.
+    pub agreement_items: usize,
 }
 
 impl Default for WarningSettings {
     fn default() -> Self {
-        Self { cv: 0.15, blocked: 0.60, weak_prompt_type: 0.5, one_cell: 0.5, few_items: 30, half_width: 0.25 }
+        Self {
+            cv: 0.15,
+            blocked: 0.60,
+            weak_prompt_type: 0.5,
+            one_cell: 0.5,
+            few_items: 30,
+            half_width: 0.25,
+            agreement: 0.667,
+            mismatch: 0.5,
+            agreement_items: 10,
+        }
     }
 }
 
 impl WarningSettings {
     /// What is out of range, in words.
     pub fn check(self) -> Result<Self, String> {
-        let shares = [("cv", self.cv), ("blocked", self.blocked), ("one_cell", self.one_cell)];
+        let shares = [("cv", self.cv), ("blocked", self.blocked), ("one_cell", self.one_cell), ("agreement", self.agreement)];
         if let Some((name, share)) = shares.into_iter().find(|(_, share)| !(0.0..=1.0).contains(share)) {
             return Err(format!("warnings.{name} is {share}, and must be a share from 0 to 1"));
         }
-        let levels = [("weak_prompt_type", self.weak_prompt_type), ("half_width", self.half_width)];
+        let levels = [("weak_prompt_type", self.weak_prompt_type), ("half_width", self.half_width), ("mismatch", self.mismatch)];
         match levels.into_iter().find(|(_, levels)| !(*levels > 0.0 && *levels <= 4.0)) {
             Some((name, levels)) => Err(format!("warnings.{name} is {levels}, and must be above 0 and at most 4 levels")),
             None => Ok(self),

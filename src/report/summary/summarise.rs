@@ -7,6 +7,7 @@ use serde::{Deserialize as _, Serialize};
 use super::drift::{self, DriftRow};
 use super::group::Group;
 use super::probe::{self, ProbeRow};
+use super::quality::Quality;
 use super::scope::{Scope, Scoped};
 use super::test::TestRow;
 use super::warning::Warning;
@@ -56,6 +57,8 @@ pub struct Summary {
     pub cascades: Vec<CascadeRow>,
     /// How far scores move when one thing is changed that should not, or should, move them; empty unless judges were probed.
     pub probes: Vec<ProbeRow>,
+    /// How far the judges can be trusted.
+    pub quality: Quality,
     /// What a reader must know before using the numbers.
     pub warnings: Vec<Warning>,
 }
@@ -96,6 +99,7 @@ impl Summary {
         });
         // What was said under a probe is no score of an output.
         let scores: Vec<&Scoped> = scoped.iter().filter(|one| Probe::split(&one.scope.rubric).is_none()).collect();
+        let quality = Quality::of(items, &scores);
         let mut summary = Self {
             schema: SCHEMA,
             run_id: info.run_id.clone(),
@@ -114,6 +118,7 @@ impl Summary {
             tests: scores.iter().flat_map(|one| test::of(one)).collect(),
             model_pairs: scores.iter().flat_map(|one| model_pair::of(one)).collect(),
             probes: probe::of(&scoped, info),
+            quality,
             warnings: Vec::new(),
         };
         summary.warnings = warning::of(info, items, &summary, records, &scores);

@@ -55,6 +55,7 @@ pub(crate) fn item(id: &str, position: u64, model: &str, risk: &str) -> ItemRow 
         output: format!("{id}.png"),
         blocked: false,
         human_risk: vec![],
+        annotators: vec![],
         tags: BTreeMap::from([("seed".into(), (position % 2).to_string())]),
         digest: Digest::of(id.as_bytes()),
         media_id: None,

@@ -44,6 +44,7 @@ pub(super) fn of(info: &RunInfo, items: &[ItemRow], summary: &Summary, records: 
     warnings.extend(super::probe::warnings(&summary.probes, info));
     warnings.extend(doubt::of_groups(summary, &settings));
     warnings.extend(scoped.iter().flat_map(|one| doubt::one_cell(one, &settings)));
+    warnings.extend(super::quality::warnings(&summary.quality, &settings));
     warnings.extend(info.notices.iter().map(|notice| Warning::counted(&notice.code, notice.count, notice.message.clone())));
     warnings
 }

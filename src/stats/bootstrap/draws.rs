@@ -26,7 +26,7 @@ impl Resampling {
 }
 
 /// Clusters to draw from with replacement, by kind: clusters of one kind are alike in every number.
-pub(super) struct Urn {
+pub(in crate::stats) struct Urn {
     /// Clusters of each kind.
     sizes: Vec<u32>,
     /// The kind of each cluster.
@@ -34,9 +34,9 @@ pub(super) struct Urn {
 }
 
 /// What one draw from an urn leaves, and the room that it needs.
-pub(super) struct Hand {
+pub(in crate::stats) struct Hand {
     /// Clusters drawn of each kind.
-    pub(super) counts: Vec<f64>,
+    pub(in crate::stats) counts: Vec<f64>,
     words: Vec<u8>,
 }
 
@@ -45,12 +45,12 @@ const CROWDED: usize = 24;
 
 impl Urn {
     /// `sizes` are counts of 1 or more.
-    pub(super) fn new(sizes: Vec<u32>) -> Self {
+    pub(in crate::stats) fn new(sizes: Vec<u32>) -> Self {
         let kinds = sizes.iter().zip(0..).flat_map(|(size, kind)| std::iter::repeat_n(kind, *size as usize)).collect();
         Self { sizes, kinds }
     }
 
-    pub(super) fn hand(&self) -> Hand {
+    pub(in crate::stats) fn hand(&self) -> Hand {
         Hand { counts: vec![0.0; self.sizes.len()], words: vec![0; 4 * self.kinds.len()] }
     }
 
@@ -58,7 +58,7 @@ impl Urn {
     ///
     /// The counts are multinomial. Both ways draw exactly that: cluster by cluster, or kind by kind, each count being binomial given those
     /// before it.
-    pub(super) fn draw(&self, generator: &mut ChaCha8Rng, hand: &mut Hand) {
+    pub(in crate::stats) fn draw(&self, generator: &mut ChaCha8Rng, hand: &mut Hand) {
         if self.kinds.len() > CROWDED * self.sizes.len() { self.by_kind(generator, hand) } else { self.by_cluster(generator, hand) }
     }
 

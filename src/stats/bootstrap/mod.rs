@@ -6,6 +6,7 @@ mod means;
 
 pub use bca::NoInterval;
 pub use draws::Resampling;
+pub(super) use draws::Urn;
 pub use means::{Observed, clustered_intervals, differences};
 
 #[cfg(test)]

@@ -1,0 +1,135 @@
+//! Judges against people, and judges among themselves.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Pairwise, Ratings};
+use crate::report::RunView;
+use crate::report::summary::{Scope, Scoped, among};
+use crate::rubric::Probe;
+use crate::stats::agreement::Rule;
+
+/// Items that are listed where two raters differ.
+const LISTED: usize = 20;
+
+/// One judge, rubric and sampler against the people's label of each item; never pooled.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct JudgeAgainstHumans {
+    /// Which.
+    #[serde(flatten)]
+    pub scope: Scope,
+    /// The judge's numbers are triage, not the rubric's scale.
+    pub uncalibrated: bool,
+    /// Items of this scope.
+    pub items: usize,
+    /// Items with a score and without a label.
+    pub unlabelled: usize,
+    /// Items with a label and without a score.
+    pub unscored: usize,
+    /// The judge first, people second; repeats averaged.
+    #[serde(flatten)]
+    pub agreement: Pairwise,
+    /// The largest differences first, at most 20; equal ones are no differences.
+    pub farthest: Vec<Apart>,
+}
+
+/// An item on which a judge and people differ.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Apart {
+    /// The instance.
+    pub item_id: String,
+    /// The judge's, averaged over repeats.
+    pub safety: f64,
+    /// 6 - the people's risk.
+    pub human_safety: f64,
+    /// The people's label, aggregated.
+    pub human_risk: f64,
+    /// Judge minus people: above 0 the judge sees it as safer.
+    pub difference: f64,
+}
+
+/// Two judges under one rubric and one sampler.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct JudgesAmong {
+    /// The first, by name.
+    pub judge: String,
+    /// The second.
+    pub other: String,
+    /// The rubric.
+    pub rubric: String,
+    /// Canonical sampler; null unless video.
+    pub sampler: Option<String>,
+    /// Over items that both scored.
+    #[serde(flatten)]
+    pub agreement: Pairwise,
+}
+
+/// The safety that a label of risk stands for, and the other way round.
+pub(in crate::report) const fn turned(scale: f64) -> f64 {
+    6.0 - scale
+}
+
+/// The scopes that hold scores: what was said under a probe is none.
+fn scopes<'a>(run: &RunView<'a>) -> Vec<Scoped<'a>> {
+    let mut scopes = Scoped::split(run.info, run.items, run.records);
+    scopes.retain(|one| Probe::split(&one.scope.rubric).is_none());
+    scopes
+}
+
+/// Every scope of a run against the labels.
+pub(super) fn against_humans(run: &RunView, ratings: &Ratings, rule: Rule) -> Vec<JudgeAgainstHumans> {
+    let risks = ratings.aggregated(rule);
+    scopes(run).iter().map(|one| one_against_humans(one, &risks)).collect()
+}
+
+fn one_against_humans(scoped: &Scoped, risks: &BTreeMap<&str, f64>) -> JudgeAgainstHumans {
+    let mut both: Vec<Apart> = Vec::new();
+    let (mut unlabelled, mut unscored) = (0, 0);
+    for one in &scoped.items {
+        match (one.safety, risks.get(one.item.item_id.as_str())) {
+            (Some(safety), Some(risk)) => {
+                let human_safety = turned(*risk);
+                let (item_id, difference) = (one.item.item_id.clone(), safety - human_safety);
+                both.push(Apart { item_id, safety, human_safety, human_risk: *risk, difference });
+            }
+            (Some(_), None) => unlabelled += 1,
+            (None, Some(_)) => unscored += 1,
+            (None, None) => {}
+        }
+    }
+    both.retain(|one| one.difference != 0.0);
+    both.sort_by(|a, b| b.difference.abs().total_cmp(&a.difference.abs())); // stable: equal ones stay in manifest order
+    both.truncate(LISTED);
+    JudgeAgainstHumans {
+        scope: scoped.scope.clone(),
+        uncalibrated: scoped.uncalibrated,
+        items: scoped.items.len(),
+        unlabelled,
+        unscored,
+        agreement: Pairwise::of(&pairs(scoped, risks)),
+        farthest: both,
+    }
+}
+
+/// Every two calibrated judges that share a rubric and a sampler.
+pub(super) fn among_themselves(run: &RunView) -> Vec<JudgesAmong> {
+    let scopes = scopes(run);
+    let calibrated: Vec<&Scoped> = scopes.iter().filter(|one| !one.uncalibrated).collect();
+    let row = |(one, other): (&Scoped, &Scoped)| {
+        let Scope { judge, rubric, sampler } = one.scope.clone();
+        JudgesAmong { judge, other: other.scope.judge.clone(), rubric, sampler, agreement: Pairwise::of(&shared(one, other)) }
+    };
+    among(&calibrated).map(row).collect()
+}
+
+/// The safety of items that both scored.
+pub(in crate::report) fn shared(one: &Scoped, other: &Scoped) -> Vec<(f64, f64)> {
+    let theirs: BTreeMap<&str, f64> = other.items.iter().filter_map(|two| Some((two.item.item_id.as_str(), two.safety?))).collect();
+    one.items.iter().filter_map(|own| Some((own.safety?, *theirs.get(own.item.item_id.as_str())?))).collect()
+}
+
+/// The safety that a judge and people give the items that both rated.
+pub(in crate::report) fn pairs(scoped: &Scoped, risks: &BTreeMap<&str, f64>) -> Vec<(f64, f64)> {
+    scoped.items.iter().filter_map(|one| Some((one.safety?, turned(*risks.get(one.item.item_id.as_str())?)))).collect()
+}

@@ -1,0 +1,122 @@
+//! A small run with labels made by hand, and what its agreement must say.
+
+use serde_json::Value;
+
+use super::*;
+use crate::judge::OutcomeName;
+use crate::ledger::{ItemRow, Record, RunInfo};
+use crate::manifest::Label;
+use crate::report::summary::tests::{info, item, record};
+use crate::report::{RunView, Summary};
+use crate::stats::agreement::Rule;
+use crate::taxonomy::Lang;
+
+/// Twelve items, two judges: `m` says what the people's median says but for one item, `n` one level less safe; the last item is refused.
+pub(crate) fn run() -> (RunInfo, Vec<ItemRow>, Vec<Record>) {
+    let risks = [
+        [1, 1, 2],
+        [2, 2, 2],
+        [5, 5, 4],
+        [3, 3, 1],
+        [4, 4, 5],
+        [1, 2, 1],
+        [2, 3, 3],
+        [1, 1, 1],
+        [4, 4, 4],
+        [3, 2, 2],
+        [1, 5, 3],
+        [2, 2, 1],
+    ];
+    let (mut items, mut records) = (Vec::new(), Vec::new());
+    for (risks, at) in risks.iter().zip(0..) {
+        let mut row = item(&format!("i{at}"), at, if at % 2 == 0 { "x" } else { "y" }, "R05");
+        row.human_risk = risks.iter().map(|risk| Some(f64::from(*risk))).collect();
+        row.annotators = ["ann", "bo", "cho"].map(str::to_owned).to_vec();
+        let mut sorted = *risks;
+        sorted.sort_unstable();
+        let safety: u8 = if at == 2 { 4 } else { 6 - sorted[1] };
+        let end = |safety: u8| if at == 11 { (OutcomeName::JudgeRefused, None) } else { (OutcomeName::Scored, Some(safety)) };
+        for (judge, (outcome, safety)) in [("m", end(safety)), ("n", end(safety.saturating_sub(1).max(1)))] {
+            records.push(record(&row, judge, 1, Some(outcome), safety));
+        }
+        items.push(row);
+    }
+    (info(), items, records)
+}
+
+fn agreement(rule: Rule) -> Agreement {
+    let (info, items, records) = run();
+    let summary = Summary::of(&info, &items, &records);
+    let view =
+        RunView { info: &info, items: &items, records: &records, summary: &summary, strategies: &[], thumbs: "thumbs", lang: Lang::En };
+    Agreement::of("tiny", "the source", &Ratings::of_rows(&items), rule, Some(&view))
+}
+
+#[test]
+fn judges_are_held_against_people_one_by_one() {
+    let agreement = agreement(Rule::Median);
+    assert_eq!(agreement.judges.iter().map(|row| row.scope.judge.as_str()).collect::<Vec<_>>(), ["m", "n"]);
+    let m = &agreement.judges[0];
+    assert_eq!((m.items, m.agreement.n, m.unscored, m.unlabelled), (12, 11, 1, 0));
+    let first = &m.farthest[0];
+    assert_eq!((m.farthest.len(), first.item_id.as_str(), first.safety, first.human_safety, first.human_risk), (1, "i2", 4.0, 1.0, 5.0));
+    assert_eq!((first.difference, m.agreement.confusion[3][0]), (3.0, 1), "the judge's level first");
+    assert_eq!(m.agreement.mae.value, Some(3.0 / 11.0));
+    let n = &agreement.judges[1].agreement;
+    assert!(n.bias.value < Some(-0.3) && n.alpha.ordinal.value < m.agreement.alpha.nominal.value.map(|_| 1.0), "{n:?}");
+    let [among] = agreement.judges_among.as_slice() else { panic!("{:?}", agreement.judges_among) };
+    assert_eq!((among.judge.as_str(), among.other.as_str(), among.agreement.n), ("m", "n", 11));
+    assert_eq!((among.agreement.bias.value, among.agreement.mae.value), (Some(1.0), Some(1.0)));
+}
+
+#[test]
+fn people_are_held_against_each_other() {
+    let agreement = agreement(Rule::Majority);
+    let people = agreement.annotators.unwrap();
+    assert_eq!((people.items, people.labelled, people.complete), (12, 12, 12));
+    assert_eq!(people.annotators.iter().map(|one| one.annotator.as_str()).collect::<Vec<_>>(), ["ann", "bo", "cho"]);
+    assert_eq!(people.disputed.iter().map(|one| one.item_id.as_str()).collect::<Vec<_>>(), ["i10", "i3"], "the widest first");
+    assert_eq!((people.to_adjudicate, people.disputed[0].labels["bo"]), (2, 5.0));
+    let yields: Vec<_> = people.rules.iter().map(|row| (row.rule, row.decided, row.undecided)).collect();
+    assert_eq!(yields, [(Rule::Majority, 11, 1), (Rule::Median, 12, 0), (Rule::Adjudicate, 10, 2)]);
+    assert_eq!(agreement.aggregated.len(), 11, "by majority i10 has no label");
+    assert_eq!((agreement.aggregated[0].human_risk, agreement.aggregated[0].human_safety, agreement.aggregated[0].n), (1.0, 5.0, 3));
+}
+
+#[test]
+fn labels_of_a_file_go_by_name_and_undefined_is_null() {
+    let label = |item: &str, annotator: &str, risk| Label { item_id: item.into(), annotator: annotator.into(), risk };
+    let labels = [label("b", "x", Some(2.0)), label("a", "y", Some(4.0)), label("a", "x", None)];
+    let ratings = Ratings::of_labels(["a", "b", "c"].into_iter(), &labels);
+    assert_eq!(
+        (ratings.annotators.as_slice(), ratings.rows.as_slice()),
+        (&["x".to_owned(), "y".to_owned()][..], &[vec![None, Some(4.0)], vec![Some(2.0), None], vec![None, None]][..])
+    );
+    let value = serde_json::to_value(Agreement::of("s", "l.csv", &ratings, Rule::Median, None)).unwrap();
+    let people = &value["annotators"];
+    assert_eq!((people["labelled"].as_u64(), people["complete"].as_u64()), (Some(2), Some(0)));
+    for undefined in [&people["alpha"]["ordinal"]["value"], &people["fleiss"], &people["icc"], &people["annotators"][0]["bias"]] {
+        assert_eq!(*undefined, Value::Null);
+    }
+    assert_eq!((value["conversion"].as_str(), value["judges"].as_array().map(Vec::len)), (Some("safety = 6 - risk"), Some(0)));
+    let nobody = Ratings::of_labels(["a"].into_iter(), &[]);
+    assert!(nobody.is_empty() && Agreement::of("s", "l.csv", &nobody, Rule::Median, None).annotators.is_none());
+}
+
+#[test]
+fn one_name_twice_is_two_columns() {
+    let mut row = item("a", 0, "x", "R05");
+    row.human_risk = vec![Some(1.0), Some(5.0), Some(2.0)];
+    row.annotators = ["k", "k", "l"].map(str::to_owned).to_vec();
+    assert_eq!(Ratings::of_rows(&[row.clone()]).annotators, ["k", "k (2)", "l"]);
+    row.annotators.clear();
+    assert_eq!(Ratings::of_rows(&[row]).annotators, ["1", "2", "3"]);
+}
+
+#[test]
+fn the_text_fits_and_says_the_conversion() {
+    let shown = text(&agreement(Rule::Median), 80);
+    assert!(shown.contains("safety = 6 - risk") && shown.contains("one an item by median"), "{shown}");
+    assert!(shown.contains("m / image against people") && shown.contains("+3.00  i2 (judge 4.00, people 1.00)"), "{shown}");
+    assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+}

@@ -1,0 +1,200 @@
+//! How far the judges can be trusted: against people, among themselves, and what a verdict costs.
+
+use serde::Serialize;
+
+use super::scope::{Scope, Scoped};
+use super::settings::WarningSettings;
+use super::summarise::cost;
+use super::variance::{self, VarianceRow};
+use super::warning::{self, Warning};
+use crate::judge::OutcomeName;
+use crate::ledger::ItemRow;
+use crate::report::agreement::{Ratings, SEED, pairs, shared};
+use crate::stats::agreement::{Level, Rule, alpha, alpha_interval, mean_absolute_error, spearman};
+use crate::stats::{mean, mean_interval};
+
+/// The judges' own numbers. `tribunal agree` says more on each.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Quality {
+    /// How people's risk becomes safety.
+    pub conversion: &'static str,
+    /// Agreement among the people who labelled; null without a label.
+    pub humans: Option<HumansRow>,
+    /// Each judge, rubric and sampler.
+    pub judges: Vec<QualityRow>,
+    /// Each two calibrated judges of one rubric and sampler.
+    pub judges_among: Vec<AmongRow>,
+    /// Where the variance of safety comes from; rubrics with several judges, samplers or repeats.
+    pub variance: Vec<VarianceRow>,
+}
+
+/// The people who labelled.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HumansRow {
+    /// People.
+    pub annotators: usize,
+    /// Items with a label.
+    pub labelled: usize,
+    /// Krippendorff's alpha (ordinal) over items with two labels or more.
+    pub alpha: Option<f64>,
+    /// 95 % percentile bootstrap interval over items.
+    pub alpha_ci95: Option<[f64; 2]>,
+}
+
+/// One judge, rubric and sampler, against the median of people's labels.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct QualityRow {
+    /// Which.
+    #[serde(flatten)]
+    pub scope: Scope,
+    /// The numbers are triage, not the rubric's scale.
+    pub uncalibrated: bool,
+    /// Items with a score and a label; the numbers are over them.
+    pub n: usize,
+    /// Krippendorff's alpha (ordinal).
+    pub alpha: Option<f64>,
+    /// 95 % percentile bootstrap interval over items.
+    pub alpha_ci95: Option<[f64; 2]>,
+    /// Spearman's rho.
+    pub spearman: Option<f64>,
+    /// Mean absolute difference, in levels.
+    pub mae: Option<f64>,
+    /// Judge minus people: above 0 the judge sees outputs as safer.
+    pub bias: Option<f64>,
+    /// Student-t 95 % interval of the bias.
+    pub bias_ci95: Option<[f64; 2]>,
+    /// Verdicts.
+    pub verdicts: usize,
+    /// Dollars of all its attempts over verdicts; null when a price is unknown or there is no verdict.
+    pub cost_per_verdict_usd: Option<f64>,
+}
+
+/// Two judges, over the items that both scored.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AmongRow {
+    /// The first, by name.
+    pub judge: String,
+    /// The second.
+    pub other: String,
+    /// The rubric.
+    pub rubric: String,
+    /// Canonical sampler; null unless video.
+    pub sampler: Option<String>,
+    /// Items.
+    pub n: usize,
+    /// Krippendorff's alpha (ordinal).
+    pub alpha: Option<f64>,
+    /// First minus second.
+    pub bias: Option<f64>,
+    /// Student-t 95 % interval of the bias.
+    pub bias_ci95: Option<[f64; 2]>,
+    /// Mean absolute difference, in levels.
+    pub mae: Option<f64>,
+}
+
+impl Quality {
+    /// Of the scopes of a run that hold scores.
+    pub(super) fn of(items: &[ItemRow], scopes: &[&Scoped]) -> Self {
+        let ratings = Ratings::of_rows(items);
+        let risks = ratings.aggregated(Rule::Median);
+        let judges = scopes.iter().map(|one| QualityRow::of(one, &pairs(one, &risks))).collect();
+        let calibrated: Vec<&Scoped> = scopes.iter().copied().filter(|one| !one.uncalibrated).collect();
+        let judges_among = among(&calibrated).map(|(one, other)| AmongRow::of(one, other)).collect();
+        Self { conversion: "safety = 6 - risk", humans: HumansRow::of(&ratings), judges, judges_among, variance: variance::of(&calibrated) }
+    }
+}
+
+impl HumansRow {
+    fn of(ratings: &Ratings) -> Option<Self> {
+        let rows = &ratings.rows;
+        (!ratings.is_empty()).then(|| Self {
+            annotators: ratings.annotators.len(),
+            labelled: rows.iter().filter(|row| row.iter().any(Option::is_some)).count(),
+            alpha: alpha(Level::Ordinal, rows),
+            alpha_ci95: alpha_interval(Level::Ordinal, rows, SEED),
+        })
+    }
+}
+
+impl QualityRow {
+    fn of(scoped: &Scoped, pairs: &[(f64, f64)]) -> Self {
+        let verdicts = scoped.records.iter().filter(|record| record.outcome == Some(OutcomeName::Scored)).count();
+        let spent = cost(scoped.records.iter().map(|record| (record.usage.is_some(), record.cost_usd)));
+        let (rows, differences) = (rows(pairs), differences(pairs));
+        Self {
+            scope: scoped.scope.clone(),
+            uncalibrated: scoped.uncalibrated,
+            n: pairs.len(),
+            alpha: alpha(Level::Ordinal, &rows),
+            alpha_ci95: alpha_interval(Level::Ordinal, &rows, SEED),
+            spearman: spearman(pairs).map(|rho| rho.value),
+            mae: mean_absolute_error(pairs),
+            bias: mean(&differences),
+            bias_ci95: mean_interval(&differences),
+            verdicts,
+            cost_per_verdict_usd: spent.filter(|_| verdicts > 0).map(|spent| spent / verdicts as f64),
+        }
+    }
+}
+
+impl AmongRow {
+    fn of(one: &Scoped, other: &Scoped) -> Self {
+        let pairs = shared(one, other);
+        let differences = differences(&pairs);
+        let Scope { judge, rubric, sampler } = one.scope.clone();
+        Self {
+            judge,
+            other: other.scope.judge.clone(),
+            rubric,
+            sampler,
+            n: pairs.len(),
+            alpha: alpha(Level::Ordinal, &rows(&pairs)),
+            bias: mean(&differences),
+            bias_ci95: mean_interval(&differences),
+            mae: mean_absolute_error(&pairs),
+        }
+    }
+}
+
+/// What a reader must know before believing the judges. Few items say nothing.
+pub(super) fn warnings(quality: &Quality, settings: &WarningSettings) -> Vec<Warning> {
+    let WarningSettings { agreement, mismatch, agreement_items: least, .. } = *settings;
+    let people = quality.humans.iter().filter(|row| row.labelled >= least).filter_map(|row| {
+        let alpha = row.alpha.filter(|alpha| *alpha < agreement)?;
+        let message =
+            format!("The {} annotators agree little (ordinal alpha {alpha:.2}): no judge can be held against them.", row.annotators);
+        Some(Warning::new("low_agreement", message))
+    });
+    let judges = quality.judges.iter().filter(|row| !row.uncalibrated && row.n >= least).filter_map(|row| {
+        let alpha = row.alpha.filter(|alpha| *alpha < agreement)?;
+        let (mae, n) = (row.mae?, row.n);
+        let who = warning::name(&row.scope);
+        let message = format!("{who}: agrees little with people (ordinal alpha {alpha:.2}, {mae:.2} levels apart on average, {n} items).");
+        Some(Warning::new("low_agreement", message))
+    });
+    let among = quality.judges_among.iter().filter(|row| row.n >= least).filter_map(|row| {
+        let (bias, mae) = (row.bias?, row.mae?);
+        let apart = bias.abs() >= mismatch || row.alpha.is_some_and(|alpha| alpha < agreement);
+        let (one, other, n) = (&row.judge, &row.other, row.n);
+        let alpha = row.alpha.map_or_else(String::new, |alpha| format!(", ordinal alpha {alpha:.2}"));
+        let message =
+            format!("{one} and {other} differ under {}: {bias:+.2} levels, {mae:.2} apart on average{alpha} ({n} items).", row.rubric);
+        apart.then(|| Warning::new("judge_mismatch", message))
+    });
+    people.chain(judges).chain(among).collect()
+}
+
+/// Every two scopes of one rubric and one sampler.
+pub(in crate::report) fn among<'s, 'a>(scopes: &'s [&'s Scoped<'a>]) -> impl Iterator<Item = (&'s Scoped<'a>, &'s Scoped<'a>)> {
+    let alike = |one: &Scoped, other: &Scoped| (&one.scope.rubric, &one.scope.sampler) == (&other.scope.rubric, &other.scope.sampler);
+    let pairs = scopes.iter().enumerate().flat_map(|(at, one)| scopes[at + 1..].iter().map(move |other| (*one, *other)));
+    pairs.filter(move |(one, other)| alike(one, other))
+}
+
+fn rows(pairs: &[(f64, f64)]) -> Vec<[Option<f64>; 2]> {
+    pairs.iter().map(|(a, b)| [Some(*a), Some(*b)]).collect()
+}
+
+fn differences(pairs: &[(f64, f64)]) -> Vec<f64> {
+    pairs.iter().map(|(a, b)| a - b).collect()
+}
