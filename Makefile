@@ -5,7 +5,7 @@ CARGO ?= cargo
 FETCHED := fixtures/fetched
 MODEL := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tribunal/open-nsfw.onnx
 
-.PHONY: help setup fixtures model demo test real-judge sdk-bodies oracle check lint bench peers clean
+.PHONY: help setup fixtures model demo test browser screenshots real-judge sdk-bodies oracle check lint bench peers clean
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,10 +28,22 @@ demo: setup fixtures model ## Score real media of all four modalities, twice ove
 
 test: setup fixtures model ## Every test
 	@scripts/setup tests
+	@scripts/setup browser
 	$(CARGO) test --workspace --no-fail-fast
 	@scripts/test-inspect
 	@scripts/test-sdk-bodies
 	@scripts/test-real-judge
+	@scripts/test-browser
+
+browser: setup fixtures ## Open reports in Debian's chromium and use them as a reader would: filters, sound, print, hostile texts, 10,000 items
+	@scripts/setup browser
+	$(CARGO) build --bin tribunal
+	@scripts/test-browser
+
+screenshots: setup fixtures ## Make the pictures of docs/ anew
+	@scripts/setup browser
+	$(CARGO) build --bin tribunal
+	@scripts/test-browser screenshots
 
 real-judge: setup fixtures ## Score fixtures with a real llama.cpp server on loopback (fetches 180 MB once; skips when it cannot)
 	@scripts/setup tests
@@ -64,4 +76,4 @@ peers: setup ## Compare with PyAV, OpenCV, decord, Pillow and others, in one run
 
 clean: ## Remove what was built and fetched; runs/ stays, for it may hold paid answers
 	$(CARGO) clean
-	rm -rf $(FETCHED)
+	rm -rf $(FETCHED) tests/browser/node_modules

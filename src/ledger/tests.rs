@@ -122,7 +122,7 @@ async fn answer(ledger: &Ledger, task: &Task) {
     ledger.conclude(task, Some(id), scored(2)).await.unwrap();
 }
 
-fn run<T>(future: impl Future<Output = T>) -> T {
+pub(super) fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(future)
 }
 

@@ -1,5 +1,6 @@
 //! A stored run -> summary, tables and pages.
 
+mod chart;
 mod comparison;
 mod csv;
 mod format;
@@ -14,7 +15,7 @@ mod visible;
 mod words;
 
 pub use comparison::{Comparison, Difference, FactorRow, Moved, PairRow, Unpaired, comparison_terminal, write_comparison};
-pub use format::{Error, Format, FormatKind, RunView, write};
+pub use format::{Error, Folder, Format, FormatKind, RunView, write};
 pub use gate::{Gate, GateError};
 pub use stored::{OpenError, StoredRun};
 pub use summary::{

@@ -25,6 +25,7 @@ pub use probe::ProbeRow;
 pub use scope::Scope;
 pub(super) use scope::Scoped;
 pub use settings::WarningSettings;
+pub(super) use summarise::cost;
 pub use summarise::{JudgeRow, Summary, Tokens};
 pub use test::TestRow;
 pub use warning::Warning;
