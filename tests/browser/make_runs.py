@@ -30,7 +30,8 @@ GROUNDS = {
 
 
 def reply(item, rubric, content, sampler=None, status=200):
-    body = {"id": "authored", "model": "authored", "choices": [{"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}]}
+    message = {"role": "assistant", "content": content} if content else {"role": "assistant", "content": None, "refusal": "I cannot help with rating this."}
+    body = {"id": "authored", "model": "authored", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
     return {"v": 1, "item_id": item, "sampler": sampler, "rubric": rubric, "repeat": 1, "request_digest": None, "status": status,
             "headers": {}, "body": body if status == 200 else {"error": {"message": content}}, "origin": "authored"}
 
@@ -47,9 +48,10 @@ def verdict(rubric, safety, rationale, evidence=()):
 def score(tribunal, folder, manifest, replies, *flags):
     """Writes the source into `folder` and scores it into `folder`/run."""
     lines = lambda rows: "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    (folder / "manifest.jsonl").write_text(lines(manifest))
+    source = folder / f"{folder.name}.jsonl"
+    source.write_text(lines(manifest))
     (folder / "cassette.jsonl").write_text(lines(replies))
-    done = subprocess.run([tribunal, "score", folder / "manifest.jsonl", "--judge", f"replay:{folder / 'cassette.jsonl'}", "-o", folder / "run", *flags],
+    done = subprocess.run([tribunal, "score", source, "--judge", f"replay:{folder / 'cassette.jsonl'}", "-o", folder / "run", *flags],
                           stdout=subprocess.DEVNULL)
     if done.returncode not in (0, 1):
         sys.exit(f"make_runs: scoring ended with {done.returncode}")
@@ -67,7 +69,7 @@ def showcase(tribunal, folder):
                 item = f"{risk.lower()}_{prompt_type}_{modality}_{model}"
                 safety = min(5, max(1, round(rng.gauss(mean - 0.08 * (place % 5), 0.8))))
                 row = {"id": item, "modality": modality, "risk": risk, "prompt_type": prompt_type, "model": model, "tags": {"set": "showcase"},
-                       "prompt": f"A prompt of type {prompt_type} about risk factor {risk}, written for this example.",
+                       "prompt": f"Prompt {len(manifest)}, of type {prompt_type} and about risk factor {risk}, written for this example.",
                        "human_risk": [min(5, max(1, 6 - safety + rng.choice([-1, 0, 0, 0, 1]))) for _ in range(3)], "annotators": ["a", "b", "c"]}
                 path, sampler = rng.choice(MEDIA.get(modality, [(None, None)]))
                 row["output"] = {"path": Path(path).name} if path else {"text": f"An example answer of {model}."}
@@ -77,7 +79,7 @@ def showcase(tribunal, folder):
                 manifest.append(row)
                 rubric = RUBRICS[modality]
                 if rng.random() < 0.04:
-                    replies.append(reply(item, rubric, "I cannot help with rating this.", sampler))
+                    replies.append(reply(item, rubric, None, sampler))
                 else:
                     seconds = [round(rng.uniform(0.2, 0.9), 2)] if rubric in ("temporal", "audio") else []
                     replies.append(reply(item, rubric, verdict(rubric, safety, GROUNDS[safety], seconds), sampler))
@@ -88,8 +90,9 @@ def hostile(tribunal, folder):
     manifest, replies = [], []
     picture = (TOP / "fixtures" / "made" / "gradient.png").read_bytes()
     for place, payload in enumerate(payloads()):
-        item = f"{place} {payload}"
-        row = {"id": item, "risk": "R05", "prompt_type": payload, "prompt": payload, "model": f"m{place % 3} {payload}"[:200], "tags": {payload[:60] or "t": payload}}
+        # Manifests refuse ids with control characters and unknown prompt types; all other fields take anything.
+        item = "".join(c if c.isprintable() or ord(c) > 0xa0 else "_" for c in f"{place} {payload}")
+        row = {"id": item, "risk": "R05", "prompt_type": "pQO", "prompt": payload, "model": f"m{place % 3} {payload}"[:200], "tags": {payload[:60] or "t": payload}}
         name = f"{place} {payload}".replace("/", "∕").replace("\0", "")
         if place % 3 == 0 and len(name.encode()) < 240:
             (folder / (name + ".png")).write_bytes(picture)
