@@ -61,6 +61,7 @@ const PAGE: &[(&str, &str, &str)] = &[
     ("confusion", "Items by nearest level", "가장 가까운 점수별 항목 수"),
     ("same_level", "Same level", "같은 점수"),
     ("judging", "How it was judged", "판정 과정"),
+    ("more", "More", "더 보기"),
     ("perhaps", "perhaps", "추가 가능"),
     ("attempts", "Requests", "요청"),
     ("verdicts", "Verdicts", "판정"),
