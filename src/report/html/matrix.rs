@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::report::format::RunView;
-use crate::report::{Group, Key, Scope};
+use crate::report::{By, Group, Key, Scope};
 
 /// The heat map of one scope.
 #[derive(Debug, Serialize)]
@@ -30,7 +30,7 @@ type Cell<'a> = (&'a str, Option<&'a str>, &'a Group);
 /// One heat map a scope, scopes ascending.
 pub(super) fn matrices<'a>(run: &'a RunView) -> Vec<Matrix<'a>> {
     let mut scopes: BTreeMap<&Scope, Vec<Cell>> = BTreeMap::new();
-    for group in run.summary.groups.iter().filter(|group| group.by == crossed()) {
+    for group in run.summary.groups.iter().filter(|group| group.by == By::pair("risk", "model")) {
         if let Key::Many(key) = &group.key
             && let [Some(risk), model] = key.as_slice()
         {
@@ -38,10 +38,6 @@ pub(super) fn matrices<'a>(run: &'a RunView) -> Vec<Matrix<'a>> {
         }
     }
     scopes.into_iter().map(|(scope, cells)| matrix(run, scope, &cells)).collect()
-}
-
-fn crossed() -> crate::report::By {
-    crate::report::By::Many(vec!["risk".to_owned(), "model".to_owned()])
 }
 
 fn matrix<'a>(run: &'a RunView, scope: &'a Scope, cells: &[Cell<'a>]) -> Matrix<'a> {
