@@ -5,7 +5,7 @@ CARGO ?= cargo
 FETCHED := fixtures/fetched
 MODEL := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tribunal/open-nsfw.onnx
 
-.PHONY: help setup fixtures corpus model demo test soak mutants real-judge sdk-bodies oracle check lint crates release bench peers clean
+.PHONY: help setup fixtures corpus model demo test soak mutants browser screenshots real-judge sdk-bodies oracle check lint crates release bench peers clean
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,10 +32,22 @@ demo: setup fixtures model ## Score real media of all four modalities, twice ove
 
 test: setup fixtures corpus model ## Every test
 	@scripts/setup tests
+	@scripts/setup browser
 	$(CARGO) test --workspace --no-fail-fast
 	@scripts/test-inspect
 	@scripts/test-sdk-bodies
 	@scripts/test-real-judge
+	@scripts/test-browser
+
+browser: setup fixtures ## Open reports in Debian's chromium and use them as a reader would: filters, sound, print, hostile texts, 10,000 items
+	@scripts/setup browser
+	$(CARGO) build --bin tribunal
+	@scripts/test-browser
+
+screenshots: setup fixtures ## Make the pictures of docs/ anew
+	@scripts/setup browser
+	$(CARGO) build --bin tribunal
+	@scripts/test-browser screenshots
 
 soak: setup fixtures corpus model ## The tests of crashes, faults and hostile files at their full sizes (hours)
 	@scripts/setup tests
@@ -82,4 +94,4 @@ peers: setup ## Compare with PyAV, OpenCV, decord, Pillow and others, in one run
 
 clean: ## Remove what was built and fetched; runs/ stays, for it may hold paid answers
 	$(CARGO) clean
-	rm -rf $(FETCHED)
+	rm -rf $(FETCHED) tests/browser/node_modules

@@ -30,7 +30,7 @@ pub(crate) fn run(context: &Context, args: &AgreeArgs) -> Result<Exit, Failure> 
 
 fn of_run(args: &AgreeArgs) -> Result<Agreement, Failure> {
     let stored = StoredRun::open(std::slice::from_ref(&args.source)).map_err(Failure::usage)?;
-    let run = stored.view(stored.lang(), "thumbs");
+    let run = stored.view(stored.lang());
     let ids = run.items.iter().map(|item| item.item_id.as_str());
     let ratings = ratings(args, ids, || Ratings::of_rows(run.items))?;
     Ok(agreement(args, &ratings, Some(&run)))

@@ -1,6 +1,6 @@
 //! `tribunal report`: the reports of a stored run, made anew.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 use tribunal::report::{self, Comparison, OpenError, StoredRun};
@@ -38,9 +38,8 @@ pub(crate) fn run(context: &Context, args: &ReportArgs) -> Result<Exit, Failure>
     }
     let run = args.runs.first().ok_or_else(|| Failure::usage("name a run folder"))?;
     let dir = args.output.as_ref().unwrap_or(run);
-    let thumbs = thumbs(run, args.output.as_deref());
-    let files = report::write(dir, &stored.view(args.lang.map_or_else(|| stored.lang(), Into::into), &thumbs), &args.format)
-        .map_err(Failure::stopped)?;
+    let lang = args.lang.map_or_else(|| stored.lang(), Into::into);
+    let files = report::write(dir, &stored.view(lang), &args.format).map_err(Failure::stopped)?;
     let misses = args.gates.misses(stored.summary());
     if context.json {
         output::say_json(&ReportJson { files, gate_missed: !misses.is_empty(), misses: &misses, summary: stored.summary() });
@@ -68,12 +67,4 @@ fn compare(context: &Context, args: &ReportArgs) -> Result<Exit, Failure> {
         files.iter().for_each(|file| output::say(&file.display().to_string()));
     }
     Ok(Exit::Done)
-}
-
-/// Where a report in `output` finds the run's thumbnails: beside it, or by the run's full path.
-fn thumbs(run: &Path, output: Option<&Path>) -> String {
-    match output {
-        None => "thumbs".to_owned(),
-        Some(_) => std::path::absolute(run).unwrap_or_else(|_| run.to_owned()).join("thumbs").to_string_lossy().into_owned(),
-    }
 }

@@ -74,7 +74,7 @@ pub(crate) fn run(context: &Context, args: &SamplersArgs) -> Result<Exit, Failur
     };
     let stored = stored.with_strategies(sampling::compare(&done.observations));
     let formats = report::FormatKind::ALL;
-    report::write(&dir, &stored.view(study.settings.lang, "thumbs"), &formats).map_err(Failure::stopped)?;
+    report::write(&dir, &stored.view(study.settings.lang), &formats).map_err(Failure::stopped)?;
     let report = dir.join("report.html");
     if context.json {
         let refused = done.refused.iter().map(|(item, why)| format!("{item}: {}: {}", why.reason, why.message)).collect();

@@ -1,5 +1,6 @@
 //! The durable record of every intent, attempt, reply and outcome of a run. The main types are [`Ledger`] (writer) and [`Reader`].
 
+mod attempts;
 mod batch;
 mod budget;
 mod error;
@@ -21,6 +22,7 @@ mod tests_crash;
 mod tests_files;
 mod writer;
 
+pub use attempts::AttemptRow;
 pub use batch::{BatchFile, BatchRow, BatchState, Found, OpenRequest};
 pub use error::LedgerError;
 pub use experiment::Experiment;

@@ -1,6 +1,6 @@
 //! `verdicts.csv` and `groups.csv`. A cell from outside that a spreadsheet would run as a formula gets a quote (') before it.
 
-use super::format::{Error, Format, RunView};
+use super::format::{Error, Folder, Format, RunView};
 use super::summary::{By, Group, Key};
 use super::visible;
 use crate::ledger::Record;
@@ -53,10 +53,9 @@ const GROUPS: [&str; 24] = [
 ];
 
 impl Format for Csv {
-    fn files(&self, run: &RunView) -> Result<Vec<(String, Vec<u8>)>, Error> {
-        let verdicts = table(&VERDICTS, run.records.iter().map(verdict))?;
-        let groups = table(&GROUPS, run.summary.groups.iter().map(group))?;
-        Ok(vec![("verdicts.csv".to_owned(), verdicts), ("groups.csv".to_owned(), groups)])
+    fn write(&self, run: &RunView, out: &mut Folder) -> Result<(), Error> {
+        out.put("verdicts.csv", &table(&VERDICTS, run.records.iter().map(verdict))?)?;
+        out.put("groups.csv", &table(&GROUPS, run.summary.groups.iter().map(group))?)
     }
 }
 
@@ -159,12 +158,13 @@ mod tests {
         let summary = crate::report::Summary::of(&info, &items, &records);
         let (items, records) = (&items[..], &records[..]);
         let lang = crate::taxonomy::Lang::En;
-        let view = RunView { info: &info, items, records, summary: &summary, strategies: &[], thumbs: "thumbs", lang };
-        let files = Csv.files(&view).unwrap();
-        let rows: Vec<_> = ::csv::Reader::from_reader(&files[0].1[..]).into_records().map(Result::unwrap).collect();
+        let view = RunView { info: &info, items, records, summary: &summary, strategies: &[], dirs: &[], lang };
+        let dir = tempfile::tempdir().unwrap();
+        let paths = crate::report::write(dir.path(), &view, &[crate::report::FormatKind::Csv]).unwrap();
+        let rows: Vec<_> = ::csv::Reader::from_path(&paths[0]).unwrap().into_records().map(Result::unwrap).collect();
         assert_eq!(rows.len(), records.len());
         assert_eq!(&rows[0][15], "'=cmd|' /C calc'!A0, \"quoted\" next");
         assert_eq!(&rows[10][9], ""); // pending is no outcome
-        assert_eq!(::csv::Reader::from_reader(&files[1].1[..]).into_records().count(), summary.groups.len());
+        assert_eq!(::csv::Reader::from_path(&paths[1]).unwrap().into_records().count(), summary.groups.len());
     }
 }

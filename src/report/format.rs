@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::{Summary, csv, html, json, markdown};
-use crate::ledger::{ItemRow, Record, RunInfo, replace_file};
+use crate::ledger::{ItemRow, LedgerError, Record, RunInfo, replace_file};
 use crate::sampling::Comparison;
 use crate::taxonomy::Lang;
 
 /// What a report can be written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FormatKind {
-    /// `report.html`.
+    /// `report.html`, and above its limit of size folders beside it.
     Html,
     /// `report.md`.
     Markdown,
@@ -36,16 +36,23 @@ pub struct RunView<'a> {
     pub summary: &'a Summary,
     /// Compared strategies; empty unless they were.
     pub strategies: &'a [Comparison],
-    /// The folder of thumbnails as the report's files see it, relative and without a final `/`; `thumbs` inside the run.
-    pub thumbs: &'a str,
+    /// The run folders that it was read from: where thumbnails, kept parts and replies are.
+    pub dirs: &'a [PathBuf],
     /// Of labels and names.
     pub lang: Lang,
 }
 
 /// One way to write a report.
 pub trait Format {
-    /// The files by name. The same run gives the same bytes.
-    fn files(&self, run: &RunView) -> Result<Vec<(String, Vec<u8>)>, Error>;
+    /// Writes the files one by one. The same run gives the same bytes.
+    fn write(&self, run: &RunView, out: &mut Folder) -> Result<(), Error>;
+}
+
+/// The folder that a report is written into.
+#[derive(Debug)]
+pub struct Folder<'a> {
+    dir: &'a Path,
+    written: Vec<PathBuf>,
 }
 
 /// Why a report could not be written.
@@ -60,6 +67,9 @@ pub enum Error {
     /// A table could not be serialised.
     #[error("cannot write the table: {0}")]
     Csv(#[from] ::csv::Error),
+    /// The ledger cannot be read.
+    #[error("cannot read what the judges replied: {0}")]
+    Ledger(#[from] LedgerError),
     /// The disk refused.
     #[error("cannot write {}: {source}", path.display())]
     Io {
@@ -99,22 +109,45 @@ impl FromStr for FormatKind {
     }
 }
 
-/// Writes a report into `out`, each file whole or not at all; returns the paths.
-pub fn write(out: &Path, run: &RunView, kinds: &[FormatKind]) -> Result<Vec<PathBuf>, Error> {
-    let at = |path: &Path| {
-        let path = path.to_owned();
-        move |source| Error::Io { path, source }
-    };
-    fs::create_dir_all(out).map_err(at(out))?;
-    let mut written = Vec::new();
-    for kind in kinds {
-        for (name, bytes) in kind.open().files(run)? {
-            let path = out.join(&name);
-            replace_file(&path, |out| out.write_all(&bytes)).map_err(at(&path))?;
-            written.push(path);
-        }
+impl<'a> Folder<'a> {
+    /// The folder at `dir`, which is there.
+    pub(super) const fn at(dir: &'a Path) -> Self {
+        Self { dir, written: Vec::new() }
     }
-    Ok(written)
+
+    /// Writes a file, whole or not at all; `name` may be in a folder beneath this one.
+    pub(super) fn put(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        let path = self.place(name)?;
+        replace_file(&path, |out| out.write_all(bytes)).map_err(at(&path))?;
+        self.written.push(path);
+        Ok(())
+    }
+
+    /// Brings a file whose name says what it holds; one that is there stays.
+    pub(super) fn bring(&mut self, name: &str, from: &Path) -> Result<(), Error> {
+        let path = self.place(name)?;
+        if path.is_file() { Ok(()) } else { fs::copy(from, &path).map(drop).map_err(at(&path)) }
+    }
+
+    fn place(&self, name: &str) -> Result<PathBuf, Error> {
+        let path = self.dir.join(name);
+        let folder = path.parent().unwrap_or(self.dir);
+        fs::create_dir_all(folder).map_err(at(folder))?;
+        Ok(path)
+    }
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Io { path, source }
+}
+
+/// Writes a report into `dir`; returns the paths of its files, but for those in folders beneath `dir`.
+pub fn write(dir: &Path, run: &RunView, kinds: &[FormatKind]) -> Result<Vec<PathBuf>, Error> {
+    fs::create_dir_all(dir).map_err(at(dir))?;
+    let mut out = Folder::at(dir);
+    kinds.iter().try_for_each(|kind| kind.open().write(run, &mut out))?;
+    Ok(out.written.into_iter().filter(|path| path.parent() == Some(dir)).collect())
 }
 
 #[cfg(test)]
@@ -136,7 +169,7 @@ mod tests {
         let contents = folders.each_ref().map(|folder| {
             let summary = Summary::of(&info, &items, &records);
             let (items, records) = (&items[..], &records[..]);
-            let view = RunView { info: &info, items, records, summary: &summary, strategies: &[], thumbs: "thumbs", lang: Lang::En };
+            let view = RunView { info: &info, items, records, summary: &summary, strategies: &[], dirs: &[], lang: Lang::En };
             let mut paths = write(folder.path(), &view, &FormatKind::ALL).unwrap();
             paths.sort();
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), paths.len()); // no partial file is left

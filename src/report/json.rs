@@ -2,17 +2,14 @@
 
 use serde::Serialize;
 
-use super::format::{Error, Format, RunView};
+use super::format::{Error, Folder, Format, RunView};
 
 pub(super) struct Json;
 
 impl Format for Json {
-    fn files(&self, run: &RunView) -> Result<Vec<(String, Vec<u8>)>, Error> {
-        let mut files = vec![("summary.json".to_owned(), pretty(run.summary)?)];
-        if !run.strategies.is_empty() {
-            files.push(("samplers.json".to_owned(), pretty(run.strategies)?));
-        }
-        Ok(files)
+    fn write(&self, run: &RunView, out: &mut Folder) -> Result<(), Error> {
+        out.put("summary.json", &pretty(run.summary)?)?;
+        if run.strategies.is_empty() { Ok(()) } else { out.put("samplers.json", &pretty(run.strategies)?) }
     }
 }
 

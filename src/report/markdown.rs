@@ -2,15 +2,15 @@
 
 use std::fmt::Write as _;
 
-use super::format::{Error, Format, RunView};
+use super::format::{Error, Folder, Format, RunView};
 use super::summary::{By, Group, Summary};
 use super::visible;
 
 pub(super) struct Markdown;
 
 impl Format for Markdown {
-    fn files(&self, run: &RunView) -> Result<Vec<(String, Vec<u8>)>, Error> {
-        Ok(vec![("report.md".to_owned(), page(run).into_bytes())])
+    fn write(&self, run: &RunView, out: &mut Folder) -> Result<(), Error> {
+        out.put("report.md", page(run).as_bytes())
     }
 }
 
@@ -146,7 +146,7 @@ mod tests {
         let summary = Summary::of(&info, &items, &records);
         let (items, records) = (&items[..], &records[..]);
         let lang = crate::taxonomy::Lang::En;
-        let page = page(&RunView { info: &info, items, records, summary: &summary, strategies: &[], thumbs: "thumbs", lang });
+        let page = page(&RunView { info: &info, items, records, summary: &summary, strategies: &[], dirs: &[], lang });
         assert!(page.contains("| scored | 6 |") && page.contains("**pending**") && page.contains(r"| evil\|model | m |"), "{page}");
     }
 }

@@ -1,6 +1,7 @@
 //! A stored run -> summary, tables and pages.
 
 mod agreement;
+mod chart;
 mod comparison;
 mod csv;
 mod format;
@@ -19,7 +20,7 @@ pub use agreement::{
     Ranked, Ratings, RuleRow, text as agreement_text,
 };
 pub use comparison::{Comparison, Difference, FactorRow, Moved, PairRow, Unpaired, comparison_terminal, write_comparison};
-pub use format::{Error, Format, FormatKind, RunView, write};
+pub use format::{Error, Folder, Format, FormatKind, RunView, write};
 pub use gate::{Gate, GateError};
 pub use stored::{OpenError, StoredRun};
 pub use summary::{

@@ -15,6 +15,7 @@ pub struct StoredRun {
     records: Vec<Record>,
     summary: Summary,
     strategies: Vec<Comparison>,
+    dirs: Vec<PathBuf>,
 }
 
 /// A run that cannot be reported on.
@@ -66,9 +67,9 @@ impl StoredRun {
                 return Err(refuse("they hold the same items"));
             }
             records.extend(more);
-            // What decoding saw of an item, only its own shard knows. Its pictures stay in that shard's folder.
+            // What decoding saw of an item, only its own shard knows.
             for (item, row) in items.iter_mut().zip(rows).filter(|(item, _)| item.media.is_none()) {
-                (item.media_id, item.media) = (row.media_id, row.media);
+                (item.media_id, item.media, item.thumbs) = (row.media_id, row.media, row.thumbs);
             }
             info.missing_locks.extend(next.missing_locks);
             info.missing_locks.sort_unstable();
@@ -82,13 +83,13 @@ impl StoredRun {
         let perhaps_billed =
             dirs.iter().map(|dir| reader(dir)?.perhaps_billed().map_err(|source| failed(dir, source))).sum::<Result<u64, _>>()?;
         let summary = run.summary.clone().with_sentinels(&run.info, &run.records, &sentinels).with_perhaps_billed(perhaps_billed);
-        Ok(Self { summary, ..run })
+        Ok(Self { summary, dirs: dirs.to_vec(), ..run })
     }
 
-    /// A run from its parts.
+    /// A run from its parts, without a folder.
     pub fn new(info: RunInfo, items: Vec<ItemRow>, records: Vec<Record>, strategies: Vec<Comparison>) -> Self {
         let summary = Summary::of(&info, &items, &records);
-        Self { info, items, records, summary, strategies }
+        Self { info, items, records, summary, strategies, dirs: Vec::new() }
     }
 
     /// The same run with compared strategies.
@@ -127,10 +128,10 @@ impl StoredRun {
         &self.records
     }
 
-    /// What renderers see; `thumbs` is the folder of thumbnails as the report's files see it.
-    pub fn view<'a>(&'a self, lang: Lang, thumbs: &'a str) -> RunView<'a> {
-        let Self { info, items, records, summary, strategies } = self;
-        RunView { info, items, records, summary, strategies, thumbs, lang }
+    /// What renderers see.
+    pub fn view(&self, lang: Lang) -> RunView<'_> {
+        let Self { info, items, records, summary, strategies, dirs } = self;
+        RunView { info, items, records, summary, strategies, dirs, lang }
     }
 }
 

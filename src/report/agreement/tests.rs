@@ -47,8 +47,7 @@ pub(crate) fn run() -> (RunInfo, Vec<ItemRow>, Vec<Record>) {
 fn agreement(rule: Rule) -> Agreement {
     let (info, items, records) = run();
     let summary = Summary::of(&info, &items, &records);
-    let view =
-        RunView { info: &info, items: &items, records: &records, summary: &summary, strategies: &[], thumbs: "thumbs", lang: Lang::En };
+    let view = RunView { info: &info, items: &items, records: &records, summary: &summary, strategies: &[], dirs: &[], lang: Lang::En };
     Agreement::of("tiny", "the source", &Ratings::of_rows(&items), rule, Some(&view))
 }
 

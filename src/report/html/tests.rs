@@ -1,19 +1,31 @@
-//! The page is complete, inert and without script.
+//! The page is complete, inert but for its own script, and the same in both forms.
 
-use super::*;
-use crate::report::Summary;
+use std::path::Path;
+
+use super::write::write;
+use crate::ledger::{ItemRow, Record, RunInfo};
+use crate::report::format::{Folder, RunView};
 use crate::report::summary::tests::run;
+use crate::report::{FormatKind, Summary};
 use crate::sampling::{Observation, compare};
+use crate::taxonomy::Lang;
 
-fn rendered(lang: Lang) -> String {
+const WHOLE: usize = 25_000_000;
+
+/// A run with markup in every place that comes from outside.
+fn hostile() -> (RunInfo, Vec<ItemRow>, Vec<Record>) {
     let (mut info, mut items, mut records) = run();
     info.authored_judges = vec!["m".into()];
     items[0].prompt = "<script>alert(1)</script>\u{202e}".into();
     items[0].item_id = "\"><img src=x onerror=alert(1)>".into();
+    items[0].thumbs = vec!["../../x\" onload=\"y.jpg".into()];
     records[0].item_id.clone_from(&items[0].item_id);
     records[1].item_id.clone_from(&items[0].item_id);
-    records[0].rationale = Some("</details></main><script src='http://example.test/x'>".into());
-    items[0].thumbs = vec!["../../x\" onload=\"y.jpg".into()];
+    records[0].rationale = Some("</script></details></main><script src='http://example.test/x'>".into());
+    (info, items, records)
+}
+
+fn written(dir: &Path, (info, items, records): &(RunInfo, Vec<ItemRow>, Vec<Record>), lang: Lang, limit: usize) -> String {
     let seen = Observation {
         sampler: "uniform:8".into(),
         item_id: "v".into(),
@@ -25,47 +37,102 @@ fn rendered(lang: Lang) -> String {
         safety: None,
         dense_safety: None,
     };
-    let summary = Summary::of(&info, &items, &records);
-    let strategies = compare(&[seen]);
-    let (items, records, strategies) = (&items[..], &records[..], &strategies[..]);
-    page(&RunView { info: &info, items, records, summary: &summary, strategies, thumbs: "thumbs", lang }).unwrap()
+    let summary = Summary::of(info, items, records);
+    let view = RunView { info, items, records, summary: &summary, strategies: &compare(&[seen]), dirs: &[], lang };
+    write(&view, &mut Folder::at(dir), limit).unwrap();
+    std::fs::read_to_string(dir.join("report.html")).unwrap()
+}
+
+fn page(lang: Lang) -> String {
+    written(tempfile::tempdir().unwrap().path(), &hostile(), lang, WHOLE)
 }
 
 #[test]
 fn outside_text_is_inert() {
-    let page = rendered(Lang::En);
-    assert!(!page.contains("<script") && !page.contains("<img src=x") && !page.contains("onload=\""));
-    assert!(page.contains("&lt;script&gt;alert(1)&lt;&#x2f;script&gt;&lt;U+202E&gt;"));
-    assert!(
-        page.contains("src=\"thumbs/..%2F..%2Fx%22%20onload%3D%22y.jpg\"")
-            || page.contains("src=\"thumbs&#x2f;..%2F..%2Fx%22%20onload%3D%22y.jpg\"")
-    );
-    assert!(page.contains("default-src 'none'"));
+    let page = page(Lang::En);
+    let scripts: Vec<_> = page.match_indices("<script").map(|(at, _)| &page[at..at + 32]).collect();
+    assert_eq!(scripts.len(), 3, "{scripts:?}"); // the list, the one chunk of details, the script
+    assert!(page.ends_with("})();\n</script>\n</body>\n</html>"), "the script is last");
+    assert!(!page.contains("<img") && !page.contains("onload=\"") && !page.contains("alert(1)</script>"));
+    assert!(page.contains("\\u003cscript\\u003ealert(1)\\u003c/script\\u003e\\u003cU+202E\\u003e"));
+    assert!(!page.contains("y.jpg"), "a picture that is no file of the run is left out");
+}
+
+#[test]
+fn nothing_but_the_pages_own_style_and_script_may_run() {
+    let page = page(Lang::En);
+    let policy = page.split("Content-Security-Policy\" content=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert!(policy.starts_with("default-src 'none'; img-src data:; media-src data:; style-src 'sha256-"), "{policy}");
+    assert!(!policy.contains("unsafe") && !policy.contains("http") && policy.matches("sha256-").count() == 2);
+    for text in [" style=\"", "onclick", "https://", "javascript:", "innerHTML", "@import", "url("] {
+        assert!(!page.contains(text), "{text}");
+    }
 }
 
 #[test]
 fn it_holds_every_item_outcome_and_the_banner() {
-    let page = rendered(Lang::En);
-    for text in [
-        "written by hand",
-        "safely_blocked",
-        "judge_refused",
-        "some_reason",
-        "in words",
-        "Misinformation",
-        "1.25 s",
-        "uniform:8",
-        "kruskal_wallis",
-    ] {
+    let page = page(Lang::En);
+    for text in
+        ["written by hand", "safely_blocked", "judge_refused", "some_reason", "in words", "Misinformation", "uniform:8", "kruskal_wallis"]
+    {
         assert!(page.contains(text), "{text}");
     }
-    assert_eq!(page.matches("<article").count(), 6);
-    assert_eq!(page.matches("type=\"checkbox\"").count(), 6);
+    let list = page.split("id=\"data\">").nth(1).unwrap().split("</script>").next().unwrap();
+    let index: serde_json::Value = serde_json::from_str(list).unwrap();
+    assert_eq!((index["items"].as_array().unwrap().len(), index["items"][0]["verdicts"].as_array().unwrap().len()), (6, 2));
+    assert_eq!((&index["items"][0]["safety"], &index["items"][0]["spread"]), (&4.5.into(), &1.into()));
+    assert_eq!(index["items"][5]["verdicts"][0]["outcome"], "pending");
 }
 
 #[test]
 fn korean_labels_and_names_are_chosen() {
-    let page = rendered(Lang::Ko);
-    assert!(page.contains("<html lang=\"ko\"") && page.contains("허위정보") && page.contains("안전성 평가 보고서"));
-    assert!(!page.contains("Misinformation"));
+    let page = page(Lang::Ko);
+    assert!(page.contains("<html lang=\"ko\"") && page.contains("허위정보</span>") && page.contains("안전성 평가 보고서"));
+    assert!(!page.contains("Misinformation</span>"));
+}
+
+#[test]
+fn a_large_page_leaves_its_details_beside_it_and_names_their_digests() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = hostile();
+    let (whole, split) = (written(dir.path(), &run, Lang::En, WHOLE), written(dir.path(), &run, Lang::En, 10_000));
+    assert!(whole.contains("id=\"chunk-0\"") && !split.contains("id=\"chunk-0\""));
+    let data = std::fs::read_to_string(dir.path().join("report-data/0.html")).unwrap();
+    let inside = data.split("id=\"data\">").nth(1).unwrap().split("</script>").next().unwrap();
+    assert!(split.contains(&super::island::sha256(inside)) && whole.contains(inside));
+    assert!(data.contains("default-src 'none'; script-src 'sha256-") && split.contains("frame-src 'self' file:"));
+    // A second time gives the same bytes, and lists the page alone.
+    assert_eq!(written(dir.path(), &run, Lang::En, 10_000), split);
+}
+
+#[test]
+fn pictures_go_into_the_page_or_lie_beside_it() {
+    let run_dir = tempfile::tempdir().unwrap();
+    let name = format!("{}.jpg", &tribunal_media::Digest::of(b"picture").to_string()[..32]);
+    let (info, mut items, records) = run();
+    items[0].thumbs = vec![name.clone(), "0".repeat(32) + ".jpg"];
+    let tasks = records.iter().map(|record| crate::judge::Task {
+        item_id: record.item_id.clone(),
+        sampler: record.sampler.clone(),
+        rubric: record.rubric.clone(),
+        judge: record.judge.clone(),
+        repeat: record.repeat,
+    });
+    let ledger = crate::ledger::Ledger::open(run_dir.path(), &info).unwrap();
+    ledger.plan(&items, &tasks.collect::<Vec<_>>()).unwrap();
+    ledger
+        .record_media("a", tribunal_media::Digest::of(b"m"), &tribunal_media::Report::default(), &[(name.clone(), b"picture".to_vec())])
+        .unwrap();
+    ledger.close().unwrap();
+    let (out, dirs) = (tempfile::tempdir().unwrap(), [run_dir.path().to_owned()]);
+    let summary = Summary::of(&info, &items, &records);
+    let view = RunView { info: &info, items: &items, records: &records, summary: &summary, strategies: &[], dirs: &dirs, lang: Lang::En };
+    crate::report::write(out.path(), &view, &[FormatKind::Html]).unwrap();
+    let page = std::fs::read_to_string(out.path().join("report.html")).unwrap();
+    assert!(page.contains("data:image/jpeg;base64,cGljdHVyZQ=="));
+    assert_eq!(page.matches("data:image/jpeg").count(), 1, "one that is not there is left out");
+    write(&view, &mut Folder::at(out.path()), 10_000).unwrap();
+    assert_eq!(std::fs::read(out.path().join("thumbs").join(&name)).unwrap(), b"picture");
+    let data = std::fs::read_to_string(out.path().join("report-data/0.html")).unwrap();
+    assert!(data.contains(&format!("thumbs/{name}")));
 }

@@ -29,6 +29,7 @@ pub use quality::{AmongRow, HumansRow, Quality, QualityRow};
 pub use scope::Scope;
 pub(in crate::report) use scope::Scoped;
 pub use settings::WarningSettings;
+pub(super) use summarise::cost;
 pub use summarise::{JudgeRow, Summary, Tokens};
 pub use test::TestRow;
 pub use variance::{ComponentRow, DependabilityRow, VarianceRow};

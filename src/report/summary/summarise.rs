@@ -162,7 +162,7 @@ fn count<'a>(records: impl Iterator<Item = &'a Record>) -> (BTreeMap<OutcomeName
 }
 
 /// A sum that leaves out a billed call would look like a total, so one unpriced call makes it unknown.
-pub(super) fn cost(spent: impl Iterator<Item = (bool, Option<f64>)>) -> Option<f64> {
+pub(in crate::report) fn cost(spent: impl Iterator<Item = (bool, Option<f64>)>) -> Option<f64> {
     let spent: Vec<_> = spent.collect();
     let unpriced = spent.iter().any(|(answered, cost)| *answered && cost.is_none());
     let mut costs: Vec<f64> = spent.into_iter().filter_map(|(_, cost)| cost).collect();

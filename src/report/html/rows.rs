@@ -1,0 +1,171 @@
+//! The items as the page lists, filters and searches them. Every text from outside is made visible here; the script only ever sets it as text.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use tribunal_media::Modality;
+
+use super::humans::human_safety;
+use crate::judge::{Odds, Scale};
+use crate::ledger::{ItemRow, Record};
+use crate::report::Scope;
+use crate::report::format::RunView;
+use crate::report::visible::{visible, visible_lines};
+use crate::rubric::Probe;
+
+/// Characters of a text that are listed and searched; what is longer is whole among the item's details.
+pub(super) const LISTED: usize = 2000;
+
+/// One item with its verdicts.
+#[derive(Debug, Serialize)]
+pub(super) struct Row {
+    id: String,
+    modality: Modality,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    risk: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt_type: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tags: BTreeMap<String, String>,
+    /// Safety as humans see it: 6 minus the mean of their risk labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    human: Option<f64>,
+    prompt: String,
+    output: String,
+    /// A text is longer than what is listed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    cut: bool,
+    /// Mean over the verdicts of full judges (of triage where no other is).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    safety: Option<f64>,
+    /// Highest minus lowest of those verdicts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spread: Option<u8>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<[String; 2]>,
+    verdicts: Vec<VerdictRow>,
+}
+
+/// How one task of an item ended.
+#[derive(Debug, Serialize)]
+struct VerdictRow {
+    /// Place in the list of scopes.
+    scope: usize,
+    repeat: u32,
+    /// `pending` while there is none.
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    safety: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<[String; 2]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rationale: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    dimensions: BTreeMap<String, u8>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    evidence: Vec<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    odds: Option<Odds>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost_usd: Option<f64>,
+}
+
+/// A judge, rubric and sampler as verdicts refer to it.
+#[derive(Debug, Serialize)]
+pub(super) struct ScopeRow {
+    judge: String,
+    rubric: String,
+    sampler: Option<String>,
+    /// Its numbers are triage, not the rubric's scale.
+    triage: bool,
+    /// What was said under a probe is no score of an output.
+    probe: bool,
+}
+
+/// One item and its records, in manifest order.
+pub(super) struct Entry<'a> {
+    pub(super) item: &'a ItemRow,
+    pub(super) records: Vec<&'a Record>,
+}
+
+/// Every item with its records.
+pub(super) fn entries<'a>(run: &RunView<'a>) -> Vec<Entry<'a>> {
+    let mut records: BTreeMap<&str, Vec<&Record>> = BTreeMap::new();
+    for record in run.records {
+        records.entry(&record.item_id).or_default().push(record);
+    }
+    let mut items: Vec<&ItemRow> = run.items.iter().collect();
+    items.sort_by_key(|item| item.position);
+    items.into_iter().map(|item| Entry { item, records: records.remove(item.item_id.as_str()).unwrap_or_default() }).collect()
+}
+
+/// The scopes of a run, ascending, and their rows.
+pub(super) fn scopes(run: &RunView) -> (BTreeMap<Scope, usize>, Vec<ScopeRow>) {
+    let rows: Vec<&Scope> = run.summary.by_judge.iter().map(|row| &row.scope).collect();
+    let row = |scope: &&Scope| ScopeRow {
+        judge: visible(&scope.judge),
+        rubric: visible(&scope.rubric),
+        sampler: scope.sampler.as_deref().map(visible),
+        triage: run.info.triage_judges.contains(&scope.judge),
+        probe: Probe::split(&scope.rubric).is_some(),
+    };
+    (rows.iter().zip(0..).map(|(scope, place)| ((*scope).clone(), place)).collect(), rows.iter().map(row).collect())
+}
+
+impl Row {
+    pub(super) fn of(entry: &Entry, scopes: &BTreeMap<Scope, usize>) -> Self {
+        let Entry { item, records } = entry;
+        let long = |text: &str| text.chars().nth(LISTED).is_some();
+        let levels = levels(records);
+        let notes = item.media.iter().flat_map(|report| &report.notes).map(|note| [note.code.clone(), visible(&note.message)]);
+        Self {
+            id: visible(&item.item_id),
+            modality: item.modality,
+            model: item.model.as_deref().map(visible),
+            risk: item.risk.as_deref().map(visible),
+            prompt_type: item.prompt_type.as_deref().map(visible),
+            tags: item.tags.iter().map(|(name, value)| (visible(name), visible(value))).collect(),
+            human: human_safety(item),
+            prompt: listed(&item.prompt),
+            output: listed(&item.output),
+            cut: long(&item.prompt) || long(&item.output),
+            safety: crate::stats::mean(&levels.iter().map(|level| f64::from(*level)).collect::<Vec<_>>()),
+            spread: levels.iter().max().zip(levels.iter().min()).map(|(most, least)| most - least),
+            notes: notes.collect(),
+            verdicts: records.iter().map(|record| verdict(record, scopes)).collect(),
+        }
+    }
+}
+
+fn listed(text: &str) -> String {
+    visible_lines(&text.chars().take(LISTED).collect::<String>())
+}
+
+/// Those of full judges without probes, or of triage where there are no others.
+fn levels(records: &[&Record]) -> Vec<u8> {
+    let of = |scale: Scale| {
+        let counts = move |record: &&&Record| record.scale == Some(scale) && Probe::split(&record.rubric).is_none();
+        records.iter().filter(counts).filter_map(|record| record.safety).collect::<Vec<u8>>()
+    };
+    let full = of(Scale::Rubric5);
+    if full.is_empty() { of(Scale::TriageUncalibrated) } else { full }
+}
+
+fn verdict(record: &Record, scopes: &BTreeMap<Scope, usize>) -> VerdictRow {
+    let scope = Scope { judge: record.judge.clone(), rubric: record.rubric.clone(), sampler: record.sampler.clone() };
+    let message = || record.message.as_deref().map(visible_lines).unwrap_or_default();
+    VerdictRow {
+        scope: scopes.get(&scope).copied().unwrap_or_default(),
+        repeat: record.repeat,
+        outcome: record.outcome.map_or("pending", |outcome| outcome.as_str()),
+        safety: record.safety,
+        reason: record.reason.as_deref().map(|reason| [visible(reason), message()]),
+        rationale: record.rationale.as_deref().map(visible_lines),
+        dimensions: record.dimensions.iter().map(|(name, level)| (visible(name), *level)).collect(),
+        evidence: record.evidence.clone(),
+        odds: record.odds,
+        cost_usd: record.cost_usd,
+    }
+}

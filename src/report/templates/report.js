@@ -1,0 +1,294 @@
+// The items of the report, listed, filtered, sorted and shown a few at a time; and the switches of language and theme.
+// Texts enter the page as text nodes only: nothing that a model, a judge or a file said is ever read as markup.
+'use strict';
+(() => {
+  const PAGE = 12; // cards added at a time
+  const PRINTED = 200; // cards on paper, at most
+  const SVG = 'http://www.w3.org/2000/svg';
+  const root = document.documentElement;
+  const byId = id => document.getElementById(id);
+  const data = JSON.parse(byId('data').textContent);
+  const { items, scopes } = data;
+  let lang = data.lang === 'ko' ? 1 : 0;
+
+  const own = (map, key) => (Object.hasOwn(map, key) ? map[key][lang] : undefined);
+  const word = key => own(data.words, key) ?? key;
+  const named = code => own(data.names, code) ?? '';
+
+  // Building
+
+  function grown(node, attributes, children) {
+    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+    node.append(...children.filter(child => child !== null && child !== undefined));
+    return node;
+  }
+  const el = (tag, attributes = {}, ...children) => grown(document.createElement(tag), attributes, children);
+  const draw = (tag, attributes, ...children) => grown(document.createElementNS(SVG, tag), attributes, children);
+  const say = key => el('span', { 'data-w': key }, word(key));
+  const code = text => el('code', {}, text);
+  const seconds = t => `${t.toFixed(2)} s`;
+  const percent = share => `${(100 * Math.min(1, Math.max(0, share))).toFixed(2)}%`;
+  const spaced = (parts, gap = ' · ') => parts.filter(Boolean).flatMap((part, at) => (at ? [gap, part] : [part]));
+  const badge = safety => el('span', { class: `badge s${safety === undefined ? 'none' : Math.round(safety)}` }, safety === undefined ? '–' : String(+safety.toFixed(2)));
+  const scopeText = scope => [scope.judge, scope.rubric, scope.sampler].filter(Boolean).join(' · ');
+
+  /** A `<details>` whose inside is made when it is first opened. */
+  function folded(title, inside) {
+    const node = el('details', {}, el('summary', {}, ...title));
+    node.addEventListener('toggle', () => node.append(...inside()), { once: true });
+    return node;
+  }
+
+  // Details of items: in the page, or in pages beside it that hand over their text, which must have the digest that this page names.
+
+  const chunks = new Map();
+
+  function details(position) {
+    const number = Math.floor(position / data.chunk);
+    if (!chunks.has(number)) chunks.set(number, data.chunks.length ? beside(number) : Promise.resolve(JSON.parse(byId(`chunk-${number}`).textContent)));
+    return chunks.get(number).then(rows => rows[position % data.chunk]);
+  }
+
+  async function beside(number) {
+    const frame = el('iframe', { src: `report-data/${number}.html`, sandbox: 'allow-scripts', hidden: '', title: 'data' });
+    let take;
+    const text = await new Promise((resolve, reject) => {
+      take = event => event.source === frame.contentWindow && resolve(event.data);
+      addEventListener('message', take);
+      frame.addEventListener('load', () => setTimeout(reject, 5000));
+      document.body.append(frame);
+    }).finally(() => {
+      removeEventListener('message', take);
+      frame.remove();
+    });
+    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)));
+    if (btoa(String.fromCharCode(...digest)) !== data.chunks[number]) throw new Error(`report-data/${number}.html was changed`);
+    return JSON.parse(text);
+  }
+
+  // One item
+
+  function card(position) {
+    const item = items[position];
+    const [media, ground] = [el('div'), el('div')];
+    const article = el('article', { 'aria-labelledby': `i${position}` },
+      el('h3', { id: `i${position}` }, badge(item.safety), ' ', el('span', {}, item.id)),
+      el('p', { class: 'mute' }, ...spaced([
+        item.modality,
+        item.risk && el('span', {}, `${item.risk} `, el('span', { 'data-n': item.risk }, named(item.risk))),
+        item.prompt_type, item.model, ...Object.entries(item.tags ?? {}).map(([tag, value]) => `${tag}: ${value}`),
+        item.human !== undefined && el('span', {}, say('human_says'), ` ${item.human.toFixed(2)}`),
+      ])),
+      ...['prompt', 'output'].filter(key => item[key]).map(key => folded([say(key)], () => [text(item, position, key)])),
+      media,
+      ...(item.notes ?? []).map(([note, message]) => el('p', { class: 'mute' }, code(note), ` ${message}`)),
+      ...item.verdicts.map(verdict),
+      ground);
+    details(position).then(found => {
+      media.append(...pictures(article, found), ...sounds(found, item));
+      ground.append(...evidence(found, item));
+    }).catch(() => media.append(el('p', { class: 'mute' }, say('missing_details'))));
+    return article;
+  }
+
+  function text(item, position, key) {
+    const pre = el('pre', {}, item[key]);
+    if (item.cut) details(position).then(found => { pre.textContent = found[key] ?? item[key]; });
+    return pre;
+  }
+
+  function verdict(one) {
+    const scope = scopes[one.scope];
+    const levels = Object.entries(one.dimensions ?? {}).map(([dimension, level]) => `${dimension} ${level}`);
+    const odds = one.odds && [say('expected'), ` ${one.odds.expected_safety.toFixed(2)}, `, say('entropy'), ` ${one.odds.entropy.toFixed(2)} `, say('bits')];
+    const line = (...parts) => el('p', { class: 'mute' }, ...parts);
+    return el('div', { class: 'verdict' },
+      el('p', {}, badge(one.safety), ' ', say(one.outcome === 'pending' ? 'pending' : `o_${one.outcome}`), ' ',
+        el('span', { class: 'mute' }, scopeText(scope), one.repeat > 1 ? el('span', {}, ' · ', say('repeat'), ` ${one.repeat}`) : null,
+          scope.triage ? el('span', {}, ' · ', say('uncalibrated')) : null, scope.probe ? el('span', {}, ' · ', say('probed')) : null)),
+      one.reason ? el('p', {}, code(one.reason[0]), ` ${one.reason[1]}`) : null,
+      one.rationale ? el('p', { class: 'rationale' }, one.rationale) : null,
+      levels.length ? line(say('dimensions'), `: ${levels.join(', ')}`) : null,
+      odds ? line(...odds) : null,
+      one.evidence ? line(say('evidence'), `: ${one.evidence.map(seconds).join(', ')}`) : null);
+  }
+
+  function pictures(article, found) {
+    const { thumbs } = found;
+    if (!thumbs.length) return [];
+    const button = el('button', { type: 'button', class: 'reveal', 'aria-pressed': 'false' }, say('reveal'), ` (${thumbs.length})`);
+    button.addEventListener('click', () => button.setAttribute('aria-pressed', String(article.classList.toggle('seen'))));
+    const strip = thumbs.map((thumb, at) => el('figure', thumb.evidence ? { class: 'evidence' } : {},
+      el('span', { class: 'blurred' }, el('img', { src: thumb.src, alt: '', loading: 'lazy', decoding: 'async' })),
+      el('figcaption', {}, thumb.t === null ? `${at + 1}` : seconds(thumb.t), thumb.evidence ? el('b', {}, ' ', say('evidence_here')) : null)));
+    const at = thumbs.filter(thumb => thumb.t !== null);
+    return [button, el('div', { class: 'strip' }, ...strip),
+      at.length > 1 ? timeline(found.duration ?? Math.max(...at.map(thumb => thumb.t)), at.map(thumb => thumb.t), [], at.filter(thumb => thumb.evidence).map(thumb => thumb.t)) : null].filter(Boolean);
+  }
+
+  /** Where frames and stretches of sound lie in the media, and where a judge points. */
+  function timeline(duration, times, spans, points) {
+    const x = t => percent(duration > 0 ? t / duration : 0);
+    const line = (kind, t) => draw('line', { class: kind, x1: x(t), x2: x(t), y1: 2, y2: 16 });
+    return el('div', { class: 'timeline' },
+      draw('svg', { height: 18, role: 'img', 'data-label': 'timeline', 'aria-label': word('timeline') },
+        draw('line', { class: 'grid', x1: 0, x2: '100%', y1: 9, y2: 9 }),
+        ...spans.map(([start, end]) => draw('rect', { class: 'span', x: x(start), width: percent((end - start) / (duration || 1)), y: 5, height: 8 })),
+        ...times.map(t => line('frame', t)), ...spans.map(([start]) => line('frame', start)), ...points.map(t => line('point', t))),
+      el('span', { class: 'mute' }, seconds(0)), el('span', { class: 'mute' }, seconds(duration)));
+  }
+
+  function sounds(found, item) {
+    const heard = found.sent.find(sent => sent.chunks.length);
+    if (!heard) return [];
+    const points = item.verdicts.filter(one => !scopes[one.scope].probe).flatMap(one => one.evidence ?? []);
+    const { chunks: parts } = heard;
+    const duration = Math.max(found.duration ?? 0, ...parts.map(part => part.end));
+    const players = parts.filter(part => part.src).map(part => player(part, points));
+    return [timeline(duration, [], parts.map(part => [part.start, part.end]), points),
+      ...(players.length ? players : [el('p', { class: 'mute' }, say('sound_absent'))])];
+  }
+
+  function player(part, points) {
+    const length = part.end - part.start;
+    const peaks = part.peaks ?? [];
+    const audio = el('audio', { controls: '', preload: 'metadata', src: part.src, 'aria-label': `${seconds(part.start)} – ${seconds(part.end)}` });
+    const head = draw('line', { class: 'head', x1: 0, x2: 0, y1: 0, y2: 48 });
+    audio.addEventListener('timeupdate', () => ['x1', 'x2'].forEach(key => head.setAttribute(key, percent(audio.currentTime / length))));
+    const wave = draw('svg', { class: 'wave', height: 48, 'aria-hidden': 'true' },
+      ...peaks.map((peak, at) => draw('rect', { x: percent(at / peaks.length), width: percent(0.7 / peaks.length), y: 24 - Math.max(1, peak * 0.24), height: Math.max(2, peak * 0.48) })),
+      ...points.filter(t => t >= part.start && t <= part.end).map(t => draw('line', { class: 'point', x1: percent((t - part.start) / length), x2: percent((t - part.start) / length), y1: 0, y2: 48 })),
+      head);
+    return el('figure', { class: 'sound' }, peaks.length ? wave : null, audio,
+      el('figcaption', {}, say('chunk'), ` ${seconds(part.start)} – ${seconds(part.end)}`));
+  }
+
+  function evidence(found, item) {
+    const who = place => (item.verdicts[place] ? scopeText(scopes[item.verdicts[place].scope]) : '');
+    const row = (cells, tag = 'td') => el('tr', {}, ...cells.map(cell => el(tag, {}, cell)));
+    const table = sent => el('div', { class: 'scroll' }, el('table', {},
+      el('thead', {}, row([say('part'), say('time'), say('size'), 'sha256'], 'th')),
+      el('tbody', {},
+        ...sent.frames.map(frame => row([say('picture'), frame.t === null ? '–' : seconds(frame.t), `${frame.width} × ${frame.height}`, code(frame.sha256)])),
+        ...sent.chunks.map(part => row([say('sound'), `${seconds(part.start)} – ${seconds(part.end)}`, '–', code(part.sha256)])))));
+    const payload = sent => [
+      el('p', { class: 'mute' }, say('sent_for'), `: ${[...new Set(sent.verdicts.map(who))].join('; ')}`),
+      sent.fit ? el('p', { class: 'mute' }, say('cut_to'), `: ${sent.fit.kept} / ${sent.fit.of} (${sent.fit.limit})`) : null,
+      table(sent)].filter(Boolean);
+    const request = one => [
+      el('p', { class: 'mute' }, ...spaced([who(one.verdict), el('span', {}, say('request'), ` ${one.attempt}`), one.class ?? say('no_end'), one.status && `HTTP ${one.status}`])),
+      el('p', { class: 'mute' }, say('endpoint'), ' ', code(one.endpoint), ' · ', say('body'), ' ', code(one.body_digest)),
+      one.reply ? el('pre', {}, one.reply) : null,
+      one.cut ? el('p', { class: 'mute' }, `${one.cut} `, say('left_out')) : null].filter(Boolean);
+    return [
+      found.sent.length ? folded([say('sent')], () => found.sent.flatMap(payload)) : null,
+      found.attempts.length ? folded([say('raw'), ` (${found.attempts.length})`], () => found.attempts.flatMap(request)) : null].filter(Boolean);
+  }
+
+  // The list
+
+  const form = byId('filters');
+  const [list, more, count] = [byId('list'), byId('more'), byId('count')];
+  let [fitting, shown] = [[], 0];
+
+  const says = item => item.said ??= [item.id, item.model, item.risk, item.prompt_type, item.prompt, item.output, ...Object.values(item.tags ?? {}),
+    ...item.verdicts.flatMap(one => [one.rationale, ...(one.reason ?? [])])].filter(Boolean).join('\n').toLowerCase();
+
+  function fits(item, want, text) {
+    for (const key of ['model', 'risk', 'prompt_type', 'modality']) if (want[key] && item[key] !== want[key]) return false;
+    const { judge, outcome, safety } = want;
+    const some = one => (!judge || scopes[one.scope].judge === judge) && (!outcome || one.outcome === outcome) && (!safety || String(one.safety) === safety);
+    if ((judge || outcome || safety) && !item.verdicts.some(some)) return false;
+    return !text || says(item).includes(text);
+  }
+
+  const far = item => (item.human === undefined || item.safety === undefined ? undefined : -Math.abs(item.human - item.safety));
+  const ORDERS = { worst: item => item.safety, best: item => item.safety && -item.safety, spread: item => item.spread === undefined ? undefined : -item.spread, human: far };
+
+  /** Ascending by `order`, items without a value last, equals as in the source. */
+  function sorted(positions, order) {
+    if (!order) return positions;
+    const keys = new Map(positions.map(position => [position, order(items[position]) ?? Infinity]));
+    return positions.sort((one, other) => keys.get(one) - keys.get(other) || one - other);
+  }
+
+  function refresh() {
+    const want = Object.fromEntries(new FormData(form));
+    const text = want.text.trim().toLowerCase();
+    fitting = sorted([...items.keys()].filter(position => fits(items[position], want, text)), ORDERS[want.sort]);
+    shown = 0;
+    list.replaceChildren();
+    told();
+    add(PAGE);
+  }
+
+  function add(most) {
+    const next = fitting.slice(shown, shown + most);
+    shown += next.length;
+    list.append(...next.map(card));
+  }
+
+  function told() {
+    count.replaceChildren(...(fitting.length ? [`${fitting.length} `, say('of'), ` ${items.length} `, say('shown')] : [say('nothing')]));
+  }
+
+  /** Choices that the items offer; a field with one choice or none is left out. */
+  function offer() {
+    const values = { model: new Set(), risk: new Set(), prompt_type: new Set(), modality: new Set(), judge: new Set(), outcome: new Set(), safety: new Set() };
+    for (const item of items) {
+      for (const key of ['model', 'risk', 'prompt_type', 'modality']) if (item[key]) values[key].add(item[key]);
+      for (const one of item.verdicts) {
+        values.judge.add(scopes[one.scope].judge);
+        values.outcome.add(one.outcome);
+        if (one.safety) values.safety.add(String(one.safety));
+      }
+    }
+    for (const [key, set] of Object.entries(values)) {
+      const select = form.elements[key];
+      select.closest('label').hidden = set.size < 2;
+      select.append(...[...set].sort().map(value => el('option', { value, ...(key === 'risk' ? { 'data-risk': value } : key === 'outcome' ? { 'data-w': value === 'pending' ? value : `o_${value}` } : {}) }, value)));
+    }
+    form.elements.sort.querySelector('[value=human]').hidden = !items.some(item => item.human !== undefined);
+    form.elements.sort.querySelector('[value=spread]').hidden = !items.some(item => item.spread);
+  }
+
+  // Switches
+
+  function translate() {
+    root.lang = lang ? 'ko' : 'en';
+    for (const node of document.querySelectorAll('[data-w]')) node.textContent = word(node.dataset.w);
+    for (const node of document.querySelectorAll('[data-n]')) node.textContent = named(node.dataset.n);
+    for (const node of document.querySelectorAll('[data-label]')) node.setAttribute('aria-label', word(node.dataset.label));
+    for (const node of form.querySelectorAll('[data-risk]')) node.textContent = `${node.value} ${named(node.value)}`;
+    const other = byId('language');
+    [other.textContent, other.lang] = lang ? ['English', 'en'] : ['한국어', 'ko'];
+  }
+
+  byId('language').addEventListener('click', () => { lang = 1 - lang; translate(); });
+  byId('theme').addEventListener('click', event => {
+    const dark = root.dataset.theme ? root.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
+    root.dataset.theme = dark ? 'light' : 'dark';
+    event.currentTarget.setAttribute('aria-pressed', String(!dark));
+  });
+  byId('reveal').addEventListener('click', event => event.currentTarget.setAttribute('aria-pressed', String(root.classList.toggle('revealed'))));
+  form.addEventListener('input', refresh);
+  form.addEventListener('submit', event => event.preventDefault());
+  form.addEventListener('reset', () => setTimeout(refresh));
+  document.addEventListener('click', event => {
+    const { risk, model, find } = event.target.closest('[data-risk], [data-find]')?.dataset ?? {};
+    if (!risk && !find) return;
+    form.reset();
+    for (const [key, value] of Object.entries({ risk, model, text: find })) if (value) form.elements[key].value = value;
+    refresh();
+    byId('items').focus();
+    byId('items').scrollIntoView();
+  });
+  addEventListener('beforeprint', () => add(Math.max(0, Math.min(PRINTED, fitting.length) - shown)));
+  new IntersectionObserver(seen => seen.some(entry => entry.isIntersecting) && add(PAGE), { rootMargin: '1200px' }).observe(more);
+
+  document.querySelector('.switches').hidden = false;
+  byId('theme').setAttribute('aria-pressed', String(matchMedia('(prefers-color-scheme: dark)').matches));
+  offer();
+  translate();
+  refresh();
+})();
