@@ -12,7 +12,7 @@ use tribunal::pipeline::Progress;
 /// Draws on stderr when that is a terminal.
 #[derive(Debug)]
 pub(crate) struct Bar {
-    bar: ProgressBar,
+    drawn: ProgressBar,
     counts: Mutex<BTreeMap<OutcomeName, u64>>,
     /// Micro-dollars.
     spent: AtomicU64,
@@ -25,20 +25,20 @@ impl Bar {
         if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} {rate} ETA {eta} {wide_msg}") {
             bar.set_style(style.with_key("rate", |state: &ProgressState, out: &mut dyn Write| _ = write!(out, "{:.1}/s", state.per_sec())));
         }
-        Self { bar, counts: Mutex::default(), spent: AtomicU64::new(0) }
+        Self { drawn: bar, counts: Mutex::default(), spent: AtomicU64::new(0) }
     }
 
     /// Removes the bar.
     pub(crate) fn clear(&self) {
-        self.bar.finish_and_clear();
+        self.drawn.finish_and_clear();
     }
 }
 
 impl Progress for Bar {
     fn planned(&self, tasks: u64, ended: u64) {
-        self.bar.set_length(tasks);
-        self.bar.set_position(ended);
-        self.bar.reset_eta();
+        self.drawn.set_length(tasks);
+        self.drawn.set_position(ended);
+        self.drawn.reset_eta();
     }
 
     fn spent(&self, micro_usd: u64) {
@@ -46,16 +46,16 @@ impl Progress for Bar {
     }
 
     fn warn(&self, message: &str) {
-        self.bar.suspend(|| super::output::remark(message));
+        self.drawn.suspend(|| super::output::remark(message));
     }
 
     fn ended(&self, outcome: Option<OutcomeName>) {
-        self.bar.inc(1);
+        self.drawn.inc(1);
         let (Some(outcome), Ok(mut counts)) = (outcome, self.counts.lock()) else { return };
         *counts.entry(outcome).or_default() += 1;
         let spent = self.spent.load(Ordering::Relaxed);
         let spent = (spent > 0).then(|| format!("${:.2}", spent as f64 / 1e6));
         let words = spent.into_iter().chain(counts.iter().map(|(name, count)| format!("{name} {count}")));
-        self.bar.set_message(words.collect::<Vec<_>>().join(", "));
+        self.drawn.set_message(words.collect::<Vec<_>>().join(", "));
     }
 }

@@ -97,10 +97,9 @@ fn class(status: u16, body: &str, error: &ServerError, asks_to_wait: bool) -> (C
     match status {
         400 | 403 | 422 if error.is_filter() => (Class::Filtered, "content_filter".to_owned()),
         400 if error.is_bad_key() => stop(StopKind::Auth, "auth"),
-        400 | 403 if error.is_quota() => stop(StopKind::Quota, "quota"),
+        400 | 403 | 429 if error.is_quota() => stop(StopKind::Quota, "quota"),
         401 | 403 => stop(StopKind::Auth, "auth"),
         402 => stop(StopKind::Quota, "quota"),
-        429 if error.is_quota() => stop(StopKind::Quota, "quota"),
         // Hosts that are starting or being moved answer a bare 404; a real one says what is missing.
         404 if blank => (Class::Refused, "busy".to_owned()),
         300..=399 | 404 | 405 | 410 => stop(StopKind::Endpoint, "endpoint"),

@@ -89,7 +89,7 @@ impl Watching {
     }
 
     /// The changes so far, and how many of them were changes of files.
-    pub(super) fn changes(&self) -> (Vec<Change>, usize) {
+    pub(super) fn changes() -> (Vec<Change>, usize) {
         log().as_ref().map(|log| (log.changes.clone(), log.count)).unwrap()
     }
 }

@@ -17,8 +17,8 @@ pub(super) struct Cost<'a> {
     input: Option<u64>,
     output: Option<u64>,
     /// Null when a price is unknown.
-    cost_usd: Option<f64>,
-    /// `cost_usd` over scored tasks.
+    dollars: Option<f64>,
+    /// `dollars` over scored tasks.
     per_verdict: Option<f64>,
     /// Mean wall time of last attempts.
     latency_ms: Option<f64>,
@@ -36,7 +36,7 @@ pub(super) fn costs(records: &[Record]) -> Vec<Cost<'_>> {
 fn cost<'a>(judge: &'a str, records: &[&Record]) -> Cost<'a> {
     let usages = || records.iter().filter_map(|record| record.usage);
     let scored = records.iter().filter(|record| record.safety.is_some()).count();
-    let cost_usd = crate::report::summary::cost(records.iter().map(|record| (record.usage.is_some(), record.cost_usd)));
+    let dollars = crate::report::summary::cost(records.iter().map(|record| (record.usage.is_some(), record.cost_usd)));
     let counted = usages().next().is_some();
     Cost {
         judge,
@@ -45,8 +45,8 @@ fn cost<'a>(judge: &'a str, records: &[&Record]) -> Cost<'a> {
         attempts: records.iter().map(|record| record.attempts).sum(),
         input: counted.then(|| usages().map(|usage| usage.input).sum()),
         output: counted.then(|| usages().map(|usage| usage.output).sum()),
-        cost_usd,
-        per_verdict: cost_usd.filter(|_| scored > 0).map(|cost| cost / scored as f64),
+        dollars,
+        per_verdict: dollars.filter(|_| scored > 0).map(|cost| cost / scored as f64),
         latency_ms: stats::mean(&records.iter().filter_map(|record| record.latency_ms).map(|ms| ms as f64).collect::<Vec<_>>()),
     }
 }
@@ -63,8 +63,8 @@ mod tests {
         records[0].usage = Some(Usage { input: 10, output: 2, ..Usage::default() });
         records[0].cost_usd = Some(0.5);
         let known = costs(&records);
-        assert_eq!((known[0].tasks, known[0].scored, known[0].input, known[0].cost_usd), (12, 6, Some(10), Some(0.5)));
+        assert_eq!((known[0].tasks, known[0].scored, known[0].input, known[0].dollars), (12, 6, Some(10), Some(0.5)));
         records[1].usage = records[0].usage;
-        assert_eq!((costs(&records)[0].cost_usd, costs(&records)[0].input), (None, Some(20)));
+        assert_eq!((costs(&records)[0].dollars, costs(&records)[0].input), (None, Some(20)));
     }
 }

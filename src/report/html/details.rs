@@ -66,7 +66,7 @@ struct Chunk {
 struct Attempt {
     /// Place in the item's list of verdicts.
     verdict: Option<usize>,
-    attempt: u32,
+    number: u32,
     class: Option<String>,
     status: Option<u16>,
     endpoint: String,
@@ -167,7 +167,7 @@ fn attempt(row: AttemptRow, records: &[&Record]) -> Attempt {
     };
     Attempt {
         verdict: records.iter().position(of),
-        attempt,
+        number: attempt,
         class,
         status,
         endpoint: visible(&endpoint),

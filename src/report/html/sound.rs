@@ -32,7 +32,7 @@ mod tests {
     #[test]
     fn peaks_are_shares_of_full_scale() {
         assert_eq!(peaks(&wav(&[0, 16_384, -32_768])), [0, 50, 100]);
-        let long = peaks(&wav(&[327; 100_000]));
+        let long = peaks(&wav(&vec![327; 100_000]));
         assert!(long.len() <= COLUMNS && long.iter().all(|peak| *peak == 0));
         assert!(peaks(b"fLaC").is_empty() && peaks(&wav(&[])).is_empty());
     }

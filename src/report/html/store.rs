@@ -1,5 +1,6 @@
 //! What lies in the run folders beside the ledger's rows: replies, thumbnails, kept parts.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -55,5 +56,9 @@ impl Store {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut hex = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        let _ = write!(hex, "{byte:02x}"); // writing to a string cannot fail
+    }
+    hex
 }

@@ -176,7 +176,7 @@
       sent.fit ? el('p', { class: 'mute' }, say('cut_to'), `: ${sent.fit.kept} / ${sent.fit.of} (${sent.fit.limit})`) : null,
       table(sent)].filter(Boolean);
     const request = one => [
-      el('p', { class: 'mute' }, ...spaced([who(one.verdict), el('span', {}, say('request'), ` ${one.attempt}`), one.class ?? say('no_end'), one.status && `HTTP ${one.status}`])),
+      el('p', { class: 'mute' }, ...spaced([who(one.verdict), el('span', {}, say('request'), ` ${one.number}`), one.class ?? say('no_end'), one.status && `HTTP ${one.status}`])),
       el('p', { class: 'mute' }, say('endpoint'), ' ', code(one.endpoint), ' · ', say('body'), ' ', code(one.body_digest)),
       one.reply ? el('pre', {}, one.reply) : null,
       one.cut ? el('p', { class: 'mute' }, `${one.cut} `, say('left_out')) : null].filter(Boolean);

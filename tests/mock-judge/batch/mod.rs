@@ -172,11 +172,11 @@ fn create(server: &Server, make: impl FnOnce() -> Result<Value, Failure>) -> Res
     if count <= rule.busy_creates {
         return Err(Failure::rate(Wait::Seconds(Duration::from_secs(rule.busy_s))));
     }
-    let made = make()?;
+    let batch = make()?;
     if count > rule.lost_creates {
-        return Ok(made);
+        return Ok(batch);
     }
-    if let Some(id) = made["id"].as_str() {
+    if let Some(id) = batch["id"].as_str() {
         server.store().batch(id)?.hidden = Some(Instant::now() + Duration::from_millis(rule.late_ms));
     }
     Err(Failure::new(504, Kind::Server, "The gateway gave up."))
