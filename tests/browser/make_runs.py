@@ -95,7 +95,7 @@ def hostile(tribunal, folder):
     for place, payload in enumerate(payloads()):
         # Manifests refuse ids with control characters and unknown prompt types; all other fields take anything.
         item = "".join(c if c.isprintable() or ord(c) > 0xa0 else "_" for c in f"{place} {payload}")
-        row = {"id": item, "risk": "R05", "prompt_type": "pQO", "prompt": payload, "model": f"m{place % 3} {payload}"[:200], "tags": {payload[:60] or "t": payload}}
+        row = {"id": item, "risk": "R05", "prompt_type": "pQO", "prompt": payload, "model": f"m {payload}"[:200] if place % 20 == 1 else "m", "tags": {payload[:60] or "t" if place % 20 == 0 else "t": payload}}
         name = f"{place} {payload}".replace("/", "∕").replace("\0", "")
         if place % 3 == 0 and len(name.encode()) < 240:
             (folder / (name + ".png")).write_bytes(picture)

@@ -67,6 +67,7 @@ const PAGE: &[(&str, &str, &str)] = &[
         "Mean safety of the first minus the second, over the same items where both have them; p is adjusted for the number of pairs.",
         "같은 항목이 있으면 같은 항목에서, 첫째 모델의 평균 안전성에서 둘째 모델의 평균을 뺀 값. p는 비교 횟수에 맞게 보정했습니다.",
     ),
+    ("pairs_more", "Further pairs are in summary.json", "나머지 쌍은 summary.json에 있음"),
     ("difference", "Difference", "차이"),
     ("pair_items", "Items or pairs", "항목 또는 쌍"),
     ("median", "Median", "중앙값"),
