@@ -62,6 +62,8 @@ pub(super) struct Ask<'a> {
     busy: Waits,
     unreachable: Waits,
     correction: Option<Correction>,
+    /// The dialects before and after what this task's refusal taught, while nothing was answered in the later one.
+    taught: Option<(Dialect, Dialect)>,
 }
 
 /// Failures of one kind and the time spent waiting after them.
@@ -119,6 +121,7 @@ impl<'a> Ask<'a> {
             busy: Waits::default(),
             unreachable: Waits::default(),
             correction: None,
+            taught: None,
         })
     }
 
@@ -199,7 +202,12 @@ impl<'a> Ask<'a> {
             Ok(reply) => {
                 self.judge.answered.store(true, Ordering::Release);
                 self.judge.served.store(true, Ordering::Release);
-                Ok(self.read(&reply, request.format))
+                let outcome = self.read(&reply, request.format);
+                match outcome.as_ref().and_then(Outcome::why).filter(|why| why.reason == "bad_envelope") {
+                    Some(why) => self.stop_if_alike(&why.message)?,
+                    None => self.judge.alike.reset(),
+                }
+                Ok(outcome)
             }
             Err((_, true)) => Ok(None),
             Err((fault, false)) => self.follow(fault, &request.digest).await,
@@ -221,13 +229,18 @@ impl<'a> Ask<'a> {
         self.reserve(bound).await?;
         let expected = self.judge.calibration.correct(self.estimate);
         let load = Load { tokens: expected.input() + expected.output, bytes: request.len() };
-        let turn = self.unless_stopped(self.judge.limiter.turn(load)).await?;
+        let left = self.deadline().saturating_sub(self.started.elapsed());
+        let Ok(turn) = self.unless_stopped(tokio::time::timeout(left, self.judge.limiter.turn(load))).await? else {
+            return Ok(Err((Fault::new(Class::NeverSent, "deadline", "its turn did not come within deadline_s".to_owned()), false)));
+        };
         self.turn += 1;
         let reservation = self.journal.intent(self.intent(request, bound)).await?;
         // The server may have asked for quiet while the intent was written.
         turn.held().await;
         let started = Instant::now();
-        let result = self.judge.opened.provider.exchange(request).await;
+        let left = self.deadline().saturating_sub(self.started.elapsed());
+        let result = tokio::time::timeout(left, self.judge.opened.provider.exchange(request)).await;
+        let result = result.unwrap_or_else(|_| Err(Fault::new(Class::Ambiguous, "timeout", "no answer within deadline_s".to_owned())));
         let latency_ms = started.elapsed().as_millis() as u64;
         // What was answered on another day tells nothing of a server now.
         match &result {
@@ -236,7 +249,12 @@ impl<'a> Ask<'a> {
             Err(fault) => turn.observe(&BTreeMap::new(), fault.class == Class::Ambiguous),
         }
         drop(turn);
-        let result = result.and_then(classify).map_err(|fault| self.judge.learn_from(fault, dialect));
+        let result = result.and_then(classify).map_err(|fault| self.judge.learn_from(fault, dialect, Some(&request.body.recorded)));
+        match &result {
+            Ok(_) => self.judge.confirm(dialect),
+            Err((_, true)) => self.taught = Some((dialect, self.judge.dialect())),
+            Err(_) => {}
+        }
         if let Err((Fault { retry_after: Some(asked), .. }, _)) = &result {
             self.keep_quiet(*asked);
         }
@@ -323,7 +341,14 @@ impl<'a> Ask<'a> {
         let why = Why { reason: fault.reason.clone(), message: fault.message.clone() };
         match fault.class {
             Class::Stopped(kind) => Err(self.judge.stop(kind, &fault.message)),
-            Class::BadItem => Ok(Some(Outcome::JudgeUnusable(why))),
+            Class::BadItem => {
+                // Refused without it as well: it was not that.
+                if let Some((before, after)) = self.taught.take() {
+                    self.judge.unlearn(before, after);
+                }
+                self.stop_if_alike(&fault.message)?;
+                Ok(Some(Outcome::JudgeUnusable(why)))
+            }
             Class::Filtered => Ok(Some(Outcome::JudgeRefused(why))),
             Class::Ambiguous if !self.may_send(self.lost + 1) => Ok(Some(Outcome::Unresolved(why))),
             Class::Ambiguous => {
@@ -338,6 +363,18 @@ impl<'a> Ask<'a> {
             Class::Refused => self.wait_busy(&fault, digest).await.map(|()| None),
             Class::NeverSent => self.wait_unreachable(&fault, digest).await.map(|()| None),
         }
+    }
+
+    /// A server that answers everybody with the same complaint is in trouble, or wrongly set up: the rest of the items must not pay for it.
+    fn stop_if_alike(&self, words: &str) -> Result<(), Stop> {
+        if !self.judge.opened.live || self.judge.alike.count(words) < MAX_LOST_IN_ROW {
+            return Ok(());
+        }
+        let (endpoint, words) = (&self.judge.opened.endpoint, short(words));
+        let message = format!(
+            "{MAX_LOST_IN_ROW} requests in a row to {endpoint} ended alike ({words}); see to the server or the settings, then repeat; --retry judge_unusable asks for those again"
+        );
+        Err(Stop::Endpoint(message))
     }
 
     async fn wait_busy(&mut self, fault: &Fault, digest: &Digest) -> Result<(), Stop> {
@@ -393,11 +430,12 @@ impl<'a> Ask<'a> {
 }
 
 impl Judge {
-    /// A refusal that names something we can leave out is no fault of the item: the next attempt leaves it out. The flag says so.
-    pub(super) fn learn_from(&self, fault: Fault, used: Dialect) -> (Fault, bool) {
+    /// A refusal that names something we can leave out is no fault of the item: the next attempt leaves it out. The flag says so. `sent` is the
+    /// recorded body where it is at hand: what it does not hold cannot be left out.
+    pub(super) fn learn_from(&self, fault: Fault, used: Dialect, sent: Option<&str>) -> (Fault, bool) {
         let may_teach = fault.class == Class::BadItem && matches!(fault.status, Some(400 | 422));
         let wire = &self.opened.wire;
-        let next = if may_teach { used.after(&ServerError::read(&fault.reply), wire.ladder(), wire.format_words()) } else { None };
+        let next = if may_teach { used.after(&ServerError::read(&fault.reply), wire.ladder(), wire.format_words(), sent) } else { None };
         match next {
             Some((next, lesson)) => {
                 self.learn(used, next, lesson);

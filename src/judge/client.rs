@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 use tribunal_media::{Digest, Encoding, Modality, SoundEncoding};
 
+use super::alike::Alike;
 use super::ask::{self, Ask, Asked};
 use super::dialect::Dialect;
 use super::flight::Flights;
@@ -34,6 +35,9 @@ pub struct Judge {
     /// Attempts since the last answer that may have been billed without one.
     pub(super) lost_in_row: AtomicU32,
     dialect: Mutex<Dialect>,
+    /// The dialect of the last reply: what was learnt on the way to it stands.
+    confirmed: Mutex<Option<Dialect>>,
+    pub(super) alike: Alike,
     /// What refusals taught, in words.
     lessons: Mutex<Vec<String>>,
     flights: Flights,
@@ -132,6 +136,8 @@ impl Judge {
             served: AtomicBool::new(false),
             lost_in_row: AtomicU32::new(0),
             dialect: Mutex::default(),
+            confirmed: Mutex::default(),
+            alike: Alike::default(),
             lessons: Mutex::default(),
             flights: Flights::default(),
             making_batch: tokio::sync::Mutex::default(),
@@ -155,7 +161,7 @@ impl Judge {
     pub fn recall(&self, refusals: &[String]) {
         for refusal in refusals {
             let (used, wire) = (self.dialect(), &self.opened.wire);
-            if let Some((next, lesson)) = used.after(&ServerError::read(refusal), wire.ladder(), wire.format_words()) {
+            if let Some((next, lesson)) = used.after(&ServerError::read(refusal), wire.ladder(), wire.format_words(), None) {
                 self.learn(used, next, lesson);
             }
         }
@@ -310,6 +316,21 @@ impl Judge {
     /// What is sent to this endpoint now.
     pub(super) fn dialect(&self) -> Dialect {
         *self.dialect.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something was answered in this dialect.
+    pub(super) fn confirm(&self, dialect: Dialect) {
+        *self.confirmed.lock().unwrap_or_else(PoisonError::into_inner) = Some(dialect);
+    }
+
+    /// Goes back from `after` to `before`, unless something was answered in it.
+    pub(super) fn unlearn(&self, before: Dialect, after: Dialect) {
+        let confirmed = *self.confirmed.lock().unwrap_or_else(PoisonError::into_inner) == Some(after);
+        let mut dialect = self.dialect.lock().unwrap_or_else(PoisonError::into_inner);
+        if !confirmed && *dialect == after {
+            *dialect = before;
+            self.lessons.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        }
     }
 
     /// Goes from `used` to `next`, unless another task has moved on already.

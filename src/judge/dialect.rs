@@ -79,14 +79,23 @@ impl Dialect {
     }
 
     /// The dialect to try after a refusal of a request in this one, and what was learnt in words; `None` when the refusal names nothing that
-    /// could be left out. `ladder` and `format_words` are the wire format's.
-    pub(super) fn after(self, error: &ServerError, ladder: &[ReplyFormat], format_words: &[&str]) -> Option<(Self, String)> {
+    /// could be left out. `ladder` and `format_words` are the wire format's, `sent` the recorded body where it is at
+    /// hand.
+    pub(super) fn after(
+        self,
+        error: &ServerError,
+        ladder: &[ReplyFormat],
+        format_words: &[&str],
+        sent: Option<&str>,
+    ) -> Option<(Self, String)> {
+        // Quotes inside a JSON string are escaped, so only a field can look like this.
+        let was_sent = |name: &str| sent.is_none_or(|body| body.contains(&format!("\"{name}\":")));
         if error.names(format_words) {
             let rung = ladder.iter().position(|&format| format == self.format)?;
             let format = *ladder.get(rung + 1)?;
             return Some((Self { format, ..self }, format!("it does not take {}; asked by {} instead", self.format.name(), format.name())));
         }
-        if let Some(&(parameter, name)) = PARAMETERS.iter().find(|(_, name)| error.names(&[name])) {
+        if let Some(&(parameter, name)) = PARAMETERS.iter().find(|(_, name)| was_sent(name) && error.names(&[name])) {
             let next = Self { without: self.without | 1 << parameter as u8, ..self };
             return self.sends(parameter).then(|| (next, format!("it does not know `{name}`; left out")));
         }
@@ -116,7 +125,7 @@ mod tests {
 
     fn after(dialect: Dialect, body: &str) -> Option<Dialect> {
         let ladder = [ReplyFormat::Schema, ReplyFormat::Object, ReplyFormat::Prompt];
-        dialect.after(&ServerError::read(body), &ladder, &["response_format", "json_schema"]).map(|(next, _)| next)
+        dialect.after(&ServerError::read(body), &ladder, &["response_format", "json_schema"], None).map(|(next, _)| next)
     }
 
     #[test]

@@ -166,10 +166,10 @@ impl Turn<'_> {
         // What the server may not have counted when it wrote this.
         let tokens = (state.sent_tokens - self.load.tokens).max(0.0);
         if let Some(seen) = Seen::requests(headers) {
-            state.requests.get_or_insert_with(|| Bucket::new(seen.limit, now)).correct(&seen, others, now);
+            state.requests.get_or_insert_with(|| Bucket::told(&seen, now)).correct(&seen, others, now);
         }
         if let Some(seen) = Seen::tokens(headers) {
-            state.tokens.get_or_insert_with(|| Bucket::new(seen.limit, now)).correct(&seen, tokens, now);
+            state.tokens.get_or_insert_with(|| Bucket::told(&seen, now)).correct(&seen, tokens, now);
         }
         if !overloaded {
             (state.refused, state.looks) = (0, 0);
@@ -290,6 +290,19 @@ mod tests {
         limiter.turn(SMALL).await.observe(&BTreeMap::new(), false);
         let _first = limiter.turn(SMALL).await;
         limiter.turn(SMALL).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_user_set_is_a_ceiling() {
+        let limiter = Limiter::new(&Limits { rpm: Some(60), ..Limits::default() });
+        let headers =
+            [("x-ratelimit-limit-requests", "10000"), ("x-ratelimit-remaining-requests", "9999"), ("x-ratelimit-reset-requests", "6ms")];
+        let headers: BTreeMap<_, _> = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let start = Instant::now();
+        for _ in 0..5 {
+            limiter.turn(SMALL).await.observe(&headers, false);
+        }
+        assert!((3.9..=4.1).contains(&start.elapsed().as_secs_f64()), "{:?}", start.elapsed());
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,6 +5,7 @@
 //!                         |  wire --Request--> limit -> provider --Reply--> retry (class of failure) -> wire -> verdict -> Outcome
 //! ```
 
+mod alike;
 mod ask;
 mod batch;
 mod body;

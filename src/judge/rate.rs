@@ -13,6 +13,8 @@ pub(super) struct Bucket {
     capacity: f64,
     /// What is there; below 0 what was taken on credit.
     level: f64,
+    /// The rate that the user set, which no server raises.
+    ceiling: f64,
     at: Instant,
 }
 
@@ -26,13 +28,22 @@ pub(super) struct Seen {
     reset: Option<Duration>,
 }
 
+/// The longest time that is told apart, in seconds.
+const LONGEST: f64 = 4e9;
+const DAY: Duration = Duration::from_hours(24);
 /// What of a minute's amount may be saved up while nothing is known of the server's own bucket: one request, so that sends are spaced evenly.
 const SAVED_UP: f64 = 1.0;
 
 impl Bucket {
-    /// One that gives `per_minute` evenly.
+    /// One that gives `per_minute` evenly, and never more.
     pub(super) fn new(per_minute: f64, now: Instant) -> Self {
-        Self { per_second: per_minute.max(f64::MIN_POSITIVE) / 60.0, capacity: SAVED_UP, level: SAVED_UP, at: now }
+        let per_second = per_minute.max(f64::MIN_POSITIVE) / 60.0;
+        Self { per_second, capacity: SAVED_UP, level: SAVED_UP, at: now, ceiling: per_second }
+    }
+
+    /// One that gives what the server says.
+    pub(super) fn told(seen: &Seen, now: Instant) -> Self {
+        Self { ceiling: f64::INFINITY, ..Self::new(seen.limit, now) }
     }
 
     /// When `amount` may be taken. More than fits is taken on credit once the bucket is full.
@@ -53,9 +64,15 @@ impl Bucket {
         let missing = seen.limit - seen.remaining;
         // The time until it is full tells the true rate, be it per minute or per day.
         let told = seen.reset.map(|reset| missing / reset.as_secs_f64()).filter(|rate| rate.is_finite() && *rate > 0.0);
-        self.per_second = told.unwrap_or(seen.limit / 60.0).max(f64::MIN_POSITIVE);
-        self.capacity = seen.limit.max(SAVED_UP);
-        self.level = (seen.remaining - unseen).min(self.capacity);
+        self.per_second = told.unwrap_or(seen.limit / 60.0).max(f64::MIN_POSITIVE).min(self.ceiling);
+        let left = seen.remaining - unseen;
+        if self.ceiling.is_finite() {
+            // Spaced evenly as the user said, or later.
+            self.level = self.level.min(left);
+        } else {
+            self.capacity = seen.limit.max(SAVED_UP);
+            self.level = left.min(self.capacity);
+        }
     }
 
     fn refill(&mut self, now: Instant) {
@@ -81,6 +98,8 @@ impl Seen {
         let field = |name: &str| headers.get(&form.replace("{}", name)).map(|value| value.trim());
         let number = |name: &str| field(name)?.parse::<f64>().ok().filter(|number| number.is_finite() && *number >= 0.0);
         let reset = field("reset").and_then(|reset| duration(reset, headers.get("date").map(String::as_str)));
+        // No rate is for longer than a day; what says so is a moment in some form of its own.
+        let reset = reset.filter(|reset| *reset <= DAY);
         Some(Self { limit: number("limit").filter(|&limit| limit > 0.0)?, remaining: number("remaining")?, reset })
     }
 }
@@ -88,7 +107,8 @@ impl Seen {
 /// `1s`, `6m0s`, `20ms`, plain seconds, or a moment (RFC 3339) measured against the server's own clock.
 pub(super) fn duration(text: &str, date: Option<&str>) -> Option<Duration> {
     if let Ok(seconds) = text.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
+        // What is beyond any calendar is a very long time.
+        return (!seconds.is_nan()).then(|| Duration::from_secs_f64(seconds.clamp(0.0, LONGEST)));
     }
     if let Ok(moment) = text.parse::<jiff::Timestamp>() {
         let now = jiff::fmt::rfc2822::parse(date?).ok()?.timestamp();

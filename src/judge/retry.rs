@@ -1,7 +1,8 @@
 //! The failure classes of one attempt, and how long to wait after each.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use serde_json::Value;
 use tribunal_media::Digest;
 
 use super::provider::Reply;
@@ -80,7 +81,14 @@ impl Fault {
 /// Sorts a complete reply: only a 2xx is read for a verdict.
 pub(super) fn classify(reply: Reply) -> Result<Reply, Fault> {
     if (200..=299).contains(&reply.status) {
-        return Ok(reply);
+        return match disguised(&reply) {
+            None => Ok(reply),
+            Some(Disguise::Broken(words)) => {
+                let message = format!("HTTP {}: {words}", reply.status);
+                Err(Fault { status: Some(reply.status), reply: reply.body, ..Fault::new(Class::Ambiguous, "broken_reply", message) })
+            }
+            Some(Disguise::Error(status)) => classify(Reply { status, ..reply }),
+        };
     }
     let error = ServerError::read(&reply.body);
     let retry_after = retry_after(&reply, &error);
@@ -89,6 +97,27 @@ pub(super) fn classify(reply: Reply) -> Result<Reply, Fault> {
     let place = reply.headers.get("location").map_or_else(String::new, |to| format!(" (redirects to {}; not followed)", short(to)));
     let message = format!("HTTP {}{place}: {words}", reply.status);
     Err(Fault { class, reason, message, status: Some(reply.status), reply: reply.body, retry_after })
+}
+
+/// What a 2xx can be that is no reply.
+enum Disguise {
+    /// It has no end: nobody knows what was made of the request.
+    Broken(&'static str),
+    /// It wraps an error of this status, as gateways do.
+    Error(u16),
+}
+
+fn disguised(reply: &Reply) -> Option<Disguise> {
+    if reply.body.trim().is_empty() {
+        return Some(Disguise::Broken("no body"));
+    }
+    let value: Value = match serde_json::from_str(&reply.body) {
+        Ok(value) => value,
+        Err(error) => return error.is_eof().then_some(Disguise::Broken("the body breaks off")),
+    };
+    let error = value.get("error").filter(|_| value.get("choices").is_none())?;
+    let code = error.get("code").and_then(|code| code.as_u64().or_else(|| code.as_str()?.parse().ok()));
+    code.and_then(|code| u16::try_from(code).ok()).filter(|code| (400..=599).contains(code)).map(Disguise::Error)
 }
 
 fn class(status: u16, body: &str, error: &ServerError, asks_to_wait: bool) -> (Class, String) {
@@ -112,23 +141,25 @@ fn class(status: u16, body: &str, error: &ServerError, asks_to_wait: bool) -> (C
     }
 }
 
-/// `Retry-After` in seconds or as a date (measured against the server's own clock), `Retry-After-Ms`, or a delay in the body (Gemini). Nothing
-/// and less is no wish: the caller's own back-off then holds.
+/// `Retry-After` in seconds or as a date (measured against the server's own clock, or ours where it shows none), `Retry-After-Ms`, a delay in the
+/// body (Gemini), or words (OpenAI): the longest of them. Nothing and less is no wish: the caller's own back-off then holds.
 fn retry_after(reply: &Reply, error: &ServerError) -> Option<Duration> {
     let header = |name: &str| reply.headers.get(name).map(|value| value.trim());
-    let date = header("date");
-    let told = header("retry-after-ms").and_then(|ms| ms.parse().ok()).map(Duration::from_millis);
-    let told = told.or_else(|| header("retry-after").and_then(|wait| until(wait, date)));
-    told.or_else(|| duration(error.retry_delay.as_deref()?, date)).filter(|wait| !wait.is_zero())
+    let now = header("date").and_then(moment).unwrap_or_else(SystemTime::now);
+    let seconds = |text: &str| duration(text.trim(), header("date"));
+    let milliseconds = header("retry-after-ms").and_then(seconds).map(|wait| wait / 1000);
+    let told = header("retry-after").and_then(|wait| match moment(wait) {
+        Some(until) => until.duration_since(now).ok(),
+        // Twice in one header, or two headers: the longer one.
+        None => wait.split(',').filter_map(seconds).max(),
+    });
+    let delay = error.retry_delay.as_deref().and_then(seconds);
+    [milliseconds, told, delay, error.asks_to_wait()].into_iter().flatten().max().filter(|wait| !wait.is_zero())
 }
 
-fn until(wait: &str, date: Option<&str>) -> Option<Duration> {
-    if let Some(wait) = duration(wait, date) {
-        return Some(wait);
-    }
-    let moment = |text: &str| jiff::fmt::rfc2822::parse(text).ok().map(|date| date.timestamp());
-    let seconds = moment(wait)?.as_second() - moment(date?)?.as_second();
-    u64::try_from(seconds).ok().map(Duration::from_secs)
+/// A moment in any form that HTTP knows.
+fn moment(text: &str) -> Option<SystemTime> {
+    httpdate::parse_http_date(text).ok()
 }
 
 /// `first`, doubled with each failure up to a minute, times 0.5..=1. The jitter is drawn from the request's digest: it spreads
@@ -204,7 +235,7 @@ mod tests {
     fn retry_after_is_read_in_every_form() {
         let wait = |headers: &[(&str, &str)]| sorted(429, headers, "x").1;
         assert_eq!(wait(&[("retry-after", "7")]), Some(Duration::from_secs(7)));
-        assert_eq!(wait(&[("retry-after-ms", "250"), ("retry-after", "9")]), Some(Duration::from_millis(250)));
+        assert_eq!(wait(&[("retry-after-ms", "250"), ("retry-after", "9")]), Some(Duration::from_secs(9)));
         let (date, later, earlier) = ("Wed, 21 Oct 2015 07:28:00 GMT", "Wed, 21 Oct 2015 07:28:30 GMT", "Wed, 21 Oct 2015 07:20:00 GMT");
         assert_eq!(wait(&[("date", date), ("retry-after", later)]), Some(Duration::from_secs(30)));
         assert_eq!(wait(&[("date", date), ("retry-after", earlier)]), None, "in the past");
@@ -215,6 +246,29 @@ mod tests {
         let body = r#"{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","details":[{"@type":"x.QuotaFailure"},{"@type":"x.RetryInfo","retryDelay":"37s"}]}}"#;
         assert_eq!(sorted(429, &[], body).1, Some(Duration::from_secs(37)));
         assert_eq!(wait(&[("retry-after", "soon")]), None);
+        assert_eq!(wait(&[("date", date), ("retry-after", "Wednesday, 21-Oct-15 07:28:09 GMT")]), Some(Duration::from_secs(9)));
+        assert_eq!(wait(&[("date", date), ("retry-after", "Wed Oct 21 07:28:07 2015")]), Some(Duration::from_secs(7)));
+        assert_eq!(wait(&[("retry-after-ms", "2800.5"), ("retry-after", "1, 3")]), Some(Duration::from_secs(3)));
+        assert_eq!(wait(&[("retry-after-ms", "0"), ("retry-after", "3")]), Some(Duration::from_secs(3)));
+        assert!(wait(&[("retry-after", "inf")]).is_some_and(|wait| wait.as_secs() > 1_000_000_000));
+        let words = r#"{"error":{"message":"Rate limit reached. Please try again in 2.8s. Visit ..."}}"#;
+        assert_eq!(sorted(429, &[], words).1, Some(Duration::from_millis(2800)));
+        let soon = httpdate::fmt_http_date(std::time::SystemTime::now() + Duration::from_mins(1));
+        assert!(wait(&[("retry-after", &soon)]).is_some_and(|wait| (50..=60).contains(&wait.as_secs())), "no date: our own clock");
+    }
+
+    #[test]
+    fn a_success_that_is_none_is_seen_through() {
+        let of = |body: &str| {
+            classify(Reply { status: 200, headers: std::collections::BTreeMap::new(), body: body.to_owned() }).map_err(|fault| fault.class)
+        };
+        assert_eq!(of("").unwrap_err(), Class::Ambiguous);
+        assert_eq!(of(r#"{"choices":[{"mess"#).unwrap_err(), Class::Ambiguous);
+        assert_eq!(of(r#"{"error":{"code":429,"message":"busy"}}"#).unwrap_err(), Class::Refused);
+        assert_eq!(of(r#"{"error":{"code":"401"}}"#).unwrap_err(), Class::Stopped(StopKind::Auth));
+        for whole in [r#"{"choices":[],"error":{"code":500}}"#, r#"{"error":"x"}"#, "<html>maintenance</html>", "null"] {
+            assert!(of(whole).is_ok(), "{whole}");
+        }
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! A server's error body, read leniently: every server writes it its own way.
 
+use std::time::Duration;
+
 use serde_json::Value;
+
+use super::rate::duration;
 
 /// Codes and types that mean "no money", whatever the status says.
 const QUOTA: [&str; 5] =
@@ -53,6 +57,14 @@ impl ServerError {
                 .map(|code| code.to_ascii_lowercase())
                 .collect(),
         }
+    }
+
+    /// How long its words ask to wait: "try again in 2.8s", "retry in 37s".
+    pub(super) fn asks_to_wait(&self) -> Option<Duration> {
+        let words = self.message.to_ascii_lowercase();
+        let after = ["again in ", "retry in "].iter().find_map(|words_before| Some(words.split_once(words_before)?.1))?;
+        let wait = after.split(|c: char| c.is_whitespace() || c == ',').next()?;
+        duration(wait.trim_end_matches('.'), None)
     }
 
     /// Whether the account cannot pay.

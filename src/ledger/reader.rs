@@ -120,11 +120,13 @@ impl Reader {
         Ok(charged as u64)
     }
 
-    /// Refusals of a judge's server that named something a request should not hold, each once, oldest first.
+    /// Refusals of a judge's server that named something a request should not hold, each once, oldest first; only those after which it answered.
     pub fn lessons(&self, judge: &str) -> Result<Vec<String>, LedgerError> {
         let mut statement = self.connection.prepare(
             "SELECT reply FROM attempts JOIN tasks ON tasks.id = task
-             WHERE judge = ?1 AND class = 'refused' AND attempts.status IN (400, 422) GROUP BY reply ORDER BY MIN(attempts.id)",
+             WHERE judge = ?1 AND class = 'refused' AND attempts.status IN (400, 422)
+               AND EXISTS (SELECT 1 FROM attempts AS later WHERE later.task = attempts.task AND later.id > attempts.id AND later.class = 'answered')
+             GROUP BY reply ORDER BY MIN(attempts.id)",
         )?;
         let replies = statement.query_map([judge], |row| row.get(0))?;
         Ok(replies.collect::<Result<_, _>>()?)

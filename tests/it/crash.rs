@@ -45,6 +45,7 @@ fn asked(rig: &Rig, from: usize) -> BTreeMap<String, usize> {
 }
 
 /// A clean run, and one that is killed again and again; returns their tables and the most often that one question was asked.
+#[expect(clippy::print_stdout, reason = "figures for whoever looks")]
 fn killed(settings: &str, exits: &[i32]) -> (Vec<Value>, Vec<Value>, usize) {
     let (items, kills) = (sized(600, 100_000), sized(60, 10_000));
     let rig = Rig::new(items, &json!({"latency_ms": 15}), settings);

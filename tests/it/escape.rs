@@ -88,47 +88,47 @@ const WORDS: [(&str, &str); 40] = [
     ("image2", "FILE%d.png\nglob:FILE*\n"),
 ];
 
-fn atom(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
-    [&(body.len() as u32 + 8).to_be_bytes()[..], kind, body].concat()
+fn atom(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
+    [&(body.len() as u32 + 8).to_be_bytes()[..], &kind, body].concat()
 }
 
-fn riff(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+fn riff(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
     let pad = vec![0; body.len() % 2];
     [&kind[..], &(body.len() as u32).to_le_bytes(), body, &pad].concat()
 }
 
 /// A QuickTime movie whose one track keeps its data at `place`, by a data reference of this kind.
-fn data_reference(kind: &[u8; 4], place: &str) -> Vec<u8> {
+fn data_reference(kind: [u8; 4], place: &str) -> Vec<u8> {
     let entry = atom(kind, &[&[0; 4][..], place.as_bytes(), &[0]].concat());
-    let reference = atom(b"dref", &[&[0, 0, 0, 0, 0, 0, 0, 1][..], &entry].concat());
+    let reference = atom(*b"dref", &[&[0, 0, 0, 0, 0, 0, 0, 1][..], &entry].concat());
     let described =
-        atom(b"stsd", &[&[0, 0, 0, 0, 0, 0, 0, 1][..], &atom(b"avc1", &[&[0, 0, 0, 0, 0, 0, 0, 1][..], &[0; 70]].concat())].concat());
-    let times = atom(b"stts", &[0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1]);
-    let chunks = atom(b"stsc", &[0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1]);
-    let sizes = atom(b"stsz", &[0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 1]);
-    let offsets = atom(b"stco", &[0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0]);
-    let table = atom(b"stbl", &[described, times, chunks, sizes, offsets].concat());
-    let info = atom(b"minf", &[atom(b"vmhd", &[0; 12]), atom(b"dinf", &reference), table].concat());
-    let header = atom(b"mdhd", &[&[0; 12][..], &[0, 0, 3, 232, 0, 0, 0, 1, 0, 0, 0, 0]].concat());
-    let handler = atom(b"hdlr", &[&[0; 8][..], b"vide", &[0; 13]].concat());
-    let track = atom(b"trak", &[atom(b"tkhd", &[0; 84]), atom(b"mdia", &[header, handler, info].concat())].concat());
-    [atom(b"ftyp", b"qt  \0\0\0\0qt  "), atom(b"moov", &[atom(b"mvhd", &[0; 100]), track].concat())].concat()
+        atom(*b"stsd", &[&[0, 0, 0, 0, 0, 0, 0, 1][..], &atom(*b"avc1", &[&[0, 0, 0, 0, 0, 0, 0, 1][..], &[0; 70]].concat())].concat());
+    let times = atom(*b"stts", &[0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1]);
+    let chunks = atom(*b"stsc", &[0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1]);
+    let sizes = atom(*b"stsz", &[0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 1]);
+    let offsets = atom(*b"stco", &[0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0]);
+    let table = atom(*b"stbl", &[described, times, chunks, sizes, offsets].concat());
+    let info = atom(*b"minf", &[atom(*b"vmhd", &[0; 12]), atom(*b"dinf", &reference), table].concat());
+    let header = atom(*b"mdhd", &[&[0; 12][..], &[0, 0, 3, 232, 0, 0, 0, 1, 0, 0, 0, 0]].concat());
+    let handler = atom(*b"hdlr", &[&[0; 8][..], b"vide", &[0; 13]].concat());
+    let track = atom(*b"trak", &[atom(*b"tkhd", &[0; 84]), atom(*b"mdia", &[header, handler, info].concat())].concat());
+    [atom(*b"ftyp", b"qt  \0\0\0\0qt  "), atom(*b"moov", &[atom(*b"mvhd", &[0; 100]), track].concat())].concat()
 }
 
 /// A QuickTime movie that is nothing but a reference to another.
 fn reference_movie(place: &str) -> Vec<u8> {
     let target = [&[0; 4][..], b"url ", &(place.len() as u32 + 1).to_be_bytes(), place.as_bytes(), &[0]].concat();
-    let described = atom(b"rmda", &atom(b"rdrf", &target));
-    [atom(b"ftyp", b"qt  \0\0\0\0qt  "), atom(b"moov", &atom(b"rmra", &described))].concat()
+    let described = atom(*b"rmda", &atom(*b"rdrf", &target));
+    [atom(*b"ftyp", b"qt  \0\0\0\0qt  "), atom(*b"moov", &atom(*b"rmra", &described))].concat()
 }
 
 /// An AVI whose subtitle stream is a playlist: demuxers that open subtitles by their content follow it.
 fn subtitles(playlist: &str) -> Vec<u8> {
-    let header = riff(b"strh", &[&b"txts"[..], &[0; 52]].concat());
-    let list = riff(b"LIST", &[&b"strl"[..], &header, &riff(b"strf", &[])].concat());
-    let main = riff(b"LIST", &[&b"hdrl"[..], &riff(b"avih", &[0; 56]), &list].concat());
+    let header = riff(*b"strh", &[&b"txts"[..], &[0; 52]].concat());
+    let list = riff(*b"LIST", &[&b"strl"[..], &header, &riff(*b"strf", &[])].concat());
+    let main = riff(*b"LIST", &[&b"hdrl"[..], &riff(*b"avih", &[0; 56]), &list].concat());
     let gab2 = [&b"GAB2\0\x02\0\0\0\0\0\0\x04\0"[..], &(playlist.len() as u32).to_le_bytes(), playlist.as_bytes()].concat();
-    riff(b"RIFF", &[&b"AVI "[..], &main, &riff(b"LIST", &[&b"movi"[..], &riff(b"00tx", &gab2)].concat())].concat())
+    riff(*b"RIFF", &[&b"AVI "[..], &main, &riff(*b"LIST", &[&b"movi"[..], &riff(*b"00tx", &gab2)].concat())].concat())
 }
 
 /// An MP3 whose cover picture is a link.
@@ -154,21 +154,21 @@ fn linked_segment(playlist: &str) -> Vec<u8> {
 /// Sixty files that lead to the canaries.
 fn canaries(file: &str, name: &str, url: &str) -> Vec<(String, Vec<u8>)> {
     let host = url.strip_prefix("http://").unwrap();
-    let fill = |text: &str| text.replace("FILE", file).replace("NAME", name).replace("URL", url).replace("HOST", host);
-    let mut made: Vec<(String, Vec<u8>)> = WORDS.iter().map(|(name, text)| ((*name).to_owned(), fill(text).into_bytes())).collect();
+    let filled = |text: &str| text.replace("FILE", file).replace("NAME", name).replace("URL", url).replace("HOST", host);
+    let mut made: Vec<(String, Vec<u8>)> = WORDS.iter().map(|(name, text)| ((*name).to_owned(), filled(text).into_bytes())).collect();
     let mut add = |name: &str, bytes: Vec<u8>| made.push((name.to_owned(), bytes));
     for (kind, place) in
         [("file", file.to_owned()), ("name", name.to_owned()), ("http", format!("{url}/a.mov")), ("file_url", format!("file://{file}"))]
     {
-        add(&format!("dref_url_{kind}"), data_reference(b"url ", &place));
-        add(&format!("dref_alis_{kind}"), data_reference(b"alis", &place));
+        add(&format!("dref_url_{kind}"), data_reference(*b"url ", &place));
+        add(&format!("dref_alis_{kind}"), data_reference(*b"alis", &place));
         add(&format!("rmra_{kind}"), reference_movie(&place));
         add(&format!("cover_{kind}"), linked_cover(&place));
     }
-    add("gab2_hls", subtitles(&fill(WORDS[0].1)));
-    add("gab2_http", subtitles(&fill(WORDS[3].1)));
-    add("gab2_ffconcat", subtitles(&fill(WORDS[13].1)));
-    add("segment", linked_segment(&fill(WORDS[3].1)));
+    add("gab2_hls", subtitles(&filled(WORDS[0].1)));
+    add("gab2_http", subtitles(&filled(WORDS[3].1)));
+    add("gab2_ffconcat", subtitles(&filled(WORDS[13].1)));
+    add("segment", linked_segment(&filled(WORDS[3].1)));
     made
 }
 

@@ -120,7 +120,7 @@ fn altered(bytes: &[u8], state: &mut u64) -> Vec<u8> {
             }
         }
     }
-    if bytes.starts_with(b"\x89PNG") && next(state) % 4 > 0 { checked(bytes) } else { bytes }
+    if bytes.starts_with(b"\x89PNG") && !next(state).is_multiple_of(4) { checked(bytes) } else { bytes }
 }
 
 /// A PNG with right checksums, so that what was altered is read at all.

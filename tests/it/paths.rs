@@ -163,7 +163,7 @@ fn names_that_change_while_they_are_opened_lead_nowhere_else() {
                     _ => fs::hard_link(root.join("pipe.txt"), &spare).unwrap(),
                 }
                 fs::rename(&spare, root.join("race.txt")).unwrap();
-                if next(&mut state) % 2 == 0 {
+                if next(&mut state).is_multiple_of(2) {
                     let _ = fs::rename(root.join("sub"), &folder);
                     let _ = symlink("..", root.join("sub"));
                 } else {

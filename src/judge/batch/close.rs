@@ -34,7 +34,7 @@ impl Judge {
                 Closed { end, outcome, put_off: false }
             }
             Err(fault) => {
-                let (fault, taught) = if reasks { self.learn_from(fault.clone(), reading.dialect) } else { (fault.clone(), false) };
+                let (fault, taught) = if reasks { self.learn_from(fault.clone(), reading.dialect, None) } else { (fault.clone(), false) };
                 let end = attempt_end(self, Err(&fault), reading.format, 0, factor);
                 let outcome = if taught { None } else { after(&fault, lost(past)) };
                 Closed { end, outcome, put_off: !taught && matches!(fault.class, Class::Refused | Class::NeverSent | Class::Stopped(_)) }

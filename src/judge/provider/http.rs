@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Client, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -24,6 +24,8 @@ use crate::judge::{ProviderKind, Settings};
 const MAX_REPLY: usize = 1 << 20;
 /// Seconds to find and greet the server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection may rest before another is opened instead.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Seconds for a server to say what its model can take in.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The only headers, besides those of rate limits, that anything here reads or that help a person.
@@ -35,6 +37,8 @@ struct Http {
     anthropic: bool,
     headers: HeaderMap,
     redactor: Arc<Redactor>,
+    /// Each request gets a connection of its own: one was lost on a shared one.
+    one_each: AtomicBool,
 }
 
 /// Checks the address, reads the key and builds the client. Sends nothing.
@@ -47,6 +51,7 @@ pub(super) fn open(settings: &Settings, secrets: &dyn Fn(&str) -> Option<String>
         headers: headers(&address, key.as_ref())?,
         redactor: Arc::new(Redactor::new(key.as_ref())),
         anthropic: settings.provider == ProviderKind::Anthropic,
+        one_each: AtomicBool::new(false),
         address,
     };
     let endpoint = provider.address.url.to_string();
@@ -89,6 +94,8 @@ fn client(settings: &Settings, url: &Url) -> Result<Client, String> {
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(Duration::from_secs(settings.timeout_s))
         .tcp_nodelay(true)
+        // Servers close idle connections after some seconds (uvicorn: 5); a request on its way into one may be lost.
+        .pool_idle_timeout(IDLE_TIMEOUT)
         .user_agent(concat!("tribunal/", env!("CARGO_PKG_VERSION")))
         .build()
         .map_err(|error| format!("cannot set up HTTP: {}", chain(&error)))
@@ -112,8 +119,16 @@ fn headers(address: &Address, key: Option<&SecretString>) -> Result<HeaderMap, S
 impl Http {
     async fn send(&self, request: &Request) -> Result<Reply, Fault> {
         let (body, taken) = Pieces::new(&request.body.sent);
-        let send = self.client.post(self.address.url.clone()).headers(self.headers.clone()).body(reqwest::Body::wrap(body)).send();
-        let response = send.await.map_err(|error| fault(&self.redactor, &error, taken.load(Ordering::Acquire)))?;
+        let mut post = self.client.post(self.address.url.clone()).headers(self.headers.clone()).body(reqwest::Body::wrap(body));
+        if self.one_each.load(Ordering::Acquire) {
+            post = post.header(CONNECTION, HeaderValue::from_static("close"));
+        }
+        let lost = |error: reqwest::Error| {
+            let fault = fault(&self.redactor, &error, taken.load(Ordering::Acquire));
+            self.one_each.fetch_or(fault.reason == "connection_lost", Ordering::AcqRel);
+            fault
+        };
+        let response = post.send().await.map_err(lost)?;
         let status = response.status().as_u16();
         let headers = self.kept(response.headers());
         let body = read(response).await.map_err(|error| fault(&self.redactor, &error, true))?;
@@ -122,8 +137,14 @@ impl Http {
 
     fn kept(&self, headers: &HeaderMap) -> BTreeMap<String, String> {
         let is_kept = |name: &str| KEPT_HEADERS.contains(&name) || name.contains("ratelimit");
-        let kept = headers.iter().filter(|(name, _)| is_kept(name.as_str()));
-        kept.filter_map(|(name, value)| Some((name.as_str().to_owned(), self.redactor.clean(value.to_str().ok()?.to_owned())))).collect()
+        let mut kept: BTreeMap<String, String> = BTreeMap::new();
+        for (name, value) in headers.iter().filter(|(name, _)| is_kept(name.as_str())) {
+            let Ok(value) = value.to_str() else { continue };
+            let value = self.redactor.clean(value.to_owned());
+            // A name that comes twice is one list.
+            kept.entry(name.as_str().to_owned()).and_modify(|all| *all = format!("{all}, {value}")).or_insert(value);
+        }
+        kept
     }
 
     /// What the server says its model can take in; `None` when it does not say.
