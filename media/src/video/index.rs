@@ -99,22 +99,24 @@ impl Index {
         let first = *stamps.first().ok_or_else(empty)?;
         let lasting = |place: usize| if estimated { 0 } else { packets[display[place]].duration };
         let clock = Clock::new(stamps, lasting);
-        let seconds = |ticks: f64| ticks * f64::from(time_base.0) / f64::from(time_base.1);
+        let tick = (i64::from(time_base.0), i64::from(time_base.1) * clock.parts);
         let moment = |place: usize| Moment {
             pts: stamps[place],
-            t: seconds(clock.ticks[place]),
+            ticks: clock.ticks[place],
+            t: clock.ticks[place] as f64 * tick.0 as f64 / tick.1 as f64,
             keyframe: packets[display[place]].key,
             bytes: packets[display[place]].size,
         };
         let last = display.len() - 1;
         let tail = match (lasting(last), clock.typical) {
-            (ticks, _) if ticks > 0 => seconds(ticks as f64),
-            (_, ticks) if ticks > 0.0 => seconds(ticks),
-            _ => stream.frame_rate.map_or(0.0, f64::recip),
+            (ticks, _) if ticks > 0 => ticks.saturating_mul(clock.parts),
+            (_, ticks) if ticks > 0 => ticks.saturating_mul(clock.parts),
+            _ => stream.frame_rate.map_or(0, |rate| (tick.1 as f64 / (rate * tick.0 as f64)).round() as i64),
         };
-        let timeline = Timeline::new((0..=last).map(moment).collect(), seconds(clock.ticks[last]) + tail).ok_or_else(empty)?;
+        let end = clock.ticks[last].saturating_add(tail);
+        let timeline = Timeline::new((0..=last).map(moment).collect(), end, tick).ok_or_else(empty)?;
         let shown = places(&display, packets.len());
-        let origin = if estimated { 0.0 } else { seconds(first as f64) };
+        let origin = if estimated { 0.0 } else { first as f64 * f64::from(time_base.0) / f64::from(time_base.1) };
         let (restarts, equal) = (clock.restarts, clock.equal);
         Ok(Self { packets, display, shown, timeline, time_base, estimated, restarts, equal, lead, origin })
     }
