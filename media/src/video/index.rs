@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use super::bidirectional::is_bidirectional;
 use super::clock::Clock;
 use super::holes::is_hollow;
 use super::order::{Order, Shown, stretches};
@@ -28,6 +29,8 @@ pub(super) struct Entry {
     pub discard: bool,
     /// Bytes of it, or of what comes right before it, are missing.
     pub damaged: bool,
+    /// Its picture refers to one that is shown after it, as far as is known.
+    pub bidirectional: bool,
 }
 
 /// Displayed frames in display order, as positions in the list of packets, with their times.
@@ -72,6 +75,7 @@ pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> R
                 size: packet.size(),
                 key: packet.is_key(),
                 discard: packet.is_discard(),
+                bidirectional: is_bidirectional(&stream.codec, packet.bytes()),
             });
         }
     }
@@ -153,8 +157,17 @@ mod tests {
     #[test]
     fn a_decoder_holds_back_as_many_frames_as_overtake_another() {
         let packets = |stamps: &[i64]| -> Vec<Entry> {
-            let entry =
-                |pts: &i64| Entry { pts: Some(*pts), dts: None, duration: 1, pos: -1, size: 1, key: false, discard: false, damaged: false };
+            let entry = |pts: &i64| Entry {
+                pts: Some(*pts),
+                dts: None,
+                duration: 1,
+                pos: -1,
+                size: 1,
+                key: false,
+                discard: false,
+                damaged: false,
+                bidirectional: false,
+            };
             stamps.iter().map(entry).collect()
         };
         assert_eq!(Index::delay(&packets(&[1, 2, 3])), 0);

@@ -5,7 +5,7 @@ use super::delivery::Delivery;
 use super::geometry::Geometry;
 use super::holes;
 use super::index::{Index, scan};
-use super::order::needs_decoding;
+use super::order::{forget_decoding_times, needs_decoding};
 use super::plan::{plan, whole};
 use super::session::Session;
 use crate::ending::broken_off;
@@ -82,6 +82,7 @@ fn open<'s>(source: &'s Source, limits: &Limits, probing: Probing) -> Result<Ope
     let ending = broken_off(source)?;
     let cut = short || input.is_broken() || input.points_past(stream.index, source.len()) || ending.is_some();
     let format = format_name(&input.format()).to_owned();
+    forget_decoding_times(&mut packets);
     let cursor = Cursor::new(source, probing, input, stream.clone())?;
     let mut session = Session::new(cursor, stream.clone(), Index::delay(&packets), limits)?;
     let order = if needs_decoding(&packets) { Some(session.display_order(&packets)?) } else { None };
