@@ -7,7 +7,7 @@ pub(super) struct Clock {
     pub ticks: Vec<i64>,
     /// So many parts has a tick: enough for frames that share its time.
     pub parts: i64,
-    /// How often the file's clock goes back.
+    /// How often the file's clock starts anew.
     pub restarts: usize,
     /// Frames that share the timestamp of the one before them.
     pub equal: usize,
@@ -19,11 +19,12 @@ pub(super) struct Clock {
 const MOST_PARTS: i64 = 1 << 20;
 
 impl Clock {
-    /// Reads the timestamps of frames in display order, and how many ticks each frame lasts (0 when unknown).
+    /// Reads the timestamps of frames in display order; how many ticks each frame lasts (0 when unknown), and whether the clock was set
+    /// between a frame and the next, which comes later by so many ticks.
     ///
-    /// Where the clock goes back (files joined by their bytes, a camera started anew), time goes on from the end of the frame before.
-    /// Frames that share a timestamp share the time up to the next one.
-    pub(super) fn new(stamps: &[i64], lasting: impl Fn(usize) -> i64) -> Self {
+    /// Where the clock goes back (files joined by their bytes, a camera started anew) or was set, time goes on from the end of the frame
+    /// before. Frames that share a timestamp share the time up to the next one.
+    pub(super) fn new(stamps: &[i64], lasting: impl Fn(usize) -> i64, is_set: impl Fn(usize, i64) -> bool) -> Self {
         let mut clock = Self { parts: 1, typical: typical(stamps), ..Self::default() };
         let typical = clock.typical;
         let length = |at: usize| if lasting(at) > 0 { lasting(at) } else { typical };
@@ -31,9 +32,10 @@ impl Clock {
         for (at, stamp) in stamps.iter().enumerate() {
             if let Some(before) = at.checked_sub(1) {
                 let passed = stamp.saturating_sub(stamps[before]);
-                clock.restarts += usize::from(passed < 0);
+                let anew = passed < 0 || is_set(before, passed);
+                clock.restarts += usize::from(anew);
                 clock.equal += usize::from(passed == 0);
-                now = now.saturating_add(if passed < 0 { length(before) } else { passed });
+                now = now.saturating_add(if anew { length(before) } else { passed });
             }
             clock.ticks.push(now);
         }
@@ -82,7 +84,7 @@ mod tests {
     }
 
     fn ticks(stamps: &[i64]) -> (Vec<f64>, usize, usize) {
-        let clock = Clock::new(stamps, |_| 0);
+        let clock = Clock::new(stamps, |_| 0, |_, _| false);
         (times(&clock), clock.restarts, clock.equal)
     }
 
@@ -90,7 +92,13 @@ mod tests {
     fn a_clock_that_starts_anew_goes_on() {
         assert_eq!(ticks(&[7, 8, 9, 12]), (vec![0.0, 1.0, 2.0, 5.0], 0, 0));
         assert_eq!(ticks(&[5, 6, 7, 5, 6, 7, 0, 1]), ((0..8).map(f64::from).collect(), 2, 0));
-        assert_eq!(times(&Clock::new(&[0, 3, 0, 3], |_| 4)), [0.0, 3.0, 7.0, 10.0], "what the file says of a frame comes first");
+        assert_eq!(
+            times(&Clock::new(&[0, 3, 0, 3], |_| 4, |_, _| false)),
+            [0.0, 3.0, 7.0, 10.0],
+            "what the file says of a frame comes first"
+        );
+        let set = Clock::new(&[0, 1, 2, 900, 901, 990], |_| 0, |_, passed| passed > 100);
+        assert_eq!((times(&set), set.restarts), (vec![0.0, 1.0, 2.0, 3.0, 4.0, 93.0], 1), "a clock that is set is no pause");
         assert_eq!(ticks(&[]).0, [0.0; 0]);
     }
 
@@ -98,7 +106,7 @@ mod tests {
     fn frames_that_share_a_timestamp_share_its_time() {
         assert_eq!(ticks(&[0, 2, 2, 4]), (vec![0.0, 2.0, 3.0, 4.0], 0, 1));
         assert_eq!(ticks(&[0, 4, 4]).0, [0.0, 4.0, 6.0], "the last ones share what a frame usually lasts");
-        assert_eq!(Clock::new(&[0, 1, 1, 1, 2, 2], |_| 1).ticks, [0, 6, 8, 10, 12, 15], "thirds and halves of a tick");
+        assert_eq!(Clock::new(&[0, 1, 1, 1, 2, 2], |_| 1, |_, _| false).ticks, [0, 6, 8, 10, 12, 15], "thirds and halves of a tick");
         assert_eq!(ticks(&[0, 4, 4, 0]), (vec![0.0, 4.0, 6.0, 8.0], 1, 1));
     }
 }

@@ -48,7 +48,7 @@ pub(super) struct Index {
     pub time_base: (i32, i32),
     /// The file has no timestamps: they are counted.
     pub estimated: bool,
-    /// How often the file's clock goes back.
+    /// How often the file's clock starts anew.
     pub restarts: usize,
     /// Frames that share the timestamp of the one before them.
     pub equal: usize,
@@ -83,8 +83,9 @@ pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> R
 }
 
 impl Index {
-    /// Builds the index. `decoded` is what came out when everything was decoded, where timestamps do not tell the order of display.
-    pub(super) fn new(mut packets: Vec<Entry>, stream: &Stream, decoded: Option<Vec<Shown>>) -> Result<Self, Error> {
+    /// Builds the index. `decoded` is what came out when everything was decoded, where timestamps do not tell the order of display;
+    /// `broadcast`: the container is one whose clock may be set anew on the way.
+    pub(super) fn new(mut packets: Vec<Entry>, stream: &Stream, decoded: Option<Vec<Shown>>, broadcast: bool) -> Result<Self, Error> {
         let empty = || Error::Empty("the video has no displayed frame".to_owned());
         let Order { display, stamps, time_base, estimated } = match decoded {
             Some(frames) => {
@@ -102,7 +103,11 @@ impl Index {
         let (display, stamps) = (display[lead..].to_vec(), &stamps[lead..]);
         let first = *stamps.first().ok_or_else(empty)?;
         let lasting = |place: usize| if estimated { 0 } else { packets[display[place]].duration };
-        let clock = Clock::new(stamps, lasting);
+        let is_set = |place: usize, ticks: i64| {
+            let seconds = ticks as f64 * f64::from(time_base.0) / f64::from(time_base.1);
+            broadcast && !estimated && seconds > LONGEST_PAUSE && is_beside(&packets[display[place]], &packets[display[place + 1]], seconds)
+        };
+        let clock = Clock::new(stamps, lasting, is_set);
         let tick = (i64::from(time_base.0), i64::from(time_base.1) * clock.parts);
         let moment = |place: usize| Moment {
             pts: stamps[place],
@@ -143,6 +148,18 @@ impl Index {
     }
 }
 
+/// A clock that goes forward by more seconds than this at once, while nothing else is stored, was set.
+const LONGEST_PAUSE: f64 = 10.0;
+
+/// The least that sound takes: 8 kb/s. What lies between pictures that are really so far apart is more than that.
+const SOUND_BYTES_PER_SECOND: f64 = 1000.0;
+
+/// Whether too little is stored between two packets for anything to go on for so many seconds.
+fn is_beside(one: &Entry, next: &Entry, seconds: f64) -> bool {
+    let between = next.pos.saturating_sub(one.pos).saturating_sub(one.size.into());
+    one.pos >= 0 && next.pos >= 0 && (between as f64) < seconds * SOUND_BYTES_PER_SECOND
+}
+
 /// Packet -> place in the order of display.
 pub(super) fn places(display: &[usize], packets: usize) -> Vec<Option<usize>> {
     let mut places = vec![None; packets];
@@ -152,7 +169,25 @@ pub(super) fn places(display: &[usize], packets: usize) -> Vec<Option<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Entry, Index};
+    use super::{Entry, Index, is_beside};
+
+    #[test]
+    fn a_clock_was_set_only_where_nothing_else_is_stored() {
+        let packet = |pos: i64| Entry {
+            pts: None,
+            dts: None,
+            duration: 0,
+            pos,
+            size: 500,
+            key: false,
+            discard: false,
+            damaged: false,
+            bidirectional: false,
+        };
+        assert!(is_beside(&packet(0), &packet(9000), 20.0));
+        assert!(!is_beside(&packet(0), &packet(90_000), 20.0), "sound or stuffing goes on meanwhile");
+        assert!(!is_beside(&packet(-1), &packet(9000), 20.0), "nobody knows");
+    }
 
     #[test]
     fn a_decoder_holds_back_as_many_frames_as_overtake_another() {
