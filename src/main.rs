@@ -33,11 +33,9 @@ fn main() -> ExitCode {
         Command::Taxonomy(command) => commands::taxonomy::run(&context, command),
         Command::Doctor(args) => commands::doctor::run(&context, args),
     });
-    match done {
-        Ok(exit) => exit.into(),
-        Err(Failure { message, exit }) => {
-            commands::fail(cli.json, &message, exit);
-            exit.into()
-        }
-    }
+    let exit = done.unwrap_or_else(|Failure { message, exit }| {
+        commands::fail(cli.json, &message, exit);
+        exit
+    });
+    commands::delivered(exit).into()
 }

@@ -20,7 +20,7 @@ const TAIL: u64 = 128 << 10; // two Ogg pages of the largest size
 const ASF_HEADER: &[u8] = b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c";
 const ASF_FILE_PROPERTIES: &[u8] = b"\xa1\xdc\xab\x8c\x47\xa9\xcf\x11\x8e\xe4\x00\xc0\x0c\x20\x53\x65";
 
-/// How `source` breaks off, as far as Matroska, ASF, AVI, FLV, Ogg or MPEG-TS say; `None`: it is whole, or does not say.
+/// How `source` breaks off, as far as Matroska, ASF, AVI, WAV, CAF, FLV, Ogg or MPEG-TS say; `None`: it is whole, or does not say.
 pub(crate) fn broken_off(source: &Source) -> io::Result<Option<BrokenOff>> {
     let head = source.head(HEAD)?;
     let promised = match head.get(..4) {
@@ -41,6 +41,10 @@ pub(crate) fn broken_off(source: &Source) -> io::Result<Option<BrokenOff>> {
         ends_amid_ogg(&tail()?)
     } else if head.starts_with(b"FLV") {
         ends_amid_flv(source)?
+    } else if matches!(head.get(..4), Some(b"RIFF" | b"RF64" | b"BW64")) && head.get(8..12) == Some(b"WAVE") {
+        ends_amid_samples(wav_samples_end(&head), source.len())
+    } else if head.starts_with(b"caff") {
+        ends_amid_samples(caf_samples_end(&head), source.len())
     } else {
         ends_amid_transport_packet(&head, source.len())
     };
@@ -74,6 +78,40 @@ fn asf_length(head: &[u8]) -> Option<u64> {
 
 fn le(bytes: &[u8], at: usize, length: usize) -> Option<u64> {
     Some(bytes.get(at..at.checked_add(length)?)?.iter().rfold(0, |value, byte| value << 8 | u64::from(*byte)))
+}
+
+/// No share is told: what cannot go back to its header when it is done leaves any large number there.
+fn ends_amid_samples(promised: Option<u64>, len: u64) -> Option<&'static str> {
+    promised.is_some_and(|promised| promised > len).then_some("the samples go on after the end of the file, by its header")
+}
+
+/// Where the samples of a WAV file end, when it says so (EBU Tech 3306: the chunk `ds64` has lengths of more than 32 bits, and a file that
+/// was written to a pipe has none).
+fn wav_samples_end(head: &[u8]) -> Option<u64> {
+    let (mut at, mut long) = (12, None);
+    loop {
+        let size = le(head, at + 4, 4)?;
+        match head.get(at..at + 4)? {
+            b"ds64" => long = le(head, at + 16, 8),
+            b"data" if size == 0xffff_ffff => return long?.checked_add(at as u64 + 8),
+            b"data" => return Some(size + at as u64 + 8),
+            _ => {}
+        }
+        at += 8 + usize::try_from(size + size % 2).ok()?;
+    }
+}
+
+/// Where the samples of a CAF file end, when it says so (Core Audio Format 1.0: a length of -1 goes on to the end of the file).
+fn caf_samples_end(head: &[u8]) -> Option<u64> {
+    let mut at: usize = 8;
+    loop {
+        let size = head.get(at + 4..at + 12)?.iter().fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
+        let end = size.checked_add(at as u64 + 12)?;
+        if head.get(at..at + 4)? == b"data" {
+            return Some(end);
+        }
+        at = usize::try_from(end).ok()?;
+    }
 }
 
 /// The last page of an Ogg file is whole, and the last of its stream (RFC 3533).
@@ -127,6 +165,29 @@ mod tests {
         let properties = [super::ASF_HEADER, &[0; 14], super::ASF_FILE_PROPERTIES, &[0; 24], &[128, 0, 0, 0, 0, 0, 0, 0]].concat();
         assert_eq!(share(&[&properties[..], &[0; 128 - 78]].concat()), None);
         assert_eq!(share(&[&properties[..], &[0; 0]].concat()), Some(78.0 / 128.0));
+    }
+
+    #[test]
+    fn samples_that_go_on_after_the_end_are_missed() {
+        let wav = |kind: &[u8], size: u32, before: &[u8]| {
+            [kind, &[0xff; 4], b"WAVEfmt \x02\0\0\0\x01\0", before, b"data", &size.to_le_bytes(), &[0; 8]].concat()
+        };
+        let ds64 = |size: u64| [b"ds64\x1c\0\0\0".as_slice(), &[0; 8], &size.to_le_bytes(), &[0; 12]].concat();
+        let caf = |size: i64| [b"caff\0\x01\0\0desc\0\0\0\0\0\0\0\x02abdata".as_slice(), &size.to_be_bytes(), &[0; 8]].concat();
+        for (bytes, cut) in [
+            (wav(b"RIFF", 8, b""), false),
+            (wav(b"RIFF", 9, b""), true),
+            (wav(b"RIFF", 0, b"LIST\x01\0\0\0a\0"), false),
+            (wav(b"RIFF", 9, b"LIST\x01\0\0\0a\0"), true),
+            (wav(b"RIFF", u32::MAX, b""), false),
+            (wav(b"RF64", u32::MAX, &ds64(8)), false),
+            (wav(b"RF64", u32::MAX, &ds64(9)), true),
+            (caf(8), false),
+            (caf(9), true),
+            (caf(-1), false),
+        ] {
+            assert_eq!(share(&bytes).is_some(), cut, "{bytes:02x?}");
+        }
     }
 
     #[test]

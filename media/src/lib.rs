@@ -53,7 +53,7 @@ pub use signal::{Look, PLANE, PerceptualHash, VideoSignals};
 pub use sniff::{Format, sniff};
 pub use source::{Reader, Source};
 pub use time::{Moment, Timeline};
-pub use tracks::is_sound_only;
+pub use tracks::{Tracks, tracks};
 pub use versions::{decoder_path, libav as libav_version};
 
 /// Decodes `source` once and delivers the parts that every recipe asks for.

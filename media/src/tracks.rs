@@ -1,4 +1,4 @@
-//! Whether a container lists sound alone, read from its own list of tracks without opening it with a decoder.
+//! What kinds of tracks a container lists, read from its own list of tracks without opening it with a decoder.
 
 use crate::Source;
 use crate::ending::vint;
@@ -9,10 +9,19 @@ const HEAD: usize = 64 << 10;
 /// Boxes or elements that are stepped over to find a list.
 const MOST_STEPS: usize = 1024;
 
-/// Whether `source` is a container (MP4 and its kin, Matroska, AVI, ASF, FLV, MPEG-TS) that lists tracks of sound and none of pictures.
-/// Lists that are broken, missing or far from where they should be prove nothing.
-pub fn is_sound_only(source: &Source) -> bool {
-    let Ok(head) = source.head(HEAD) else { return false };
+/// Kinds of tracks that a container lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tracks {
+    /// At least one of sound.
+    pub sound: bool,
+    /// At least one of moving pictures.
+    pub pictures: bool,
+}
+
+/// What `source` lists, when it is MP4 or its kin, Matroska, AVI, ASF, FLV or MPEG-TS. Lists that are broken, missing or far from where they
+/// should be prove nothing: none of either.
+pub fn tracks(source: &Source) -> Tracks {
+    let Ok(head) = source.head(HEAD) else { return Tracks::default() };
     let (sound, pictures) = match head.get(..4) {
         Some(b"\x1a\x45\xdf\xa3") => matroska(&head),
         Some(b"RIFF") => following(&head, b"strh", 8, (b"auds", b"vids")),
@@ -25,7 +34,7 @@ pub fn is_sound_only(source: &Source) -> bool {
             tracks
         }
     };
-    sound && !pictures
+    Tracks { sound, pictures }
 }
 
 const ASF_STREAM: &[u8] = b"\x91\x07\xdc\xb7\xb7\xa9\xcf\x11\x8e\xe6\x00\xc0\x0c\x20\x53\x65";
@@ -116,33 +125,34 @@ fn transport_stream(head: &[u8]) -> (bool, bool) {
 
 #[cfg(test)]
 mod tests {
-    use super::is_sound_only;
+    use super::{Tracks, tracks};
     use crate::Source;
 
     #[test]
-    fn a_list_of_sound_alone_is_believed_and_nothing_else() {
+    fn lists_are_read_and_nothing_else_is_believed() {
         let sized = |kind: &[u8], body: &[u8]| [&(body.len() as u32 + 8).to_be_bytes()[..], kind, body].concat();
         let track = |kind: &[u8]| sized(b"trak", &sized(b"mdia", &sized(b"hdlr", &[&[0; 8], kind, &[0; 12]].concat())));
         let film =
             |tracks: &[Vec<u8>]| [sized(b"ftyp", b"isom\0\0\0\0"), sized(b"mdat", &[9; 90]), sized(b"moov", &tracks.concat())].concat();
         let mkv = |kinds: &[u8]| {
-            let tracks: Vec<u8> = kinds.iter().flat_map(|kind| [0xae, 0x83, 0x83, 0x81, *kind]).collect();
-            [b"\x1a\x45\xdf\xa3\x80\x18\x53\x80\x67\xff\x16\x54\xae\x6b", &[0x80 | tracks.len() as u8][..], &tracks].concat()
+            let entries: Vec<u8> = kinds.iter().flat_map(|kind| [0xae, 0x83, 0x83, 0x81, *kind]).collect();
+            [b"\x1a\x45\xdf\xa3\x80\x18\x53\x80\x67\xff\x16\x54\xae\x6b", &[0x80 | entries.len() as u8][..], &entries].concat()
         };
         for (bytes, expected) in [
-            (film(&[track(b"soun")]), true),
-            (film(&[track(b"soun"), track(b"vide")]), false),
-            (film(&[]), false),
-            (mkv(&[2]), true),
-            (mkv(&[2, 1]), false),
-            (b"FLV\x01\x04".to_vec(), true),
-            (b"FLV\x01\x05".to_vec(), false),
-            (b"RIFF\0\0\0\0AVI strh\0\0\0\0auds".to_vec(), true),
-            (b"RIFF\0\0\0\0AVI strh\0\0\0\0audsstrh\0\0\0\0vids".to_vec(), false),
-            (vec![0; 300], false),
-            (Vec::new(), false),
+            (film(&[track(b"soun")]), (true, false)),
+            (film(&[track(b"soun"), track(b"vide")]), (true, true)),
+            (film(&[]), (false, false)),
+            (mkv(&[2]), (true, false)),
+            (mkv(&[2, 1]), (true, true)),
+            (b"FLV\x01\x04".to_vec(), (true, false)),
+            (b"FLV\x01\x05".to_vec(), (true, true)),
+            (b"RIFF\0\0\0\0AVI strh\0\0\0\0auds".to_vec(), (true, false)),
+            (b"RIFF\0\0\0\0AVI strh\0\0\0\0audsstrh\0\0\0\0vids".to_vec(), (true, true)),
+            (vec![0; 300], (false, false)),
+            (Vec::new(), (false, false)),
         ] {
-            assert_eq!(is_sound_only(&Source::memory(bytes.clone())), expected, "{bytes:02x?}");
+            let (sound, pictures) = expected;
+            assert_eq!(tracks(&Source::memory(bytes.clone())), Tracks { sound, pictures }, "{bytes:02x?}");
         }
     }
 }

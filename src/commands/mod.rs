@@ -20,4 +20,4 @@ mod progress;
 mod signals;
 
 pub(crate) use context::{Context, Failure};
-pub(crate) use output::fail;
+pub(crate) use output::{delivered, fail};

@@ -1,6 +1,7 @@
 //! The only place that prints. Text from outside may stand in any line, so every line is made safe to look at here.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
+use std::sync::OnceLock;
 
 use serde::Serialize;
 use tribunal::report::visible;
@@ -10,17 +11,36 @@ use super::context::Exit;
 /// Columns of every table on the terminal.
 pub(crate) const TERMINAL_WIDTH: usize = 80;
 
-/// Prints text for people on stdout; a closed pipe is no error.
+/// Why stdout could not be written, the first time.
+static LOST: OnceLock<std::io::Error> = OnceLock::new();
+
+/// Prints text for people on stdout. What cannot be written is told by [`delivered`].
 pub(crate) fn say(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{}", shown(text));
+    print(&shown(text));
 }
 
-/// Prints the one JSON object of `--json`; a closed pipe is no error.
+/// Prints the one JSON object of `--json`.
 pub(crate) fn say_json(value: &impl Serialize) {
     match serde_json::to_string(value) {
-        Ok(json) => _ = writeln!(std::io::stdout(), "{json}"),
+        Ok(json) => print(&json),
         Err(error) => complain(&format!("the JSON output could not be made: {error}")),
     }
+}
+
+/// A closed pipe is no error: who closed it has seen enough.
+fn print(text: &str) {
+    if let Err(error) = writeln!(std::io::stdout(), "{text}")
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        LOST.get_or_init(|| error);
+    }
+}
+
+/// How a command that would end with `exit` ends, now that all is said: stopped when stdout did not take it.
+pub(crate) fn delivered(exit: Exit) -> Exit {
+    let Some(error) = LOST.get() else { return exit };
+    complain(&format!("the output is lost: stdout: {error}"));
+    if exit == Exit::Usage { exit } else { Exit::Stopped }
 }
 
 /// Prints a problem on stderr.

@@ -9,12 +9,15 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use tribunal_media::{Detail, Digest, Encoding, FrameDetail, PerceptualHash, Report};
 
+use crate::ledger::take_lock;
 use crate::prepare::{Part, Payload, Prepared, Rejected};
 
 /// Writes `parts.jsonl` and `items.jsonl` line by line, and each distinct part once under `parts/`. The lists are not there until `finish`.
 #[derive(Debug)]
 pub struct PartsFolder {
     dir: PathBuf,
+    /// Held for as long as the folder is written.
+    _lock: File,
     parts: List,
     items: List,
     /// Files of items that were refused in the end; another item may show the same.
@@ -83,11 +86,14 @@ struct RefusedLine<'a> {
 }
 
 impl PartsFolder {
-    /// Makes `dir` (it may exist) and starts its list anew.
+    /// Makes `dir` (it may exist) and starts its lists anew; parts that are there already stay. An error of the kind
+    /// [`ResourceBusy`](std::io::ErrorKind::ResourceBusy) while another process writes it.
     pub fn create(dir: &Path) -> std::io::Result<Self> {
         fs::create_dir_all(dir.join("parts"))?;
+        let busy = || std::io::Error::new(std::io::ErrorKind::ResourceBusy, "in use by another prepare");
         Ok(Self {
             dir: dir.to_owned(),
+            _lock: take_lock(&dir.join("prepare.lock"))?.ok_or_else(busy)?,
             parts: List::create(dir.join("parts.jsonl"))?,
             items: List::create(dir.join("items.jsonl"))?,
             abandoned: Mutex::default(),
@@ -250,5 +256,22 @@ fn shown(detail: &Detail) -> PartLine<'_> {
             height: Some(frame.height),
             ..blank
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use super::PartsFolder;
+
+    #[test]
+    fn a_folder_has_one_writer_at_a_time_and_the_second_leaves_the_lists_of_the_first_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = PartsFolder::create(dir.path()).unwrap();
+        let second = PartsFolder::create(dir.path()).unwrap_err();
+        assert_eq!((second.kind(), second.to_string().as_str()), (ErrorKind::ResourceBusy, "in use by another prepare"));
+        first.finish().unwrap();
+        PartsFolder::create(dir.path()).unwrap().finish().unwrap();
     }
 }

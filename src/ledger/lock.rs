@@ -1,4 +1,4 @@
-//! One writer per run folder.
+//! One writer per folder.
 
 use std::fs::File;
 use std::path::Path;
@@ -8,14 +8,19 @@ use rustix::io::Errno;
 
 use super::LedgerError;
 
-/// Takes the run for this process until the file is dropped. The kernel lets go of it when the process ends, however it ends;
-/// the file itself stays, since deleting it would let two processes lock two files of one name.
+/// Takes the run for this process until the file is dropped.
 pub(super) fn lock(dir: &Path) -> Result<File, LedgerError> {
     let path = dir.join("ledger.lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(|error| LedgerError::io(&path, &error))?;
+    take_lock(&path).map_err(|error| LedgerError::io(&path, &error))?.ok_or(LedgerError::Locked)
+}
+
+/// Takes what `path` stands for until the file is dropped; `None`: another process has it. The kernel lets go of it when the process ends,
+/// however it ends; the file itself stays, since deleting it would let two processes lock two files of one name.
+pub(crate) fn take_lock(path: &Path) -> std::io::Result<Option<File>> {
+    let file = File::options().create(true).truncate(false).write(true).open(path)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(Errno::WOULDBLOCK) => Err(LedgerError::Locked),
-        Err(error) => Err(LedgerError::io(&path, &error.into())),
+        Ok(()) => Ok(Some(file)),
+        Err(Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, open, openat, statat};
 use rustix::io::Errno;
-use tribunal_media::{Format, Modality, Source};
+use tribunal_media::{Format, Modality, Source, Tracks};
 
 /// Extensions that make a file of a folder an item, lower case. What the bytes are is asked of the bytes.
 const EXTENSIONS: [(Modality, &[&str]); 4] = [
@@ -64,10 +64,10 @@ impl Root {
         if bytes.len() as u64 > limit { Err(format!("is longer than {limit} bytes")) } else { Ok(bytes) }
     }
 
-    /// Whether a regular file beneath the folder is a container that lists tracks of sound and none of pictures.
-    pub(super) fn is_sound_only(&self, path: &Path) -> bool {
+    /// What a regular file beneath the folder lists, if it is a container.
+    pub(super) fn tracks(&self, path: &Path) -> Tracks {
         let source = self.file(path).ok().and_then(|file| Some((file.metadata().ok()?.len(), file)));
-        source.is_some_and(|(len, file)| tribunal_media::is_sound_only(&Source::file(file, len)))
+        source.map_or_else(Tracks::default, |(len, file)| tribunal_media::tracks(&Source::file(file, len)))
     }
 
     fn file(&self, path: &Path) -> Result<File, String> {
@@ -135,23 +135,23 @@ pub(super) fn tidy(path: &Path) -> PathBuf {
 /// What a file is taken for: what the manifest declares, unless the bytes are a known medium of another kind.
 ///
 /// Text proves nothing here, nor does SVG, which is text too: an error page saved as `.jpg` stays an image and is rejected
-/// when it is decoded. A container that may hold either is sound when it lists nothing else (`sound_only`).
-pub(super) fn modality(
-    declared: Option<Modality>,
-    path: &Path,
-    head: &[u8],
-    sound_only: impl FnOnce() -> bool,
-) -> Result<Modality, String> {
+/// when it is decoded. A container that may hold pictures or sound is what it lists; its name counts only where it lists neither.
+pub(super) fn modality(declared: Option<Modality>, path: &Path, head: &[u8], listed: impl FnOnce() -> Tracks) -> Result<Modality, String> {
     let found = tribunal_media::sniff(head);
     let medium = found.filter(|format| format.modality != Modality::Text && format.name != "svg");
     let named = extension_modality(path);
+    let by_name = |medium: Format| named.filter(|named| may_be(*named, medium)).unwrap_or(medium.modality);
     match (declared, medium) {
         (Some(declared), Some(medium)) if !may_be(declared, medium) => {
             Err(format!("is declared {declared} but its bytes are {} ({})", medium.modality, medium.name))
         }
         (Some(declared), _) => Ok(declared),
-        (None, Some(medium)) if medium.ambiguous && named != Some(Modality::Audio) && sound_only() => Ok(Modality::Audio),
-        (None, Some(medium)) => Ok(named.filter(|named| may_be(*named, medium)).unwrap_or(medium.modality)),
+        (None, Some(medium)) if medium.ambiguous => Ok(match listed() {
+            Tracks { pictures: true, .. } => Modality::Video,
+            Tracks { sound: true, .. } => Modality::Audio,
+            Tracks { .. } => by_name(medium),
+        }),
+        (None, Some(medium)) => Ok(by_name(medium)),
         (None, None) => named.or(found.map(|format| format.modality)).ok_or_else(|| "is of an unknown kind; add `modality`".to_owned()),
     }
 }
@@ -188,7 +188,7 @@ mod tests {
             (Some(Video), "a.mp4", PNG, Err("is declared video but its bytes are image (png)")),
             (Some(Text), "a.txt", PNG, Err("is declared text but its bytes are image (png)")),
         ] {
-            match (modality(declared, Path::new(name), head, || false), expected) {
+            match (modality(declared, Path::new(name), head, Tracks::default), expected) {
                 (Ok(found), expected) => assert_eq!(Ok(found), expected, "{name}"),
                 (Err(message), expected) => assert!(message.contains(expected.unwrap_err()), "{name}: {message}"),
             }
@@ -196,11 +196,15 @@ mod tests {
     }
 
     #[test]
-    fn a_container_of_sound_alone_is_sound_whatever_its_name_says() {
-        for (declared, name, expected) in [(None, "a.mp4", Modality::Audio), (Some(Modality::Video), "a.mp4", Modality::Video)] {
-            assert_eq!(modality(declared, Path::new(name), MP4, || true), Ok(expected));
+    fn a_container_is_what_it_lists_whatever_its_name_says() {
+        use Modality::{Audio, Image, Video};
+        let listing = |sound, pictures| move || Tracks { sound, pictures };
+        for name in ["a.mp4", "a.mp3", "a.wav", "a.m4a"] {
+            assert_eq!(modality(None, Path::new(name), MP4, listing(true, false)), Ok(Audio), "{name}");
+            assert_eq!(modality(None, Path::new(name), MP4, listing(true, true)), Ok(Video), "{name}");
         }
-        assert_eq!(modality(None, Path::new("a.mp4"), PNG, || true), Ok(Modality::Image), "not asked of what is no container");
+        assert_eq!(modality(Some(Video), Path::new("a.mp4"), MP4, listing(true, false)), Ok(Video));
+        assert_eq!(modality(None, Path::new("a.mp4"), PNG, listing(true, false)), Ok(Image), "not asked of what is no container");
     }
 
     #[test]

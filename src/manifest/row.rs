@@ -136,7 +136,7 @@ impl Row {
                     Err(_) if self.of_folder && extension_modality(path).is_some() => {
                         return declared.or_else(|| extension_modality(path));
                     }
-                    head => head.and_then(|head| modality(declared, path, &head, || root.is_sound_only(path))),
+                    head => head.and_then(|head| modality(declared, path, &head, || root.tracks(path))),
                 };
                 self.keep(found.map_err(|problem| format!("the file `{}` {problem}", path.display())))
             }

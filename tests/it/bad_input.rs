@@ -6,7 +6,7 @@ use std::path::Path;
 use tempfile::tempdir;
 
 use crate::mock::{Manner, MockJudge};
-use crate::support::{json_to, jsonl, manifest, root, run_to, table};
+use crate::support::{json_to, jsonl, manifest, root, run_to, table, tribunal};
 
 fn path(path: &Path) -> &str {
     path.to_str().unwrap()
@@ -21,6 +21,20 @@ fn an_empty_folder_says_what_was_expected() {
     let work = tempdir().unwrap();
     let message = complaint(2, &["score", path(work.path()), "--judge", "embedded"]);
     assert!(message.contains(".jsonl") && message.contains(path(work.path())), "{message}");
+}
+
+#[test]
+fn output_that_cannot_be_written_is_told_and_a_closed_pipe_is_not() {
+    for args in [&["taxonomy", "list"][..], &["taxonomy", "list", "--json"]] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let lost = tribunal(args).stdout(full).output().unwrap();
+        let stderr = String::from_utf8_lossy(&lost.stderr);
+        assert!(lost.status.code() == Some(4) && stderr.contains("the output is lost"), "{:?}: {stderr}", lost.status);
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let closed = tribunal(args).stdout(writer).output().unwrap();
+        assert_eq!((closed.status.code(), closed.stderr), (Some(0), Vec::new()));
+    }
 }
 
 #[test]

@@ -64,7 +64,7 @@ pub(super) fn timeline(opened: Opened<'_>, limits: &Limits, report: &mut Report)
     let (moments, end_ms) = moments(frames, u64::from(width) * u64::from(height), limits, report)?;
     report.frames_total = Some(moments.len() as u64);
     report.frames_decoded += moments.len() as u64;
-    Timeline::new(moments, end_ms / 1000.0).ok_or_else(|| Error::Empty("the animation has no frame".to_owned()))
+    Timeline::new(moments, end_ms.round() as i64, (1, 1000)).ok_or_else(|| Error::Empty("the animation has no frame".to_owned()))
 }
 
 fn moments(frames: Frames<'_>, canvas: u64, limits: &Limits, report: &mut Report) -> Result<(Vec<Moment>, f64), Error> {
@@ -81,7 +81,7 @@ fn moments(frames: Frames<'_>, canvas: u64, limits: &Limits, report: &mut Report
             }
         };
         let pts = f64::round(now_ms) as i64;
-        moments.push(Moment { pts, t: pts as f64 / 1000.0, keyframe: moments.is_empty(), bytes: 0 });
+        moments.push(Moment { pts, ticks: pts, t: pts as f64 / 1000.0, keyframe: moments.is_empty(), bytes: 0 });
         let count = moments.len() as u64;
         Limits::check("frames of the animation", count, limits.frames)?;
         Limits::check("pixels of all frames of the animation", count.saturating_mul(canvas), TOTAL_PIXELS)?;

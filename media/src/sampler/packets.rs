@@ -69,8 +69,14 @@ mod tests {
 
     /// Ten frames a second; keyframes where listed.
     fn timeline(bytes: &[u32], keys: &[usize]) -> Timeline {
-        let moment = |(i, bytes): (usize, &u32)| Moment { pts: i as i64, t: i as f64 / 10.0, keyframe: keys.contains(&i), bytes: *bytes };
-        Timeline::new(bytes.iter().enumerate().map(moment).collect(), bytes.len() as f64 / 10.0).unwrap()
+        let moment = |(i, bytes): (usize, &u32)| Moment {
+            pts: i as i64,
+            ticks: i as i64,
+            t: i as f64 / 10.0,
+            keyframe: keys.contains(&i),
+            bytes: *bytes,
+        };
+        Timeline::new(bytes.iter().enumerate().map(moment).collect(), bytes.len() as i64, (1, 10)).unwrap()
     }
 
     #[test]

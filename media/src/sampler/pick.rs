@@ -87,8 +87,8 @@ struct Uniform(u32);
 
 impl Sampler for Uniform {
     fn pick(&self, timeline: &Timeline) -> Vec<usize> {
-        let part = |i: u32| (f64::from(i) + 0.5) / f64::from(self.0) * timeline.duration();
-        unique((0..self.0).map(|i| timeline.on_screen(part(i))))
+        let (count, end) = (i128::from(self.0), i128::from(timeline.end()));
+        unique((0..count).map(|i| timeline.on_screen((2 * i + 1) * end, 2 * count)))
     }
 }
 
@@ -96,14 +96,9 @@ struct Linspace(u32);
 
 impl Sampler for Linspace {
     fn pick(&self, timeline: &Timeline) -> Vec<usize> {
-        let last = timeline.moments().len() - 1;
-        let span = timeline.moments()[last].t;
-        let gaps = self.0.saturating_sub(1).max(1); // one target is the first frame
-        let at = |i: u32| match i {
-            _ if i > 0 && i == gaps => last, // not left to rounding
-            _ => timeline.on_screen(f64::from(i) / f64::from(gaps) * span),
-        };
-        unique((0..self.0).map(at))
+        let span = timeline.moments().last().map_or(0, |last| i128::from(last.ticks));
+        let gaps = i128::from(self.0.saturating_sub(1).max(1)); // one target is the first frame
+        unique((0..i128::from(self.0)).map(|i| timeline.on_screen(i * span, gaps)))
     }
 }
 
@@ -112,16 +107,27 @@ struct Fps {
     max: Option<u32>,
 }
 
+/// A rate is what its decimals say, up to this many parts of a hertz: as a binary fraction, 29.97 would lie beside 29.97.
+const RATE_PARTS: f64 = 1e12;
+
 impl Sampler for Fps {
     fn pick(&self, timeline: &Timeline) -> Vec<usize> {
+        let (numerator, denominator) = timeline.tick();
+        // The target i is at i * long / short ticks.
+        let long = i128::from(denominator).saturating_mul(RATE_PARTS as i128);
+        let short = i128::from(numerator).saturating_mul((self.rate * RATE_PARTS).round().max(1.0) as i128);
         let mut picked = vec![0]; // the target 0 always has a frame, even when the duration is unknown
-        let mut i = 1.0;
-        while i / self.rate < timeline.duration() {
-            let frame = timeline.on_screen(i / self.rate);
+        let mut next = timeline.moments().get(1).map(|moment| moment.ticks);
+        // Only the first target on each frame is looked at: a high rate must not cost more than the frames there are.
+        while let Some(ticks) = next {
+            let reached = i128::from(ticks).saturating_mul(short);
+            let target = (reached / long + i128::from(reached % long > 0)).saturating_mul(long);
+            if target >= i128::from(timeline.end()).saturating_mul(short) {
+                break;
+            }
+            let frame = timeline.on_screen(target, short);
             picked.push(frame);
-            let Some(next) = timeline.moments().get(frame + 1) else { break };
-            // Skip the targets that fall on this frame again: a high rate must not cost more than the frames there are.
-            i = (i + 1.0).max((next.t * self.rate).floor() - 1.0);
+            next = timeline.moments().get(frame + 1).map(|moment| moment.ticks);
         }
         at_most(unique(picked), self.max)
     }
@@ -177,9 +183,14 @@ mod tests {
 
     /// Frames at the given milliseconds; every third is a keyframe.
     fn timeline(times: &[u32], end: u32) -> Timeline {
-        let moment =
-            |(i, ms): (usize, &u32)| Moment { pts: i64::from(*ms), t: f64::from(*ms) / 1000.0, keyframe: i % 3 == 0, bytes: ms % 97 + 1 };
-        Timeline::new(times.iter().enumerate().map(moment).collect(), f64::from(end) / 1000.0).unwrap()
+        let moment = |(i, ms): (usize, &u32)| Moment {
+            pts: i64::from(*ms),
+            ticks: i64::from(*ms),
+            t: f64::from(*ms) / 1000.0,
+            keyframe: i % 3 == 0,
+            bytes: ms % 97 + 1,
+        };
+        Timeline::new(times.iter().enumerate().map(moment).collect(), end.into(), (1, 1000)).unwrap()
     }
 
     fn pick(spec: &str, timeline: &Timeline) -> Vec<usize> {
@@ -218,6 +229,28 @@ mod tests {
         assert_eq!(pick("linspace:3", &uneven), [0, 3, 4]);
         assert_eq!(pick("fps:1", &uneven), [0, 3, 4]);
         assert_eq!(pick("fps:1", &timeline(&[0], 0)), [0], "a frame without a duration is still a frame");
+    }
+
+    /// Frames one tick apart.
+    fn ticking(frames: i64, tick: (i64, i64)) -> Timeline {
+        let t = |ticks: i64| ticks as f64 * tick.0 as f64 / tick.1 as f64;
+        let moment = |ticks: i64| Moment { pts: ticks, ticks, t: t(ticks), keyframe: ticks == 0, bytes: 1 };
+        Timeline::new((0..frames).map(moment).collect(), frames, tick).unwrap()
+    }
+
+    #[test]
+    fn a_target_on_the_moment_at_which_a_frame_begins_shows_that_frame() {
+        let (film, ntsc) = (ticking(249, (1, 25)), ticking(250, (1001, 30_000)));
+        for count in 2..=125 {
+            let centres: Vec<usize> = (0..count).map(|i| (2 * i + 1) * 250 / (2 * count)).collect();
+            assert_eq!(pick(&format!("uniform:{count}"), &ntsc), centres, "{count}");
+            let ends: Vec<usize> = (0..count).map(|i| i * 248 / (count - 1)).collect();
+            assert_eq!(pick(&format!("linspace:{count}"), &film), ends, "{count}");
+        }
+        for (spec, step) in [("fps:25", 1), ("fps:12.5", 2), ("fps:5", 5), ("fps:0.1", 250)] {
+            assert_eq!(pick(spec, &film), (0..249).step_by(step).collect::<Vec<_>>(), "{spec}");
+        }
+        assert_eq!(pick("fps:29.97", &ticking(2997, (100, 2997))), (0..2997).collect::<Vec<_>>());
     }
 
     #[test]
@@ -265,11 +298,12 @@ mod tests {
         }
 
         #[test]
-        fn fps_picks_what_its_definition_says(rate in 0.1f64..200.0, timeline in any_timeline()) {
-            let targets = (0..).map(|i| f64::from(i) / rate).take_while(|t| *t == 0.0 || *t < timeline.duration());
-            let mut expected: Vec<usize> = targets.map(|t| timeline.on_screen(t)).collect();
+        fn fps_picks_what_its_definition_says(millihertz in 100_i128..200_000, timeline in any_timeline()) {
+            // Timelines here tick in milliseconds: target i is at i * 10^6 / millihertz.
+            let targets = (0_i128..).map(|i| i * 1_000_000).take_while(|t| *t == 0 || *t < i128::from(timeline.end()) * millihertz);
+            let mut expected: Vec<usize> = targets.map(|t| timeline.on_screen(t, millihertz)).collect();
             expected.dedup();
-            prop_assert_eq!(sampler(Pick::Fps { rate, max: None }).pick(&timeline), expected);
+            prop_assert_eq!(sampler(Pick::Fps { rate: millihertz as f64 / 1000.0, max: None }).pick(&timeline), expected);
         }
 
         #[test]

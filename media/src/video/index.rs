@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use super::bidirectional::is_bidirectional;
 use super::clock::Clock;
 use super::holes::is_hollow;
 use super::order::{Order, Shown, stretches};
@@ -28,6 +29,8 @@ pub(super) struct Entry {
     pub discard: bool,
     /// Bytes of it, or of what comes right before it, are missing.
     pub damaged: bool,
+    /// Its picture refers to one that is shown after it, as far as is known.
+    pub bidirectional: bool,
 }
 
 /// Displayed frames in display order, as positions in the list of packets, with their times.
@@ -45,7 +48,7 @@ pub(super) struct Index {
     pub time_base: (i32, i32),
     /// The file has no timestamps: they are counted.
     pub estimated: bool,
-    /// How often the file's clock goes back.
+    /// How often the file's clock starts anew.
     pub restarts: usize,
     /// Frames that share the timestamp of the one before them.
     pub equal: usize,
@@ -72,6 +75,7 @@ pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> R
                 size: packet.size(),
                 key: packet.is_key(),
                 discard: packet.is_discard(),
+                bidirectional: is_bidirectional(&stream.codec, packet.bytes()),
             });
         }
     }
@@ -79,8 +83,9 @@ pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> R
 }
 
 impl Index {
-    /// Builds the index. `decoded` is what came out when everything was decoded, where timestamps do not tell the order of display.
-    pub(super) fn new(mut packets: Vec<Entry>, stream: &Stream, decoded: Option<Vec<Shown>>) -> Result<Self, Error> {
+    /// Builds the index. `decoded` is what came out when everything was decoded, where timestamps do not tell the order of display;
+    /// `broadcast`: the container is one whose clock may be set anew on the way.
+    pub(super) fn new(mut packets: Vec<Entry>, stream: &Stream, decoded: Option<Vec<Shown>>, broadcast: bool) -> Result<Self, Error> {
         let empty = || Error::Empty("the video has no displayed frame".to_owned());
         let Order { display, stamps, time_base, estimated } = match decoded {
             Some(frames) => {
@@ -98,23 +103,29 @@ impl Index {
         let (display, stamps) = (display[lead..].to_vec(), &stamps[lead..]);
         let first = *stamps.first().ok_or_else(empty)?;
         let lasting = |place: usize| if estimated { 0 } else { packets[display[place]].duration };
-        let clock = Clock::new(stamps, lasting);
-        let seconds = |ticks: f64| ticks * f64::from(time_base.0) / f64::from(time_base.1);
+        let is_set = |place: usize, ticks: i64| {
+            let seconds = ticks as f64 * f64::from(time_base.0) / f64::from(time_base.1);
+            broadcast && !estimated && seconds > LONGEST_PAUSE && is_beside(&packets[display[place]], &packets[display[place + 1]], seconds)
+        };
+        let clock = Clock::new(stamps, lasting, is_set);
+        let tick = (i64::from(time_base.0), i64::from(time_base.1) * clock.parts);
         let moment = |place: usize| Moment {
             pts: stamps[place],
-            t: seconds(clock.ticks[place]),
+            ticks: clock.ticks[place],
+            t: clock.ticks[place] as f64 * tick.0 as f64 / tick.1 as f64,
             keyframe: packets[display[place]].key,
             bytes: packets[display[place]].size,
         };
         let last = display.len() - 1;
         let tail = match (lasting(last), clock.typical) {
-            (ticks, _) if ticks > 0 => seconds(ticks as f64),
-            (_, ticks) if ticks > 0.0 => seconds(ticks),
-            _ => stream.frame_rate.map_or(0.0, f64::recip),
+            (ticks, _) if ticks > 0 => ticks.saturating_mul(clock.parts),
+            (_, ticks) if ticks > 0 => ticks.saturating_mul(clock.parts),
+            _ => stream.frame_rate.map_or(0, |rate| (tick.1 as f64 / (rate * tick.0 as f64)).round() as i64),
         };
-        let timeline = Timeline::new((0..=last).map(moment).collect(), seconds(clock.ticks[last]) + tail).ok_or_else(empty)?;
+        let end = clock.ticks[last].saturating_add(tail);
+        let timeline = Timeline::new((0..=last).map(moment).collect(), end, tick).ok_or_else(empty)?;
         let shown = places(&display, packets.len());
-        let origin = if estimated { 0.0 } else { seconds(first as f64) };
+        let origin = if estimated { 0.0 } else { first as f64 * f64::from(time_base.0) / f64::from(time_base.1) };
         let (restarts, equal) = (clock.restarts, clock.equal);
         Ok(Self { packets, display, shown, timeline, time_base, estimated, restarts, equal, lead, origin })
     }
@@ -137,6 +148,18 @@ impl Index {
     }
 }
 
+/// A clock that goes forward by more seconds than this at once, while nothing else is stored, was set.
+const LONGEST_PAUSE: f64 = 10.0;
+
+/// The least that sound takes: 8 kb/s. What lies between pictures that are really so far apart is more than that.
+const SOUND_BYTES_PER_SECOND: f64 = 1000.0;
+
+/// Whether too little is stored between two packets for anything to go on for so many seconds.
+fn is_beside(one: &Entry, next: &Entry, seconds: f64) -> bool {
+    let between = next.pos.saturating_sub(one.pos).saturating_sub(one.size.into());
+    one.pos >= 0 && next.pos >= 0 && (between as f64) < seconds * SOUND_BYTES_PER_SECOND
+}
+
 /// Packet -> place in the order of display.
 pub(super) fn places(display: &[usize], packets: usize) -> Vec<Option<usize>> {
     let mut places = vec![None; packets];
@@ -146,13 +169,40 @@ pub(super) fn places(display: &[usize], packets: usize) -> Vec<Option<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Entry, Index};
+    use super::{Entry, Index, is_beside};
+
+    #[test]
+    fn a_clock_was_set_only_where_nothing_else_is_stored() {
+        let packet = |pos: i64| Entry {
+            pts: None,
+            dts: None,
+            duration: 0,
+            pos,
+            size: 500,
+            key: false,
+            discard: false,
+            damaged: false,
+            bidirectional: false,
+        };
+        assert!(is_beside(&packet(0), &packet(9000), 20.0));
+        assert!(!is_beside(&packet(0), &packet(90_000), 20.0), "sound or stuffing goes on meanwhile");
+        assert!(!is_beside(&packet(-1), &packet(9000), 20.0), "nobody knows");
+    }
 
     #[test]
     fn a_decoder_holds_back_as_many_frames_as_overtake_another() {
         let packets = |stamps: &[i64]| -> Vec<Entry> {
-            let entry =
-                |pts: &i64| Entry { pts: Some(*pts), dts: None, duration: 1, pos: -1, size: 1, key: false, discard: false, damaged: false };
+            let entry = |pts: &i64| Entry {
+                pts: Some(*pts),
+                dts: None,
+                duration: 1,
+                pos: -1,
+                size: 1,
+                key: false,
+                discard: false,
+                damaged: false,
+                bidirectional: false,
+            };
             stamps.iter().map(entry).collect()
         };
         assert_eq!(Index::delay(&packets(&[1, 2, 3])), 0);

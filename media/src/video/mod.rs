@@ -1,5 +1,6 @@
 //! Video: index all packets, plan what to decode, decode it in one forward pass, view it.
 
+mod bidirectional;
 mod camera;
 mod clock;
 mod cursor;

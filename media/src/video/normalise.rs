@@ -5,7 +5,7 @@ use super::delivery::Delivery;
 use super::geometry::Geometry;
 use super::holes;
 use super::index::{Index, scan};
-use super::order::needs_decoding;
+use super::order::{forget_decoding_times, needs_decoding};
 use super::plan::{plan, whole};
 use super::session::Session;
 use crate::ending::broken_off;
@@ -82,14 +82,17 @@ fn open<'s>(source: &'s Source, limits: &Limits, probing: Probing) -> Result<Ope
     let ending = broken_off(source)?;
     let cut = short || input.is_broken() || input.points_past(stream.index, source.len()) || ending.is_some();
     let format = format_name(&input.format()).to_owned();
+    let broadcast = ["mpegts", "mpeg"].contains(&format.as_str());
+    forget_decoding_times(&mut packets);
     let cursor = Cursor::new(source, probing, input, stream.clone())?;
     let mut session = Session::new(cursor, stream.clone(), Index::delay(&packets), limits)?;
     let order = if needs_decoding(&packets) { Some(session.display_order(&packets)?) } else { None };
-    let index = Index::new(packets, &stream, order)?;
+    let index = Index::new(packets, &stream, order, broadcast)?;
     let duration = index.timeline.duration();
     Limits::check("duration in seconds", duration as u64, limits.seconds)?;
     let of_bytes = ending.as_ref().and_then(|ending| ending.share);
-    let left = stream.duration.map(|promised| duration / promised).into_iter().chain(of_bytes).reduce(f64::min);
+    let promised = stream.duration.filter(|_| index.restarts == 0); // a clock that starts anew tells no length
+    let left = promised.map(|promised| duration / promised).into_iter().chain(of_bytes).reduce(f64::min);
     if let Some(left) = left.filter(|left| cut && *left < limits.least_share) {
         return Err(Error::Truncated(format!("{duration:.2} seconds, {:.1} % of what the file promises, are left", left * 100.0)));
     }
@@ -130,7 +133,7 @@ fn remark(report: &mut Report, index: &Index, stream: &Stream) {
         report.note("timestamps_estimated", "the file has no timestamps; frames are counted");
     }
     if index.restarts > 0 {
-        report.note("clock_restarts", format!("the file's clock goes back {} times; times go on from there", index.restarts));
+        report.note("clock_restarts", format!("the file's clock starts anew {} times; times go on from there", index.restarts));
     }
     if index.equal > 0 {
         report.note("equal_timestamps", format!("{} frames have the timestamp of the one before; they share its time", index.equal));

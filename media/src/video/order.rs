@@ -33,6 +33,14 @@ pub(super) struct Order {
     pub estimated: bool,
 }
 
+/// Forgets presentation times that a muxer made of decoding times: none differs, though some pictures refer to one that is shown after them.
+pub(super) fn forget_decoding_times(packets: &mut [Entry]) {
+    let equal = packets.iter().all(|packet| packet.pts.is_some() && packet.pts == packet.dts);
+    if equal && packets.iter().any(|packet| packet.bidirectional) {
+        packets.iter_mut().for_each(|packet| packet.pts = None);
+    }
+}
+
 /// Whether timestamps alone do not tell the order of display, so that it must be found by decoding.
 pub(super) fn needs_decoding(packets: &[Entry]) -> bool {
     let shown = || packets.iter().filter(|packet| !packet.discard);
@@ -143,7 +151,7 @@ fn filled(dated: &[Option<i64>], lasting: impl Fn(usize) -> i64) -> Vec<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{filled, needs_decoding, stretches};
+    use super::{filled, forget_decoding_times, needs_decoding, stretches};
     use crate::video::index::Entry;
 
     /// Packets in file order by their timestamps; those below 0 are keyframes, and 1000 stands for none.
@@ -157,6 +165,7 @@ mod tests {
             key: *pts < 0,
             discard: false,
             damaged: false,
+            bidirectional: false,
         };
         stamps.iter().enumerate().map(entry).collect()
     }
@@ -186,6 +195,20 @@ mod tests {
         ] {
             assert_eq!(needs_decoding(&packets(stamps)), needed, "{stamps:?}");
         }
+    }
+
+    #[test]
+    fn decoding_times_are_no_presentation_times_where_pictures_are_reordered() {
+        let mut film = packets(&[0, 1, 2, 3]);
+        forget_decoding_times(&mut film);
+        assert!(!needs_decoding(&film), "no picture refers to a later one");
+        film[2].bidirectional = true;
+        let mut true_times = film.clone();
+        true_times[1].pts = Some(3);
+        forget_decoding_times(&mut true_times);
+        assert_eq!(true_times[1].pts, Some(3));
+        forget_decoding_times(&mut film);
+        assert!(needs_decoding(&film));
     }
 
     #[test]

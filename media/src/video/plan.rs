@@ -75,12 +75,16 @@ mod tests {
             key: *stamp < 0,
             discard: false,
             damaged: false,
+            bidirectional: false,
         };
         let packets: Vec<Entry> = stamps.iter().map(entry).collect();
         let mut display: Vec<usize> = (0..packets.len()).collect();
         display.sort_by_key(|at| packets[*at].pts);
-        let moment = |at: &usize| Moment { pts: stamps[*at].abs(), t: stamps[*at].abs() as f64, keyframe: packets[*at].key, bytes: 1 };
-        let timeline = Timeline::new(display.iter().map(moment).collect(), stamps.len() as f64).unwrap();
+        let moment = |at: &usize| {
+            let ticks = stamps[*at].abs();
+            Moment { pts: ticks, ticks, t: ticks as f64, keyframe: packets[*at].key, bytes: 1 }
+        };
+        let timeline = Timeline::new(display.iter().map(moment).collect(), stamps.len() as i64, (1, 1)).unwrap();
         let shown = places(&display, packets.len());
         Index { packets, display, shown, timeline, time_base: (1, 1), estimated: false, restarts: 0, equal: 0, lead: 0, origin: 1.0 }
     }
