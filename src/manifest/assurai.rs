@@ -167,7 +167,7 @@ fn media(item: &Item, files: Vec<PathBuf>, root: &Root, draft: &mut Draft) {
     let paired = item.scores.len() == files.len();
     for (number, file) in (1..).zip(files) {
         let score = item.scores.get(number - 1).copied().flatten().filter(|_| paired);
-        match root.head(&file).and_then(|head| modality(Some(item.modality), &file, &head, || false)) {
+        match root.head(&file).and_then(|head| modality(Some(item.modality), &file, &head, tribunal_media::Tracks::default)) {
             Ok(modality) => add(item.instance(number, modality, Asset::File(file)), score, draft),
             Err(problem) => draft.fault(item.line, format!("the file `{}` {problem}", file.display())),
         }

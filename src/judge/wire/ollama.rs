@@ -68,7 +68,7 @@ impl Wire for Ollama {
     }
 
     fn format_words(&self) -> &'static [&'static str] {
-        &["invalid format", "in format", "format must", "json schema", "grammar"]
+        &["'format'", "\"format\"", "invalid format", "in format", "json schema", "grammar"]
     }
 
     fn verdict(&self, body: &str, work: &Work) -> Result<Verdict, Flaw> {
