@@ -12,6 +12,7 @@ use crate::{Error, Limits, Moment, Timeline};
 
 /// One packet, without its bytes. Its position in the list is its identity: reading the same bytes again gives the same list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
 pub(super) struct Entry {
     /// Presentation timestamp in ticks.
     pub pts: Option<i64>,
@@ -118,8 +119,7 @@ impl Index {
         };
         let last = display.len() - 1;
         let tail = match (lasting(last), clock.typical) {
-            (ticks, _) if ticks > 0 => ticks.saturating_mul(clock.parts),
-            (_, ticks) if ticks > 0 => ticks.saturating_mul(clock.parts),
+            (ticks, _) | (_, ticks) if ticks > 0 => ticks.saturating_mul(clock.parts),
             _ => stream.frame_rate.map_or(0, |rate| (tick.1 as f64 / (rate * tick.0 as f64)).round() as i64),
         };
         let end = clock.ticks[last].saturating_add(tail);
