@@ -56,8 +56,9 @@ impl Wire for Messages {
             messages.extend([json!({"role": "assistant", "content": quote}), json!({"role": "user", "content": complaint})]);
         }
         let mut body = json!({"model": model, "max_tokens": settings.max_tokens, "system": work.prompt.system, "messages": messages});
-        // Left out it would be 1. Models that have none any more refuse it, which is learnt.
-        set(&mut body, "temperature", draft.temperature());
+        // The newest API knows no temperature, and its own client refuses one: 0 is not sent, which leaves older models at their default of 1. What else
+        // is asked for and refused is learnt.
+        set(&mut body, "temperature", draft.temperature().filter(|&temperature| temperature > 0.0));
         match dialect.format {
             ReplyFormat::Schema => {
                 set(&mut body, "output_config", Some(json!({"format": {"type": "json_schema", "schema": work.shape.schema()}})));
