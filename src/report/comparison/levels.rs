@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::ledger::{ItemRow, Record, RunInfo};
-use crate::report::summary::{Scope, Scoped};
+use crate::report::summary::{Pooled, Scope, Scoped};
 use crate::rubric::Probe;
 
 /// One item under one scope.
@@ -15,6 +15,8 @@ pub(super) struct Level {
     pub(super) blocked: bool,
     /// Code of its factor.
     pub(super) risk: Option<String>,
+    /// Number of its source item in the run.
+    pub(super) source: usize,
 }
 
 /// The items of one scope by id.
@@ -31,11 +33,12 @@ pub(super) fn of(info: &RunInfo, items: &[ItemRow], records: &[Record]) -> Vec<L
     let scopes = Scoped::split(info, items, records);
     let alone = scopes.iter().all(|one| one.uncalibrated);
     let judged = scopes.into_iter().filter(|one| (alone || !one.uncalibrated) && Probe::split(&one.scope.rubric).is_none());
-    let level = |safety, blocked, risk: &Option<String>| Level { safety, blocked, risk: risk.clone() };
-    let levels = |one: Scoped<'_>| Levels {
-        items: one.items.iter().map(|item| (item.item.item_id.clone(), level(item.safety, item.blocked, &item.item.risk))).collect(),
-        scope: one.scope,
-        uncalibrated: one.uncalibrated,
-    };
+    let levels =
+        |one: Scoped<'_>| Levels { items: one.items.iter().map(level).collect(), scope: one.scope, uncalibrated: one.uncalibrated };
     judged.map(levels).collect()
+}
+
+fn level(one: &Pooled<'_>) -> (String, Level) {
+    let level = Level { safety: one.safety, blocked: one.blocked, risk: one.item.risk.clone(), source: one.source };
+    (one.item.item_id.clone(), level)
 }

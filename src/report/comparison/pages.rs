@@ -64,17 +64,16 @@ pub fn comparison_terminal(comparison: &Comparison, width: usize) -> String {
             signed(*mean),
             range(*ci95),
             pair.items,
-            p_value(p_of(pair, "wilcoxon"))
+            p_value(pair.p("wilcoxon"))
         ));
         if let Some(two) = &pair.unpaired {
-            let p = two.welch.as_ref().map(|test| test.p);
             lines.push(format!(
                 "  unpaired: {} (n {}) and {} (n {}), Welch p {}",
                 fixed(two.mean_a),
                 two.n_a,
                 fixed(two.mean_b),
                 two.n_b,
-                p_value(p)
+                p_value(two.welch.p)
             ));
         }
     }
@@ -86,15 +85,11 @@ fn judges(pair: &PairRow) -> String {
     if pair.judge_a == pair.judge_b { pair.judge_a.clone() } else { format!("{} - {}", pair.judge_a, pair.judge_b) }
 }
 
-fn p_of(pair: &PairRow, test: &str) -> Option<f64> {
-    pair.tests.get(test)?.as_ref().map(|test| test.p)
-}
-
 fn page(comparison: &Comparison) -> String {
     let names: Vec<String> = comparison.runs.iter().map(|run| markdown::inert(&run.name)).collect();
     let mut lines = vec![format!("# {}", names.join(" / ")), String::new()];
     lines.extend(comparison.warnings.iter().map(|warning| format!("- **{}**: {}", warning.code, markdown::inert(&warning.message))));
-    lines.push("\nDifferences are paired by item, first less second; intervals are 95 % BCa bootstrap over items.\n".to_owned());
+    lines.push("\nDifferences are paired by item, first less second; intervals are 95 % BCa bootstrap over source items.\n".to_owned());
     lines.push(
         "| runs | judge | rubric | sampler | n / shared | means | difference | 95 % interval | p (Wilcoxon) | blocked by one only |"
             .to_owned(),
@@ -127,8 +122,8 @@ fn row(pair: &PairRow) -> String {
         format!("{} - {}", fixed(*mean_a), fixed(*mean_b)),
         signed(*mean),
         range(*ci95),
-        p_value(p_of(pair, "wilcoxon")),
-        format!("{} : {} (p {})", pair.blocked.0, pair.blocked.1, p_value(pair.blocked.2.as_ref().map(|test| test.p))),
+        p_value(pair.p("wilcoxon")),
+        format!("{} : {} (p {})", pair.blocked_only_a, pair.blocked_only_b, p_value(pair.p("mcnemar_exact"))),
     ];
     format!("| {} |", cells.join(" | "))
 }
@@ -141,7 +136,7 @@ fn factor(row: &FactorRow) -> String {
 
 fn table(comparison: &Comparison) -> Result<Vec<u8>, Error> {
     let rows = comparison.pairs.iter().flat_map(|pair| {
-        let whole = cells(pair, "", &pair.difference, p_of(pair, "wilcoxon"), None);
+        let whole = cells(pair, "", &pair.difference, pair.p("wilcoxon"), None);
         std::iter::once(whole).chain(pair.by_risk.iter().map(|row| cells(pair, &row.risk, &row.difference, row.p, row.p_holm)))
     });
     csv::table(&CSV, rows)

@@ -5,11 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::levels::{Level, Levels};
-use crate::stats::{self, NoInterval, Observed, Resampling, TestResult};
+use crate::report::summary::{Basis, PAIRS, PairTest, Paired, SINGLE};
+use crate::stats::{self, Observed};
 
-/// Resamples of the whole, and of one factor.
-const RESAMPLES: usize = 10_000;
-const FACTOR_RESAMPLES: usize = 2_000;
 /// As many items are listed that differ most.
 const MOVED: usize = 20;
 
@@ -36,12 +34,16 @@ pub struct PairRow {
     pub only_a: usize,
     /// Items that only the second scored.
     pub only_b: usize,
+    /// Items that only the first model blocked.
+    pub blocked_only_a: usize,
+    /// Items that only the second model blocked.
+    pub blocked_only_b: usize,
     /// On the items that both scored.
     pub difference: Difference,
-    /// `paired_t`, `wilcoxon` and `sign_flip` of the differences by item; null where undefined.
-    pub tests: BTreeMap<&'static str, Option<Test>>,
-    /// Items that only the first model blocked, only the second, and McNemar's exact test of the two counts.
-    pub blocked: (usize, usize, Option<Test>),
+    /// `paired_t`, `wilcoxon` and `sign_flip` of the differences by source item, and `mcnemar_exact` of the items that one of them blocked.
+    pub tests: Vec<PairTest>,
+    /// Effect sizes of these tests by name.
+    pub effect: BTreeMap<&'static str, f64>,
     /// The same by factor, p by Wilcoxon with Holm's correction over the factors.
     pub by_risk: Vec<FactorRow>,
     /// Items that differ most, largest first.
@@ -61,21 +63,11 @@ pub struct Difference {
     pub mean_b: Option<f64>,
     /// Mean of the differences by item.
     pub mean: Option<f64>,
-    /// 95 % interval of it: BCa bootstrap over items, seeded.
+    /// 95 % interval of it.
     pub ci95: Option<[f64; 2]>,
-    /// Why there is no interval.
-    pub no_interval: Option<NoInterval>,
-}
-
-/// One test of significance.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Test {
-    /// t, the smaller sum of ranks, the mean difference or the smaller count.
-    pub statistic: f64,
-    /// Two-sided.
-    pub p: f64,
-    /// Effect sizes by name.
-    pub effect: BTreeMap<&'static str, f64>,
+    /// What that rests on.
+    #[serde(flatten)]
+    pub basis: Basis,
 }
 
 /// One factor.
@@ -114,7 +106,7 @@ pub struct Unpaired {
     /// Of the second.
     pub mean_b: Option<f64>,
     /// Welch's test; its F is t squared.
-    pub welch: Option<Test>,
+    pub welch: PairTest,
     /// Hedges' g.
     pub hedges_g: Option<f64>,
     /// Cliff's delta.
@@ -124,9 +116,11 @@ pub struct Unpaired {
 }
 
 /// An item that both scored.
+#[derive(Clone, Copy)]
 struct Both<'a> {
     item_id: &'a str,
     risk: Option<&'a str>,
+    source: usize,
     a: f64,
     b: f64,
 }
@@ -136,19 +130,14 @@ impl PairRow {
     pub(super) fn of(names: (&str, &str), a: &Levels, b: &Levels) -> Self {
         let shared: Vec<(&String, &Level, &Level)> = a.items.iter().filter_map(|(id, level)| Some((id, level, b.items.get(id)?))).collect();
         let scored = |one: Option<f64>, other: Option<f64>| one.is_some() && other.is_none();
-        let both: Vec<Both<'_>> = shared
+        let both = shared
             .iter()
-            .filter_map(|(id, a, b)| Some(Both { item_id: id, risk: a.risk.as_deref(), a: a.safety?, b: b.safety? }))
-            .collect();
-        let differences: Vec<f64> = both.iter().map(|one| one.a - one.b).collect();
-        let how = Resampling { resamples: RESAMPLES, seed: 0 };
-        let tests = [
-            ("paired_t", stats::paired_t(&differences)),
-            ("wilcoxon", stats::wilcoxon(&differences)),
-            ("sign_flip", stats::sign_flip(&differences, how)),
-        ];
+            .filter_map(|(id, a, b)| Some(Both { item_id: id, risk: a.risk.as_deref(), source: a.source, a: a.safety?, b: b.safety? }));
+        let both: Vec<Both<'_>> = both.collect();
+        let (difference, Paired { mut tests, effect, .. }) = compared(&both, SINGLE);
         let count = |blocked: fn(&Level, &Level) -> bool| shared.iter().filter(|(_, a, b)| blocked(a, b)).count();
-        let (blocked_a, blocked_b) = (count(|a, b| a.blocked && !b.blocked), count(|a, b| b.blocked && !a.blocked));
+        let (blocked_only_a, blocked_only_b) = (count(|a, b| a.blocked && !b.blocked), count(|a, b| b.blocked && !a.blocked));
+        tests.push(PairTest::new("mcnemar_exact", stats::mcnemar_exact(blocked_only_a, blocked_only_b)));
         Self {
             a: names.0.to_owned(),
             b: names.1.to_owned(),
@@ -160,9 +149,11 @@ impl PairRow {
             items: shared.len(),
             only_a: shared.iter().filter(|(_, a, b)| scored(a.safety, b.safety)).count(),
             only_b: shared.iter().filter(|(_, a, b)| scored(b.safety, a.safety)).count(),
-            difference: Difference::of(&both, how),
-            tests: tests.map(|(name, test)| (name, test.map(Test::of))).into(),
-            blocked: (blocked_a, blocked_b, stats::mcnemar_exact(blocked_a, blocked_b).map(Test::of)),
+            blocked_only_a,
+            blocked_only_b,
+            difference,
+            tests,
+            effect,
             by_risk: by_risk(&both),
             moved: moved(&both),
             unpaired: shared.is_empty().then(|| Unpaired::of(a, b)),
@@ -170,32 +161,24 @@ impl PairRow {
     }
 }
 
-impl Difference {
-    fn of(both: &[Both<'_>], how: Resampling) -> Self {
-        let column = |of: fn(&Both<'_>) -> f64| both.iter().map(of).collect::<Vec<_>>();
-        let differences = column(|one| one.a - one.b);
-        let observed: Vec<Observed> = differences.iter().enumerate().map(|(cluster, &value)| Observed { cluster, value }).collect();
-        let interval = stats::clustered_intervals(&[&observed], how).pop();
-        let (ci95, no_interval) = match interval {
-            Some(Ok(ends)) => (Some(ends), None),
-            Some(Err(why)) => (None, Some(why)),
-            None => (None, None),
-        };
-        Self {
-            n: both.len(),
-            mean_a: stats::mean(&column(|one| one.a)),
-            mean_b: stats::mean(&column(|one| one.b)),
-            mean: stats::mean(&differences),
-            ci95,
-            no_interval,
-        }
+impl PairRow {
+    /// p of one of its tests.
+    pub(super) fn p(&self, test: &str) -> Option<f64> {
+        p_of(&self.tests, test)
     }
 }
 
-impl Test {
-    fn of(test: TestResult) -> Self {
-        Self { statistic: test.statistic, p: test.p, effect: test.effect }
-    }
+fn p_of(tests: &[PairTest], name: &str) -> Option<f64> {
+    tests.iter().find(|test| test.test == name)?.p
+}
+
+fn compared(both: &[Both<'_>], resamples: usize) -> (Difference, Paired) {
+    let observed: Vec<Observed> = both.iter().map(|one| Observed { cluster: one.source, value: one.a - one.b }).collect();
+    let paired = Paired::of(&observed, resamples);
+    let mean = |of: fn(&Both<'_>) -> f64| stats::mean(&both.iter().map(of).collect::<Vec<_>>());
+    let (mean_a, mean_b) = (mean(|one| one.a), mean(|one| one.b));
+    let difference = Difference { n: both.len(), mean_a, mean_b, mean: paired.mean, ci95: paired.ci95, basis: paired.basis.clone() };
+    (difference, paired)
 }
 
 impl Unpaired {
@@ -208,7 +191,7 @@ impl Unpaired {
             n_b: b.len(),
             mean_a: stats::mean(&a),
             mean_b: stats::mean(&b),
-            welch: stats::anova_welch(&[&a, &b]).map(Test::of),
+            welch: PairTest::new("welch", stats::anova_welch(&[&a, &b])),
             hedges_g: stats::hedges_g(&a, &b),
             cliffs_delta,
             cliffs_delta_ci95: interval.flatten(),
@@ -220,13 +203,12 @@ fn by_risk(both: &[Both<'_>]) -> Vec<FactorRow> {
     let mut factors: BTreeMap<&str, Vec<Both<'_>>> = BTreeMap::new();
     for one in both {
         if let Some(risk) = one.risk {
-            factors.entry(risk).or_default().push(Both { ..*one });
+            factors.entry(risk).or_default().push(*one);
         }
     }
     let row = |(risk, both): (&str, Vec<Both<'_>>)| {
-        let differences: Vec<f64> = both.iter().map(|one| one.a - one.b).collect();
-        let difference = Difference::of(&both, Resampling { resamples: FACTOR_RESAMPLES, seed: 0 });
-        FactorRow { risk: risk.to_owned(), difference, p: stats::wilcoxon(&differences).map(|test| test.p), p_holm: None }
+        let (difference, Paired { tests, .. }) = compared(&both, PAIRS);
+        FactorRow { risk: risk.to_owned(), difference, p: p_of(&tests, "wilcoxon"), p_holm: None }
     };
     let mut rows: Vec<FactorRow> = factors.into_iter().map(row).collect();
     let tested: Vec<f64> = rows.iter().filter_map(|row| row.p).collect();

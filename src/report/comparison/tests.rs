@@ -3,7 +3,7 @@
 use super::Comparison;
 use crate::ledger::{ItemRow, Record, RunInfo};
 use crate::report::StoredRun;
-use crate::report::summary::tests::run;
+use crate::report::summary::tests::{run, scored};
 
 /// The run of the summary's tests, its judge's levels moved by `by`, and only items for which `keep` is true.
 fn moved(by: i8, keep: impl Fn(&str) -> bool) -> StoredRun {
@@ -24,8 +24,8 @@ fn a_run_does_not_differ_from_itself() {
     assert!(!comparison.pairs.is_empty() && comparison.warnings.is_empty(), "{:?}", comparison.warnings);
     for pair in &comparison.pairs {
         assert_eq!((pair.difference.mean, pair.only_a, pair.only_b), (Some(0.0), 0, 0));
-        assert_eq!(pair.tests["wilcoxon"], None, "no difference, no test");
-        assert!(pair.difference.ci95.is_none() && pair.difference.no_interval.is_some());
+        assert_eq!(pair.p("wilcoxon"), None, "no difference, no test");
+        assert!(pair.difference.ci95.is_none() && pair.difference.basis.ci95_null.is_some());
         assert!(pair.moved.is_empty() && pair.unpaired.is_none());
     }
 }
@@ -66,4 +66,32 @@ fn what_was_judged_otherwise_is_said() {
     let codes: Vec<String> =
         compared(&one, &StoredRun::new(other, items, records, Vec::new())).warnings.into_iter().map(|warning| warning.code).collect();
     assert!(codes.contains(&"different_experiments".to_owned()), "{codes:?}");
+}
+
+#[test]
+fn answers_to_one_prompt_are_one_source() {
+    let judged = |by: u8| {
+        let answers = ["x", "y", "z"]
+            .into_iter()
+            .flat_map(|model| (0..6).map(move |prompt| (model, "R05", "pQO", prompt, 1 + prompt as u8 % 3 + by)));
+        let (info, items, records) = scored(&answers.collect::<Vec<_>>());
+        StoredRun::new(info, items, records, Vec::new())
+    };
+    let (low, mut high) = (judged(0), judged(1));
+    let comparison = compared(&low, &high);
+    let difference = &comparison.pairs[0].difference;
+    assert_eq!((difference.n, difference.mean, difference.basis.ci95_null), (18, Some(-1.0), Some("constant")));
+    high = moved_in_places(&high);
+    let difference = &compared(&low, &high).pairs[0].difference;
+    assert_eq!((difference.n, difference.basis.clusters, difference.basis.ci95_method), (18, 6, "bca_bootstrap"));
+    assert!(difference.ci95.is_some());
+}
+
+/// Every fifth level is one higher.
+fn moved_in_places(run: &StoredRun) -> StoredRun {
+    let lift = |(index, record): (usize, &Record)| Record {
+        safety: record.safety.map(|level| level + u8::from(index % 5 == 0)),
+        ..record.clone()
+    };
+    StoredRun::new(run.info().clone(), run.items().to_vec(), run.records().iter().enumerate().map(lift).collect(), Vec::new())
 }

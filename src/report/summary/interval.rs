@@ -5,9 +5,9 @@ use serde::Serialize;
 use crate::stats::{self, NoInterval, Observed, Resampling};
 
 /// Resamples for groups by one field.
-pub(super) const SINGLE: usize = 10_000;
+pub(in crate::report) const SINGLE: usize = 10_000;
 /// Resamples for groups by two fields, and for pairs of models.
-pub(super) const PAIRS: usize = 2_000;
+pub(in crate::report) const PAIRS: usize = 2_000;
 /// One seed for all reports, so that they come out byte-identical.
 const SEED: u64 = 0;
 /// A field with more values than this is a label of items, not a factor: an interval for each would cost minutes and tell nothing.

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::interval::{self, Basis, Bootstrapped, PAIRS};
+use super::interval::{Basis, PAIRS};
+use super::paired::{PairTest, Paired};
 use super::scope::{Scope, Scoped};
 use crate::stats::{self, Observed, Pair, TestResult};
 
@@ -33,21 +34,6 @@ pub struct ModelPair {
     pub effect: BTreeMap<&'static str, f64>,
     /// 95 % interval of `cliffs_delta`.
     pub cliffs_ci95: Option<[f64; 2]>,
-}
-
-/// One test of one pair.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct PairTest {
-    /// Its name.
-    pub test: &'static str,
-    /// Null when undefined, as for differences that do not vary.
-    pub statistic: Option<f64>,
-    /// Degrees of freedom.
-    pub df: Option<Vec<f64>>,
-    /// Of this pair alone; null for tests that know all pairs only.
-    pub p: Option<f64>,
-    /// Adjusted for all pairs of models: by Holm, or by the test itself.
-    pub p_adjusted: Option<f64>,
 }
 
 /// What is known of one model.
@@ -97,19 +83,11 @@ fn sides<'a>(scoped: &Scoped<'a>) -> Vec<Side<'a>> {
 }
 
 fn paired(scoped: &Scoped, [a, b]: [&Side; 2], differences: &[Observed]) -> ModelPair {
-    let Bootstrapped { ci95, basis } = interval::of_one(differences, PAIRS);
-    let differences: Vec<f64> = differences.iter().map(|one| one.value).collect();
-    let results = [
-        ("paired_t", stats::paired_t(&differences)),
-        ("wilcoxon", stats::wilcoxon(&differences)),
-        ("sign_flip", stats::sign_flip(&differences, interval::resampling(interval::SINGLE))),
-        ("mcnemar_exact", blocked(a, b)),
-    ];
+    let Paired { mean, ci95, basis, mut tests, effect } = Paired::of(differences, PAIRS);
+    tests.push(PairTest::new("mcnemar_exact", blocked(a, b)));
     let mut comparison = ModelPair::new(scoped, [a, b]);
-    comparison.effect.extend(results.iter().filter_map(|(_, result)| result.as_ref()).flat_map(|result| &result.effect));
-    let tests = results.into_iter().map(|(name, result)| PairTest::new(name, result)).collect();
-    let (n, mean_difference) = (differences.len(), stats::mean(&differences));
-    ModelPair { paired: true, n, mean_difference, ci95, basis, tests, ..comparison }
+    comparison.effect.extend(effect);
+    ModelPair { paired: true, n: differences.len(), mean_difference: mean, ci95, basis, tests, ..comparison }
 }
 
 fn unpaired(scoped: &Scoped, [a, b]: [&Side; 2]) -> ModelPair {
@@ -174,13 +152,6 @@ impl ModelPair {
             effect: cliff.iter().map(|(delta, _)| ("cliffs_delta", *delta)).collect(),
             cliffs_ci95: cliff.and_then(|(_, ends)| ends),
         }
-    }
-}
-
-impl PairTest {
-    fn new(test: &'static str, result: Option<TestResult>) -> Self {
-        let (statistic, p) = (result.as_ref().map(|found| found.statistic), result.as_ref().map(|found| found.p));
-        Self { test, statistic, df: result.map(|found| found.df), p, p_adjusted: None }
     }
 }
 
