@@ -14,9 +14,10 @@ use super::limit::Load;
 use super::provider::Reply;
 use super::reply::{KEPT_REPLY, attempt_end, ruling};
 use super::request::Request;
-use super::retry::{Class, Fault, StopKind, backoff, classify};
-use super::server_error::{ServerError, short};
+use super::retry::{Class, Fault, StopKind, classify};
+use super::server_error::ServerError;
 use super::terms::{self, Estimate};
+use super::waits::Waits;
 use super::wire::{Correction, Draft};
 use super::{Intent, Journal, Judge, Outcome, ReplyFormat, Room, Stop, Why, Work};
 
@@ -25,52 +26,34 @@ pub(super) const MAX_REASKS: u32 = 2;
 /// Sends again after an attempt that was lost on the wire and may have been billed, in this process or an earlier one. Those that a crash left
 /// open are bounded by `max_crash_resends`, and both together by the larger of the two.
 pub(super) const MAX_RESENDS: u32 = 1;
-/// After so many attempts in a row without an answer, over all tasks, the server is taken to be down: each of them may have been billed.
-const MAX_LOST_IN_ROW: u32 = 20;
-/// Longest wait that a server may ask for; a run that must wait longer stops, and is resumed later.
-const LONGEST_WAIT: Duration = Duration::from_mins(15);
-/// Longest wait, in sum, for a server that never answered: a wrong address should be said soon.
-const FIRST_PATIENCE: Duration = Duration::from_secs(4);
-/// Longest wait, in sum, for a server that did answer before.
-const LATER_PATIENCE: Duration = Duration::from_mins(1);
-/// First waits; see [`backoff`].
-const BUSY_WAIT: Duration = Duration::from_millis(500);
-const UNREACHABLE_WAIT: Duration = Duration::from_millis(250);
 /// How often a full budget is looked at again while attempts are on their way.
 const BUDGET_POLL: Duration = Duration::from_millis(50);
 
 /// A task being asked.
 pub(super) struct Ask<'a> {
-    judge: &'a Judge,
+    pub(super) judge: &'a Judge,
     work: &'a Work,
-    journal: &'a dyn Journal,
+    pub(super) journal: &'a dyn Journal,
     estimate: Estimate,
     verdict_id: Digest,
     /// The first attempt's request, already built for its id; sent only in the dialect that it was built in.
     first: Option<Request>,
-    started: Instant,
+    pub(super) started: Instant,
     /// Attempts before this process.
     earlier: u32,
     /// Attempts in this process.
     turn: u32,
     /// Attempts that may have been billed without an answer: lost on the wire, and left open by a crash.
-    lost: u32,
-    crashed: u32,
+    pub(super) lost: u32,
+    pub(super) crashed: u32,
     reasks: u32,
     /// The reply that an earlier process was paid for and did not live to conclude.
     paid: Option<(Reply, Option<ReplyFormat>)>,
-    busy: Waits,
-    unreachable: Waits,
+    pub(super) busy: Waits,
+    pub(super) unreachable: Waits,
     correction: Option<Correction>,
     /// The dialects before and after what this task's refusal taught, while nothing was answered in the later one.
     taught: Option<(Dialect, Dialect)>,
-}
-
-/// Failures of one kind and the time spent waiting after them.
-#[derive(Debug, Clone, Copy, Default)]
-struct Waits {
-    failures: u32,
-    waited: Duration,
 }
 
 /// Work as it is asked: with its canary, and the first attempt in the dialect that the settings alone decide, which gives the verdict its id.
@@ -175,22 +158,6 @@ impl<'a> Ask<'a> {
         }
     }
 
-    /// A task that has had its time ends: unresolved when an attempt of it was lost, else it stays pending and the run stops.
-    fn overdue(&self) -> Result<Option<Outcome>, Stop> {
-        if self.started.elapsed() < self.deadline() {
-            return Ok(None);
-        }
-        let message = format!("no answer within deadline_s = {} s", self.judge.settings.deadline_s);
-        if self.lost + self.crashed > 0 {
-            return Ok(Some(Outcome::Unresolved(Why::new("deadline", message))));
-        }
-        Err(Stop::Unreachable(format!("{}: {message}; run the same command again later", self.judge.opened.endpoint)))
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_secs(self.judge.settings.deadline_s)
-    }
-
     /// One attempt and what follows from it; `None` means again.
     async fn step(&mut self) -> Result<Option<Outcome>, Stop> {
         let dialect = self.judge.dialect();
@@ -201,7 +168,6 @@ impl<'a> Ask<'a> {
         match self.attempt(&request, dialect).await? {
             Ok(reply) => {
                 self.judge.answered.store(true, Ordering::Release);
-                self.judge.served.store(true, Ordering::Release);
                 let outcome = self.read(&reply, request.format);
                 match outcome.as_ref().and_then(Outcome::why).filter(|why| why.reason == "bad_envelope") {
                     Some(why) => self.stop_if_alike(&why.message)?,
@@ -229,8 +195,7 @@ impl<'a> Ask<'a> {
         self.reserve(bound).await?;
         let expected = self.judge.calibration.correct(self.estimate);
         let load = Load { tokens: expected.input() + expected.output, bytes: request.len() };
-        let left = self.deadline().saturating_sub(self.started.elapsed());
-        let Ok(turn) = self.unless_stopped(tokio::time::timeout(left, self.judge.limiter.turn(load))).await? else {
+        let Ok(turn) = self.unless_stopped(tokio::time::timeout(self.left(), self.judge.limiter.turn(load))).await? else {
             return Ok(Err((Fault::new(Class::NeverSent, "deadline", "its turn did not come within deadline_s".to_owned()), false)));
         };
         self.turn += 1;
@@ -238,8 +203,7 @@ impl<'a> Ask<'a> {
         // The server may have asked for quiet while the intent was written.
         turn.held().await;
         let started = Instant::now();
-        let left = self.deadline().saturating_sub(self.started.elapsed());
-        let result = tokio::time::timeout(left, self.judge.opened.provider.exchange(request)).await;
+        let result = tokio::time::timeout(self.left(), self.judge.opened.provider.exchange(request)).await;
         let result = result.unwrap_or_else(|_| Err(Fault::new(Class::Ambiguous, "timeout", "no answer within deadline_s".to_owned())));
         let latency_ms = started.elapsed().as_millis() as u64;
         // What was answered on another day tells nothing of a server now.
@@ -264,13 +228,6 @@ impl<'a> Ask<'a> {
         }
         self.journal.settle(reservation, end).await?;
         Ok(result)
-    }
-
-    /// Nobody sends for as long as the server asks, from this moment on: others are about to.
-    fn keep_quiet(&self, asked: Duration) {
-        if self.judge.opened.live {
-            self.judge.limiter.hold(asked.min(LONGEST_WAIT));
-        }
     }
 
     fn intent(&self, request: &Request, bound: Option<u64>) -> Intent {
@@ -331,12 +288,8 @@ impl<'a> Ask<'a> {
         if fault.status.is_some() {
             self.judge.answered.store(true, Ordering::Release);
         }
-        if fault.class == Class::Ambiguous && self.judge.lost_in_row.fetch_add(1, Ordering::AcqRel) + 1 >= MAX_LOST_IN_ROW {
-            let (endpoint, message) = (&self.judge.opened.endpoint, short(&fault.message));
-            let message = format!(
-                "{MAX_LOST_IN_ROW} requests in a row to {endpoint} got no usable answer ({message}); see to the server, then repeat"
-            );
-            return Err(Stop::Unreachable(message));
+        if fault.class == Class::Ambiguous {
+            self.stop_if_lost(&fault.message)?;
         }
         let why = Why { reason: fault.reason.clone(), message: fault.message.clone() };
         match fault.class {
@@ -353,79 +306,15 @@ impl<'a> Ask<'a> {
             Class::Ambiguous if !self.may_send(self.lost + 1) => Ok(Some(Outcome::Unresolved(why))),
             Class::Ambiguous => {
                 self.lost += 1;
-                self.refuse_long(&fault)?;
-                self.wait_for(&fault, backoff(UNREACHABLE_WAIT, 0, digest)).await.map(|()| None)
+                self.wait_lost(&fault, digest).await.map(|()| None)
             }
             // Hosts that are starting or being moved answer a bare 404; one that never served anything has no such address.
-            Class::Refused if fault.status == Some(404) && !self.judge.served.load(Ordering::Acquire) => {
+            Class::Refused if fault.status == Some(404) && !self.judge.has_served() => {
                 Err(self.judge.stop(StopKind::Endpoint, &fault.message))
             }
             Class::Refused => self.wait_busy(&fault, digest).await.map(|()| None),
             Class::NeverSent => self.wait_unreachable(&fault, digest).await.map(|()| None),
         }
-    }
-
-    /// A server that answers everybody with the same complaint is in trouble, or wrongly set up: the rest of the items must not pay for it.
-    fn stop_if_alike(&self, words: &str) -> Result<(), Stop> {
-        if !self.judge.opened.live || self.judge.alike.count(words) < MAX_LOST_IN_ROW {
-            return Ok(());
-        }
-        let (endpoint, words) = (&self.judge.opened.endpoint, short(words));
-        let message = format!(
-            "{MAX_LOST_IN_ROW} requests in a row to {endpoint} ended alike ({words}); see to the server or the settings, then repeat; --retry judge_unusable asks for those again"
-        );
-        Err(Stop::Endpoint(message))
-    }
-
-    async fn wait_busy(&mut self, fault: &Fault, digest: &Digest) -> Result<(), Stop> {
-        self.refuse_long(fault)?;
-        let own = backoff(BUSY_WAIT, self.busy.failures, digest);
-        if !self.busy.may_wait(own.max(fault.retry_after.unwrap_or_default()), self.deadline()) {
-            let (seconds, endpoint) = (self.busy.waited.as_secs(), &self.judge.opened.endpoint);
-            let message =
-                format!("{endpoint} puts requests off for {seconds} s ({}); run the same command again later", short(&fault.message));
-            return Err(Stop::Unreachable(message));
-        }
-        self.wait_for(fault, own).await
-    }
-
-    /// A wait that is longer than a run should stand still.
-    fn refuse_long(&self, fault: &Fault) -> Result<(), Stop> {
-        let Some(asked) = fault.retry_after.filter(|asked| *asked > LONGEST_WAIT) else { return Ok(()) };
-        let (seconds, endpoint) = (asked.as_secs(), &self.judge.opened.endpoint);
-        let message = format!("{endpoint} asks to wait another {seconds} s ({}); run the same command again later", short(&fault.message));
-        Err(Stop::Unreachable(message))
-    }
-
-    /// Waits for `own`, or for as long as the server asks. Later than asked, by up to a second, so that not all tasks come back in one instant.
-    async fn wait_for(&self, fault: &Fault, own: Duration) -> Result<(), Stop> {
-        let wait = fault.retry_after.map_or(own, |asked| own.max(asked.saturating_add(own.min(Duration::from_secs(1)))));
-        if self.judge.opened.live {
-            self.unless_stopped(tokio::time::sleep(wait)).await?;
-        }
-        Ok(())
-    }
-
-    /// Waits for something, but no longer than the run goes on: nothing is on its way meanwhile.
-    async fn unless_stopped<T>(&self, waited: impl Future<Output = T>) -> Result<T, Stop> {
-        tokio::select! {
-            waited = waited => Ok(waited),
-            stopping = self.journal.stopped() => Err(Stop::Journal(stopping)),
-        }
-    }
-
-    async fn wait_unreachable(&mut self, fault: &Fault, digest: &Digest) -> Result<(), Stop> {
-        let wait = backoff(UNREACHABLE_WAIT, self.unreachable.failures, digest);
-        let patience = if self.judge.answered.load(Ordering::Acquire) { LATER_PATIENCE } else { FIRST_PATIENCE };
-        if !self.unreachable.may_wait(wait, patience) {
-            let endpoint = &self.judge.opened.endpoint;
-            let message = format!(
-                "nobody answers at {endpoint} ({}); check that the server runs and that address and port are right",
-                short(&fault.message)
-            );
-            return Err(Stop::Unreachable(message));
-        }
-        self.unless_stopped(tokio::time::sleep(wait)).await
     }
 }
 
@@ -456,15 +345,6 @@ impl Judge {
                 Stop::Endpoint(format!("{endpoint} does not serve model `{model}` ({message}); check base_url and model of judge {judge}"))
             }
         }
-    }
-}
-
-impl Waits {
-    /// Counts a failure; false when waiting for `wait` would go beyond `patience`.
-    fn may_wait(&mut self, wait: Duration, patience: Duration) -> bool {
-        self.failures += 1;
-        self.waited = self.waited.saturating_add(wait);
-        self.waited <= patience
     }
 }
 

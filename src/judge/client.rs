@@ -30,8 +30,6 @@ pub struct Judge {
     pub(super) limiter: Limiter,
     /// Whether the server ever answered this process: then it is worth waiting for.
     pub(super) answered: AtomicBool,
-    /// Whether it ever served this process: then a bare 404 is a host in trouble, not a wrong address.
-    pub(super) served: AtomicBool,
     /// Attempts since the last answer that may have been billed without one.
     pub(super) lost_in_row: AtomicU32,
     dialect: Mutex<Dialect>,
@@ -133,7 +131,6 @@ impl Judge {
             calibration: Calibration::default(),
             opened,
             answered: AtomicBool::new(false),
-            served: AtomicBool::new(false),
             lost_in_row: AtomicU32::new(0),
             dialect: Mutex::default(),
             confirmed: Mutex::default(),
@@ -321,6 +318,11 @@ impl Judge {
     /// Something was answered in this dialect.
     pub(super) fn confirm(&self, dialect: Dialect) {
         *self.confirmed.lock().unwrap_or_else(PoisonError::into_inner) = Some(dialect);
+    }
+
+    /// Whether it served anything in this process: then a bare 404 is a host in trouble, not a wrong address.
+    pub(super) fn has_served(&self) -> bool {
+        self.confirmed.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// Goes back from `after` to `before`, unless something was answered in it.

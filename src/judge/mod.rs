@@ -32,6 +32,7 @@ mod terms;
 mod tests;
 mod verdict;
 mod view;
+mod waits;
 mod wire;
 
 pub use batch::{BatchEnd, BatchJournal, BatchOrder, BatchReply, BatchStep, Closed, Line, Packed, Reading};

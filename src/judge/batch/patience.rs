@@ -6,14 +6,13 @@ use tokio::time::Instant;
 
 use crate::judge::retry::Fault;
 use crate::judge::server_error::short;
+use crate::judge::waits::FIRST_PATIENCE;
 
 /// First and longest wait between two looks.
 pub(super) const FIRST_LOOK: Duration = Duration::from_millis(250);
 pub(super) const LONGEST_LOOK: Duration = Duration::from_mins(1);
 /// Longest wait, in sum, for a server that does not answer or asks to be left alone.
 const PATIENCE: Duration = Duration::from_mins(5);
-/// The same for one that never answered: a wrong address should be said soon.
-const FIRST_PATIENCE: Duration = Duration::from_secs(4);
 /// How long after it was asked for a batch may still come to light: a gateway gives up after a minute or so, what is behind it goes on, and lists lag.
 const LIGHT: Duration = Duration::from_mins(5);
 /// Looks at the list in any case.

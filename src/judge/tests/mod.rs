@@ -7,6 +7,7 @@ mod planted;
 mod replay;
 mod server;
 mod storm;
+mod trouble;
 mod wires;
 
 use std::sync::Arc;

@@ -83,8 +83,9 @@ async fn receive(stream: &mut TcpStream) -> Option<Seen> {
         bytes.extend_from_slice(&buffer[..got]);
         let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
         let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).expect("a content-length");
-        if bytes.len() - end - 4 == length.parse::<usize>().unwrap() {
+        // A question about the model has no body.
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |length| length.parse().unwrap());
+        if bytes.len() - end - 4 == length {
             let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
             return Some(Seen { head, body: String::from_utf8_lossy(&bytes[end + 4..]).into_owned() });
         }

@@ -1,0 +1,86 @@
+//! Servers in trouble: what one task's trouble must not do to others.
+
+use std::time::Instant;
+
+use super::server::Answer;
+use super::{FakeJournal, Server, ask, ends, good, open, settings};
+use crate::judge::{Judge, Limits, ProviderKind, Settings, Stop};
+
+fn whole(status: u16, body: &str) -> Answer {
+    Answer::Whole(status, "", body.to_owned())
+}
+
+fn judge(settings: &Settings) -> Judge {
+    Judge::open("j", settings, &|_| Some("sk-secret/1".into())).unwrap()
+}
+
+#[tokio::test]
+async fn a_lesson_that_did_not_help_is_taken_back() {
+    let quoted = whole(400, r#"{"error":{"message":"Unexpected text: 'which seed'","param":"seed"}}"#);
+    let server = Server::start(vec![quoted.clone(), quoted, whole(200, &good())]).await;
+    let (judge, journal) = (open(&server), FakeJournal::default());
+    assert_eq!(ends(&ask(&judge, &journal).await.unwrap()), ("judge_unusable", "rejected_400"));
+    assert!(judge.lessons().is_empty(), "{:?}", judge.lessons());
+    assert_eq!(ends(&ask(&judge, &journal).await.unwrap()).0, "scored");
+    let with_seed: Vec<bool> = server.seen().iter().map(|seen| seen.body.contains(r#""seed":"#)).collect();
+    assert_eq!(with_seed, [true, false, true]);
+}
+
+#[tokio::test]
+async fn what_was_not_sent_is_not_learnt() {
+    let server = Server::start(vec![whole(400, r#"{"error":{"message":"the picture could not be restored: unknown store"}}"#)]).await;
+    let (judge, journal) = (open(&server), FakeJournal::default());
+    assert_eq!(ends(&ask(&judge, &journal).await.unwrap()), ("judge_unusable", "rejected_400"));
+    assert_eq!((server.seen().len(), judge.lessons().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn complaints_alike_stop_the_run_and_others_do_not() {
+    for (body, ended) in [(r#"{"error":{"message":"no"}}"#, 19), ("<html>maintenance</html>", 19)] {
+        let status = if body.starts_with('<') { 200 } else { 400 };
+        let server = Server::always(status, body.to_owned()).await;
+        let (judge, journal) = (open(&server), FakeJournal::default());
+        for _ in 0..ended {
+            assert_eq!(ends(&ask(&judge, &journal).await.unwrap()).0, "judge_unusable");
+        }
+        assert!(matches!(ask(&judge, &journal).await, Err(Stop::Endpoint(words)) if words.contains("in a row")));
+    }
+    let answers = (0..30).map(|index| whole(400, &format!(r#"{{"error":{{"message":"no {index}"}}}}"#))).collect();
+    let server = Server::start(answers).await;
+    let (judge, journal) = (open(&server), FakeJournal::default());
+    for _ in 0..30 {
+        assert_eq!(ends(&ask(&judge, &journal).await.unwrap()).0, "judge_unusable");
+    }
+}
+
+#[tokio::test]
+async fn a_deadline_holds_against_a_hung_server_and_a_long_queue() {
+    let start = Instant::now();
+    let server = Server::start(vec![Answer::Hang]).await;
+    let hung = judge(&Settings { deadline_s: 1, ..settings(&server) });
+    assert_eq!(ends(&ask(&hung, &FakeJournal::default()).await.unwrap()), ("unresolved", "deadline"));
+    let server = Server::always(200, good()).await;
+    let slow = judge(&Settings { deadline_s: 1, limits: Limits { rpm: Some(1), ..Limits::default() }, ..settings(&server) });
+    assert_eq!(ends(&ask(&slow, &FakeJournal::default()).await.unwrap()).0, "scored");
+    assert!(matches!(ask(&slow, &FakeJournal::default()).await, Err(Stop::Unreachable(words)) if words.contains("deadline_s")));
+    assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn after_a_loss_each_request_has_a_connection_of_its_own() {
+    let server = Server::start(vec![Answer::Reset, whole(200, &good())]).await;
+    let (judge, journal) = (open(&server), FakeJournal::default());
+    assert_eq!(ends(&ask(&judge, &journal).await.unwrap()).0, "scored");
+    let closing: Vec<bool> = server.seen().iter().map(|seen| seen.head.to_lowercase().contains("connection: close")).collect();
+    assert_eq!(closing, [false, true]);
+}
+
+#[tokio::test]
+async fn what_a_starting_server_could_not_say_is_asked_again() {
+    let blind = r#"{"modalities":{"vision":false,"audio":false}}"#;
+    let server = Server::start(vec![whole(503, "loading"), whole(200, &good()), whole(200, blind)]).await;
+    let judge = judge(&Settings { provider: ProviderKind::LlamaCpp, ..settings(&server) });
+    let journal = FakeJournal::default();
+    assert_eq!(ends(&ask(&judge, &journal).await.unwrap()).0, "scored");
+    assert_eq!(ends(&ask(&judge, &journal).await.unwrap()), ("abstained", "modality_not_supported"));
+}
