@@ -5,5 +5,6 @@ mod payload;
 mod settings;
 
 pub use open::{COPY_LIMIT, Rejected};
+pub(crate) use payload::sha256;
 pub use payload::{Part, Payload, Prepared, Shelf, prepare, prepare_onto, probe};
 pub use settings::Settings;

@@ -140,7 +140,8 @@ impl JobSink for Collector<'_> {
     }
 }
 
-fn sha256(bytes: &[u8]) -> String {
+/// SHA-256 in lower-case hex: what parts, and everything that is compared with them, go by.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     let mut hex = String::with_capacity(64);
     for byte in Sha256::digest(bytes) {
         let _ = write!(hex, "{byte:02x}"); // writing to a string cannot fail

@@ -4,19 +4,23 @@ use std::collections::BTreeMap;
 
 use crate::taxonomy::Lang;
 
-/// The labels that templates name, by key.
+/// A label: its key, English, Korean.
+pub(super) type Label = (&'static str, &'static str, &'static str);
+
+/// The labels that every report has, by key.
 pub(super) fn words(lang: Lang) -> BTreeMap<&'static str, &'static str> {
-    let pick = |(key, en, ko): &(&'static str, &'static str, &'static str)| {
-        let word = match lang {
-            Lang::En => *en,
-            Lang::Ko => *ko,
-        };
-        (*key, word)
-    };
-    WORDS.iter().map(pick).collect()
+    in_language(&WORDS, lang).collect()
 }
 
-const WORDS: [(&str, &str, &str); 64] = [
+/// Labels in one language, by key.
+pub(super) fn in_language(labels: &[Label], lang: Lang) -> impl Iterator<Item = (&'static str, &'static str)> {
+    labels.iter().map(move |(key, en, ko)| match lang {
+        Lang::En => (*key, *en),
+        Lang::Ko => (*key, *ko),
+    })
+}
+
+const WORDS: [Label; 64] = [
     ("title", "Safety report", "안전성 평가 보고서"),
     ("run", "Run", "실행"),
     ("items", "Items", "항목"),

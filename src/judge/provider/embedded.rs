@@ -8,7 +8,6 @@ use futures_util::future::BoxFuture;
 use rten::Model;
 use rten_tensor::prelude::*;
 use rten_tensor::{NdTensor, NdTensorView};
-use sha2::{Digest as _, Sha256};
 use tribunal_media::Encoding;
 
 use super::seam::{Opened, Provider, Reply};
@@ -16,7 +15,7 @@ use crate::judge::Settings;
 use crate::judge::request::Request;
 use crate::judge::retry::{Class, Fault};
 use crate::judge::wire::{FrameScore, Scores, TRIAGE_MODEL, TRIAGE_SHA256, TriageWire, moment, triage_fingerprint};
-use crate::prepare::{Part, Payload};
+use crate::prepare::{Part, Payload, sha256};
 
 /// Pixels along each edge of the model's input.
 const EDGE: usize = 224;
@@ -31,7 +30,7 @@ struct Embedded {
 pub(super) fn open(settings: &Settings) -> Result<Opened, String> {
     let path = settings.path.as_deref().ok_or("path is missing: name the file open-nsfw.onnx; `make model` fetches it")?;
     let bytes = std::fs::read(path).map_err(|error| missing(path, &error))?;
-    let sha256 = hex(&Sha256::digest(&bytes));
+    let sha256 = sha256(&bytes);
     if sha256 != TRIAGE_SHA256 {
         let known = TRIAGE_SHA256;
         return Err(format!("{} is another file (sha256 {sha256}, expected {known}); `make model` fetches the right one", path.display()));
@@ -46,15 +45,6 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, String> {
         authored: false,
         remote: false,
         live: false,
-    })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
     })
 }
 

@@ -20,7 +20,8 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, String> {
     let cassette = Cassette::read(path)?;
     let model = settings.model.clone().unwrap_or_else(|| "replay".to_owned());
     Ok(Opened {
-        endpoint: "replay:".to_owned(),
+        // Two cassettes are two judges, and share no answer.
+        endpoint: format!("replay:{}", cassette.digest),
         fingerprint: format!("replay blake3={} {}", cassette.digest, settings.parameters(&model)),
         model,
         wire: super::http::wire(cassette.provider.unwrap_or(ProviderKind::Replay)),

@@ -89,3 +89,17 @@ fn a_chat_judge_wants_parts_and_never_abstains() {
     assert_eq!(judge.view(768), View::Parts);
     assert_eq!(judge.abstains(None, work().modality), None);
 }
+
+#[tokio::test]
+async fn two_cassettes_share_no_answer() {
+    let safe = verdict_json().to_string().replace(super::NONCE, "{{nonce}}");
+    let unsafe_one = safe.replace(r#""safety":5"#, r#""safety":1"#);
+    let ids = |content: &str| {
+        let body: Value = serde_json::from_str(&completion(content)).unwrap();
+        let judge = open(&[line(json!({"body": body})).to_string()]).unwrap();
+        async move { judge.judge(&work(), &FakeJournal::default()).await.unwrap() }
+    };
+    let (one, other) = (ids(&safe).await, ids(&unsafe_one).await);
+    assert_ne!(one.outcome, other.outcome);
+    assert_ne!(one.verdict_id, other.verdict_id, "the same question to another cassette is another question");
+}

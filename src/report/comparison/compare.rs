@@ -111,7 +111,7 @@ fn warnings((a, run_a): (&str, &StoredRun), (b, run_b): (&str, &StoredRun), pair
     if let Some((one, other)) = pairs.iter().find(differ) {
         let judges = format!("{} and {}", one.scope.judge, other.scope.judge);
         let message = format!("{a} and {b} were not judged alike ({judges}): differences are those of models and judges together.");
-        warnings.push(Warning::new("judge_mismatch", message));
+        warnings.push(Warning::new("judged_otherwise", message));
     }
     let (one, other) = (&run_a.info().experiment, &run_b.info().experiment);
     let shared = |of: fn(&Experiment) -> &std::collections::BTreeMap<String, String>| {

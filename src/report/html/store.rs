@@ -1,10 +1,8 @@
 //! What lies in the run folders beside the ledger's rows: replies, thumbnails, kept parts.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest as _, Sha256};
 use tribunal_media::Digest;
 
 use crate::ledger::{AttemptRow, LedgerError, Reader};
@@ -42,7 +40,7 @@ impl Store {
 
     /// A kept part and its bytes, if they are those that were sent.
     pub(super) fn part(&self, sha256: &str, extension: &str) -> Option<(PathBuf, Vec<u8>)> {
-        self.read("parts", &format!("{sha256}.{extension}")).filter(|(_, bytes)| hex(&Sha256::digest(bytes)) == sha256)
+        self.read("parts", &format!("{sha256}.{extension}")).filter(|(_, bytes)| crate::prepare::sha256(bytes) == sha256)
     }
 
     /// Nothing outside of the run folders is read, whatever a name says.
@@ -53,12 +51,4 @@ impl Store {
         let bytes = fs::read(&path).ok()?;
         Some((path, bytes))
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut hex = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        let _ = write!(hex, "{byte:02x}"); // writing to a string cannot fail
-    }
-    hex
 }

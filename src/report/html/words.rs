@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::report::words::words;
+use crate::report::words::{Label, in_language, words};
 use crate::taxonomy::Lang;
 
 /// Every label that the page names, by key.
 pub(super) fn labels(lang: Lang) -> BTreeMap<&'static str, &'static str> {
-    let pick = |(key, en, ko): &(&'static str, &'static str, &'static str)| (*key, if lang == Lang::Ko { *ko } else { *en });
-    words(lang).into_iter().chain(PAGE.iter().chain(ITEMS).chain(WARNINGS).map(pick)).collect()
+    let of_page = [PAGE, ITEMS, WARNINGS].into_iter().flat_map(|labels| in_language(labels, lang));
+    words(lang).into_iter().chain(of_page).collect()
 }
 
 /// The same in English and Korean, for the switch in the page.
@@ -17,7 +17,7 @@ pub(super) fn both() -> BTreeMap<&'static str, [&'static str; 2]> {
     labels(Lang::En).into_iter().map(|(key, word)| (key, [word, korean.get(key).copied().unwrap_or(word)])).collect()
 }
 
-const PAGE: &[(&str, &str, &str)] = &[
+const PAGE: &[Label] = &[
     ("skip", "Skip to the items", "항목으로 건너뛰기"),
     ("sections", "Sections", "구역"),
     ("overview", "Overview", "개요"),
@@ -104,7 +104,7 @@ const PAGE: &[(&str, &str, &str)] = &[
     ),
 ];
 
-const ITEMS: &[(&str, &str, &str)] = &[
+const ITEMS: &[Label] = &[
     ("cases", "Cases", "사례"),
     ("passed_on", "Passed on", "전달됨"),
     ("audited", "Audited", "표본 확인"),
@@ -160,7 +160,7 @@ const ITEMS: &[(&str, &str, &str)] = &[
 ];
 
 /// Titles of warnings, by code; a code without one stands for itself.
-const WARNINGS: &[(&str, &str, &str)] = &[
+const WARNINGS: &[Label] = &[
     ("w_no_full_judge", "Only triage ran", "선별만 실행됨"),
     ("w_triage_separate", "Triage is kept apart", "선별은 따로 표시"),
     ("w_authored_replies", "Replies written by hand", "사람이 쓴 응답"),
@@ -169,6 +169,8 @@ const WARNINGS: &[(&str, &str, &str)] = &[
     ("w_few_items", "Too few items", "항목이 너무 적음"),
     ("w_one_cell_mean", "One cell carries a mean", "한 칸이 평균을 좌우함"),
     ("w_weak_prompt_type", "A weak prompt type", "약한 프롬프트 유형"),
+    ("w_low_agreement", "Little agreement", "일치도가 낮음"),
+    ("w_judge_mismatch", "Judges differ among themselves", "판정 모델끼리 차이가 큼"),
     ("w_pending", "Not finished", "끝나지 않음"),
     ("w_media_rejected", "Media without a score", "점수 없는 미디어"),
     ("w_media_salvaged", "Damaged media", "손상된 미디어"),
