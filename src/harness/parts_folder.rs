@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use tribunal_media::{Detail, Digest, Encoding, FrameDetail, PerceptualHash, Report};
 
-use crate::ledger::take_lock;
+use crate::ledger::{Lock, take_lock};
 use crate::prepare::{Part, Payload, Prepared, Rejected};
 
 /// Writes `parts.jsonl` and `items.jsonl` line by line, and each distinct part once under `parts/`. The lists are not there until `finish`.
@@ -17,7 +17,7 @@ use crate::prepare::{Part, Payload, Prepared, Rejected};
 pub struct PartsFolder {
     dir: PathBuf,
     /// Held for as long as the folder is written.
-    _lock: File,
+    _lock: Lock,
     parts: List,
     items: List,
     /// Files of items that were refused in the end; another item may show the same.

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tribunal_media::Digest;
 
 use super::dialect::Dialect;
-use super::limit::Load;
+use super::limit::{Load, Sign};
 use super::provider::Reply;
 use super::reply::{KEPT_REPLY, attempt_end, ruling};
 use super::request::Request;
@@ -209,8 +209,11 @@ impl<'a> Ask<'a> {
         // What was answered on another day tells nothing of a server now.
         match &result {
             _ if !self.judge.opened.live => {}
-            Ok(reply) => turn.observe(&reply.headers, matches!(reply.status, 429 | 503 | 529)),
-            Err(fault) => turn.observe(&BTreeMap::new(), fault.class == Class::Ambiguous),
+            Ok(reply) if matches!(reply.status, 429 | 503 | 529) => turn.observe(&reply.headers, Sign::Refused),
+            Ok(reply) => turn.observe(&reply.headers, Sign::Served),
+            Err(fault) if fault.class == Class::Ambiguous => turn.observe(&BTreeMap::new(), Sign::Lost),
+            // Never sent: it tells nothing.
+            Err(_) => {}
         }
         drop(turn);
         let result = result.and_then(classify).map_err(|fault| self.judge.learn_from(fault, dialect, Some(&request.body.recorded)));

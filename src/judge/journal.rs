@@ -88,7 +88,7 @@ pub trait Journal: Send + Sync {
     /// Attempts of this task that an earlier process left open or settled, oldest first.
     fn lookup(&self, task: &Task) -> BoxFuture<'_, Result<Vec<Past>, JournalError>>;
 
-    /// The verdict of another task with this very request, endpoint and repeat, if one was scored: equal requests are asked once.
+    /// How another task with this very request, endpoint and repeat ended, if the judge answered it: equal requests are asked once.
     fn known(&self, verdict_id: Digest) -> BoxFuture<'_, Result<Option<Outcome>, JournalError>>;
 
     /// Holds `micro_usd` more under the budget, or says no. Open intents of earlier processes stay reserved.

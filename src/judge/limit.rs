@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::pace::Pace;
 use super::rate::{Bucket, Seen};
 use super::terms::Limits;
 
@@ -32,6 +33,7 @@ pub(super) struct Limiter {
 struct State {
     requests: Option<Bucket>,
     tokens: Option<Bucket>,
+    pace: Pace,
     /// Nobody sends before this.
     held: Instant,
     bytes_limit: u64,
@@ -55,6 +57,16 @@ pub(super) struct Load {
     pub(super) bytes: u64,
 }
 
+/// How an attempt ended, as far as it tells of the server's load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sign {
+    Served,
+    /// Put off, and not billed.
+    Refused,
+    /// Lost on the wire.
+    Lost,
+}
+
 /// Why a request cannot leave now.
 enum Wait {
     Until(Instant),
@@ -75,6 +87,7 @@ impl Limiter {
         let state = State {
             requests: limits.rpm.map(|rpm| Bucket::new(f64::from(rpm), now)),
             tokens: limits.tpm.map(|tpm| Bucket::new(f64::from(tpm), now)),
+            pace: Pace::default(),
             held: now,
             bytes_limit: limits.bytes_in_flight.unwrap_or(BYTES_IN_FLIGHT),
             bytes: 0,
@@ -124,25 +137,30 @@ impl State {
             return Err(Wait::Freed);
         }
         let ready = |bucket: &mut Option<Bucket>, amount| bucket.as_mut().map(|bucket| bucket.ready(amount, now));
-        let moments = [Some(self.held), ready(&mut self.requests, 1.0), ready(&mut self.tokens, load.tokens)];
+        let moments = [Some(self.held), Some(self.pace.ready(now)), ready(&mut self.requests, 1.0), ready(&mut self.tokens, load.tokens)];
         if let Some(moment) = moments.into_iter().flatten().max().filter(|&moment| moment > now) {
             return Err(Wait::Until(moment));
         }
         self.requests.iter_mut().for_each(|bucket| bucket.take(1.0));
         self.tokens.iter_mut().for_each(|bucket| bucket.take(load.tokens));
+        self.pace.sent(now);
         self.in_flight += 1;
         self.bytes += load.bytes;
         self.sent_tokens += load.tokens;
         Ok(())
     }
 
-    /// Those refused while everybody waits were under way already, and tell nothing new.
+    /// Those refused while everybody waits were under way already, and tell nothing new but that one should look first.
     fn refuse(&mut self, now: Instant) {
         self.refused += 1;
-        if self.refused >= DOWN_AFTER && self.held <= now {
+        if self.refused < DOWN_AFTER {
+            return;
+        }
+        if self.held <= now {
             self.held = now + FIRST_LOOK.saturating_mul(1 << self.looks.min(7)).min(Duration::from_mins(1));
             self.looks += 1;
         }
+        self.looks = self.looks.max(1);
     }
 }
 
@@ -158,8 +176,8 @@ impl Turn<'_> {
         }
     }
 
-    /// Takes in what a reply's headers say of the rates, and whether the server was overloaded.
-    pub(super) fn observe(&self, headers: &BTreeMap<String, String>, overloaded: bool) {
+    /// Takes in what a reply's headers say of the rates, and how the attempt ended.
+    pub(super) fn observe(&self, headers: &BTreeMap<String, String>, sign: Sign) {
         let now = Instant::now();
         let mut state = self.limiter.state();
         let others = state.in_flight.saturating_sub(1) as f64;
@@ -171,12 +189,16 @@ impl Turn<'_> {
         if let Some(seen) = Seen::tokens(headers) {
             state.tokens.get_or_insert_with(|| Bucket::told(&seen, now)).correct(&seen, tokens, now);
         }
-        if !overloaded {
+        if sign == Sign::Served {
             (state.refused, state.looks) = (0, 0);
             state.window = state.window.map(|window| window + 1.0 / window.max(1.0));
             return;
         }
-        if self.sent >= state.decreased {
+        let news = self.sent >= state.decreased;
+        if sign == Sign::Refused {
+            state.pace.refused(news, now);
+        }
+        if news {
             state.window = Some((state.in_flight as f64 * DECREASE).max(1.0));
             state.decreased = now;
         }
@@ -198,7 +220,7 @@ impl Drop for Turn<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BTreeMap, Duration, Instant, Limiter, Limits, Load};
+    use super::{BTreeMap, Duration, Instant, Limiter, Limits, Load, Sign};
 
     const SMALL: Load = Load { tokens: 1.0, bytes: 1 };
 
@@ -259,14 +281,14 @@ mod tests {
             turns.push(limiter.turn(SMALL).await);
         }
         tokio::time::advance(Duration::from_millis(1)).await;
-        turns[0].observe(&BTreeMap::new(), true);
-        turns[1].observe(&BTreeMap::new(), true);
+        turns[0].observe(&BTreeMap::new(), Sign::Refused);
+        turns[1].observe(&BTreeMap::new(), Sign::Refused);
         assert_eq!(limiter.state().window, Some(7.0));
         turns.truncate(6);
         let seventh = limiter.turn(SMALL).await;
         assert!(tokio::time::timeout(Duration::from_secs(1), limiter.turn(SMALL)).await.is_err());
         for _ in 0..8 {
-            seventh.observe(&BTreeMap::new(), false);
+            seventh.observe(&BTreeMap::new(), Sign::Served);
         }
         limiter.turn(SMALL).await;
     }
@@ -278,16 +300,16 @@ mod tests {
         for _ in 0..30 {
             turns.push(limiter.turn(SMALL).await);
         }
-        turns.iter().for_each(|turn| turn.observe(&BTreeMap::new(), true));
+        turns.iter().for_each(|turn| turn.observe(&BTreeMap::new(), Sign::Refused));
         turns.clear();
         let start = Instant::now();
         for wait in [500, 1500, 3500] {
             let look = limiter.turn(SMALL).await;
             assert!(start.elapsed().abs_diff(Duration::from_millis(wait)) < Duration::from_millis(20), "{:?}", start.elapsed());
             assert!(tokio::time::timeout(Duration::from_millis(1), limiter.turn(SMALL)).await.is_err(), "only one");
-            look.observe(&BTreeMap::new(), true);
+            look.observe(&BTreeMap::new(), Sign::Refused);
         }
-        limiter.turn(SMALL).await.observe(&BTreeMap::new(), false);
+        limiter.turn(SMALL).await.observe(&BTreeMap::new(), Sign::Served);
         let _first = limiter.turn(SMALL).await;
         limiter.turn(SMALL).await;
     }
@@ -300,7 +322,7 @@ mod tests {
         let headers: BTreeMap<_, _> = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let start = Instant::now();
         for _ in 0..5 {
-            limiter.turn(SMALL).await.observe(&headers, false);
+            limiter.turn(SMALL).await.observe(&headers, Sign::Served);
         }
         assert!((3.9..=4.1).contains(&start.elapsed().as_secs_f64()), "{:?}", start.elapsed());
     }
@@ -311,7 +333,7 @@ mod tests {
         let headers =
             [("x-ratelimit-limit-requests", "60"), ("x-ratelimit-remaining-requests", "2"), ("x-ratelimit-reset-requests", "58s")];
         let headers: BTreeMap<_, _> = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        limiter.turn(SMALL).await.observe(&headers, false);
+        limiter.turn(SMALL).await.observe(&headers, Sign::Served);
         let start = Instant::now();
         for _ in 0..5 {
             limiter.turn(SMALL).await;

@@ -17,6 +17,7 @@ mod journal;
 mod json;
 mod limit;
 mod outcome;
+mod pace;
 mod provider;
 mod provider_kind;
 mod rate;

@@ -109,9 +109,9 @@ impl Ask<'_> {
         Err(Stop::Unreachable(message))
     }
 
-    /// Waits for `own`, or for as long as the server asks. Later than asked, by up to a second, so that not all tasks come back in one instant.
+    /// Waits for as long as the server asks, or for `own` where it does not say. That not all tasks come back in one instant is the limiter's care.
     async fn wait_for(&self, fault: &Fault, own: Duration) -> Result<(), Stop> {
-        let wait = fault.retry_after.map_or(own, |asked| own.max(asked.saturating_add(own.min(Duration::from_secs(1)))));
+        let wait = fault.retry_after.unwrap_or(own);
         if self.judge.opened.live {
             self.unless_stopped(tokio::time::sleep(wait)).await?;
         }

@@ -50,7 +50,7 @@ impl Journal for Ledger {
     }
 
     fn known(&self, verdict_id: Digest) -> BoxFuture<'_, Result<Option<Outcome>, JournalError>> {
-        let read = self.writer.ask(move |connection| scored(connection, verdict_id));
+        let read = self.writer.ask(move |connection| ended(connection, verdict_id));
         read.map(flatten).boxed()
     }
 
@@ -159,8 +159,9 @@ fn format(name: Option<String>) -> Option<ReplyFormat> {
     serde_json::from_value(serde_json::Value::from(name?)).ok()
 }
 
-fn scored(connection: &Connection, verdict_id: Digest) -> Checked<Option<Outcome>> {
-    let sql = "SELECT detail FROM tasks WHERE verdict_id = ?1 AND outcome = 'scored' LIMIT 1";
+/// The end of an equal request that the server answered. Of one that was lost nothing is known: it is worth asking.
+fn ended(connection: &Connection, verdict_id: Digest) -> Checked<Option<Outcome>> {
+    let sql = "SELECT detail FROM tasks WHERE verdict_id = ?1 AND outcome IN ('scored', 'judge_refused', 'judge_unusable') LIMIT 1";
     let detail: Option<String> = connection.query_row(sql, [verdict_id.to_string()], |row| row.get(0)).optional()?;
     Ok(detail.map(|detail| serde_json::from_str(&detail).map_err(|error| error.to_string())).transpose())
 }

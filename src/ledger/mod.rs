@@ -27,7 +27,7 @@ pub use batch::{BatchFile, BatchRow, BatchState, Found, OpenRequest};
 pub use error::LedgerError;
 pub use experiment::Experiment;
 pub use files::replace_file;
-pub(crate) use lock::take_lock;
+pub(crate) use lock::{Lock, take_lock};
 pub use reader::Reader;
 pub use record::{ChunkRow, FrameRow, ItemRow, PartsRow, Record, RunInfo};
 pub use sentinel::{SentinelRow, SentinelSettings, Sentinels};

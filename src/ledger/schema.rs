@@ -14,7 +14,7 @@ pub(super) const FILE: &str = "ledger.sqlite";
 const APPLICATION_ID: i32 = 0x5452_4942;
 
 /// Version of the tables. Raise it when they change, and add a step to `MIGRATIONS`.
-const VERSION: i32 = 4;
+const VERSION: i32 = 5;
 
 /// Larger databases are not checked whole after a crash: the check reads every page, and SQLite's own recovery does not depend on it.
 const CHECK_AT_MOST: u64 = 512 << 20;
@@ -39,7 +39,7 @@ CREATE TABLE tasks (
     UNIQUE (item_id, sampler, rubric, judge, repeat), CHECK ((outcome IS NULL) = (detail IS NULL))
 );
 CREATE INDEX tasks_pending ON tasks (id) WHERE outcome IS NULL;
-CREATE INDEX tasks_verdict ON tasks (verdict_id) WHERE outcome = 'scored';
+CREATE INDEX tasks_verdict ON tasks (verdict_id) WHERE verdict_id IS NOT NULL;
 CREATE TABLE bodies (body_digest TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE attempts (
     id INTEGER PRIMARY KEY, task INTEGER NOT NULL REFERENCES tasks, round INTEGER NOT NULL, attempt INTEGER NOT NULL,
@@ -67,7 +67,7 @@ CREATE INDEX IF NOT EXISTS batch_requests_batch ON batch_requests (batch);
 ";
 
 /// What takes the tables from version 1 to 2, 2 to 3, ...
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     "
 ALTER TABLE parts ADD COLUMN fit TEXT;
 ALTER TABLE attempts ADD COLUMN estimated INTEGER;
@@ -80,6 +80,10 @@ CREATE INDEX tasks_verdict ON tasks (verdict_id) WHERE outcome = 'scored';
 ",
     super::sentinel::TABLES,
     BATCH_TABLES,
+    "
+DROP INDEX IF EXISTS tasks_verdict;
+CREATE INDEX tasks_verdict ON tasks (verdict_id) WHERE verdict_id IS NOT NULL;
+",
 ];
 
 /// Opens the database for its one writer, makes it if need be, and checks it when the last writer did not close it.

@@ -1,7 +1,6 @@
 //! The writer of one run folder.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +11,7 @@ use tribunal_media::{Digest, Report};
 use super::budget::Budget;
 use super::plan::{self, StoredItem, stored_sampler};
 use super::writer::Writer;
-use super::{Experiment, ItemRow, LedgerError, PartsRow, Reader, RunInfo, files, lock, schema};
+use super::{Experiment, ItemRow, LedgerError, Lock, PartsRow, Reader, RunInfo, files, lock, schema};
 use crate::judge::{OutcomeName, Task};
 
 /// The writer of one run folder; share it by reference or `Arc`. All writing goes through one thread, which commits what its callers queue in
@@ -24,7 +23,7 @@ pub struct Ledger {
     pub(super) budget: Arc<Mutex<Budget>>,
     dir: PathBuf,
     /// Held as long as the ledger lives. Last, since fields are dropped in order: the run is free once the database is closed.
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Ledger {

@@ -459,6 +459,22 @@ fn wrong_calls_are_told_and_harm_nobody_else() {
 }
 
 #[test]
+fn an_answer_is_the_end_of_every_equal_request_and_a_loss_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = planned(dir.path(), 4);
+    let why = || Why::new("r", "m");
+    let ends = [scored(2), Outcome::JudgeRefused(why()), Outcome::JudgeUnusable(why()), Outcome::Unresolved(why())];
+    run(async {
+        for (number, end) in (0..).zip(&ends) {
+            let id = intent(&task(number), None).verdict_id;
+            assert_eq!(ledger.known(id).await.unwrap(), None);
+            ledger.conclude(&task(number), Some(id), end.clone()).await.unwrap();
+            assert_eq!(ledger.known(id).await.unwrap().as_ref(), Some(end).filter(|_| number < 3));
+        }
+    });
+}
+
+#[test]
 fn a_large_plan_is_a_handful_of_commits() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = planned(dir.path(), 20_000);
