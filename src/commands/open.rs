@@ -52,7 +52,7 @@ pub(crate) fn study(
     let judges = judging.map_or_else(|| Ok(Vec::new()), |judging| judges(context, judging, keys))?;
     let judges = match judging.and_then(|judging| judging.replay.as_deref()) {
         None => judges,
-        Some(run) => replaying(judges, run)?,
+        Some(run) => replaying(judges, run, judging.map_or(0, |judging| judging.seed), source.lang.into())?,
     };
     let recipe = context.config.recipe.check().map_err(Failure::usage)?;
     if Study::modalities(&manifest).contains(&Modality::Audio) {
@@ -100,8 +100,18 @@ fn ensemble(context: &Context, judges: &[Judge]) -> Result<ensemble::Settings, F
 }
 
 /// The judges with the replies of an earlier run instead of their servers.
-fn replaying(judges: Vec<Judge>, run: &Path) -> Result<Vec<Judge>, Failure> {
-    let run = tribunal::ledger::Reader::open(run).map_err(Failure::usage)?;
+fn replaying(judges: Vec<Judge>, path: &Path, seed: u64, lang: Lang) -> Result<Vec<Judge>, Failure> {
+    let run = tribunal::ledger::Reader::open(path).map_err(Failure::usage)?;
+    // Every request depends on them.
+    let was = &run.info().experiment;
+    if (was.seed, was.lang.as_str()) != (seed, lang.code()) {
+        return Err(Failure::usage(format!(
+            "--replay {}: that run was made with --seed {} --lang {}; add them, for its answers are those to its own requests",
+            path.display(),
+            was.seed,
+            was.lang
+        )));
+    }
     let replayed = |judge: Judge| {
         let lines = run.cassette(judge.name()).map_err(Failure::usage)?;
         judge.replaying(&lines).map_err(Failure::usage)

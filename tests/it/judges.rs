@@ -236,8 +236,9 @@ fn a_run_is_replayed_from_its_ledger_without_a_server() {
     let done = json_to(0, &score(&manifest, &config, &second, &["--replay", first.to_str().unwrap()]));
     assert_eq!(table(&second), table(&first));
     assert_eq!(done["summary"]["cost_usd"], 0.0);
-    let other = json_to(1, &score(&manifest, &config, &work.path().join("third"), &["--replay", first.to_str().unwrap(), "--seed", "1"]));
-    assert_eq!(count(&other["summary"], "scored"), 0, "another seed asks other bodies");
+    let other = json_to(2, &score(&manifest, &config, &work.path().join("third"), &["--replay", first.to_str().unwrap(), "--seed", "1"]));
+    let said = other["error"].as_str().unwrap();
+    assert!(said.contains("--seed 0"), "another seed asks other bodies: {said}");
 }
 
 #[test]
