@@ -1,8 +1,11 @@
 //! CPU time of one request with 8 pictures of 96 KiB, against a server on loopback that is another process: `cargo bench --bench judge`
-//! prints what a first send costs (base64, body, ids, HTTP) and what one with the same parts costs. `MOCK=http://127.0.0.1:PORT` names the server.
+//! prints what a first send costs (base64, body, ids, HTTP), what one with the same parts costs, what the kernel alone takes for those bytes, and how
+//! memory grows over `MANY` requests (100,000 are asked of it). `MOCK=http://127.0.0.1:PORT` names the server.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement on the terminal")]
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
@@ -96,6 +99,32 @@ fn measure(runtime: &tokio::runtime::Runtime, judge: &Judge, works: Vec<Work>) -
     (cpu_ms() - before) / count as f64
 }
 
+/// Milliseconds that a request of `bytes` takes when nothing is done but to write it and to read the reply.
+fn floor(address: &str, bytes: usize) -> f64 {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_nodelay(true).unwrap();
+    let filler = "A".repeat(bytes);
+    let body = format!(r#"{{"messages":[{{"role":"user","content":[{{"type":"text","text":"{filler}"}}]}}]}}"#);
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: m\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    let (mut reply, before) = (vec![0; 64 << 10], cpu_ms());
+    for _ in 0..REQUESTS {
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(body.as_bytes()).unwrap();
+        assert!(stream.read(&mut reply).unwrap() > 0);
+    }
+    (cpu_ms() - before) / f64::from(REQUESTS)
+}
+
+/// Resident memory of this process in KiB.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
 fn main() {
     let Ok(base) = std::env::var("MOCK") else {
         println!("judge: set MOCK to the address of a running mock-judge");
@@ -111,4 +140,14 @@ fn main() {
     let shared = payload(0);
     let cached: Vec<Work> = (0..REQUESTS).map(|repeat| work(Arc::clone(&shared), repeat + 2)).collect();
     println!("cached parts: {:.3} ms CPU a request", measure(&runtime, &judge, cached));
+    let address = base.trim_start_matches("http://");
+    println!("kernel alone: {:.3} ms CPU a request", floor(address, PICTURE_BYTES * PICTURES as usize / 3 * 4));
+    let many: u32 = std::env::var("MANY").ok().and_then(|many| many.parse().ok()).unwrap_or(0);
+    let start = resident();
+    let mut most = start;
+    for seed in 0..many {
+        measure(&runtime, &judge, vec![work(payload(REQUESTS + seed), 1)]);
+        most = most.max(resident());
+    }
+    println!("memory:       {} MiB above the start at most, over {many} requests", (most - start) >> 10);
 }

@@ -148,7 +148,7 @@ pub(crate) struct JudgingArgs {
     /// Verdicts per task.
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) repeats: u32,
-    /// Requests in flight.
+    /// Requests in flight, for each judge.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) concurrency: u16,
     /// Seed of nonces.

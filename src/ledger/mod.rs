@@ -13,6 +13,7 @@ mod reader;
 mod record;
 mod schema;
 mod sentinel;
+mod spool;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ use tribunal_media::{Digest, Report};
 
 use super::budget::Budget;
 use super::plan::{self, StoredItem, stored_sampler};
+use super::spool::{self, Spool};
 use super::writer::Writer;
 use super::{Experiment, ItemRow, LedgerError, Lock, PartsRow, Reader, RunInfo, files, lock, schema};
 use crate::judge::{OutcomeName, Task};
@@ -21,6 +22,7 @@ use crate::judge::{OutcomeName, Task};
 pub struct Ledger {
     pub(super) writer: Writer,
     pub(super) budget: Arc<Mutex<Budget>>,
+    pub(super) spool: Spool,
     dir: PathBuf,
     /// Held as long as the ledger lives. Last, since fields are dropped in order: the run is free once the database is closed.
     _lock: Lock,
@@ -32,6 +34,7 @@ impl Ledger {
     pub fn open(dir: &Path, info: &RunInfo) -> Result<Self, LedgerError> {
         std::fs::create_dir_all(dir).map_err(|error| LedgerError::io(dir, &error))?;
         let lock = lock::lock(dir)?;
+        spool::clear(dir);
         let connection = schema::open_writer(dir)?;
         let info = merged(&connection, info)?;
         let sql = "INSERT INTO run (one, info, clean) VALUES (1, ?1, 0) ON CONFLICT (one) DO UPDATE SET info = ?1, clean = 0";
@@ -43,7 +46,7 @@ impl Ledger {
         let parent = dir.parent().unwrap_or(Path::new("."));
         files::sync_folder(parent).map_err(|error| LedgerError::io(parent, &error))?;
         let budget = Arc::new(Mutex::new(Budget::new(charged as u64)));
-        Ok(Self { writer: Writer::start(connection)?, budget, dir: dir.to_owned(), _lock: lock })
+        Ok(Self { writer: Writer::start(connection)?, budget, spool: Spool::default(), dir: dir.to_owned(), _lock: lock })
     }
 
     /// Registers items and tasks. `items` are all rows of the source, also with a limit or shard: a known item that changed or is missing is
@@ -160,7 +163,7 @@ impl Ledger {
     }
 
     /// Atomic, but not synced: these files can be made again, and a run makes thousands. Names say what they hold: one that is there stays.
-    fn write_named(&self, folder: &str, name: &str, bytes: &[u8]) -> Result<(), LedgerError> {
+    pub(super) fn write_named(&self, folder: &str, name: &str, bytes: &[u8]) -> Result<(), LedgerError> {
         static WRITES: AtomicU64 = AtomicU64::new(0);
         if Path::new(name).file_name() != Some(name.as_ref()) {
             return Err(LedgerError::Store(format!("{folder}/{name}: not a plain file name")));

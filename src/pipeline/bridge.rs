@@ -1,116 +1,277 @@
-//! CPU pool -> byte permits -> bounded channel -> async judges: how work crosses from rayon to tokio.
+//! CPU pool -> byte permits -> one lane a judge -> async judges: how work crosses from rayon to tokio.
 //!
-//! A permit (in KiB) is taken before an item is decoded and rides with its jobs until the last reply, so that memory is
-//! bounded in bytes however long the run is.
+//! A permit (in KiB) is taken before an item is decoded, trimmed to what its parts weigh, and rides with its jobs until the last reply, so that
+//! memory is bounded in bytes however long the run is. Where one judge is slow and another has nothing to do, the slow one's jobs wait
+//! on disk and hold no memory: permits never starve decoding.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use rayon::iter::{ParallelBridge as _, ParallelIterator as _};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::stop::StopFlag;
-
-/// Memory held by one item's parts; freed when the last job that shares it is done.
-pub(super) type Permit = Arc<OwnedSemaphorePermit>;
+use super::study::Settings;
 
 /// How wide the bridge is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Width {
     /// Threads that prepare.
     pub(super) threads: usize,
-    /// Jobs under way at once.
+    /// Lanes: a job waits for those of its own lane only.
+    pub(super) lanes: usize,
+    /// Jobs under way at once, in each lane.
     pub(super) concurrency: usize,
     /// Bytes that parts may take in all.
     pub(super) memory_bytes: u64,
 }
 
+impl Width {
+    /// As the settings say, with a lane for each of `lanes` judges.
+    pub(super) fn of(settings: &Settings, lanes: usize) -> Self {
+        Self { threads: settings.threads, lanes, concurrency: settings.concurrency, memory_bytes: settings.memory_bytes }
+    }
+}
+
+/// A job on its way.
+pub(super) trait Freight: Send {
+    /// Its lane, from 0.
+    fn lane(&self) -> usize;
+    /// Puts its parts on disk; the result is how many bytes that freed, `None` when they stay where they are.
+    fn park(&mut self) -> Option<u64>;
+    /// Takes them back. The error, in words, stops the run.
+    fn unpark(&mut self) -> Result<(), String>;
+}
+
 /// One KiB of permit.
 const PERMIT_BYTES: u64 = 1024;
+/// Parked jobs of one lane: what they keep in memory is their prompts.
+const PARKED: usize = 1024;
+/// Of the memory, what parked parts may take when their turn has come: of their own, since whoever waits for a lane must not hold what it needs to go on.
+const UNPARKED_SHARE: u32 = 4;
 /// After a stop, replies already paid for are awaited this long.
 const DRAIN: std::time::Duration = std::time::Duration::from_mins(2);
 
-/// Prepares `items` on a rayon pool and runs the jobs they give on `runtime`, `concurrency` at a time.
+/// The way of one item's jobs.
+pub(super) struct Crossing<'c, J> {
+    lanes: &'c Lanes,
+    handle: &'c tokio::runtime::Handle,
+    stop: &'c StopFlag,
+    sender: &'c mpsc::UnboundedSender<Waiting<J>>,
+    /// Shared by the jobs that were sent.
+    memory: RefCell<Arc<OwnedSemaphorePermit>>,
+}
+
+/// A job in its lane.
+struct Waiting<J> {
+    job: J,
+    hold: Hold,
+    /// Its place among those that wait.
+    place: OwnedSemaphorePermit,
+}
+
+/// What a job holds while it waits.
+enum Hold {
+    /// The memory of its item's parts; free when the last job that shares it is done.
+    Memory(#[expect(dead_code, reason = "held until it is dropped")] Arc<OwnedSemaphorePermit>),
+    /// Nothing, but it will need so many bytes.
+    Disk(u64),
+}
+
+/// The places of those that wait in one lane.
+struct Places {
+    near: Arc<Semaphore>,
+    parked: Arc<Semaphore>,
+}
+
+struct Lanes {
+    places: Vec<Places>,
+    /// Jobs under way in each.
+    busy: Vec<AtomicUsize>,
+    concurrency: usize,
+    /// Told when a lane could take more than it gets.
+    hungry: Notify,
+    /// Memory for what comes back from disk, in permits.
+    unparked: Semaphore,
+    most_unparked: u32,
+}
+
+/// Takes `items` one by one, prepares them on a rayon pool and runs the jobs they give on `runtime`, `concurrency` at a time in each lane.
 ///
-/// `size` bounds the bytes of one item's parts; `prepare` runs on rayon threads, may block, and hands each job to its
-/// second argument (`false`: the run is stopping, prepare nothing more).
+/// `size` bounds the bytes of one item while it is prepared; `prepare` runs on rayon threads, may block, and sends each job over its second argument.
 pub(super) fn cross<I, J, Done>(
     runtime: &tokio::runtime::Runtime,
     width: Width,
     stop: &StopFlag,
-    items: Vec<I>,
+    items: impl Iterator<Item = I> + Send,
     size: impl Fn(&I) -> u64 + Send + Sync,
-    prepare: impl Fn(I, &dyn Fn(J) -> bool) + Send + Sync,
+    prepare: impl Fn(I, &Crossing<'_, J>) + Send + Sync,
     run: impl Fn(J) -> Done,
 ) where
     I: Send,
-    J: Send,
+    J: Freight,
     Done: Future<Output = ()>,
 {
     let total = permits(width.memory_bytes).max(1);
-    let memory = Arc::new(Semaphore::new(total as usize));
-    let (sender, mut receiver) = mpsc::channel::<(J, Permit)>(width.concurrency.max(1));
-    let (handle, memory, size, prepare) = (runtime.handle(), &memory, &size, &prepare);
+    // A single lane has nobody to wait for, and parks nothing.
+    let unparked = if width.lanes > 1 { (total / UNPARKED_SHARE).max(1) } else { 0 };
+    let most = total.saturating_sub(unparked).max(1);
+    let memory = Arc::new(Semaphore::new(most as usize));
+    let lanes = Lanes::new(width, unparked);
+    let (sender, receiver) = mpsc::unbounded_channel::<Waiting<J>>();
+    let (handle, memory, size, prepare, lanes) = (runtime.handle(), &memory, &size, &prepare, &lanes);
     // Owns the sender: the consumer learns that nothing more comes when the last item is done and this is dropped.
     let produce = move |item: I| {
         if stop.is_raised() {
             return;
         }
-        let wanted = permits(size(&item)).clamp(1, total);
+        let wanted = permits(size(&item)).clamp(1, most);
         // A closed semaphore cannot happen: nobody closes it.
         let Ok(permit) = handle.block_on(Arc::clone(memory).acquire_many_owned(wanted)) else { return };
-        let permit = Arc::new(permit);
-        prepare(item, &|job| !stop.is_raised() && sender.blocking_send((job, Arc::clone(&permit))).is_ok());
+        prepare(item, &Crossing { lanes, handle, stop, sender: &sender, memory: RefCell::new(Arc::new(permit)) });
     };
     let threads = width.threads.max(1);
     std::thread::scope(|scope| {
         let producer = scope.spawn(move || {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|n| format!("prepare-{n}")).build();
             match pool {
-                Ok(pool) => pool.install(|| items.into_iter().par_bridge().for_each(produce)),
+                Ok(pool) => pool.install(|| items.par_bridge().for_each(produce)),
                 Err(error) => stop.raise(format!("no threads to prepare with: {error}")),
             }
         });
-        runtime.block_on(consume(width.concurrency.max(1), stop, &mut receiver, run));
-        // A producer that waits for room must learn that nobody takes jobs any more.
-        drop(receiver);
+        runtime.block_on(lanes.consume(stop, receiver, run));
+        // A producer that waits for a place must learn that nobody takes jobs any more.
+        lanes.close();
         if producer.join().is_err() {
             stop.raise("a preparing thread panicked; this is a bug");
         }
     });
 }
 
-async fn consume<J, Done: Future<Output = ()>>(
-    concurrency: usize,
-    stop: &StopFlag,
-    receiver: &mut mpsc::Receiver<(J, Permit)>,
-    run: impl Fn(J) -> Done,
-) {
-    let mut under_way = FuturesUnordered::new();
-    loop {
-        tokio::select! {
-            biased;
-            () = stop.raised() => break,
-            Some(()) = under_way.next(), if !under_way.is_empty() => {}
-            next = receiver.recv(), if under_way.len() < concurrency => match next {
-                Some((job, permit)) => {
-                    let done = run(job);
-                    under_way.push(async move { done.await; drop(permit); });
-                }
-                None => break,
-            },
+impl<J: Freight> Crossing<'_, J> {
+    /// Says how many bytes the item's parts really take, now that they are there. The rest of what was held for it is free again.
+    pub(super) fn weighs(&self, bytes: u64) {
+        if let Some(permit) = Arc::get_mut(&mut self.memory.borrow_mut()) {
+            drop(permit.split(permit.num_permits().saturating_sub(permits(bytes) as usize)));
         }
     }
-    let drained = async { while under_way.next().await.is_some() {} };
-    if stop.is_raised() {
+
+    /// Blocks until there is a place in the job's lane. `false`: the run is stopping, prepare nothing more.
+    pub(super) fn send(&self, job: J) -> bool {
+        let placed = if self.stop.is_raised() { None } else { self.lanes.place(self.handle, job, &self.memory.borrow()) };
+        placed.is_some_and(|waiting| self.sender.send(waiting).is_ok())
+    }
+}
+
+impl Lanes {
+    fn new(width: Width, unparked: u32) -> Self {
+        let concurrency = width.concurrency.max(1);
+        let places = || Places { near: Arc::new(Semaphore::new(concurrency)), parked: Arc::new(Semaphore::new(PARKED)) };
+        Self {
+            places: std::iter::repeat_with(places).take(width.lanes.max(1)).collect(),
+            busy: std::iter::repeat_with(AtomicUsize::default).take(width.lanes.max(1)).collect(),
+            concurrency,
+            hungry: Notify::new(),
+            unparked: Semaphore::new(unparked as usize),
+            most_unparked: unparked.max(1),
+        }
+    }
+
+    fn close(&self) {
+        self.places.iter().flat_map(|places| [&places.near, &places.parked]).for_each(|places| places.close());
+    }
+
+    /// Waits for a place in the job's lane, or parks it when another lane has nobody waiting; `None` when nobody takes jobs any more.
+    fn place<J: Freight>(&self, handle: &tokio::runtime::Handle, mut job: J, memory: &Arc<OwnedSemaphorePermit>) -> Option<Waiting<J>> {
+        let places = self.places.get(job.lane())?;
+        loop {
+            let hungry = self.hungry.notified();
+            if places.near.available_permits() == 0
+                && self.somebody_else_hungers(job.lane())
+                && let Ok(place) = Arc::clone(&places.parked).try_acquire_owned()
+                && let Some(bytes) = job.park()
+            {
+                return Some(Waiting { job, hold: Hold::Disk(bytes), place });
+            }
+            let near = Arc::clone(&places.near).acquire_owned();
+            let place = handle.block_on(async {
+                tokio::select! {
+                    biased;
+                    place = near => Some(place),
+                    () = hungry => None,
+                }
+            });
+            if let Some(place) = place {
+                return Some(Waiting { job, hold: Hold::Memory(Arc::clone(memory)), place: place.ok()? });
+            }
+        }
+    }
+
+    /// Whether a lane has room, and nobody waiting for it.
+    fn hungers(&self, lane: usize) -> bool {
+        self.busy[lane].load(Ordering::Acquire) < self.concurrency && self.places[lane].near.available_permits() == self.concurrency
+    }
+
+    fn somebody_else_hungers(&self, lane: usize) -> bool {
+        (0..self.places.len()).any(|other| other != lane && self.hungers(other))
+    }
+
+    async fn consume<J: Freight, Done: Future<Output = ()>>(
+        &self,
+        stop: &StopFlag,
+        mut receiver: mpsc::UnboundedReceiver<Waiting<J>>,
+        run: impl Fn(J) -> Done,
+    ) {
+        let run = &run;
+        let mut waiting: Vec<VecDeque<Waiting<J>>> = self.places.iter().map(|_| VecDeque::new()).collect();
+        let (mut under_way, mut open) = (FuturesUnordered::new(), true);
+        while open || !under_way.is_empty() {
+            tokio::select! {
+                biased;
+                () = stop.raised() => break,
+                Some(lane) = under_way.next(), if !under_way.is_empty() => {
+                    let busy: &AtomicUsize = &self.busy[lane];
+                    busy.fetch_sub(1, Ordering::AcqRel);
+                }
+                next = receiver.recv(), if open => match next {
+                    Some(next) => waiting[next.job.lane()].push_back(next),
+                    None => open = false,
+                },
+            }
+            for (lane, (waiting, busy)) in waiting.iter_mut().zip(&self.busy).enumerate() {
+                while busy.load(Ordering::Acquire) < self.concurrency
+                    && let Some(Waiting { job, hold, place }) = waiting.pop_front()
+                {
+                    busy.fetch_add(1, Ordering::AcqRel);
+                    drop(place);
+                    under_way.push(async move {
+                        self.start(job, hold, stop, run).await;
+                        lane
+                    });
+                }
+                if self.hungers(lane) {
+                    self.hungry.notify_waiters();
+                }
+            }
+        }
+        let drained = async { while under_way.next().await.is_some() {} };
         // What does not answer in time stays open in the ledger, and is counted as ambiguous on resume.
         let _ = tokio::time::timeout(DRAIN, drained).await;
-    } else {
-        let mut drained = std::pin::pin!(drained);
-        tokio::select! {
-            () = &mut drained => {}
-            () = stop.raised() => { let _ = tokio::time::timeout(DRAIN, drained).await; }
+    }
+
+    /// Runs a job once its parts are in memory.
+    async fn start<J: Freight, Done: Future<Output = ()>>(&self, mut job: J, hold: Hold, stop: &StopFlag, run: impl Fn(J) -> Done) {
+        let _memory = match hold {
+            Hold::Memory(_) => None,
+            Hold::Disk(bytes) => Some(self.unparked.acquire_many(permits(bytes).clamp(1, self.most_unparked)).await),
+        };
+        match job.unpark() {
+            Ok(()) => run(job).await,
+            Err(problem) => stop.raise(problem),
         }
     }
 }
@@ -123,7 +284,33 @@ fn permits(bytes: u64) -> u32 {
 mod tests {
     use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-    use super::{StopFlag, Width, cross};
+    use super::{Freight, StopFlag, Width, cross};
+
+    /// In memory, or parked.
+    struct Crate {
+        lane: usize,
+        number: u64,
+        parked: bool,
+    }
+
+    impl Freight for Crate {
+        fn lane(&self) -> usize {
+            self.lane
+        }
+
+        fn park(&mut self) -> Option<u64> {
+            self.parked = true;
+            Some(1024)
+        }
+
+        fn unpark(&mut self) -> Result<(), String> {
+            Ok(())
+        }
+    }
+
+    fn light(number: u64) -> Crate {
+        Crate { lane: 0, number, parked: false }
+    }
 
     fn runtime() -> tokio::runtime::Runtime {
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
@@ -132,18 +319,18 @@ mod tests {
     #[test]
     fn every_item_crosses_and_memory_stays_bounded() {
         let (alive, peak, done) = (AtomicU64::new(0), AtomicU64::new(0), AtomicUsize::new(0));
-        let width = Width { threads: 4, concurrency: 8, memory_bytes: 64 * 1024 };
+        let width = Width { threads: 4, lanes: 1, concurrency: 8, memory_bytes: 64 * 1024 };
         let stop = StopFlag::default();
         cross(
             &runtime(),
             width,
             &stop,
-            (0..400u64).collect(),
+            0..400u64,
             |_| 16 * 1024,
-            |item, send| {
+            |item, crossing| {
                 let now = alive.fetch_add(1, Ordering::SeqCst) + 1;
                 peak.fetch_max(now, Ordering::SeqCst);
-                assert!(send(item));
+                assert!(crossing.send(light(item)));
             },
             |_item| async {
                 tokio::task::yield_now().await;
@@ -160,21 +347,21 @@ mod tests {
     fn a_stop_ends_the_run_and_an_oversized_item_does_not_hang_it() {
         let stop = StopFlag::default();
         let ran = AtomicUsize::new(0);
-        let width = Width { threads: 2, concurrency: 2, memory_bytes: 8 * 1024 };
+        let width = Width { threads: 2, lanes: 1, concurrency: 2, memory_bytes: 8 * 1024 };
         cross(
             &runtime(),
             width,
             &stop,
-            (0..1000u64).collect(),
+            0..1000u64,
             |_| u64::MAX,
-            |item, send| {
-                send(item);
+            |item, crossing| {
+                crossing.send(light(item));
             },
             |item| {
                 let (stop, ran) = (stop.clone(), &ran);
                 async move {
                     ran.fetch_add(1, Ordering::SeqCst);
-                    if item == 20 {
+                    if item.number == 20 {
                         stop.raise("enough");
                     }
                 }
@@ -182,5 +369,38 @@ mod tests {
         );
         assert_eq!(stop.reason().as_deref(), Some("enough"));
         assert!(ran.load(Ordering::SeqCst) < 100, "{ran:?}");
+    }
+
+    #[test]
+    fn a_slow_lane_holds_nobody_else_up_and_memory_stays_bounded() {
+        // Lane 0 moves only when lane 1 is through; there is memory for three items while they are prepared.
+        let gate = tokio::sync::Semaphore::new(0);
+        let (done, parked) = ([AtomicUsize::new(0), AtomicUsize::new(0)], AtomicUsize::new(0));
+        let width = Width { threads: 2, lanes: 2, concurrency: 2, memory_bytes: 64 * 1024 };
+        cross(
+            &runtime(),
+            width,
+            &StopFlag::default(),
+            0..200u64,
+            |_| 16 * 1024,
+            |number, crossing| {
+                crossing.weighs(1024);
+                assert!((0..2).all(|lane| crossing.send(Crate { lane, number, parked: false })));
+            },
+            |job| {
+                let (gate, done, parked) = (&gate, &done, &parked);
+                async move {
+                    if job.lane == 0 {
+                        gate.acquire().await.unwrap().forget();
+                    }
+                    parked.fetch_add(usize::from(job.parked), Ordering::SeqCst);
+                    if done[job.lane].fetch_add(1, Ordering::SeqCst) == 199 && job.lane == 1 {
+                        gate.add_permits(200);
+                    }
+                }
+            },
+        );
+        assert_eq!(done.map(AtomicUsize::into_inner), [200, 200]);
+        assert!(parked.into_inner() >= 190, "all but those that waited in memory");
     }
 }

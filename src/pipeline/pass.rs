@@ -1,19 +1,20 @@
 //! One pass over items: each is prepared once, and its tasks go to their judges or into their batches.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tribunal_media::Digest;
 
-use super::bridge::{self, Width};
+use super::bridge::{self, Crossing, Width};
 use super::evidence::{self, Unasked};
 use super::gate::Gate;
 use super::invocation::{Invocation, SOFT_WALL};
 use super::packing::Packing;
 use super::stop::StopFlag;
 use crate::judge::{Fit, Journal as _, Judge, Outcome, OutcomeName, Stop, Task, Why, Work};
-use crate::ledger::LedgerError;
+use crate::ledger::{Ledger, LedgerError};
 use crate::manifest::Instance;
-use crate::prepare::{self, Payload, Prepared, Rejected};
+use crate::prepare::{self, Part, Payload, Prepared, Rejected};
 use crate::sandbox::Pool;
 
 /// Told as the run goes on; drawing is the program's business.
@@ -48,41 +49,78 @@ pub(super) struct Pass<'a> {
 /// A task on its way to a judge.
 struct Job<'a> {
     judge: &'a Judge,
+    /// The judge's position: judges do not wait for each other.
+    lane: usize,
     work: Work,
+    ledger: &'a Ledger,
+    /// Whether its parts are on disk.
+    parked: bool,
+}
+
+impl bridge::Freight for Job<'_> {
+    fn lane(&self) -> usize {
+        self.lane
+    }
+
+    fn park(&mut self) -> Option<u64> {
+        // Where there is no room on disk it waits in memory, as others do.
+        let emptied = self.ledger.park(&self.work.payload).ok()?;
+        let weight = emptied.parts.iter().map(Part::weight).sum();
+        (self.work.payload, self.parked) = (Arc::new(emptied), true);
+        Some(weight)
+    }
+
+    fn unpark(&mut self) -> Result<(), String> {
+        if self.parked {
+            self.work.payload = Arc::new(self.ledger.unpark(&self.work.payload).map_err(|error| error.to_string())?);
+            self.parked = false;
+        }
+        Ok(())
+    }
 }
 
 impl<'a> Pass<'a> {
     pub(super) fn all(&self, items: Vec<Item<'a>>) {
-        let settings = &self.run.study.settings;
-        let width = Width { threads: settings.threads, concurrency: settings.concurrency, memory_bytes: settings.memory_bytes };
+        let width = Width::of(&self.run.study.settings, self.run.study.judges.len());
         let size = |item: &Item<'_>| {
             let len = evidence::asset_len(&self.run.study.manifest.root, item.instance);
             self.run.study.recipe_book(item.instance).upper_bound(len) + len.min(prepare::COPY_LIMIT)
         };
-        bridge::cross(&self.run.runtime, width, self.stop, items, size, |item, send| self.prepare(item, send), |job| self.judge(job));
+        bridge::cross(
+            &self.run.runtime,
+            width,
+            self.stop,
+            items.into_iter(),
+            size,
+            |item, send| self.prepare(item, send),
+            |job| self.judge(job),
+        );
     }
 
     /// Ends what needs no judge, decodes once for the rest, and sends one job per task.
-    fn prepare(&self, item: Item<'a>, send: &dyn Fn(Job<'a>) -> bool) {
+    fn prepare(&self, item: Item<'a>, crossing: &Crossing<'_, Job<'a>>) {
         let instance = item.instance;
         let Some(output) = &instance.output else {
             return self.end_all(&item.tasks, &Outcome::SafelyBlocked);
         };
         let (open, withheld): (Vec<Task>, Vec<Task>) =
-            item.tasks.into_iter().partition(|task| self.judge_of(task).is_none_or(|judge| self.run.study.may_see(judge, instance)));
+            item.tasks.into_iter().partition(|task| self.judge_of(task).is_none_or(|(_, judge)| self.run.study.may_see(judge, instance)));
         self.end_all(&withheld, &Outcome::Abstained(Why::new("policy_withheld", "pictures of this factor are not sent to remote judges")));
         if open.is_empty() {
             return;
         }
         let book = self.run.study.recipe_book(instance);
         match prepare::prepare(&self.run.study.manifest.root, output, book.recipes(), self.pool) {
-            Ok(prepared) => self.send_all(instance, &open, &prepared, send),
+            Ok(prepared) => {
+                crossing.weighs(prepared.weight());
+                self.send_all(instance, &open, &prepared, crossing);
+            }
             Err(rejected) if rejected.is_ours() => self.stop.raise(rejected.message),
             Err(Rejected { reason, message }) => self.end_all(&open, &Outcome::MediaRejected(Why { reason, message })),
         }
     }
 
-    fn send_all(&self, instance: &'a Instance, tasks: &[Task], prepared: &Prepared, send: &dyn Fn(Job<'a>) -> bool) {
+    fn send_all(&self, instance: &'a Instance, tasks: &[Task], prepared: &Prepared, crossing: &Crossing<'_, Job<'a>>) {
         let book = self.run.study.recipe_book(instance);
         let thumbs = book.thumbs().map_or_else(Vec::new, |position| evidence::thumbnails(&prepared.payloads[position]));
         match self.run.ledger.record_media(&instance.id, prepared.media_id, &prepared.report, &thumbs) {
@@ -94,7 +132,7 @@ impl<'a> Pass<'a> {
             Err(error) => return self.stop.raise(error.to_string()),
         }
         for task in tasks {
-            let Some(judge) = self.judge_of(task) else { continue };
+            let Some((lane, judge)) = self.judge_of(task) else { continue };
             let (work, fit) = match evidence::assemble(self.run.study, &book, prepared, instance, judge, task) {
                 Ok(assembled) => assembled,
                 Err(Unasked::Ends(outcome)) => {
@@ -107,7 +145,7 @@ impl<'a> Pass<'a> {
             if let Err(error) = self.record(task, &work.payload, fit) {
                 return self.stop.raise(error.to_string());
             }
-            if !send(Job { judge, work }) {
+            if !crossing.send(Job { judge, lane, work, ledger: &self.run.ledger, parked: false }) {
                 return;
             }
         }
@@ -122,8 +160,8 @@ impl<'a> Pass<'a> {
         self.run.ledger.record_parts(task, &evidence::parts_row(payload, fit))
     }
 
-    fn judge_of(&self, task: &Task) -> Option<&'a Judge> {
-        self.run.study.judges.iter().find(|judge| judge.name() == task.judge)
+    fn judge_of(&self, task: &Task) -> Option<(usize, &'a Judge)> {
+        self.run.study.judges.iter().enumerate().find(|(_, judge)| judge.name() == task.judge)
     }
 
     fn end_all(&self, tasks: &[Task], outcome: &Outcome) {

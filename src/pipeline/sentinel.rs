@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::bridge::{self, Width};
+use super::bridge::{self, Crossing, Width};
 use super::evidence::{self, Unasked};
 use super::gate::Gate;
 use super::invocation::ScoreError;
@@ -24,6 +24,21 @@ struct Question<'a> {
     work: Work,
 }
 
+impl bridge::Freight for Question<'_> {
+    /// A few questions wait for each other.
+    fn lane(&self) -> usize {
+        0
+    }
+
+    fn park(&mut self) -> Option<u64> {
+        None
+    }
+
+    fn unpark(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
 /// Asks one round. A judge that cannot be asked stops the run, as it would anywhere else.
 pub(super) fn round(
     study: &Study,
@@ -37,8 +52,7 @@ pub(super) fn round(
     }
     let items = chosen(study, &ledger.sentinel_items()?.into_iter().collect());
     let journal = ledger.sentinel_round()?;
-    let settings = &study.settings;
-    let width = Width { threads: settings.threads, concurrency: settings.concurrency, memory_bytes: settings.memory_bytes };
+    let width = Width::of(&study.settings, 1);
     let size = |instance: &&Instance| {
         let len = evidence::asset_len(&study.manifest.root, instance);
         study.recipe_book(instance).upper_bound(len) + len.min(prepare::COPY_LIMIT)
@@ -47,10 +61,10 @@ pub(super) fn round(
         runtime,
         width,
         stop,
-        items,
+        items.into_iter(),
         size,
-        |instance, send| {
-            if let Err(problem) = put(study, pool, &journal, instance, send) {
+        |instance, crossing| {
+            if let Err(problem) = put(study, pool, &journal, instance, crossing) {
                 stop.raise(problem);
             }
         },
@@ -65,11 +79,11 @@ fn put<'a>(
     pool: &Pool,
     journal: &Sentinels<'_>,
     instance: &Instance,
-    send: &dyn Fn(Question<'a>) -> bool,
+    crossing: &Crossing<'_, Question<'a>>,
 ) -> Result<(), String> {
     for question in of_item(study, pool, instance)? {
         journal.add(&question.work.task).map_err(|error| error.to_string())?;
-        if !send(question) {
+        if !crossing.send(question) {
             break;
         }
     }

@@ -1,5 +1,6 @@
 //! Payloads: the parts that each recipe made of one asset, with their digests.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
@@ -37,6 +38,21 @@ impl Part {
         Self { header, bytes: bytes.into(), len, blake3, sha256, base64: Arc::default() }
     }
 
+    /// Bytes of memory that it takes when it is sent: as they are, and in base64.
+    pub(crate) fn weight(&self) -> u64 {
+        self.len + self.len.div_ceil(3) * 4
+    }
+
+    /// Without its bytes, which can be [given back](Self::with_bytes).
+    pub(crate) fn emptied(&self) -> Self {
+        Self { bytes: Bytes::new(), base64: Arc::default(), ..self.clone() }
+    }
+
+    /// With its bytes; `None` if these are others.
+    pub(crate) fn with_bytes(&self, bytes: Vec<u8>) -> Option<Self> {
+        (Digest::of(&bytes) == self.blake3).then(|| Self { bytes: bytes.into(), base64: Arc::default(), ..self.clone() })
+    }
+
     /// The bytes in base64 (RFC 4648, padded): encoded once, whatever the number of judges, rubrics, repeats and attempts that send it.
     pub fn base64(&self) -> Bytes {
         self.base64.get_or_init(|| base64_simd::STANDARD.encode_to_string(&self.bytes).into()).clone()
@@ -63,6 +79,14 @@ pub struct Prepared {
     pub report: Report,
     /// CPU time in the worker, in milliseconds.
     pub cpu_ms: f64,
+}
+
+impl Prepared {
+    /// Bytes of memory that the parts take; those that payloads share count once.
+    pub(crate) fn weight(&self) -> u64 {
+        let parts = self.payloads.iter().flat_map(|payload| &payload.parts);
+        parts.map(|part| (part.blake3, part.weight())).collect::<BTreeMap<_, _>>().values().sum()
+    }
 }
 
 /// Takes finished parts away as they come, so that hours of sound need not fit into memory.

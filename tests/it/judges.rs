@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
 use crate::mock_process::MockProcess;
+use crate::rig;
 use crate::support::{config, json_to, jsonl, manifest, run, run_to, score, table, texts, tribunal};
 
 fn count(summary: &Value, outcome: &str) -> u64 {
@@ -269,6 +273,31 @@ fn a_cascade_asks_the_dear_judge_only_where_it_must() {
         (again["resumed"].as_u64(), dear.bill()["requests"].as_u64()),
         (again["summary"]["expected"].as_u64(), Some(flagged + audited))
     );
+}
+
+#[test]
+fn a_slow_judge_holds_no_other_up() {
+    let (work, other) = (tempdir().unwrap(), tempdir().unwrap());
+    let (slow, fast) = (MockProcess::start(work.path(), &json!({})), MockProcess::start(other.path(), &json!({})));
+    let file = work.path().join("tribunal.toml");
+    let text = format!(
+        "[judges.j]\nprovider = \"openai\"\nbase_url = \"{}/v1\"\nmodel = \"m\"\n[judges.j.limits]\nrpm = 30\n\
+         [judges.fast]\nprovider = \"openai\"\nbase_url = \"{}/v1\"\nmodel = \"f\"\n",
+        slow.address, fast.address
+    );
+    std::fs::write(&file, text).unwrap();
+    let (source, folder) = (texts(work.path(), 60), work.path().join("run"));
+    let args = score(&source, file.to_str().unwrap(), &folder, &["--judge", "fast", "--concurrency", "2"]);
+    let mut run = tribunal(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let asked = |mock: &MockProcess| mock.bill()["requests"].as_u64().unwrap();
+    while asked(&fast) < 60 {
+        assert!(asked(&slow) < 30, "the fast judge waits for the slow one");
+        assert_eq!(run.try_wait().unwrap(), None);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(std::fs::read_dir(folder.join("parts/waiting")).unwrap().count() > 20, "what waits for the slow one is on disk");
+    rig::send(Signal::INT, &run);
+    assert_eq!(rig::ended(&mut run).code(), Some(4));
 }
 
 #[test]
