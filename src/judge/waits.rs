@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tribunal_media::Digest;
 
 use super::ask::Ask;
@@ -15,18 +16,20 @@ use super::{Outcome, Stop, Why};
 const MAX_IN_ROW: u32 = 20;
 /// Longest wait that a server may ask for; a run that must wait longer stops, and is resumed later.
 const LONGEST_WAIT: Duration = Duration::from_mins(15);
-/// Longest wait, in sum, for a server that never answered: a wrong address should be said soon.
+/// Longest time with a server that never answered: a wrong address should be said soon.
 pub(super) const FIRST_PATIENCE: Duration = Duration::from_secs(4);
-/// Longest wait, in sum, for a server that did answer before.
+/// Longest time with a server that did answer before.
 const LATER_PATIENCE: Duration = Duration::from_mins(1);
 /// First waits; see [`backoff`].
 const BUSY_WAIT: Duration = Duration::from_millis(500);
 const UNREACHABLE_WAIT: Duration = Duration::from_millis(250);
 
-/// Failures of one kind and the time spent waiting after them.
+/// Failures of one kind and the time since the first of them.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Waits {
     failures: u32,
+    since: Option<Instant>,
+    /// By the end of the present wait.
     waited: Duration,
 }
 
@@ -143,10 +146,11 @@ impl Ask<'_> {
 }
 
 impl Waits {
-    /// Counts a failure; false when waiting for `wait` would go beyond `patience`.
+    /// Counts a failure; false when waiting for `wait` would go beyond `patience`, with the time that attempts took.
     fn may_wait(&mut self, wait: Duration, patience: Duration) -> bool {
         self.failures += 1;
-        self.waited = self.waited.saturating_add(wait);
+        // A server that is replayed is not waited for: then the waits alone count.
+        self.waited = self.waited.max(self.since.get_or_insert_with(Instant::now).elapsed()).saturating_add(wait);
         self.waited <= patience
     }
 }

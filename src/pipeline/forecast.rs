@@ -114,9 +114,14 @@ pub fn dry_run(study: &Study, pool: &Pool, progress: &dyn Progress) -> DryRun {
     }
     dry.add_sentinels(study, &sentinel::foresee(study, pool));
     dry.judges.iter_mut().zip(&study.judges).for_each(|(forecast, judge)| finish(forecast, judge, study));
-    dry.cost_usd = dry.judges.iter().map(|forecast| forecast.cost_usd).sum();
+    dry.cost_usd = total(dry.judges.iter().map(|forecast| forecast.cost_usd));
     dry.at_most = dry.judges.iter().any(|forecast| forecast.at_most);
     dry
+}
+
+/// Dollars in all, from 0 (an empty sum of floats is -0); `None` when one of them is not known.
+fn total(costs: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
+    costs.into_iter().try_fold(0.0, |sum, cost| Some(sum + cost?))
 }
 
 fn start(judge: &Judge) -> Forecast {
@@ -160,7 +165,7 @@ impl DryRun {
             costs.push(study.judges[at].price(tokens).map(|micro_usd| micro_usd / 1e6));
         }
         self.sentinel_requests = requests.len() as u64;
-        self.sentinel_cost_usd = costs.into_iter().sum();
+        self.sentinel_cost_usd = total(costs);
     }
 
     fn add(&mut self, modality: Modality, foreseen: Foreseen) {
