@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::tempdir;
 
 use crate::mock::{Manner, MockJudge};
-use crate::support::{json_to, jsonl, root, run, run_to, table};
+use crate::support::{json_to, jsonl, manifest, root, run, run_to, table};
 
 /// The folder that `tests/odd/make` fills; made once per build of the tests.
 pub(crate) fn odd_set() -> &'static Path {
@@ -56,6 +56,34 @@ fn every_odd_file_ends_in_a_score_or_a_named_rejection() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Every item of a folder, with reason and message where `prepare` refuses it.
+fn verdicts(folder: &Path) -> BTreeMap<String, (Value, Value)> {
+    let out = tempdir().unwrap();
+    run(&["prepare", folder.to_str().unwrap(), "-o", out.path().to_str().unwrap()]);
+    let lines = jsonl(&out.path().join("parts.jsonl"));
+    let told = |line: &Value| (line["item_id"].as_str().unwrap().to_owned(), (line["reason"].clone(), line["message"].clone()));
+    lines.iter().map(told).collect()
+}
+
+#[test]
+fn probe_promises_what_prepare_does() {
+    manifest();
+    let mut compared = 0;
+    for folder in [odd_set().join("media"), root().join("fixtures/fetched"), root().join("fixtures/made")] {
+        let expected = verdicts(&folder);
+        let paths: Vec<String> = expected.keys().map(|item| folder.join(item).to_str().unwrap().to_owned()).collect();
+        let args: Vec<&str> = ["probe", "--json"].into_iter().chain(paths.iter().map(String::as_str)).collect();
+        let seen: Value = serde_json::from_slice(&run(&args).stdout).unwrap();
+        for (row, (item, expected)) in seen["files"].as_array().unwrap().iter().zip(expected) {
+            assert_eq!(row["path"], folder.join(&item).to_str().unwrap());
+            assert_eq!((&row["reason"], &row["message"]), (&expected.0, &expected.1), "{item}");
+            assert_eq!(row["accepted"], expected.0.is_null(), "{item}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 100, "only {compared} files were compared");
 }
 
 #[test]

@@ -95,7 +95,7 @@ pub(super) fn open<'a>(source: &'a Source, limits: &Limits) -> Result<Box<dyn De
     };
     match (if libav_first { symphonia() } else { libav() }, refusal) {
         (Ok(decoder), _) => Ok(decoder),
-        (Err(error), Error::Unsupported(_)) => Err(error),
+        (Err(error), Error::Unsupported(_)) | (Err(error @ Error::Unsupported(_)), Error::Truncated(_)) => Err(error),
         (Err(_), refusal) => Err(refusal),
     }
 }

@@ -4,7 +4,7 @@ use super::decode::{self, Block, Decoder, Step};
 use super::libav::Libav;
 use super::outlet::Outlets;
 use crate::ending::{BrokenOff, broken_off};
-use crate::{Error, Limits, Modality, PartSink, Probe, Recipe, Report, SoundSignals, SoundSpec, Source};
+use crate::{Error, Limits, PartSink, Recipe, Report, SoundSignals, SoundSpec, Source};
 
 /// Fewer good packets than one in this many: what came out is noise, not the recording.
 const LEAST_GOOD: u64 = 100;
@@ -139,18 +139,7 @@ impl Tally {
     }
 }
 
-/// What the decoders see, without producing parts.
-pub(crate) fn probe(source: &Source, limits: &Limits) -> Result<Probe, Error> {
-    let decoder = decode::open(source, limits)?;
-    let facts = decoder.facts();
-    Ok(Probe {
-        modality: Modality::Audio,
-        format: facts.format.clone(),
-        dimensions: None,
-        duration: facts.promised,
-        frames: None,
-        keyframes: None,
-        streams: vec![facts.line()],
-        notes: Vec::new(),
-    })
+/// One line about the sound that is decoded.
+pub(crate) fn streams(source: &Source, limits: &Limits) -> Result<Vec<String>, Error> {
+    Ok(vec![decode::open(source, limits)?.facts().line()])
 }

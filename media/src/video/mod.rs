@@ -14,4 +14,4 @@ mod outbox;
 mod plan;
 mod session;
 
-pub(crate) use normalise::{normalise, probe};
+pub(crate) use normalise::{normalise, streams};

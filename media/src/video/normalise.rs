@@ -12,11 +12,11 @@ use crate::ending::broken_off;
 use crate::frame::target_size;
 use crate::libav::{Input, Kind, Probing, Stream};
 use crate::sampler::{Plan, most_held};
-use crate::{Error, Limits, Modality, PartSink, Probe, Recipe, Report, Source};
+use crate::{Error, Limits, Modality, PartSink, Recipe, Report, Source};
 
 /// Decodes the frames that every recipe picks, in one forward pass, and then the soundtracks that recipes ask for.
 pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, sink: &mut dyn PartSink) -> Result<Report, Error> {
-    let Opened { mut session, stream, index, mut report } = open(source, limits, Probing::Header)?;
+    let Opened { mut session, stream, index, mut report } = open(source, limits)?;
     admit_searches(recipes, report.dimensions, limits)?;
     let samplers = recipes.iter().enumerate().filter_map(|(at, recipe)| Some((at, recipe.sampler()?)));
     let Plan { targets, scouts } = crate::sampler::plan(samplers, &index.timeline);
@@ -35,20 +35,9 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
     Ok(report)
 }
 
-/// Looks at the streams and the index; decodes only where the file has no timestamps.
-pub(crate) fn probe(source: &Source, limits: &Limits) -> Result<Probe, Error> {
-    let streams = Input::open(source, limits, Probing::Packets)?.streams();
-    let Opened { index, report, .. } = open(source, limits, Probing::Packets)?;
-    Ok(Probe {
-        modality: Modality::Video,
-        format: report.format,
-        dimensions: report.dimensions,
-        duration: report.duration,
-        frames: report.frames_total,
-        keyframes: Some(index.keyframes() as u64),
-        streams: streams.iter().map(describe).collect(),
-        notes: report.notes,
-    })
+/// One line about each stream.
+pub(crate) fn streams(source: &Source, limits: &Limits) -> Result<Vec<String>, Error> {
+    Ok(Input::open(source, limits, Probing::Packets)?.streams().iter().map(describe).collect())
 }
 
 fn describe(stream: &Stream) -> String {
@@ -67,8 +56,8 @@ struct Opened<'s> {
     report: Report,
 }
 
-fn open<'s>(source: &'s Source, limits: &Limits, probing: Probing) -> Result<Opened<'s>, Error> {
-    let mut input = Input::open(source, limits, probing)?;
+fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
+    let mut input = Input::open(source, limits, Probing::Header)?;
     let found = || "sound only".to_owned();
     let stream = match (input.best(Kind::Video), input.best(Kind::Audio)) {
         (Some(stream), _) => stream,
@@ -84,7 +73,7 @@ fn open<'s>(source: &'s Source, limits: &Limits, probing: Probing) -> Result<Ope
     let format = format_name(&input.format()).to_owned();
     let broadcast = ["mpegts", "mpeg"].contains(&format.as_str());
     forget_decoding_times(&mut packets);
-    let cursor = Cursor::new(source, probing, input, stream.clone())?;
+    let cursor = Cursor::new(source, input, stream.clone())?;
     let mut session = Session::new(cursor, stream.clone(), Index::delay(&packets), limits)?;
     let order = if needs_decoding(&packets) { Some(session.display_order(&packets)?) } else { None };
     let index = Index::new(packets, &stream, order, broadcast)?;
@@ -112,6 +101,7 @@ fn open<'s>(source: &'s Source, limits: &Limits, probing: Probing) -> Result<Ope
     }
     if cut {
         let why = ending.map_or_else(String::new, |ending| format!(": {}", ending.reason));
+        keyframes_total: Some(index.keyframes() as u64),
         report.truncated_at = Some(duration);
         report.note("broken_off", format!("the container breaks off after {duration:.3} s{why}"));
     }
