@@ -99,16 +99,17 @@ fn damage_is_said_even_where_every_frame_came_out() {
     assert!(warnings.iter().any(|warning| warning["code"] == "media_salvaged" && warning["count"] == 1), "{warnings:?}");
 }
 
-/// What follows a hole is built on what was in it.
+/// What is built on a damaged frame is marked up to the next keyframe, also what is shown before that frame.
 #[test]
-fn frames_after_a_hole_are_marked_up_to_the_next_keyframe() {
-    for name in ["hole.mp4", "hole_whole.ts", "hole_flv1.flv", "hole_theora.ogv", "hole_wmv2.wmv", "hole_vp9.webm"] {
+fn no_frame_passes_for_whole_that_is_built_on_damage() {
+    let holes = ["hole.mp4", "hole_whole.ts", "hole_flv1.flv", "hole_theora.ogv", "hole_wmv2.wmv", "hole_vp9.webm"];
+    for name in holes.into_iter().chain(["half_longgop.mp4", "half_bframes.avi"]) {
         let work = tempdir().unwrap();
         let (folder, out) = (work.path().join("in"), work.path().join("out"));
         fs::create_dir(&folder).unwrap();
         fs::copy(odd_set().join("media").join(name), folder.join(name)).unwrap();
         run_to(0, &["prepare", folder.to_str().unwrap(), "-o", out.to_str().unwrap(), "--sampler", "linspace:1000"]);
-        let whole = truth(name.trim_start_matches("hole_"));
+        let whole = truth(name.trim_start_matches("hole_").trim_start_matches("half_"));
         let (mut marked, mut wrong) = (0, Vec::new());
         for part in jsonl(&out.join("parts.jsonl")) {
             let t = part["t"].as_f64().unwrap();

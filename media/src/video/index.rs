@@ -11,7 +11,7 @@ use crate::libav::{Input, Packet, Stream};
 use crate::{Error, Limits, Moment, Timeline};
 
 /// One packet, without its bytes. Its position in the list is its identity: reading the same bytes again gives the same list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
 pub(super) struct Entry {
     /// Presentation timestamp in ticks.
@@ -144,6 +144,15 @@ impl Index {
 
     /// Keyframes among the displayed frames.
     pub(super) fn keyframes(&self) -> usize {
+    /// For each packet, the last place on screen of the frames up to it in the file: once that frame has come out, all of them have.
+    pub(super) fn reaches(&self) -> Vec<usize> {
+        let furthest = |reach: &mut usize, shown: &Option<usize>| {
+            *reach = shown.map_or(*reach, |shown| shown.max(*reach));
+            Some(*reach)
+        };
+        self.shown.iter().scan(0, furthest).collect()
+    }
+
         self.timeline.moments().iter().filter(|moment| moment.keyframe).count()
     }
 }
