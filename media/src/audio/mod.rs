@@ -9,6 +9,7 @@ mod meter;
 mod mixdown;
 mod normalise;
 mod outlet;
+mod pause;
 mod resample;
 mod symphonia;
 #[cfg(test)]
@@ -18,3 +19,4 @@ mod tests_formats;
 pub(crate) mod wav;
 
 pub(crate) use normalise::{normalise, soundtrack, streams};
+pub(crate) use pause::PictureClock;

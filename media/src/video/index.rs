@@ -49,8 +49,8 @@ pub(super) struct Index {
     pub time_base: (i32, i32),
     /// The file has no timestamps: they are counted.
     pub estimated: bool,
-    /// How often the file's clock starts anew.
-    pub restarts: usize,
+    /// Each time that the file's clock starts anew: the seconds to add from there on, so that times go on from the stretch before.
+    pub shifts: Vec<f64>,
     /// Frames that share the timestamp of the one before them.
     pub equal: usize,
     /// Frames before the first one that can be decoded, left out of the timeline.
@@ -126,8 +126,10 @@ impl Index {
         let timeline = Timeline::new((0..=last).map(moment).collect(), end, tick).ok_or_else(empty)?;
         let shown = places(&display, packets.len());
         let origin = if estimated { 0.0 } else { first as f64 * f64::from(time_base.0) / f64::from(time_base.1) };
-        let (restarts, equal) = (clock.restarts, clock.equal);
-        Ok(Self { packets, display, shown, timeline, time_base, estimated, restarts, equal, lead, origin })
+        let shift =
+            |place: &usize| origin + timeline.moments()[*place].t - stamps[*place] as f64 * f64::from(time_base.0) / f64::from(time_base.1);
+        let shifts = clock.restarts.iter().map(shift).collect();
+        Ok(Self { packets, display, shown, timeline, time_base, estimated, shifts, equal: clock.equal, lead, origin })
     }
 
     /// How many frames come before another in the file and after it on screen, at most: so many must a decoder hold back.
@@ -142,8 +144,6 @@ impl Index {
         stretches(packets).into_iter().map(held).max().unwrap_or(0)
     }
 
-    /// Keyframes among the displayed frames.
-    pub(super) fn keyframes(&self) -> usize {
     /// For each packet, the last place on screen of the frames up to it in the file: once that frame has come out, all of them have.
     pub(super) fn reaches(&self) -> Vec<usize> {
         let furthest = |reach: &mut usize, shown: &Option<usize>| {
@@ -153,6 +153,8 @@ impl Index {
         self.shown.iter().scan(0, furthest).collect()
     }
 
+    /// Keyframes among the displayed frames.
+    pub(super) fn keyframes(&self) -> usize {
         self.timeline.moments().iter().filter(|moment| moment.keyframe).count()
     }
 }

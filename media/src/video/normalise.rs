@@ -8,6 +8,7 @@ use super::index::{Index, scan};
 use super::order::{forget_decoding_times, needs_decoding};
 use super::plan::{plan, whole};
 use super::session::Session;
+use crate::audio::PictureClock;
 use crate::ending::broken_off;
 use crate::frame::target_size;
 use crate::libav::{Input, Kind, Probing, Stream};
@@ -29,8 +30,9 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
     report.frames_decoded = session.frames_decoded;
     report.packets_read = session.cursor.packets_read();
     drop(session);
+    let clock = PictureClock { origin: index.origin, shifts: index.shifts };
     for (spec, sharing) in soundtracks(recipes) {
-        crate::audio::soundtrack(source, spec, &sharing, index.origin, limits, sink, &mut report)?;
+        crate::audio::soundtrack(source, spec, &sharing, &clock, limits, sink, &mut report)?;
     }
     Ok(report)
 }
@@ -80,7 +82,7 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     let duration = index.timeline.duration();
     Limits::check("duration in seconds", duration as u64, limits.seconds)?;
     let of_bytes = ending.as_ref().and_then(|ending| ending.share);
-    let promised = stream.duration.filter(|_| index.restarts == 0); // a clock that starts anew tells no length
+    let promised = stream.duration.filter(|_| index.shifts.is_empty()); // a clock that starts anew tells no length
     let left = promised.map(|promised| duration / promised).into_iter().chain(of_bytes).reduce(f64::min);
     if let Some(left) = left.filter(|left| cut && *left < limits.least_share) {
         return Err(Error::Truncated(format!("{duration:.2} seconds, {:.1} % of what the file promises, are left", left * 100.0)));
@@ -122,8 +124,8 @@ fn remark(report: &mut Report, index: &Index, stream: &Stream) {
     if index.estimated {
         report.note("timestamps_estimated", "the file has no timestamps; frames are counted");
     }
-    if index.restarts > 0 {
-        report.note("clock_restarts", format!("the file's clock starts anew {} times; times go on from there", index.restarts));
+    if !index.shifts.is_empty() {
+        report.note("clock_restarts", format!("the file's clock starts anew {} times; times go on from there", index.shifts.len()));
     }
     if index.equal > 0 {
         report.note("equal_timestamps", format!("{} frames have the timestamp of the one before; they share its time", index.equal));
