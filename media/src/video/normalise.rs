@@ -5,7 +5,7 @@ use super::delivery::Delivery;
 use super::geometry::Geometry;
 use super::holes;
 use super::index::{Index, scan};
-use super::order::{forget_decoding_times, needs_decoding};
+use super::order::{are_decoding_times, needs_decoding};
 use super::plan::{plan, whole};
 use super::session::Session;
 use crate::audio::PictureClock;
@@ -36,6 +36,9 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
     }
     Ok(report)
 }
+
+/// Streams of pictures without a container.
+const BARE: [&str; 4] = ["h264", "hevc", "mpegvideo", "m4v"];
 
 /// One line about each stream.
 pub(crate) fn streams(source: &Source, limits: &Limits) -> Result<Vec<String>, Error> {
@@ -71,13 +74,18 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     let (mut packets, short) = scan(&mut input, &stream, limits)?;
     let holes = holes::mark(source, &input, &stream, &mut packets)?;
     let ending = broken_off(source)?;
-    let cut = short || input.is_broken() || input.points_past(stream.index, source.len()) || ending.is_some();
+    let broken = short || input.is_broken() || input.points_past(stream.index, source.len()) || ending.is_some();
     let format = format_name(&input.format()).to_owned();
     let broadcast = ["mpegts", "mpeg"].contains(&format.as_str());
-    forget_decoding_times(&mut packets);
     let cursor = Cursor::new(source, input, stream.clone())?;
     let mut session = Session::new(cursor, stream.clone(), Index::delay(&packets), limits)?;
+    if are_decoding_times(&packets, || if stream.codec == "hevc" { session.reorders(&packets) } else { Ok(false) })? {
+        packets.iter_mut().for_each(|packet| packet.pts = None);
+    }
     let order = if needs_decoding(&packets) { Some(session.display_order(&packets)?) } else { None };
+    // Streams without a container say of their end only that its last frame is not whole, once all is decoded.
+    let torn = BARE.contains(&format.as_str()) && order.is_some() && session.damage().begins_at(packets.len() - 1);
+    let cut = broken || torn;
     let index = Index::new(packets, &stream, order, broadcast)?;
     let duration = index.timeline.duration();
     Limits::check("duration in seconds", duration as u64, limits.seconds)?;
@@ -95,6 +103,7 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
         dimensions: (stream.size.0 > 0 && stream.size.1 > 0).then_some(geometry.upright),
         packets_read: session.cursor.packets_read(),
         frames_total: Some(index.display.len() as u64),
+        keyframes_total: Some(index.keyframes() as u64),
         ..Report::default()
     };
     if !holes.is_empty() {
@@ -102,8 +111,8 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
         report.note("holes", format!("the file has {} holes, in which frames of {lost:.3} s are lost", holes.len()));
     }
     if cut {
-        let why = ending.map_or_else(String::new, |ending| format!(": {}", ending.reason));
-        keyframes_total: Some(index.keyframes() as u64),
+        let torn = torn.then(|| "the last frame is not whole".to_owned());
+        let why = ending.map(|ending| ending.reason).or(torn).map_or_else(String::new, |reason| format!(": {reason}"));
         report.truncated_at = Some(duration);
         report.note("broken_off", format!("the container breaks off after {duration:.3} s{why}"));
     }
