@@ -90,9 +90,9 @@ impl Index {
         let empty = || Error::Empty("the video has no displayed frame".to_owned());
         let Order { display, stamps, time_base, estimated } = match decoded {
             Some(frames) => {
-                // The decoder knows better than the container which frames refer to no other.
+                // The decoder knows better than the container which frames refer to no other, but for those that it does not show.
                 let intra: BTreeSet<usize> = frames.iter().filter(|frame| frame.intra).map(|frame| frame.packet).collect();
-                packets.iter_mut().enumerate().for_each(|(at, packet)| packet.key &= intra.contains(&at));
+                packets.iter_mut().enumerate().for_each(|(at, packet)| packet.key &= packet.discard || intra.contains(&at));
                 Order::by_decoding(&packets, &frames, stream)
             }
             None => Order::by_timestamps(&packets, stream),

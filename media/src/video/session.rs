@@ -103,7 +103,8 @@ impl<'s> Session<'s> {
     ) -> Result<(), Error> {
         self.decoder.flush();
         self.damage.clear();
-        self.groundless = self.stream.codec != RECOVERS;
+        let hidden = packets.get(start).is_some_and(|packet| packet.key && packet.discard); // it is decoded, and does not come out
+        self.groundless = self.stream.codec != RECOVERS && !hidden;
         for ordinal in start..=last {
             let Some(packet) = self.cursor.packet(ordinal, packets, &self.limits)? else { break };
             packet.stamp(ordinal as i64);
