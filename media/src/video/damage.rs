@@ -32,14 +32,15 @@ impl Damage {
         self.suspects.clear();
     }
 
-    /// The frame of a packet is damaged, and with it may be all up to the next keyframe, and those after it that are displayed before it.
-    pub(super) fn spread_from(&mut self, first: usize, packets: &[Entry]) {
+    /// The frame of a packet is damaged, and with it may be all up to the next keyframe, and those after it that are displayed before it;
+    /// `shown`: the place of each packet in the order of display, where that is known.
+    pub(super) fn spread_from(&mut self, first: usize, packets: &[Entry], shown: &[Option<usize>]) {
         if self.holds(first) {
             return;
         }
         let key = (first + 1..packets.len()).find(|at| packets[*at].key).unwrap_or(packets.len());
-        let shown = packets.get(key).and_then(|entry| entry.pts);
-        let leads = |at: &usize| packets[*at].pts.zip(shown).is_some_and(|(pts, key)| pts < key);
+        let place = |at: usize| shown.get(at).copied().flatten();
+        let leads = |at: &usize| place(*at).zip(place(key)).is_some_and(|(place, key)| place < key);
         let last = (key + 1..packets.len()).take_while(leads).last().unwrap_or(key);
         self.suspects.insert(first, Suspects { last, key });
     }
@@ -68,10 +69,10 @@ mod tests {
     use super::Damage;
     use crate::video::index::Entry;
 
-    /// Packets in file order by the tick at which they are displayed; negative ones are keyframes.
-    fn packets(stamps: &[i64]) -> Vec<Entry> {
-        let entry = |stamp: &i64| Entry { pts: Some(stamp.abs()), key: *stamp < 0, ..Entry::default() };
-        stamps.iter().map(entry).collect()
+    /// Packets in file order by the place at which they are displayed; negative ones are keyframes.
+    fn film(places: &[i64]) -> (Vec<Entry>, Vec<Option<usize>>) {
+        let packets = places.iter().map(|place| Entry { key: *place < 0, ..Entry::default() }).collect();
+        (packets, places.iter().map(|place| Some(place.unsigned_abs() as usize)).collect())
     }
 
     fn held(damage: &Damage, count: usize) -> Vec<usize> {
@@ -80,8 +81,9 @@ mod tests {
 
     #[test]
     fn damage_spreads_to_the_next_keyframe_and_to_those_shown_before_it() {
+        let (packets, shown) = film(&[-1, 4, 7, 5, 6, -10, 8, 9, 11]);
         let mut damage = Damage::default();
-        damage.spread_from(2, &packets(&[-1, 4, 7, 5, 6, -10, 8, 9, 11]));
+        damage.spread_from(2, &packets, &shown);
         assert_eq!(held(&damage, 9), [2, 3, 4, 6, 7], "not the keyframe, nor what is shown after it");
         assert!(damage.begins_at(2) && !damage.begins_at(3));
         damage.stay_at(0);
@@ -92,10 +94,10 @@ mod tests {
 
     #[test]
     fn what_is_found_out_late_counts_from_where_it_began() {
-        let film = packets(&[-1, 5, 3, 2, 4, 9, 7, 6, 8]);
+        let (packets, shown) = film(&[-1, 5, 3, 2, 4, 9, 7, 6, 8]);
         let mut damage = Damage::default();
-        damage.spread_from(5, &film);
-        damage.spread_from(2, &film);
+        damage.spread_from(5, &packets, &shown);
+        damage.spread_from(2, &packets, &shown);
         assert_eq!(held(&damage, 9), [2, 3, 4, 5, 6, 7, 8]);
     }
 }

@@ -74,7 +74,7 @@ impl<'s> Session<'s> {
     /// Decodes everything and gives the frames in the order in which they are displayed.
     pub(super) fn display_order(&mut self, packets: &[Entry]) -> Result<Vec<Shown>, Error> {
         let mut order = Vec::new();
-        self.decode(packets, 0, packets.len().saturating_sub(1), &|_| false, &mut |out, frame| {
+        self.decode(packets, &[], 0, packets.len().saturating_sub(1), &|_| false, &mut |out, frame| {
             order.push(Shown { packet: out.packet, after: out.after, intra: frame.is_intra() });
             Ok(())
         })?;
@@ -90,12 +90,13 @@ impl<'s> Session<'s> {
     /// Decodes one stretch and drains it. `skip` leaves out the frames that nothing refers to, but for the wanted ones.
     pub(super) fn run(&mut self, index: &Index, run: &Run, skip: bool, visit: &mut Visit<'_>) -> Result<(), Error> {
         let wanted: BTreeSet<usize> = run.wanted.iter().map(|position| index.display[*position]).collect();
-        self.decode(&index.packets, run.start, run.last, &|packet| skip && !wanted.contains(&packet), visit)
+        self.decode(&index.packets, &index.shown, run.start, run.last, &|packet| skip && !wanted.contains(&packet), visit)
     }
 
     fn decode(
         &mut self,
         packets: &[Entry],
+        shown: &[Option<usize>],
         start: usize,
         last: usize,
         idle: &dyn Fn(usize) -> bool,
@@ -111,17 +112,17 @@ impl<'s> Session<'s> {
             self.decoder.skip_unreferenced(idle(ordinal));
             let accepted = self.decoder.send(Some(packet))?;
             if !accepted || packets[ordinal].damaged {
-                self.damage.spread_from(ordinal, packets);
+                self.damage.spread_from(ordinal, packets, shown);
             }
             if accepted {
-                self.receive(packets, Some(ordinal), visit)?;
+                self.receive(packets, shown, Some(ordinal), visit)?;
             }
         }
         self.decoder.send(None)?;
-        self.receive(packets, None, visit)
+        self.receive(packets, shown, None, visit)
     }
 
-    fn receive(&mut self, packets: &[Entry], after: Option<usize>, visit: &mut Visit<'_>) -> Result<(), Error> {
+    fn receive(&mut self, packets: &[Entry], shown: &[Option<usize>], after: Option<usize>, visit: &mut Visit<'_>) -> Result<(), Error> {
         let mut damaged = 0;
         while damaged < 64 {
             match self.decoder.receive(&mut self.frame)? {
@@ -132,7 +133,7 @@ impl<'s> Session<'s> {
                     admit(&self.stream.codec, self.frame.size(), bytes, &self.limits)?; // the size can change on the way
                     if let Some(packet) = self.frame.pts().and_then(|pts| usize::try_from(pts).ok()) {
                         if self.frame.is_damaged() {
-                            self.damage.spread_from(packet, packets);
+                            self.damage.spread_from(packet, packets, shown);
                         }
                         self.groundless &= !self.frame.is_intra();
                         if self.groundless {
