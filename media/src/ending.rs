@@ -20,7 +20,7 @@ const TAIL: u64 = 128 << 10; // two Ogg pages of the largest size
 const ASF_HEADER: &[u8] = b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c";
 const ASF_FILE_PROPERTIES: &[u8] = b"\xa1\xdc\xab\x8c\x47\xa9\xcf\x11\x8e\xe4\x00\xc0\x0c\x20\x53\x65";
 
-/// How `source` breaks off, as far as Matroska, ASF, AVI, WAV, CAF, FLV, Ogg, MPEG-TS or MPEG-PS say; `None`: it is whole, or does not say.
+/// How `source` breaks off, as far as Matroska, ASF, AVI, WAV, Wave64, AU, CAF, FLV, Ogg, MPEG-TS or MPEG-PS say; `None`: it is whole, or does not say.
 pub(crate) fn broken_off(source: &Source) -> io::Result<Option<BrokenOff>> {
     let head = source.head(HEAD)?;
     let promised = match head.get(..4) {
@@ -47,6 +47,10 @@ pub(crate) fn broken_off(source: &Source) -> io::Result<Option<BrokenOff>> {
         ends_amid_samples(wav_samples_end(&head), source.len())
     } else if head.starts_with(b"caff") {
         ends_amid_samples(caf_samples_end(&head), source.len())
+    } else if head.starts_with(b".snd\0") {
+        ends_amid_samples(au_samples_end(&head), source.len())
+    } else if head.starts_with(W64) {
+        ends_amid_samples(le(&head, 16, 8).filter(|length| *length != u64::MAX), source.len())
     } else {
         ends_amid_transport_packet(&head, source.len())
     };
@@ -115,6 +119,15 @@ fn caf_samples_end(head: &[u8]) -> Option<u64> {
         at = usize::try_from(end).ok()?;
     }
 }
+
+/// Where the samples of an AU file end, when it says so (all ones: it does not know).
+fn au_samples_end(head: &[u8]) -> Option<u64> {
+    let field = |at: usize| head.get(at..at + 4).map(|bytes| bytes.iter().fold(0_u64, |value, byte| value << 8 | u64::from(*byte)));
+    Some(field(4)? + field(8).filter(|size| *size != 0xffff_ffff)?)
+}
+
+/// How a Sony Wave64 file begins; its whole length in bytes comes after these 16.
+const W64: &[u8] = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0";
 
 /// The last page of an Ogg file is whole, and the last of its stream (RFC 3533).
 fn ends_amid_ogg(tail: &[u8]) -> Option<&'static str> {
@@ -195,7 +208,15 @@ mod tests {
         };
         let ds64 = |size: u64| [b"ds64\x1c\0\0\0".as_slice(), &[0; 8], &size.to_le_bytes(), &[0; 12]].concat();
         let caf = |size: i64| [b"caff\0\x01\0\0desc\0\0\0\0\0\0\0\x02abdata".as_slice(), &size.to_be_bytes(), &[0; 8]].concat();
+        let au = |size: u32| [b".snd\0\0\0\x18".as_slice(), &size.to_be_bytes(), &[0; 20]].concat();
+        let w64 = |length: u64| [super::W64, &length.to_le_bytes(), b"wave"].concat();
         for (bytes, cut) in [
+            (au(8), false),
+            (au(9), true),
+            (au(u32::MAX), false),
+            (w64(28), false),
+            (w64(29), true),
+            (w64(u64::MAX), false),
             (wav(b"RIFF", 8, b""), false),
             (wav(b"RIFF", 9, b""), true),
             (wav(b"RIFF", 0, b"LIST\x01\0\0\0a\0"), false),
