@@ -9,8 +9,10 @@ const HOLE: f64 = 0.1;
 /// A clock that goes back by more seconds than this was set anew; less is overlap.
 const OVERLAP: f64 = 1.0;
 
-/// Where clocks may be set anew on the way, one that goes forward by more seconds than this was.
+/// Where clocks may be set anew on the way, one that goes forward by more seconds than this was; elsewhere so long a time is only believed up to
+/// the other: a stamp that is damaged must not become hours of silence.
 const LONGEST_PAUSE: f64 = 10.0;
+const LONGEST_HOLE: f64 = 600.0;
 
 /// The clock of the pictures that a soundtrack goes with.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -86,7 +88,7 @@ impl Pauses {
             Lead::Own { broadcast } => *broadcast,
             Lead::Pictures { clock, .. } => !clock.shifts.is_empty(),
         };
-        let is_set = jump < -OVERLAP || settable && jump > LONGEST_PAUSE;
+        let is_set = jump < -OVERLAP || jump > if settable { LONGEST_PAUSE } else { LONGEST_HOLE };
         let missing = match &mut self.lead {
             Lead::Own { .. } if is_set => 0.0,
             Lead::Own { .. } => jump,
@@ -149,8 +151,12 @@ mod tests {
         let restarts = vec!["clock_restarts".to_owned()];
         assert_eq!(silences(Pauses::alone(false), &[5.0, 0.0, 1.0]), (vec![0.0; 3], restarts.clone()));
         assert_eq!(silences(Pauses::alone(true), &[5.0, 6.0, 900.0]), (vec![0.0; 3], restarts.clone()));
-        assert_eq!(silences(Pauses::alone(false), &[5.0, 6.0, 900.0]).0, [0.0, 0.0, 893.0]);
-        assert_eq!(silences(beside(5.0, &[]), &[5.0, 6.0, 900.0]).0, [0.0, 0.0, 893.0], "the pictures pause as well");
+        for own in [Pauses::alone(false), beside(5.0, &[])] {
+            assert_eq!(silences(own, &[5.0, 6.0, 500.0]).0, [0.0, 0.0, 493.0], "the pictures pause as well");
+        }
+        for own in [Pauses::alone(false), beside(5.0, &[])] {
+            assert_eq!(silences(own, &[5.0, 6.0, 9e9, 9e9 + 1.0]), (vec![0.0; 4], restarts.clone()));
+        }
         assert_eq!(silences(beside(5.0, &[]), &[5.0, 6.0, 0.0, 1.0]), (vec![0.0; 4], restarts));
     }
 
