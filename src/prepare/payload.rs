@@ -240,8 +240,9 @@ mod tests {
     #[test]
     fn what_the_decoders_refuse_is_rejected_with_their_reason() {
         let asset = Asset::Text("too long".to_owned());
-        let rejected = prepare(Path::new("."), &asset, &[Recipe::Text { max_characters: 3 }], &pool()).unwrap_err();
+        let recipes = vec![Recipe::Text { max_characters: 3 }];
+        let rejected = prepare(Path::new("."), &asset, &recipes, &pool()).unwrap_err();
         assert_eq!(rejected.reason, "over_limit");
-        assert_eq!(probe(Path::new("."), |_| recipes(), &pool()).unwrap_err().reason, "not_regular");
+        assert_eq!(probe(Path::new("."), |_| recipes, &pool()).unwrap_err().reason, "not_regular");
     }
 }
