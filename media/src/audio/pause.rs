@@ -9,9 +9,11 @@ const HOLE: f64 = 0.1;
 /// A clock that goes back by more seconds than this was set anew; less is overlap.
 const OVERLAP: f64 = 1.0;
 
-/// Where clocks may be set anew on the way, one that goes forward by more seconds than this was; elsewhere so long a time is only believed up to
-/// the other: a stamp that is damaged must not become hours of silence.
+/// Where clocks may be set anew on the way, one that goes forward by more seconds than this was.
 const LONGEST_PAUSE: f64 = 10.0;
+
+/// Elsewhere sound may pause for so many seconds, or as long as the pictures beside it and so much longer: a stamp that is damaged must not become
+/// hours of silence.
 const LONGEST_HOLE: f64 = 600.0;
 
 /// The clock of the pictures that a soundtrack goes with.
@@ -19,6 +21,8 @@ const LONGEST_HOLE: f64 = 600.0;
 pub(crate) struct PictureClock {
     /// Seconds on the file's clock at which the first frame is displayed.
     pub origin: f64,
+    /// Seconds that the pictures last.
+    pub duration: f64,
     /// Each time that the file's clock was set anew: the seconds to add from there on, so that times go on from the stretch before.
     pub shifts: Vec<f64>,
 }
@@ -84,11 +88,12 @@ impl Pauses {
 
     fn silence(&mut self, at: f64) -> f64 {
         let jump = self.until.map_or(0.0, |until| at - until);
-        let settable = match &self.lead {
-            Lead::Own { broadcast } => *broadcast,
-            Lead::Pictures { clock, .. } => !clock.shifts.is_empty(),
+        let forward = match &self.lead {
+            Lead::Own { broadcast: false } => jump > LONGEST_HOLE,
+            Lead::Pictures { clock, .. } if clock.shifts.is_empty() => jump > HOLE && at - clock.origin > clock.duration + LONGEST_HOLE,
+            Lead::Own { .. } | Lead::Pictures { .. } => jump > LONGEST_PAUSE,
         };
-        let is_set = jump < -OVERLAP || jump > if settable { LONGEST_PAUSE } else { LONGEST_HOLE };
+        let is_set = forward || jump < -OVERLAP;
         let missing = match &mut self.lead {
             Lead::Own { .. } if is_set => 0.0,
             Lead::Own { .. } => jump,
@@ -135,7 +140,7 @@ mod tests {
     }
 
     fn beside(start: f64, shifts: &[f64]) -> Pauses {
-        Pauses::beside(&PictureClock { origin: 0.0, shifts: shifts.to_vec() }, start)
+        Pauses::beside(&PictureClock { origin: 0.0, duration: 800.0, shifts: shifts.to_vec() }, start)
     }
 
     #[test]
@@ -151,9 +156,8 @@ mod tests {
         let restarts = vec!["clock_restarts".to_owned()];
         assert_eq!(silences(Pauses::alone(false), &[5.0, 0.0, 1.0]), (vec![0.0; 3], restarts.clone()));
         assert_eq!(silences(Pauses::alone(true), &[5.0, 6.0, 900.0]), (vec![0.0; 3], restarts.clone()));
-        for own in [Pauses::alone(false), beside(5.0, &[])] {
-            assert_eq!(silences(own, &[5.0, 6.0, 500.0]).0, [0.0, 0.0, 493.0], "the pictures pause as well");
-        }
+        assert_eq!(silences(Pauses::alone(false), &[5.0, 6.0, 500.0]).0, [0.0, 0.0, 493.0]);
+        assert_eq!(silences(beside(5.0, &[]), &[5.0, 6.0, 790.0]).0, [0.0, 0.0, 783.0], "the pictures pause as well");
         for own in [Pauses::alone(false), beside(5.0, &[])] {
             assert_eq!(silences(own, &[5.0, 6.0, 9e9, 9e9 + 1.0]), (vec![0.0; 4], restarts.clone()));
         }

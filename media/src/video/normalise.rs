@@ -30,7 +30,7 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
     report.frames_decoded = session.frames_decoded;
     report.packets_read = session.cursor.packets_read();
     drop(session);
-    let clock = PictureClock { origin: index.origin, shifts: index.shifts };
+    let clock = PictureClock { origin: index.origin, duration: index.timeline.duration(), shifts: index.shifts };
     for (spec, sharing) in soundtracks(recipes) {
         crate::audio::soundtrack(source, spec, &sharing, &clock, limits, sink, &mut report)?;
     }
