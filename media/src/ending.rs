@@ -20,7 +20,7 @@ const TAIL: u64 = 128 << 10; // two Ogg pages of the largest size
 const ASF_HEADER: &[u8] = b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c";
 const ASF_FILE_PROPERTIES: &[u8] = b"\xa1\xdc\xab\x8c\x47\xa9\xcf\x11\x8e\xe4\x00\xc0\x0c\x20\x53\x65";
 
-/// How `source` breaks off, as far as Matroska, ASF, AVI, WAV, CAF, FLV, Ogg or MPEG-TS say; `None`: it is whole, or does not say.
+/// How `source` breaks off, as far as Matroska, ASF, AVI, WAV, Wave64, AU, CAF, FLV, Ogg, MPEG-TS or MPEG-PS say; `None`: it is whole, or does not say.
 pub(crate) fn broken_off(source: &Source) -> io::Result<Option<BrokenOff>> {
     let head = source.head(HEAD)?;
     let promised = match head.get(..4) {
@@ -39,12 +39,18 @@ pub(crate) fn broken_off(source: &Source) -> io::Result<Option<BrokenOff>> {
     let tail = || source.read(start, TAIL as usize);
     let reason = if head.starts_with(b"OggS") {
         ends_amid_ogg(&tail()?)
+    } else if head.starts_with(PACK) {
+        ends_amid_program_packet(&tail()?)
     } else if head.starts_with(b"FLV") {
         ends_amid_flv(source)?
     } else if matches!(head.get(..4), Some(b"RIFF" | b"RF64" | b"BW64")) && head.get(8..12) == Some(b"WAVE") {
         ends_amid_samples(wav_samples_end(&head), source.len())
     } else if head.starts_with(b"caff") {
         ends_amid_samples(caf_samples_end(&head), source.len())
+    } else if head.starts_with(b".snd\0") {
+        ends_amid_samples(au_samples_end(&head), source.len())
+    } else if head.starts_with(W64) {
+        ends_amid_samples(le(&head, 16, 8).filter(|length| *length != u64::MAX), source.len())
     } else {
         ends_amid_transport_packet(&head, source.len())
     };
@@ -114,6 +120,15 @@ fn caf_samples_end(head: &[u8]) -> Option<u64> {
     }
 }
 
+/// Where the samples of an AU file end, when it says so (all ones: it does not know).
+fn au_samples_end(head: &[u8]) -> Option<u64> {
+    let field = |at: usize| head.get(at..at + 4).map(|bytes| bytes.iter().fold(0_u64, |value, byte| value << 8 | u64::from(*byte)));
+    Some(field(4)? + field(8).filter(|size| *size != 0xffff_ffff)?)
+}
+
+/// How a Sony Wave64 file begins; its whole length in bytes comes after these 16.
+const W64: &[u8] = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0";
+
 /// The last page of an Ogg file is whole, and the last of its stream (RFC 3533).
 fn ends_amid_ogg(tail: &[u8]) -> Option<&'static str> {
     let page = &tail[tail.windows(4).rposition(|window| window == b"OggS")?..];
@@ -134,6 +149,25 @@ fn ends_amid_flv(source: &Source) -> io::Result<Option<&'static str>> {
         _ => Vec::new(),
     };
     Ok((!matches!(kind[..], [8 | 9 | 18])).then_some("the last tag is cut"))
+}
+
+/// Begins each pack of a program stream.
+const PACK: &[u8] = b"\0\0\x01\xba";
+
+/// Packets of a program stream say how long they are (ISO/IEC 13818-1, 2.5.3), and follow one another from each start of a pack.
+fn ends_amid_program_packet(tail: &[u8]) -> Option<&'static str> {
+    let mut at = tail.windows(4).rposition(|window| window == PACK)?;
+    while let Some([0, 0, 1, kind]) = tail.get(at..at + 4) {
+        at += match (kind, tail.get(at + 4..at + 6)) {
+            (0xb9, _) => 4,
+            (0xba, Some([version, _])) if version >> 4 == 2 => 12,
+            (0xba, Some(_)) => 14 + usize::from(tail.get(at + 13)? & 7),
+            (_, Some([0, 0])) => return None, // its length is left open
+            (_, Some([high, low])) => 6 + usize::from(u16::from_be_bytes([*high, *low])),
+            (_, _) => break,
+        };
+    }
+    (at > tail.len() || at < tail.len() && tail.len() - at < 6).then_some("the last packet is cut")
 }
 
 /// Packets of a transport stream all have one length.
@@ -174,7 +208,15 @@ mod tests {
         };
         let ds64 = |size: u64| [b"ds64\x1c\0\0\0".as_slice(), &[0; 8], &size.to_le_bytes(), &[0; 12]].concat();
         let caf = |size: i64| [b"caff\0\x01\0\0desc\0\0\0\0\0\0\0\x02abdata".as_slice(), &size.to_be_bytes(), &[0; 8]].concat();
+        let au = |size: u32| [b".snd\0\0\0\x18".as_slice(), &size.to_be_bytes(), &[0; 20]].concat();
+        let w64 = |length: u64| [super::W64, &length.to_le_bytes(), b"wave"].concat();
         for (bytes, cut) in [
+            (au(8), false),
+            (au(9), true),
+            (au(u32::MAX), false),
+            (w64(28), false),
+            (w64(29), true),
+            (w64(u64::MAX), false),
             (wav(b"RIFF", 8, b""), false),
             (wav(b"RIFF", 9, b""), true),
             (wav(b"RIFF", 0, b"LIST\x01\0\0\0a\0"), false),
@@ -198,6 +240,10 @@ mod tests {
         assert_eq!(share(&[page(0, 5, 5), page(4, 5, 3)].concat()), Some(-1.0));
         let flash = |bytes: usize| [b"FLV\x01\x01\0\0\0\x09\0\0\0\0\x09", &[0; 12][..bytes.min(12)], b"\0\0\0\x0d"].concat();
         assert_eq!((share(&flash(12)), share(&flash(9))), (None, Some(-1.0)));
+        let pack = [b"\0\0\x01\xba\x21\0\x01\0\x01\x80\0\x01\0\0\x01\xe0\0\x20".as_slice(), &[7; 32]].concat();
+        let packs = |end: usize| share(&[&pack[..], &pack[..end]].concat());
+        assert_eq!((packs(pack.len()), packs(pack.len() - 1), packs(15), packs(6)), (None, Some(-1.0), Some(-1.0), Some(-1.0)));
+        assert_eq!(share(&[&pack[..], b"\0\0\x01\xb9"].concat()), None);
         let packet = [&[0x47][..], &[0; 187]].concat();
         assert_eq!((share(&packet.repeat(4)), share(&packet.repeat(4)[..700])), (None, Some(-1.0)));
     }

@@ -121,7 +121,7 @@ mod tests {
         let tiff = b"II*\0\x08\0\0\0";
         assert_eq!(refusal(tiff, &[image()]), Error::Unsupported("tiff is not decoded here".to_owned()));
         assert!(matches!(refusal(heic, &[Recipe::Audio(SoundSpec::default())]), Error::Contradiction { .. }));
-        assert!(matches!(probe(&Source::memory(tiff.to_vec()), &Limits::default()), Err(Error::Unsupported(_))));
+        assert!(matches!(probe(&Source::memory(tiff.to_vec()), &[image()], &Limits::default()), Err(Error::Unsupported(_))));
     }
 
     #[test]

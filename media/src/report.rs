@@ -22,6 +22,8 @@ pub struct Report {
     pub packets_read: u64,
     /// Frames the source holds, by its index.
     pub frames_total: Option<u64>,
+    /// Keyframes among them, for video.
+    pub keyframes_total: Option<u64>,
     /// Seconds from which nothing could be decoded, when the source is cut or damaged.
     pub truncated_at: Option<f64>,
     /// Picked frames that were left out because they look like one that was kept (`distinct=` of a sampler).

@@ -3,7 +3,7 @@
 use unicode_normalization::{UnicodeNormalization as _, is_nfc};
 
 use crate::sniff::{HEAD, sniff};
-use crate::{Detail, Encoding, Error, Limits, Modality, PartHeader, PartSink, Probe, Recipe, Report, Source};
+use crate::{Detail, Encoding, Error, Limits, Modality, PartHeader, PartSink, Recipe, Report, Source};
 
 /// Delivers the whole text as one part: without a byte order mark, in NFC. Too long is a refusal, never a cut.
 pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, sink: &mut dyn PartSink) -> Result<Report, Error> {
@@ -18,22 +18,6 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
     let header = PartHeader { recipes: (0..recipes.len()).collect(), encoding: Encoding::Utf8, detail: Detail::Text { characters } };
     sink.part(header, text.into_bytes())?;
     Ok(report)
-}
-
-/// Reads the text as `normalise` would.
-pub(crate) fn probe(source: &Source, limits: &Limits) -> Result<Probe, Error> {
-    let mut report = Report::default();
-    let (_, characters) = read(source, limits, &mut report)?;
-    Ok(Probe {
-        modality: Modality::Text,
-        format: "text".to_owned(),
-        dimensions: None,
-        duration: None,
-        frames: None,
-        keyframes: None,
-        streams: vec![format!("text utf-8 {characters} characters")],
-        notes: report.notes,
-    })
 }
 
 fn read(source: &Source, limits: &Limits, report: &mut Report) -> Result<(String, u64), Error> {

@@ -18,7 +18,7 @@ pub struct Tracks {
     pub pictures: bool,
 }
 
-/// What `source` lists, when it is MP4 or its kin, Matroska, AVI, ASF, FLV or MPEG-TS. Lists that are broken, missing or far from where they
+/// What `source` lists, when it is MP4 or its kin, Matroska, AVI, ASF, FLV, Ogg, MPEG-TS or MPEG-PS. Lists that are broken, missing or far from where they
 /// should be prove nothing: none of either.
 pub fn tracks(source: &Source) -> Tracks {
     let Ok(head) = source.head(HEAD) else { return Tracks::default() };
@@ -27,6 +27,8 @@ pub fn tracks(source: &Source) -> Tracks {
         Some(b"RIFF") => following(&head, b"strh", 8, (b"auds", b"vids")),
         Some(b"\x30\x26\xb2\x75") => following(&head, ASF_STREAM, 24, (ASF_SOUND, ASF_PICTURES)),
         Some(b"FLV\x01") => head.get(4).map_or((false, true), |flags| (flags & 4 != 0, flags & 1 != 0)),
+        Some(b"OggS") => ogg(&head),
+        Some(b"\0\0\x01\xba") => program_stream(&head),
         Some([0x47, ..]) => transport_stream(&head),
         _ => {
             let mut tracks = (false, false);
@@ -102,6 +104,48 @@ fn matroska(head: &[u8]) -> (bool, bool) {
     tracks
 }
 
+/// Codecs by the first packets of the streams, which all come before anything else (RFC 3533).
+fn ogg(head: &[u8]) -> (bool, bool) {
+    const SOUND: [&[u8]; 4] = [b"OpusHead", b"\x01vorbis", b"Speex   ", b"\x7fFLAC"];
+    const PICTURES: [&[u8]; 4] = [b"\x80theora", b"OVP80", b"BBCD\0", b"\x01video\0"];
+    let (mut at, mut tracks) = (0, (false, false));
+    while let Some(page) = head.get(at..).filter(|page| page.starts_with(b"OggS") && page.get(5).is_some_and(|flags| flags & 2 != 0)) {
+        let laces = usize::from(*page.get(26).unwrap_or(&0));
+        let Some(lengths) = page.get(27..27 + laces) else { break };
+        let is = |codecs: [&[u8]; 4]| codecs.iter().any(|codec| page[27 + laces..].starts_with(codec));
+        tracks = (tracks.0 || is(SOUND), tracks.1 || is(PICTURES));
+        at += 27 + laces + lengths.iter().map(|length| usize::from(*length)).sum::<usize>();
+    }
+    tracks
+}
+
+/// Numbers of the streams, in the first system header and in front of each packet (ISO/IEC 13818-1, 2.5.3 and table 2-22).
+fn program_stream(head: &[u8]) -> (bool, bool) {
+    let length = |at: usize| head.get(at..at + 2).map(|pair| usize::from(u16::from_be_bytes([pair[0], pair[1]])));
+    let (mut at, mut tracks) = (0, (false, false));
+    let mut note = |stream: u8| {
+        tracks.0 |= matches!(stream, 0xbd | 0xc0..=0xdf);
+        tracks.1 |= matches!(stream, 0xe0..=0xef | 0xfd);
+    };
+    while let Some([0, 0, 1, kind]) = head.get(at..at + 4) {
+        at += match (kind, head.get(at + 4), length(at + 4)) {
+            (0xba, Some(version), _) if version >> 4 == 2 => 12,
+            (0xba, Some(_), _) => 14 + head.get(at + 13).map_or(0, |stuffing| usize::from(stuffing & 7)),
+            (0xbb, _, Some(rest)) => {
+                let listed = head.get(at + 12..(at + 6 + rest).min(head.len())).unwrap_or_default();
+                listed.chunks_exact(3).map(|entry| entry[0]).take_while(|stream| stream & 0x80 != 0).for_each(&mut note);
+                6 + rest
+            }
+            (stream, _, Some(rest)) => {
+                note(*stream);
+                6 + rest
+            }
+            _ => break,
+        };
+    }
+    tracks
+}
+
 /// Stream types of the first program map (ISO/IEC 13818-1, 2.4.4.8).
 fn transport_stream(head: &[u8]) -> (bool, bool) {
     const PICTURES: [u8; 8] = [0x01, 0x02, 0x10, 0x1b, 0x24, 0x42, 0xd1, 0xea];
@@ -138,12 +182,22 @@ mod tests {
             let entries: Vec<u8> = kinds.iter().flat_map(|kind| [0xae, 0x83, 0x83, 0x81, *kind]).collect();
             [b"\x1a\x45\xdf\xa3\x80\x18\x53\x80\x67\xff\x16\x54\xae\x6b", &[0x80 | entries.len() as u8][..], &entries].concat()
         };
+        let pages = |codecs: &[&[u8]]| {
+            let page = |flags: u8, body: &[u8]| [b"OggS\0", &[flags][..], &[0; 20], &[1, body.len() as u8], body].concat();
+            [codecs.iter().flat_map(|codec| page(2, codec)).collect(), page(0, b"OVP80")].concat()
+        };
         for (bytes, expected) in [
             (film(&[track(b"soun")]), (true, false)),
             (film(&[track(b"soun"), track(b"vide")]), (true, true)),
             (film(&[]), (false, false)),
             (mkv(&[2]), (true, false)),
             (mkv(&[2, 1]), (true, true)),
+            (pages(&[b"\x01vorbis"]), (true, false)),
+            (pages(&[b"\x80theora", b"\x01vorbis"]), (true, true)),
+            (pages(&[b"OVP80"]), (false, true)),
+            (pages(&[]), (false, false)),
+            (b"\0\0\x01\xba\x21\0\x01\0\x01\x80\0\x01\0\0\x01\xbb\0\x09\x80\0\x01\0\0\0\xc0\xc0\x20".to_vec(), (true, false)),
+            (b"\0\0\x01\xba\x44\0\x04\0\x04\x01\x01\x89\xc3\xf9\xff\0\0\x01\xe0\0\x02ab\0\0\x01\xc0\0\0".to_vec(), (true, true)),
             (b"FLV\x01\x04".to_vec(), (true, false)),
             (b"FLV\x01\x05".to_vec(), (true, true)),
             (b"RIFF\0\0\0\0AVI strh\0\0\0\0auds".to_vec(), (true, false)),

@@ -16,7 +16,7 @@ struct ProbeJson {
 /// Looks at files.
 pub(crate) fn run(context: &Context, args: &ProbeArgs) -> Result<Exit, Failure> {
     let pool = open::pool(context, &args.workers)?;
-    let files: Vec<ProbeRow> = args.files.iter().map(|path| pipeline::probe(path, &pool)).collect();
+    let files = pipeline::probe(&args.files, context.config.recipe, &pool).map_err(|error| Failure::usage(error.to_string()))?;
     let refused = files.iter().any(|row| !row.accepted);
     if context.json {
         output::say_json(&ProbeJson { files });

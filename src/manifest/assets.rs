@@ -156,6 +156,12 @@ pub(super) fn modality(declared: Option<Modality>, path: &Path, head: &[u8], lis
     }
 }
 
+/// What a file of a folder is taken for that nobody declared anything of; the message says why that is unknown.
+pub fn taken_for(path: &Path, source: &Source) -> Result<Modality, String> {
+    let head = source.head(HEAD as usize).map_err(|error| format!("cannot be read: {error}"))?;
+    modality(None, path, &head, || tribunal_media::tracks(source))
+}
+
 fn may_be(wanted: Modality, found: Format) -> bool {
     wanted == found.modality || (found.ambiguous && matches!(wanted, Modality::Audio | Modality::Video))
 }

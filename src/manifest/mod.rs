@@ -11,6 +11,7 @@ mod open;
 mod row;
 mod table;
 
+pub use assets::taken_for;
 pub use fault::{Fault, Faults};
 pub use instance::{Asset, Instance, Manifest, Message, Notice, Prompt};
 pub use labels::{Label, labels};

@@ -45,6 +45,11 @@ impl Rejected {
         Self::new(UNWRITTEN, format!("a part could not be written: {error}"))
     }
 
+    /// Neither its bytes nor its name say what it is.
+    pub(super) fn unknown(message: String) -> Self {
+        Self::new("not_media", message)
+    }
+
     fn changed() -> Self {
         Self::new("changed", "the file changed while it was read")
     }

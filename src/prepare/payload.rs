@@ -8,10 +8,10 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
-use tribunal_media::{Digest, PartHeader, PartSink, Probe, Recipe, Report, SinkClosed};
+use tribunal_media::{Digest, Modality, PartHeader, PartSink, Probe, Recipe, Report, SinkClosed, Source};
 
-use super::open::{Input, Rejected, open_beneath, open_named, regular};
-use crate::manifest::Asset;
+use super::open::{Input, Rejected, open_beneath, open_named};
+use crate::manifest::{Asset, taken_for};
 use crate::sandbox::{Done, Job, JobSink, Pool};
 
 /// One finished part with its digests.
@@ -118,11 +118,13 @@ fn decode(root: &Path, asset: &Asset, recipes: &[Recipe], pool: &Pool, shelf: Op
     Ok(Prepared { media_id: input.media_id, payloads: collector.payloads.into_iter().map(Arc::new).collect(), report, cpu_ms })
 }
 
-/// What the decoders see in a file that the user named.
-pub fn probe(path: &Path, pool: &Pool) -> Result<Probe, Rejected> {
-    let file = open_named(path)?;
-    let len = regular(&file)?;
-    Ok(pool.probe(file, len)?)
+/// What the decoders see in a file that the user named while they make what `recipes` ask of its modality, of which nothing is kept.
+pub fn probe(path: &Path, recipes: impl FnOnce(Modality) -> Vec<Recipe>, pool: &Pool) -> Result<Probe, Rejected> {
+    let input = Input::file(open_named(path)?, pool.settings().media.source_bytes)?;
+    let modality = taken_for(path, &Source::file(input.file.try_clone()?, input.len)).map_err(Rejected::unknown)?;
+    let result = pool.probe(Job { input: input.file.try_clone()?, len: input.len, recipes: recipes(modality) });
+    input.verify()?; // a file that changed explains any failure
+    Ok(result?)
 }
 
 /// Digests each part once and gives it to every recipe that shares it.
@@ -238,8 +240,9 @@ mod tests {
     #[test]
     fn what_the_decoders_refuse_is_rejected_with_their_reason() {
         let asset = Asset::Text("too long".to_owned());
-        let rejected = prepare(Path::new("."), &asset, &[Recipe::Text { max_characters: 3 }], &pool()).unwrap_err();
+        let recipes = vec![Recipe::Text { max_characters: 3 }];
+        let rejected = prepare(Path::new("."), &asset, &recipes, &pool()).unwrap_err();
         assert_eq!(rejected.reason, "over_limit");
-        assert_eq!(probe(Path::new("."), &pool()).unwrap_err().reason, "not_regular");
+        assert_eq!(probe(Path::new("."), |_| recipes, &pool()).unwrap_err().reason, "not_regular");
     }
 }

@@ -48,7 +48,7 @@ fn answer(request: Request, input: Option<OwnedFd>, channel: &mut Channel, test_
             let report = normalise(&source(len)?, &recipes, &limits, &mut Stream { channel })?;
             Ok(Reply::Done { report, cpu_ms: 0.0 })
         }
-        Request::Probe { len, limits } => Ok(Reply::Probed { probe: probe(&source(len)?, &limits)? }),
+        Request::Probe { len, recipes, limits } => Ok(Reply::Probed { probe: probe(&source(len)?, &recipes, &limits)? }),
         Request::Fault(wanted) if test_faults => Ok(Reply::Done { report: fault::commit(wanted, channel)?, cpu_ms: 0.0 }),
         Request::Fault(_) => Err(Error::Unsupported("faults are for tests".to_owned())),
     }

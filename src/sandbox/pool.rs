@@ -133,14 +133,15 @@ impl Pool {
         }
     }
 
-    /// What the decoders see in a file, under the same guards.
-    pub fn probe(&self, input: File, len: u64) -> Result<Probe, Failure> {
-        let limits = self.settings.media;
+    /// What the decoders see while they do a job, of which no part is kept; under the same guards.
+    pub fn probe(&self, job: Job) -> Result<Probe, Failure> {
+        let (Job { input, len, recipes }, limits) = (job, self.settings.media);
         let Engine::Workers(workers) = &self.engine else {
-            return Ok(tribunal_media::probe(&Source::file(input, len), &limits)?);
+            return Ok(tribunal_media::probe(&Source::file(input, len), &recipes, &limits)?);
         };
-        let cpu = self.settings.cpu_deadline(&[]);
-        let errand = Errand { request: Request::Probe { len, limits }, input: Some(&input), recipes: &[], cpu };
+        let cpu = self.settings.cpu_deadline(&recipes);
+        let request = Request::Probe { len, recipes: recipes.clone(), limits };
+        let errand = Errand { request, input: Some(&input), recipes: &recipes, cpu };
         match self.settle(workers, &errand, &mut Vec::new())? {
             Reply::Probed { probe } => Ok(probe),
             Reply::Failed { reason, message } => Err(Failure { reason, message }),

@@ -29,8 +29,8 @@ pub(super) const HELD: usize = 64 << 10;
 pub(super) enum Request {
     /// Make parts.
     Normalise { len: u64, recipes: Vec<Recipe>, limits: Limits },
-    /// Look without making parts.
-    Probe { len: u64, limits: Limits },
+    /// Look, and make the same parts for nobody.
+    Probe { len: u64, recipes: Vec<Recipe>, limits: Limits },
     /// Misbehave; see [`Fault`].
     Fault(Fault),
 }

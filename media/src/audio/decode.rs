@@ -32,6 +32,17 @@ pub(super) struct Block {
     pub(super) mixed: u64,
     /// How many of them were at or beyond full scale.
     pub(super) loud: u64,
+    /// Seconds on the file's clock at which they begin, where the container tells.
+    pub(super) at: Option<f64>,
+    /// Seconds on that clock to what follows them.
+    pub(super) lasting: f64,
+}
+
+impl Block {
+    /// How long the samples take.
+    pub(super) fn seconds(&self) -> f64 {
+        self.samples.len() as f64 / f64::from(self.rate.max(1))
+    }
 }
 
 /// What the headers say.
@@ -79,8 +90,9 @@ pub(super) trait Decoder {
 /// | WAV, 24 bits | **347** | 394 |
 /// | Opus | - | **1151** |
 ///
-/// Both give the same number of samples for all of them. Neither Vorbis, AIFF nor raw AAC was long enough to tell; AAC follows its sister.
-const LIBAV_FIRST: [&str; 6] = ["mp3", "aac", "m4a", "mp4", "mov", "3gp"];
+/// Both give the same number of samples for all of them. Neither Vorbis, AIFF nor raw AAC was long enough to tell; AAC follows its sister. Of a
+/// damaged Matroska file libav finds more.
+const LIBAV_FIRST: [&str; 8] = ["mp3", "aac", "m4a", "mp4", "mov", "3gp", "mkv", "webm"];
 
 /// Opens the decoder that is faster, or the other one when that gives no sample at all. Once samples have come, nothing falls back: the rest is
 /// the file's doing.
@@ -95,7 +107,7 @@ pub(super) fn open<'a>(source: &'a Source, limits: &Limits) -> Result<Box<dyn De
     };
     match (if libav_first { symphonia() } else { libav() }, refusal) {
         (Ok(decoder), _) => Ok(decoder),
-        (Err(error), Error::Unsupported(_)) => Err(error),
+        (Err(error), Error::Unsupported(_)) | (Err(error @ Error::Unsupported(_)), Error::Truncated(_)) => Err(error),
         (Err(_), refusal) => Err(refusal),
     }
 }

@@ -18,9 +18,6 @@ truehd,vorbis,wavpack,wmapro,wmav1,wmav2";
 /// Demuxers whose duration is written in the file, not guessed from the bit rate.
 const EXACT: [&str; 6] = ["aiff", "flac", "mov", "ogg", "w64", "wav"];
 
-/// A hole in a soundtrack longer than this many seconds becomes silence, so that what follows keeps its time.
-const HOLE: f64 = 0.1;
-
 /// One open stream.
 pub(super) struct Libav {
     input: av::format::context::Input,
@@ -36,16 +33,15 @@ pub(super) struct Libav {
     packet_limit: u64,
     ended: bool,
     cut: Option<String>,
-    clock: Option<f64>,
     held: Option<Block>,
-    silence: u64,
     /// Seconds at which the first sample is presented.
     pub(super) start: f64,
 }
 
 impl Libav {
-    /// Opens `source` with the one demuxer that fits its magic bytes and decodes up to the first samples. With `keep_time`, holes become silence.
-    pub(super) fn open(source: &Source, limits: &Limits, keep_time: bool) -> Result<Self, Error> {
+    /// Opens `source` with the one demuxer that fits its magic bytes and decodes up to the first samples. That of a soundtrack may go on
+    /// after its edit list ends.
+    pub(super) fn open(source: &Source, limits: &Limits, soundtrack: bool) -> Result<Self, Error> {
         let name = super::symphonia::recognise(source)?.0;
         let demuxer = demuxer(name);
         let io = av::format::context::StreamIo::from_read_seek(OwnedReader::new(source)).map_err(failed)?;
@@ -66,7 +62,7 @@ impl Libav {
         let promised = (exact && stream.duration() > 0).then(|| stream.duration() as f64 * tick);
         let trim = match u32::try_from(stream.id()) {
             // It follows several stretches by itself.
-            Ok(track) if demuxer == "mov" && !keep_time => edit::trim(source, track, decoder.rate()).unwrap_or_default().end_only(),
+            Ok(track) if demuxer == "mov" && !soundtrack => edit::trim(source, track, decoder.rate()).unwrap_or_default().end_only(),
             _ => Trim::default(),
         };
         let facts = Facts {
@@ -94,16 +90,14 @@ impl Libav {
             packet_limit: limits.packets,
             ended: false,
             cut: None,
-            clock: None,
             held: None,
-            silence: 0,
             start: 0.0,
         };
-        this.prime(keep_time)?;
+        this.prime()?;
         Ok(this)
     }
 
-    fn prime(&mut self, keep_time: bool) -> Result<(), Error> {
+    fn prime(&mut self) -> Result<(), Error> {
         let mut block = Block::default();
         let mut damaged = 0_u64;
         loop {
@@ -115,8 +109,7 @@ impl Libav {
                 Step::Cut(reason) => return Err(Error::Truncated(format!("no sample before the end: {reason}"))),
             }
         }
-        self.start = self.frame.timestamp().map_or(0.0, |pts| pts as f64 * self.tick);
-        self.clock = keep_time.then_some(self.start + block.seconds());
+        self.start = block.at.unwrap_or(0.0);
         self.facts.rate = block.rate;
         self.facts.channels = self.mixdown.1.channels();
         self.facts.mixdown = self.mixdown.1.name();
@@ -182,6 +175,8 @@ impl Libav {
             self.mixdown = (key, if known { Mixdown::of_mask(key.0) } else { Mixdown::mean(channels) });
         }
         block.samples.clear();
+        block.at = self.frame.timestamp().map(|pts| pts as f64 * self.tick);
+        block.lasting = self.frame.samples() as f64 / f64::from(block.rate);
         let kept = self.trim.take(self.frame.samples());
         block.mixed = (kept.len() * channels) as u64;
         block.loud = 0;
@@ -197,19 +192,6 @@ impl Libav {
         };
         Ok(())
     }
-
-    /// Holds a frame back that is late, and plans the silence before it.
-    fn keep_time(&mut self, block: &mut Block) {
-        let Some(clock) = self.clock else { return };
-        let at = self.frame.timestamp().map_or(clock, |pts| pts as f64 * self.tick);
-        if at - clock > HOLE {
-            self.silence = ((at - clock) * f64::from(block.rate)).round() as u64;
-            self.held = Some(std::mem::take(block));
-            self.clock = Some(at);
-        }
-        let seconds = self.held.as_ref().unwrap_or(block).seconds();
-        self.clock = self.clock.map(|clock| clock + seconds);
-    }
 }
 
 impl Decoder for Libav {
@@ -218,35 +200,15 @@ impl Decoder for Libav {
     }
 
     fn next(&mut self, block: &mut Block) -> Result<Step, Error> {
-        if self.held.is_none() {
-            match self.decode(block)? {
-                Step::Samples => self.keep_time(block),
-                other => return Ok(other),
-            }
-        }
-        if let Some(held) = &self.held
-            && self.silence > 0
-        {
-            let count = self.silence.min(u64::from(held.rate)); // at most a second at once
-            self.silence -= count;
-            block.rate = held.rate;
-            (block.mixed, block.loud) = (0, 0);
-            block.samples.clear();
-            block.samples.resize(count as usize, 0.0);
-        } else if let Some(held) = self.held.take() {
+        if let Some(held) = self.held.take() {
             *block = held;
+            return Ok(Step::Samples);
         }
-        Ok(Step::Samples)
+        self.decode(block)
     }
 
     fn packets(&self) -> u64 {
         self.packets
-    }
-}
-
-impl Block {
-    fn seconds(&self) -> f64 {
-        self.samples.len() as f64 / f64::from(self.rate.max(1))
     }
 }
 

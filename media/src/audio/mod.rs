@@ -1,4 +1,4 @@
-//! Sound: decode, mix down, measure, resample, chunk, WAV or FLAC. The entry points are [`normalise`], [`probe`] and [`soundtrack`].
+//! Sound: decode, mix down, measure, resample, chunk, WAV or FLAC. The entry points are [`normalise`], [`soundtrack`] and [`streams`].
 
 mod chunk;
 mod decode;
@@ -9,6 +9,7 @@ mod meter;
 mod mixdown;
 mod normalise;
 mod outlet;
+mod pause;
 mod resample;
 mod symphonia;
 #[cfg(test)]
@@ -17,4 +18,5 @@ mod tests;
 mod tests_formats;
 pub(crate) mod wav;
 
-pub(crate) use normalise::{normalise, probe, soundtrack};
+pub(crate) use normalise::{normalise, soundtrack, streams};
+pub(crate) use pause::PictureClock;

@@ -3,14 +3,18 @@
 use super::decode::{self, Block, Decoder, Step};
 use super::libav::Libav;
 use super::outlet::Outlets;
+use super::pause::{Pauses, PictureClock};
 use crate::ending::{BrokenOff, broken_off};
-use crate::{Error, Limits, Modality, PartSink, Probe, Recipe, Report, SoundSignals, SoundSpec, Source};
+use crate::{Error, Limits, PartSink, Recipe, Report, SoundSignals, SoundSpec, Source};
 
 /// Fewer good packets than one in this many: what came out is noise, not the recording.
 const LEAST_GOOD: u64 = 100;
 
 /// Of the promised length, this share may be missing before the file counts as cut: encoders' padding is less.
 const SHORTFALL: f64 = 0.01;
+
+/// Containers whose clock may be set anew on the way.
+const BROADCAST: [&str; 2] = ["mpeg-ts", "mpeg-ps"];
 
 /// Decodes sound once and delivers the chunks of every audio recipe.
 pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, sink: &mut dyn PartSink) -> Result<Report, Error> {
@@ -22,17 +26,18 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
     if decoder.facts().pictures {
         report.note("pictures_ignored", "the file also holds moving pictures; only its sound was asked for");
     }
-    deliver(&mut *decoder, outlets, 0.0, broken_off(source)?, limits, sink, &mut report)?;
+    let pauses = Pauses::alone(BROADCAST.contains(&report.format.as_str()));
+    deliver(&mut *decoder, outlets, pauses, broken_off(source)?, limits, sink, &mut report)?;
     Ok(report)
 }
 
-/// Delivers a video's soundtrack for `recipes`, timed from `origin_seconds` on the container's clock (a chunk may start below zero). A video without
-/// sound, or with sound that nothing here decodes, gets a note and no parts.
+/// Delivers a video's soundtrack for `recipes`, timed by the clock of its pictures (a chunk may start below zero). A video without sound, or with
+/// sound that nothing here decodes, gets a note and no parts.
 pub(crate) fn soundtrack(
     source: &Source,
     spec: &SoundSpec,
     recipes: &[usize],
-    origin_seconds: f64,
+    pictures: &PictureClock,
     limits: &Limits,
     sink: &mut dyn PartSink,
     report: &mut Report,
@@ -46,9 +51,9 @@ pub(crate) fn soundtrack(
         Err(error) => return Err(error),
     };
     let outlets = Outlets::new(recipes.iter().map(|recipe| (*recipe, spec)), limits)?;
-    let origin = decoder.start - origin_seconds;
+    let pauses = Pauses::beside(pictures, decoder.start);
     let mut sound = Report::default();
-    deliver(&mut decoder, outlets, origin, None, limits, sink, &mut sound)?; // the video's own report says how the file ends
+    deliver(&mut decoder, outlets, pauses, None, limits, sink, &mut sound)?; // the video's own report says how the file ends
     report.packets_read += sound.packets_read;
     report.sound = sound.sound;
     report.decoder = format!("{}+{}", report.decoder, decoder.facts().decoder);
@@ -78,17 +83,18 @@ struct Tally {
 fn deliver(
     decoder: &mut dyn Decoder,
     mut outlets: Outlets,
-    origin: f64,
+    mut pauses: Pauses,
     ending: Option<BrokenOff>,
     limits: &Limits,
     sink: &mut dyn PartSink,
     report: &mut Report,
 ) -> Result<(), Error> {
-    let (mut block, mut tally) = (Block::default(), Tally::default());
+    let (mut block, mut tally, origin) = (Block::default(), Tally::default(), pauses.origin());
     loop {
         match decoder.next(&mut block)? {
             Step::Samples => {
                 tally.good += 1;
+                outlets.pause(pauses.before(&block), block.rate, origin, sink)?;
                 outlets.push(&mut block, origin, sink)?;
             }
             Step::Damaged => tally.damaged += 1,
@@ -105,6 +111,7 @@ fn deliver(
     tally.cut = tally.cut.or_else(|| ending.map(|ending| ending.reason));
     tally.judge(outlets.seconds(), promised, share, limits.least_share, report)?;
     report.duration = Some(outlets.seconds());
+    pauses.finish(report);
     let facts = decoder.facts();
     report.sound = Some(SoundSignals { channels: facts.channels as u32, mixdown: facts.mixdown.clone(), ..SoundSignals::default() });
     outlets.finish(origin, sink, report)
@@ -139,18 +146,7 @@ impl Tally {
     }
 }
 
-/// What the decoders see, without producing parts.
-pub(crate) fn probe(source: &Source, limits: &Limits) -> Result<Probe, Error> {
-    let decoder = decode::open(source, limits)?;
-    let facts = decoder.facts();
-    Ok(Probe {
-        modality: Modality::Audio,
-        format: facts.format.clone(),
-        dimensions: None,
-        duration: facts.promised,
-        frames: None,
-        keyframes: None,
-        streams: vec![facts.line()],
-        notes: Vec::new(),
-    })
+/// One line about the sound that is decoded.
+pub(crate) fn streams(source: &Source, limits: &Limits) -> Result<Vec<String>, Error> {
+    Ok(vec![decode::open(source, limits)?.facts().line()])
 }

@@ -73,6 +73,18 @@ impl Outlets {
         self.each.iter_mut().try_for_each(|outlet| outlet.push(&block.samples, block.rate, origin, sink))
     }
 
+    /// Takes so many seconds of silence at `rate`, at most one at once.
+    pub(super) fn pause(&mut self, seconds: f64, rate: u32, origin: f64, sink: &mut dyn PartSink) -> Result<(), Error> {
+        let mut left = (seconds * f64::from(rate)).round() as u64;
+        while left > 0 {
+            let count = left.min(u64::from(rate));
+            let mut block = Block { samples: vec![0.0; count as usize], rate, ..Block::default() };
+            self.push(&mut block, origin, sink)?;
+            left -= count;
+        }
+        Ok(())
+    }
+
     /// Delivers what is left and notes what was odd.
     pub(super) fn finish(mut self, origin: f64, sink: &mut dyn PartSink, report: &mut Report) -> Result<(), Error> {
         self.each.iter_mut().try_for_each(|outlet| outlet.finish(origin, sink))?;

@@ -8,6 +8,7 @@ use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as Failure;
 use symphonia::core::formats::{FormatOptions, FormatReader, Track, TrackType};
 use symphonia::core::io::{MediaSource, MediaSourceStream};
+use symphonia::core::units::{Time, TimeBase};
 use symphonia::default::formats::{AdtsReader, AiffReader, FlacReader, IsoMp4Reader, MkvReader, MpaReader, OggReader, WavReader};
 
 use super::decode::{Block, Decoder, Facts, Step, check_channels, check_rate};
@@ -24,6 +25,7 @@ pub(super) struct Symphonia<'a> {
     format: Box<dyn FormatReader + 'a>,
     decoder: Box<dyn AudioDecoder>,
     track: u32,
+    tick: Option<TimeBase>,
     facts: Facts,
     mixdown: (Channels, Mixdown),
     planes: Vec<Vec<f32>>,
@@ -46,11 +48,12 @@ impl<'a> Symphonia<'a> {
         facts.pictures = format.first_track(TrackType::Video).is_some();
         let trim = if reads_as_mp4(name) { edit::trim(source, track.id, facts.rate)? } else { Trim::default() };
         facts.promised = promised(track, name, &trim, facts.rate);
-        let track = track.id;
+        let (tick, track) = (track.time_base, track.id);
         let mut this = Self {
             format,
             decoder,
             track,
+            tick,
             facts,
             mixdown: (Channels::None, Mixdown::mean(1)),
             planes: Vec::new(),
@@ -113,6 +116,10 @@ impl<'a> Symphonia<'a> {
                 Ok(decoded) => {
                     block.rate = decoded.spec().rate();
                     check_rate(block.rate)?;
+                    let seconds = |time: Time| time.as_secs_f64();
+                    block.at = self.tick.and_then(|tick| tick.calc_time(packet.pts)).map(seconds);
+                    let stated = self.tick.and_then(|tick| tick.calc_duration(packet.dur)).map_or(0.0, seconds);
+                    block.lasting = stated.max(decoded.frames() as f64 / f64::from(block.rate));
                     check_channels(decoded.spec().channels().count())?;
                     if self.mixdown.0 != *decoded.spec().channels() {
                         self.mixdown = (decoded.spec().channels().clone(), mixdown(decoded.spec().channels()));
@@ -143,7 +150,7 @@ impl<'a> Symphonia<'a> {
     fn restart(&mut self) -> Result<(), Error> {
         let track = sound_track(&*self.format)?;
         self.decoder = decoder_for(track, "ogg")?.0;
-        self.track = track.id;
+        (self.tick, self.track) = (track.time_base, track.id);
         Ok(())
     }
 }

@@ -194,10 +194,13 @@ mod tests {
 
     type Parts = Vec<(PartHeader, Vec<u8>)>;
 
+    fn picture() -> Recipe {
+        Recipe::Image { sampler: crate::Pick::First.into(), view: FrameView::default() }
+    }
+
     fn run(bytes: Vec<u8>, limits: &Limits) -> Result<(Parts, Report), Error> {
         let mut parts = Parts::new();
-        let recipe = Recipe::Image { sampler: crate::Pick::First.into(), view: FrameView::default() };
-        let report = normalise(&Source::memory(bytes), &[recipe], limits, &mut parts)?;
+        let report = normalise(&Source::memory(bytes), &[picture()], limits, &mut parts)?;
         Ok((parts, report))
     }
 
@@ -231,7 +234,7 @@ mod tests {
                 shown.get_pixel(48, y)
             );
         }
-        assert_eq!(probe(&Source::memory(file.clone()), &Limits::default()).unwrap().dimensions, Some((96, 64)));
+        assert_eq!(probe(&Source::memory(file.clone()), &[picture()], &Limits::default()).unwrap().dimensions, Some((96, 64)));
         for limits in [Limits { pixels: 96 * 64 - 1, ..Limits::default() }, Limits { decode_bytes: 60_000, ..Limits::default() }] {
             assert!(matches!(run(file.clone(), &limits), Err(Error::Limit { .. })));
         }

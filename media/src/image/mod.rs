@@ -1,4 +1,4 @@
-//! Still pictures and animations: open, decode, convert to sRGB, composite, turn upright, view. Entry points: `normalise` and `probe`.
+//! Still pictures and animations: open, decode, convert to sRGB, composite, turn upright, view. Entry points: `normalise` and `streams`.
 
 mod animation;
 #[cfg(feature = "turbojpeg")]
@@ -16,4 +16,4 @@ mod tests;
 #[cfg(feature = "turbojpeg")]
 mod turbo;
 
-pub(crate) use normalise::{normalise, probe};
+pub(crate) use normalise::{normalise, streams};

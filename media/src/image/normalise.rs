@@ -3,7 +3,7 @@
 use super::cut::{riff_is_cut, whole_frames_of_webp};
 use super::open::{Opened, open};
 use super::{animation, still};
-use crate::{Error, FrameView, Limits, Modality, PartSink, Probe, Recipe, Report, SamplerSpec, Source};
+use crate::{Error, FrameView, Limits, PartSink, Recipe, Report, SamplerSpec, Source};
 
 /// What an image recipe asks for; its position in this list is its position among the recipes.
 pub(super) type Wanted<'a> = Vec<(&'a SamplerSpec, &'a FrameView)>;
@@ -38,34 +38,12 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
     Ok(report)
 }
 
-/// Reads the headers, and of an animation every frame, since only decoding tells how many there are.
-pub(crate) fn probe(source: &Source, limits: &Limits) -> Result<Probe, Error> {
+/// One line about the picture as it is stored.
+pub(crate) fn streams(source: &Source, limits: &Limits) -> Result<Vec<String>, Error> {
     let rest = whole_frames_of_webp(source, limits)?;
-    let source = rest.as_ref().unwrap_or(source);
-    let opened = open(source, limits)?;
+    let opened = open(rest.as_ref().unwrap_or(source), limits)?;
     let (width, height) = opened.dimensions();
-    let mut report = Report::default();
-    for (code, message) in &opened.oddities {
-        report.note(code, message);
-    }
-    let mut probe = Probe {
-        modality: Modality::Image,
-        format: opened.name().to_owned(),
-        dimensions: Some(opened.upright_dimensions()),
-        duration: None,
-        frames: None,
-        keyframes: None,
-        streams: vec![format!("image {} {width}x{height} {:?}", opened.name(), opened.colour_type())],
-        notes: Vec::new(),
-    };
-    if opened.is_animated() {
-        let timeline = animation::timeline(opened, limits, &mut report)?;
-        let frames = timeline.moments().len();
-        probe.frames = Some(frames as u64);
-        probe.duration = (frames > 1).then_some(timeline.duration());
-    }
-    probe.notes = report.notes;
-    Ok(probe)
+    Ok(vec![format!("image {} {width}x{height} {:?}", opened.name(), opened.colour_type())])
 }
 
 fn wanted(recipes: &[Recipe]) -> Result<Wanted<'_>, Error> {

@@ -115,7 +115,7 @@ fn exif_orientations_stand_upright() {
         };
         assert!(near(corner(red), [255, 0, 0]) && near(corner(green), [0, 200, 0]), "{orientation}: {:?}", corner(red));
     }
-    let seen = probe(&Source::memory(turned(6)), &Limits::default()).unwrap();
+    let seen = probe(&Source::memory(turned(6)), &[recipe("first", FrameView::default())], &Limits::default()).unwrap();
     assert_eq!(seen.dimensions, Some((16, 32)));
 }
 

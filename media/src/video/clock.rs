@@ -7,8 +7,8 @@ pub(super) struct Clock {
     pub ticks: Vec<i64>,
     /// So many parts has a tick: enough for frames that share its time.
     pub parts: i64,
-    /// How often the file's clock starts anew.
-    pub restarts: usize,
+    /// The frames with which the file's clock starts anew.
+    pub restarts: Vec<usize>,
     /// Frames that share the timestamp of the one before them.
     pub equal: usize,
     /// Ticks that a frame usually lasts; 0 when nothing tells.
@@ -33,7 +33,7 @@ impl Clock {
             if let Some(before) = at.checked_sub(1) {
                 let passed = stamp.saturating_sub(stamps[before]);
                 let anew = passed < 0 || is_set(before, passed);
-                clock.restarts += usize::from(anew);
+                clock.restarts.extend(anew.then_some(at));
                 clock.equal += usize::from(passed == 0);
                 now = now.saturating_add(if anew { length(before) } else { passed });
             }
@@ -85,7 +85,7 @@ mod tests {
 
     fn ticks(stamps: &[i64]) -> (Vec<f64>, usize, usize) {
         let clock = Clock::new(stamps, |_| 0, |_, _| false);
-        (times(&clock), clock.restarts, clock.equal)
+        (times(&clock), clock.restarts.len(), clock.equal)
     }
 
     #[test]
@@ -98,7 +98,7 @@ mod tests {
             "what the file says of a frame comes first"
         );
         let set = Clock::new(&[0, 1, 2, 900, 901, 990], |_| 0, |_, passed| passed > 100);
-        assert_eq!((times(&set), set.restarts), (vec![0.0, 1.0, 2.0, 3.0, 4.0, 93.0], 1), "a clock that is set is no pause");
+        assert_eq!((times(&set), set.restarts), (vec![0.0, 1.0, 2.0, 3.0, 4.0, 93.0], vec![3]), "a clock that is set is no pause");
         assert_eq!(ticks(&[]).0, [0.0; 0]);
     }
 

@@ -13,7 +13,6 @@ const NEAR: usize = 64;
 /// the container is opened afresh and read from its start.
 pub(super) struct Cursor<'s> {
     source: &'s Source,
-    probing: Probing,
     input: Input<'s>,
     stream: Stream,
     packet: Packet,
@@ -24,9 +23,9 @@ pub(super) struct Cursor<'s> {
 }
 
 impl<'s> Cursor<'s> {
-    /// Takes over an input that was opened with `probing` and read to its end.
-    pub(super) fn new(source: &'s Source, probing: Probing, input: Input<'s>, stream: Stream) -> Result<Self, Error> {
-        Ok(Self { source, probing, input, stream, packet: Packet::new()?, next: usize::MAX, held: false, earlier_packets: 0 })
+    /// Takes over an input that was read to its end.
+    pub(super) fn new(source: &'s Source, input: Input<'s>, stream: Stream) -> Result<Self, Error> {
+        Ok(Self { source, input, stream, packet: Packet::new()?, next: usize::MAX, held: false, earlier_packets: 0 })
     }
 
     /// Opens the decoder of the stream, which must hold back `delay` frames to put them in order.
@@ -80,7 +79,7 @@ impl<'s> Cursor<'s> {
 
     fn restart(&mut self, limits: &Limits) -> Result<(), Error> {
         self.earlier_packets += self.input.packets_read();
-        self.input = Input::open(self.source, limits, self.probing)?;
+        self.input = Input::open(self.source, limits, Probing::Header)?;
         self.input.select(self.stream.index);
         (self.next, self.held) = (0, false);
         Ok(())

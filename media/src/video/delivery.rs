@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use super::camera::{Camera, Shot};
+use super::camera::Camera;
+use super::damage::Damage;
+use super::findings::{Findings, Found};
 use super::index::Index;
 use super::outbox::Outbox;
 use super::plan::{Run, earlier_start};
@@ -13,41 +15,11 @@ use crate::sampler::{Glimpse, Scout, most_held};
 use crate::signal::{Look, Meter};
 use crate::{Error, FrameDetail, PartSink, PerceptualHash, Recipe, Report};
 
-/// What was found for a wanted frame: itself, or the nearest that could be decoded.
-struct Found {
-    position: usize,
-    damaged: bool,
-    phash: PerceptualHash,
-    shots: Vec<Shot>,
-}
-
-/// What was found in a stretch and not sent yet.
-#[derive(Default)]
-struct Findings {
-    /// By the position that was wanted.
-    frames: BTreeMap<usize, Found>,
-    /// How many of the wanted frames, from the first on, have been sent.
-    sent: usize,
-}
-
-impl Findings {
-    /// Whether the frame itself was found, and whole.
-    fn is_certain(&self, position: usize) -> bool {
-        self.frames.get(&position).is_some_and(|found| found.position == position && !found.damaged)
-    }
-
-    /// Whether the frame itself, `damaged` or not, is better than what there is for it.
-    fn is_worse(&self, position: usize, damaged: bool) -> bool {
-        self.frames.get(&position).is_none_or(|known| known.position != position || known.damaged && !damaged)
-    }
-}
-
-/// A frame on its way through: where it belongs, what it looks like, whether parts of it were made up.
+/// A frame on its way through: where it belongs, what it looks like.
 struct Seen<'f> {
     position: usize,
     frame: &'f Frame,
     look: &'f Look,
-    damaged: bool,
 }
 
 /// A recipe whose frames are found by looking, with the pictures that its scout holds.
@@ -61,6 +33,8 @@ struct Search {
 pub(super) struct Delivery<'a> {
     recipes: &'a [Recipe],
     index: &'a Index,
+    /// By packet, the frame with which all up to it have come out.
+    reaches: Vec<usize>,
     targets: &'a BTreeMap<usize, Vec<usize>>,
     camera: Camera<'a>,
     meter: Meter,
@@ -85,6 +59,7 @@ impl<'a> Delivery<'a> {
         Self {
             recipes,
             index,
+            reaches: index.reaches(),
             targets,
             camera: Camera::new(recipes, waiting, stream),
             meter: Meter::default(),
@@ -152,36 +127,38 @@ impl<'a> Delivery<'a> {
     ) -> Result<(), Error> {
         let (index, skip) = (self.index, first && self.searches.is_empty());
         let mut wanted = run.wanted.iter().copied().peekable();
-        let mut before: Option<(usize, Frame, Look, bool)> = None;
-        session.run(index, run, skip, &mut |Out { packet, damaged, .. }, frame| {
+        let mut before: Option<(usize, Frame, Look)> = None;
+        session.run(index, run, skip, &mut |Out { packet, damage, .. }, frame| {
             let Some(position) = index.shown.get(packet).copied().flatten() else { return Ok(()) };
             let look = self.camera.look(frame)?;
-            let seen = Seen { position, frame, look: &look, damaged };
+            let seen = Seen { position, frame, look: &look };
             while let Some(missing) = wanted.next_if(|wanted| *wanted < position) {
                 if let Entry::Vacant(place) = found.frames.entry(missing) {
                     let earlier = before.as_ref().filter(|(at, ..)| *at < missing && self.is_nearer(missing, *at, position));
-                    let earlier = earlier.map(|(at, frame, look, damaged)| Seen { position: *at, frame, look, damaged: *damaged });
+                    let earlier = earlier.map(|(at, frame, look)| Seen { position: *at, frame, look });
                     place.insert(self.find(missing, earlier.as_ref().unwrap_or(&seen), report)?);
                 }
             }
-            if run.wanted.binary_search(&position).is_ok() && found.is_worse(position, damaged) {
+            if run.wanted.binary_search(&position).is_ok() && found.is_worse(position, damage.holds(packet)) {
                 found.frames.insert(position, self.find(position, &seen, report)?);
             }
             if first {
                 self.measure(&seen, report)?;
-                self.send_certain(run, found, report)?;
+                self.send_certain(run, found, position, damage, report)?;
             }
-            before = Some((position, std::mem::replace(frame, Frame::new()?), look, damaged));
+            before = Some((position, std::mem::replace(frame, Frame::new()?), look));
             Ok(())
         })?;
-        if let Some((position, frame, look, damaged)) = before {
-            let seen = Seen { position, frame: &frame, look: &look, damaged };
+        if let Some((position, frame, look)) = before {
+            let seen = Seen { position, frame: &frame, look: &look };
             for missing in wanted.filter(|wanted| *wanted > position) {
                 if let Entry::Vacant(place) = found.frames.entry(missing) {
                     place.insert(self.find(missing, &seen, report)?);
                 }
             }
         }
+        let held = self.searches.iter_mut().flat_map(|search| search.held.values_mut());
+        found.frames.values_mut().chain(held).for_each(|found| found.settle(index, session.damage()));
         Ok(())
     }
 
@@ -191,9 +168,18 @@ impl<'a> Delivery<'a> {
         (t(wanted) - t(one)).abs() <= (t(wanted) - t(other)).abs()
     }
 
-    /// Sends the first of the wanted frames that are found beyond doubt, so that they need not wait for the end of the stretch.
-    fn send_certain(&mut self, run: &Run, found: &mut Findings, report: &mut Report) -> Result<(), Error> {
-        while let Some(wanted) = run.wanted.get(found.sent).copied().filter(|wanted| found.is_certain(*wanted)) {
+    /// Sends the first of the wanted frames that are found beyond doubt, so that they need not wait for the end of the stretch; the frame at
+    /// `latest` has just come out.
+    fn send_certain(&mut self, run: &Run, found: &mut Findings, latest: usize, damage: &Damage, report: &mut Report) -> Result<(), Error> {
+        while let Some(wanted) = run.wanted.get(found.sent).copied() {
+            if let Some(found) = found.frames.get_mut(&wanted)
+                && self.reaches[self.index.display[found.position]] <= latest
+            {
+                found.settle(self.index, damage);
+            }
+            if !found.is_certain(wanted) {
+                break;
+            }
             if let Some(found) = found.frames.remove(&wanted) {
                 self.send_found(wanted, found, report)?;
             }
@@ -209,7 +195,7 @@ impl<'a> Delivery<'a> {
 
     fn picture(&mut self, seen: &Seen<'_>, recipes: &[usize], report: &mut Report) -> Result<Found, Error> {
         let shots = self.camera.take(seen.frame, recipes, report)?;
-        Ok(Found { position: seen.position, damaged: seen.damaged, phash: PerceptualHash::of(seen.look.plane()), shots })
+        Ok(Found { position: seen.position, damaged: None, phash: PerceptualHash::of(seen.look.plane()), shots })
     }
 
     /// Measures a frame and shows it to the scouts.
@@ -238,6 +224,7 @@ impl<'a> Delivery<'a> {
                 });
             }
         }
+        let damaged = damaged == Some(true);
         if damaged {
             report.note("damaged_frames", "parts of some frames were made up by the decoder");
         }

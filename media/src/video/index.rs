@@ -11,7 +11,7 @@ use crate::libav::{Input, Packet, Stream};
 use crate::{Error, Limits, Moment, Timeline};
 
 /// One packet, without its bytes. Its position in the list is its identity: reading the same bytes again gives the same list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
 pub(super) struct Entry {
     /// Presentation timestamp in ticks.
@@ -49,8 +49,8 @@ pub(super) struct Index {
     pub time_base: (i32, i32),
     /// The file has no timestamps: they are counted.
     pub estimated: bool,
-    /// How often the file's clock starts anew.
-    pub restarts: usize,
+    /// Each time that the file's clock starts anew: the seconds to add from there on, so that times go on from the stretch before.
+    pub shifts: Vec<f64>,
     /// Frames that share the timestamp of the one before them.
     pub equal: usize,
     /// Frames before the first one that can be decoded, left out of the timeline.
@@ -90,9 +90,9 @@ impl Index {
         let empty = || Error::Empty("the video has no displayed frame".to_owned());
         let Order { display, stamps, time_base, estimated } = match decoded {
             Some(frames) => {
-                // The decoder knows better than the container which frames refer to no other.
+                // The decoder knows better than the container which frames refer to no other, but for those that it does not show.
                 let intra: BTreeSet<usize> = frames.iter().filter(|frame| frame.intra).map(|frame| frame.packet).collect();
-                packets.iter_mut().enumerate().for_each(|(at, packet)| packet.key &= intra.contains(&at));
+                packets.iter_mut().enumerate().for_each(|(at, packet)| packet.key &= packet.discard || intra.contains(&at));
                 Order::by_decoding(&packets, &frames, stream)
             }
             None => Order::by_timestamps(&packets, stream),
@@ -126,8 +126,10 @@ impl Index {
         let timeline = Timeline::new((0..=last).map(moment).collect(), end, tick).ok_or_else(empty)?;
         let shown = places(&display, packets.len());
         let origin = if estimated { 0.0 } else { first as f64 * f64::from(time_base.0) / f64::from(time_base.1) };
-        let (restarts, equal) = (clock.restarts, clock.equal);
-        Ok(Self { packets, display, shown, timeline, time_base, estimated, restarts, equal, lead, origin })
+        let shift =
+            |place: &usize| origin + timeline.moments()[*place].t - stamps[*place] as f64 * f64::from(time_base.0) / f64::from(time_base.1);
+        let shifts = clock.restarts.iter().map(shift).collect();
+        Ok(Self { packets, display, shown, timeline, time_base, estimated, shifts, equal: clock.equal, lead, origin })
     }
 
     /// How many frames come before another in the file and after it on screen, at most: so many must a decoder hold back.
@@ -140,6 +142,15 @@ impl Index {
             in_file.into_values().enumerate().map(|(sent, shown)| sent.saturating_sub(shown)).max().unwrap_or(0)
         };
         stretches(packets).into_iter().map(held).max().unwrap_or(0)
+    }
+
+    /// For each packet, the last place on screen of the frames up to it in the file: once that frame has come out, all of them have.
+    pub(super) fn reaches(&self) -> Vec<usize> {
+        let furthest = |reach: &mut usize, shown: &Option<usize>| {
+            *reach = shown.map_or(*reach, |shown| shown.max(*reach));
+            Some(*reach)
+        };
+        self.shown.iter().scan(0, furthest).collect()
     }
 
     /// Keyframes among the displayed frames.

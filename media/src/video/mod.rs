@@ -4,7 +4,9 @@ mod bidirectional;
 mod camera;
 mod clock;
 mod cursor;
+mod damage;
 mod delivery;
+mod findings;
 mod geometry;
 mod holes;
 mod index;
@@ -14,4 +16,4 @@ mod outbox;
 mod plan;
 mod session;
 
-pub(crate) use normalise::{normalise, probe};
+pub(crate) use normalise::{normalise, streams};

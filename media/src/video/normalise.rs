@@ -5,18 +5,19 @@ use super::delivery::Delivery;
 use super::geometry::Geometry;
 use super::holes;
 use super::index::{Index, scan};
-use super::order::{forget_decoding_times, needs_decoding};
+use super::order::{are_decoding_times, needs_decoding};
 use super::plan::{plan, whole};
 use super::session::Session;
+use crate::audio::PictureClock;
 use crate::ending::broken_off;
 use crate::frame::target_size;
 use crate::libav::{Input, Kind, Probing, Stream};
 use crate::sampler::{Plan, most_held};
-use crate::{Error, Limits, Modality, PartSink, Probe, Recipe, Report, Source};
+use crate::{Error, Limits, Modality, PartSink, Recipe, Report, Source};
 
 /// Decodes the frames that every recipe picks, in one forward pass, and then the soundtracks that recipes ask for.
 pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, sink: &mut dyn PartSink) -> Result<Report, Error> {
-    let Opened { mut session, stream, index, mut report } = open(source, limits, Probing::Header)?;
+    let Opened { mut session, stream, index, mut report } = open(source, limits)?;
     admit_searches(recipes, report.dimensions, limits)?;
     let samplers = recipes.iter().enumerate().filter_map(|(at, recipe)| Some((at, recipe.sampler()?)));
     let Plan { targets, scouts } = crate::sampler::plan(samplers, &index.timeline);
@@ -29,26 +30,19 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
     report.frames_decoded = session.frames_decoded;
     report.packets_read = session.cursor.packets_read();
     drop(session);
+    let clock = PictureClock { origin: index.origin, duration: index.timeline.duration(), shifts: index.shifts };
     for (spec, sharing) in soundtracks(recipes) {
-        crate::audio::soundtrack(source, spec, &sharing, index.origin, limits, sink, &mut report)?;
+        crate::audio::soundtrack(source, spec, &sharing, &clock, limits, sink, &mut report)?;
     }
     Ok(report)
 }
 
-/// Looks at the streams and the index; decodes only where the file has no timestamps.
-pub(crate) fn probe(source: &Source, limits: &Limits) -> Result<Probe, Error> {
-    let streams = Input::open(source, limits, Probing::Packets)?.streams();
-    let Opened { index, report, .. } = open(source, limits, Probing::Packets)?;
-    Ok(Probe {
-        modality: Modality::Video,
-        format: report.format,
-        dimensions: report.dimensions,
-        duration: report.duration,
-        frames: report.frames_total,
-        keyframes: Some(index.keyframes() as u64),
-        streams: streams.iter().map(describe).collect(),
-        notes: report.notes,
-    })
+/// Streams of pictures without a container.
+const BARE: [&str; 4] = ["h264", "hevc", "mpegvideo", "m4v"];
+
+/// One line about each stream.
+pub(crate) fn streams(source: &Source, limits: &Limits) -> Result<Vec<String>, Error> {
+    Ok(Input::open(source, limits, Probing::Packets)?.streams().iter().map(describe).collect())
 }
 
 fn describe(stream: &Stream) -> String {
@@ -67,8 +61,8 @@ struct Opened<'s> {
     report: Report,
 }
 
-fn open<'s>(source: &'s Source, limits: &Limits, probing: Probing) -> Result<Opened<'s>, Error> {
-    let mut input = Input::open(source, limits, probing)?;
+fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
+    let mut input = Input::open(source, limits, Probing::Header)?;
     let found = || "sound only".to_owned();
     let stream = match (input.best(Kind::Video), input.best(Kind::Audio)) {
         (Some(stream), _) => stream,
@@ -80,18 +74,23 @@ fn open<'s>(source: &'s Source, limits: &Limits, probing: Probing) -> Result<Ope
     let (mut packets, short) = scan(&mut input, &stream, limits)?;
     let holes = holes::mark(source, &input, &stream, &mut packets)?;
     let ending = broken_off(source)?;
-    let cut = short || input.is_broken() || input.points_past(stream.index, source.len()) || ending.is_some();
+    let broken = short || input.is_broken() || input.points_past(stream.index, source.len()) || ending.is_some();
     let format = format_name(&input.format()).to_owned();
     let broadcast = ["mpegts", "mpeg"].contains(&format.as_str());
-    forget_decoding_times(&mut packets);
-    let cursor = Cursor::new(source, probing, input, stream.clone())?;
+    let cursor = Cursor::new(source, input, stream.clone())?;
     let mut session = Session::new(cursor, stream.clone(), Index::delay(&packets), limits)?;
+    if are_decoding_times(&packets, || if stream.codec == "hevc" { session.reorders(&packets) } else { Ok(false) })? {
+        packets.iter_mut().for_each(|packet| packet.pts = None);
+    }
     let order = if needs_decoding(&packets) { Some(session.display_order(&packets)?) } else { None };
+    // Streams without a container say of their end only that its last frame is not whole, once all is decoded.
+    let torn = BARE.contains(&format.as_str()) && order.is_some() && session.damage().begins_at(packets.len() - 1);
+    let cut = broken || torn;
     let index = Index::new(packets, &stream, order, broadcast)?;
     let duration = index.timeline.duration();
     Limits::check("duration in seconds", duration as u64, limits.seconds)?;
     let of_bytes = ending.as_ref().and_then(|ending| ending.share);
-    let promised = stream.duration.filter(|_| index.restarts == 0); // a clock that starts anew tells no length
+    let promised = stream.duration.filter(|_| index.shifts.is_empty()); // a clock that starts anew tells no length
     let left = promised.map(|promised| duration / promised).into_iter().chain(of_bytes).reduce(f64::min);
     if let Some(left) = left.filter(|left| cut && *left < limits.least_share) {
         return Err(Error::Truncated(format!("{duration:.2} seconds, {:.1} % of what the file promises, are left", left * 100.0)));
@@ -104,6 +103,7 @@ fn open<'s>(source: &'s Source, limits: &Limits, probing: Probing) -> Result<Ope
         dimensions: (stream.size.0 > 0 && stream.size.1 > 0).then_some(geometry.upright),
         packets_read: session.cursor.packets_read(),
         frames_total: Some(index.display.len() as u64),
+        keyframes_total: Some(index.keyframes() as u64),
         ..Report::default()
     };
     if !holes.is_empty() {
@@ -111,7 +111,8 @@ fn open<'s>(source: &'s Source, limits: &Limits, probing: Probing) -> Result<Ope
         report.note("holes", format!("the file has {} holes, in which frames of {lost:.3} s are lost", holes.len()));
     }
     if cut {
-        let why = ending.map_or_else(String::new, |ending| format!(": {}", ending.reason));
+        let torn = torn.then(|| "the last frame is not whole".to_owned());
+        let why = ending.map(|ending| ending.reason).or(torn).map_or_else(String::new, |reason| format!(": {reason}"));
         report.truncated_at = Some(duration);
         report.note("broken_off", format!("the container breaks off after {duration:.3} s{why}"));
     }
@@ -132,8 +133,8 @@ fn remark(report: &mut Report, index: &Index, stream: &Stream) {
     if index.estimated {
         report.note("timestamps_estimated", "the file has no timestamps; frames are counted");
     }
-    if index.restarts > 0 {
-        report.note("clock_restarts", format!("the file's clock starts anew {} times; times go on from there", index.restarts));
+    if !index.shifts.is_empty() {
+        report.note("clock_restarts", format!("the file's clock starts anew {} times; times go on from there", index.shifts.len()));
     }
     if index.equal > 0 {
         report.note("equal_timestamps", format!("{} frames have the timestamp of the one before; they share its time", index.equal));

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::index::Entry;
+use crate::Error;
 use crate::libav::Stream;
 
 /// Decoders hold back at most this many frames to put them in order, so no more can come before another in the file and after it on screen.
@@ -33,12 +34,11 @@ pub(super) struct Order {
     pub estimated: bool,
 }
 
-/// Forgets presentation times that a muxer made of decoding times: none differs, though some pictures refer to one that is shown after them.
-pub(super) fn forget_decoding_times(packets: &mut [Entry]) {
+/// Whether a muxer made presentation times of decoding times: none differs, though pictures are reordered. Some refer to one that is shown
+/// after them, or `reorders`, which is asked where headers do not tell, says so.
+pub(super) fn are_decoding_times(packets: &[Entry], reorders: impl FnOnce() -> Result<bool, Error>) -> Result<bool, Error> {
     let equal = packets.iter().all(|packet| packet.pts.is_some() && packet.pts == packet.dts);
-    if equal && packets.iter().any(|packet| packet.bidirectional) {
-        packets.iter_mut().for_each(|packet| packet.pts = None);
-    }
+    Ok(equal && (packets.iter().any(|packet| packet.bidirectional) || reorders()?))
 }
 
 /// Whether timestamps alone do not tell the order of display, so that it must be found by decoding.
@@ -151,7 +151,7 @@ fn filled(dated: &[Option<i64>], lasting: impl Fn(usize) -> i64) -> Vec<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{filled, forget_decoding_times, needs_decoding, stretches};
+    use super::{are_decoding_times, filled, needs_decoding, stretches};
     use crate::video::index::Entry;
 
     /// Packets in file order by their timestamps; those below 0 are keyframes, and 1000 stands for none.
@@ -199,16 +199,14 @@ mod tests {
 
     #[test]
     fn decoding_times_are_no_presentation_times_where_pictures_are_reordered() {
+        let told = |packets: &[super::Entry], reorders| are_decoding_times(packets, || Ok(reorders)).unwrap();
         let mut film = packets(&[0, 1, 2, 3]);
-        forget_decoding_times(&mut film);
-        assert!(!needs_decoding(&film), "no picture refers to a later one");
+        assert!(!told(&film, false), "no picture refers to a later one");
+        assert!(told(&film, true), "but the decoder gives them in another order");
         film[2].bidirectional = true;
-        let mut true_times = film.clone();
-        true_times[1].pts = Some(3);
-        forget_decoding_times(&mut true_times);
-        assert_eq!(true_times[1].pts, Some(3));
-        forget_decoding_times(&mut film);
-        assert!(needs_decoding(&film));
+        assert!(told(&film, false));
+        film[1].pts = Some(3);
+        assert!(!told(&film, true));
     }
 
     #[test]

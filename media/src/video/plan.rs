@@ -86,7 +86,7 @@ mod tests {
         };
         let timeline = Timeline::new(display.iter().map(moment).collect(), stamps.len() as i64, (1, 1)).unwrap();
         let shown = places(&display, packets.len());
-        Index { packets, display, shown, timeline, time_base: (1, 1), estimated: false, restarts: 0, equal: 0, lead: 0, origin: 1.0 }
+        Index { packets, display, shown, timeline, time_base: (1, 1), estimated: false, shifts: Vec::new(), equal: 0, lead: 0, origin: 1.0 }
     }
 
     fn run(start: usize, last: usize, wanted: &[usize]) -> Run {

@@ -1,9 +1,9 @@
 //! Decodes stretches of packets; every frame is recognised by the packet that it came from.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
 
 use super::cursor::Cursor;
+use super::damage::Damage;
 use super::index::{Entry, Index};
 use super::normalise::admit;
 use super::order::Shown;
@@ -20,53 +20,30 @@ pub(super) struct Session<'s> {
     limits: Limits,
     /// Frames that came out so far.
     pub frames_decoded: u64,
-    suspects: Vec<Suspects>,
+    damage: Damage,
     /// No frame of this stretch has come out yet that refers to no other.
     groundless: bool,
 }
 
-/// Packets whose frames may lack what they refer to.
-struct Suspects {
-    /// From the one that is damaged to the last that may refer to it.
-    packets: Range<usize>,
-    /// The keyframe among them, which refers to nothing.
-    key: usize,
-}
-
-impl Suspects {
-    /// All up to the next keyframe, and those after it that are displayed before it.
-    fn from(first: usize, packets: &[Entry]) -> Self {
-        let key = (first + 1..packets.len()).find(|at| packets[*at].key).unwrap_or(packets.len());
-        let shown = packets.get(key).and_then(|entry| entry.pts);
-        let leads = |at: &usize| packets[*at].pts.zip(shown).is_some_and(|(pts, key)| pts < key);
-        let end = (key + 1..packets.len()).take_while(leads).last().unwrap_or(key);
-        Self { packets: first..end + 1, key }
-    }
-
-    fn contain(&self, packet: usize) -> bool {
-        packet != self.key && self.packets.contains(&packet)
-    }
-}
-
-/// Frames come out so soon after their packets that only the last few of all suspects can hold theirs.
-const RECENT: usize = 64;
-
 /// Alone among codecs, it may begin without a picture that refers to no other, and its decoder shows nothing before it is whole.
 const RECOVERS: &str = "h264";
 
+/// So many frames from the start show whether a stream reorders them: more than the longest usual mini group of pictures, twice.
+const TOLD_BY: usize = 40;
+
 /// How a frame came out of the decoder.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Out {
+pub(super) struct Out<'d> {
     /// Position of its packet.
     pub packet: usize,
     /// The last packet that the decoder had got by then; `None` when it was drained.
     pub after: Option<usize>,
-    /// Parts of it were made up: the decoder says so, or something was wrong between the last keyframe and this frame.
-    pub damaged: bool,
+    /// What is known by then of frames that are, in part, made up: the decoder says so, or they refer to such.
+    pub damage: &'d Damage,
 }
 
 /// Called with each decoded frame.
-pub(super) type Visit<'v> = dyn FnMut(Out, &mut Frame) -> Result<(), Error> + 'v;
+pub(super) type Visit<'v> = dyn FnMut(Out<'_>, &mut Frame) -> Result<(), Error> + 'v;
 
 impl<'s> Session<'s> {
     /// `delay` is how many frames the decoder must hold back to put them in order.
@@ -79,7 +56,7 @@ impl<'s> Session<'s> {
             frame: Frame::new()?,
             limits: *limits,
             frames_decoded: 0,
-            suspects: Vec::new(),
+            damage: Damage::default(),
             groundless: false,
         })
     }
@@ -89,56 +66,63 @@ impl<'s> Session<'s> {
         self.decoder.name()
     }
 
+    /// What is damaged in the stretch that was decoded last.
+    pub(super) const fn damage(&self) -> &Damage {
+        &self.damage
+    }
+
     /// Decodes everything and gives the frames in the order in which they are displayed.
     pub(super) fn display_order(&mut self, packets: &[Entry]) -> Result<Vec<Shown>, Error> {
         let mut order = Vec::new();
-        self.decode(packets, 0, packets.len().saturating_sub(1), &|_| false, &mut |out, frame| {
+        self.decode(packets, &[], 0, packets.len().saturating_sub(1), &|_| false, &mut |out, frame| {
             order.push(Shown { packet: out.packet, after: out.after, intra: frame.is_intra() });
             Ok(())
         })?;
         Ok(order)
     }
 
+    /// Whether frames come out in another order than they went in, by the first ones.
+    pub(super) fn reorders(&mut self, packets: &[Entry]) -> Result<bool, Error> {
+        let first = self.display_order(&packets[..packets.len().min(TOLD_BY)])?;
+        Ok(first.windows(2).any(|pair| pair[1].packet < pair[0].packet))
+    }
+
     /// Decodes one stretch and drains it. `skip` leaves out the frames that nothing refers to, but for the wanted ones.
     pub(super) fn run(&mut self, index: &Index, run: &Run, skip: bool, visit: &mut Visit<'_>) -> Result<(), Error> {
         let wanted: BTreeSet<usize> = run.wanted.iter().map(|position| index.display[*position]).collect();
-        self.decode(&index.packets, run.start, run.last, &|packet| skip && !wanted.contains(&packet), visit)
+        self.decode(&index.packets, &index.shown, run.start, run.last, &|packet| skip && !wanted.contains(&packet), visit)
     }
 
     fn decode(
         &mut self,
         packets: &[Entry],
+        shown: &[Option<usize>],
         start: usize,
         last: usize,
         idle: &dyn Fn(usize) -> bool,
         visit: &mut Visit<'_>,
     ) -> Result<(), Error> {
         self.decoder.flush();
-        self.suspects.clear();
-        self.groundless = self.stream.codec != RECOVERS;
+        self.damage.clear();
+        let hidden = packets.get(start).is_some_and(|packet| packet.key && packet.discard); // it is decoded, and does not come out
+        self.groundless = self.stream.codec != RECOVERS && !hidden;
         for ordinal in start..=last {
             let Some(packet) = self.cursor.packet(ordinal, packets, &self.limits)? else { break };
             packet.stamp(ordinal as i64);
             self.decoder.skip_unreferenced(idle(ordinal));
             let accepted = self.decoder.send(Some(packet))?;
             if !accepted || packets[ordinal].damaged {
-                self.suspect_from(ordinal, packets);
+                self.damage.spread_from(ordinal, packets, shown);
             }
             if accepted {
-                self.receive(packets, Some(ordinal), visit)?;
+                self.receive(packets, shown, Some(ordinal), visit)?;
             }
         }
         self.decoder.send(None)?;
-        self.receive(packets, None, visit)
+        self.receive(packets, shown, None, visit)
     }
 
-    fn suspect_from(&mut self, ordinal: usize, packets: &[Entry]) {
-        if !self.suspects.iter().rev().take(RECENT).any(|known| known.contain(ordinal)) {
-            self.suspects.push(Suspects::from(ordinal, packets));
-        }
-    }
-
-    fn receive(&mut self, packets: &[Entry], after: Option<usize>, visit: &mut Visit<'_>) -> Result<(), Error> {
+    fn receive(&mut self, packets: &[Entry], shown: &[Option<usize>], after: Option<usize>, visit: &mut Visit<'_>) -> Result<(), Error> {
         let mut damaged = 0;
         while damaged < 64 {
             match self.decoder.receive(&mut self.frame)? {
@@ -149,11 +133,13 @@ impl<'s> Session<'s> {
                     admit(&self.stream.codec, self.frame.size(), bytes, &self.limits)?; // the size can change on the way
                     if let Some(packet) = self.frame.pts().and_then(|pts| usize::try_from(pts).ok()) {
                         if self.frame.is_damaged() {
-                            self.suspect_from(packet, packets);
+                            self.damage.spread_from(packet, packets, shown);
                         }
                         self.groundless &= !self.frame.is_intra();
-                        let damaged = self.groundless || self.suspects.iter().rev().take(RECENT).any(|suspects| suspects.contain(packet));
-                        visit(Out { packet, after, damaged }, &mut self.frame)?;
+                        if self.groundless {
+                            self.damage.stay_at(packet);
+                        }
+                        visit(Out { packet, after, damage: &self.damage }, &mut self.frame)?;
                     }
                 }
                 Step::Damaged => damaged += 1,
