@@ -54,7 +54,6 @@ fn same_as_clean(rig: &Rig, run: &str) {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "a test that does nothing says so")]
 fn a_full_disk_stops_the_run_and_room_lets_it_go_on() {
     let rig = Rig::new(ITEMS, &json!({"latency_ms": 5}), "");
     let Some(disk) = Disk::mount(&rig.run("disk"), "1500k") else { return println!("skipped: this user may not mount a small disk") };

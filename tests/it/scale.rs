@@ -65,13 +65,13 @@ fn until_first_request(args: &[&str], judge: &TcpListener) -> Duration {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "figures for whoever looks")]
 fn memory_grows_by_little_for_each_item_and_a_resumed_run_soon_asks() {
     // In memory where there is such a place: every item is a commit.
     let work = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let judge = TcpListener::bind("127.0.0.1:0").unwrap();
     let spec = format!("http://{}/v1#m", judge.local_addr().unwrap());
-    let sizes = [sized(5_000, 10_000), sized(25_000, 200_000)];
+    // With fewer, it is not the items that decide.
+    let sizes = [sized(5_000, 10_000).max(5_000), sized(25_000, 200_000).max(25_000)];
     let peaks = sizes.map(|items| {
         let (source, run) = (source(work.path(), items), work.path().join(format!("run-{items}")));
         let all = ["score", source.to_str().unwrap(), "--judge", &spec, "-o", run.to_str().unwrap()];
