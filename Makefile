@@ -34,6 +34,7 @@ test: setup fixtures corpus model ## Every test
 	@scripts/setup tests
 	@scripts/setup browser
 	$(CARGO) test --workspace --no-fail-fast
+	@scripts/mutants --few
 	@scripts/test-inspect
 	@scripts/test-sdk-bodies
 	@scripts/test-real-judge
@@ -51,7 +52,7 @@ screenshots: setup fixtures ## Make the pictures of docs/ anew
 
 soak: setup fixtures corpus model ## The tests of crashes, faults and hostile files at their full sizes (hours)
 	@scripts/setup tests
-	TRIBUNAL_SOAK=1 $(CARGO) test --workspace --no-fail-fast -- --nocapture crash storm signals mutated paths planted scale
+	TRIBUNAL_SOAK=1 $(CARGO) test --workspace --no-fail-fast -- --nocapture crash storm signals mutated paths planted scale full_disk
 
 mutants: setup fixtures model ## Break sixteen guards one at a time; each must turn its test red
 	@scripts/setup tests

@@ -70,7 +70,7 @@ pub(crate) fn run(context: &Context, args: &SamplersArgs) -> Result<Exit, Failur
         pipeline::with_verdicts(&mut done.observations, run.records());
         (run, scored.stopped)
     } else {
-        (StoredRun::new(info, pipeline::item_rows(&study), Vec::new(), Vec::new()), None)
+        (StoredRun::new(info, pipeline::item_rows(&study).collect(), Vec::new(), Vec::new()), None)
     };
     let stored = stored.with_strategies(sampling::compare(&done.observations));
     let formats = report::FormatKind::ALL;

@@ -58,8 +58,11 @@ pub(crate) fn run(context: &Context, args: &ScoreArgs) -> Result<Exit, Failure> 
     let orders = Orders { retry: args.retry.clone(), budget_micro_usd, keep_parts: args.keep_parts };
     let done = pipeline::score(&study, &pool, &dir, &info, &orders, &bar, &stop).map_err(failure)?;
     bar.clear();
+    let lang = study.settings.lang;
+    // The report reads the stored run, and has no use for a second copy of the source.
+    drop(study);
     let stored = StoredRun::open(std::slice::from_ref(&dir)).map_err(Failure::stopped)?;
-    report::write(&dir, &stored.view(study.settings.lang), &report::FormatKind::ALL).map_err(Failure::stopped)?;
+    report::write(&dir, &stored.view(lang), &report::FormatKind::ALL).map_err(Failure::stopped)?;
     let summary = stored.summary();
     let misses = args.gates.misses(summary);
     let gate_missed = !misses.is_empty();

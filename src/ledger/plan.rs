@@ -1,6 +1,8 @@
 //! What is to be done: items, tasks, and which of them are open.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
@@ -26,15 +28,47 @@ impl StoredItem {
     }
 }
 
-/// Compares the items with the known ones: what was changed or removed, in words; `None` when this only adds.
-pub(super) fn refusal(connection: &Connection, items: &[StoredItem]) -> rusqlite::Result<Option<String>> {
-    let new: BTreeMap<_, _> = items.iter().map(|item| (item.item_id.as_str(), item.digest.as_str())).collect();
+/// Names one plan: equal plans have equal digests, so that a repeated one need not be written again.
+pub(super) fn digest<I, T>(items: I, tasks: T) -> Result<String, LedgerError>
+where
+    I: IntoIterator<Item: Borrow<ItemRow>>,
+    T: IntoIterator<Item: Borrow<Task>>,
+{
+    let mut hasher = blake3::Hasher::new();
+    // Lengths first: no two lists of fields read alike.
+    let mut field = |bytes: &[u8]| _ = hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
+    for item in items {
+        let StoredItem { item_id, position, digest, row } = StoredItem::new(item.borrow())?;
+        [item_id.as_bytes(), &position.to_le_bytes(), digest.as_bytes(), row.as_bytes()].into_iter().for_each(&mut field);
+    }
+    field(b"tasks");
+    for task in tasks {
+        let Task { item_id, sampler, rubric, judge, repeat } = task.borrow();
+        let sampler = stored_sampler(sampler.as_deref());
+        [item_id, sampler, rubric, judge].into_iter().for_each(|text| field(text.as_bytes()));
+        field(&repeat.to_le_bytes());
+    }
+    Ok(hasher.finalize().to_string())
+}
+
+/// The digest of the last plan that was written to its end.
+pub(super) fn planned(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    connection.query_row("SELECT planned FROM run", [], |row| row.get(0))
+}
+
+/// Whether an item is known yet.
+pub(super) fn is_begun(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT EXISTS (SELECT 1 FROM items)", [], |row| row.get(0))
+}
+
+/// Compares the items, digests by id, with the known ones: what was changed or removed, in words; `None` when this only adds.
+pub(super) fn refusal(connection: &Connection, new: &BTreeMap<String, String>) -> rusqlite::Result<Option<String>> {
     let (mut changed, mut removed) = (Vec::new(), Vec::new());
     let mut statement = connection.prepare("SELECT item_id, digest FROM items ORDER BY position, item_id")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let (item_id, digest): (String, String) = (row.get(0)?, row.get(1)?);
-        match new.get(item_id.as_str()) {
+        match new.get(&item_id) {
             None => removed.push(item_id),
             Some(new) if *new != digest => changed.push(item_id),
             Some(_) => {}
@@ -89,13 +123,15 @@ pub(super) fn reopen(connection: &Connection, tasks: &[Task], outcomes: &[Outcom
     Ok(reopened)
 }
 
-/// Tasks without an outcome, in the order of the table.
-pub(super) fn pending(connection: &Connection) -> rusqlite::Result<Vec<Task>> {
+/// Tasks without an outcome whose items stand at these positions, in the order of the table.
+pub(super) fn pending(connection: &Connection, positions: RangeInclusive<u64>) -> rusqlite::Result<Vec<Task>> {
+    // CROSS: items first, by their index, so that a page costs no more than its own rows.
     let mut statement = connection.prepare(
-        "SELECT item_id, sampler, rubric, judge, repeat FROM tasks JOIN items USING (item_id) WHERE outcome IS NULL
-         ORDER BY position, item_id, sampler, rubric, judge, repeat",
+        "SELECT tasks.item_id, sampler, rubric, judge, repeat FROM items CROSS JOIN tasks USING (item_id)
+         WHERE position BETWEEN ?1 AND ?2 AND outcome IS NULL ORDER BY position, items.item_id, sampler, rubric, judge, repeat",
     )?;
-    statement.query_map([], |row| task_at(row, 0))?.collect()
+    let ends = [stored(*positions.start()), stored(*positions.end())];
+    statement.query_map(ends, |row| task_at(row, 0))?.collect()
 }
 
 /// How many tasks ended how; `None` counts the pending ones.

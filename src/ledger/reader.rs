@@ -1,9 +1,9 @@
 //! Reading a run folder, beside its writer or long after.
 
-use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, Statement, params};
 use serde::de::DeserializeOwned;
 use tribunal_media::Digest;
 
@@ -18,6 +18,10 @@ pub struct Reader {
     info: RunInfo,
 }
 
+/// Tokens that were expected of a judge's answered attempts, each with those that its server counted; and refusals of its server that named something
+/// a request should not hold, each once, oldest first, only those after which it answered.
+pub type Recalled = (Vec<(u64, Usage)>, Vec<String>);
+
 /// What the attempts of one task come to.
 #[derive(Default)]
 struct Totals {
@@ -26,8 +30,6 @@ struct Totals {
     cost: Option<u64>,
     latency_ms: Option<u64>,
 }
-
-type PartsKey = [String; 4];
 
 impl Reader {
     /// Whether a run is recorded in `dir`.
@@ -64,52 +66,32 @@ impl Reader {
 
     /// One per task, pending ones too, sorted by manifest order, sampler (none first, then by its spelling), rubric, judge, repeat.
     pub fn records(&self) -> Result<Vec<Record>, LedgerError> {
-        let items: BTreeMap<_, _> = self.items()?.into_iter().map(|item| (item.item_id.clone(), item)).collect();
-        let (parts, mut totals) = (self.parts()?, self.totals()?);
-        let mut statement = self.connection.prepare(
-            "SELECT item_id, sampler, rubric, judge, repeat, id, verdict_id, detail FROM tasks JOIN items USING (item_id)
-             ORDER BY position, item_id, sampler, rubric, judge, repeat",
-        )?;
-        let mut rows = statement.query([])?;
-        let mut records = Vec::new();
-        while let Some(row) = rows.next()? {
-            let task = task_at(row, 0)?;
-            let item = items.get(&task.item_id).ok_or_else(|| LedgerError::Store(format!("item {} is missing", task.item_id)))?;
-            let key = [&task.item_id, stored_sampler(task.sampler.as_deref()), &task.rubric, &task.judge].map(str::to_owned);
-            let sent = parts.get(&key).cloned().unwrap_or_default();
-            let outcome: Option<String> = row.get(7)?;
-            let outcome: Option<Outcome> = outcome.map(|outcome| serde_json::from_str(&outcome)).transpose()?;
-            let totals = totals.remove(&row.get(5)?).unwrap_or_default();
-            records.push(record(item, task, digest(row, 6)?, outcome.as_ref(), sent, &totals));
-        }
-        Ok(records)
+        records(&self.connection)
+    }
+
+    /// The same one by one, without holding them.
+    pub fn each_record(&self, each: impl FnMut(Record) -> Result<(), LedgerError>) -> Result<(), LedgerError> {
+        each_record(&self.connection, each)
+    }
+
+    /// What earlier invocations learnt of a judge's server.
+    pub fn recalled(&self, judge: &str) -> Result<Recalled, LedgerError> {
+        recalled(&self.connection, judge)
     }
 
     /// Replaces `verdicts.jsonl` in `dir` by the records of this run.
     pub fn write_verdicts(&self, dir: &Path) -> Result<(), LedgerError> {
-        let records = self.records()?;
         let path = dir.join("verdicts.jsonl");
+        let failed = |error| LedgerError::io(&path, &error);
+        let mut read = Ok(());
         let written = files::replace_file(&path, |out| {
-            records.iter().try_for_each(|record| {
-                serde_json::to_writer(&mut *out, record)?;
-                out.write_all(b"\n")
-            })
+            read = self.each_record(|record| {
+                serde_json::to_writer(&mut *out, &record).map_err(io::Error::from).and_then(|()| out.write_all(b"\n")).map_err(failed)
+            });
+            // What was read so far is no file.
+            if read.is_ok() { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
         });
-        written.map_err(|error| LedgerError::io(&path, &error))
-    }
-
-    /// Tokens that were expected of a judge's answered attempts, and those that its server counted.
-    pub fn counts(&self, judge: &str) -> Result<Vec<(u64, Usage)>, LedgerError> {
-        let mut statement = self.connection.prepare(
-            "SELECT estimated, usage FROM attempts JOIN tasks ON tasks.id = task
-             WHERE judge = ?1 AND usage IS NOT NULL AND estimated IS NOT NULL ORDER BY attempts.id DESC LIMIT 1000",
-        )?;
-        let mut rows = statement.query([judge])?;
-        let mut counts = Vec::new();
-        while let Some(row) = rows.next()? {
-            counts.push((row.get::<_, i64>(0)? as u64, json(row, 1)?));
-        }
-        Ok(counts)
+        read.and(written.map_err(failed))
     }
 
     /// Micro-dollars, upper bounds, of the attempts whose cost is not known: they may have been billed.
@@ -118,18 +100,6 @@ impl Reader {
                         + (SELECT total(charged) FROM sentinel_attempts WHERE cost IS NULL)";
         let charged: f64 = self.connection.query_row(sql, [], |row| row.get(0))?;
         Ok(charged as u64)
-    }
-
-    /// Refusals of a judge's server that named something a request should not hold, each once, oldest first; only those after which it answered.
-    pub fn lessons(&self, judge: &str) -> Result<Vec<String>, LedgerError> {
-        let mut statement = self.connection.prepare(
-            "SELECT reply FROM attempts JOIN tasks ON tasks.id = task
-             WHERE judge = ?1 AND class = 'refused' AND attempts.status IN (400, 422)
-               AND EXISTS (SELECT 1 FROM attempts AS later WHERE later.task = attempts.task AND later.id > attempts.id AND later.class = 'answered')
-             GROUP BY reply ORDER BY MIN(attempts.id)",
-        )?;
-        let replies = statement.query_map([judge], |row| row.get(0))?;
-        Ok(replies.collect::<Result<_, _>>()?)
     }
 
     /// The replies that servers gave, as lines of a cassette in the order in which they came: what `--replay` uses. Without those that stopped the
@@ -157,37 +127,86 @@ impl Reader {
         }
         Ok(lines)
     }
+}
 
-    fn parts(&self) -> Result<BTreeMap<PartsKey, PartsRow>, LedgerError> {
-        let mut statement = self.connection.prepare("SELECT item_id, sampler, rubric, judge, frames, chunks, fit FROM parts")?;
-        let mut rows = statement.query([])?;
-        let mut parts = BTreeMap::new();
-        while let Some(row) = rows.next()? {
-            let key = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?];
-            parts.insert(key, PartsRow { frames: json(row, 4)?, chunks: json(row, 5)?, fit: maybe(row, 6)? });
-        }
-        Ok(parts)
-    }
+/// See [`Reader::records`].
+pub(super) fn records(connection: &Connection) -> Result<Vec<Record>, LedgerError> {
+    let mut records = Vec::new();
+    each_record(connection, |record| {
+        records.push(record);
+        Ok(())
+    })?;
+    Ok(records)
+}
 
-    fn totals(&self) -> Result<BTreeMap<i64, Totals>, LedgerError> {
-        let sql = "SELECT task, class, usage, cost, latency_ms FROM attempts ORDER BY id";
-        let mut statement = self.connection.prepare(sql)?;
-        let mut rows = statement.query([])?;
-        let mut totals: BTreeMap<i64, Totals> = BTreeMap::new();
-        while let Some(row) = rows.next()? {
-            let number = |column| row.get::<_, Option<i64>>(column).map(|number| number.map(|number| number as u64));
-            let class: Option<String> = row.get(1)?;
-            let of = totals.entry(row.get(0)?).or_default();
-            of.attempts += u32::from(class.as_deref() != Some("never_sent"));
-            of.usage = match (of.usage, maybe::<Usage>(row, 2)?) {
-                (Some(before), Some(usage)) => Some(before + usage),
-                (before, usage) => usage.or(before),
-            };
-            of.cost = number(3)?.map(|cost| cost.saturating_add(of.cost.unwrap_or(0))).or(of.cost);
-            of.latency_ms = number(4)?.or(of.latency_ms);
-        }
-        Ok(totals)
+fn each_record(connection: &Connection, mut each: impl FnMut(Record) -> Result<(), LedgerError>) -> Result<(), LedgerError> {
+    // CROSS: items first, by their index, so that nothing is sorted.
+    let mut tasks = connection.prepare(
+        "SELECT tasks.item_id, sampler, rubric, judge, repeat, id, verdict_id, detail, items.row FROM items CROSS JOIN tasks USING (item_id)
+         ORDER BY position, items.item_id, sampler, rubric, judge, repeat",
+    )?;
+    let mut parts =
+        connection.prepare("SELECT frames, chunks, fit FROM parts WHERE item_id = ?1 AND sampler = ?2 AND rubric = ?3 AND judge = ?4")?;
+    let mut attempts = connection.prepare("SELECT class, usage, cost, latency_ms FROM attempts WHERE task = ?1 ORDER BY id")?;
+    let mut item: Option<ItemRow> = None;
+    let mut rows = tasks.query([])?;
+    while let Some(row) = rows.next()? {
+        let task = task_at(row, 0)?;
+        let item = match item.take().filter(|item| item.item_id == task.item_id) {
+            Some(same) => item.insert(same),
+            None => item.insert(json(row, 8)?),
+        };
+        let outcome: Option<Outcome> = maybe(row, 7)?;
+        let (sent, totals) = (parts_of(&mut parts, &task)?, totals_of(&mut attempts, row.get(5)?)?);
+        each(record(item, task, digest(row, 6)?, outcome.as_ref(), sent, &totals))?;
     }
+    Ok(())
+}
+
+/// See [`Reader::recalled`].
+pub(super) fn recalled(connection: &Connection, judge: &str) -> Result<Recalled, LedgerError> {
+    let mut statement = connection.prepare(
+        "SELECT estimated, usage FROM attempts JOIN tasks ON tasks.id = task
+         WHERE judge = ?1 AND usage IS NOT NULL AND estimated IS NOT NULL ORDER BY attempts.id DESC LIMIT 1000",
+    )?;
+    let mut rows = statement.query([judge])?;
+    let mut counts = Vec::new();
+    while let Some(row) = rows.next()? {
+        counts.push((row.get::<_, i64>(0)? as u64, json(row, 1)?));
+    }
+    let mut statement = connection.prepare(
+        "SELECT reply FROM attempts JOIN tasks ON tasks.id = task
+         WHERE judge = ?1 AND class = 'refused' AND attempts.status IN (400, 422)
+           AND EXISTS (SELECT 1 FROM attempts AS later WHERE later.task = attempts.task AND later.id > attempts.id AND later.class = 'answered')
+         GROUP BY reply ORDER BY MIN(attempts.id)",
+    )?;
+    let lessons = statement.query_map([judge], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok((counts, lessons))
+}
+
+/// What a task shows its judge; nothing where nothing was recorded.
+fn parts_of(statement: &mut Statement<'_>, task: &Task) -> Result<PartsRow, LedgerError> {
+    let Task { item_id, sampler, rubric, judge, repeat: _ } = task;
+    let mut rows = statement.query(params![item_id, stored_sampler(sampler.as_deref()), rubric, judge])?;
+    let Some(row) = rows.next()? else { return Ok(PartsRow::default()) };
+    Ok(PartsRow { frames: json(row, 0)?, chunks: json(row, 1)?, fit: maybe(row, 2)? })
+}
+
+fn totals_of(statement: &mut Statement<'_>, task: i64) -> Result<Totals, LedgerError> {
+    let mut rows = statement.query([task])?;
+    let mut of = Totals::default();
+    while let Some(row) = rows.next()? {
+        let number = |column| row.get::<_, Option<i64>>(column).map(|number| number.map(|number| number as u64));
+        let class: Option<String> = row.get(0)?;
+        of.attempts += u32::from(class.as_deref() != Some("never_sent"));
+        of.usage = match (of.usage, maybe::<Usage>(row, 1)?) {
+            (Some(before), Some(usage)) => Some(before + usage),
+            (before, usage) => usage.or(before),
+        };
+        of.cost = number(2)?.map(|cost| cost.saturating_add(of.cost.unwrap_or(0))).or(of.cost);
+        of.latency_ms = number(3)?.or(of.latency_ms);
+    }
+    Ok(of)
 }
 
 fn record(item: &ItemRow, task: Task, verdict_id: Option<Digest>, outcome: Option<&Outcome>, sent: PartsRow, totals: &Totals) -> Record {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::LedgerError;
+use super::place::Sharing;
 
 /// Name of the database in a run folder.
 pub(super) const FILE: &str = "ledger.sqlite";
@@ -14,19 +15,21 @@ pub(super) const FILE: &str = "ledger.sqlite";
 const APPLICATION_ID: i32 = 0x5452_4942;
 
 /// Version of the tables. Raise it when they change, and add a step to `MIGRATIONS`.
-const VERSION: i32 = 5;
+const VERSION: i32 = 6;
 
 /// Larger databases are not checked whole after a crash: the check reads every page, and SQLite's own recovery does not depend on it.
 const CHECK_AT_MOST: u64 = 512 << 20;
 
 /// Samplers: '' stands for none, since NULLs would not be unique. Costs are micro-dollars. `round` counts how often a task was reopened.
-/// `charged` is what the attempt takes out of the budget: its upper bound while open, what it cost afterwards.
+/// `charged` is what the attempt takes out of the budget: its upper bound while open, what it cost afterwards. `planned` is the digest of the last
+/// plan that was written whole.
 const TABLES: &str = "
-CREATE TABLE run (one INTEGER PRIMARY KEY CHECK (one = 1), info TEXT NOT NULL, clean INTEGER NOT NULL);
+CREATE TABLE run (one INTEGER PRIMARY KEY CHECK (one = 1), info TEXT NOT NULL, clean INTEGER NOT NULL, planned TEXT);
 CREATE TABLE items (
     item_id TEXT PRIMARY KEY, position INTEGER NOT NULL, digest TEXT NOT NULL, row TEXT NOT NULL,
     media_id TEXT, media TEXT, thumbs TEXT NOT NULL DEFAULT '[]'
 ) WITHOUT ROWID;
+CREATE INDEX items_position ON items (position);
 CREATE TABLE parts (
     item_id TEXT NOT NULL REFERENCES items, sampler TEXT NOT NULL, rubric TEXT NOT NULL, judge TEXT NOT NULL,
     frames TEXT NOT NULL, chunks TEXT NOT NULL, fit TEXT,
@@ -67,7 +70,7 @@ CREATE INDEX IF NOT EXISTS batch_requests_batch ON batch_requests (batch);
 ";
 
 /// What takes the tables from version 1 to 2, 2 to 3, ...
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     "
 ALTER TABLE parts ADD COLUMN fit TEXT;
 ALTER TABLE attempts ADD COLUMN estimated INTEGER;
@@ -84,13 +87,13 @@ CREATE INDEX tasks_verdict ON tasks (verdict_id) WHERE outcome = 'scored';
 DROP INDEX IF EXISTS tasks_verdict;
 CREATE INDEX tasks_verdict ON tasks (verdict_id) WHERE verdict_id IS NOT NULL;
 ",
+    "ALTER TABLE run ADD COLUMN planned TEXT; CREATE INDEX items_position ON items (position);",
 ];
 
 /// Opens the database for its one writer, makes it if need be, and checks it when the last writer did not close it.
 pub(super) fn open_writer(dir: &Path) -> Result<Connection, LedgerError> {
     let path = dir.join(FILE);
-    let connection = Connection::open(&path)?;
-    connection.busy_timeout(Duration::from_secs(10))?;
+    let connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE, Sharing::at(dir))?;
     connection.execute_batch("PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;")?;
     if version(&connection)?.is_none() {
         let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
@@ -110,6 +113,16 @@ pub(super) fn open_writer(dir: &Path) -> Result<Connection, LedgerError> {
     Ok(connection)
 }
 
+/// Opens the file; alone where nothing can be shared, which must be said before the log is first touched.
+fn connect(path: &Path, flags: OpenFlags, sharing: Sharing) -> Result<Connection, LedgerError> {
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(Duration::from_secs(10))?;
+    if sharing == Sharing::Alone {
+        connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE")?;
+    }
+    Ok(connection)
+}
+
 /// Takes the tables of an earlier program to this version, each step whole or not at all.
 fn migrate(connection: &Connection) -> Result<(), LedgerError> {
     let found = version(connection)?.unwrap_or(VERSION);
@@ -119,19 +132,24 @@ fn migrate(connection: &Connection) -> Result<(), LedgerError> {
     Ok(())
 }
 
-/// Opens the database to read it. Where the folder cannot be written (a read-only copy), SQLite cannot make its shared memory; without a
+/// Opens the database to read it; where nothing can be shared, that waits for its writer to end. Where the folder cannot be written (a read-only copy), SQLite cannot make its shared memory; without a
 /// write-ahead log there is nothing to share, so the file is then read as it lies.
 pub(super) fn open_reader(dir: &Path) -> Result<Connection, LedgerError> {
     let path = dir.join(FILE);
     if !path.is_file() {
         return Err(LedgerError::Store(format!("{}: no run is recorded in this folder", dir.display())));
     }
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    if Connection::open_with_flags(&path, flags).map_err(LedgerError::from).and_then(|found| version(&found)).is_ok_and(is_earlier) {
+    let sharing = Sharing::at(dir);
+    let flags = match sharing {
+        Sharing::SharedIndex => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        // Whoever reads alone takes the writer's place, with an index of the log of its own.
+        Sharing::Alone => OpenFlags::SQLITE_OPEN_READ_WRITE,
+    };
+    if connect(&path, flags, sharing).and_then(|found| version(&found)).is_ok_and(is_earlier) {
         // Where that fails, opening it to read says why.
         let _ = open_writer(dir);
     }
-    let shared = Connection::open_with_flags(&path, flags).map_err(LedgerError::from).and_then(begin);
+    let shared = connect(&path, flags, sharing).and_then(begin);
     match shared {
         Err(LedgerError::Store(_)) if !has_log(&path) => open_unchanging(&path).and_then(begin),
         other => other,
@@ -161,7 +179,6 @@ fn open_unchanging(path: &Path) -> Result<Connection, LedgerError> {
 
 /// Holds one snapshot for the connection's life, so that all that is read belongs together.
 fn begin(connection: Connection) -> Result<Connection, LedgerError> {
-    connection.busy_timeout(Duration::from_secs(10))?;
     connection.execute_batch("BEGIN")?;
     match version(&connection)? {
         Some(VERSION) => Ok(connection),
@@ -229,7 +246,7 @@ mod tests {
         let fresh = columns(&open_writer(tempfile::tempdir().unwrap().path()).unwrap());
         let old = open_writer(dir.path()).unwrap();
         old.execute_batch(
-            "DROP TABLE batch_requests; DROP TABLE batches; DROP INDEX tasks_verdict; ALTER TABLE parts DROP COLUMN fit; ALTER TABLE attempts DROP COLUMN estimated;
+            "DROP TABLE batch_requests; DROP TABLE batches; DROP INDEX tasks_verdict; DROP INDEX items_position; ALTER TABLE run DROP COLUMN planned; ALTER TABLE parts DROP COLUMN fit; ALTER TABLE attempts DROP COLUMN estimated;
              ALTER TABLE attempts DROP COLUMN usage; ALTER TABLE attempts DROP COLUMN served;
              ALTER TABLE attempts ADD COLUMN input_tokens INTEGER; ALTER TABLE attempts ADD COLUMN output_tokens INTEGER;
              PRAGMA foreign_keys = OFF; PRAGMA user_version = 1;
@@ -251,7 +268,11 @@ mod tests {
     fn a_run_from_before_the_sentinel_gets_its_tables() {
         let dir = tempfile::tempdir().unwrap();
         let old = open_writer(dir.path()).unwrap();
-        old.execute_batch("DROP TABLE sentinel_attempts; DROP TABLE sentinels; PRAGMA user_version = 2;").unwrap();
+        old.execute_batch(
+            "DROP TABLE sentinel_attempts; DROP TABLE sentinels; DROP INDEX items_position; ALTER TABLE run DROP COLUMN planned;
+             PRAGMA user_version = 2;",
+        )
+        .unwrap();
         drop(old);
         let rows = |connection: &Connection| connection.query_row("SELECT count(*) FROM sentinel_attempts", [], |row| row.get::<_, i64>(0));
         assert_eq!(rows(&open_reader(dir.path()).unwrap()), Ok(0));

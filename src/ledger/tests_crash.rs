@@ -8,7 +8,7 @@ use futures_util::stream::{StreamExt as _, iter};
 use rusqlite::ffi::{SQLITE_FULL, SQLITE_IOERR_FSYNC, SQLITE_IOERR_WRITE};
 use tempfile::TempDir;
 
-use super::tests::{answer, end, intent, planned, run, scored, task};
+use super::tests::{ALL, answer, end, intent, planned, run, scored, task};
 use super::tests_files::{Change, Failing, Watching};
 use super::{Ledger, LedgerError, Reader};
 use crate::judge::{Journal as _, JournalError, OutcomeName, Room};
@@ -189,7 +189,7 @@ fn fails_at(items: u64, failing: Failing) -> bool {
     for number in &sent {
         assert!(records[*number as usize].attempts > 0, "{failing:?}: task {number} was sent without a durable intent");
     }
-    let again: Vec<_> = ledger.pending().unwrap();
+    let again: Vec<_> = ledger.pending(ALL).unwrap();
     run(async { iter(&again).for_each_concurrent(WIDTH, |task| answer(&ledger, task)).await });
     ledger.close().unwrap();
     let records = Reader::open(dir.path()).unwrap().records().unwrap();
@@ -224,7 +224,7 @@ fn draw(state: &AtomicU64, most: u64) -> u64 {
 fn spend(dir: &Path, items: u64, wall: u64, billed: &AtomicU64, state: &AtomicU64) {
     let ledger = planned(dir, items);
     ledger.set_budget(Some(wall)).unwrap();
-    let pending = ledger.pending().unwrap();
+    let pending = ledger.pending(ALL).unwrap();
     let ask = |task| {
         let ledger = &ledger;
         async move {

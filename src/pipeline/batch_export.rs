@@ -8,7 +8,6 @@ use serde::Serialize;
 use super::invocation::{Invocation, Orders, ScoreError};
 use super::packing::Packing;
 use super::pass::{Pass, Progress};
-use super::score;
 use super::stop::StopFlag;
 use super::study::Study;
 use crate::ledger::RunInfo;
@@ -44,15 +43,13 @@ pub fn export_batch(
     progress: &dyn Progress,
     stop: &StopFlag,
 ) -> Result<BatchExported, ScoreError> {
-    let (run, tasks) = Invocation::open(study, dir, info, orders)?;
-    let waiting: BTreeSet<_> = run.ledger.waiting_tasks(false)?.into_iter().collect();
-    let mut pending = run.pending(&tasks)?;
-    let all = pending.len();
-    pending.retain(|task| !waiting.contains(task));
-    let waiting = (all - pending.len()) as u64;
-    score::say_planned(progress, &tasks, &pending);
+    let (run, wanted) = Invocation::open(study, dir, info, orders)?;
+    let waits: BTreeSet<_> = run.ledger.waiting_tasks(false)?.into_iter().collect();
+    let (tasks, pending) = (run.tasks(&wanted).count() as u64, run.count_pending(&wanted, &waits)?);
+    let waiting = run.count_pending(&wanted, &BTreeSet::new())? - pending;
+    progress.planned(tasks, tasks - pending);
     let packing = Packing::new(&run.ledger, false)?;
-    Pass { run: &run, pool, progress, stop, packing: &packing, all: true }.all(run.items(pending));
+    Pass { run: &run, pool, progress, stop, packing: &packing, all: true }.all(run.pending(&wanted, &waits));
     let packs = packing.finish()?;
     let index = run.ledger.write_batch_index()?;
     run.ledger.close()?;

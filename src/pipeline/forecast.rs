@@ -6,7 +6,6 @@ use serde::Serialize;
 use tribunal_media::Modality;
 
 use super::evidence::{self, Unasked};
-use super::invocation::planned_tasks;
 use super::pass::Progress;
 use super::sentinel;
 use super::study::Study;
@@ -105,7 +104,8 @@ enum Foreseen {
 /// Prepares everything, builds every request and sends none.
 pub fn dry_run(study: &Study, pool: &Pool, progress: &dyn Progress) -> DryRun {
     let instances = study.selected();
-    let tasks = planned_tasks(study).len() as u64;
+    let tasks = |instance: &&Instance| study.plan.tasks(instance, &study.judges, study.settings.repeats).len() as u64;
+    let tasks = instances.iter().map(tasks).sum();
     progress.planned(tasks, 0);
     let mut dry = DryRun { items: instances.len() as u64, tasks, judges: study.judges.iter().map(start).collect(), ..DryRun::default() };
     let each = |instance: &&Instance| (instance.modality, foresee(study, pool, instance, progress));

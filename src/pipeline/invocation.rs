@@ -7,8 +7,8 @@ use std::sync::atomic::AtomicU64;
 use super::pass::Item;
 use super::study::{self, Study};
 use crate::ensemble;
-use crate::judge::{OutcomeName, Task};
-use crate::ledger::{ItemRow, Ledger, LedgerError, Reader, Record, RunInfo};
+use crate::judge::{Judge, OutcomeName, Task};
+use crate::ledger::{ItemRow, Ledger, LedgerError, Reader, Recalled, RunInfo};
 use crate::manifest::{Asset, Instance};
 
 /// The run could not start or go on.
@@ -45,14 +45,34 @@ pub(super) struct Invocation<'a> {
     pub(super) keep_parts: bool,
     /// Micro-dollars at which it is said that the budget runs out, until it was said; never without a budget.
     pub(super) soft_wall: AtomicU64,
-    /// Every task of the selection, whether or not it is worth asking yet.
-    all: Vec<Task>,
-    rows: Vec<ItemRow>,
+    /// The selected instances with their places in the manifest.
+    selected: Vec<(u64, &'a Instance)>,
 }
 
+/// Which of the planned tasks are worth asking by now.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Every one.
+    All,
+    /// These; more may be once they have ended.
+    These(BTreeSet<Task>),
+}
+
+impl Wanted {
+    fn holds(&self, task: &Task) -> bool {
+        match self {
+            Self::All => true,
+            Self::These(tasks) => tasks.contains(task),
+        }
+    }
+}
+
+/// Instances whose pending tasks are read from the ledger together.
+const PAGE: usize = 1024;
+
 impl<'a> Invocation<'a> {
-    /// Opens the run in `dir`, plans this invocation there, and reopens what is to be asked again. Returns the tasks that are worth asking by now.
-    pub(super) fn open(study: &'a Study, dir: &Path, info: &RunInfo, orders: &Orders) -> Result<(Self, Vec<Task>), ScoreError> {
+    /// Opens the run in `dir`, plans this invocation there, and reopens what is to be asked again. Returns which tasks are worth asking by now.
+    pub(super) fn open(study: &'a Study, dir: &Path, info: &RunInfo, orders: &Orders) -> Result<(Self, Wanted), ScoreError> {
         let ledger = Ledger::open(dir, info)?;
         ledger.drop_unfinished_batches()?;
         ledger.set_budget(orders.budget_micro_usd)?;
@@ -62,46 +82,78 @@ impl<'a> Invocation<'a> {
             runtime: runtime()?,
             keep_parts: orders.keep_parts,
             soft_wall: AtomicU64::new(orders.budget_micro_usd.map_or(u64::MAX, |wall| (wall as f64 * SOFT_WALL) as u64)),
-            all: planned_tasks(study),
-            rows: item_rows(study),
+            selected: study.settings.selection.of(&study.manifest.instances).collect(),
         };
-        let tasks = run.wanted()?;
-        run.plan(&tasks)?;
-        recall(study, dir)?;
-        run.ledger.reopen(&run.all, &orders.retry)?;
-        Ok((run, tasks))
+        let wanted = run.wanted()?;
+        run.plan(&wanted)?;
+        for judge in &study.judges {
+            tell(judge, &run.ledger.recalled(judge.name())?);
+        }
+        if !orders.retry.is_empty() {
+            run.ledger.reopen(&run.tasks(&Wanted::All).collect::<Vec<_>>(), &orders.retry)?;
+        }
+        Ok((run, wanted))
     }
 
-    /// The tasks that are worth asking, given the answers so far.
-    pub(super) fn wanted(&self) -> Result<Vec<Task>, LedgerError> {
-        let ensemble::Settings { repeats, cascade, .. } = &self.study.settings.ensemble;
+    /// Which tasks are worth asking, given the answers so far.
+    pub(super) fn wanted(&self) -> Result<Wanted, LedgerError> {
+        let settings = &self.study.settings;
         // Records are read only where anything hangs on them.
-        let records: Vec<Record> =
-            if repeats.is_none() && cascade.is_none() { Vec::new() } else { Reader::open(self.ledger.dir())?.records()? };
-        Ok(ensemble::wanted(&self.study.settings.ensemble, self.all.clone(), &records, self.study.settings.seed))
+        if settings.ensemble.repeats.is_none() && settings.ensemble.cascade.is_none() {
+            return Ok(Wanted::All);
+        }
+        let (all, records) = (self.tasks(&Wanted::All).collect(), self.ledger.records()?);
+        Ok(Wanted::These(ensemble::wanted(&settings.ensemble, all, &records, settings.seed).into_iter().collect()))
     }
 
-    /// Registers tasks.
-    pub(super) fn plan(&self, tasks: &[Task]) -> Result<(), LedgerError> {
-        self.ledger.plan(&self.rows, tasks)
+    /// Every wanted task of the selection, ended ones too, in manifest order.
+    pub(super) fn tasks(&self, wanted: &Wanted) -> impl Iterator<Item = Task> + Clone {
+        let of = move |(_, instance): &(u64, &Instance)| self.tasks_of(instance);
+        self.selected.iter().flat_map(of).filter(move |task| wanted.holds(task))
     }
 
-    /// Those of `tasks` that have no outcome.
-    pub(super) fn pending(&self, tasks: &[Task]) -> Result<Vec<Task>, LedgerError> {
-        let tasks: BTreeSet<&Task> = tasks.iter().collect();
-        let mut pending = self.ledger.pending()?;
-        pending.retain(|task| tasks.contains(task));
-        Ok(pending)
+    fn tasks_of(&self, instance: &Instance) -> Vec<Task> {
+        self.study.plan.tasks(instance, &self.study.judges, self.study.settings.repeats)
     }
 
-    /// Tasks with their instances, in manifest order.
-    pub(super) fn items(&self, tasks: Vec<Task>) -> Vec<Item<'a>> {
+    /// Registers every row of the manifest, and the wanted tasks.
+    pub(super) fn plan(&self, wanted: &Wanted) -> Result<(), LedgerError> {
+        self.ledger.plan(item_rows(self.study), self.tasks(wanted))
+    }
+
+    /// The wanted tasks that have no outcome and do not wait for a batch, with their instances, in manifest order. They are read page by page, so that
+    /// a run of any length holds few.
+    pub(super) fn pending<'r>(
+        &'r self,
+        wanted: &'r Wanted,
+        waiting: &'r BTreeSet<Task>,
+    ) -> impl Iterator<Item = Result<Item<'a>, LedgerError>> + Send + 'r {
+        let page = move |page: &'r [(u64, &'a Instance)]| match self.page(page, wanted, waiting) {
+            Ok(items) => items.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
+        };
+        self.selected.chunks(PAGE).flat_map(page)
+    }
+
+    fn page(&self, page: &[(u64, &'a Instance)], wanted: &Wanted, waiting: &BTreeSet<Task>) -> Result<Vec<Item<'a>>, LedgerError> {
+        let ([(first, _), ..], [.., (last, _)]) = (page, page) else { return Ok(Vec::new()) };
         let mut by_item: BTreeMap<String, Vec<Task>> = BTreeMap::new();
-        for task in tasks {
+        for task in self.ledger.pending(*first..=*last)? {
             by_item.entry(task.item_id.clone()).or_default().push(task);
         }
-        let item = |instance: &'a Instance| Some(Item { instance, tasks: by_item.remove(&instance.id)? });
-        self.study.selected().into_iter().filter_map(item).collect()
+        let item = |(_, instance): &(u64, &'a Instance)| {
+            let mut tasks = by_item.remove(&instance.id)?;
+            // Other judges and repeats of the run are another invocation's.
+            let ours = self.tasks_of(instance);
+            tasks.retain(|task| ours.contains(task) && wanted.holds(task) && !waiting.contains(task));
+            (!tasks.is_empty()).then_some(Item { instance, tasks })
+        };
+        Ok(page.iter().filter_map(item).collect())
+    }
+
+    /// How many such tasks there are.
+    pub(super) fn count_pending(&self, wanted: &Wanted, waiting: &BTreeSet<Task>) -> Result<u64, LedgerError> {
+        self.pending(wanted, waiting).try_fold(0, |count, item| Ok(count + item?.tasks.len() as u64))
     }
 }
 
@@ -118,21 +170,19 @@ pub fn recall(study: &Study, dir: &Path) -> Result<(), LedgerError> {
     }
     let run = Reader::open(dir)?;
     study.judges.iter().try_for_each(|judge| {
-        judge.calibration().recall(&run.counts(judge.name())?);
-        judge.recall(&run.lessons(judge.name())?);
+        tell(judge, &run.recalled(judge.name())?);
         Ok(())
     })
 }
 
-/// Every task of the selection.
-pub(super) fn planned_tasks(study: &Study) -> Vec<Task> {
-    let repeats = study.settings.repeats;
-    study.selected().into_iter().flat_map(|instance| study.plan.tasks(instance, &study.judges, repeats)).collect()
+fn tell(judge: &Judge, (counts, lessons): &Recalled) {
+    judge.calibration().recall(counts);
+    judge.recall(lessons);
 }
 
 /// Every row of the manifest as the run knows it, before anything is decoded.
-pub fn item_rows(study: &Study) -> Vec<ItemRow> {
-    let row = |(position, instance): (usize, &Instance)| ItemRow {
+pub fn item_rows(study: &Study) -> impl Iterator<Item = ItemRow> + Clone {
+    let row = move |(position, instance): (usize, &Instance)| ItemRow {
         item_id: instance.id.clone(),
         position: position as u64,
         modality: instance.modality,
@@ -154,5 +204,5 @@ pub fn item_rows(study: &Study) -> Vec<ItemRow> {
         media: None,
         thumbs: Vec::new(),
     };
-    study.manifest.instances.iter().enumerate().map(row).collect()
+    study.manifest.instances.iter().enumerate().map(row)
 }

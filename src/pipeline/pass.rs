@@ -80,21 +80,15 @@ impl bridge::Freight for Job<'_> {
 }
 
 impl<'a> Pass<'a> {
-    pub(super) fn all(&self, items: Vec<Item<'a>>) {
+    /// Takes the items as they come; one that cannot be read stops the run.
+    pub(super) fn all(&self, items: impl Iterator<Item = Result<Item<'a>, LedgerError>> + Send) {
         let width = Width::of(&self.run.study.settings, self.run.study.judges.len());
         let size = |item: &Item<'_>| {
             let len = evidence::asset_len(&self.run.study.manifest.root, item.instance);
             self.run.study.recipe_book(item.instance).upper_bound(len) + len.min(prepare::COPY_LIMIT)
         };
-        bridge::cross(
-            &self.run.runtime,
-            width,
-            self.stop,
-            items.into_iter(),
-            size,
-            |item, send| self.prepare(item, send),
-            |job| self.judge(job),
-        );
+        let items = items.map_while(|item| item.map_err(|error| self.stop.raise(error.to_string())).ok());
+        bridge::cross(&self.run.runtime, width, self.stop, items, size, |item, send| self.prepare(item, send), |job| self.judge(job));
     }
 
     /// Ends what needs no judge, decodes once for the rest, and sends one job per task.

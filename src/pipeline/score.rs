@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::batch_rounds::Rounds;
-use super::invocation::{Invocation, Orders, ScoreError};
+use super::invocation::{Invocation, Orders, ScoreError, Wanted};
 use super::packing::Packing;
 use super::pass::{Pass, Progress};
 use super::sentinel;
@@ -59,8 +59,11 @@ pub fn score(
     progress: &dyn Progress,
     stop: &StopFlag,
 ) -> Result<ScoreDone, ScoreError> {
-    let (run, mut tasks) = Invocation::open(study, dir, info, orders)?;
-    let resumed = say_planned(progress, &tasks, &run.pending(&tasks)?);
+    let (run, mut wanted) = Invocation::open(study, dir, info, orders)?;
+    let none = BTreeSet::new();
+    let tasks = run.tasks(&wanted).count() as u64;
+    let resumed = tasks - run.count_pending(&wanted, &none)?;
+    progress.planned(tasks, resumed);
     let rounds = Rounds::new(&run.ledger, &study.judges, progress, stop);
     // Before anything that could stop this invocation: what earlier ones sent is paid for.
     run.runtime.block_on(rounds.collect())?;
@@ -69,22 +72,22 @@ pub fn score(
     }
     while !stop.is_raised() {
         // Answers may make more tasks worth asking.
-        let wanted = run.wanted()?;
-        if wanted != tasks {
-            run.plan(&wanted)?;
-            tasks = wanted;
+        let by_now = run.wanted()?;
+        if by_now != wanted {
+            run.plan(&by_now)?;
+            wanted = by_now;
         }
-        let pending = run.pending(&tasks)?;
-        if pending.is_empty() {
+        if run.pending(&wanted, &none).next().transpose()?.is_none() {
             break;
         }
-        advance(&run, pool, &rounds, pending, progress, stop)?;
+        advance(&run, pool, &rounds, &wanted, progress, stop)?;
     }
+    let tasks = run.tasks(&wanted).count() as u64;
     let Invocation { ledger, runtime, .. } = run;
     // Blocking helpers of a judge that was abandoned after the drain must not hold the process.
     runtime.shutdown_background();
     ledger.close()?;
-    Ok(ScoreDone { tasks: tasks.len() as u64, resumed, stopped: stop.reason(), learnt: learnt(&study.judges) })
+    Ok(ScoreDone { tasks, resumed, stopped: stop.reason(), learnt: learnt(&study.judges) })
 }
 
 /// Asks what is pending, and takes every batch that comes of it to its end. What then still is pending (expired, faulty, beyond the budget) is for
@@ -93,33 +96,25 @@ fn advance(
     run: &Invocation<'_>,
     pool: &Pool,
     rounds: &Rounds<'_>,
-    mut pending: Vec<Task>,
+    wanted: &Wanted,
     progress: &dyn Progress,
     stop: &StopFlag,
 ) -> Result<(), ScoreError> {
     // What runs in a batch is not asked a second time.
     let waiting: BTreeSet<Task> = run.ledger.waiting_tasks(true)?.into_iter().collect();
-    pending.retain(|task| !waiting.contains(task));
-    let asked = pending.len();
+    let idle = run.pending(wanted, &waiting).next().transpose()?.is_none();
     let packing = Packing::new(&run.ledger, true)?;
-    Pass { run, pool, progress, stop, packing: &packing, all: false }.all(run.items(pending));
+    Pass { run, pool, progress, stop, packing: &packing, all: false }.all(run.pending(wanted, &waiting));
     packing.finish()?;
     let full = stop.lift();
     let moved = !stop.is_raised() && run.runtime.block_on(rounds.wait())?;
     match full {
         // What batches give back may be enough for others.
         Some(reason) if !moved => stop.raise(reason),
-        None if !moved && asked == 0 => {
+        None if !moved && idle => {
             stop.raise("what is pending waits for batches of judges that are not named; name every judge of the earlier command");
         }
         _ => {}
     }
     Ok(())
-}
-
-/// Tells the progress; how many tasks had ended before.
-pub(super) fn say_planned(progress: &dyn Progress, tasks: &[Task], pending: &[Task]) -> u64 {
-    let resumed = (tasks.len() - pending.len()) as u64;
-    progress.planned(tasks.len() as u64, resumed);
-    resumed
 }

@@ -49,10 +49,11 @@ impl Shard {
 }
 
 impl Selection {
-    /// The selected instances, in manifest order.
-    pub fn of<'a>(&self, instances: &'a [Instance]) -> Vec<&'a Instance> {
-        let in_shard = |instance: &&Instance| self.shard.is_none_or(|shard| shard.holds(&instance.id));
-        instances.iter().filter(in_shard).take(self.limit.unwrap_or(usize::MAX)).collect()
+    /// The selected instances with their places in the manifest, in its order.
+    pub fn of<'a>(&self, instances: &'a [Instance]) -> impl Iterator<Item = (u64, &'a Instance)> + use<'a> {
+        let Self { shard, limit } = *self;
+        let in_shard = move |(_, instance): &(u64, &Instance)| shard.is_none_or(|shard| shard.holds(&instance.id));
+        (0..).zip(instances).filter(in_shard).take(limit.unwrap_or(usize::MAX))
     }
 }
 

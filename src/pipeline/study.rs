@@ -72,7 +72,7 @@ impl Study {
 
     /// The selected instances.
     pub fn selected(&self) -> Vec<&Instance> {
-        self.settings.selection.of(&self.manifest.instances)
+        self.settings.selection.of(&self.manifest.instances).map(|(_, instance)| instance).collect()
     }
 
     /// The factor of an instance, when the manifest names one.

@@ -13,6 +13,7 @@ mod comparison;
 mod crash;
 mod damage;
 mod escape;
+mod full_disk;
 mod judges;
 mod mock;
 mod mock_process;

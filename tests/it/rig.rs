@@ -22,11 +22,15 @@ pub(crate) struct Rig {
 }
 
 impl Rig {
-    /// `settings` are added to those of the judge `j`.
+    /// `settings` are added to those of the judge `j`; they may go on with other judges, for whom `MOCK` is the address of the mock.
     pub(crate) fn new(items: usize, mock: &Value, settings: &str) -> Self {
         let work = tempdir().unwrap();
         let mock = MockProcess::start(work.path(), mock);
-        let settings = format!("provider = \"openai\"\nbase_url = \"{}/v1\"\nmodel = \"m\"\n{settings}", mock.address);
+        let settings = format!(
+            "provider = \"openai\"\nbase_url = \"{}/v1\"\nmodel = \"m\"\n{}",
+            mock.address,
+            settings.replace("MOCK", &mock.address)
+        );
         let (source, config) = (texts(work.path(), items), config(work.path(), &settings));
         Self { work, mock, source, config }
     }
@@ -39,6 +43,11 @@ impl Rig {
     /// Scores to the end.
     pub(crate) fn finish(&self, exit: i32, name: &str, more: &[&str]) -> Value {
         json_to(exit, &score(&self.source, &self.config, &self.run(name), more))
+    }
+
+    /// The arguments that score into the folder `run`.
+    pub(crate) fn args<'a>(&'a self, run: &'a Path, more: &[&'a str]) -> Vec<&'a str> {
+        score(&self.source, &self.config, run, more)
     }
 
     /// Starts scoring.
@@ -62,7 +71,7 @@ impl Rig {
         let start = Instant::now();
         while self.requests() < requests && child.try_wait().unwrap().is_none() {
             assert!(start.elapsed() < STUCK, "no progress");
-            std::thread::sleep(Duration::from_millis(1));
+            std::thread::sleep(Duration::from_millis(2));
         }
     }
 }
@@ -86,7 +95,12 @@ pub(crate) fn send(signal: Signal, child: &Child) {
 
 /// Attempts that a run's ledger holds, by class; those without an end are `open`.
 pub(crate) fn attempts(run: &Path, class: &str) -> u64 {
+    attempts_of(run, "%", class)
+}
+
+/// The same of one judge; `%` is every one.
+pub(crate) fn attempts_of(run: &Path, judge: &str, class: &str) -> u64 {
     let connection = rusqlite::Connection::open(run.join("ledger.sqlite")).unwrap();
-    let sql = "SELECT count(*) FROM attempts WHERE coalesce(class, 'open') = ?1";
-    connection.query_row(sql, [class], |row| row.get::<_, i64>(0)).unwrap() as u64
+    let sql = "SELECT count(*) FROM attempts JOIN tasks ON tasks.id = task WHERE judge LIKE ?1 AND coalesce(class, 'open') = ?2";
+    connection.query_row(sql, [judge, class], |row| row.get::<_, i64>(0)).unwrap() as u64
 }

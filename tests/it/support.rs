@@ -94,9 +94,11 @@ pub(crate) fn score<'a>(source: &'a Path, config: &'a str, run: &'a Path, more: 
     [&fixed, more].concat()
 }
 
-/// The first number in everyday tests, the second under `make soak`.
+/// The first number in everyday tests, the second under `make soak`: `TRIBUNAL_SOAK=1`, or a share of it such as 0.1.
 pub(crate) fn sized(everyday: usize, soak: usize) -> usize {
-    if std::env::var_os("TRIBUNAL_SOAK").is_some() { soak } else { everyday }
+    let Ok(share) = std::env::var("TRIBUNAL_SOAK") else { return everyday };
+    let share: f64 = share.parse().expect("TRIBUNAL_SOAK is a number");
+    (soak as f64 * share).ceil() as usize
 }
 
 /// SplitMix64 (Steele, Lea and Flood 2014), so that a failure can be made again.

@@ -6,7 +6,7 @@ use tribunal_media::Digest;
 use super::{BatchFile, BatchState, Found, OpenRequest};
 use crate::judge::{Journal as _, Outcome, OutcomeName, Room, Task, Why};
 use crate::ledger::Ledger;
-use crate::ledger::tests::{end, intent, items, open, scored, task, tasks};
+use crate::ledger::tests::{ALL, end, intent, items, open, scored, task, tasks};
 
 fn id(task: &Task) -> Digest {
     intent(task, None).verdict_id
@@ -51,7 +51,7 @@ async fn a_reply_ends_the_task_and_its_twins_once() {
     assert!(ledger.has_answer(&task(0).judge).await.unwrap() && !ledger.has_answer("another").await.unwrap());
     assert!(matches!(ledger.find_request(&id(&task(0)).to_string(), None).await.unwrap(), Found::Settled));
     assert!(matches!(ledger.find_request("nobody's", None).await.unwrap(), Found::Unknown));
-    assert_eq!(ledger.pending().unwrap(), [task(2)]);
+    assert_eq!(ledger.pending(ALL).unwrap(), [task(2)]);
     let index = std::fs::read_to_string(ledger.write_batch_index().unwrap()).unwrap();
     let lines: Vec<Value> = index.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((lines.len(), &lines[0]["item_id"], &lines[1]["file"]), (2, &Value::from(task(0).item_id), &Value::Null));

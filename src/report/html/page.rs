@@ -44,7 +44,7 @@ impl Body<'_> {
 }
 
 /// The page with the script's data `index`.
-pub(super) fn render(run: &RunView, index: &str, body: Body) -> Result<String, Error> {
+pub(super) fn render(run: &RunView, index: String, body: Body) -> Result<String, Error> {
     let env = environment(run)?;
     let chunks = match body {
         Body::Whole(chunks) => chunks,
@@ -59,7 +59,7 @@ pub(super) fn render(run: &RunView, index: &str, body: Body) -> Result<String, E
             "default-src 'none'; {}; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
             body.policy(), sha256(STYLE), sha256(SCRIPT)
         )),
-        index => safe(index),
+        index => Value::from_safe_string(index),
         chunks => chunks.iter().map(|chunk| safe(chunk)).collect::<Vec<_>>(),
         info => Value::from(Serde(run.info)),
         summary => Value::from(Serde(run.summary)),

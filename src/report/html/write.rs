@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::details::Details;
 use super::island::{json, sha256};
@@ -12,7 +12,7 @@ use super::rows::{Entry, Row, ScopeRow, entries, scopes};
 use super::store::Store;
 use super::words;
 use crate::report::format::{Error, Folder, Format, RunView};
-use crate::report::visible;
+use crate::report::{Scope, visible};
 
 /// Bytes of the largest page that carries everything itself.
 const LIMIT: usize = 25_000_000;
@@ -38,7 +38,19 @@ struct Index<'a> {
     chunk: usize,
     /// SHA-256 (Base64) of each chunk that lies beside the page; empty when the page has them all.
     chunks: &'a [String],
-    items: Vec<Row>,
+    items: Items<'a>,
+}
+
+/// The list of items. Each row is made as it is written: all of them at once would be several times the page.
+struct Items<'a> {
+    entries: &'a [Entry<'a>],
+    places: &'a BTreeMap<Scope, usize>,
+}
+
+impl Serialize for Items<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.entries.iter().map(|entry| Row::of(entry, self.places)))
+    }
 }
 
 impl Format for Html {
@@ -100,9 +112,9 @@ fn render(run: &RunView, entries: &[Entry], body: Body) -> Result<String, Error>
             Body::Whole(_) => &[],
             Body::Beside(digests) => digests,
         },
-        items: entries.iter().map(|entry| Row::of(entry, &places)).collect(),
+        items: Items { entries, places: &places },
     };
-    page::render(run, &json(&index)?, body)
+    page::render(run, json(&index)?, body)
 }
 
 /// A page without anything to look at: browsers let a page from disk read no file, but they let it open one.

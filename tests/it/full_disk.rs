@@ -1,0 +1,77 @@
+//! A full disk: the run stops, says so and has sent nothing that it does not know of; with room again it goes on.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::json;
+
+use crate::rig::{Rig, attempts};
+use crate::support::{table, tribunal};
+
+const ITEMS: usize = 400;
+const AT_ONCE: [&str; 2] = ["--concurrency", "16"];
+
+/// A file system in memory that can be made larger.
+struct Disk(PathBuf);
+
+impl Disk {
+    /// `None` where this user may not mount.
+    fn mount(at: &Path, size: &str) -> Option<Self> {
+        std::fs::create_dir(at).unwrap();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size}"), "tribunal-test"]).arg(at).output();
+        mounted.is_ok_and(|mounted| mounted.status.success()).then(|| Self(at.to_owned()))
+    }
+
+    fn resize(&self, size: &str) {
+        let mounted = Command::new("mount").args(["-o", &format!("remount,size={size}")]).arg(&self.0).status();
+        assert!(mounted.unwrap().success());
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+/// Holds a run that met the end of its disk, and then its end, against one that never did.
+fn stopped_and_went_on(rig: &Rig, run: &str, stopped: &Output, says: &str) {
+    let stderr = String::from_utf8_lossy(&stopped.stderr);
+    assert_eq!(stopped.status.code(), Some(4), "{stderr}");
+    assert!(stderr.contains(says), "{stderr}");
+    let (asked, known) = (rig.requests(), attempts(&rig.run(run), "answered") + attempts(&rig.run(run), "open"));
+    assert!(0 < asked && asked < ITEMS as u64, "{asked} requests: the disk was full too early or too late");
+    assert_eq!(asked, known, "every request has its intent in the ledger");
+}
+
+fn same_as_clean(rig: &Rig, run: &str) {
+    let open = attempts(&rig.run(run), "open");
+    rig.finish(0, run, &AT_ONCE);
+    let asked = rig.requests();
+    assert!(asked - ITEMS as u64 <= open, "{asked} requests for {ITEMS} items, and {open} were in flight");
+    rig.finish(0, "clean", &AT_ONCE);
+    assert!(table(&rig.run(run)) == table(&rig.run("clean")), "the tables differ");
+}
+
+#[test]
+fn a_full_disk_stops_the_run_and_room_lets_it_go_on() {
+    let rig = Rig::new(ITEMS, &json!({"latency_ms": 5}), "");
+    let Some(disk) = Disk::mount(&rig.run("disk"), "1500k") else { return println!("skipped: this user may not mount a small disk") };
+    let run = rig.run("disk/run");
+    let stopped = tribunal(&rig.args(&run, &AT_ONCE)).output().unwrap();
+    stopped_and_went_on(&rig, "disk/run", &stopped, "full");
+    disk.resize("64m");
+    same_as_clean(&rig, "disk/run");
+}
+
+#[test]
+fn a_file_that_may_not_grow_stops_the_run_likewise() {
+    let rig = Rig::new(ITEMS, &json!({"latency_ms": 5}), "");
+    let run = rig.run("run");
+    // Without the signal, a write beyond the limit fails as one to a full disk does.
+    let limited = "trap '' XFSZ; ulimit -S -f 3000; exec \"$0\" \"$@\"";
+    let program = env!("CARGO_BIN_EXE_tribunal");
+    let stopped = Command::new("sh").args(["-c", limited, program]).args(rig.args(&run, &AT_ONCE)).output().unwrap();
+    stopped_and_went_on(&rig, "run", &stopped, "ledger.sqlite");
+    same_as_clean(&rig, "run");
+}
