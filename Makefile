@@ -35,6 +35,7 @@ test: setup fixtures corpus model ## Every test
 	@scripts/setup browser
 	$(CARGO) test --workspace --no-fail-fast
 	@scripts/test-inspect
+	@scripts/test-parquet
 	@scripts/test-sdk-bodies
 	@scripts/test-real-judge
 	@scripts/test-browser
