@@ -29,5 +29,7 @@ mod score;
 mod secrets;
 mod sentinel;
 mod signals;
+mod store;
 mod strategies;
 mod support;
+mod tables;
