@@ -55,7 +55,7 @@ assert len(models) == sum(group["by"] == "model" for group in summary["groups"])
 # DuckDB: the file is a table.
 counts = duckdb.sql(f"SELECT outcome, count(*)::INT FROM '{verdicts}' WHERE outcome IS NOT NULL GROUP BY outcome").fetchall()
 assert dict(counts) == {name: count for name, count in summary["by_outcome"].items() if count}, counts
-worst = duckdb.sql(f"SELECT key[1], mean_safety FROM '{groups}' WHERE by = ['risk'] AND scored > 0 ORDER BY mean_safety, key LIMIT 1").fetchone()
+worst = duckdb.sql(f"SELECT key[1], mean_safety FROM '{groups}' WHERE \"by\" = ['risk'] AND scored > 0 ORDER BY mean_safety, key LIMIT 1").fetchall()[0]
 assert worst[1] == min(group["mean_safety"] for group in summary["groups"] if group["by"] == "risk" and group["scored"]), worst
 
 # The other way round: a manifest as each of them writes it.
