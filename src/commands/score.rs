@@ -59,7 +59,7 @@ pub(crate) fn run(context: &Context, args: &ScoreArgs) -> Result<Exit, Failure> 
     let done = pipeline::score(&study, &pool, &dir, &info, &orders, &bar, &stop).map_err(failure)?;
     bar.clear();
     let stored = StoredRun::open(std::slice::from_ref(&dir)).map_err(Failure::stopped)?;
-    report::write(&dir, &stored.view(study.settings.lang), &report::FormatKind::ALL).map_err(Failure::stopped)?;
+    report::write(&dir, &stored.view(study.settings.lang), &report::FormatKind::DEFAULTS).map_err(Failure::stopped)?;
     let summary = stored.summary();
     let misses = args.gates.misses(summary);
     let gate_missed = !misses.is_empty();

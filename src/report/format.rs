@@ -89,6 +89,9 @@ pub enum Error {
 }
 
 impl FormatKind {
+    /// What is written unless something else is asked for.
+    pub const DEFAULTS: [Self; 4] = [Self::Html, Self::Markdown, Self::Json, Self::Csv];
+
     /// Every format, in the order in which they are written.
     pub const ALL: &'static [Self] = &[
         Self::Html,

@@ -84,7 +84,7 @@ test('sound plays, with its waveform and marks', async () => {
   await audio.scrollIntoViewIfNeeded();
   await audio.evaluate(async node => { node.muted = true; await node.play(); });
   // The mark moves with the player's `timeupdate`, which a browser sends when it sees fit (up to 250 ms apart).
-  await page.waitForFunction(head => Number(head.getAttribute('x1')) > 0, await article.locator('.head').first().elementHandle());
+  await page.waitForFunction(head => parseFloat(head.getAttribute('x1')) > 0, await article.locator('.head').first().elementHandle());
   assert.ok(await audio.evaluate(node => node.currentTime) > 0);
   await clean(seen);
 });

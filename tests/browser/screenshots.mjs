@@ -26,5 +26,4 @@ await shot('report-items', { ...wide, colorScheme: 'light' }, '#list article', a
 await shot('report-narrow', { viewport: { width: 390, height: 820 }, colorScheme: 'dark' }, '#factors');
 const compared = ['compared', 'comparison.html'];
 await shot('comparison-light-en', { ...wide, colorScheme: 'light' }, null, undefined, compared);
-await shot('report-agreement', { ...wide, colorScheme: 'light' }, '#humans');
 await browser.close();
