@@ -36,6 +36,7 @@ test: setup fixtures corpus model ## Every test
 	$(CARGO) test --workspace --no-fail-fast
 	@scripts/mutants --few
 	@scripts/test-inspect
+	@scripts/test-parquet
 	@scripts/test-sdk-bodies
 	@scripts/test-real-judge
 	@scripts/test-browser

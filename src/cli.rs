@@ -41,7 +41,7 @@ pub(crate) enum Command {
     Report(ReportArgs),
     /// Hold judges against people, and people and judges against each other.
     Agree(AgreeArgs),
-    /// Write a source in another tool's format, its requests as batch files, or a run's replies as a cassette.
+    /// Write a source in another tool's format, its requests as batch files, or a run's verdicts or replies as one file.
     Export(ExportArgs),
     /// Take the results of exported requests into their run.
     Import(ImportArgs),
@@ -55,7 +55,7 @@ pub(crate) enum Command {
 /// Which instances, and what is asked of them.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SourceArgs {
-    /// A manifest (.jsonl, .csv), a folder of outputs, or an AssurAI dataset folder.
+    /// A manifest (.jsonl, .csv, .parquet), a folder of outputs, or an AssurAI dataset folder.
     pub(crate) source: PathBuf,
     /// Frame sampler for video; repeat for several.
     #[arg(long, value_name = "SPEC")]
@@ -201,7 +201,7 @@ pub(crate) struct ReportArgs {
     /// Run folders; complementary shards of one experiment are merged, anything else is compared.
     #[arg(required = true)]
     pub(crate) runs: Vec<PathBuf>,
-    /// html, md, json, csv
+    /// html, md, json, csv, parquet
     #[arg(long, value_name = "FORMAT", value_delimiter = ',', default_value = "html,md,json,csv")]
     pub(crate) format: Vec<FormatKind>,
     /// Where to write; the (first) run folder unless given.
@@ -240,7 +240,7 @@ pub(crate) struct ExportArgs {
     /// Of `--to batch`: who judges, and how often.
     #[command(flatten)]
     pub(crate) judging: JudgingArgs,
-    /// inspect, batch; of a run folder: cassette (one judge's replies, for `--judge replay:FILE`)
+    /// inspect, batch; of a run folder: jsonl, csv, parquet (its verdicts), cassette (one judge's replies, for `--judge replay:FILE`)
     #[arg(long, value_name = "FORMAT")]
     pub(crate) to: ExportKind,
     /// Where to write; of `--to batch` the run folder, which `import` and `score` go on with.

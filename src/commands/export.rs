@@ -21,11 +21,13 @@ struct ExportJson {
     left_out: u64,
 }
 
-/// Exports a source.
+/// Exports a source or a run.
 pub(crate) fn run(context: &Context, args: &ExportArgs) -> Result<Exit, Failure> {
     match args.to {
         ExportKind::Batch => return super::export_batch::run(context, args),
         ExportKind::Cassette => return super::export_cassette::run(context, args),
+        ExportKind::Jsonl => return super::export_verdicts::run(context, args, None),
+        ExportKind::Table(kind) => return super::export_verdicts::run(context, args, Some(kind)),
         ExportKind::Inspect => refuse_judging(args)?,
     }
     let study = open::study(context, &args.source, &args.workers, None, Keys::Needed)?;

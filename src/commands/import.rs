@@ -44,7 +44,7 @@ pub(crate) fn run(context: &Context, args: &ImportArgs) -> Result<Exit, Failure>
         }
     }
     let stored = StoredRun::open(std::slice::from_ref(&dir)).map_err(Failure::usage)?;
-    report::write(&dir, &stored.view(stored.lang()), &report::FormatKind::ALL).map_err(Failure::stopped)?;
+    report::write(&dir, &stored.view(stored.lang()), &report::FormatKind::DEFAULTS).map_err(Failure::stopped)?;
     let (summary, report) = (stored.summary(), dir.join("report.html"));
     if context.json {
         let files = done.iter().map(|(file, done)| FileJson { file, done }).collect();

@@ -14,6 +14,7 @@ pub(crate) mod taxonomy;
 mod context;
 mod export_batch;
 mod export_cassette;
+mod export_verdicts;
 mod open;
 mod output;
 mod progress;

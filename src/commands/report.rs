@@ -59,7 +59,8 @@ fn compare(context: &Context, args: &ReportArgs) -> Result<Exit, Failure> {
     }
     open::require_folder(out)?;
     let comparison = Comparison::open(&args.runs).map_err(Failure::usage)?;
-    let files = report::write_comparison(out, &comparison, &args.format).map_err(Failure::stopped)?;
+    let lang = args.lang.map_or(comparison.lang, Into::into);
+    let files = report::write_comparison(out, &comparison, &args.format, lang).map_err(Failure::stopped)?;
     if context.json {
         output::say_json(&ComparisonJson { files, comparison: &comparison });
     } else {

@@ -73,7 +73,7 @@ pub(crate) fn run(context: &Context, args: &SamplersArgs) -> Result<Exit, Failur
         (StoredRun::new(info, pipeline::item_rows(&study).collect(), Vec::new(), Vec::new()), None)
     };
     let stored = stored.with_strategies(sampling::compare(&done.observations));
-    let formats = report::FormatKind::ALL;
+    let formats = report::FormatKind::DEFAULTS;
     report::write(&dir, &stored.view(study.settings.lang), &formats).map_err(Failure::stopped)?;
     let report = dir.join("report.html");
     if context.json {

@@ -62,7 +62,7 @@ pub(crate) fn run(context: &Context, args: &ScoreArgs) -> Result<Exit, Failure> 
     // The report reads the stored run, and has no use for a second copy of the source.
     drop(study);
     let stored = StoredRun::open(std::slice::from_ref(&dir)).map_err(Failure::stopped)?;
-    report::write(&dir, &stored.view(lang), &report::FormatKind::ALL).map_err(Failure::stopped)?;
+    report::write(&dir, &stored.view(lang), &report::FormatKind::DEFAULTS).map_err(Failure::stopped)?;
     let summary = stored.summary();
     let misses = args.gates.misses(summary);
     let gate_missed = !misses.is_empty();

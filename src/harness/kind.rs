@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use crate::report::TableKind;
+
 /// What `export --to` takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExportKind {
@@ -11,7 +13,13 @@ pub enum ExportKind {
     Batch,
     /// The replies of a run, for `replay:FILE`.
     Cassette,
+    /// The verdicts of a run, as lines of JSON.
+    Jsonl,
+    /// The same as a table.
+    Table(TableKind),
 }
+
+const BUILT: &str = "inspect, batch, cassette, jsonl, csv, parquet";
 
 /// What `import --from` takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,10 +36,14 @@ impl FromStr for ExportKind {
             "inspect" => Ok(Self::Inspect),
             "batch" => Ok(Self::Batch),
             "cassette" => Ok(Self::Cassette),
-            "inspect-log" | "jsonl" | "csv" | "parquet" | "label-studio" => {
-                Err(format!("export to {text} is not built yet; built: inspect, batch, cassette"))
-            }
-            other => Err(format!("`{other}` is no export format; built: inspect, batch, cassette")),
+            "jsonl" => Ok(Self::Jsonl),
+            "csv" => Ok(Self::Table(TableKind::Csv)),
+            #[cfg(feature = "parquet")]
+            "parquet" => Ok(Self::Table(TableKind::Parquet)),
+            #[cfg(not(feature = "parquet"))]
+            "parquet" => Err(crate::manifest::WITHOUT_PARQUET.to_owned()),
+            "inspect-log" | "label-studio" => Err(format!("export to {text} is not built yet; built: {BUILT}")),
+            other => Err(format!("`{other}` is no export format; built: {BUILT}")),
         }
     }
 }
@@ -56,7 +68,9 @@ mod tests {
     fn only_what_works_is_accepted() {
         assert_eq!("inspect".parse(), Ok(ExportKind::Inspect));
         assert_eq!(("batch".parse(), "batch".parse()), (Ok(ExportKind::Batch), Ok(ImportKind::Batch)));
-        assert!("parquet".parse::<ExportKind>().unwrap_err().contains("not built yet"));
+        assert_eq!(("jsonl".parse(), "csv".parse()), (Ok(ExportKind::Jsonl), Ok(ExportKind::Table(TableKind::Csv))));
+        assert_eq!("parquet".parse::<ExportKind>().is_ok(), cfg!(feature = "parquet"));
+        assert!("inspect-log".parse::<ExportKind>().unwrap_err().contains("not built yet"));
         assert!("label-studio".parse::<ImportKind>().unwrap_err().contains("not built yet"));
         assert!("pdf".parse::<ExportKind>().unwrap_err().contains("no export format"));
     }

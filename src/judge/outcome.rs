@@ -138,6 +138,16 @@ pub enum Scale {
     TriageUncalibrated,
 }
 
+impl Scale {
+    /// As in `verdicts.jsonl`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rubric5 => "rubric-5",
+            Self::TriageUncalibrated => "triage-uncalibrated",
+        }
+    }
+}
+
 /// What the embedded classifier said.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Triage {

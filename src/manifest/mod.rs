@@ -1,4 +1,4 @@
-//! Sources of instances: a JSONL or CSV manifest, a folder, or an AssurAI dataset folder. The main types are [`Manifest`] and [`Instance`].
+//! Sources of instances: a JSONL, CSV or Parquet manifest, a folder, or an AssurAI dataset folder. The main types are [`Manifest`] and [`Instance`].
 
 mod assets;
 mod assurai;
@@ -8,6 +8,8 @@ mod folder;
 mod instance;
 mod labels;
 mod open;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod row;
 mod table;
 
@@ -16,3 +18,8 @@ pub use fault::{Fault, Faults};
 pub use instance::{Asset, Instance, Manifest, Message, Notice, Prompt};
 pub use labels::{Label, labels};
 pub use open::open;
+
+/// Why a build without the feature neither reads nor writes Parquet.
+#[cfg(not(feature = "parquet"))]
+pub(crate) const WITHOUT_PARQUET: &str =
+    "this program was built without Parquet; build it with `cargo build --features parquet`, or use csv, which holds the same columns";

@@ -11,6 +11,8 @@ use crate::taxonomy::Taxonomy;
 enum Kind {
     Jsonl,
     Csv,
+    #[cfg(feature = "parquet")]
+    Parquet,
     Folder,
     AssurAi,
 }
@@ -24,7 +26,7 @@ pub fn open(path: &Path, taxonomy: &Taxonomy) -> Result<Manifest, Faults> {
     let kind = kind(path).map_err(|problem| Faults::of_file(&shown, problem))?;
     let folder = match kind {
         Kind::Folder | Kind::AssurAi => path.to_owned(),
-        Kind::Jsonl | Kind::Csv => parent(path),
+        _ => parent(path),
     };
     let root = Root::open(&folder).map_err(|error| Faults::of_file(folder.display().to_string(), format!("cannot be opened: {error}")))?;
     let read = |file: &Path| {
@@ -42,10 +44,16 @@ pub fn open(path: &Path, taxonomy: &Taxonomy) -> Result<Manifest, Faults> {
             table::csv(&read(path)?, &root, &mut draft);
             draft.finish("there is no row in it; expected a header and one row per item")?
         }
+        #[cfg(feature = "parquet")]
+        Kind::Parquet => {
+            let mut draft = Draft::new(shown, taxonomy);
+            super::parquet::parquet(read(path)?, &root, &mut draft);
+            draft.finish("there is no row in it; expected one row per item")?
+        }
         Kind::Folder => {
             let mut draft = Draft::new(shown, taxonomy);
             folder::folder(path, &root, &mut draft);
-            draft.finish("there is nothing to score in this folder; expected images, videos, sounds, .txt or .md files, or give a .jsonl or .csv manifest")?
+            draft.finish("there is nothing to score in this folder; expected images, videos, sounds, .txt or .md files, or give a .jsonl, .csv or .parquet manifest")?
         }
         Kind::AssurAi => {
             let index = path.join(assurai::INDEX);
@@ -74,8 +82,11 @@ fn kind(path: &Path) -> Result<Kind, String> {
     match extension.as_deref() {
         Some("jsonl" | "ndjson") => Ok(Kind::Jsonl),
         Some("csv") => Ok(Kind::Csv),
-        Some("parquet") => Err("reading parquet is not built in; give the same rows as .jsonl or .csv".to_owned()),
-        _ => Err("is no source; expected a .jsonl or .csv manifest, a folder, or an AssurAI dataset folder".to_owned()),
+        #[cfg(feature = "parquet")]
+        Some("parquet") => Ok(Kind::Parquet),
+        #[cfg(not(feature = "parquet"))]
+        Some("parquet") => Err(format!("cannot be read: {}", super::WITHOUT_PARQUET)),
+        _ => Err("is no source; expected a .jsonl, .csv or .parquet manifest, a folder, or an AssurAI dataset folder".to_owned()),
     }
 }
 
@@ -294,7 +305,7 @@ mod tests {
         for (source, problem) in [
             ("empty", "nothing to score in this folder; expected images"),
             ("empty", "1 files that are neither media nor .txt or .md were passed over, e.g. readme.rst"),
-            ("p.parquet", "not built in"),
+            ("p.parquet", if cfg!(feature = "parquet") { "cannot be read: " } else { "built without Parquet" }),
             ("q.xlsx", "is no source"),
             ("r.jsonl", "there is no row"),
             ("gone", "there is no such file or folder"),

@@ -86,29 +86,37 @@ fn reason(error: &csv::Error) -> String {
 
 /// A CSV row as the JSON row it stands for; empty cells are absent fields.
 fn cells(columns: &[String], record: &csv::ByteRecord) -> Result<Map<String, Value>, String> {
-    let (mut object, mut tags) = (Map::new(), Map::new());
+    let mut cells = Vec::new();
     for (column, cell) in columns.iter().zip(record) {
         let cell = std::str::from_utf8(cell).map_err(|_| format!("the cell `{column}` is not UTF-8"))?;
-        if cell.is_empty() {
-            continue;
+        if !cell.is_empty() {
+            cells.push((column.clone(), if column.starts_with("tag_") { cell.into() } else { value(column, cell) }));
         }
+    }
+    Ok(joined(cells.into_iter()))
+}
+
+/// Cells as the JSON row they stand for: `output_path` and `output_text` are the output, `tag_X` the tag X.
+pub(super) fn joined(cells: impl Iterator<Item = (String, Value)>) -> Map<String, Value> {
+    let (mut object, mut tags) = (Map::new(), Map::new());
+    for (column, value) in cells {
         match (column.as_str(), column.strip_prefix("tag_")) {
-            (_, Some(tag)) => drop(tags.insert(tag.to_owned(), cell.into())),
+            (_, Some(tag)) => drop(tags.insert(tag.to_owned(), value)),
             ("output_path" | "output_text", _) => {
                 let output = object.entry("output").or_insert_with(|| json!({}));
-                output[column.trim_start_matches("output_")] = cell.into();
+                output[column.trim_start_matches("output_")] = value;
             }
-            (name, _) => drop(object.insert(name.to_owned(), value(name, cell))),
+            _ => drop(object.insert(column, value)),
         }
     }
     if !tags.is_empty() {
         object.insert("tags".to_owned(), tags.into());
     }
-    Ok(object)
+    object
 }
 
 /// What a cell stands for: lists are JSON or separated by `;`. A cell of the wrong kind stays text, and the row says so.
-fn value(name: &str, cell: &str) -> Value {
+pub(super) fn value(name: &str, cell: &str) -> Value {
     let items = || cell.split(';').map(str::trim);
     match name {
         "blocked" => match cell.trim().to_ascii_lowercase().as_str() {
@@ -131,7 +139,7 @@ pub(super) fn number(text: &str) -> Value {
     text.parse::<f64>().map_or_else(|_| text.into(), Value::from)
 }
 
-fn row(object: Map<String, Value>, line: usize, root: &Root, draft: &mut Draft) {
+pub(super) fn row(object: Map<String, Value>, line: usize, root: &Root, draft: &mut Draft) {
     let id = object.get("id").and_then(Value::as_str).map(str::to_owned);
     let fresh = id.is_none_or(|id| draft.claim(&id, line));
     match instance(object, line, root, draft) {

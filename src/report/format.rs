@@ -5,7 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::{Summary, csv, html, json, markdown};
+use super::table::Tables;
+use super::{Summary, TableKind, html, json, markdown};
 use crate::ledger::{ItemRow, LedgerError, Record, RunInfo, replace_file};
 use crate::sampling::Comparison;
 use crate::taxonomy::Lang;
@@ -21,6 +22,9 @@ pub enum FormatKind {
     Json,
     /// `verdicts.csv` and `groups.csv`.
     Csv,
+    /// `verdicts.parquet` and `groups.parquet`.
+    #[cfg(feature = "parquet")]
+    Parquet,
 }
 
 /// Everything a report is made from: a stored run, nothing else.
@@ -67,6 +71,10 @@ pub enum Error {
     /// A table could not be serialised.
     #[error("cannot write the table: {0}")]
     Csv(#[from] ::csv::Error),
+    /// The same.
+    #[cfg(feature = "parquet")]
+    #[error("cannot write the table: {0}")]
+    Parquet(#[from] ::parquet::errors::ParquetError),
     /// The ledger cannot be read.
     #[error("cannot read what the judges replied: {0}")]
     Ledger(#[from] LedgerError),
@@ -81,15 +89,27 @@ pub enum Error {
 }
 
 impl FormatKind {
+    /// What is written unless something else is asked for.
+    pub const DEFAULTS: [Self; 4] = [Self::Html, Self::Markdown, Self::Json, Self::Csv];
+
     /// Every format, in the order in which they are written.
-    pub const ALL: [Self; 4] = [Self::Html, Self::Markdown, Self::Json, Self::Csv];
+    pub const ALL: &'static [Self] = &[
+        Self::Html,
+        Self::Markdown,
+        Self::Json,
+        Self::Csv,
+        #[cfg(feature = "parquet")]
+        Self::Parquet,
+    ];
 
     fn open(self) -> Box<dyn Format> {
         match self {
             Self::Html => Box::new(html::Html),
             Self::Markdown => Box::new(markdown::Markdown),
             Self::Json => Box::new(json::Json),
-            Self::Csv => Box::new(csv::Csv),
+            Self::Csv => Box::new(Tables(TableKind::Csv)),
+            #[cfg(feature = "parquet")]
+            Self::Parquet => Box::new(Tables(TableKind::Parquet)),
         }
     }
 }
@@ -103,8 +123,11 @@ impl FromStr for FormatKind {
             "md" => Ok(Self::Markdown),
             "json" => Ok(Self::Json),
             "csv" => Ok(Self::Csv),
-            "parquet" => Err("reports cannot be written as parquet yet; csv holds the same tables".to_owned()),
-            other => Err(format!("`{other}` is no report format; known: html, md, json, csv")),
+            #[cfg(feature = "parquet")]
+            "parquet" => Ok(Self::Parquet),
+            #[cfg(not(feature = "parquet"))]
+            "parquet" => Err(crate::manifest::WITHOUT_PARQUET.to_owned()),
+            other => Err(format!("`{other}` is no report format; known: html, md, json, csv, parquet")),
         }
     }
 }
@@ -129,6 +152,11 @@ impl<'a> Folder<'a> {
         if path.is_file() { Ok(()) } else { fs::copy(from, &path).map(drop).map_err(at(&path)) }
     }
 
+    /// The files that were put here, but for those in folders beneath.
+    pub(super) fn files(self) -> Vec<PathBuf> {
+        self.written.into_iter().filter(|path| path.parent() == Some(self.dir)).collect()
+    }
+
     fn place(&self, name: &str) -> Result<PathBuf, Error> {
         let path = self.dir.join(name);
         let folder = path.parent().unwrap_or(self.dir);
@@ -142,12 +170,12 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> Error {
     move |source| Error::Io { path, source }
 }
 
-/// Writes a report into `dir`; returns the paths of its files, but for those in folders beneath `dir`.
+/// Writes a report into `dir`; returns the paths of its files.
 pub fn write(dir: &Path, run: &RunView, kinds: &[FormatKind]) -> Result<Vec<PathBuf>, Error> {
     fs::create_dir_all(dir).map_err(at(dir))?;
     let mut out = Folder::at(dir);
     kinds.iter().try_for_each(|kind| kind.open().write(run, &mut out))?;
-    Ok(out.written.into_iter().filter(|path| path.parent() == Some(dir)).collect())
+    Ok(out.files())
 }
 
 #[cfg(test)]
@@ -158,8 +186,8 @@ mod tests {
     #[test]
     fn unknown_formats_say_what_is_known() {
         assert_eq!("md".parse(), Ok(FormatKind::Markdown));
-        assert!("parquet".parse::<FormatKind>().unwrap_err().contains("csv"));
-        assert!("pdf".parse::<FormatKind>().unwrap_err().contains("html, md, json, csv"));
+        assert!("pdf".parse::<FormatKind>().unwrap_err().contains("html, md, json, csv, parquet"));
+        assert_eq!("parquet".parse::<FormatKind>().is_ok(), cfg!(feature = "parquet"));
     }
 
     #[test]
@@ -170,12 +198,12 @@ mod tests {
             let summary = Summary::of(&info, &items, &records);
             let (items, records) = (&items[..], &records[..]);
             let view = RunView { info: &info, items, records, summary: &summary, strategies: &[], dirs: &[], lang: Lang::En };
-            let mut paths = write(folder.path(), &view, &FormatKind::ALL).unwrap();
+            let mut paths = write(folder.path(), &view, FormatKind::ALL).unwrap();
             paths.sort();
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), paths.len()); // no partial file is left
             paths.iter().map(|path| (path.file_name().unwrap().to_owned(), fs::read(path).unwrap())).collect::<Vec<_>>()
         });
-        assert_eq!(contents[0].len(), 5);
+        assert_eq!(contents[0].len(), if cfg!(feature = "parquet") { 7 } else { 5 });
         assert!(contents[0] == contents[1]);
     }
 }

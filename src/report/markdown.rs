@@ -18,7 +18,7 @@ fn page(run: &RunView) -> String {
     let (summary, word) = (run.summary, super::words::words(run.lang));
     let mut page = format!("# {}: {}\n\n", word["title"], inert(&run.info.source));
     for warning in &summary.warnings {
-        let _ = writeln!(page, "- **{}**: {}", warning.code, inert(&warning.message));
+        let _ = writeln!(page, "- **{}**: {}", warning.code, inert(warning.in_language(run.lang)));
     }
     if !summary.drift.is_empty() {
         page.push_str(&drift(summary, &word));

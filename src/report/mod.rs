@@ -3,7 +3,6 @@
 mod agreement;
 mod chart;
 mod comparison;
-mod csv;
 mod format;
 mod gate;
 mod html;
@@ -11,6 +10,7 @@ mod json;
 mod markdown;
 mod stored;
 mod summary;
+mod table;
 mod terminal;
 mod visible;
 mod words;
@@ -19,7 +19,7 @@ pub use agreement::{
     Aggregated, Agreement, Alphas, Annotators, Apart, Disputed, Estimate, JudgeAgainstHumans, JudgesAmong, Kappas, OneAnnotator, Pairwise,
     Ranked, Ratings, RuleRow, text as agreement_text,
 };
-pub use comparison::{Comparison, Difference, FactorRow, Moved, PairRow, Unpaired, comparison_terminal, write_comparison};
+pub use comparison::{Comparison, Difference, Moved, PairRow, PartRow, Unpaired, comparison_terminal, write_comparison};
 pub use format::{Error, Folder, Format, FormatKind, RunView, write};
 pub use gate::{Gate, GateError};
 pub use stored::{OpenError, StoredRun};
@@ -27,5 +27,6 @@ pub use summary::{
     AmongRow, Basis, By, ComponentRow, DependabilityRow, DriftRow, Group, HumansRow, JudgeRow, Key, ModelPair, PairTest, ProbeRow, Quality,
     QualityRow, Scope, StandardisedMean, Summary, TestRow, Tokens, VarianceRow, Warning, WarningSettings,
 };
+pub use table::TableKind;
 pub use terminal::terminal;
 pub use visible::visible;

@@ -1,7 +1,8 @@
-// 10,000 videos of 8 frames: a page that still opens and filters at once. Figures are printed; the limits are wide, for machines differ.
+// 10,000 videos of 8 frames: a page that still opens and filters at once. Figures are printed; they are held against their limits where the machine is idle.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { launch, open, RUNS } from './open.mjs';
 
@@ -21,22 +22,31 @@ const filtered = (page, field, value) => page.evaluate(async ([name, to]) => {
 }, [field, value]);
 
 test('10,000 items paint at once and filter while typing', async context => {
-  const { page, seen } = await open(browser, 'large');
-  const first = await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0].startTime);
-  const ready = await page.evaluate(() => performance.getEntriesByType('navigation')[0].domComplete);
-  await page.waitForTimeout(500);
-  const times = {};
-  for (const [field, value] of [['text', 'w'], ['text', 'words of clip 77'], ['text', ''], ['model', 'gen-b'], ['risk', 'R10'], ['safety', '2'], ['model', ''], ['sort', 'worst'], ['risk', '']]) {
-    const took = await filtered(page, field, value);
-    times[`${field}=${value}`] = took;
-    assert.ok(took.script < 2000, `${field}=${value}: ${took.script} ms`);
+  // The fastest of three rounds, each on a page of its own: what the page takes, not what other programs do.
+  const best = {};
+  let [first, ready] = [Infinity, Infinity];
+  const steps = [['text', 'w'], ['text', 'words of clip 77'], ['text', ''], ['model', 'gen-b'], ['risk', 'R10'], ['safety', '2'], ['model', ''], ['sort', 'worst'], ['risk', '']];
+  for (let round = 0; round < 3; round += 1) {
+    const { page, seen, context: opened } = await open(browser, 'large');
+    first = Math.min(first, await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0].startTime));
+    ready = Math.min(ready, await page.evaluate(() => performance.getEntriesByType('navigation')[0].domComplete));
+    await page.waitForTimeout(500);
+    for (const [field, value] of steps) {
+      const took = await filtered(page, field, value);
+      const what = `${field}=${value}`;
+      if (!(best[what]?.painted < took.painted)) best[what] = took;
+      await page.waitForTimeout(100); // as long as a reader's hand at least
+    }
+    assert.deepEqual(seen, { errors: [], dialogs: [], requests: [] });
+    await opened.close();
   }
-  const most = Math.max(...Object.values(times).map(took => took.painted));
+  const idle = os.loadavg()[0] < os.cpus().length;
+  if (!idle) context.diagnostic(`load ${os.loadavg()[0].toFixed(1)} on ${os.cpus().length} cores: limits not held`);
+  for (const [what, took] of Object.entries(best)) assert.ok(!idle || took.painted < 100, `${what}: ${took.painted} ms until painted`);
   const pages = fs.readdirSync(path.join(RUNS, 'large/run/report-data')).length;
   const size = fs.statSync(path.join(RUNS, 'large/run/report.html')).size;
-  context.diagnostic(`first paint ${first.toFixed(0)} ms, complete ${ready.toFixed(0)} ms, slowest filter ${most.toFixed(0)} ms painted (${Object.entries(times).map(([what, took]) => `${what} ${took.script.toFixed(0)}/${took.painted.toFixed(0)}`).join(', ')}); report.html ${(size / 1e6).toFixed(1)} MB, ${pages} pages of data`);
-  assert.ok(first < 8000, `first paint after ${first} ms`);
-  assert.deepEqual(seen, { errors: [], dialogs: [], requests: [] });
+  context.diagnostic(`first paint ${first.toFixed(0)} ms, complete ${ready.toFixed(0)} ms, filters script/painted ms (${Object.entries(best).map(([what, took]) => `${what} ${took.script.toFixed(0)}/${took.painted.toFixed(0)}`).join(', ')}); report.html ${(size / 1e6).toFixed(1)} MB, ${pages} pages of data`);
+  assert.ok(!idle || first < 1000, `first paint after ${first} ms`);
 });
 
 test('details come from pages beside the report, checked against their digests', async () => {

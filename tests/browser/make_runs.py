@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""make_runs showcase|hostile|large TRIBUNAL DIR: stored runs to open in a browser, made by the program itself from authored replies. No model runs.
+"""make_runs showcase|compared|hostile|large TRIBUNAL DIR: stored runs to open in a browser, made by the program itself from authored replies. No model runs.
 
 showcase  three models over twelve risk factors, all four modalities, human labels: what a reader would look at
+compared  the showcase and a later release of its models, side by side
 hostile   markup, script and control characters in every field that comes from outside
 large     10,000 videos of 8 frames: the one video of DIR/../showcase, its rows multiplied in the ledger"""
 import json, random, shutil, sqlite3, subprocess, sys
@@ -89,6 +90,26 @@ def showcase(tribunal, folder):
     score(tribunal, folder, manifest, replies, "--keep-parts")
 
 
+def compared(tribunal, folder):
+    """One answer in three is a level safer or, of gen-b, a level worse."""
+    first, rng = folder.parent / "showcase", random.Random(8)
+    lines = lambda name: [json.loads(line) for line in (first / name).read_text().splitlines()]
+    for item in first.iterdir():
+        if item.suffix in (".png", ".wav", ".mp4"):
+            shutil.copy(item, folder)
+    replies = lines("cassette.jsonl")
+    for one in replies:
+        message = one["body"].get("choices", [{"message": {}}])[0]["message"]
+        if message.get("content") and rng.random() < 1 / 3:
+            content = json.loads(message["content"])
+            content["safety"] = min(5, max(1, content["safety"] + (-1 if one["item_id"].endswith("gen-b") else 1)))
+            message["content"] = json.dumps(content, ensure_ascii=False)
+    score(tribunal, folder, lines("showcase.jsonl"), replies)
+    for name, run in [("release-1", first / "run"), ("release-2", folder / "run")]:
+        shutil.copytree(run, folder / name)
+    subprocess.run([tribunal, "report", folder / "release-2", folder / "release-1", "--format", "html", "-o", folder / "run"], check=True, stdout=subprocess.DEVNULL)
+
+
 def hostile(tribunal, folder):
     manifest, replies = [], []
     picture = (TOP / "fixtures" / "made" / "gradient.png").read_bytes()
@@ -158,7 +179,7 @@ def main():
     kind, tribunal, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    {"showcase": showcase, "hostile": hostile, "large": large}[kind](tribunal, folder)
+    {"showcase": showcase, "compared": compared, "hostile": hostile, "large": large}[kind](tribunal, folder)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,18 @@
 // One browser for all tests: Debian's chromium, a page from disk, and an account of everything that a report must not do.
 import { chromium } from 'playwright-core';
+import { createRequire } from 'node:module';
+import fs from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import path from 'node:path';
 
 export const RUNS = process.env.BROWSER_RUNS;
-export const report = name => pathToFileURL(path.join(RUNS, name, 'run', 'report.html')).href;
+export const report = (name, file = 'report.html') => pathToFileURL(path.join(RUNS, name, 'run', file)).href;
 
 // The sandbox of chromium needs user namespaces, which containers and root seldom have; what is opened here is our own page.
 export const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--autoplay-policy=no-user-gesture-required'] });
 
 /** Opens a report; `seen` collects errors of the console, dialogs and every request but for files of the report's own folder. */
-export async function open(browser, name, options = {}) {
+export async function open(browser, name, options = {}, file = 'report.html') {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   context.setDefaultTimeout(15_000);
   const page = await context.newPage();
@@ -20,7 +22,17 @@ export async function open(browser, name, options = {}) {
   page.on('pageerror', error => seen.errors.push(String(error)));
   page.on('dialog', dialog => { seen.dialogs.push(dialog.message()); dialog.dismiss(); });
   page.on('request', request => request.url().startsWith(home) || request.url().startsWith('data:') || seen.requests.push(request.url()));
-  await page.goto(report(name));
-  await page.waitForSelector('#list article');
+  await page.goto(report(name, file));
+  await page.waitForSelector(file === 'report.html' ? '#list article' : 'main .plot');
   return { page, seen, context };
+}
+
+/** What axe calls serious in a page, and a page wider than its screen; needs `bypassCSP`. */
+export async function axeFinds(page) {
+  await page.evaluate(fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'));
+  const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }));
+  const serious = violations.filter(one => ['serious', 'critical'].includes(one.impact));
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  const found = serious.map(one => `${one.id}: ${one.nodes.slice(0, 3).map(node => node.html.slice(0, 160)).join(' | ')}`);
+  return wide > 0 ? [...found, `the page is ${wide} px wider than the screen`] : found;
 }

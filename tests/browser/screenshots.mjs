@@ -5,9 +5,9 @@ import { launch, open } from './open.mjs';
 const dir = process.argv[2];
 const browser = await launch();
 
-/** `at` scrolls to a place; the last argument does what a reader would. */
-async function shot(name, options, at, act = async () => {}) {
-  const { page, context } = await open(browser, 'showcase', options);
+/** `at` scrolls to a place; `act` does what a reader would. */
+async function shot(name, options, at, act = async () => {}, [run, file] = ['showcase']) {
+  const { page, context } = await open(browser, run, options, file);
   await act(page);
   if (at) await page.locator(at).first().evaluate(node => node.scrollIntoView());
   await page.waitForTimeout(300);
@@ -24,4 +24,6 @@ await shot('report-items', { ...wide, colorScheme: 'light' }, '#list article', a
   await page.waitForSelector('#list .evidence img');
 });
 await shot('report-narrow', { viewport: { width: 390, height: 820 }, colorScheme: 'dark' }, '#factors');
+const compared = ['compared', 'comparison.html'];
+await shot('comparison-light-en', { ...wide, colorScheme: 'light' }, null, undefined, compared);
 await browser.close();

@@ -24,7 +24,7 @@ fn different_runs_are_compared_and_shards_are_merged() {
     let codes: Vec<&str> =
         done["comparison"]["warnings"].as_array().unwrap().iter().filter_map(|warning| warning["code"].as_str()).collect();
     assert_eq!(codes, ["judged_otherwise"], "the two servers have two addresses");
-    for file in ["comparison.json", "comparison.md", "comparison.csv"] {
+    for file in ["comparison.html", "comparison.json", "comparison.md", "comparison.csv"] {
         assert!(work.path().join("out").join(file).is_file(), "{file}");
     }
     let refused = run_to(2, &["report", &high, &low]);

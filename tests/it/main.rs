@@ -30,5 +30,7 @@ mod score;
 mod secrets;
 mod sentinel;
 mod signals;
+mod store;
 mod strategies;
 mod support;
+mod tables;

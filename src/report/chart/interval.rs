@@ -25,9 +25,9 @@ pub(in crate::report) fn interval(mean: Option<f64>, ci95: Option<[f64; 2]>, bou
     svg.finish()
 }
 
-/// A difference of levels on -4..=4 with its interval; the line in the middle is no difference.
-pub(in crate::report) fn shift(mean: Option<f64>, ci95: Option<[f64; 2]>) -> String {
-    let scale = Scale::around_zero(4.2);
+/// A difference of levels on -most..=most with its interval; the line in the middle is no difference.
+pub(in crate::report) fn shift(mean: Option<f64>, ci95: Option<[f64; 2]>, most: f64) -> String {
+    let scale = Scale::around_zero(most * 1.05);
     let mut svg = Svg::strip("plot", HEIGHT);
     grid(&mut svg, scale.percent(0.0), "zero");
     span(&mut svg, scale, ci95, "ci");
@@ -62,6 +62,6 @@ mod tests {
         assert!(bare.contains("cx=\"50%\"") && !bare.contains("class=\"ci\"") && !bare.contains("class=\"bounds\""), "{bare}");
         assert!(!interval(None, None, None).contains("circle"));
         assert!(interval(Some(3.0), Some([2.0, 4.0]), Some([1.0, 5.0])).contains("class=\"bounds\""));
-        assert!(axis().matches("<text").count() == 5 && shift(Some(0.0), Some([-1.0, 1.0])).contains("cx=\"50%\""));
+        assert!(axis().matches("<text").count() == 5 && shift(Some(0.0), Some([-1.0, 1.0]), 4.0).contains("cx=\"50%\""));
     }
 }

@@ -1,5 +1,6 @@
 //! Every pair of runs, and what stands in the way of comparing them.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -9,6 +10,7 @@ use super::pair::PairRow;
 use crate::ledger::Experiment;
 use crate::report::summary::Warning;
 use crate::report::{OpenError, StoredRun};
+use crate::taxonomy::Lang;
 
 /// Version of the file's format.
 const SCHEMA: u32 = 1;
@@ -24,6 +26,12 @@ pub struct Comparison {
     pub pairs: Vec<PairRow>,
     /// What a reader must know before using the numbers.
     pub warnings: Vec<Warning>,
+    /// Names of the factors by code, English and Korean, for pages.
+    #[serde(skip)]
+    pub(in crate::report) factor_names: BTreeMap<String, (String, String)>,
+    /// The language of the first run's rubrics.
+    #[serde(skip)]
+    pub lang: Lang,
 }
 
 /// One run of a comparison.
@@ -66,7 +74,14 @@ impl Comparison {
     /// Compares runs by their names.
     pub fn of(runs: &[(String, &StoredRun)]) -> Self {
         let levels: Vec<Vec<Levels>> = runs.iter().map(|(_, run)| levels::of(run.info(), run.items(), run.records())).collect();
-        let mut comparison = Self { schema: SCHEMA, runs: runs.iter().map(compared).collect(), pairs: Vec::new(), warnings: Vec::new() };
+        let mut comparison = Self {
+            schema: SCHEMA,
+            runs: runs.iter().map(compared).collect(),
+            pairs: Vec::new(),
+            warnings: Vec::new(),
+            factor_names: runs.iter().flat_map(|(_, run)| run.info().factor_names.clone()).collect(),
+            lang: runs.first().map_or(Lang::En, |(_, run)| run.lang()),
+        };
         for (index, (a, run_a)) in runs.iter().enumerate() {
             for (other, (b, run_b)) in runs.iter().enumerate().skip(index + 1) {
                 let pairs = scopes(&levels[index], &levels[other]);
@@ -100,33 +115,38 @@ fn warnings((a, run_a): (&str, &StoredRun), (b, run_b): (&str, &StoredRun), pair
     let mut warnings = Vec::new();
     if pairs.is_empty() {
         let message = format!("{a} and {b} have no judge, rubric and sampler that could be compared.");
-        warnings.push(Warning::new("nothing_to_compare", message));
+        let korean = format!("{a}, {b}: 비교할 수 있는 판정 모델, 평가 기준, 샘플러가 없습니다.");
+        warnings.push(Warning::new("nothing_to_compare", [message, korean]));
     }
     if pairs.iter().any(|(one, other)| one.items.keys().all(|id| !other.items.contains_key(id))) {
         let message = format!("{a} and {b} share no item ids, so they are compared as two groups of different items.");
-        warnings.push(Warning::new("unpaired", message));
+        let korean = format!("{a}, {b}: 공통 항목이 없어 서로 다른 두 집단으로 비교했습니다.");
+        warnings.push(Warning::new("unpaired", [message, korean]));
     }
     let fingerprint = |run: &StoredRun, judge: &str| run.info().experiment.judges.get(judge).cloned();
     let differ = |(one, other): &&(&Levels, &Levels)| fingerprint(run_a, &one.scope.judge) != fingerprint(run_b, &other.scope.judge);
     if let Some((one, other)) = pairs.iter().find(differ) {
-        let judges = format!("{} and {}", one.scope.judge, other.scope.judge);
-        let message = format!("{a} and {b} were not judged alike ({judges}): differences are those of models and judges together.");
-        warnings.push(Warning::new("judged_otherwise", message));
+        let (one, other) = (&one.scope.judge, &other.scope.judge);
+        let message =
+            format!("{a} and {b} were not judged alike ({one} and {other}): differences are those of models and judges together.");
+        let korean = format!("{a}, {b}: 판정 방식이 다릅니다({one}, {other}). 차이에는 모델의 차이와 판정의 차이가 함께 들어 있습니다.");
+        warnings.push(Warning::new("judged_otherwise", [message, korean]));
     }
     let (one, other) = (&run_a.info().experiment, &run_b.info().experiment);
-    let shared = |of: fn(&Experiment) -> &std::collections::BTreeMap<String, String>| {
+    let shared = |of: fn(&Experiment) -> &BTreeMap<String, String>| {
         of(one).iter().any(|(name, value)| of(other).get(name).is_some_and(|theirs| theirs != value))
     };
     let changed = [
-        ("taxonomies", one.taxonomy != other.taxonomy),
-        ("rubrics", shared(|experiment| &experiment.rubrics)),
-        ("recipes", shared(|experiment| &experiment.recipes)),
-        ("languages of the rubrics", one.lang != other.lang),
+        (["taxonomies", "분류 체계"], one.taxonomy != other.taxonomy),
+        (["rubrics", "평가 기준"], shared(|experiment| &experiment.rubrics)),
+        (["recipes", "전처리"], shared(|experiment| &experiment.recipes)),
+        (["languages of the rubrics", "평가 기준의 언어"], one.lang != other.lang),
     ];
-    let changed: Vec<&str> = changed.into_iter().filter_map(|(what, is)| is.then_some(what)).collect();
-    if !changed.is_empty() {
-        let message = format!("{a} and {b} differ in their {}; what that does to scores is not known.", changed.join(", "));
-        warnings.push(Warning::new("different_experiments", message));
+    let (english, korean): (Vec<&str>, Vec<&str>) = changed.into_iter().filter_map(|([en, ko], is)| is.then_some((en, ko))).unzip();
+    if !english.is_empty() {
+        let message = format!("{a} and {b} differ in their {}; what that does to scores is not known.", english.join(", "));
+        let korean = format!("{a}, {b}: 서로 다른 것이 있습니다({}). 점수에 어떤 영향을 주는지 알 수 없습니다.", korean.join(", "));
+        warnings.push(Warning::new("different_experiments", [message, korean]));
     }
     warnings
 }

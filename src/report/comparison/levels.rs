@@ -15,6 +15,8 @@ pub(super) struct Level {
     pub(super) blocked: bool,
     /// Code of its factor.
     pub(super) risk: Option<String>,
+    /// The system under test.
+    pub(super) model: Option<String>,
     /// Number of its source item in the run.
     pub(super) source: usize,
 }
@@ -39,6 +41,7 @@ pub(super) fn of(info: &RunInfo, items: &[ItemRow], records: &[Record]) -> Vec<L
 }
 
 fn level(one: &Pooled<'_>) -> (String, Level) {
-    let level = Level { safety: one.safety, blocked: one.blocked, risk: one.item.risk.clone(), source: one.source };
+    let (risk, model) = (one.item.risk.clone(), one.item.model.clone());
+    let level = Level { safety: one.safety, blocked: one.blocked, risk, model, source: one.source };
     (one.item.item_id.clone(), level)
 }

@@ -4,9 +4,10 @@ mod compare;
 mod levels;
 mod pages;
 mod pair;
+mod table;
 #[cfg(test)]
 mod tests;
 
 pub use compare::Comparison;
 pub use pages::{comparison_terminal, write_comparison};
-pub use pair::{Difference, FactorRow, Moved, PairRow, Unpaired};
+pub use pair::{Difference, Moved, PairRow, PartRow, Unpaired};

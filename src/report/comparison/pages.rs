@@ -2,51 +2,28 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Comparison, Difference, FactorRow, PairRow};
-use crate::ledger::replace_file;
-use crate::report::format::Error;
+use super::table::table;
+use super::{Comparison, Difference, PairRow, PartRow};
+use crate::report::format::{Error, Folder};
 use crate::report::terminal::wrap;
-use crate::report::{FormatKind, csv, markdown, visible};
+use crate::report::{FormatKind, TableKind, html, markdown, visible};
+use crate::taxonomy::Lang;
 
-const CSV: [&str; 15] = [
-    "a",
-    "b",
-    "judge_a",
-    "judge_b",
-    "rubric",
-    "sampler",
-    "risk",
-    "n",
-    "mean_a",
-    "mean_b",
-    "difference",
-    "ci95_lo",
-    "ci95_hi",
-    "p",
-    "p_holm",
-];
-
-/// Writes `comparison.json`, `comparison.md` and `comparison.csv`, whichever are asked for, each whole or not at all; returns the paths. There is no
-/// page of a comparison yet.
-pub fn write_comparison(out: &Path, comparison: &Comparison, kinds: &[FormatKind]) -> Result<Vec<PathBuf>, Error> {
-    let at = |path: &Path| {
-        let path = path.to_owned();
-        move |source| Error::Io { path, source }
-    };
-    std::fs::create_dir_all(out).map_err(at(out))?;
-    let mut written = Vec::new();
+/// Writes `comparison.html`, `.md`, `.json`, `.csv` and `.parquet`, whichever are asked for, each whole or not at all; returns the paths.
+pub fn write_comparison(dir: &Path, comparison: &Comparison, kinds: &[FormatKind], lang: Lang) -> Result<Vec<PathBuf>, Error> {
+    let mut out = Folder::at(dir);
     for kind in kinds {
         let (name, bytes) = match kind {
+            FormatKind::Html => ("comparison.html", html::comparison(comparison, lang)?.into_bytes()),
             FormatKind::Json => ("comparison.json", serde_json::to_vec_pretty(comparison)?),
             FormatKind::Markdown => ("comparison.md", page(comparison).into_bytes()),
-            FormatKind::Csv => ("comparison.csv", table(comparison)?),
-            FormatKind::Html => continue,
+            FormatKind::Csv => ("comparison.csv", table(comparison, TableKind::Csv)?),
+            #[cfg(feature = "parquet")]
+            FormatKind::Parquet => ("comparison.parquet", table(comparison, TableKind::Parquet)?),
         };
-        let path = out.join(name);
-        replace_file(&path, |out| out.write_all(&bytes)).map_err(at(&path))?;
-        written.push(path);
+        out.put(name, &bytes)?;
     }
-    Ok(written)
+    Ok(out.files())
 }
 
 /// A few lines for each pair, of at most `width` columns.
@@ -96,16 +73,13 @@ fn page(comparison: &Comparison) -> String {
     );
     lines.push("|---|---|---|---|---:|---:|---:|---:|---:|---:|".to_owned());
     lines.extend(comparison.pairs.iter().map(row));
-    for pair in comparison.pairs.iter().filter(|pair| !pair.by_risk.is_empty()) {
-        lines.push(format!(
-            "\n## {} - {} by factor ({})\n",
-            markdown::inert(&pair.a),
-            markdown::inert(&pair.b),
-            markdown::inert(&judges(pair))
-        ));
-        lines.push("| factor | n | means | difference | 95 % interval | p (Holm) |".to_owned());
+    let tables = comparison.pairs.iter().flat_map(|pair| [(pair, "model", &pair.by_model), (pair, "factor", &pair.by_risk)]);
+    for (pair, what, rows) in tables.filter(|(_, _, rows)| !rows.is_empty()) {
+        let [a, b, judges] = [&pair.a, &pair.b, &judges(pair)].map(|name| markdown::inert(name));
+        lines.push(format!("\n## {a} - {b} by {what} ({judges})\n"));
+        lines.push(format!("| {what} | n | means | difference | 95 % interval | p (Holm) |"));
         lines.push("|---|---:|---:|---:|---:|---:|".to_owned());
-        lines.extend(pair.by_risk.iter().map(factor));
+        lines.extend(rows.iter().map(part));
     }
     lines.push(String::new());
     lines.join("\n")
@@ -128,40 +102,11 @@ fn row(pair: &PairRow) -> String {
     format!("| {} |", cells.join(" | "))
 }
 
-fn factor(row: &FactorRow) -> String {
-    let FactorRow { risk, difference: Difference { n, mean_a, mean_b, mean, ci95, .. }, p_holm, .. } = row;
-    let means = format!("{} - {}", fixed(*mean_a), fixed(*mean_b));
-    format!("| {} | {n} | {means} | {} | {} | {} |", markdown::inert(risk), signed(*mean), range(*ci95), p_value(*p_holm))
-}
-
-fn table(comparison: &Comparison) -> Result<Vec<u8>, Error> {
-    let rows = comparison.pairs.iter().flat_map(|pair| {
-        let whole = cells(pair, "", &pair.difference, pair.p("wilcoxon"), None);
-        std::iter::once(whole).chain(pair.by_risk.iter().map(|row| cells(pair, &row.risk, &row.difference, row.p, row.p_holm)))
-    });
-    csv::table(&CSV, rows)
-}
-
-/// One row; the whole has no factor.
-fn cells(pair: &PairRow, risk: &str, difference: &Difference, p: Option<f64>, p_holm: Option<f64>) -> [String; 15] {
-    let (lo, hi) = difference.ci95.map(|[lo, hi]| (lo, hi)).unzip();
-    [
-        csv::cell(&pair.a),
-        csv::cell(&pair.b),
-        csv::cell(&pair.judge_a),
-        csv::cell(&pair.judge_b),
-        csv::cell(&pair.rubric),
-        csv::cell(pair.sampler.as_deref().unwrap_or_default()),
-        csv::cell(risk),
-        difference.n.to_string(),
-        csv::number(difference.mean_a),
-        csv::number(difference.mean_b),
-        csv::number(difference.mean),
-        csv::number(lo),
-        csv::number(hi),
-        csv::number(p),
-        csv::number(p_holm),
-    ]
+fn part(row: &PartRow) -> String {
+    let PartRow { risk, model, difference: Difference { n, mean_a, mean_b, mean, ci95, .. }, p_holm, .. } = row;
+    let (name, means) = (risk.as_ref().or(model.as_ref()), format!("{} - {}", fixed(*mean_a), fixed(*mean_b)));
+    let name = name.map_or_else(String::new, |name| markdown::inert(name));
+    format!("| {name} | {n} | {means} | {} | {} | {} |", signed(*mean), range(*ci95), p_value(*p_holm))
 }
 
 fn fixed(value: Option<f64>) -> String {

@@ -45,7 +45,9 @@ pub struct PairRow {
     /// Effect sizes of these tests by name.
     pub effect: BTreeMap<&'static str, f64>,
     /// The same by factor, p by Wilcoxon with Holm's correction over the factors.
-    pub by_risk: Vec<FactorRow>,
+    pub by_risk: Vec<PartRow>,
+    /// The same by model, over items that are of one model in both runs; empty below two models.
+    pub by_model: Vec<PartRow>,
     /// Items that differ most, largest first.
     pub moved: Vec<Moved>,
     /// All items of both runs as two groups; only where they share none.
@@ -70,11 +72,15 @@ pub struct Difference {
     pub basis: Basis,
 }
 
-/// One factor.
+/// One factor, or one model.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct FactorRow {
-    /// Its code.
-    pub risk: String,
+pub struct PartRow {
+    /// The factor's code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub risk: Option<String>,
+    /// The model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
     /// On its items.
     pub difference: Difference,
     /// Wilcoxon's.
@@ -120,9 +126,18 @@ pub struct Unpaired {
 struct Both<'a> {
     item_id: &'a str,
     risk: Option<&'a str>,
+    /// Where it is the same in both runs.
+    model: Option<&'a str>,
     source: usize,
     a: f64,
     b: f64,
+}
+
+impl<'a> Both<'a> {
+    fn of(item_id: &'a str, a: &'a Level, b: &Level) -> Option<Self> {
+        let model = a.model.as_deref().filter(|_| a.model == b.model);
+        Some(Self { item_id, risk: a.risk.as_deref(), model, source: a.source, a: a.safety?, b: b.safety? })
+    }
 }
 
 impl PairRow {
@@ -130,10 +145,7 @@ impl PairRow {
     pub(super) fn of(names: (&str, &str), a: &Levels, b: &Levels) -> Self {
         let shared: Vec<(&String, &Level, &Level)> = a.items.iter().filter_map(|(id, level)| Some((id, level, b.items.get(id)?))).collect();
         let scored = |one: Option<f64>, other: Option<f64>| one.is_some() && other.is_none();
-        let both = shared
-            .iter()
-            .filter_map(|(id, a, b)| Some(Both { item_id: id, risk: a.risk.as_deref(), source: a.source, a: a.safety?, b: b.safety? }));
-        let both: Vec<Both<'_>> = both.collect();
+        let both: Vec<Both<'_>> = shared.iter().filter_map(|(id, a, b)| Both::of(id, a, b)).collect();
         let (difference, Paired { mut tests, effect, .. }) = compared(&both, SINGLE);
         let count = |blocked: fn(&Level, &Level) -> bool| shared.iter().filter(|(_, a, b)| blocked(a, b)).count();
         let (blocked_only_a, blocked_only_b) = (count(|a, b| a.blocked && !b.blocked), count(|a, b| b.blocked && !a.blocked));
@@ -154,7 +166,8 @@ impl PairRow {
             difference,
             tests,
             effect,
-            by_risk: by_risk(&both),
+            by_risk: parts(&both, |one| one.risk, |risk| (Some(risk), None)),
+            by_model: several(parts(&both, |one| one.model, |model| (None, Some(model)))),
             moved: moved(&both),
             unpaired: shared.is_empty().then(|| Unpaired::of(a, b)),
         }
@@ -199,22 +212,33 @@ impl Unpaired {
     }
 }
 
-fn by_risk(both: &[Both<'_>]) -> Vec<FactorRow> {
-    let mut factors: BTreeMap<&str, Vec<Both<'_>>> = BTreeMap::new();
+/// Items by one of their fields; `name` says what a part is called.
+fn parts<'a>(
+    both: &[Both<'a>],
+    field: fn(&Both<'a>) -> Option<&'a str>,
+    name: fn(String) -> (Option<String>, Option<String>),
+) -> Vec<PartRow> {
+    let mut parts: BTreeMap<&str, Vec<Both<'_>>> = BTreeMap::new();
     for one in both {
-        if let Some(risk) = one.risk {
-            factors.entry(risk).or_default().push(*one);
+        if let Some(key) = field(one) {
+            parts.entry(key).or_default().push(*one);
         }
     }
-    let row = |(risk, both): (&str, Vec<Both<'_>>)| {
+    let row = |(key, both): (&str, Vec<Both<'_>>)| {
         let (difference, Paired { tests, .. }) = compared(&both, PAIRS);
-        FactorRow { risk: risk.to_owned(), difference, p: p_of(&tests, "wilcoxon"), p_holm: None }
+        let (risk, model) = name(key.to_owned());
+        PartRow { risk, model, difference, p: p_of(&tests, "wilcoxon"), p_holm: None }
     };
-    let mut rows: Vec<FactorRow> = factors.into_iter().map(row).collect();
+    let mut rows: Vec<PartRow> = parts.into_iter().map(row).collect();
     let tested: Vec<f64> = rows.iter().filter_map(|row| row.p).collect();
     let corrected = stats::holm(&tested);
     rows.iter_mut().filter(|row| row.p.is_some()).zip(corrected).for_each(|(row, p)| row.p_holm = Some(p));
     rows
+}
+
+/// One part is the whole.
+fn several(rows: Vec<PartRow>) -> Vec<PartRow> {
+    if rows.len() > 1 { rows } else { Vec::new() }
 }
 
 fn moved(both: &[Both<'_>]) -> Vec<Moved> {

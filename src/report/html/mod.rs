@@ -1,7 +1,9 @@
-//! `report.html`: a page for people, complete in one file, or with its items' details in a folder beside it when it would be large.
+//! `report.html` and `comparison.html`. The first is a page for people, complete in one file, or with its items' details in a folder beside it when it would be large.
 
+mod comparison;
 mod costs;
 mod details;
+mod frame;
 mod humans;
 mod island;
 mod matrix;
@@ -16,4 +18,5 @@ mod tests;
 mod words;
 mod write;
 
+pub(super) use comparison::comparison;
 pub(super) use write::Html;

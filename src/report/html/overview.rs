@@ -60,7 +60,7 @@ pub(super) fn blocks<'a>(run: &'a RunView) -> Vec<Block<'a>> {
     scopes.into_iter().map(block).collect()
 }
 
-/// Every other field that the manifest uses, in the order of the summary.
+/// Every field that the manifest uses, in the order of the summary.
 pub(super) fn fields(summary: &Summary) -> Vec<Field<'_>> {
     let mut fields: Vec<Field> = Vec::new();
     for group in &summary.groups {
@@ -71,7 +71,6 @@ pub(super) fn fields(summary: &Summary) -> Vec<Field<'_>> {
             None => fields.push(Field { by, rows: vec![row] }),
         }
     }
-    fields.retain(|field| field.by != "model");
     fields
 }
 
@@ -129,7 +128,7 @@ mod tests {
         assert_eq!((blocks.len(), blocks[0].rows.len()), (1, 2));
         assert!(blocks[0].rows[0].levels.contains("<title>5: 1 (33.33%)</title>"), "{}", blocks[0].rows[0].levels);
         let fields: Vec<_> = fields(&summary).iter().map(|field| field.by.to_owned()).collect();
-        assert_eq!(fields, ["category", "risk", "modality", "tag:seed"]);
+        assert_eq!(fields, ["model", "category", "risk", "modality", "tag:seed"]);
     }
 
     #[test]

@@ -1,28 +1,25 @@
-//! The page itself: one template, and the policy that lets nothing else run.
+//! The page of a run: its items and all its numbers.
+
+use std::collections::BTreeMap;
 
 use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, Error as TemplateError, ErrorKind, UndefinedBehavior, Value, context};
+use minijinja::{Value, context};
+use serde::{Serialize, Serializer};
 
 use super::costs::costs;
+use super::frame::{Frame, Shared, label};
 use super::humans::comparisons;
-use super::island::sha256;
 use super::matrix::matrices;
 use super::overview;
-use super::words::labels;
+use super::rows::{Entry, Row, ScopeRow, scopes};
 use crate::judge::OutcomeName;
-use crate::report::chart::{Point, axis, interval, shift, tradeoff};
+use crate::ledger::RunInfo;
+use crate::report::chart::{Point, axis, tradeoff};
 use crate::report::format::{Error, RunView};
-use crate::report::visible::visible_lines;
-use crate::taxonomy::Lang;
+use crate::report::{Agreement, Ratings, Scope};
+use crate::stats::agreement::Rule;
 
-const TEMPLATES: [(&str, &str); 4] = [
-    ("report.html", include_str!("../templates/report.html")),
-    ("parts.html", include_str!("../templates/parts.html")),
-    ("numbers.html", include_str!("../templates/numbers.html")),
-    ("items.html", include_str!("../templates/items.html")),
-];
-const STYLE: &str = include_str!("../templates/report.css");
-const SCRIPT: &str = include_str!("../templates/report.js");
+const SCRIPT: &str = concat!(include_str!("../templates/switches.js"), include_str!("../templates/items.js"));
 
 /// Where the details of items are.
 #[derive(Clone, Copy)]
@@ -33,85 +30,70 @@ pub(super) enum Body<'a> {
     Beside(&'a [String]),
 }
 
-impl Body<'_> {
-    /// What the page may load besides its own style and script.
-    const fn policy(self) -> &'static str {
-        match self {
-            Self::Whole(_) => "img-src data:; media-src data:",
-            Self::Beside(_) => "img-src 'self' file:; media-src 'self' file:; frame-src 'self' file:",
-        }
+/// What the script reads first.
+#[derive(Serialize)]
+struct Index<'a> {
+    #[serde(flatten)]
+    shared: Shared,
+    scopes: Vec<ScopeRow>,
+    /// Items that one chunk of details is about.
+    chunk: usize,
+    /// SHA-256 (Base64) of each chunk that lies beside the page; empty when the page has them all.
+    chunks: &'a [String],
+    items: Items<'a>,
+}
+
+/// The list of items. Each row is made as it is written: all of them at once would be several times the page.
+struct Items<'a> {
+    entries: &'a [Entry<'a>],
+    places: &'a BTreeMap<Scope, usize>,
+}
+
+impl Serialize for Items<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.entries.iter().map(|entry| Row::of(entry, self.places)))
     }
 }
 
-/// The page with the script's data `index`.
-pub(super) fn render(run: &RunView, index: String, body: Body) -> Result<String, Error> {
-    let env = environment(run)?;
-    let chunks = match body {
-        Body::Whole(chunks) => chunks,
-        Body::Beside(_) => &[],
+/// The page; `chunk` items share a chunk of details.
+pub(super) fn render(run: &RunView, entries: &[Entry], chunk: usize, body: Body) -> Result<String, Error> {
+    let (inside, digests, policy): (&[String], &[String], _) = match body {
+        Body::Whole(chunks) => (chunks, &[], "img-src data:; media-src data:; "),
+        Body::Beside(digests) => (&[], digests, "img-src 'self' file:; media-src 'self' file:; frame-src 'self' file:; "),
     };
+    let warnings = &run.summary.warnings;
+    let frame = Frame { template: "report.html", lang: run.lang, names: names(run.info), warnings, script: SCRIPT, policy };
+    let (places, scopes) = scopes(run);
+    let items = Items { entries, places: &places };
+    let index = Index { shared: frame.shared(), scopes, chunk, chunks: digests, items };
     let safe = |text: &str| Value::from_safe_string(text.to_owned());
-    Ok(env.get_template("report.html")?.render(context! {
-        lang => run.lang.code(),
-        style => safe(STYLE),
-        script => safe(SCRIPT),
-        policy => safe(&format!(
-            "default-src 'none'; {}; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
-            body.policy(), sha256(STYLE), sha256(SCRIPT)
-        )),
-        index => Value::from_safe_string(index),
-        chunks => chunks.iter().map(|chunk| safe(chunk)).collect::<Vec<_>>(),
-        info => Value::from(Serde(run.info)),
-        summary => Value::from(Serde(run.summary)),
-        outcomes => Value::from(Serde(OutcomeName::ALL)),
-        outcome_bar => safe(&overview::outcomes(run.summary)),
-        axis => safe(&axis()),
-        blocks => Value::from(Serde(overview::blocks(run))),
-        fields => Value::from(Serde(overview::fields(run.summary))),
-        matrices => Value::from(Serde(matrices(run))),
-        humans => Value::from(Serde(comparisons(run, label("scatter", run.lang)))),
-        costs => Value::from(Serde(costs(run.records))),
-        strategies => Value::from(Serde(run.strategies)),
-        strategy_chart => strategies(run).map(|chart| safe(&chart)),
-    })?)
+    let agreement = Agreement::of("", "", &Ratings::of_rows(run.items), Rule::Median, Some(run));
+    frame.render(
+        &index,
+        context! {
+            chunks => inside.iter().map(|chunk| safe(chunk)).collect::<Vec<_>>(),
+            info => Value::from(Serde(run.info)),
+            summary => Value::from(Serde(run.summary)),
+            outcomes => Value::from(Serde(OutcomeName::ALL)),
+            outcome_bar => safe(&overview::outcomes(run.summary)),
+            axis => safe(&axis()),
+            blocks => Value::from(Serde(overview::blocks(run))),
+            fields => Value::from(Serde(overview::fields(run.summary))),
+            matrices => Value::from(Serde(matrices(run))),
+            humans => Value::from(Serde(comparisons(run, &agreement.judges, label("scatter", run.lang)))),
+            agreement => Value::from(Serde(&agreement)),
+            costs => Value::from(Serde(costs(run.records))),
+            strategies => Value::from(Serde(run.strategies)),
+            strategy_chart => strategies(run).map(|chart| safe(&chart)),
+        },
+    )
 }
 
-fn environment(run: &RunView) -> Result<Environment<'static>, Error> {
-    let mut env = Environment::new();
-    env.set_auto_escape_callback(|_| AutoEscape::Html);
-    env.set_undefined_behavior(UndefinedBehavior::Strict);
-    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
-    env.add_filter("visible", |text: String| visible_lines(&text));
-    env.add_filter("fixed", move |value: Option<f64>, digits: usize| or_dash(value.map(|value| format!("{value:.digits$}"))));
-    env.add_filter("signed", move |value: Option<f64>| or_dash(value.map(|value| format!("{value:+.2}"))));
-    env.add_filter("percent", move |value: Option<f64>| or_dash(value.map(|value| format!("{:.0} %", value * 100.0))));
-    env.add_filter("level", |value: Option<f64>| value.map_or_else(|| "none".to_owned(), |value| format!("{:.0}", value.clamp(1.0, 5.0))));
-    let pair = |ends: Option<Vec<f64>>| ends.and_then(|ends| <[f64; 2]>::try_from(ends).ok());
-    env.add_function("shift", move |mean: Option<f64>, ci95: Option<Vec<f64>>| Value::from_safe_string(shift(mean, pair(ci95))));
-    env.add_function("interval", move |mean: Option<f64>, ci95: Option<Vec<f64>>| {
-        Value::from_safe_string(interval(mean, pair(ci95), None))
-    });
-    let lang = run.lang;
-    let word = move |key: &str| {
-        labels(lang).get(key).copied().ok_or_else(|| TemplateError::new(ErrorKind::UndefinedError, format!("no word `{key}`")))
-    };
-    env.add_function("word", word);
-    env.add_function("t", move |key: &str| {
-        Ok::<_, TemplateError>(Value::from_safe_string(format!("<span data-w=\"{key}\">{}</span>", word(key)?)))
-    });
-    env.add_function("has_word", move |key: &str| word(key).is_ok());
-    let info = run.info.clone();
-    env.add_function("name", move |code: &str| {
-        let factor = info.factor_names.get(code).or_else(|| info.factor_categories.values().find(|(en, _)| en == code));
-        factor.map(|(en, ko)| if lang == Lang::Ko { ko.clone() } else { en.clone() }).unwrap_or_default()
-    });
-    TEMPLATES.into_iter().try_for_each(|(name, text)| env.add_template(name, text))?;
-    Ok(env)
-}
-
-/// A word by its key, with the key.
-fn label(key: &'static str, lang: Lang) -> (&'static str, &'static str) {
-    (key, labels(lang).get(key).copied().unwrap_or(key))
+/// Risk factors by code, and categories by their English name, which is their key.
+fn names(info: &RunInfo) -> BTreeMap<String, [String; 2]> {
+    let categories = info.factor_categories.values().map(|(en, ko)| (en.clone(), [en.clone(), ko.clone()]));
+    let factors = info.factor_names.iter().map(|(code, (en, ko))| (code.clone(), [en.clone(), ko.clone()]));
+    categories.chain(factors).collect()
 }
 
 /// What compared strategies cost against what they miss; nothing where they were not measured.

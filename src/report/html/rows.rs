@@ -29,7 +29,7 @@ pub(super) struct Row {
     prompt_type: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     tags: BTreeMap<String, String>,
-    /// Safety as humans see it: 6 minus the mean of their risk labels.
+    /// Safety as humans see it: 6 minus the median of their risk labels.
     #[serde(skip_serializing_if = "Option::is_none")]
     human: Option<f64>,
     prompt: String,

@@ -1,18 +1,12 @@
 //! The two forms of the page: one file, or a folder when that file would be large.
 
-use std::collections::BTreeMap;
-
-use serde::{Serialize, Serializer};
-
 use super::details::Details;
 use super::island::{json, sha256};
 use super::media::Carrier;
 use super::page::{self, Body};
-use super::rows::{Entry, Row, ScopeRow, entries, scopes};
+use super::rows::{Entry, entries};
 use super::store::Store;
-use super::words;
 use crate::report::format::{Error, Folder, Format, RunView};
-use crate::report::{Scope, visible};
 
 /// Bytes of the largest page that carries everything itself.
 const LIMIT: usize = 25_000_000;
@@ -25,34 +19,6 @@ const HAND_OVER: &str = "parent.postMessage(document.getElementById('data').text
 
 pub(in crate::report) struct Html;
 
-/// What the script reads first.
-#[derive(Serialize)]
-struct Index<'a> {
-    lang: &'static str,
-    /// Word by key: English, Korean.
-    words: BTreeMap<&'static str, [&'static str; 2]>,
-    /// Name of a risk factor or category by code: English, Korean.
-    names: BTreeMap<String, [String; 2]>,
-    scopes: Vec<ScopeRow>,
-    /// Items that one chunk of details is about.
-    chunk: usize,
-    /// SHA-256 (Base64) of each chunk that lies beside the page; empty when the page has them all.
-    chunks: &'a [String],
-    items: Items<'a>,
-}
-
-/// The list of items. Each row is made as it is written: all of them at once would be several times the page.
-struct Items<'a> {
-    entries: &'a [Entry<'a>],
-    places: &'a BTreeMap<Scope, usize>,
-}
-
-impl Serialize for Items<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.entries.iter().map(|entry| Row::of(entry, self.places)))
-    }
-}
-
 impl Format for Html {
     fn write(&self, run: &RunView, out: &mut Folder) -> Result<(), Error> {
         write(run, out, LIMIT)
@@ -63,7 +29,7 @@ impl Format for Html {
 pub(super) fn write(run: &RunView, out: &mut Folder, limit: usize) -> Result<(), Error> {
     let (store, entries) = (Store::open(run.dirs)?, entries(run));
     let page = match within(&entries, &store, limit)? {
-        Some(chunks) => Some(render(run, &entries, Body::Whole(&chunks))?).filter(|page| page.len() <= limit),
+        Some(chunks) => Some(page::render(run, &entries, CHUNK, Body::Whole(&chunks))?).filter(|page| page.len() <= limit),
         None => None,
     };
     if let Some(page) = page {
@@ -75,7 +41,7 @@ pub(super) fn write(run: &RunView, out: &mut Folder, limit: usize) -> Result<(),
         out.put(&format!("report-data/{number}.html"), data_page(&data).as_bytes())?;
         digests.push(sha256(&data));
     }
-    let page = render(run, &entries, Body::Beside(&digests))?;
+    let page = page::render(run, &entries, CHUNK, Body::Beside(&digests))?;
     out.put("report.html", page.as_bytes())
 }
 
@@ -96,25 +62,6 @@ fn within(entries: &[Entry], store: &Store, limit: usize) -> Result<Option<Vec<S
 fn details(chunk: &[Entry], store: &Store, carrier: &mut Carrier) -> Result<String, Error> {
     let details: Vec<Details> = chunk.iter().map(|entry| Details::of(entry, store, carrier)).collect::<Result<_, _>>()?;
     Ok(json(&details)?)
-}
-
-fn render(run: &RunView, entries: &[Entry], body: Body) -> Result<String, Error> {
-    let (places, scopes) = scopes(run);
-    let names = run.info.factor_names.iter().map(|(code, (en, ko))| (code.clone(), [en.clone(), ko.clone()]));
-    let categories = run.info.factor_categories.values().map(|(en, ko)| (en.clone(), [en.clone(), ko.clone()]));
-    let index = Index {
-        lang: run.lang.code(),
-        words: words::both(),
-        names: names.chain(categories).map(|(code, both)| (visible(&code), both.map(|name| visible(&name)))).collect(),
-        scopes,
-        chunk: CHUNK,
-        chunks: match body {
-            Body::Whole(_) => &[],
-            Body::Beside(digests) => digests,
-        },
-        items: Items { entries, places: &places },
-    };
-    page::render(run, json(&index)?, body)
 }
 
 /// A page without anything to look at: browsers let a page from disk read no file, but they let it open one.

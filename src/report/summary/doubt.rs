@@ -31,11 +31,15 @@ fn model(group: &Group) -> &str {
 fn blocked(summary: &Summary, settings: &WarningSettings) -> Vec<Warning> {
     let models = by(summary, By::one("model"));
     let high = models.filter_map(|group| Some((group, group.blocked_rate.filter(|rate| *rate > settings.blocked)?)));
-    let message = |group: &Group, rate: f64| {
+    let messages = |group: &Group, rate: f64| {
+        let (who, percent, n, scope) = (model(group), rate * 100.0, group.n, name(&group.scope));
         let why = "it is very restrictive, or the prompts are very severe";
-        format!("{} blocked {:.0} % of {} items ({}): {why}.", model(group), rate * 100.0, group.n, name(&group.scope))
+        [
+            format!("{who} blocked {percent:.0} % of {n} items ({scope}): {why}."),
+            format!("{who}: 항목 {n}개 중 {percent:.0} %를 차단함 ({scope}). 모델이 매우 제한적이거나 프롬프트가 매우 심각합니다."),
+        ]
     };
-    high.map(|(group, rate)| Warning::new("blocked_over_60", message(group, rate))).collect()
+    high.map(|(group, rate)| Warning::new("blocked_over_60", messages(group, rate))).collect()
 }
 
 /// The coefficient of variation meant here is that of one model's mean safety across risk factors.
@@ -51,8 +55,10 @@ fn unstable(summary: &Summary, settings: &WarningSettings) -> Vec<Warning> {
     let cvs = means.into_iter().filter_map(|(of, means)| Some((of, stats::cv(&means).filter(|cv| *cv > settings.cv)?)));
     cvs.map(|((scope, model), cv)| {
         let model = model.as_deref().unwrap_or("(no model)");
-        let what = "mean safety across risk factors varies by";
-        Warning::new("cv_over_15", format!("{model}: {what} {:.0} % (sd / mean; {}).", cv * 100.0, name(scope)))
+        let (percent, scope) = (cv * 100.0, name(scope));
+        let message = format!("{model}: mean safety across risk factors varies by {percent:.0} % (sd / mean; {scope}).");
+        let korean = format!("{model}: 위험 요인별 평균 안전성의 변동 계수가 {percent:.0} %입니다 (표준편차 / 평균; {scope}).");
+        Warning::new("cv_over_15", [message, korean])
     })
     .collect()
 }
@@ -72,8 +78,10 @@ fn weak(summary: &Summary, settings: &WarningSettings) -> Vec<Warning> {
             if let (true, Some([_, hi]), Some(mean), Some(kind)) = (below, group.ci95, group.mean_safety, group.key.single())
                 && hi < overall
             {
-                let numbers = format!("mean safety {mean:.2} over {} items, {overall:.2} over all types", group.scored);
-                warnings.push(Warning::new("weak_prompt_type", format!("Prompt type {kind}: {numbers} ({}).", name(scope))));
+                let (n, scope) = (group.scored, name(scope));
+                let message = format!("Prompt type {kind}: mean safety {mean:.2} over {n} items, {overall:.2} over all types ({scope}).");
+                let korean = format!("프롬프트 유형 {kind}: 항목 {n}개의 평균 안전성 {mean:.2}, 전체 유형 {overall:.2} ({scope}).");
+                warnings.push(Warning::new("weak_prompt_type", [message, korean]));
             }
         }
     }
@@ -87,17 +95,27 @@ fn few(summary: &Summary, settings: &WarningSettings) -> Vec<Warning> {
     {
         scopes.entry(&group.scope).or_default().push(group);
     }
-    let message = |scope: &Scope, groups: &[&Group]| {
-        let needed = |group: &Group| {
-            let items = group.sd.filter(|sd| *sd > 0.0).and_then(|sd| stats::items_for_width(sd, settings.half_width));
-            items.map_or_else(String::new, |items| format!(" (some {items} would give +-{})", settings.half_width))
+    let messages = |scope: &Scope, groups: &[&Group]| {
+        let width = settings.half_width;
+        let needed = |group: &Group| group.sd.filter(|sd| *sd > 0.0).and_then(|sd| stats::items_for_width(sd, width));
+        let said = |needs: fn(u64, f64) -> String| {
+            let one = |group: &&Group| {
+                let needed = needed(group).map_or_else(String::new, |items| needs(items as u64, width));
+                format!("{}: {}{needed}", model(group), group.scored)
+            };
+            groups.iter().take(NAMED).map(one).collect::<Vec<_>>().join("; ")
         };
-        let said = groups.iter().take(NAMED).map(|group| format!("{}: {}{}", model(group), group.scored, needed(group)));
+        let english = said(|items, width| format!(" (some {items} would give +-{width})"));
+        let korean = said(|items, width| format!(" (약 {items}개면 ±{width})"));
         let rest = groups.len().saturating_sub(NAMED);
-        let more = if rest > 0 { format!("; and {rest} more models") } else { String::new() };
-        format!("Few scored items ({}): {}{more}.", name(scope), said.collect::<Vec<_>>().join("; "))
+        let more = |text: String| if rest > 0 { text } else { String::new() };
+        let scope = name(scope);
+        [
+            format!("Few scored items ({scope}): {english}{}.", more(format!("; and {rest} more models"))),
+            format!("채점된 항목이 적음 ({scope}): {korean}{}.", more(format!("; 그 밖의 모델 {rest}개"))),
+        ]
     };
-    scopes.into_iter().map(|(scope, groups)| Warning::counted("few_items", groups.len(), message(scope, &groups))).collect()
+    scopes.into_iter().map(|(scope, groups)| Warning::counted("few_items", groups.len(), messages(scope, &groups))).collect()
 }
 
 /// Models whose mean is mostly that of one cell of risk factor and prompt type, though the items have others.
@@ -119,8 +137,10 @@ pub(super) fn one_cell(scoped: &Scoped, settings: &WarningSettings) -> Vec<Warni
         let share = largest as f64 / total as f64;
         let cell = [risk, kind].map(|part| part.unwrap_or("-")).join(" x ");
         let model = model.unwrap_or("(no model)");
-        let message = format!("{model}: {:.0} % of {total} scored items are of {cell} ({}).", share * 100.0, name(&scoped.scope));
-        (share > settings.one_cell).then(|| Warning::new("one_cell_mean", message))
+        let (percent, scope) = (share * 100.0, name(&scoped.scope));
+        let message = format!("{model}: {percent:.0} % of {total} scored items are of {cell} ({scope}).");
+        let korean = format!("{model}: 채점된 항목 {total}개 중 {percent:.0} %가 {cell} 한 칸에 있습니다 ({scope}).");
+        (share > settings.one_cell).then(|| Warning::new("one_cell_mean", [message, korean]))
     };
     models.into_iter().filter_map(carried).collect()
 }

@@ -110,23 +110,31 @@ pub(super) fn warnings(rows: &[DriftRow], info: &RunInfo) -> Vec<Warning> {
 }
 
 fn changed(row: &DriftRow) -> Option<Warning> {
-    let told = |what: &str, first: &[String], now: &[String]| format!("{what} was {}, now {}", first.join(", "), now.join(", "));
-    let model = row.model_changed.then(|| told("its model", &row.model_first, &row.model_now));
-    let fingerprint = row.fingerprint_changed.then(|| told("its server's fingerprint", &row.fingerprint_first, &row.fingerprint_now));
-    let changes: Vec<String> = [model, fingerprint].into_iter().flatten().collect();
-    let message = format!("{}: {}. Verdicts of this run may come from different judges.", row.judge, changes.join("; "));
-    (!changes.is_empty()).then(|| Warning::new("judge_model_changed", message))
+    let model = row.model_changed.then(|| ["its model", "모델"].map(|what| (what, &row.model_first, &row.model_now)));
+    let fingerprint = ["its server's fingerprint", "서버 지문"].map(|what| (what, &row.fingerprint_first, &row.fingerprint_now));
+    let changes = [model, row.fingerprint_changed.then_some(fingerprint)];
+    let told = |place: usize, tell: fn(&str, &str, &str) -> String| {
+        let told =
+            changes.iter().flatten().map(|both| both[place]).map(|(what, first, now)| tell(what, &first.join(", "), &now.join(", ")));
+        told.collect::<Vec<_>>().join("; ")
+    };
+    let english = told(0, |what, first, now| format!("{what} was {first}, now {now}"));
+    let korean = told(1, |what, first, now| format!("{what}: 이전 {first}, 현재 {now}"));
+    let messages = [
+        format!("{}: {english}. Verdicts of this run may come from different judges.", row.judge),
+        format!("{}: {korean}. 이 실행의 판정은 서로 다른 판정 모델에서 나왔을 수 있습니다.", row.judge),
+    ];
+    (row.model_changed || row.fingerprint_changed).then(|| Warning::new("judge_model_changed", messages))
 }
 
 fn drifted(row: &DriftRow, settings: &SentinelSettings) -> Option<Warning> {
     let (shift, changed) = (row.mean_shift?, row.changed?);
-    let message = format!(
-        "{}: the same {} requests score {shift:+.2} levels against the first round, {:.0} % of them changed.",
-        row.judge,
-        row.items,
-        changed * 100.0
-    );
-    (shift.abs() >= settings.shift_limit || changed > settings.changed_limit).then(|| Warning::new("judge_drift", message))
+    let (judge, items, percent) = (&row.judge, row.items, changed * 100.0);
+    let messages = [
+        format!("{judge}: the same {items} requests score {shift:+.2} levels against the first round, {percent:.0} % of them changed."),
+        format!("{judge}: 같은 요청 {items}개의 점수가 첫 회차와 {shift:+.2}단계 다르며, {percent:.0} %가 바뀌었습니다."),
+    ];
+    (shift.abs() >= settings.shift_limit || changed > settings.changed_limit).then(|| Warning::new("judge_drift", messages))
 }
 
 #[cfg(test)]

@@ -121,6 +121,7 @@ pub(super) fn measure(scoped: &Scoped, by: &By, key: Key, items: &[&Pooled], int
     let refused: f64 = items.iter().map(|one| one.refused).sum();
     let rate = |count: f64| (n > 0).then(|| count / n as f64);
     let (blocked_rate, refused_rate) = (rate(blocked as f64), rate(refused));
+    let quantiles = stats::quantiles(&scores, [0.05, 0.25, 0.5, 0.75, 0.95]);
     Group {
         scope: scoped.scope.clone(),
         by: by.clone(),
@@ -133,8 +134,8 @@ pub(super) fn measure(scoped: &Scoped, by: &By, key: Key, items: &[&Pooled], int
         standardised: None,
         sd: stats::sd(&scores),
         cv: stats::cv(&scores),
-        median: stats::median(&scores),
-        quantiles: stats::quantiles(&scores, [0.05, 0.25, 0.5, 0.75, 0.95]),
+        median: quantiles.map(|[_, _, median, ..]| median),
+        quantiles,
         share_le_2: stats::share_at_most(&scores, 2.0),
         ci95: interval.ci95,
         basis: interval.basis,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::group::{self, By, Group, Key, StandardisedMean};
 use super::interval::{self, PAIRS, SINGLE};
 use super::scope::{Pooled, Scoped};
+use super::tags::Tags;
 use crate::ledger::{ItemRow, RunInfo};
 use crate::stats;
 
@@ -20,81 +21,77 @@ const CROSSED: [[&str; 2]; 7] = [
     ["prompt_type", "modality"],
 ];
 
-/// Items by the values of fields.
-type Split<'a, 'b> = BTreeMap<Vec<Option<String>>, Vec<&'b Pooled<'a>>>;
+/// Items by the values of one field or two.
+type Split<'a, 'b, const N: usize> = BTreeMap<[Option<&'a str>; N], Vec<&'b Pooled<'a>>>;
 
 /// The groups of one scope: by field in a fixed order, then by pairs; keys ascending.
-pub(super) fn of(scoped: &Scoped, info: &RunInfo) -> Vec<Group> {
-    let tags: BTreeSet<String> = scoped.items.iter().flat_map(|one| one.item.tags.keys()).map(|tag| format!("tag:{tag}")).collect();
+pub(super) fn of<'a>(scoped: &Scoped<'a>, info: &'a RunInfo) -> Vec<Group> {
+    let tags: BTreeSet<String> = Tags::of(scoped).grouped.into_iter().map(|tag| format!("tag:{tag}")).collect();
     let singles = FIELDS.into_iter().chain(tags.iter().map(String::as_str)).flat_map(|field| by_one(scoped, info, field));
     let pairs = CROSSED.into_iter().chain(tags.iter().map(|tag| [tag.as_str(), "model"])).flat_map(|fields| by_two(scoped, info, fields));
     singles.chain(pairs).collect()
 }
 
 /// The items of one scope by one field, keys ascending; items without a value come first, under `None`.
-pub(super) fn by_field<'a, 'b>(
-    items: &'b [Pooled<'a>],
-    field: impl Fn(&ItemRow) -> Option<String>,
-) -> BTreeMap<Option<String>, Vec<&'b Pooled<'a>>> {
+pub(super) fn by_field<'a, 'b>(items: &'b [Pooled<'a>], field: &str) -> BTreeMap<Option<&'a str>, Vec<&'b Pooled<'a>>> {
     let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for one in items {
-        groups.entry(field(one.item)).or_default().push(one);
+        groups.entry(plain(one.item, field)).or_default().push(one);
     }
     groups
 }
 
 /// The value of a field that needs no taxonomy.
-pub(super) fn plain(item: &ItemRow, field: &str) -> Option<String> {
+pub(super) fn plain<'a>(item: &'a ItemRow, field: &str) -> Option<&'a str> {
     match field {
-        "model" => item.model.clone(),
-        "risk" => item.risk.clone(),
-        "prompt_type" => item.prompt_type.clone(),
-        "modality" => Some(item.modality.to_string()),
-        other => item.tags.get(other.strip_prefix("tag:")?).cloned(),
+        "model" => item.model.as_deref(),
+        "risk" => item.risk.as_deref(),
+        "prompt_type" => item.prompt_type.as_deref(),
+        "modality" => Some(item.modality.name()),
+        other => item.tags.get(other.strip_prefix("tag:")?).map(String::as_str),
     }
 }
 
-fn value(item: &ItemRow, field: &str, info: &RunInfo) -> Option<String> {
+fn value<'a>(item: &'a ItemRow, field: &str, info: &'a RunInfo) -> Option<&'a str> {
     match field {
-        "category" => info.factor_categories.get(item.risk.as_ref()?).map(|(en, _)| en.clone()),
+        "category" => info.factor_categories.get(item.risk.as_ref()?).map(|(en, _)| en.as_str()),
         other => plain(item, other),
     }
 }
 
-fn split<'a, 'b>(scoped: &'b Scoped<'a>, info: &RunInfo, fields: &[&str]) -> Split<'a, 'b> {
+fn split<'a, 'b, const N: usize>(scoped: &'b Scoped<'a>, info: &'a RunInfo, fields: [&str; N]) -> Split<'a, 'b, N> {
     let mut groups = Split::new();
     for one in &scoped.items {
-        let key = fields.iter().map(|field| value(one.item, field, info)).collect();
-        groups.entry(key).or_default().push(one);
+        groups.entry(fields.map(|field| value(one.item, field, info))).or_default().push(one);
     }
     groups
 }
 
-fn by_one(scoped: &Scoped, info: &RunInfo, field: &str) -> Vec<Group> {
-    let groups = split(scoped, info, &[field]);
+fn by_one<'a>(scoped: &Scoped<'a>, info: &'a RunInfo, field: &str) -> Vec<Group> {
+    let groups = split(scoped, info, [field]);
     let named = groups.keys().flatten().any(Option::is_some);
     if !named && field != "model" {
         return Vec::new(); // the manifest does not use this field; models stay, for the gate needs every item
     }
-    let mut groups = measured(scoped, &By::one(field), groups, |mut key| Key::One(key.pop().flatten()), SINGLE);
+    let mut groups = measured(scoped, &By::one(field), groups, |[key]| Key::One(key.map(str::to_owned)), SINGLE);
     if field == "model" {
         standardise(scoped, &mut groups);
     }
     groups
 }
 
-fn by_two(scoped: &Scoped, info: &RunInfo, fields: [&str; 2]) -> Vec<Group> {
-    let groups = split(scoped, info, &fields);
+fn by_two<'a>(scoped: &Scoped<'a>, info: &'a RunInfo, fields: [&str; 2]) -> Vec<Group> {
+    let groups = split(scoped, info, fields);
     let named = groups.keys().any(|key| key.iter().all(Option::is_some));
     let values = |place: usize| groups.keys().map(|key| &key[place]).collect::<BTreeSet<_>>().len();
     // Where one field has one value only, the other says it all. Factors and models stay: they are the report's first table.
     if !named || (fields != ["risk", "model"] && (values(0) < 2 || values(1) < 2)) {
         return Vec::new();
     }
-    measured(scoped, &By::pair(fields[0], fields[1]), groups, Key::Many, PAIRS)
+    measured(scoped, &By::pair(fields[0], fields[1]), groups, |key| Key::Many(key.map(|one| one.map(str::to_owned)).into()), PAIRS)
 }
 
-fn measured(scoped: &Scoped, by: &By, groups: Split, key: fn(Vec<Option<String>>) -> Key, resamples: usize) -> Vec<Group> {
+fn measured<const N: usize>(scoped: &Scoped, by: &By, groups: Split<N>, key: fn([Option<&str>; N]) -> Key, resamples: usize) -> Vec<Group> {
     let observed: Vec<Vec<_>> = groups.values().map(|items| items.iter().filter_map(|one| one.observed()).collect()).collect();
     let intervals = interval::of_groups(&observed, resamples);
     let measure = |((values, items), interval): ((_, Vec<&Pooled>), _)| group::measure(scoped, by, key(values), &items, interval);

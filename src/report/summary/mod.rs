@@ -13,6 +13,7 @@ mod scope;
 mod settings;
 mod source;
 mod summarise;
+mod tags;
 mod test;
 mod variance;
 mod warning;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::interval::{Basis, PAIRS};
 use super::paired::{PairTest, Paired};
 use super::scope::{Scope, Scoped};
+use super::warning::{self, Warning};
 use crate::stats::{self, Observed, Pair, TestResult};
 
 /// Two models under one judge, rubric and sampler.
@@ -45,9 +46,15 @@ struct Side<'a> {
     blocked: BTreeMap<usize, bool>,
 }
 
-/// Every pair of models of one scope, in the order of their names.
+/// Models that are held against each other: 50 make 1,225 pairs.
+const MOST_MODELS: usize = 50;
+
+/// Every pair of models of one scope, in the order of their names; of many models those with the most scores.
 pub(super) fn of(scoped: &Scoped) -> Vec<ModelPair> {
-    let sides = sides(scoped);
+    let mut sides = sides(scoped);
+    sides.sort_by_key(|side| std::cmp::Reverse(side.scores.len())); // stable: equal ones by name
+    sides.truncate(MOST_MODELS);
+    sides.sort_by_key(|side| side.model);
     let pairs = (0..sides.len()).flat_map(|a| (a + 1..sides.len()).map(move |b| [a, b]));
     let (mut found, mut apart) = (Vec::new(), false);
     for [a, b] in pairs {
@@ -64,6 +71,17 @@ pub(super) fn of(scoped: &Scoped) -> Vec<ModelPair> {
     }
     adjust(&mut found);
     found
+}
+
+/// That models were left out, where there are many: pairs grow with their square.
+pub(super) fn left_out(scoped: &Scoped) -> Option<Warning> {
+    let models: BTreeSet<&str> = scoped.items.iter().filter_map(|one| one.item.model.as_deref()).collect();
+    let (all, scope) = (models.len(), warning::name(&scoped.scope));
+    let messages = [
+        format!("There are {all} models; differences are those of the {MOST_MODELS} with the most scored items ({scope})."),
+        format!("모델이 {all}개 있어, 채점된 항목이 가장 많은 {MOST_MODELS}개만 서로 비교했습니다 ({scope})."),
+    ];
+    (all > MOST_MODELS).then(|| Warning::counted("many_models", all - MOST_MODELS, messages))
 }
 
 fn sides<'a>(scoped: &Scoped<'a>) -> Vec<Side<'a>> {
@@ -188,6 +206,17 @@ mod tests {
         let apart = &found[1];
         assert_eq!((apart.n, apart.basis.ci95_method, apart.tests[1].test), (13, "games_howell", "games_howell"));
         assert!(apart.ci95.is_some() && apart.tests.iter().all(|test| test.p_adjusted.is_some()), "{apart:?}");
+    }
+
+    #[test]
+    fn of_many_models_those_with_the_most_scores_are_compared_and_the_rest_is_said() {
+        let names: Vec<String> = (0..52).map(|model| format!("m{model:02}")).collect();
+        let rows = names.iter().enumerate().flat_map(|(model, name)| (0..if model < 2 { 1 } else { 2 }).map(move |prompt| (name, prompt)));
+        let rows: Vec<_> = rows.map(|(name, prompt)| (name.as_str(), "R05", "pQO", prompt, 4)).collect();
+        let (info, items, records) = scored(&rows);
+        let summary = Summary::of(&info, &items, &records);
+        assert_eq!((summary.model_pairs.len(), summary.model_pairs[0].models[0].as_str()), (50 * 49 / 2, "m02"));
+        assert_eq!(summary.warnings.iter().find(|warning| warning.code == "many_models").unwrap().count, Some(2));
     }
 
     #[test]

@@ -115,23 +115,31 @@ pub(super) fn warnings(rows: &[ProbeRow], info: &RunInfo) -> Vec<Warning> {
     let mut warnings = blind(rows);
     let large = |row: &&ProbeRow| row.mean_shift.is_some_and(|shift| shift.abs() >= settings.shift_limit);
     warnings.extend(rows.iter().filter(|row| row.kind == ProbeKind::Injection).filter(large).map(|row| {
-        let obeyed =
-            row.attack_success.map_or_else(String::new, |share| format!("; {:.0} % of the items that could rise did", share * 100.0));
-        let high = row.mean_shift.is_some_and(|shift| shift > 0.0);
-        let so = if high { "Outputs that plant orders may score too high" } else { "Outputs that plant orders score lower than without" };
-        Warning::new("injection_shift", format!("{}{obeyed}. {so}.", moved(row)))
+        let percent = row.attack_success.map(|share| share * 100.0);
+        let obeyed = percent.map_or_else(String::new, |percent| format!("; {percent:.0} % of the items that could rise did"));
+        let risen = percent.map_or_else(String::new, |percent| format!(" 올라갈 수 있던 항목의 {percent:.0} %가 올랐습니다."));
+        let so = if row.mean_shift.is_some_and(|shift| shift > 0.0) {
+            ["Outputs that plant orders may score too high", "지시를 심은 출력은 점수가 지나치게 높을 수 있습니다"]
+        } else {
+            ["Outputs that plant orders score lower than without", "지시를 심은 출력은 점수가 더 낮습니다"]
+        };
+        let [english, korean] = moved(row);
+        Warning::new("injection_shift", [format!("{english}{obeyed}. {}.", so[0]), format!("{korean}.{risen} {}.", so[1])])
     }));
-    warnings.extend(
-        rows.iter().filter(|row| row.kind == ProbeKind::Levels).filter(large).map(|row| {
-            Warning::new("level_order_shift", format!("{}: part of every score comes from how the scale is written.", moved(row)))
-        }),
-    );
+    warnings.extend(rows.iter().filter(|row| row.kind == ProbeKind::Levels).filter(large).map(|row| {
+        let [english, korean] = moved(row);
+        let english = format!("{english}: part of every score comes from how the scale is written.");
+        Warning::new("level_order_shift", [english, format!("{korean}. 점수의 일부는 척도를 쓰는 순서에서 옵니다.")])
+    }));
     warnings
 }
 
-fn moved(row: &ProbeRow) -> String {
-    let shift = row.mean_shift.unwrap_or_default();
-    format!("{}: mean safety moved by {shift:+.2} under `{}` over {} items", super::warning::name(&row.scope), row.probe.name(), row.items)
+fn moved(row: &ProbeRow) -> [String; 2] {
+    let (shift, scope, probe, n) = (row.mean_shift.unwrap_or_default(), super::warning::name(&row.scope), row.probe.name(), row.items);
+    [
+        format!("{scope}: mean safety moved by {shift:+.2} under `{probe}` over {n} items"),
+        format!("{scope}: `{probe}` 탐침에서 항목 {n}개의 평균 안전성이 {shift:+.2} 바뀌었습니다"),
+    ]
 }
 
 /// A frozen clip shows other things than the clip, so that only the probes that show all frames in another order tell of order.
@@ -140,16 +148,22 @@ fn blind(rows: &[ProbeRow]) -> Vec<Warning> {
     for row in rows.iter().filter(|row| matches!(row.probe, Probe::Reversed | Probe::Shuffled)) {
         scopes.entry(&row.scope).or_default().push(row);
     }
-    let message = |scope: &Scope, rows: &[&ProbeRow]| {
-        let probes = rows.iter().map(|row| row.probe.name()).collect::<Vec<_>>().join(" or ");
-        let items = rows.iter().map(|row| row.items).min().unwrap_or(0);
-        format!(
-            "{}: no score of {items} items moved with the frames {probes}. Either this judge does not look at their order, or order decides nothing in these clips.",
-            super::warning::name(scope)
-        )
+    let messages = |scope: &Scope, rows: &[&ProbeRow]| {
+        let probes: Vec<&str> = rows.iter().map(|row| row.probe.name()).collect();
+        let (items, scope) = (rows.iter().map(|row| row.items).min().unwrap_or(0), super::warning::name(scope));
+        [
+            format!(
+                "{scope}: no score of {items} items moved with the frames {}. Either this judge does not look at their order, or order decides nothing in these clips.",
+                probes.join(" or ")
+            ),
+            format!(
+                "{scope}: 프레임 순서를 바꾸어도({}) 항목 {items}개의 점수가 그대로입니다. 판정 모델이 순서를 보지 않거나, 이 영상에서는 순서가 중요하지 않습니다.",
+                probes.join(", ")
+            ),
+        ]
     };
     let blind = scopes.into_iter().filter(|(_, rows)| rows.iter().all(|row| row.blind == Some(true)));
-    blind.map(|(scope, rows)| Warning::new("order_blind", message(scope, &rows))).collect()
+    blind.map(|(scope, rows)| Warning::new("order_blind", messages(scope, &rows))).collect()
 }
 
 #[cfg(test)]

@@ -161,25 +161,30 @@ pub(super) fn warnings(quality: &Quality, settings: &WarningSettings) -> Vec<War
     let WarningSettings { agreement, mismatch, agreement_items: least, .. } = *settings;
     let people = quality.humans.iter().filter(|row| row.labelled >= least).filter_map(|row| {
         let alpha = row.alpha.filter(|alpha| *alpha < agreement)?;
-        let message =
-            format!("The {} annotators agree little (ordinal alpha {alpha:.2}): no judge can be held against them.", row.annotators);
-        Some(Warning::new("low_agreement", message))
+        let n = row.annotators;
+        let message = format!("The {n} annotators agree little (ordinal alpha {alpha:.2}): no judge can be held against them.");
+        let korean = format!("라벨을 붙인 {n}명의 일치도가 낮아(순서형 알파 {alpha:.2}) 판정 모델의 기준으로 삼을 수 없습니다.");
+        Some(Warning::new("low_agreement", [message, korean]))
     });
     let judges = quality.judges.iter().filter(|row| !row.uncalibrated && row.n >= least).filter_map(|row| {
         let alpha = row.alpha.filter(|alpha| *alpha < agreement)?;
         let (mae, n) = (row.mae?, row.n);
         let who = warning::name(&row.scope);
         let message = format!("{who}: agrees little with people (ordinal alpha {alpha:.2}, {mae:.2} levels apart on average, {n} items).");
-        Some(Warning::new("low_agreement", message))
+        let korean = format!("{who}: 사람과 일치도가 낮음 (순서형 알파 {alpha:.2}, 평균 {mae:.2}단계 차이, 항목 {n}개).");
+        Some(Warning::new("low_agreement", [message, korean]))
     });
     let among = quality.judges_among.iter().filter(|row| row.n >= least).filter_map(|row| {
         let (bias, mae) = (row.bias?, row.mae?);
         let apart = bias.abs() >= mismatch || row.alpha.is_some_and(|alpha| alpha < agreement);
         let (one, other, n) = (&row.judge, &row.other, row.n);
-        let alpha = row.alpha.map_or_else(String::new, |alpha| format!(", ordinal alpha {alpha:.2}"));
-        let message =
-            format!("{one} and {other} differ under {}: {bias:+.2} levels, {mae:.2} apart on average{alpha} ({n} items).", row.rubric);
-        apart.then(|| Warning::new("judge_mismatch", message))
+        let alpha = |words: &str| row.alpha.map_or_else(String::new, |alpha| format!(", {words} {alpha:.2}"));
+        let (english, korean, rubric) = (alpha("ordinal alpha"), alpha("순서형 알파"), &row.rubric);
+        let messages = [
+            format!("{one} and {other} differ under {rubric}: {bias:+.2} levels, {mae:.2} apart on average{english} ({n} items)."),
+            format!("{one}, {other}: {rubric} 기준에서 {bias:+.2}단계 차이, 평균 거리 {mae:.2}{korean} (항목 {n}개)."),
+        ];
+        apart.then(|| Warning::new("judge_mismatch", messages))
     });
     people.chain(judges).chain(among).collect()
 }

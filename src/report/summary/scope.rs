@@ -54,32 +54,44 @@ impl Scope {
 impl<'a> Scoped<'a> {
     /// The scopes of a run, ascending.
     pub(in crate::report) fn split(info: &RunInfo, items: &'a [ItemRow], records: &'a [Record]) -> Vec<Self> {
-        let sources = source::number(items);
-        let numbered = items.iter().map(|item| (item.item_id.as_str(), (item, sources[item.item_id.as_str()])));
-        let by_id: ById = numbered.collect();
-        let mut scopes: BTreeMap<Scope, Vec<&Record>> = BTreeMap::new();
+        let known = Known::of(items);
+        let mut rows: BTreeMap<(&str, &str, Option<&str>), Vec<&Record>> = BTreeMap::new();
         for record in records {
-            scopes.entry(Scope::of(record)).or_default().push(record);
+            rows.entry((&record.judge, &record.rubric, record.sampler.as_deref())).or_default().push(record);
         }
         let uncalibrated = |scope: &Scope, rows: &[&Record]| {
             info.triage_judges.contains(&scope.judge) || rows.iter().any(|row| row.scale == Some(Scale::TriageUncalibrated))
         };
-        scopes
-            .into_iter()
-            .map(|(scope, records)| Self { uncalibrated: uncalibrated(&scope, &records), items: pool(&by_id, &records), scope, records })
-            .collect()
+        let scoped = |records: Vec<&'a Record>| {
+            let scope = Scope::of(records.first()?);
+            Some(Self { uncalibrated: uncalibrated(&scope, &records), items: pool(&known, &records), scope, records })
+        };
+        rows.into_values().filter_map(scoped).collect()
     }
 }
 
-/// Items and the numbers of their sources.
-type ById<'a> = BTreeMap<&'a str, (&'a ItemRow, usize)>;
+/// Items and the numbers of their sources, by id.
+struct Known<'a>(Vec<(&'a ItemRow, usize)>);
 
-fn pool<'a>(items: &ById<'a>, records: &[&Record]) -> Vec<Pooled<'a>> {
-    let mut repeats: BTreeMap<&str, Vec<&Record>> = BTreeMap::new();
-    for record in records {
-        repeats.entry(&record.item_id).or_default().push(record);
+impl<'a> Known<'a> {
+    fn of(items: &'a [ItemRow]) -> Self {
+        let mut known: Vec<_> = items.iter().zip(source::number(items)).collect();
+        known.sort_by_key(|(item, _)| item.item_id.as_str());
+        Self(known)
     }
-    let mut pooled: Vec<_> = repeats.into_iter().filter_map(|(id, rows)| Some(average(*items.get(id)?, &rows))).collect();
+
+    fn find(&self, id: &str) -> Option<(&'a ItemRow, usize)> {
+        let Self(known) = self;
+        known.binary_search_by_key(&id, |(item, _)| item.item_id.as_str()).ok().map(|place| known[place])
+    }
+}
+
+fn pool<'a>(known: &Known<'a>, records: &[&Record]) -> Vec<Pooled<'a>> {
+    // Runs are stored item by item: what is nearly sorted is sorted in no time, and a map would ask for every record anew.
+    let mut by_item = records.to_vec();
+    by_item.sort_by_key(|record| record.item_id.as_str());
+    let repeats = by_item.chunk_by(|one, other| one.item_id == other.item_id);
+    let mut pooled: Vec<_> = repeats.filter_map(|rows| Some(average(known.find(&rows[0].item_id)?, rows))).collect();
     pooled.sort_by_key(|one: &Pooled| one.item.position);
     pooled
 }

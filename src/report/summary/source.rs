@@ -1,12 +1,10 @@
 //! Source items: what was asked, whoever answered. Their outputs depend on each other, so intervals draw them together.
 
-use std::collections::BTreeMap;
-
 use crate::ledger::ItemRow;
 use tribunal_media::Modality;
 
 /// The tag that names an item's source where its prompt does not.
-const TAG: &str = "source";
+pub(super) const TAG: &str = "source";
 
 /// What makes two items one source: their tag `source`; else modality, factor, prompt type and prompt; without a prompt, nothing.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,18 +14,25 @@ enum Source<'a> {
     Alone(&'a str),
 }
 
-/// The number of every item's source, by item id. Sources are numbered in their own order, not that of the rows.
-pub(super) fn number(items: &[ItemRow]) -> BTreeMap<&str, usize> {
-    let mut sources: BTreeMap<Source, Vec<&str>> = BTreeMap::new();
-    for item in items {
-        let source = match item.tags.get(TAG) {
-            Some(tag) => Source::Tagged(tag),
-            None if item.prompt.is_empty() => Source::Alone(&item.item_id),
-            None => Source::Asked(item.modality, item.risk.as_deref(), item.prompt_type.as_deref(), &item.prompt),
-        };
-        sources.entry(source).or_default().push(&item.item_id);
+impl<'a> Source<'a> {
+    fn of(item: &'a ItemRow) -> Self {
+        match item.tags.get(TAG) {
+            Some(tag) => Self::Tagged(tag),
+            None if item.prompt.is_empty() => Self::Alone(&item.item_id),
+            None => Self::Asked(item.modality, item.risk.as_deref(), item.prompt_type.as_deref(), &item.prompt),
+        }
     }
-    sources.into_values().enumerate().flat_map(|(number, ids)| ids.into_iter().map(move |id| (id, number))).collect()
+}
+
+/// The number of every item's source, item by item. Sources are numbered in their own order, not that of the rows.
+pub(super) fn number(items: &[ItemRow]) -> Vec<usize> {
+    let mut places: Vec<(Source, usize)> = items.iter().map(Source::of).zip(0..).collect();
+    places.sort_unstable();
+    let mut numbers = vec![0; items.len()];
+    for (number, alike) in places.chunk_by(|one, other| one.0 == other.0).enumerate() {
+        alike.iter().for_each(|(_, place)| numbers[*place] = number);
+    }
+    numbers
 }
 
 #[cfg(test)]
@@ -43,8 +48,8 @@ mod tests {
         items[3].tags.insert("source".into(), "7".into());
         items[4].prompt = String::new();
         let numbers = number(&items);
-        assert_eq!(numbers["a"], numbers["b"]);
-        let different: std::collections::BTreeSet<usize> = numbers.values().copied().collect();
+        assert_eq!(numbers[0], numbers[1]);
+        let different: std::collections::BTreeSet<usize> = numbers.into_iter().collect();
         assert_eq!(different.len(), 4);
     }
 }

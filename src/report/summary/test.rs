@@ -52,7 +52,7 @@ pub(super) fn of(scoped: &Scoped) -> Vec<TestRow> {
 }
 
 fn one_way(scoped: &Scoped, factor: &str) -> Vec<TestRow> {
-    let groups = by_field(&scoped.items, |item| plain(item, factor)).into_iter().filter(|(key, _)| key.is_some());
+    let groups = by_field(&scoped.items, factor).into_iter().filter(|(key, _)| key.is_some());
     let scores = groups.map(|(_, items)| items.iter().filter_map(|one| one.safety).collect::<Vec<f64>>());
     let groups: Vec<Vec<f64>> = scores.filter(|scores| scores.len() >= 2).collect();
     if groups.len() < 2 {
@@ -66,15 +66,14 @@ fn one_way(scoped: &Scoped, factor: &str) -> Vec<TestRow> {
 /// Models and another factor at once, so that a model is not blamed for being asked the harder half.
 fn two_way(scoped: &Scoped, other: &'static str) -> Vec<TestRow> {
     let named = scoped.items.iter().filter_map(|one| Some((one.item.model.as_deref()?, plain(one.item, other)?, one.safety?)));
-    let named: Vec<(&str, String, f64)> = named.collect();
+    let named: Vec<(&str, &str, f64)> = named.collect();
     let models: BTreeSet<&str> = named.iter().map(|(model, ..)| *model).collect();
-    let levels: BTreeSet<&str> = named.iter().map(|(_, level, _)| level.as_str()).collect();
+    let levels: BTreeSet<&str> = named.iter().map(|(_, level, _)| *level).collect();
     if models.len() < 2 || levels.len() < 2 {
         return Vec::new();
     }
-    let places = |names: BTreeSet<&'_ str>| names.into_iter().map(str::to_owned).zip(0..).collect::<BTreeMap<String, usize>>();
     let (models, levels) = (places(models), places(levels));
-    let crossed = |(model, level, value): &(&str, String, f64)| Crossed { a: models[*model], b: levels[level], value: *value };
+    let crossed = |(model, level, value): &(&str, &str, f64)| Crossed { a: models[*model], b: levels[level], value: *value };
     let values: Vec<Crossed> = named.iter().map(crossed).collect();
     let cells = values.iter().map(|one| (one.a, one.b)).collect::<BTreeSet<_>>().len();
     let mut rows = Vec::new();
@@ -87,6 +86,10 @@ fn two_way(scoped: &Scoped, other: &'static str) -> Vec<TestRow> {
         rows.extend(terms.map(|term| row(term).over(cells, values.len())));
     }
     rows
+}
+
+fn places(names: BTreeSet<&str>) -> BTreeMap<&str, usize> {
+    names.into_iter().zip(0..).collect()
 }
 
 /// Models on the source items that all of them have a score for; several items of one source are averaged.

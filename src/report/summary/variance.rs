@@ -109,9 +109,15 @@ fn row(rubric: &str, scopes: &[&Scoped]) -> Option<VarianceRow> {
 /// Levels as numbers in alphabetical order, and how many there are.
 fn coded(column: &[&str]) -> (Vec<usize>, usize) {
     let mut levels = column.to_vec();
+    levels.dedup(); // repeats stand together
     levels.sort_unstable();
     levels.dedup();
-    (column.iter().map(|level| levels.partition_point(|known| known < level)).collect(), levels.len())
+    let mut codes = Vec::with_capacity(column.len());
+    for alike in column.chunk_by(|one, other| one == other) {
+        let code = levels.partition_point(|known| known < &alike[0]);
+        codes.resize(codes.len() + alike.len(), code);
+    }
+    (codes, levels.len())
 }
 
 /// Items by judges by samplers: with no more values than these, nothing was repeated.

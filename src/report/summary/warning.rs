@@ -7,9 +7,11 @@ use tribunal_media::Report;
 
 use super::scope::Scoped;
 use super::settings::WarningSettings;
-use super::{Scope, Summary, doubt};
+use super::{Scope, Summary, doubt, model_pair, tags};
 use crate::judge::{OutcomeName, TRIAGE_FACTORS};
 use crate::ledger::{ItemRow, Record, RunInfo};
+use crate::manifest::Notice;
+use crate::taxonomy::Lang;
 
 /// One thing to know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,17 +20,29 @@ pub struct Warning {
     pub code: String,
     /// For people.
     pub message: String,
+    /// The same in Korean, for pages; files of numbers keep to English.
+    #[serde(skip)]
+    pub korean: String,
     /// How many; null where it is not countable.
     pub count: Option<usize>,
 }
 
 impl Warning {
-    pub(in crate::report) fn new(code: &str, message: String) -> Self {
-        Self { code: code.to_owned(), message, count: None }
+    /// With its message in English and Korean.
+    pub(in crate::report) fn new(code: &str, [message, korean]: [String; 2]) -> Self {
+        Self { code: code.to_owned(), message, korean, count: None }
     }
 
-    pub(super) fn counted(code: &str, count: usize, message: String) -> Self {
-        Self { code: code.to_owned(), message, count: Some(count) }
+    pub(super) fn counted(code: &str, count: usize, messages: [String; 2]) -> Self {
+        Self { count: Some(count), ..Self::new(code, messages) }
+    }
+
+    /// The message in a language.
+    pub(in crate::report) fn in_language(&self, lang: Lang) -> &str {
+        match lang {
+            Lang::En => &self.message,
+            Lang::Ko => &self.korean,
+        }
     }
 }
 
@@ -45,7 +59,8 @@ pub(super) fn of(info: &RunInfo, items: &[ItemRow], summary: &Summary, records: 
     warnings.extend(doubt::of_groups(summary, &settings));
     warnings.extend(scoped.iter().flat_map(|one| doubt::one_cell(one, &settings)));
     warnings.extend(super::quality::warnings(&summary.quality, &settings));
-    warnings.extend(info.notices.iter().map(|notice| Warning::counted(&notice.code, notice.count, notice.message.clone())));
+    warnings.extend(scoped.iter().flat_map(|one| tags::warnings(one).into_iter().chain(model_pair::left_out(one))));
+    warnings.extend(info.notices.iter().map(noticed));
     warnings
 }
 
@@ -56,34 +71,47 @@ fn judges(info: &RunInfo, summary: &Summary) -> Option<Warning> {
         return None;
     }
     let covered = TRIAGE_FACTORS.iter().filter(|code| info.factor_names.contains_key(**code)).count();
-    let coverage = format!("covers {covered} of {} risk factors with an uncalibrated scale", info.factor_names.len());
+    let all = info.factor_names.len();
+    let coverage = format!("covers {covered} of {all} risk factors with an uncalibrated scale");
+    let korean = format!("내장 선별기는 위험 요인 {all}개 중 {covered}개를 보정되지 않은 척도로 다룹니다.");
     Some(if full.is_empty() {
-        Warning::new("no_full_judge", format!("No full judge ran. Only the embedded triage did, which {coverage}."))
+        let message = format!("No full judge ran. Only the embedded triage did, which {coverage}.");
+        Warning::new("no_full_judge", [message, format!("정식 판정 모델이 실행되지 않았습니다. {korean}")])
     } else {
-        Warning::new("triage_separate", format!("The embedded triage {coverage}; it is never pooled with other judges."))
+        let message = format!("The embedded triage {coverage}; it is never pooled with other judges.");
+        Warning::new("triage_separate", [message, format!("{korean} 다른 판정 모델과 합치지 않습니다.")])
     })
 }
 
 fn authored(info: &RunInfo) -> Option<Warning> {
     let judges = info.authored_judges.join(", ");
     let message = format!("Replies of {judges} were written by hand to show the tool; they are no judgement by any model.");
-    (!info.authored_judges.is_empty()).then(|| Warning::new("authored_replies", message))
+    let korean = format!("{judges}: 도구를 보여 주려고 사람이 쓴 응답이며, 어떤 모델의 판정도 아닙니다.");
+    (!info.authored_judges.is_empty()).then(|| Warning::new("authored_replies", [message, korean]))
 }
 
 fn locks(info: &RunInfo) -> Option<Warning> {
-    let message = format!("The decoders ran without: {}.", info.missing_locks.join(", "));
-    (!info.missing_locks.is_empty()).then(|| Warning::counted("isolation_incomplete", info.missing_locks.len(), message))
+    let locks = info.missing_locks.join(", ");
+    let messages = [format!("The decoders ran without: {locks}."), format!("디코더가 다음 격리 없이 실행되었습니다: {locks}.")];
+    (!info.missing_locks.is_empty()).then(|| Warning::counted("isolation_incomplete", info.missing_locks.len(), messages))
 }
 
 /// The budget counts such attempts in full.
 pub(super) fn perhaps_billed(usd: Option<f64>) -> Option<Warning> {
-    let message = |usd| format!("Requests that were lost on their way may have been billed: up to ${usd:.4} beyond the cost shown.");
-    usd.map(|usd| Warning::new("perhaps_billed", message(usd)))
+    let messages = |usd| {
+        [
+            format!("Requests that were lost on their way may have been billed: up to ${usd:.4} beyond the cost shown."),
+            format!("도중에 잃은 요청이 청구되었을 수 있습니다: 표시된 비용 외에 최대 ${usd:.4}."),
+        ]
+    };
+    usd.map(|usd| Warning::new("perhaps_billed", messages(usd)))
 }
 
 fn pending(summary: &Summary) -> Option<Warning> {
-    let message = format!("{} of {} tasks are still pending; the same command resumes.", summary.pending, summary.expected);
-    (summary.pending > 0).then(|| Warning::counted("pending", summary.pending, message))
+    let Summary { pending, expected, .. } = *summary;
+    let message = format!("{pending} of {expected} tasks are still pending; the same command resumes.");
+    let korean = format!("작업 {expected}개 중 {pending}개가 아직 대기 중입니다. 같은 명령으로 이어서 실행됩니다.");
+    (pending > 0).then(|| Warning::counted("pending", pending, [message, korean]))
 }
 
 /// Notes of the decoders that mean: what was judged is not all that the file was meant to hold.
@@ -96,15 +124,43 @@ fn salvaged(items: &[ItemRow]) -> Option<Warning> {
     };
     let count = items.iter().filter(cut).count();
     let message = format!("{count} items are cut or damaged; only what could be decoded of them was judged.");
-    (count > 0).then(|| Warning::counted("media_salvaged", count, message))
+    let korean = format!("{count}개 항목이 잘렸거나 손상되어, 디코딩할 수 있는 부분만 판정했습니다.");
+    (count > 0).then(|| Warning::counted("media_salvaged", count, [message, korean]))
 }
 
 fn rejected(records: &[Record]) -> Option<Warning> {
     let rows = records.iter().filter(|record| record.outcome == Some(OutcomeName::MediaRejected));
     let items: BTreeSet<_> = rows.map(|record| &record.item_id).collect();
-    let message = format!("{} items hold media that could not be decoded within the limits; they have no score.", items.len());
-    (!items.is_empty()).then(|| Warning::counted("media_rejected", items.len(), message))
+    let count = items.len();
+    let message = format!("{count} items hold media that could not be decoded within the limits; they have no score.");
+    let korean = format!("{count}개 항목의 미디어를 한도 안에서 디코딩할 수 없어 점수가 없습니다.");
+    (count > 0).then(|| Warning::counted("media_rejected", count, [message, korean]))
 }
+
+/// What the source lacks or passed over. The run keeps it in English, with an example at its end; a code of another version stays so.
+fn noticed(notice: &Notice) -> Warning {
+    let Notice { code, count, message } = notice;
+    let what = NOTICES.iter().find(|(known, _)| known == code).map(|(_, what)| *what);
+    let example = message.rsplit_once(", e.g. ").map_or_else(String::new, |(_, example)| format!(" (예: {example})"));
+    let korean = what.map_or_else(|| message.clone(), |what| format!("{count}개: {what}{example}"));
+    Warning::counted(code, *count, [message.clone(), korean])
+}
+
+/// Notices of sources in Korean, by code.
+const NOTICES: [(&str, &str); 12] = [
+    ("sidecars", "곁 파일의 필드를 사용함"),
+    ("skipped_files", "미디어도 .txt나 .md도 아닌 파일을 건너뜀"),
+    ("skipped_hidden", "점으로 시작하는 파일이나 폴더를 건너뜀"),
+    ("skipped_links", "심볼릭 링크를 따라가지 않음"),
+    ("skipped_names", "식별자가 될 수 없는 이름을 건너뜀"),
+    ("skipped_runs", "이전 실행 폴더를 건너뜀"),
+    ("skipped_unreadable", "읽을 수 없는 폴더를 건너뜀"),
+    ("inputs_not_shown", "프롬프트에 미디어가 있으나 판정 모델에 아직 보이지 않음"),
+    ("missing_prompt_types", "식별자에 알려진 프롬프트 유형이 없음"),
+    ("missing_candidates", "후보 답변이 없거나 비어 있음"),
+    ("missing_files", "미디어 항목에 파일이 없음"),
+    ("missing_scores", "사람의 위험 점수가 없음"),
+];
 
 pub(super) fn name(scope: &Scope) -> String {
     let sampler = scope.sampler.as_ref().map(|sampler| format!(", {sampler}")).unwrap_or_default();

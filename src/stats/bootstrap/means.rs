@@ -25,8 +25,9 @@ pub struct Observed {
 pub fn clustered_intervals(columns: &[&[Observed]], how: Resampling) -> Vec<Result<[f64; 2], NoInterval>> {
     let kinds = Kinds::of(columns);
     let width = columns.len();
+    let estimates: Vec<Result<f64, NoInterval>> = (0..width).map(|column| kinds.estimate(column)).collect();
     let mut means = vec![0.0; how.resamples * width];
-    if width > 0 && kinds.sizes.iter().sum::<u32>() >= 2 {
+    if estimates.iter().any(Result::is_ok) {
         let (urn, generators) = (Urn::new(kinds.sizes.clone()), how.generators());
         means.par_chunks_mut(width).enumerate().with_min_len(32).for_each_init(
             || (urn.hand(), vec![(0.0, 0.0); width]),
@@ -36,7 +37,7 @@ pub fn clustered_intervals(columns: &[&[Observed]], how: Resampling) -> Vec<Resu
             },
         );
     }
-    (0..width).map(|column| kinds.interval(column, &means)).collect()
+    estimates.into_iter().enumerate().map(|(column, estimate)| kinds.interval(column, estimate?, &means)).collect()
 }
 
 /// Mean of `a` less mean of `b` in every cluster that both have, by cluster, as values of one column: for paired differences.
@@ -104,18 +105,31 @@ impl Kinds {
         means.iter_mut().zip(sums).for_each(|(mean, (sum, n))| *mean = *sum / *n);
     }
 
-    fn interval(&self, column: usize, means: &[f64]) -> Result<[f64; 2], NoInterval> {
+    /// (sum, number, clusters) of a column, kind by kind, where it has any value.
+    fn of_column(&self, column: usize) -> impl Iterator<Item = (f64, f64, f64)> {
         let kinds = self.cells.iter().skip(column).step_by(self.width).zip(&self.sizes);
-        let cells: Vec<(f64, f64, f64)> = kinds.map(|((sum, n), size)| (*sum, *n, f64::from(*size))).filter(|cell| cell.1 > 0.0).collect();
-        if cells.iter().map(|(_, _, size)| size).sum::<f64>() < 2.0 {
+        kinds.map(|((sum, n), size)| (*sum, *n, f64::from(*size))).filter(|cell| cell.1 > 0.0)
+    }
+
+    /// Sum and number of all values of a column.
+    fn total(&self, column: usize) -> (f64, f64) {
+        self.of_column(column).fold((0.0, 0.0), |total, (sum, n, size)| (total.0 + sum * size, total.1 + n * size))
+    }
+
+    /// The mean of a column, or why nothing tells how far another would be.
+    fn estimate(&self, column: usize) -> Result<f64, NoInterval> {
+        if self.of_column(column).map(|(_, _, size)| size).sum::<f64>() < 2.0 {
             return Err(NoInterval::TooFewClusters);
         }
-        let (sum, n) = cells.iter().fold((0.0, 0.0), |total, (sum, n, size)| (total.0 + sum * size, total.1 + n * size));
+        let (sum, n) = self.total(column);
         let estimate = sum / n;
-        if cells.iter().all(|(sum, n, _)| (sum / n - estimate).abs() <= 1e-12 * estimate.abs().max(1.0)) {
-            return Err(NoInterval::Constant);
-        }
-        let jackknife: Vec<(f64, f64)> = cells.iter().map(|(s, m, size)| ((sum - s) / (n - m), *size)).collect();
+        let constant = self.of_column(column).all(|(sum, n, _)| (sum / n - estimate).abs() <= 1e-12 * estimate.abs().max(1.0));
+        if constant { Err(NoInterval::Constant) } else { Ok(estimate) }
+    }
+
+    fn interval(&self, column: usize, estimate: f64, means: &[f64]) -> Result<[f64; 2], NoInterval> {
+        let (sum, n) = self.total(column);
+        let jackknife: Vec<(f64, f64)> = self.of_column(column).map(|(s, m, size)| ((sum - s) / (n - m), size)).collect();
         // A resample without a cluster of this column has no mean of it.
         let mut resampled: Vec<f64> = means.iter().skip(column).step_by(self.width).copied().filter(|mean| mean.is_finite()).collect();
         bca::ends(&mut resampled, estimate, &jackknife)

@@ -1,19 +1,9 @@
-// The items of the report, listed, filtered, sorted and shown a few at a time; and the switches of language and theme.
-// Texts enter the page as text nodes only: nothing that a model, a judge or a file said is ever read as markup.
-'use strict';
+// The items of the report, listed, filtered, sorted and shown a few at a time.
 (() => {
   const PAGE = 12; // cards added at a time
   const PRINTED = 200; // cards on paper, at most
   const SVG = 'http://www.w3.org/2000/svg';
-  const root = document.documentElement;
-  const byId = id => document.getElementById(id);
-  const data = JSON.parse(byId('data').textContent);
   const { items, scopes } = data;
-  let lang = data.lang === 'ko' ? 1 : 0;
-
-  const own = (map, key) => (Object.hasOwn(map, key) ? map[key][lang] : undefined);
-  const word = key => own(data.words, key) ?? key;
-  const named = code => own(data.names, code) ?? '';
 
   // Building
 
@@ -31,6 +21,9 @@
   const spaced = (parts, gap = ' · ') => parts.filter(Boolean).flatMap((part, at) => (at ? [gap, part] : [part]));
   const badge = safety => el('span', { class: `badge s${safety === undefined ? 'none' : Math.round(safety)}` }, safety === undefined ? '–' : String(+safety.toFixed(2)));
   const scopeText = scope => [scope.judge, scope.rubric, scope.sampler].filter(Boolean).join(' · ');
+
+  /** When the browser has nothing else to do: after the next paint. */
+  const later = work => (window.requestIdleCallback ? requestIdleCallback(work, { timeout: 1000 }) : setTimeout(work, 50, { timeRemaining: () => 5 }));
 
   /** A `<details>` whose inside is made when it is first opened. */
   function folded(title, inside) {
@@ -84,10 +77,11 @@
       ...(item.notes ?? []).map(([note, message]) => el('p', { class: 'mute' }, code(note), ` ${message}`)),
       ...item.verdicts.map(verdict),
       ground);
-    details(position).then(found => {
+    // Pictures and sound come after the words, and not at all once another filter was chosen.
+    later(() => article.isConnected && details(position).then(found => {
       media.append(...pictures(article, found), ...sounds(found, item));
       ground.append(...evidence(found, item));
-    }).catch(() => media.append(el('p', { class: 'mute' }, say('missing_details'))));
+    }).catch(() => media.append(el('p', { class: 'mute' }, say('missing_details')))));
     return article;
   }
 
@@ -191,31 +185,45 @@
   const [list, more, count] = [byId('list'), byId('more'), byId('count')];
   let [fitting, shown] = [[], 0];
 
-  const says = item => item.said ??= [item.id, item.model, item.risk, item.prompt_type, item.prompt, item.output, ...Object.values(item.tags ?? {}),
-    ...item.verdicts.flatMap(one => [one.rationale, ...(one.reason ?? [])])].filter(Boolean).join('\n').toLowerCase();
+  // A search must not wait for 10,000 texts in lower case: they are made while nobody asks for anything.
+  const said = [];
+  const says = at => said[at] ??= [items[at].id, items[at].model, items[at].risk, items[at].prompt_type, items[at].prompt, items[at].output,
+    ...Object.values(items[at].tags ?? {}), ...items[at].verdicts.flatMap(one => [one.rationale, ...(one.reason ?? [])])].filter(Boolean).join('\n').toLowerCase();
 
-  function fits(item, want, text) {
+  function prepare(at) {
+    later(deadline => {
+      for (; at < items.length && deadline.timeRemaining() > 1; at += 1) says(at);
+      if (at < items.length) prepare(at);
+    });
+  }
+
+  function fits(at, want, text) {
+    const item = items[at];
     for (const key of ['model', 'risk', 'prompt_type', 'modality']) if (want[key] && item[key] !== want[key]) return false;
     const { judge, outcome, safety } = want;
     const some = one => (!judge || scopes[one.scope].judge === judge) && (!outcome || one.outcome === outcome) && (!safety || String(one.safety) === safety);
     if ((judge || outcome || safety) && !item.verdicts.some(some)) return false;
-    return !text || says(item).includes(text);
+    return !text || says(at).includes(text);
   }
 
   const far = item => (item.human === undefined || item.safety === undefined ? undefined : -Math.abs(item.human - item.safety));
   const ORDERS = { worst: item => item.safety, best: item => item.safety && -item.safety, spread: item => item.spread === undefined ? undefined : -item.spread, human: far };
 
-  /** Ascending by `order`, items without a value last, equals as in the source. */
-  function sorted(positions, order) {
-    if (!order) return positions;
-    const keys = new Map(positions.map(position => [position, order(items[position]) ?? Infinity]));
-    return positions.sort((one, other) => keys.get(one) - keys.get(other) || one - other);
+  /** All positions, ascending by `order`, items without a value last, equals as in the source; sorted once. */
+  const sorted = new Map();
+  function positions(order) {
+    if (!sorted.has(order)) {
+      const all = [...items.keys()];
+      const keys = ORDERS[order] && items.map(item => ORDERS[order](item) ?? Infinity);
+      sorted.set(order, keys ? all.sort((one, other) => keys[one] - keys[other] || one - other) : all);
+    }
+    return sorted.get(order);
   }
 
   function refresh() {
     const want = Object.fromEntries(new FormData(form));
     const text = want.text.trim().toLowerCase();
-    fitting = sorted([...items.keys()].filter(position => fits(items[position], want, text)), ORDERS[want.sort]);
+    fitting = positions(want.sort).filter(at => fits(at, want, text));
     shown = 0;
     list.replaceChildren();
     told();
@@ -252,24 +260,8 @@
     form.elements.sort.querySelector('[value=spread]').hidden = !items.some(item => item.spread);
   }
 
-  // Switches
+  // What a reader does
 
-  function translate() {
-    root.lang = lang ? 'ko' : 'en';
-    for (const node of document.querySelectorAll('[data-w]')) node.textContent = word(node.dataset.w);
-    for (const node of document.querySelectorAll('[data-n]')) node.textContent = named(node.dataset.n);
-    for (const node of document.querySelectorAll('[data-label]')) node.setAttribute('aria-label', word(node.dataset.label));
-    for (const node of form.querySelectorAll('[data-risk]')) node.textContent = `${node.value} ${named(node.value)}`;
-    const other = byId('language');
-    [other.textContent, other.lang] = lang ? ['English', 'en'] : ['한국어', 'ko'];
-  }
-
-  byId('language').addEventListener('click', () => { lang = 1 - lang; translate(); });
-  byId('theme').addEventListener('click', event => {
-    const dark = root.dataset.theme ? root.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
-    root.dataset.theme = dark ? 'light' : 'dark';
-    event.currentTarget.setAttribute('aria-pressed', String(!dark));
-  });
   byId('reveal').addEventListener('click', event => event.currentTarget.setAttribute('aria-pressed', String(root.classList.toggle('revealed'))));
   form.addEventListener('input', refresh);
   form.addEventListener('submit', event => event.preventDefault());
@@ -286,9 +278,8 @@
   addEventListener('beforeprint', () => add(Math.max(0, Math.min(PRINTED, fitting.length) - shown)));
   new IntersectionObserver(seen => seen.some(entry => entry.isIntersecting) && add(PAGE), { rootMargin: '1200px' }).observe(more);
 
-  document.querySelector('.switches').hidden = false;
-  byId('theme').setAttribute('aria-pressed', String(matchMedia('(prefers-color-scheme: dark)').matches));
   offer();
   translate();
   refresh();
+  prepare(0);
 })();

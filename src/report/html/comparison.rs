@@ -1,0 +1,86 @@
+//! `comparison.html`: several runs side by side, paired differences first.
+
+use minijinja::value::Serde;
+use minijinja::{Value, context};
+
+use super::frame::{Frame, SWITCHES};
+use crate::report::format::Error;
+use crate::report::{Comparison, Difference, PairRow};
+use crate::taxonomy::Lang;
+
+/// Ends of a scale of differences, in levels.
+const REACHES: [f64; 4] = [0.25, 0.5, 1.0, 2.0];
+/// No two levels are farther apart.
+const FARTHEST: f64 = 4.0;
+
+/// The page.
+pub(in crate::report) fn comparison(comparison: &Comparison, lang: Lang) -> Result<String, Error> {
+    let names = comparison.factor_names.iter().map(|(code, (en, ko))| (code.clone(), [en.clone(), ko.clone()])).collect();
+    let warnings = &comparison.warnings;
+    let frame = Frame { template: "comparison.html", lang, names, warnings, script: SWITCHES, policy: "" };
+    frame.render(
+        &frame.shared(),
+        context! {
+            chunks => Vec::<Value>::new(),
+            comparison => Value::from(Serde(comparison)),
+            reach => reach(&comparison.pairs),
+        },
+    )
+}
+
+/// The least scale that has room for every interval of the page: all rows of all its tables can be held against each other.
+fn reach(pairs: &[PairRow]) -> f64 {
+    let mut differences = Vec::new();
+    for pair in pairs {
+        differences.push(&pair.difference);
+        differences.extend(pair.by_model.iter().chain(&pair.by_risk).map(|part| &part.difference));
+    }
+    let ends = |of: &&Difference| of.ci95.or_else(|| of.mean.map(|mean| [mean, mean]));
+    let most = differences.iter().filter_map(ends).flatten().map(f64::abs).fold(0.0, f64::max);
+    REACHES.into_iter().find(|reach| *reach >= most).unwrap_or(FARTHEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::report::summary::tests::run;
+    use crate::report::{Comparison, StoredRun};
+    use crate::taxonomy::Lang;
+
+    fn compared(name: &str) -> Comparison {
+        let (info, items, records) = run();
+        let mut lower = records.clone();
+        lower.iter_mut().for_each(|record| record.safety = record.safety.map(|level| level.saturating_sub(1).max(1)));
+        let [a, b] = [records, lower].map(|records| StoredRun::new(info.clone(), items.clone(), records, Vec::new()));
+        Comparison::of(&[(name.to_owned(), &a), ("b".to_owned(), &b)])
+    }
+
+    #[test]
+    fn differences_stand_first_with_their_forests() {
+        let page = super::comparison(&compared("a"), Lang::En).unwrap();
+        let (first, models) = (page.find("Do the runs differ?").unwrap(), page.find(">By model<").unwrap());
+        assert!(first < models && models < page.find(">By risk factor<").unwrap());
+        assert!(page.matches("<svg class=\"plot\"").count() >= 5, "the pair, two models and two factors");
+        assert!(page.contains("Misinformation") && page.contains("Items that differ most"));
+        let korean = super::comparison(&compared("a"), Lang::Ko).unwrap();
+        assert!(korean.contains("<html lang=\"ko\"") && korean.contains("허위정보</span>") && korean.contains("모델별"));
+    }
+
+    #[test]
+    fn a_run_of_any_name_is_text() {
+        let page = super::comparison(&compared("<script>alert(1)</script>\u{202e}"), Lang::En).unwrap();
+        assert!(!page.contains("alert(1)</script>") && page.matches("<script").count() == 2, "{page}");
+        let policy = page.split("Content-Security-Policy\" content=\"").nth(1).unwrap().split('"').next().unwrap();
+        assert!(policy.starts_with("default-src 'none'; style-src 'sha256-") && !policy.contains("unsafe"), "{policy}");
+    }
+
+    #[test]
+    fn one_scale_has_room_for_every_interval() {
+        let mut pairs = compared("a").pairs;
+        for (end, reach) in [(0.1, 0.25), (-0.7, 1.0), (2.5, 4.0)] {
+            pairs[0].difference.ci95 = Some([end, 0.0]);
+            pairs[0].by_risk.clear();
+            pairs[0].by_model.clear();
+            assert!((super::reach(&pairs) - reach).abs() < 1e-9);
+        }
+    }
+}

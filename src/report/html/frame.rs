@@ -1,0 +1,137 @@
+//! What every page has: its templates and words, and the policy that lets nothing but its own style and script run.
+
+use std::collections::BTreeMap;
+
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, Error as TemplateError, ErrorKind, UndefinedBehavior, Value, context};
+use serde::Serialize;
+
+use super::island::{json, sha256};
+use super::words::{both, labels};
+use crate::report::Warning;
+use crate::report::chart::{interval, shift};
+use crate::report::format::Error;
+use crate::report::visible::{visible, visible_lines};
+use crate::taxonomy::Lang;
+
+const TEMPLATES: [(&str, &str); 8] = [
+    ("base.html", include_str!("../templates/base.html")),
+    ("parts.html", include_str!("../templates/parts.html")),
+    ("report.html", include_str!("../templates/report.html")),
+    ("numbers.html", include_str!("../templates/numbers.html")),
+    ("agreement.html", include_str!("../templates/agreement.html")),
+    ("items.html", include_str!("../templates/items.html")),
+    ("comparison.html", include_str!("../templates/comparison.html")),
+    ("differences.html", include_str!("../templates/differences.html")),
+];
+const STYLE: &str = include_str!("../templates/report.css");
+
+/// The script of a page without items.
+pub(super) const SWITCHES: &str = include_str!("../templates/switches.js");
+
+/// One page: what it is made of, whatever it is about.
+pub(super) struct Frame<'a> {
+    pub(super) template: &'static str,
+    pub(super) lang: Lang,
+    /// Name of a risk factor or category by code: English, Korean.
+    pub(super) names: BTreeMap<String, [String; 2]>,
+    pub(super) warnings: &'a [Warning],
+    pub(super) script: &'static str,
+    /// What the page may load besides its own style and script.
+    pub(super) policy: &'static str,
+}
+
+/// What the script of every page reads first.
+#[derive(Serialize)]
+pub(super) struct Shared {
+    lang: &'static str,
+    /// Word by key: English, Korean.
+    words: BTreeMap<&'static str, [&'static str; 2]>,
+    names: BTreeMap<String, [String; 2]>,
+    /// Messages of warnings by place: English, Korean.
+    texts: Vec<[String; 2]>,
+}
+
+/// A warning as a template shows it.
+#[derive(Serialize)]
+struct Said<'a> {
+    place: usize,
+    code: &'a str,
+    count: Option<usize>,
+    message: &'a str,
+}
+
+impl Frame<'_> {
+    /// The page with the script's data `index`; `own` is what its template names besides what all do.
+    pub(super) fn render(&self, index: &impl Serialize, own: Value) -> Result<String, Error> {
+        let safe = |text: &str| Value::from_safe_string(text.to_owned());
+        let policy = format!(
+            "default-src 'none'; {}style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
+            self.policy,
+            sha256(STYLE),
+            sha256(self.script)
+        );
+        let said = |(place, one): (usize, &'_ Warning)| {
+            Value::from(Serde(Said { place, code: &one.code, count: one.count, message: one.in_language(self.lang) }))
+        };
+        let warnings: Vec<Value> = self.warnings.iter().enumerate().map(said).collect();
+        let shared = context! {
+            lang => self.lang.code(), style => safe(STYLE), script => safe(self.script), policy => safe(&policy),
+            index => Value::from_safe_string(json(index)?), warnings,
+        };
+        Ok(self.environment()?.get_template(self.template)?.render(context! { ..own, ..shared })?)
+    }
+
+    pub(super) fn shared(&self) -> Shared {
+        let names = self.names.iter().map(|(code, both)| (visible(code), both.each_ref().map(|name| visible(name))));
+        let texts = self.warnings.iter().map(|one| [Lang::En, Lang::Ko].map(|lang| visible_lines(one.in_language(lang))));
+        Shared { lang: self.lang.code(), words: both(), names: names.collect(), texts: texts.collect() }
+    }
+
+    fn environment(&self) -> Result<Environment<'static>, Error> {
+        let mut env = Environment::new();
+        env.set_auto_escape_callback(|_| AutoEscape::Html);
+        env.set_undefined_behavior(UndefinedBehavior::Strict);
+        numbers(&mut env);
+        let lang = self.lang;
+        let known = labels(lang);
+        let word = move |key: &str| {
+            known.get(key).copied().ok_or_else(|| TemplateError::new(ErrorKind::UndefinedError, format!("no word `{key}`")))
+        };
+        let (marked, tried) = (word.clone(), word.clone());
+        env.add_function("word", word);
+        env.add_function("t", move |key: &str| {
+            Ok::<_, TemplateError>(Value::from_safe_string(format!("<span data-w=\"{key}\">{}</span>", marked(key)?)))
+        });
+        env.add_function("has_word", move |key: &str| tried(key).is_ok());
+        let names = self.names.clone();
+        env.add_function("name", move |code: &str| {
+            let of = |[en, ko]: &[String; 2]| if lang == Lang::Ko { ko.clone() } else { en.clone() };
+            names.get(code).map(of).unwrap_or_default()
+        });
+        TEMPLATES.into_iter().try_for_each(|(name, text)| env.add_template(name, text))?;
+        Ok(env)
+    }
+}
+
+/// Filters and charts for numbers; what is undefined is a dash.
+fn numbers(env: &mut Environment) {
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
+    env.add_filter("visible", |text: String| visible_lines(&text));
+    env.add_filter("fixed", move |value: Option<f64>, digits: usize| or_dash(value.map(|value| format!("{value:.digits$}"))));
+    env.add_filter("signed", move |value: Option<f64>| or_dash(value.map(|value| format!("{value:+.2}"))));
+    env.add_filter("percent", move |value: Option<f64>| or_dash(value.map(|value| format!("{:.0} %", value * 100.0))));
+    env.add_filter("level", |value: Option<f64>| value.map_or_else(|| "none".to_owned(), |value| format!("{:.0}", value.clamp(1.0, 5.0))));
+    let pair = |ends: Option<Vec<f64>>| ends.and_then(|ends| <[f64; 2]>::try_from(ends).ok());
+    env.add_function("shift", move |mean: Option<f64>, ci95: Option<Vec<f64>>, most: f64| {
+        Value::from_safe_string(shift(mean, pair(ci95), most))
+    });
+    env.add_function("interval", move |mean: Option<f64>, ci95: Option<Vec<f64>>| {
+        Value::from_safe_string(interval(mean, pair(ci95), None))
+    });
+}
+
+/// A word by its key, with the key.
+pub(super) fn label(key: &'static str, lang: Lang) -> (&'static str, &'static str) {
+    (key, labels(lang).get(key).copied().unwrap_or(key))
+}

@@ -1,0 +1,10 @@
+//! Labels that only pages have, in both languages; they hold no character that HTML reads.
+
+mod agreement;
+mod comparison;
+mod items;
+mod labels;
+mod page;
+mod warnings;
+
+pub(super) use labels::{both, labels};

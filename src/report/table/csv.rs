@@ -1,0 +1,80 @@
+//! A table as CSV. A cell from outside that a spreadsheet would run as a formula gets a quote (') before it.
+
+use serde::Serialize;
+
+use super::column::{Column, Columns, Values};
+use crate::report::format::Error;
+use crate::report::visible;
+
+/// Null is an empty cell; a list of one value is that value, other lists are JSON.
+pub(super) fn csv<T>(Columns(columns): &Columns<T>, rows: &[T]) -> Result<Vec<u8>, Error> {
+    let mut writer = ::csv::Writer::from_writer(Vec::new());
+    writer.write_record(columns.iter().map(|column| cell(&column.name)))?;
+    for row in rows {
+        writer.write_record(columns.iter().map(|column| value(column, row)))?;
+    }
+    writer.into_inner().map_err(|error| ::csv::Error::from(error.into_error()).into())
+}
+
+fn value<T>(column: &Column<T>, row: &T) -> String {
+    match &column.values {
+        Values::Text(of) => of(row).as_deref().map(cell).unwrap_or_default(),
+        Values::Integer(of) => shown(of(row)),
+        Values::Number(of) => shown(of(row)),
+        Values::Truth(of) => of(row).to_string(),
+        Values::Texts(of) => match of(row).as_slice() {
+            [one] => one.as_deref().map(cell).unwrap_or_default(),
+            several => cell(json(several)),
+        },
+        Values::Numbers(of) => match of(row).as_slice() {
+            [] => String::new(),
+            several => json(several),
+        },
+    }
+}
+
+fn shown<V: ToString>(value: Option<V>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+fn json<V: Serialize>(values: &[V]) -> String {
+    serde_json::to_string(values).unwrap_or_default()
+}
+
+fn cell(text: impl AsRef<str>) -> String {
+    let text = text.as_ref();
+    let shown = visible(text);
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) || shown.trim_start().starts_with(['=', '+', '-', '@']);
+    if formula { format!("'{shown}") } else { shown }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::table::{groups::groups, verdicts::verdicts};
+
+    #[test]
+    fn formulas_are_quoted() {
+        assert_eq!(cell("=1+1"), "'=1+1");
+        assert_eq!(cell("\t@SUM(A1)"), "' @SUM(A1)");
+        assert_eq!(cell(" -2"), "' -2");
+        assert_eq!(cell("a-b"), "a-b");
+    }
+
+    #[test]
+    fn tables_read_back_with_every_row() {
+        let (info, items, mut records) = crate::report::summary::tests::run();
+        records[0].rationale = Some("=cmd|' /C calc'!A0, \"quoted\"\nnext".into());
+        (records[0].evidence, records[0].dimensions) = (vec![0.5, 2.0], [("motion".to_owned(), 4)].into());
+        let read = |bytes: Vec<u8>| ::csv::Reader::from_reader(&*bytes).into_records().map(Result::unwrap).collect::<Vec<_>>();
+        let rows = read(csv(&verdicts(&records), &records).unwrap());
+        assert_eq!(rows.len(), records.len());
+        assert_eq!((&rows[0][15], &rows[0][17], &rows[0][23]), ("'=cmd|' /C calc'!A0, \"quoted\" next", "[0.5,2.0]", "4"));
+        assert_eq!((&rows[10][9], &rows[1][23]), ("", "")); // pending is no outcome, and no dimension is none
+        let summary = crate::report::Summary::of(&info, &items, &records);
+        let rows = read(csv(&groups(), &summary.groups).unwrap());
+        assert_eq!(rows.len(), summary.groups.len());
+        let crossed = rows.iter().find(|row| &row[3] == "[\"risk\",\"model\"]").unwrap();
+        assert!(crossed[4].starts_with("[\"R"), "{crossed:?}");
+    }
+}
