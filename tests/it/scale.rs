@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::support::{sized, tribunal};
 
 /// Bytes of resident memory that one more item may cost: the source and, at the end, the report hold every item.
-const BYTES_PER_ITEM: f64 = 3_500.0;
+const BYTES_PER_ITEM: f64 = 4_000.0;
 
 /// A manifest whose items are settled without a judge, but for the last.
 fn source(dir: &Path, items: usize) -> PathBuf {
