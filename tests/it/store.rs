@@ -32,7 +32,7 @@ fn bytes(folder: &Path) -> u64 {
     walkdir::WalkDir::new(folder)
         .into_iter()
         .map(|entry| entry.unwrap().metadata().unwrap())
-        .filter(|meta| meta.is_file())
+        .filter(std::fs::Metadata::is_file)
         .map(|meta| meta.len())
         .sum()
 }
