@@ -69,6 +69,17 @@ pub enum Rule {
     Mean,
 }
 
+impl Rule {
+    /// As in settings and summaries.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Median => "median",
+            Self::Majority => "majority",
+            Self::Mean => "mean",
+        }
+    }
+}
+
 const fn two() -> u32 {
     2
 }

@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn every_bad_line_is_named() {
-        let rows = "item_id,annotator,risk\na,x,3\nc,x,3\na,x,4\na,,6\nb,y,high\n,y,1\na,z\n";
+        let rows = "item_id,annotator,risk\na,x,3\nc,x,3\na,x,4\na,,6\nb,y,high\n,y,1\na,z\nb,z,1e999\n";
         let expected = [
             "l.csv:3: the item `c` is not known",
             "l.csv:4: `x` already labelled `a` in line 2",
@@ -142,6 +142,7 @@ mod tests {
             "l.csv:6: `risk` must be a number from 1 to 5, not \"high\"",
             "l.csv:7: `item_id` is missing",
             "l.csv:8: the row has 2 cells, the header 3",
+            "l.csv:9: `risk` must be a number from 1 to 5, not \"1e999\"",
         ];
         assert_eq!(read("l.csv", rows), Err(expected.map(str::to_owned).to_vec()));
         assert_eq!(read("l.jsonl", "{\n[1]").unwrap_err().len(), 2);

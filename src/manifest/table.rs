@@ -136,7 +136,8 @@ pub(super) fn value(name: &str, cell: &str) -> Value {
 
 /// A number where the text is one; else the text, and the row says so.
 pub(super) fn number(text: &str) -> Value {
-    text.parse::<f64>().map_or_else(|_| text.into(), Value::from)
+    // JSON has no infinity: made a number it would be null, which is a label that was left open.
+    text.parse::<f64>().ok().filter(|number| number.is_finite()).map_or_else(|| text.into(), Value::from)
 }
 
 pub(super) fn row(object: Map<String, Value>, line: usize, root: &Root, draft: &mut Draft) {

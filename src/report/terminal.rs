@@ -43,8 +43,8 @@ fn panel(row: &PanelRow) -> Vec<String> {
     let sampler = row.sampler.as_ref().map_or_else(String::new, |sampler| format!(" / {sampler}"));
     let names = row.judges.iter().map(|name| visible(name)).collect::<Vec<_>>().join(", ");
     let mut lines = vec![format!(
-        "panel of {names} ({:?}) / {}{sampler}: {} of {} cases decided, {} unanimous",
-        row.rule,
+        "panel of {names} ({}) / {}{sampler}: {} of {} cases decided, {} unanimous",
+        row.rule.name(),
         visible(&row.rubric),
         row.decided,
         row.cases,

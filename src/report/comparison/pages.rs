@@ -6,6 +6,7 @@ use super::table::table;
 use super::{Comparison, Difference, PairRow, PartRow};
 use crate::report::format::{Error, Folder};
 use crate::report::terminal::wrap;
+use crate::report::visible::p_value;
 use crate::report::{FormatKind, TableKind, html, markdown, visible};
 use crate::taxonomy::Lang;
 
@@ -41,7 +42,7 @@ pub fn comparison_terminal(comparison: &Comparison, width: usize) -> String {
             signed(*mean),
             range(*ci95),
             pair.items,
-            p_value(pair.p("wilcoxon"))
+            chance(pair.p("wilcoxon"))
         ));
         if let Some(two) = &pair.unpaired {
             lines.push(format!(
@@ -50,7 +51,7 @@ pub fn comparison_terminal(comparison: &Comparison, width: usize) -> String {
                 two.n_a,
                 fixed(two.mean_b),
                 two.n_b,
-                p_value(two.welch.p)
+                chance(two.welch.p)
             ));
         }
     }
@@ -96,8 +97,8 @@ fn row(pair: &PairRow) -> String {
         format!("{} - {}", fixed(*mean_a), fixed(*mean_b)),
         signed(*mean),
         range(*ci95),
-        p_value(pair.p("wilcoxon")),
-        format!("{} : {} (p {})", pair.blocked_only_a, pair.blocked_only_b, p_value(pair.p("mcnemar_exact"))),
+        chance(pair.p("wilcoxon")),
+        format!("{} : {} (p {})", pair.blocked_only_a, pair.blocked_only_b, chance(pair.p("mcnemar_exact"))),
     ];
     format!("| {} |", cells.join(" | "))
 }
@@ -106,7 +107,7 @@ fn part(row: &PartRow) -> String {
     let PartRow { risk, model, difference: Difference { n, mean_a, mean_b, mean, ci95, .. }, p_holm, .. } = row;
     let (name, means) = (risk.as_ref().or(model.as_ref()), format!("{} - {}", fixed(*mean_a), fixed(*mean_b)));
     let name = name.map_or_else(String::new, |name| markdown::inert(name));
-    format!("| {name} | {n} | {means} | {} | {} | {} |", signed(*mean), range(*ci95), p_value(*p_holm))
+    format!("| {name} | {n} | {means} | {} | {} | {} |", signed(*mean), range(*ci95), chance(*p_holm))
 }
 
 fn fixed(value: Option<f64>) -> String {
@@ -121,10 +122,6 @@ fn range(ends: Option<[f64; 2]>) -> String {
     ends.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("[{lo:+.2}, {hi:+.2}]"))
 }
 
-fn p_value(p: Option<f64>) -> String {
-    match p {
-        None => "-".to_owned(),
-        Some(p) if p < 0.0001 => "< 0.0001".to_owned(),
-        Some(p) => format!("{p:.4}"),
-    }
+fn chance(p: Option<f64>) -> String {
+    p.map_or_else(|| "-".to_owned(), p_value)
 }

@@ -11,6 +11,7 @@ use super::words::{both, labels};
 use crate::report::Warning;
 use crate::report::chart::{interval, shift};
 use crate::report::format::Error;
+use crate::report::visible::p_value;
 use crate::report::visible::{visible, visible_lines};
 use crate::taxonomy::Lang;
 
@@ -120,6 +121,7 @@ fn numbers(env: &mut Environment) {
     env.add_filter("visible", |text: String| visible_lines(&text));
     env.add_filter("fixed", move |value: Option<f64>, digits: usize| or_dash(value.map(|value| format!("{value:.digits$}"))));
     env.add_filter("signed", move |value: Option<f64>| or_dash(value.map(|value| format!("{value:+.2}"))));
+    env.add_filter("chance", move |p: Option<f64>| or_dash(p.map(p_value)));
     env.add_filter("percent", move |value: Option<f64>| or_dash(value.map(|value| format!("{:.0} %", value * 100.0))));
     env.add_filter("level", |value: Option<f64>| value.map_or_else(|| "none".to_owned(), |value| format!("{:.0}", value.clamp(1.0, 5.0))));
     let pair = |ends: Option<Vec<f64>>| ends.and_then(|ends| <[f64; 2]>::try_from(ends).ok());

@@ -37,7 +37,7 @@ pub(super) struct Row {
     /// A text is longer than what is listed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     cut: bool,
-    /// Mean over the verdicts of full judges (of triage where no other is).
+    /// The lowest mean that a full judge (a triage where no other is) gives it over repeats: judges are never pooled.
     #[serde(skip_serializing_if = "Option::is_none")]
     safety: Option<f64>,
     /// Highest minus lowest of those verdicts.
@@ -131,8 +131,13 @@ impl Row {
             prompt: listed(&item.prompt),
             output: listed(&item.output),
             cut: long(&item.prompt) || long(&item.output),
-            safety: crate::stats::mean(&levels.iter().map(|level| f64::from(*level)).collect::<Vec<_>>()),
-            spread: levels.iter().max().zip(levels.iter().min()).map(|(most, least)| most - least),
+            safety: strictest(&levels),
+            spread: levels
+                .iter()
+                .map(|(_, level)| level)
+                .max()
+                .zip(levels.iter().map(|(_, level)| level).min())
+                .map(|(most, least)| most - least),
             notes: notes.collect(),
             verdicts: records.iter().map(|record| verdict(record, scopes)).collect(),
         }
@@ -143,18 +148,29 @@ fn listed(text: &str) -> String {
     visible_lines(&text.chars().take(LISTED).collect::<String>())
 }
 
-/// Those of full judges without probes, or of triage where there are no others.
-fn levels(records: &[&Record]) -> Vec<u8> {
+/// Levels by judge, rubric and sampler: those of full judges without probes, or of triage where there are no others.
+fn levels(records: &[&Record]) -> Vec<(Scope, u8)> {
     let of = |scale: Scale| {
         let counts = move |record: &&&Record| record.scale == Some(scale) && Probe::split(&record.rubric).is_none();
-        records.iter().filter(counts).filter_map(|record| record.safety).collect::<Vec<u8>>()
+        records.iter().filter(counts).filter_map(|record| Some((scope_of(record), record.safety?))).collect::<Vec<_>>()
     };
     let full = of(Scale::Rubric5);
     if full.is_empty() { of(Scale::TriageUncalibrated) } else { full }
 }
 
+/// The lowest of the scopes' means.
+fn strictest(levels: &[(Scope, u8)]) -> Option<f64> {
+    let mut by_scope: BTreeMap<&Scope, Vec<f64>> = BTreeMap::new();
+    levels.iter().for_each(|(scope, level)| by_scope.entry(scope).or_default().push(f64::from(*level)));
+    by_scope.values().filter_map(|levels| crate::stats::mean(levels)).reduce(f64::min)
+}
+
+fn scope_of(record: &Record) -> Scope {
+    Scope { judge: record.judge.clone(), rubric: record.rubric.clone(), sampler: record.sampler.clone() }
+}
+
 fn verdict(record: &Record, scopes: &BTreeMap<Scope, usize>) -> VerdictRow {
-    let scope = Scope { judge: record.judge.clone(), rubric: record.rubric.clone(), sampler: record.sampler.clone() };
+    let scope = scope_of(record);
     let message = || record.message.as_deref().map(visible_lines).unwrap_or_default();
     VerdictRow {
         scope: scopes.get(&scope).copied().unwrap_or_default(),

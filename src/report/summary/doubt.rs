@@ -91,8 +91,9 @@ fn weak(summary: &Summary, settings: &WarningSettings) -> Vec<Warning> {
 /// Models with too few scored items to say much, and how many it would take.
 fn few(summary: &Summary, settings: &WarningSettings) -> Vec<Warning> {
     let mut scopes: BTreeMap<&Scope, Vec<&Group>> = BTreeMap::new();
-    for group in by(summary, By::one("model")).filter(|group| !group.uncalibrated && 0 < group.scored && group.scored < settings.few_items)
-    {
+    // A model that is blocked throughout has no items to score.
+    let counts = |group: &&Group| !group.uncalibrated && group.scored + group.failed > 0 && group.scored < settings.few_items;
+    for group in by(summary, By::one("model")).filter(counts) {
         scopes.entry(&group.scope).or_default().push(group);
     }
     let messages = |scope: &Scope, groups: &[&Group]| {

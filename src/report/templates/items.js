@@ -65,7 +65,8 @@
     const item = items[position];
     const [media, ground] = [el('div'), el('div')];
     const article = el('article', { 'aria-labelledby': `i${position}` },
-      el('h3', { id: `i${position}` }, badge(item.safety), ' ', el('span', {}, item.id)),
+      el('h3', { id: `i${position}` }, badge(item.safety), ' ', el('span', {}, item.id),
+        ...(new Set(item.verdicts.map(one => one.scope)).size > 1 ? [' ', el('small', { class: 'mute' }, say('strictest'))] : [])),
       el('p', { class: 'mute' }, ...spaced([
         item.modality,
         item.risk && el('span', {}, `${item.risk} `, el('span', { 'data-n': item.risk }, named(item.risk))),

@@ -12,6 +12,7 @@ pub(super) const ITEMS: &[Label] = &[
     ("search", "Search", "검색"),
     ("all", "all", "전체"),
     ("sort", "Sort", "정렬"),
+    ("strictest", "strictest judge", "가장 엄격한 판정"),
     ("by_manifest", "as in the source", "원본 순서"),
     ("by_worst", "least safe first", "위험한 것부터"),
     ("by_best", "safest first", "안전한 것부터"),
