@@ -58,9 +58,12 @@ async fn a_run_stops_where_no_item_could_go_on() {
 
 #[tokio::test]
 async fn a_redirect_is_never_followed() {
-    let (ended, classes, seen) = run(vec![Answer::Whole(307, "location: /elsewhere\r\n", String::new()), whole(200, &good())]).await;
-    assert!(ended.starts_with("stop") && ended.contains("/elsewhere"), "{ended}");
-    assert_eq!((classes.as_slice(), seen), (&["stopped".to_owned()][..], 1));
+    // A client that follows them sends 302 and 303 on as GET, with the key; 307 and 308 with the body, where it can.
+    for status in [302, 303, 307, 308] {
+        let (ended, classes, seen) = run(vec![Answer::Whole(status, "location: /elsewhere\r\n", String::new()), whole(200, &good())]).await;
+        assert!(ended.starts_with("stop") && ended.contains("/elsewhere"), "{status}: {ended}");
+        assert_eq!((classes.as_slice(), seen), (&["stopped".to_owned()][..], 1), "{status}");
+    }
 }
 
 #[tokio::test]
