@@ -363,3 +363,16 @@ fn display_matrix(stream: &ffmpeg_next::Stream<'_>) -> Option<[i32; 9]> {
     let cells: Vec<i32> = cells.iter().map(|cell| i32::from_ne_bytes(*cell)).collect();
     cells.try_into().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Input, Limits, Probing, Source};
+
+    #[test]
+    fn a_format_that_is_not_listed_is_not_opened() {
+        // YUV4MPEG: nothing in it refers elsewhere, so that no other barrier stands in for the list.
+        let picture = [b"YUV4MPEG2 W16 H16 F25:1 Ip A1:1 C420jpeg\nFRAME\n".to_vec(), vec![128; 384]].concat();
+        let refused = Input::open(&Source::memory(picture), &Limits::default(), Probing::Packets).err();
+        assert!(refused.is_some_and(|error| error.to_string().contains("opening the container")));
+    }
+}
