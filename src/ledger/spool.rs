@@ -1,7 +1,7 @@
 //! Parts that wait for a slow judge, on disk and not in memory.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Ledger, LedgerError};
@@ -28,11 +28,16 @@ pub(super) fn clear(dir: &Path) {
 
 impl Ledger {
     /// Puts the parts on disk, and gives the payload back without them. Nothing of it outlives the process.
+    /// What fails leaves nothing behind.
     pub fn park(&self, payload: &Payload) -> Result<Payload, LedgerError> {
-        for part in &payload.parts {
+        for (number, part) in payload.parts.iter().enumerate() {
             // Counted first: nobody removes the file from now on.
             *self.spool.waiting().entry(name(part)).or_default() += 1;
-            self.write_named(FOLDER, &name(part), &part.bytes)?;
+            if let Err(error) = self.write_named(FOLDER, &name(part), &part.bytes) {
+                // The last one has no file.
+                payload.parts[..=number].iter().for_each(|part| _ = self.leave(part));
+                return Err(error);
+            }
         }
         Ok(Payload { parts_id: payload.parts_id, parts: payload.parts.iter().map(Part::emptied).collect() })
     }
@@ -40,24 +45,28 @@ impl Ledger {
     /// A payload that was [parked](Self::park), with its parts again.
     pub fn unpark(&self, payload: &Payload) -> Result<Payload, LedgerError> {
         let parts = payload.parts.iter().map(|part| {
-            let path = self.dir().join(FOLDER).join(name(part));
+            let path = self.parked_at(part);
             let bytes = std::fs::read(&path).map_err(|error| LedgerError::io(&path, &error))?;
-            self.leave(&name(part), &path)?;
+            self.leave(part)?;
             part.with_bytes(bytes).ok_or_else(|| LedgerError::Store(format!("{} was changed while it waited", path.display())))
         });
         Ok(Payload { parts_id: payload.parts_id, parts: parts.collect::<Result<_, _>>()? })
     }
 
-    fn leave(&self, name: &str, path: &Path) -> Result<(), LedgerError> {
-        let mut waiting = self.spool.waiting();
-        let left = waiting.get(name).copied().unwrap_or_default().saturating_sub(1);
+    /// One less waits for the part's file.
+    fn leave(&self, part: &Part) -> Result<(), LedgerError> {
+        let (name, path, mut waiting) = (name(part), self.parked_at(part), self.spool.waiting());
+        let left = waiting.remove(&name).unwrap_or_default().saturating_sub(1);
         if left > 0 {
-            waiting.insert(name.to_owned(), left);
+            waiting.insert(name, left);
             return Ok(());
         }
-        waiting.remove(name);
         // Under the lock: somebody who is about to write it again waits.
-        std::fs::remove_file(path).map_err(|error| LedgerError::io(path, &error))
+        std::fs::remove_file(&path).map_err(|error| LedgerError::io(&path, &error))
+    }
+
+    fn parked_at(&self, part: &Part) -> PathBuf {
+        self.dir().join(FOLDER).join(name(part))
     }
 }
 
@@ -91,6 +100,20 @@ mod tests {
         assert_eq!(files(), 2, "one still waits for a and b");
         assert_eq!(texts(&ledger.unpark(&one).unwrap()), ["a", "b"]);
         assert_eq!(files(), 0);
+    }
+
+    #[test]
+    fn what_cannot_be_written_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = open(dir.path());
+        let whole = payload(&["a", "b"]);
+        // A folder stands where the second file should be.
+        let second = ledger.parked_at(&whole.parts[1]);
+        std::fs::create_dir_all(&second).unwrap();
+        assert!(ledger.park(&whole).is_err());
+        assert!(ledger.spool.waiting().is_empty());
+        std::fs::remove_dir(&second).unwrap();
+        assert_eq!(std::fs::read_dir(dir.path().join(FOLDER)).unwrap().count(), 0);
     }
 
     #[test]

@@ -224,7 +224,11 @@ impl Ledger {
             std::fs::write(&temporary, bytes)?;
             std::fs::rename(&temporary, &path)
         };
-        write().map_err(|error| LedgerError::io(&path, &error))
+        write().map_err(|error| {
+            // No litter where there may be no room.
+            let _ = std::fs::remove_file(&temporary);
+            LedgerError::io(&path, &error)
+        })
     }
 }
 

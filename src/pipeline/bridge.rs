@@ -187,15 +187,19 @@ impl Lanes {
 
     /// Waits for a place in the job's lane, or parks it when another lane has nobody waiting; `None` when nobody takes jobs any more.
     fn place<J: Freight>(&self, handle: &tokio::runtime::Handle, mut job: J, memory: &Arc<OwnedSemaphorePermit>) -> Option<Waiting<J>> {
-        let places = self.places.get(job.lane())?;
+        let (places, mut may_park) = (self.places.get(job.lane())?, true);
         loop {
             let hungry = self.hungry.notified();
-            if places.near.available_permits() == 0
+            if may_park
+                && places.near.available_permits() == 0
                 && self.somebody_else_hungers(job.lane())
                 && let Ok(place) = Arc::clone(&places.parked).try_acquire_owned()
-                && let Some(bytes) = job.park()
             {
-                return Some(Waiting { job, hold: Hold::Disk(bytes), place });
+                match job.park() {
+                    Some(bytes) => return Some(Waiting { job, hold: Hold::Disk(bytes), place }),
+                    // What failed once is not tried at every turn.
+                    None => may_park = false,
+                }
             }
             let near = Arc::clone(&places.near).acquire_owned();
             let place = handle.block_on(async {
