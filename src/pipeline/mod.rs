@@ -12,6 +12,7 @@ mod forecast;
 mod gate;
 mod invocation;
 mod lab;
+mod lanes;
 mod packing;
 mod pass;
 mod plan;

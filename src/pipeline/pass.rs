@@ -9,6 +9,7 @@ use super::bridge::{self, Crossing, Width};
 use super::evidence::{self, Unasked};
 use super::gate::Gate;
 use super::invocation::{Invocation, SOFT_WALL};
+use super::lanes::Freight;
 use super::packing::Packing;
 use super::stop::StopFlag;
 use crate::judge::{Fit, Journal as _, Judge, Outcome, OutcomeName, Stop, Task, Why, Work};
@@ -57,7 +58,7 @@ struct Job<'a> {
     parked: bool,
 }
 
-impl bridge::Freight for Job<'_> {
+impl Freight for Job<'_> {
     fn lane(&self) -> usize {
         self.lane
     }

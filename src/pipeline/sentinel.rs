@@ -6,6 +6,7 @@ use super::bridge::{self, Crossing, Width};
 use super::evidence::{self, Unasked};
 use super::gate::Gate;
 use super::invocation::ScoreError;
+use super::lanes::Freight;
 use super::probes::draw;
 use super::stop::StopFlag;
 use super::study::Study;
@@ -24,7 +25,7 @@ struct Question<'a> {
     work: Work,
 }
 
-impl bridge::Freight for Question<'_> {
+impl Freight for Question<'_> {
     /// A few questions wait for each other.
     fn lane(&self) -> usize {
         0
