@@ -1,5 +1,6 @@
 //! `tribunal report`: the reports of a stored run, made anew.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -26,6 +27,9 @@ struct ComparisonJson<'a> {
 
 /// Writes the reports of one run or of complementary shards, or compares runs.
 pub(crate) fn run(context: &Context, args: &ReportArgs) -> Result<Exit, Failure> {
+    if let Some(twice) = named_twice(&args.runs) {
+        return Err(Failure::usage(format!("{} is named twice; a run compared with itself says nothing", twice.display())));
+    }
     let stored = match StoredRun::open(&args.runs) {
         Err(OpenError::NotShards { .. }) => return compare(context, args),
         stored => stored.map_err(Failure::usage)?,
@@ -49,6 +53,12 @@ pub(crate) fn run(context: &Context, args: &ReportArgs) -> Result<Exit, Failure>
     }
     misses.iter().for_each(|miss| output::complain(&format!("gate missed: {miss}")));
     Ok(if misses.is_empty() { Exit::Done } else { Exit::Gate })
+}
+
+/// The first folder that another name before it leads to as well.
+fn named_twice(runs: &[PathBuf]) -> Option<&PathBuf> {
+    let mut known = BTreeSet::new();
+    runs.iter().find(|run| run.canonicalize().is_ok_and(|whole| !known.insert(whole)))
 }
 
 /// Different runs side by side.

@@ -53,13 +53,12 @@ impl Comparison {
         let mut groups: Vec<(Vec<PathBuf>, StoredRun)> = Vec::new();
         for dir in dirs {
             let one = StoredRun::open(std::slice::from_ref(dir))?;
-            let sibling = groups.iter_mut().find(|(_, run)| run.info().run_id == one.info().run_id);
-            match sibling.map(|(paths, run)| (StoredRun::open(&[paths.as_slice(), std::slice::from_ref(dir)].concat()), paths, run)) {
-                Some((Ok(merged), paths, run)) => {
-                    paths.push(dir.clone());
-                    *run = merged;
+            match joined(&groups, dir, &one) {
+                Some((place, merged)) => {
+                    groups[place].0.push(dir.clone());
+                    groups[place].1 = merged;
                 }
-                _ => groups.push((vec![dir.clone()], one)),
+                None => groups.push((vec![dir.clone()], one)),
             }
         }
         let short = |paths: &[PathBuf]| paths[0].file_name().map(|name| name.to_string_lossy().into_owned());
@@ -91,6 +90,13 @@ impl Comparison {
         }
         comparison
     }
+}
+
+/// The first group that `run` in `dir` completes, of the same experiment and without its items, and that group with it.
+fn joined(groups: &[(Vec<PathBuf>, StoredRun)], dir: &PathBuf, run: &StoredRun) -> Option<(usize, StoredRun)> {
+    let mut same = groups.iter().enumerate().filter(|(_, (_, other))| other.info().run_id == run.info().run_id);
+    let merge = |paths: &[PathBuf]| StoredRun::open(&[paths, std::slice::from_ref(dir)].concat()).ok();
+    same.find_map(|(place, (paths, _))| Some((place, merge(paths)?)))
 }
 
 fn compared((name, run): &(String, &StoredRun)) -> Compared {
