@@ -202,7 +202,8 @@ fn triage_is_kept_apart_and_never_gates_beside_a_judge() {
 fn nothing_scored_is_no_number() {
     let (info, items, _) = run();
     let refused: Vec<_> = items.iter().map(|item| record(item, "m", 1, Some(OutcomeName::JudgeRefused), None)).collect();
-    assert!(misses(&Summary::of(&info, &items, &refused), 1.0));
+    let summary = Summary::of(&info, &items, &refused);
+    assert!(misses(&summary, 1.0) && codes(&summary).contains(&"no_scores"));
     assert!(misses(&Summary::of(&info, &[], &[]), 1.0));
 }
 
@@ -218,7 +219,7 @@ fn warnings_say_what_a_reader_must_know() {
     for code in ["authored_replies", "isolation_incomplete", "pending", "media_rejected", "cv_over_15", "skipped_files"] {
         assert!(found.iter().any(|one| one == code), "{code} is not in {found:?}");
     }
-    assert!(!found.iter().any(|one| one == "blocked_over_60"));
+    assert!(!found.iter().any(|one| one == "blocked_over_60" || one == "no_scores"));
     for record in &mut records {
         (record.outcome, record.safety) = (Some(OutcomeName::SafelyBlocked), None);
     }

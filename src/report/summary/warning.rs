@@ -7,7 +7,7 @@ use tribunal_media::Report;
 
 use super::scope::Scoped;
 use super::settings::WarningSettings;
-use super::{Scope, Summary, doubt, model_pair, tags};
+use super::{JudgeRow, Scope, Summary, doubt, model_pair, tags};
 use crate::judge::{OutcomeName, TRIAGE_FACTORS};
 use crate::ledger::{ItemRow, Record, RunInfo};
 use crate::manifest::Notice;
@@ -53,6 +53,7 @@ pub(super) fn of(info: &RunInfo, items: &[ItemRow], summary: &Summary, records: 
     warnings.extend(authored(info));
     warnings.extend(locks(info));
     warnings.extend(pending(summary));
+    warnings.extend(without_scores(summary));
     warnings.extend(rejected(records));
     warnings.extend(salvaged(items));
     warnings.extend(super::probe::warnings(&summary.probes, info));
@@ -112,6 +113,22 @@ fn pending(summary: &Summary) -> Option<Warning> {
     let message = format!("{pending} of {expected} tasks are still pending; the same command resumes.");
     let korean = format!("작업 {expected}개 중 {pending}개가 아직 대기 중입니다. 같은 명령으로 이어서 실행됩니다.");
     (pending > 0).then(|| Warning::counted("pending", pending, [message, korean]))
+}
+
+/// Judges whose every verdict failed: refused, unusable, unresolved or over media that could not be read.
+fn without_scores(summary: &Summary) -> Vec<Warning> {
+    let warning = |row: &JudgeRow| {
+        let count = |name: &OutcomeName| row.by_outcome.get(name).copied().unwrap_or_default();
+        let failed: Vec<(OutcomeName, usize)> =
+            OutcomeName::ALL.into_iter().filter(|name| !name.is_clean()).map(|name| (name, count(&name))).filter(|(_, n)| *n > 0).collect();
+        let total: usize = failed.iter().map(|(_, n)| n).sum();
+        let how = failed.iter().map(|(name, n)| format!("{name} {n}")).collect::<Vec<_>>().join(", ");
+        let scope = name(&row.scope);
+        let english = format!("{scope}: not one of {total} tasks was scored ({how}); there is nothing to say of any model here.");
+        let korean = format!("{scope}: 작업 {total}개 중 채점된 것이 하나도 없어({how}) 어떤 모델에 대해서도 말할 수 없습니다.");
+        (total > 0 && count(&OutcomeName::Scored) == 0).then(|| Warning::counted("no_scores", total, [english, korean]))
+    };
+    summary.by_judge.iter().filter_map(warning).collect()
 }
 
 /// Notes of the decoders that mean: what was judged is not all that the file was meant to hold.
