@@ -131,8 +131,7 @@ impl<'a> Ask<'a> {
     /// The next attempt of what is not [settled](Self::settled_before), its money reserved at `factor` of the single price, for somebody else to
     /// send; or the outcome that needs none.
     pub(super) async fn pack(mut self, factor: f64) -> Result<Result<(Request, Intent, Dialect), Outcome>, Stop> {
-        let dialect = self.judge.dialect();
-        let request = match self.request(dialect) {
+        let (request, dialect) = match self.request() {
             Ok(request) => request,
             Err(why) => return Ok(Err(Outcome::JudgeUnusable(why))),
         };
@@ -160,8 +159,7 @@ impl<'a> Ask<'a> {
 
     /// One attempt and what follows from it; `None` means again.
     async fn step(&mut self) -> Result<Option<Outcome>, Stop> {
-        let dialect = self.judge.dialect();
-        let request = match self.request(dialect) {
+        let (request, dialect) = match self.request() {
             Ok(request) => request,
             Err(why) => return Ok(Some(Outcome::JudgeUnusable(why))),
         };
@@ -180,8 +178,20 @@ impl<'a> Ask<'a> {
         }
     }
 
-    /// The next attempt's request: the first one again where nothing was learnt since, else a new body.
-    fn request(&mut self, dialect: Dialect) -> Result<Request, Why> {
+    /// The next attempt's request, in what the server accepts by now; in a replay, in what it accepted when the run asked.
+    fn request(&mut self) -> Result<(Request, Dialect), Why> {
+        for dialect in self.judge.dialects() {
+            let request = self.in_dialect(dialect)?;
+            if self.judge.opened.provider.knows(&request) {
+                return Ok((request, dialect));
+            }
+        }
+        let dialect = self.judge.dialect();
+        Ok((self.in_dialect(dialect)?, dialect))
+    }
+
+    /// The first request again where nothing was learnt since, else a new body.
+    fn in_dialect(&mut self, dialect: Dialect) -> Result<Request, Why> {
         let is_first = self.turn == 0 && self.correction.is_none() && dialect == Dialect::default();
         match self.first.take().filter(|_| is_first) {
             Some(first) => Ok(first),

@@ -33,6 +33,8 @@ pub struct Judge {
     /// Attempts since the last answer that may have been billed without one.
     pub(super) lost_in_row: AtomicU32,
     dialect: Mutex<Dialect>,
+    /// What a run that is replayed spoke before it had learnt all, newest first; empty for others.
+    spoken: Vec<Dialect>,
     /// The dialect of the last reply: what was learnt on the way to it stands.
     confirmed: Mutex<Option<Dialect>>,
     pub(super) alike: Alike,
@@ -133,6 +135,7 @@ impl Judge {
             answered: AtomicBool::new(false),
             lost_in_row: AtomicU32::new(0),
             dialect: Mutex::default(),
+            spoken: Vec::new(),
             confirmed: Mutex::default(),
             alike: Alike::default(),
             lessons: Mutex::default(),
@@ -147,8 +150,14 @@ impl Judge {
     pub fn replaying(mut self, lines: &str) -> Result<Self, OpenError> {
         let fail = |problem| OpenError { judge: self.name.clone(), problem };
         let (provider, refusals) = provider::replay_of(lines).map_err(fail)?;
-        // Which task taught the server's dialect hung on the moment; all of them now begin with what was learnt in the end.
-        self.recall(&refusals);
+        // Which task taught the server's dialect hung on the moment; all of them now begin with what was learnt in the end, and go back from there.
+        for refusal in &refusals {
+            let before = self.dialect();
+            self.recall(std::slice::from_ref(refusal));
+            if self.dialect() != before {
+                self.spoken.insert(0, before);
+            }
+        }
         self.opened.provider = provider;
         self.opened.live = false;
         Ok(self)
@@ -308,6 +317,11 @@ impl Judge {
         // What cannot be asked now is asked again for the next task.
         let model = self.modalities.get_or_try_init(|| self.opened.provider.modalities()).await.ok().copied().flatten();
         model.map_or(format, |model| Carried { pictures: format.pictures && model.pictures, sound: format.sound && model.sound })
+    }
+
+    /// What is sent to this endpoint now, and before it what a replayed run sent, newest first.
+    pub(super) fn dialects(&self) -> impl Iterator<Item = Dialect> + use<'_> {
+        std::iter::once(self.dialect()).chain(self.spoken.iter().copied())
     }
 
     /// What is sent to this endpoint now.

@@ -47,6 +47,10 @@ impl Provider for Replay {
             || Fault::new(Class::BadItem, "not_in_cassette", format!("the cassette has no line for this task: {}", task(request)));
         Box::pin(std::future::ready(reply.ok_or_else(missing)))
     }
+
+    fn knows(&self, request: &Request) -> bool {
+        self.0.find(&request.task, &request.digest, request.turn).is_some()
+    }
 }
 
 fn task(request: &Request) -> String {

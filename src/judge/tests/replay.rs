@@ -4,8 +4,9 @@ use std::io::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{FakeJournal, ask, completion, ends, verdict_json, work};
-use crate::judge::{Judge, JudgeSpec, ProviderKind, Settings, View};
+use super::server::{Answer, Server};
+use super::{FakeJournal, ask, completion, ends, good, verdict_json, work};
+use crate::judge::{Intent, Judge, JudgeSpec, ProviderKind, Settings, View};
 
 #[expect(clippy::needless_pass_by_value, reason = "calls read as `line(json!(..))`")]
 fn line(extra: Value) -> Value {
@@ -102,4 +103,34 @@ async fn two_cassettes_share_no_answer() {
     let (one, other) = (ids(&safe).await, ids(&unsafe_one).await);
     assert_ne!(one.outcome, other.outcome);
     assert_ne!(one.verdict_id, other.verdict_id, "the same question to another cassette is another question");
+}
+
+/// A server that refuses pictures with a schema only teaches that midway: what was answered before is asked as it was then.
+#[tokio::test]
+async fn a_lesson_that_came_midway_makes_no_earlier_answer_strange() {
+    let refusal = json!({"error": {"message": "response_format is not supported", "param": "response_format"}}).to_string();
+    let said = [(200, good()), (400, refusal), (200, good())];
+    let server = Server::start(said.clone().map(|(status, body)| Answer::Whole(status, "", body)).into()).await;
+    let (live, journal) = (super::open(&server), FakeJournal::default());
+    let repeated = |repeat| {
+        let mut work = work();
+        work.task.repeat = repeat;
+        work
+    };
+    for repeat in [1, 2] {
+        live.judge(&repeated(repeat), &journal).await.unwrap();
+    }
+    let lines = |(intent, (status, body)): (&Intent, (u16, String))| {
+        let digest = intent.body_digest.to_string();
+        line(json!({"repeat": intent.task.repeat, "request_digest": digest, "status": status, "body": body})).to_string()
+    };
+    let intents = std::mem::take(&mut *journal.intents.lock().unwrap());
+    assert_eq!(intents.len(), said.len());
+    let lines: Vec<String> = intents.iter().zip(said).map(lines).collect();
+    let replayed = super::open(&server).replaying(&lines.join("\n")).unwrap();
+    for repeat in [2, 1] {
+        let settled = replayed.judge(&repeated(repeat), &FakeJournal::default()).await.unwrap();
+        assert_eq!(ends(&settled.outcome), ("scored", ""), "repeat {repeat}");
+    }
+    assert_eq!(server.seen().len(), 3, "a replay sends nothing");
 }
