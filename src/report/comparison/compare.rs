@@ -133,9 +133,14 @@ fn warnings((a, run_a): (&str, &StoredRun), (b, run_b): (&str, &StoredRun), pair
     let differ = |(one, other): &&(&Levels, &Levels)| fingerprint(run_a, &one.scope.judge) != fingerprint(run_b, &other.scope.judge);
     if let Some((one, other)) = pairs.iter().find(differ) {
         let (one, other) = (&one.scope.judge, &other.scope.judge);
-        let message =
-            format!("{a} and {b} were not judged alike ({one} and {other}): differences are those of models and judges together.");
-        let korean = format!("{a}, {b}: 판정 방식이 다릅니다({one}, {other}). 차이에는 모델의 차이와 판정의 차이가 함께 들어 있습니다.");
+        let judges = if one == other {
+            [format!("two judges go by the name {one}"), format!("{one}라는 이름의 판정 모델이 둘임")]
+        } else {
+            [format!("{one} and {other}"), format!("{one}, {other}")]
+        };
+        let [english, korean] = judges;
+        let message = format!("{a} and {b} were not judged alike ({english}): differences are those of models and judges together.");
+        let korean = format!("{a}, {b}: 판정 방식이 다릅니다({korean}). 차이에는 모델의 차이와 판정의 차이가 함께 들어 있습니다.");
         warnings.push(Warning::new("judged_otherwise", [message, korean]));
     }
     let (one, other) = (&run_a.info().experiment, &run_b.info().experiment);
