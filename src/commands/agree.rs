@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use tribunal::manifest::{self, labels};
+use tribunal::manifest::labels;
 use tribunal::report::{self, Agreement, Ratings, RunView, StoredRun};
 
 use super::context::{Context, Exit, Failure};
@@ -37,9 +37,11 @@ fn of_run(args: &AgreeArgs) -> Result<Agreement, Failure> {
 }
 
 fn of_source(args: &AgreeArgs) -> Result<Agreement, Failure> {
-    let manifest = manifest::open(&args.source, &open::taxonomy(&args.taxonomy)?).map_err(Failure::usage)?;
-    let ids = manifest.instances.iter().map(|instance| instance.id.as_str());
-    let ratings = ratings(args, ids, || Ratings::of_instances(&manifest.instances))?;
+    let instances = open::manifest(&args.source, &open::taxonomy(&args.taxonomy)?)?.instances;
+    let ids = instances.all().map(|instance| instance.map(|instance| instance.id)).collect::<Result<Vec<_>, _>>();
+    let ids = ids.map_err(Failure::stopped)?;
+    let own = Ratings::of_instances(&instances).map_err(Failure::stopped)?;
+    let ratings = ratings(args, ids.iter().map(String::as_str), || own)?;
     Ok(agreement(args, &ratings, None))
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tribunal::ensemble;
 use tribunal::judge::{self, Judge, JudgeSpec, ProviderKind};
-use tribunal::manifest::{self, Manifest};
+use tribunal::manifest::{self, Manifest, OpenError};
 use tribunal::pipeline::{self, Plan, Selection, Study};
 use tribunal::rubric::Rubric;
 use tribunal::sandbox::{Isolation, Pool};
@@ -46,7 +46,7 @@ pub(crate) fn study(
     keys: Keys,
 ) -> Result<Study, Failure> {
     let taxonomy = taxonomy(&source.taxonomy)?;
-    let manifest = manifest::open(&source.source, &taxonomy).map_err(Failure::usage)?;
+    let manifest = manifest(&source.source, &taxonomy)?;
     let rubrics = source.rubric.iter().map(|name| rubric(name)).collect::<Result<Vec<_>, _>>()?;
     let keys = if judging.is_some_and(|judging| judging.replay.is_some()) { Keys::NotNeeded } else { keys };
     let judges = judging.map_or_else(|| Ok(Vec::new()), |judging| judges(context, judging, keys))?;
@@ -55,10 +55,10 @@ pub(crate) fn study(
         Some(run) => replaying(judges, run, judging.map_or(0, |judging| judging.seed), source.lang.into())?,
     };
     let recipe = context.config.recipe.check().map_err(Failure::usage)?;
-    if Study::modalities(&manifest).contains(&Modality::Audio) {
+    if manifest.instances.modalities().contains(&Modality::Audio) {
         judges.iter().try_for_each(|judge| judge.check_sound(recipe.sound)).map_err(Failure::usage)?;
     }
-    let plan = Plan::new(rubrics, &source.sampler, &Study::modalities(&manifest)).map_err(Failure::usage)?;
+    let plan = Plan::new(rubrics, &source.sampler, manifest.instances.modalities()).map_err(Failure::usage)?;
     notices(&manifest);
     let settings = pipeline::Settings {
         lang: source.lang.into(),
@@ -76,6 +76,14 @@ pub(crate) fn study(
         warnings: context.config.warnings.check().map_err(Failure::usage)?,
     };
     Ok(Study { manifest, taxonomy, plan, judges, spoken: None, settings })
+}
+
+/// Opens a source; one that is wrong is a mistake of usage, no room for its rows is not.
+pub(crate) fn manifest(source: &Path, taxonomy: &Taxonomy) -> Result<Manifest, Failure> {
+    manifest::open(source, taxonomy).map_err(|error| match error {
+        OpenError::Faults(faults) => Failure::usage(faults),
+        OpenError::Rows(error) => Failure::stopped(error),
+    })
 }
 
 /// The tables that say how several judges and repeats work together; without judges they mean nothing.

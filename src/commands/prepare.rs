@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use tribunal::pipeline;
+use tribunal::pipeline::{self, PrepareError};
 
 use super::context::{Context, Exit, Failure};
 use super::open::{self, Keys};
@@ -15,7 +15,10 @@ pub(crate) fn run(context: &Context, args: &PrepareArgs) -> Result<Exit, Failure
     let study = open::study(context, &args.source, &args.workers, None, Keys::Needed)?;
     open::require_folder(&args.output)?;
     let pool = open::pool(context, &args.workers)?;
-    let done = pipeline::prepare(&study, &pool, &args.output).map_err(|error| refusal(&args.output, &error))?;
+    let done = pipeline::prepare(&study, &pool, &args.output).map_err(|error| match error {
+        PrepareError::Folder(error) => refusal(&args.output, &error),
+        PrepareError::Rows(error) => Failure::stopped(error),
+    })?;
     if context.json {
         output::say_json(&done);
     } else {

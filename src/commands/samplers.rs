@@ -52,10 +52,10 @@ pub(crate) fn run(context: &Context, args: &SamplersArgs) -> Result<Exit, Failur
         source.rubric.push(RUBRIC.to_owned());
     }
     let mut study = open::study(context, &source, &args.workers, judged.then_some(&args.judging), Keys::Needed)?;
-    study.manifest.instances.retain(|instance| instance.modality == Modality::Video);
+    study.manifest.instances.retain(|instance| instance.modality == Modality::Video).map_err(Failure::stopped)?;
     let pool = open::pool(context, &args.workers)?;
     let bar = Bar::new();
-    let mut done = pipeline::observe(&study, &pool, &samplers, &bar);
+    let mut done = pipeline::observe(&study, &pool, &samplers, &bar).map_err(Failure::stopped)?;
     bar.clear();
     let info = pipeline::run_info(&study, &pool);
     let dir =
@@ -70,7 +70,8 @@ pub(crate) fn run(context: &Context, args: &SamplersArgs) -> Result<Exit, Failur
         pipeline::with_verdicts(&mut done.observations, run.records());
         (run, scored.stopped)
     } else {
-        (StoredRun::new(info, pipeline::item_rows(&study).collect(), Vec::new(), Vec::new()), None)
+        let items = pipeline::item_rows(&study).collect::<Result<_, _>>().map_err(Failure::stopped)?;
+        (StoredRun::new(info, items, Vec::new(), Vec::new()), None)
     };
     let stored = stored.with_strategies(sampling::compare(&done.observations));
     let formats = report::FormatKind::DEFAULTS;

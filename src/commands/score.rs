@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tribunal::pipeline::{self, DryRun, Forecast, Learnt, Orders, ScoreError, StopFlag, Study};
+use tribunal::pipeline::{self, DryRun, Forecast, Learnt, Orders, ProbesError, ScoreError, StopFlag, Study};
 use tribunal::report::{self, StoredRun, Summary};
 
 use super::context::{Context, Exit, Failure};
@@ -37,7 +37,10 @@ pub(crate) fn run(context: &Context, args: &ScoreArgs) -> Result<Exit, Failure> 
         open::require_prices(&study)?;
     }
     let pool = open::pool(context, &args.workers)?;
-    study.plan_probes(&pool).map_err(Failure::usage)?;
+    study.plan_probes(&pool).map_err(|error| match error {
+        ProbesError::Spoken(_) => Failure::usage(error),
+        ProbesError::Rows(_) => Failure::stopped(error),
+    })?;
     if study.lacks_spoken_orders() {
         output::remark("probes: nothing here can speak, so sound is probed by planted prompts only; name a recording with probes.spoken");
     }
@@ -46,7 +49,7 @@ pub(crate) fn run(context: &Context, args: &ScoreArgs) -> Result<Exit, Failure> 
         if let Some(dir) = &args.output {
             pipeline::recall(&study, dir).map_err(Failure::usage)?;
         }
-        let dry = pipeline::dry_run(&study, &pool, &bar);
+        let dry = pipeline::dry_run(&study, &pool, &bar).map_err(Failure::stopped)?;
         bar.clear();
         return Ok(say_dry_run(context, &dry));
     }
@@ -120,7 +123,9 @@ fn default_dir(study: &Study, run_id: &str) -> PathBuf {
 /// The exit code of a run that could not go on.
 pub(crate) fn failure(error: ScoreError) -> Failure {
     match error {
-        ScoreError::Ledger(tribunal::ledger::LedgerError::Store(_)) | ScoreError::Runtime(_) => Failure::stopped(error),
+        ScoreError::Ledger(tribunal::ledger::LedgerError::Store(_)) | ScoreError::Runtime(_) | ScoreError::Rows(_) => {
+            Failure::stopped(error)
+        }
         ScoreError::Ledger(_) => Failure::usage(error),
     }
 }

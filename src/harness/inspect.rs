@@ -11,15 +11,15 @@ use super::sample::{Error, Exported, Sample, SamplePart};
 
 const TASK: &str = include_str!("inspect_task.py");
 
-/// Writes the folder. Media are stored once each, by digest; the dataset names them relative to itself.
-pub fn export(out: &Path, samples: impl Iterator<Item = Sample>) -> Result<Exported, Error> {
+/// Writes the folder. Media are stored once each, by digest; the dataset names them relative to itself. The first sample that is an error ends it.
+pub fn export<E: From<Error>>(out: &Path, samples: impl Iterator<Item = Result<Sample, E>>) -> Result<Exported, E> {
     let media = out.join("media");
     fs::create_dir_all(&media).map_err(failed(&media))?;
     let dataset = out.join("dataset.jsonl");
     let mut lines = BufWriter::new(fs::File::create(&dataset).map_err(failed(&dataset))?);
     let (mut count, mut stored) = (0, BTreeSet::new());
     for sample in samples {
-        let line = line(&sample, &media, &mut stored)?;
+        let line = line(&sample?, &media, &mut stored)?;
         writeln!(lines, "{line}").map_err(failed(&dataset))?;
         count += 1;
     }
@@ -97,7 +97,7 @@ mod tests {
     fn parts_keep_their_order_and_media_are_stored_once() {
         let out = tempfile::tempdir().unwrap();
         let parts = vec![part("image/jpeg", "aa"), part("image/jpeg", "aa"), part("audio/wav", "bb"), part("text/plain", "cc")];
-        let done = export(out.path(), std::iter::once(sample(parts))).unwrap();
+        let done = export::<Error>(out.path(), std::iter::once(Ok(sample(parts)))).unwrap();
         assert_eq!((done.samples, done.media), (1, 2));
         let row: Value = serde_json::from_str(&fs::read_to_string(out.path().join("dataset.jsonl")).unwrap()).unwrap();
         let content = row["input"][1]["content"].as_array().unwrap();
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn a_part_without_a_place_is_an_error() {
         let out = tempfile::tempdir().unwrap();
-        let refused = export(out.path(), std::iter::once(sample(vec![part("video/mp4", "aa")])));
+        let refused = export::<Error>(out.path(), std::iter::once(Ok(sample(vec![part("video/mp4", "aa")]))));
         assert!(matches!(refused, Err(Error::Part { .. })));
     }
 }

@@ -28,7 +28,7 @@ pub struct PartsFolder {
 #[derive(Debug)]
 struct List {
     path: PathBuf,
-    lines: BufWriter<File>,
+    lines: Mutex<BufWriter<File>>,
 }
 
 /// One line: what decoding one item saw and measured.
@@ -101,12 +101,12 @@ impl PartsFolder {
     }
 
     /// Adds what decoding one item saw; `samplers` are those of its recipes.
-    pub fn item(&mut self, item_id: &str, samplers: &[Option<String>], prepared: &Prepared) -> std::io::Result<()> {
+    pub fn item(&self, item_id: &str, samplers: &[Option<String>], prepared: &Prepared) -> std::io::Result<()> {
         self.items.line(&ItemLine { item_id, media_id: prepared.media_id, samplers, report: &prepared.report })
     }
 
     /// Adds the parts of one item under one sampler, in order.
-    pub fn parts(&mut self, item_id: &str, sampler: Option<&str>, payload: &Payload) -> std::io::Result<()> {
+    pub fn parts(&self, item_id: &str, sampler: Option<&str>, payload: &Payload) -> std::io::Result<()> {
         for (index, part) in payload.parts.iter().enumerate() {
             let path = path_of(part);
             let line = PartLine {
@@ -127,7 +127,7 @@ impl PartsFolder {
     }
 
     /// Adds an item that gave no parts: `outcome` is the one it would end in.
-    pub fn refused(&mut self, item_id: &str, outcome: &'static str, rejected: &Rejected) -> std::io::Result<()> {
+    pub fn refused(&self, item_id: &str, outcome: &'static str, rejected: &Rejected) -> std::io::Result<()> {
         self.parts.line(&RefusedLine { item_id, outcome, reason: &rejected.reason, message: &rejected.message })
     }
 
@@ -174,7 +174,7 @@ struct Named {
 
 impl List {
     fn create(path: PathBuf) -> std::io::Result<Self> {
-        let lines = BufWriter::new(File::create(Self::unfinished(&path))?);
+        let lines = Mutex::new(BufWriter::new(File::create(Self::unfinished(&path))?));
         Ok(Self { path, lines })
     }
 
@@ -182,15 +182,16 @@ impl List {
         path.with_added_extension("unfinished")
     }
 
-    fn line(&mut self, line: &impl Serialize) -> std::io::Result<()> {
-        serde_json::to_writer(&mut self.lines, line)?;
-        self.lines.write_all(b"\n")
+    fn line(&self, line: &impl Serialize) -> std::io::Result<()> {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        serde_json::to_writer(&mut *lines, line)?;
+        lines.write_all(b"\n")
     }
 
     /// The path under which it now lies.
-    fn finish(mut self) -> std::io::Result<PathBuf> {
-        self.lines.flush()?;
-        self.lines.get_ref().sync_all()?;
+    fn finish(self) -> std::io::Result<PathBuf> {
+        let lines = self.lines.into_inner().unwrap_or_else(PoisonError::into_inner);
+        lines.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
         fs::rename(Self::unfinished(&self.path), &self.path)?;
         Ok(self.path)
     }

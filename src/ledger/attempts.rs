@@ -57,13 +57,13 @@ impl Reader {
 mod tests {
     use crate::judge::{AttemptEnd, Journal as _};
     use crate::ledger::Reader;
-    use crate::ledger::tests::{end, intent, items, open, run, task, tasks};
+    use crate::ledger::tests::{end, intent, items, open, plan, run, task, tasks};
 
     #[test]
     fn an_items_attempts_come_back_cut_to_what_is_asked_for() {
         let dir = tempfile::tempdir().unwrap();
         let ledger = open(dir.path());
-        ledger.plan(&items(2), &tasks(2)).unwrap();
+        plan(&ledger, &items(2), &tasks(2)).unwrap();
         run(async {
             let settled = ledger.intent(intent(&task(1), None)).await.unwrap();
             ledger.settle(settled, AttemptEnd { reply: "가나다".to_owned(), ..end("answered", None) }).await.unwrap();

@@ -10,6 +10,7 @@ mod journal;
 mod lock;
 mod place;
 mod plan;
+mod planning;
 mod reader;
 mod record;
 mod schema;

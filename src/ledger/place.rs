@@ -54,7 +54,7 @@ mod tests {
 
     use super::Sharing;
     use crate::judge::OutcomeName;
-    use crate::ledger::tests::{ALL, answer, items, open, run, task, tasks};
+    use crate::ledger::tests::{ALL, answer, items, open, plan, run, task, tasks};
     use crate::ledger::{Ledger, LedgerError, Reader};
 
     thread_local! {
@@ -79,7 +79,7 @@ mod tests {
         FORCED.set(true);
         let dir = tempfile::tempdir().unwrap();
         let ledger = open(dir.path());
-        ledger.plan(&items(3), &tasks(3)).unwrap();
+        plan(&ledger, &items(3), &tasks(3)).unwrap();
         run(answer(&ledger, &task(0)));
         assert!(dir.path().join("ledger.sqlite-wal").is_file() && !dir.path().join("ledger.sqlite-shm").exists());
         // What the writer itself must read, it can.

@@ -1,109 +1,50 @@
 //! What is to be done: items, tasks, and which of them are open.
 
-use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use tribunal_media::Digest;
 
 use super::{ItemRow, LedgerError};
 use crate::judge::{OutcomeName, Task};
 
-/// At most this many items are named in a refusal.
-const NAMED: usize = 5;
-
 /// An item as it is stored.
 pub(super) struct StoredItem {
-    item_id: String,
-    position: i64,
-    digest: String,
-    row: String,
+    pub(super) item_id: String,
+    pub(super) position: i64,
+    pub(super) digest: Digest,
+    pub(super) row: String,
 }
 
 impl StoredItem {
     /// Serialises what the manifest says of an item; what decoding says of it has columns of its own.
-    pub(super) fn new(item: &ItemRow) -> Result<Self, LedgerError> {
-        let row = serde_json::to_string(&ItemRow { media_id: None, media: None, thumbs: Vec::new(), ..item.clone() })?;
-        Ok(Self { item_id: item.item_id.clone(), position: stored(item.position), digest: item.digest.to_string(), row })
+    pub(super) fn new(item: ItemRow) -> Result<Self, LedgerError> {
+        let item = ItemRow { media_id: None, media: None, thumbs: Vec::new(), ..item };
+        let row = serde_json::to_string(&item)?;
+        Ok(Self { item_id: item.item_id, position: stored(item.position), digest: item.digest, row })
     }
 }
 
-/// Names one plan: equal plans have equal digests, so that a repeated one need not be written again.
-pub(super) fn digest<I, T>(items: I, tasks: T) -> Result<String, LedgerError>
-where
-    I: IntoIterator<Item: Borrow<ItemRow>>,
-    T: IntoIterator<Item: Borrow<Task>>,
-{
-    let mut hasher = blake3::Hasher::new();
-    // Lengths first: no two lists of fields read alike.
-    let mut field = |bytes: &[u8]| _ = hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
-    for item in items {
-        let StoredItem { item_id, position, digest, row } = StoredItem::new(item.borrow())?;
-        [item_id.as_bytes(), &position.to_le_bytes(), digest.as_bytes(), row.as_bytes()].into_iter().for_each(&mut field);
-    }
-    field(b"tasks");
-    for task in tasks {
-        let Task { item_id, sampler, rubric, judge, repeat } = task.borrow();
-        let sampler = stored_sampler(sampler.as_deref());
-        [item_id, sampler, rubric, judge].into_iter().for_each(|text| field(text.as_bytes()));
-        field(&repeat.to_le_bytes());
-    }
-    Ok(hasher.finalize().to_string())
-}
-
-/// The digest of the last plan that was written to its end.
-pub(super) fn planned(connection: &Connection) -> rusqlite::Result<Option<String>> {
-    connection.query_row("SELECT planned FROM run", [], |row| row.get(0))
-}
-
-/// Whether an item is known yet.
-pub(super) fn is_begun(connection: &Connection) -> rusqlite::Result<bool> {
-    connection.query_row("SELECT EXISTS (SELECT 1 FROM items)", [], |row| row.get(0))
-}
-
-/// Compares the items, digests by id, with the known ones: what was changed or removed, in words; `None` when this only adds.
-pub(super) fn refusal(connection: &Connection, new: &BTreeMap<String, String>) -> rusqlite::Result<Option<String>> {
-    let (mut changed, mut removed) = (Vec::new(), Vec::new());
-    let mut statement = connection.prepare("SELECT item_id, digest FROM items ORDER BY position, item_id")?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let (item_id, digest): (String, String) = (row.get(0)?, row.get(1)?);
-        match new.get(&item_id) {
-            None => removed.push(item_id),
-            Some(new) if *new != digest => changed.push(item_id),
-            Some(_) => {}
-        }
-    }
-    let told: Vec<_> = [told(&changed, "changed"), told(&removed, "no longer there")].into_iter().flatten().collect();
-    Ok((!told.is_empty()).then(|| told.join("; ")))
-}
-
-fn told(items: &[String], what: &str) -> Option<String> {
-    let named = items.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    match items.len() {
-        0 => None,
-        1 => Some(format!("item {named} {}", if what == "changed" { "changed" } else { "is no longer there" })),
-        count => {
-            let more = if count > NAMED { format!(" and {} more", count - NAMED) } else { String::new() };
-            Some(format!("{count} items {}: {named}{more}", if what == "changed" { "changed" } else { "are no longer there" }))
-        }
-    }
+/// Whether an item is known yet, and the name of the last plan that was written to its end.
+pub(super) fn known(connection: &Connection) -> rusqlite::Result<(bool, Option<String>)> {
+    connection.query_row("SELECT EXISTS (SELECT 1 FROM items), planned FROM run", [], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 /// Adds items; of known ones, takes over position and labels (their digest is the same).
-pub(super) fn add_items(connection: &Connection, items: &[StoredItem]) -> rusqlite::Result<()> {
+pub(super) fn add_items<'r>(connection: &Connection, mut items: impl Iterator<Item = &'r StoredItem>) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(
         "INSERT INTO items (item_id, position, digest, row) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (item_id) DO UPDATE SET position = ?2, row = ?4 WHERE position <> ?2 OR row <> ?4",
     )?;
-    items.iter().try_for_each(|item| statement.execute(params![item.item_id, item.position, item.digest, item.row]).map(drop))
+    items.try_for_each(|item| statement.execute(params![item.item_id, item.position, item.digest.to_string(), item.row]).map(drop))
 }
 
 /// Adds tasks; known ones stay as they are.
-pub(super) fn add_tasks(connection: &Connection, tasks: &[Task]) -> rusqlite::Result<()> {
+pub(super) fn add_tasks<'r>(connection: &Connection, mut tasks: impl Iterator<Item = &'r Task>) -> rusqlite::Result<()> {
     let mut statement = connection
         .prepare("INSERT INTO tasks (item_id, sampler, rubric, judge, repeat) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING")?;
-    tasks.iter().try_for_each(|task| {
+    tasks.try_for_each(|task| {
         let Task { item_id, sampler, rubric, judge, repeat } = task;
         statement.execute(params![item_id, stored_sampler(sampler.as_deref()), rubric, judge, repeat]).map(drop)
     })

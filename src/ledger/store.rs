@@ -1,6 +1,5 @@
 //! The writer of one run folder.
 
-use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -11,15 +10,12 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use tribunal_media::{Digest, Report};
 
 use super::budget::Budget;
-use super::plan::{self, StoredItem, stored_sampler};
+use super::plan::{self, stored_sampler};
 use super::reader::{self, Recalled};
 use super::spool::{self, Spool};
 use super::writer::Writer;
-use super::{Experiment, ItemRow, LedgerError, Lock, PartsRow, Reader, Record, RunInfo, files, lock, schema};
+use super::{Experiment, LedgerError, Lock, PartsRow, Reader, Record, RunInfo, files, lock, schema};
 use crate::judge::{OutcomeName, Task};
-
-/// Rows of a plan that are written together.
-const PIECE: usize = 4096;
 
 /// The writer of one run folder; share it by reference or `Arc`. All writing goes through one thread, which commits what its callers queue in
 /// groups and answers after the commit. Dropping it without [`close`](Self::close) loses nothing that was acknowledged. Methods that are not async
@@ -53,48 +49,6 @@ impl Ledger {
         files::sync_folder(parent).map_err(|error| LedgerError::io(parent, &error))?;
         let budget = Arc::new(Mutex::new(Budget::new(charged as u64)));
         Ok(Self { writer: Writer::start(connection)?, budget, spool: Spool::default(), dir: dir.to_owned(), _lock: lock })
-    }
-
-    /// Registers items and tasks. `items` are all rows of the source, also with a limit or shard: a known item that changed or is missing is
-    /// `Changed`. `tasks` are those of this invocation; known ones stay as they are.
-    ///
-    /// Neither is held whole: they are gone through once to tell whether this is the last plan again (then nothing is written), and if not, once
-    /// more to be written in pieces. A plan that a crash cut short is a part of the next one.
-    pub fn plan<I, T>(&self, items: I, tasks: T) -> Result<(), LedgerError>
-    where
-        I: IntoIterator<Item: Borrow<ItemRow>> + Clone,
-        T: IntoIterator<Item: Borrow<Task>> + Clone,
-    {
-        let digest = plan::digest(items.clone(), tasks.clone())?;
-        if self.writer.ask_blocking(plan::planned)?.as_ref() == Some(&digest) {
-            return Ok(());
-        }
-        if self.writer.ask_blocking(plan::is_begun)? {
-            let new = items.clone().into_iter().map(|item| (item.borrow().item_id.clone(), item.borrow().digest.to_string())).collect();
-            if let Some(changes) = self.writer.ask_blocking(move |connection| plan::refusal(connection, &new))? {
-                return Err(LedgerError::Changed(changes));
-            }
-        }
-        // A plan that is cut short is not the last one again.
-        self.writer.ask_blocking(|connection| connection.execute("UPDATE run SET planned = NULL", []).map(drop))?;
-        self.in_pieces(items.into_iter().map(|item| StoredItem::new(item.borrow())), plan::add_items)?;
-        self.in_pieces(tasks.into_iter().map(|task| Ok(task.borrow().clone())), plan::add_tasks)?;
-        self.writer.ask_blocking(move |connection| connection.execute("UPDATE run SET planned = ?1", [digest]).map(drop))
-    }
-
-    /// Writes rows piece by piece, a commit each.
-    fn in_pieces<R: Send + 'static>(
-        &self,
-        mut rows: impl Iterator<Item = Result<R, LedgerError>>,
-        write: fn(&Connection, &[R]) -> rusqlite::Result<()>,
-    ) -> Result<(), LedgerError> {
-        loop {
-            let piece = rows.by_ref().take(PIECE).collect::<Result<Vec<_>, _>>()?;
-            if piece.is_empty() {
-                return Ok(());
-            }
-            self.writer.ask_blocking(move |connection| write(connection, &piece))?;
-        }
     }
 
     /// Reopens those of `tasks` that ended in one of these outcomes; their attempts and costs stay. Returns how many. Tasks outside this

@@ -114,8 +114,16 @@ pub(super) fn open(dir: &Path) -> Ledger {
 
 pub(super) fn planned(dir: &Path, count: u64) -> Ledger {
     let ledger = open(dir);
-    ledger.plan(&items(count), &tasks(count)).unwrap();
+    plan(&ledger, &items(count), &tasks(count)).unwrap();
     ledger
+}
+
+/// Registers items, each with its tasks.
+pub(crate) fn plan(ledger: &Ledger, items: &[ItemRow], tasks: &[Task]) -> Result<u64, LedgerError> {
+    let mut by_item: BTreeMap<&str, Vec<Task>> = BTreeMap::new();
+    tasks.iter().for_each(|task| by_item.entry(&task.item_id).or_default().push(task.clone()));
+    let tasks_of = |item: &ItemRow| by_item.get(item.item_id.as_str()).cloned().unwrap_or_default();
+    ledger.plan(|| items.iter().map(|item| Ok((item.clone(), tasks_of(item)))))
 }
 
 pub(super) async fn answer(ledger: &Ledger, task: &Task) {
@@ -377,7 +385,7 @@ fn changed_experiments_and_items_are_refused_by_name() {
     let ledger = Ledger::open(dir.path(), &info(&["mini", "other"])).unwrap();
     let mut fewer = items(10).split_off(8);
     fewer[0].digest = Digest::of(b"other text");
-    let refused = ledger.plan(&fewer, &tasks(0)).unwrap_err().to_string();
+    let refused = plan(&ledger, &fewer, &tasks(0)).unwrap_err().to_string();
     let expected =
         "item item-99991 changed; 8 items are no longer there: item-99999, item-99998, item-99997, item-99996, item-99995 and 3 more";
     assert!(refused.ends_with(expected), "{refused}");
@@ -386,7 +394,7 @@ fn changed_experiments_and_items_are_refused_by_name() {
     let mut more: Vec<_> =
         items(10).into_iter().rev().enumerate().map(|(position, item)| ItemRow { position: position as u64, ..item }).collect();
     more[3].tags.insert("seed".to_owned(), "7".to_owned());
-    ledger.plan(&more, &tasks(10)).unwrap();
+    assert_eq!(plan(&ledger, &more, &tasks(10)).unwrap(), 10);
     ledger.close().unwrap();
     let reader = Reader::open(dir.path()).unwrap();
     assert_eq!(reader.items().unwrap(), more);
@@ -414,7 +422,7 @@ fn media_parts_and_order_come_back() {
         with(Some("uniform:8"), "b", 1),
     ];
     let shuffled: Vec<_> = ordered.iter().rev().cloned().collect();
-    ledger.plan(&items(2), &shuffled).unwrap();
+    plan(&ledger, &items(2), &shuffled).unwrap();
     assert_eq!(ledger.pending(ALL).unwrap(), ordered);
     let frame = FrameRow { t: Some(0.1), pts: Some(9), sha256: "ab".to_owned(), width: 4, height: 3 };
     let parts = PartsRow { frames: vec![frame], chunks: vec![ChunkRow { start: 0.0, end: 0.5, sha256: "cd".to_owned() }], fit: None };
@@ -442,7 +450,7 @@ fn media_parts_and_order_come_back() {
     ))));
     assert_eq!((&records[3].frames, &records[3].chunks, records[2].frames.len()), (&parts.frames, &parts.chunks, 0));
     // Planning again keeps what decoding saw.
-    open(dir.path()).plan(&items(2), &ordered).unwrap();
+    plan(&open(dir.path()), &items(2), &ordered).unwrap();
     assert_eq!(Reader::open(dir.path()).unwrap().items().unwrap()[1], kept);
 }
 
@@ -484,7 +492,7 @@ fn a_large_plan_is_a_few_commits_and_the_same_again_is_none() {
     assert_eq!(ledger.pending(ALL).unwrap().len(), 20_000);
     let commits = ledger.writer.commits();
     assert!(commits <= 20, "{commits}");
-    ledger.plan(&items(20_000), &tasks(20_000)).unwrap();
+    assert_eq!(plan(&ledger, &items(20_000), &tasks(20_000)).unwrap(), 20_000);
     assert_eq!(ledger.writer.commits(), commits + 1, "it was looked whether this is the same plan, and no more");
     assert_eq!(ledger.counts().unwrap(), [(None, 20_000)].into());
 }

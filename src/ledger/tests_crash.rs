@@ -172,7 +172,7 @@ fn fails_at(items: u64, failing: Failing) -> bool {
     let dir = scratch();
     let watching = Watching::start(dir.path(), Some(failing));
     let ended = Ledger::open(dir.path(), &super::tests::info(&["mini"])).and_then(|ledger| {
-        ledger.plan(&super::tests::items(items), &super::tests::tasks(items))?;
+        super::tests::plan(&ledger, &super::tests::items(items), &super::tests::tasks(items))?;
         let asked = ask_all(&ledger, items).map_err(|error| LedgerError::Store(error.to_string()));
         asked.and(ledger.close())
     });

@@ -4,6 +4,8 @@
 //! candidates, scores and files are counted. `ref_output_risk_score[i]` belongs to `candidate_{i+1}_answer`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
@@ -37,9 +39,9 @@ struct Item {
 }
 
 /// Adds every candidate answer, and every media file of an item without answers.
-pub(super) fn assurai(index: &[u8], folder: &Path, root: &Root, draft: &mut Draft) {
+pub(super) fn assurai(index: File, folder: &Path, root: &Root, draft: &mut Draft) {
     let mut items = Vec::new();
-    for (line, object) in jsonl_lines(index) {
+    for (line, object) in jsonl_lines(BufReader::new(index)) {
         let item = object.map_err(|problem| vec![format!("the line {problem}")]).and_then(|object| item(object, line, draft));
         match item {
             Ok(item) if draft.claim(&item.id, line) => items.push(item),
@@ -179,7 +181,7 @@ fn add(mut instance: Instance, score: Option<f64>, draft: &mut Draft) {
         Some(score) => instance.human_risk = vec![Some(score)],
         None => draft.notice("missing_scores", "outputs have no human risk score", instance.id.clone()),
     }
-    draft.add(instance);
+    draft.add(&instance);
 }
 
 impl Item {
@@ -245,10 +247,10 @@ impl Shelf<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::{Faults, Manifest, open};
+    use crate::manifest::{Manifest, OpenError, open};
     use crate::taxonomy::Taxonomy;
 
-    fn read(folder: &Path) -> Result<Manifest, Faults> {
+    fn read(folder: &Path) -> Result<Manifest, OpenError> {
         open(folder, &Taxonomy::builtin("assurai").unwrap())
     }
 
@@ -257,7 +259,8 @@ mod tests {
         type Row<'a> = (&'a str, &'a str, &'a str, &'a str, &'a [Option<f64>]);
         let manifest = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/assurai")).unwrap();
         assert_eq!(manifest.name, "assurai");
-        let rows = manifest.instances.iter().map(|row| {
+        let instances = manifest.instances.to_vec();
+        let rows = instances.iter().map(|row| {
             let risk = row.risk.as_deref().unwrap_or_default();
             (row.id.as_str(), row.modality.name(), risk, row.prompt_type.as_deref().unwrap_or_default(), row.human_risk.as_slice())
         });
@@ -274,11 +277,11 @@ mod tests {
             ("r27_t1_pQO_5#1", "audio", "R27", "pQO", &[Some(1.0)]),
         ];
         assert_eq!(rows.collect::<Vec<_>>(), expected);
-        let row = &manifest.instances[5];
+        let row = &instances[5];
         assert_eq!((row.line, row.model.as_deref()), (2, Some("candidate_3")));
         assert_eq!(row.extra.keys().collect::<Vec<_>>(), ["collected_in"]);
-        assert!(matches!(&manifest.instances[6].prompt, Prompt::Messages(turns) if turns.len() == 3));
-        assert_eq!(manifest.instances[8].output, Some(Asset::File("Risk_11/image/r11_t1_pQO_4.png".into())));
+        assert!(matches!(&instances[6].prompt, Prompt::Messages(turns) if turns.len() == 3));
+        assert_eq!(instances[8].output, Some(Asset::File("Risk_11/image/r11_t1_pQO_4.png".into())));
         let counts: Vec<_> = manifest.notices.iter().map(|notice| (notice.code.as_str(), notice.count)).collect();
         assert_eq!(counts, [("missing_candidates", 4), ("missing_files", 1), ("missing_scores", 2)]);
     }
@@ -298,7 +301,8 @@ mod tests {
             + &row("x_1", ",\"risk\":\"R11\"");
         std::fs::write(&index, &good).unwrap();
         let manifest = read(folder.path()).unwrap();
-        let rows: Vec<_> = manifest.instances.iter().map(|row| (row.id.as_str(), row.human_risk.clone())).collect();
+        let instances = manifest.instances.to_vec();
+        let rows: Vec<_> = instances.iter().map(|row| (row.id.as_str(), row.human_risk.clone())).collect();
         let expected = [("r11_t1_pQO_1#1", vec![Some(2.0)]), ("r11_t1_pQO_1#2", vec![Some(3.0)]), ("r11_t1_pQO_12#1", vec![])];
         assert_eq!(rows, expected, "two scores for one file belong to nobody");
 

@@ -1,9 +1,13 @@
 //! A manifest in the making: rows, faults and notices.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use super::{Fault, Faults, Instance, Notice};
+use super::instances::InstancesWriter;
+use super::{Fault, Faults, Instance, Instances, Notice, OpenError, RowsError};
 use crate::taxonomy::Taxonomy;
+
+/// Faults that are told one by one, more than anybody mends by hand; of others it is told how many there are.
+const NAMED: usize = 100_000;
 
 /// Collects what a source holds, and everything that is wrong with it.
 #[derive(Debug)]
@@ -11,9 +15,12 @@ pub(super) struct Draft<'a> {
     pub taxonomy: &'a Taxonomy,
     /// The file that line numbers are of.
     file: String,
-    instances: Vec<Instance>,
-    lines: BTreeMap<String, usize>,
+    /// Until it fails.
+    instances: Result<InstancesWriter, RowsError>,
+    /// Where an id, by the first half of its digest, was used first.
+    lines: HashMap<[u8; 16], u32>,
     faults: Vec<Fault>,
+    more_faults: usize,
     notices: BTreeMap<&'static str, Counted>,
 }
 
@@ -26,7 +33,8 @@ struct Counted {
 
 impl<'a> Draft<'a> {
     pub(super) fn new(file: String, taxonomy: &'a Taxonomy) -> Self {
-        Self { taxonomy, file, instances: Vec::new(), lines: BTreeMap::new(), faults: Vec::new(), notices: BTreeMap::new() }
+        let (lines, faults, notices) = (HashMap::new(), Vec::new(), BTreeMap::new());
+        Self { taxonomy, file, instances: InstancesWriter::new(), lines, faults, more_faults: 0, notices }
     }
 
     /// A problem in the source's own file.
@@ -37,7 +45,11 @@ impl<'a> Draft<'a> {
 
     /// A problem in another file, such as a sidecar.
     pub(super) fn fault_in(&mut self, file: String, line: usize, message: impl Into<String>) {
-        self.faults.push(Fault { file, line, message: message.into() });
+        if self.faults.len() < NAMED {
+            self.faults.push(Fault { file, line, message: message.into() });
+        } else {
+            self.more_faults += 1;
+        }
     }
 
     /// Counts something that was passed over or is missing; the first example is kept.
@@ -48,38 +60,47 @@ impl<'a> Draft<'a> {
 
     /// Takes an id for a row, unless an earlier row has it.
     pub(super) fn claim(&mut self, id: &str, line: usize) -> bool {
-        match self.lines.get(id) {
+        let mut half = [0; 16];
+        half.copy_from_slice(&blake3::hash(id.as_bytes()).as_bytes()[..16]);
+        match self.lines.get(&half) {
             Some(first) => {
                 let message = format!("the id `{id}` is already used in line {first}");
                 self.fault(line, message);
                 false
             }
-            None => self.lines.insert(id.to_owned(), line).is_none(),
+            None => self.lines.insert(half, u32::try_from(line).unwrap_or(u32::MAX)).is_none(),
         }
     }
 
-    pub(super) fn add(&mut self, instance: Instance) {
+    pub(super) fn add(&mut self, instance: &Instance) {
         if !instance.inputs.is_empty() {
             self.notice("inputs_not_shown", "items have media in their prompt, which judges are not shown yet", instance.id.clone());
         }
-        self.instances.push(instance);
+        // The rows of a source that is wrong are of no use to anybody.
+        if self.faults.is_empty()
+            && let Ok(instances) = &mut self.instances
+            && let Err(error) = instances.push(instance)
+        {
+            self.instances = Err(error);
+        }
     }
 
     /// The rows and notices, or everything that is wrong; a source without a row is wrong too.
-    pub(super) fn finish(mut self, when_empty: &str) -> Result<(Vec<Instance>, Vec<Notice>), Faults> {
-        if self.instances.is_empty() && self.faults.is_empty() {
+    pub(super) fn finish(self, when_empty: &str) -> Result<(Instances, Vec<Notice>), OpenError> {
+        if !self.faults.is_empty() {
+            return Err(Faults::new(self.faults, self.more_faults).into());
+        }
+        let instances = self.instances?.finish()?;
+        if instances.is_empty() {
             let seen: Vec<_> =
                 self.notices.values().map(|counted| format!("; {} {}, e.g. {}", counted.count, counted.what, counted.example)).collect();
-            self.fault(0, format!("{when_empty}{}", seen.concat()));
-        }
-        if !self.faults.is_empty() {
-            return Err(Faults::new(self.faults));
+            return Err(Faults::of_file(self.file, format!("{when_empty}{}", seen.concat())).into());
         }
         let notice = |(code, Counted { count, what, example }): (&str, Counted)| {
             let message = format!("{count} {what}, e.g. {example}");
             Notice { code: code.to_owned(), count, message }
         };
-        Ok((self.instances, self.notices.into_iter().map(notice).collect()))
+        Ok((instances, self.notices.into_iter().map(notice).collect()))
     }
 
     /// The factor's code in the taxonomy's spelling.

@@ -13,26 +13,29 @@ pub struct Fault {
     pub message: String,
 }
 
-/// Every problem in a source, sorted by file and line. `Display` gives one line for each.
+/// The problems in a source, sorted by file and line. `Display` gives one line for each.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Faults(Vec<Fault>);
+pub struct Faults {
+    list: Vec<Fault>,
+    more: usize,
+}
 
 impl Faults {
-    /// Sorts them and drops repetitions.
-    pub(super) fn new(mut faults: Vec<Fault>) -> Self {
-        faults.sort();
-        faults.dedup();
-        Self(faults)
+    /// Sorts them and drops repetitions; beyond them there are `more`.
+    pub(super) fn new(mut list: Vec<Fault>, more: usize) -> Self {
+        list.sort();
+        list.dedup();
+        Self { list, more }
     }
 
     /// One problem with a whole file.
     pub(super) fn of_file(file: impl Into<String>, message: impl Into<String>) -> Self {
-        Self(vec![Fault { file: file.into(), line: 0, message: message.into() }])
+        Self { list: vec![Fault { file: file.into(), line: 0, message: message.into() }], more: 0 }
     }
 
-    /// The problems; never empty.
+    /// The problems, never none; of hundreds of thousands the first.
     pub fn list(&self) -> &[Fault] {
-        &self.0
+        &self.list
     }
 }
 
@@ -53,8 +56,9 @@ fn printable(text: &str) -> String {
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines: Vec<_> = self.0.iter().map(ToString::to_string).collect();
-        f.write_str(&lines.join("\n"))
+        let lines: Vec<_> = self.list.iter().map(ToString::to_string).collect();
+        f.write_str(&lines.join("\n"))?;
+        if self.more > 0 { write!(f, "\nand {} more", self.more) } else { Ok(()) }
     }
 }
 

@@ -101,7 +101,7 @@ fn file(folder: &Path, path: &Path, root: &Root, draft: &mut Draft) {
     object.insert("id".to_owned(), name.into());
     object.insert("output".to_owned(), json!({ "path": name }));
     match instance(object, 0, root, draft) {
-        Ok(instance) => draft.add(instance),
+        Ok(instance) => draft.add(&instance),
         Err(problems) => problems.into_iter().for_each(|problem| draft.fault_in(here.clone(), 0, problem)),
     }
 }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use tribunal_media::Modality;
 
+use super::Instances;
+
 /// Everything that a source holds, parsed once and then trusted. Order is the source's.
 #[derive(Debug, Clone)]
 pub struct Manifest {
@@ -14,7 +16,7 @@ pub struct Manifest {
     /// The folder beneath which every asset lies.
     pub root: PathBuf,
     /// The rows.
-    pub instances: Vec<Instance>,
+    pub instances: Instances,
     /// What was passed over or missing, counted; never silent.
     pub notices: Vec<Notice>,
 }
@@ -31,7 +33,7 @@ pub struct Notice {
 }
 
 /// One row of the manifest: a prompt, its risk factor and prompt type, the model that answered, the output.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Instance {
     /// Unique in the manifest.
     pub id: String,
@@ -59,12 +61,13 @@ pub struct Instance {
     pub tags: BTreeMap<String, String>,
     /// Media that were part of the prompt, relative to the root.
     pub inputs: Vec<PathBuf>,
-    /// Fields that we do not know, kept.
+    /// Fields that we do not know, kept; where a row is serialised they are a document of their own.
+    #[serde(skip)]
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
 
 /// The output's bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Asset {
     /// A regular file beneath the manifest's root.
     File(PathBuf),

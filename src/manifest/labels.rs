@@ -1,6 +1,8 @@
 //! Human risk labels from a file of their own: CSV or JSONL with `item_id, annotator, risk`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::BufReader;
 use std::path::Path;
 
 use serde_json::{Map, Value};
@@ -26,19 +28,20 @@ pub struct Label {
 /// Every problem in it, by file and line: what cannot be read, an item that is not known, a second label by the same annotator.
 pub fn labels(path: &Path, known: &BTreeSet<&str>) -> Result<Vec<Label>, Faults> {
     let mut sheet = Sheet { file: path.display().to_string(), known, lines: BTreeMap::new(), labels: Vec::new(), faults: Vec::new() };
-    let bytes = std::fs::read(path).map_err(|error| Faults::of_file(&sheet.file, format!("cannot be read: {error}")))?;
+    let file = File::open(path).map_err(|error| Faults::of_file(&sheet.file, format!("cannot be read: {error}")))?;
     let extension = path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
     match extension.as_deref() {
         Some("jsonl" | "ndjson") => {
-            jsonl_lines(&bytes).for_each(|(line, object)| sheet.add(line, object.map_err(|problem| format!("the line {problem}"))));
+            jsonl_lines(BufReader::new(file))
+                .for_each(|(line, object)| sheet.add(line, object.map_err(|problem| format!("the line {problem}"))));
         }
-        Some("csv") => csv_rows(&bytes, |line, object| sheet.add(line, object.map(numbered))),
+        Some("csv") => csv_rows(file, |line, object| sheet.add(line, object.map(numbered))),
         _ => return Err(Faults::of_file(sheet.file, "is no file of labels; expected .csv or .jsonl with item_id, annotator, risk")),
     }
     if sheet.labels.is_empty() && sheet.faults.is_empty() {
         sheet.fault(0, "there is no label in it; expected item_id, annotator, risk".to_owned());
     }
-    if sheet.faults.is_empty() { Ok(sheet.labels) } else { Err(Faults::new(sheet.faults)) }
+    if sheet.faults.is_empty() { Ok(sheet.labels) } else { Err(Faults::new(sheet.faults, 0)) }
 }
 
 /// A cell is text; this one stands for a number.

@@ -1,11 +1,14 @@
-//! Sources of instances: a JSONL, CSV or Parquet manifest, a folder, or an AssurAI dataset folder. The main types are [`Manifest`] and [`Instance`].
+//! Sources of instances: a JSONL, CSV or Parquet manifest, a folder, or an AssurAI dataset folder. The main types are [`Manifest`],
+//! [`Instances`] and [`Instance`].
 
 mod assets;
 mod assurai;
+mod at;
 mod draft;
 mod fault;
 mod folder;
 mod instance;
+mod instances;
 mod labels;
 mod open;
 #[cfg(feature = "parquet")]
@@ -16,8 +19,9 @@ mod table;
 pub use assets::taken_for;
 pub use fault::{Fault, Faults};
 pub use instance::{Asset, Instance, Manifest, Message, Notice, Prompt};
+pub use instances::{Instances, RowsError};
 pub use labels::{Label, labels};
-pub use open::open;
+pub use open::{OpenError, open};
 
 /// Why a build without the feature neither reads nor writes Parquet.
 #[cfg(not(feature = "parquet"))]

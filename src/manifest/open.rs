@@ -1,10 +1,11 @@
 //! Opening a source of whatever kind.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::assets::Root;
 use super::draft::Draft;
-use super::{Faults, Manifest, assurai, folder, table};
+use super::{Faults, Manifest, RowsError, assurai, folder, table};
 use crate::taxonomy::Taxonomy;
 
 /// What a source is, told by its name and what it holds.
@@ -17,11 +18,19 @@ enum Kind {
     AssurAi,
 }
 
-/// Reads a source whole and checks every row and file of it before anything is spent.
-///
-/// # Errors
-/// Every problem in it, by file and line.
-pub fn open(path: &Path, taxonomy: &Taxonomy) -> Result<Manifest, Faults> {
+/// Why there is no manifest.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The source is wrong: every problem in it, by file and line.
+    #[error(transparent)]
+    Faults(#[from] Faults),
+    /// There is no place for its rows.
+    #[error(transparent)]
+    Rows(#[from] RowsError),
+}
+
+/// Reads a source to its end and checks every row and file of it before anything is spent.
+pub fn open(path: &Path, taxonomy: &Taxonomy) -> Result<Manifest, OpenError> {
     let shown = path.display().to_string();
     let kind = kind(path).map_err(|problem| Faults::of_file(&shown, problem))?;
     let folder = match kind {
@@ -30,18 +39,18 @@ pub fn open(path: &Path, taxonomy: &Taxonomy) -> Result<Manifest, Faults> {
     };
     let root = Root::open(&folder).map_err(|error| Faults::of_file(folder.display().to_string(), format!("cannot be opened: {error}")))?;
     let read = |file: &Path| {
-        let bytes = std::fs::read(file);
-        bytes.map_err(|error| Faults::of_file(file.display().to_string(), format!("cannot be read: {error}")))
+        let opened = File::open(file);
+        opened.map_err(|error| Faults::of_file(file.display().to_string(), format!("cannot be read: {error}")))
     };
     let (instances, notices) = match kind {
         Kind::Jsonl => {
             let mut draft = Draft::new(shown, taxonomy);
-            table::jsonl(&read(path)?, &root, &mut draft);
+            table::jsonl(read(path)?, &root, &mut draft);
             draft.finish("there is no row in it; expected one JSON object per line")?
         }
         Kind::Csv => {
             let mut draft = Draft::new(shown, taxonomy);
-            table::csv(&read(path)?, &root, &mut draft);
+            table::csv(read(path)?, &root, &mut draft);
             draft.finish("there is no row in it; expected a header and one row per item")?
         }
         #[cfg(feature = "parquet")]
@@ -58,7 +67,7 @@ pub fn open(path: &Path, taxonomy: &Taxonomy) -> Result<Manifest, Faults> {
         Kind::AssurAi => {
             let index = path.join(assurai::INDEX);
             let mut draft = Draft::new(index.display().to_string(), taxonomy);
-            assurai::assurai(&read(&index)?, path, &root, &mut draft);
+            assurai::assurai(read(&index)?, path, &root, &mut draft);
             draft.finish("there is nothing to score in this dataset; expected candidate answers in the index or media under Risk_NN/")?
         }
     };
@@ -125,7 +134,7 @@ mod tests {
         folder
     }
 
-    fn read(folder: &TempDir, name: &str) -> Result<Manifest, Faults> {
+    fn read(folder: &TempDir, name: &str) -> Result<Manifest, OpenError> {
         open(&folder.path().join(name), &Taxonomy::builtin("assurai").unwrap())
     }
 
@@ -144,7 +153,8 @@ mod tests {
         let folder = folder(&[("m.jsonl", &bytes), ("m/a.png", PNG)]);
         let manifest = read(&folder, "m.jsonl").unwrap();
         assert_eq!((manifest.name.as_str(), manifest.instances.len()), ("m", 2));
-        let [a, b] = manifest.instances.as_slice() else { unreachable!() };
+        let instances = manifest.instances.to_vec();
+        let [a, b] = instances.as_slice() else { unreachable!() };
         assert_eq!((a.id.as_str(), a.line, a.modality), ("a", 2, Modality::Image));
         assert_eq!((a.risk.as_deref(), a.prompt_type.as_deref(), a.model.as_deref()), (Some("R05"), Some("pRP"), Some("gen-a")));
         assert_eq!(a.prompt, Prompt::Messages(vec![Message { role: "user".to_owned(), content: "hi".to_owned() }]));
@@ -216,7 +226,8 @@ mod tests {
         let csv = "\u{feff}id,risk,prompt,output_path,output_text,blocked,human_risk,annotators,inputs,tag_seed,own\n\
                    a,R05,\"x, y\nz\",a.png,,,4;,p;q,,7,k\n\nb,,,,hello,,,,a.png,,\nc,,,,,true,,,,,\n";
         let folder = folder(&[("m.jsonl", jsonl), ("m.csv", csv.as_bytes()), ("a.png", PNG)]);
-        let (from_csv, from_jsonl) = (read(&folder, "m.csv").unwrap().instances, read(&folder, "m.jsonl").unwrap().instances);
+        let rows = |name: &str| read(&folder, name).unwrap().instances.to_vec();
+        let (from_csv, from_jsonl) = (rows("m.csv"), rows("m.jsonl"));
         assert_eq!(from_csv.iter().map(|row| row.line).collect::<Vec<_>>(), [2, 5, 6]);
         let without_line = |mut row: crate::manifest::Instance| {
             row.line = 0;
@@ -265,7 +276,8 @@ mod tests {
         ]);
         std::os::unix::fs::symlink("b.png", folder.path().join("d/link.png")).unwrap();
         let manifest = read(&folder, "d").unwrap();
-        let rows: Vec<_> = manifest.instances.iter().map(|row| (row.id.as_str(), row.modality)).collect();
+        let instances = manifest.instances.to_vec();
+        let rows: Vec<_> = instances.iter().map(|row| (row.id.as_str(), row.modality)).collect();
         let expected = [
             ("a.wav", Modality::Audio),
             ("b.png", Modality::Image),
@@ -274,7 +286,7 @@ mod tests {
             ("sub/c.md", Modality::Text),
         ];
         assert_eq!(rows, expected);
-        assert_eq!((manifest.instances[1].risk.as_deref(), manifest.instances[1].prompt.text().as_str()), (Some("R11"), "a field"));
+        assert_eq!((instances[1].risk.as_deref(), instances[1].prompt.text().as_str()), (Some("R11"), "a field"));
         let counts: Vec<_> = manifest.notices.iter().map(|notice| (notice.code.as_str(), notice.count)).collect();
         assert_eq!(counts, [("sidecars", 1), ("skipped_files", 4), ("skipped_hidden", 1), ("skipped_links", 1), ("skipped_runs", 1)]);
     }

@@ -1,16 +1,33 @@
 //! JSONL and CSV manifests.
 
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read as _};
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use super::assets::Root;
+use super::at::At;
 use super::draft::Draft;
 use super::row::instance;
 
+/// Bytes that are read at once.
+const BUFFER: usize = 1 << 16;
+/// Those that are enough to see how a row begins.
+const FEW: usize = 16;
+
 /// The lines of a JSONL file that hold something: number from 1 and text. A BOM and blank lines are no problem.
-pub(super) fn jsonl_lines(bytes: &[u8]) -> impl Iterator<Item = (usize, Result<Map<String, Value>, String>)> {
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let lines = (1..).zip(bytes.split(|byte| *byte == b'\n'));
-    lines.filter(|(_, line)| !line.trim_ascii().is_empty()).map(|(number, line)| (number, object(line)))
+pub(super) fn jsonl_lines(file: impl BufRead) -> impl Iterator<Item = (usize, Result<Map<String, Value>, String>)> {
+    // After a line that cannot be read there is none.
+    let mut readable = true;
+    let lines = (1..).zip(file.split(b'\n')).take_while(move |(_, line)| std::mem::replace(&mut readable, line.is_ok()));
+    lines.filter_map(|(number, line)| match line {
+        Ok(line) => {
+            let line = if number == 1 { line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&line) } else { &line };
+            (!line.trim_ascii().is_empty()).then(|| (number, object(line)))
+        }
+        Err(error) => Some((number, Err(format!("cannot be read: {error}")))),
+    })
 }
 
 fn object(line: &[u8]) -> Result<Map<String, Value>, String> {
@@ -28,8 +45,8 @@ fn object(line: &[u8]) -> Result<Map<String, Value>, String> {
 }
 
 /// Adds every row of a JSONL manifest.
-pub(super) fn jsonl(bytes: &[u8], root: &Root, draft: &mut Draft) {
-    for (line, object) in jsonl_lines(bytes) {
+pub(super) fn jsonl(file: File, root: &Root, draft: &mut Draft) {
+    for (line, object) in jsonl_lines(BufReader::with_capacity(BUFFER, file)) {
         match object {
             Ok(object) => row(object, line, root, draft),
             Err(problem) => draft.fault(line, format!("the line {problem}")),
@@ -38,16 +55,17 @@ pub(super) fn jsonl(bytes: &[u8], root: &Root, draft: &mut Draft) {
 }
 
 /// Adds every row of a CSV manifest.
-pub(super) fn csv(bytes: &[u8], root: &Root, draft: &mut Draft) {
-    csv_rows(bytes, |line, object| match object {
+pub(super) fn csv(file: File, root: &Root, draft: &mut Draft) {
+    csv_rows(file, |line, object| match object {
         Ok(object) => row(object, line, root, draft),
         Err(problem) => draft.fault(line, problem),
     });
 }
 
 /// Gives every row of a CSV file as the JSON row that it stands for, with its line from 1, or what is wrong there.
-pub(super) fn csv_rows(bytes: &[u8], mut each: impl FnMut(usize, Result<Map<String, Value>, String>)) {
-    let mut reader = csv::ReaderBuilder::new().from_reader(bytes);
+pub(super) fn csv_rows(file: File, mut each: impl FnMut(usize, Result<Map<String, Value>, String>)) {
+    let file = Arc::new(file);
+    let mut reader = csv::ReaderBuilder::new().buffer_capacity(BUFFER).from_reader(At::new(&file, 0));
     let columns: Vec<String> = match reader.headers() {
         Ok(headers) => headers.iter().map(|name| name.trim().to_owned()).collect(),
         Err(error) => return each(1, Err(format!("the header cannot be read: {}", reason(&error)))),
@@ -61,19 +79,18 @@ pub(super) fn csv_rows(bytes: &[u8], mut each: impl FnMut(usize, Result<Map<Stri
     loop {
         match reader.read_byte_record(&mut record) {
             Ok(false) => break,
-            Ok(true) => each(line_of(bytes, record.position()), cells(&columns, &record)),
-            Err(error) => each(line_of(bytes, error.position()), Err(reason(&error))),
+            Ok(true) => each(line_of(&file, record.position()), cells(&columns, &record)),
+            Err(error) => each(line_of(&file, error.position()), Err(reason(&error))),
         }
     }
 }
 
 /// The line on which a record really begins: the reader counts blank lines before it as the record's.
-fn line_of(bytes: &[u8], position: Option<&csv::Position>) -> usize {
+fn line_of(file: &Arc<File>, position: Option<&csv::Position>) -> usize {
     let Some(position) = position else { return 0 };
-    let at = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-    let rest = bytes.get(at(position.byte())..).unwrap_or_default();
-    let blank = rest.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).filter(|byte| **byte == b'\n').count();
-    at(position.line()) + blank
+    let rest = BufReader::with_capacity(FEW, At::new(file, position.byte())).bytes().map_while(Result::ok);
+    let blank = rest.take_while(|byte| matches!(byte, b'\n' | b'\r')).filter(|byte| *byte == b'\n').count();
+    usize::try_from(position.line()).unwrap_or(usize::MAX) + blank
 }
 
 fn reason(error: &csv::Error) -> String {
@@ -144,7 +161,7 @@ pub(super) fn row(object: Map<String, Value>, line: usize, root: &Root, draft: &
     let id = object.get("id").and_then(Value::as_str).map(str::to_owned);
     let fresh = id.is_none_or(|id| draft.claim(&id, line));
     match instance(object, line, root, draft) {
-        Ok(instance) if fresh => draft.add(instance),
+        Ok(instance) if fresh => draft.add(&instance),
         Ok(_) => {}
         Err(problems) => problems.into_iter().for_each(|problem| draft.fault(line, problem)),
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::invocation::{Invocation, Orders, ScoreError};
+use super::invocation::{Invocation, Orders, Planned, ScoreError};
 use super::packing::Packing;
 use super::pass::{Pass, Progress};
 use super::stop::StopFlag;
@@ -43,9 +43,9 @@ pub fn export_batch(
     progress: &dyn Progress,
     stop: &StopFlag,
 ) -> Result<BatchExported, ScoreError> {
-    let (run, wanted) = Invocation::open(study, dir, info, orders)?;
+    let (run, Planned { wanted, tasks }) = Invocation::open(study, dir, info, orders)?;
     let waits: BTreeSet<_> = run.ledger.waiting_tasks(false)?.into_iter().collect();
-    let (tasks, pending) = (run.tasks(&wanted).count() as u64, run.count_pending(&wanted, &waits)?);
+    let pending = run.count_pending(&wanted, &waits)?;
     let waiting = run.count_pending(&wanted, &BTreeSet::new())? - pending;
     progress.planned(tasks, tasks - pending);
     let packing = Packing::new(&run.ledger, false)?;

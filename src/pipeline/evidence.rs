@@ -153,16 +153,35 @@ pub(super) fn asset_len(root: &Path, instance: &Instance) -> u64 {
     }
 }
 
-/// Runs `work` on every item with a rayon pool of `threads`; results come back in the order of `items`.
-pub(super) fn map<T: Sync, R: Send>(threads: usize, items: &[T], work: impl Fn(&T) -> R + Sync + Send) -> Vec<R> {
-    let run = || {
-        let mut done: Vec<(usize, R)> = items.iter().enumerate().par_bridge().map(|(index, item)| (index, work(item))).collect();
-        done.sort_by_key(|(index, _)| *index);
-        done.into_iter().map(|(_, result)| result).collect()
-    };
-    match rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build() {
-        Ok(pool) => pool.install(run),
-        // No threads to be had: the same work on this one.
-        Err(_) => items.iter().map(&work).collect(),
+/// Items that are taken together, for each thread.
+const PAGE_PER_THREAD: usize = 64;
+
+/// Runs `work` on every item with a rayon pool of `threads`, and tells `each` the results in the order of `items`. They are taken page by page, so
+/// that few are held; at the end of each page threads wait for the slowest.
+pub(super) fn map<T: Send + Sync, R: Send, E>(
+    threads: usize,
+    mut items: impl Iterator<Item = Result<T, E>>,
+    work: impl Fn(&T) -> R + Sync + Send,
+    mut each: impl FnMut(T, R) -> Result<(), E>,
+) -> Result<(), E> {
+    let threads = threads.max(1);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    loop {
+        let page = items.by_ref().take(threads * PAGE_PER_THREAD).collect::<Result<Vec<T>, E>>()?;
+        if page.is_empty() {
+            return Ok(());
+        }
+        let results = match &pool {
+            Ok(pool) => pool.install(|| in_order(&page, &work)),
+            // No threads to be had: the same work on this one.
+            Err(_) => page.iter().map(&work).collect(),
+        };
+        page.into_iter().zip(results).try_for_each(|(item, result)| each(item, result))?;
     }
+}
+
+fn in_order<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync + Send) -> Vec<R> {
+    let mut done: Vec<(usize, R)> = items.iter().enumerate().par_bridge().map(|(index, item)| (index, work(item))).collect();
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, result)| result).collect()
 }

@@ -13,7 +13,7 @@ use super::recipes::RecipeBook;
 use super::study::Study;
 use crate::harness::{self, Exported, Sample, SamplePart};
 use crate::judge::View;
-use crate::manifest::Instance;
+use crate::manifest::{Instance, RowsError};
 use crate::prepare::{self, Part, Payload, Rejected};
 use crate::rubric::{self, fence_text};
 use crate::sandbox::Pool;
@@ -29,10 +29,21 @@ pub struct ExportDone {
     pub left_out: u64,
 }
 
+/// Why an export failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// It could not be written.
+    #[error(transparent)]
+    Harness(#[from] harness::Error),
+    /// The source could not be read again.
+    #[error(transparent)]
+    Rows(#[from] RowsError),
+}
+
 /// Writes one sample per item, sampler and rubric into `dir`. Withheld pictures are left out: whoever runs the export may be remote.
-pub fn inspect(study: &Study, pool: &Pool, dir: &Path) -> Result<ExportDone, harness::Error> {
+pub fn inspect(study: &Study, pool: &Pool, dir: &Path) -> Result<ExportDone, ExportError> {
     let (mut refused, mut left_out) = (Vec::new(), 0);
-    let samples = study.selected().into_iter().flat_map(|instance| {
+    let mut samples_of = |instance: &Instance| {
         let Some(output) = instance.output.as_ref().filter(|_| !study.withholds(instance)) else {
             left_out += 1;
             return Vec::new();
@@ -49,6 +60,10 @@ pub fn inspect(study: &Study, pool: &Pool, dir: &Path) -> Result<ExportDone, har
                 Vec::new()
             }
         }
+    };
+    let samples = study.selected().flat_map(|row| match row {
+        Ok(instance) => samples_of(&instance).into_iter().map(Ok).collect(),
+        Err(error) => vec![Err(ExportError::from(error))],
     });
     let exported = harness::inspect(dir, samples)?;
     Ok(ExportDone { exported, refused, left_out })

@@ -10,7 +10,7 @@ use super::pass::Progress;
 use super::sentinel;
 use super::study::Study;
 use crate::judge::{Estimate, Judge, Outcome, OutcomeName, Task};
-use crate::manifest::Instance;
+use crate::manifest::{Instance, RowsError};
 use crate::prepare::{self, Prepared};
 use crate::rubric::Probe;
 use crate::sandbox::Pool;
@@ -102,21 +102,23 @@ enum Foreseen {
 }
 
 /// Prepares everything, builds every request and sends none.
-pub fn dry_run(study: &Study, pool: &Pool, progress: &dyn Progress) -> DryRun {
-    let instances = study.selected();
-    let tasks = |instance: &&Instance| study.plan.tasks(instance, &study.judges, study.settings.repeats).len() as u64;
-    let tasks = instances.iter().map(tasks).sum();
-    progress.planned(tasks, 0);
-    let mut dry = DryRun { items: instances.len() as u64, tasks, judges: study.judges.iter().map(start).collect(), ..DryRun::default() };
-    let each = |instance: &&Instance| (instance.modality, foresee(study, pool, instance, progress));
-    for (modality, foreseen) in evidence::map(study.settings.threads, &instances, each) {
-        foreseen.into_iter().for_each(|one| dry.add(modality, one));
+pub fn dry_run(study: &Study, pool: &Pool, progress: &dyn Progress) -> Result<DryRun, RowsError> {
+    let mut dry = DryRun { judges: study.judges.iter().map(start).collect(), ..DryRun::default() };
+    for instance in study.selected() {
+        dry.items += 1;
+        dry.tasks += study.plan.tasks(&instance?, &study.judges, study.settings.repeats).len() as u64;
     }
-    dry.add_sentinels(study, &sentinel::foresee(study, pool));
+    progress.planned(dry.tasks, 0);
+    let foresee = |instance: &Instance| foresee(study, pool, instance, progress);
+    evidence::map(study.settings.threads, study.selected(), foresee, |instance, foreseen| {
+        foreseen.into_iter().for_each(|one| dry.add(instance.modality, one));
+        Ok(())
+    })?;
+    dry.add_sentinels(study, &sentinel::foresee(study, pool)?);
     dry.judges.iter_mut().zip(&study.judges).for_each(|(forecast, judge)| finish(forecast, judge, study));
     dry.cost_usd = total(dry.judges.iter().map(|forecast| forecast.cost_usd));
     dry.at_most = dry.judges.iter().any(|forecast| forecast.at_most);
-    dry
+    Ok(dry)
 }
 
 /// Dollars in all, from 0 (an empty sum of floats is -0); `None` when one of them is not known.

@@ -1,6 +1,7 @@
 //! A run folder opened by one invocation: its ledger, and the tasks that this invocation is for.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
@@ -9,7 +10,7 @@ use super::study::{self, Study};
 use crate::ensemble;
 use crate::judge::{Judge, OutcomeName, Task};
 use crate::ledger::{ItemRow, Ledger, LedgerError, Reader, Recalled, RunInfo};
-use crate::manifest::{Asset, Instance};
+use crate::manifest::{Asset, Instance, RowsError};
 
 /// The run could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,9 @@ pub enum ScoreError {
     /// No async runtime.
     #[error("the async runtime did not start: {0}")]
     Runtime(std::io::Error),
+    /// The source could not be read again.
+    #[error(transparent)]
+    Rows(#[from] RowsError),
 }
 
 /// What this invocation may do beyond the experiment.
@@ -45,8 +49,8 @@ pub(super) struct Invocation<'a> {
     pub(super) keep_parts: bool,
     /// Micro-dollars at which it is said that the budget runs out, until it was said; never without a budget.
     pub(super) soft_wall: AtomicU64,
-    /// The selected instances with their places in the manifest.
-    selected: Vec<(u64, &'a Instance)>,
+    /// The position behind the last selected instance.
+    end: usize,
 }
 
 /// Which of the planned tasks are worth asking by now.
@@ -67,12 +71,19 @@ impl Wanted {
     }
 }
 
+/// What this invocation is for by now.
+pub(super) struct Planned {
+    pub(super) wanted: Wanted,
+    /// How many tasks these are, ended ones too.
+    pub(super) tasks: u64,
+}
+
 /// Instances whose pending tasks are read from the ledger together.
 const PAGE: usize = 1024;
 
 impl<'a> Invocation<'a> {
-    /// Opens the run in `dir`, plans this invocation there, and reopens what is to be asked again. Returns which tasks are worth asking by now.
-    pub(super) fn open(study: &'a Study, dir: &Path, info: &RunInfo, orders: &Orders) -> Result<(Self, Wanted), ScoreError> {
+    /// Opens the run in `dir`, plans this invocation there, and reopens what is to be asked again.
+    pub(super) fn open(study: &'a Study, dir: &Path, info: &RunInfo, orders: &Orders) -> Result<(Self, Planned), ScoreError> {
         let ledger = Ledger::open(dir, info)?;
         ledger.drop_unfinished_batches()?;
         ledger.set_budget(orders.budget_micro_usd)?;
@@ -82,43 +93,70 @@ impl<'a> Invocation<'a> {
             runtime: runtime()?,
             keep_parts: orders.keep_parts,
             soft_wall: AtomicU64::new(orders.budget_micro_usd.map_or(u64::MAX, |wall| (wall as f64 * SOFT_WALL) as u64)),
-            selected: study.settings.selection.of(&study.manifest.instances).collect(),
+            end: study.settings.selection.end(&study.manifest.instances)?,
         };
-        let wanted = run.wanted()?;
-        run.plan(&wanted)?;
+        let planned = run.plan(run.wanted()?)?;
         for judge in &study.judges {
             tell(judge, &run.ledger.recalled(judge.name())?);
         }
         if !orders.retry.is_empty() {
-            run.ledger.reopen(&run.tasks(&Wanted::All).collect::<Vec<_>>(), &orders.retry)?;
+            run.reopen(&orders.retry)?;
         }
-        Ok((run, wanted))
+        Ok((run, planned))
+    }
+
+    /// Reopens tasks of the selection that ended so, page by page; what a crash leaves out, the same order catches up with.
+    fn reopen(&self, outcomes: &[OutcomeName]) -> Result<(), ScoreError> {
+        let mut page = Vec::new();
+        for instance in self.study.selected() {
+            page.extend(self.tasks_of(&instance?));
+            if page.len() >= PAGE {
+                self.ledger.reopen(&std::mem::take(&mut page), outcomes)?;
+            }
+        }
+        self.ledger.reopen(&page, outcomes)?;
+        Ok(())
     }
 
     /// Which tasks are worth asking, given the answers so far.
-    pub(super) fn wanted(&self) -> Result<Wanted, LedgerError> {
+    pub(super) fn wanted(&self) -> Result<Wanted, ScoreError> {
         let settings = &self.study.settings;
-        // Records are read only where anything hangs on them.
+        // Tasks and records are held only where anything hangs on them.
         if settings.ensemble.repeats.is_none() && settings.ensemble.cascade.is_none() {
             return Ok(Wanted::All);
         }
-        let (all, records) = (self.tasks(&Wanted::All).collect(), self.ledger.records()?);
+        let (all, records) = (self.tasks()?, self.ledger.records()?);
         Ok(Wanted::These(ensemble::wanted(&settings.ensemble, all, &records, settings.seed).into_iter().collect()))
     }
 
-    /// Every wanted task of the selection, ended ones too, in manifest order.
-    pub(super) fn tasks(&self, wanted: &Wanted) -> impl Iterator<Item = Task> + Clone {
-        let of = move |(_, instance): &(u64, &Instance)| self.tasks_of(instance);
-        self.selected.iter().flat_map(of).filter(move |task| wanted.holds(task))
+    /// Every task of the selection, wanted or not, in manifest order.
+    fn tasks(&self) -> Result<Vec<Task>, RowsError> {
+        let mut tasks = Vec::new();
+        for instance in self.study.selected() {
+            tasks.extend(self.tasks_of(&instance?));
+        }
+        Ok(tasks)
     }
 
     fn tasks_of(&self, instance: &Instance) -> Vec<Task> {
         self.study.plan.tasks(instance, &self.study.judges, self.study.settings.repeats)
     }
 
-    /// Registers every row of the manifest, and the wanted tasks.
-    pub(super) fn plan(&self, wanted: &Wanted) -> Result<(), LedgerError> {
-        self.ledger.plan(item_rows(self.study), self.tasks(wanted))
+    fn selects(&self, position: usize, instance: &Instance) -> bool {
+        position < self.end && self.study.settings.selection.holds(&instance.id)
+    }
+
+    /// Registers every row of the manifest, and the wanted tasks of the selection.
+    pub(super) fn plan(&self, wanted: Wanted) -> Result<Planned, ScoreError> {
+        let root = &self.study.manifest.root;
+        let row = |(position, instance): (usize, Result<Instance, RowsError>)| {
+            let instance = instance?;
+            let mut tasks = if self.selects(position, &instance) { self.tasks_of(&instance) } else { Vec::new() };
+            tasks.retain(|task| wanted.holds(task));
+            Ok::<_, ScoreError>((item_row(root, position, instance), tasks))
+        };
+        let tasks = self.ledger.plan(|| self.study.manifest.instances.all().enumerate().map(row))?;
+        Ok(Planned { wanted, tasks })
     }
 
     /// The wanted tasks that have no outcome and do not wait for a batch, with their instances, in manifest order. They are read page by page, so that
@@ -127,32 +165,40 @@ impl<'a> Invocation<'a> {
         &'r self,
         wanted: &'r Wanted,
         waiting: &'r BTreeSet<Task>,
-    ) -> impl Iterator<Item = Result<Item<'a>, LedgerError>> + Send + 'r {
-        let page = move |page: &'r [(u64, &'a Instance)]| match self.page(page, wanted, waiting) {
-            Ok(items) => items.into_iter().map(Ok).collect(),
-            Err(error) => vec![Err(error)],
-        };
-        self.selected.chunks(PAGE).flat_map(page)
+    ) -> impl Iterator<Item = Result<Item, ScoreError>> + Send + 'r {
+        let pages = (0..self.end).step_by(PAGE).map(move |first| self.page(first..self.end.min(first + PAGE), wanted, waiting));
+        pages.flat_map(|page| {
+            let (items, failed) = page.map_or_else(|error| (None, Some(Err(error.into()))), |items| (Some(items), None));
+            failed.into_iter().chain(items.into_iter().flatten())
+        })
     }
 
-    fn page(&self, page: &[(u64, &'a Instance)], wanted: &Wanted, waiting: &BTreeSet<Task>) -> Result<Vec<Item<'a>>, LedgerError> {
-        let ([(first, _), ..], [.., (last, _)]) = (page, page) else { return Ok(Vec::new()) };
+    fn page<'r>(
+        &'r self,
+        positions: Range<usize>,
+        wanted: &'r Wanted,
+        waiting: &'r BTreeSet<Task>,
+    ) -> Result<impl Iterator<Item = Result<Item, ScoreError>> + Send + 'r, LedgerError> {
         let mut by_item: BTreeMap<String, Vec<Task>> = BTreeMap::new();
-        for task in self.ledger.pending(*first..=*last)? {
-            by_item.entry(task.item_id.clone()).or_default().push(task);
+        for task in self.ledger.pending(positions.start as u64..=positions.end as u64 - 1)? {
+            if wanted.holds(&task) && !waiting.contains(&task) {
+                by_item.entry(task.item_id.clone()).or_default().push(task);
+            }
         }
-        let item = |(_, instance): &(u64, &'a Instance)| {
+        let positions = if by_item.is_empty() { 0..0 } else { positions };
+        let mut item = move |instance: Instance| {
             let mut tasks = by_item.remove(&instance.id)?;
-            // Other judges and repeats of the run are another invocation's.
-            let ours = self.tasks_of(instance);
-            tasks.retain(|task| ours.contains(task) && wanted.holds(task) && !waiting.contains(task));
+            // Other judges and repeats of the run are another invocation's, and so are other shards.
+            let ours = if self.study.settings.selection.holds(&instance.id) { self.tasks_of(&instance) } else { Vec::new() };
+            tasks.retain(|task| ours.contains(task));
             (!tasks.is_empty()).then_some(Item { instance, tasks })
         };
-        Ok(page.iter().filter_map(item).collect())
+        let rows = self.study.manifest.instances.range(positions);
+        Ok(rows.map(|row| row.map_err(ScoreError::from)).filter_map(move |row| row.map(&mut item).transpose()))
     }
 
     /// How many such tasks there are.
-    pub(super) fn count_pending(&self, wanted: &Wanted, waiting: &BTreeSet<Task>) -> Result<u64, LedgerError> {
+    pub(super) fn count_pending(&self, wanted: &Wanted, waiting: &BTreeSet<Task>) -> Result<u64, ScoreError> {
         self.pending(wanted, waiting).try_fold(0, |count, item| Ok(count + item?.tasks.len() as u64))
     }
 }
@@ -181,28 +227,32 @@ fn tell(judge: &Judge, (counts, lessons): &Recalled) {
 }
 
 /// Every row of the manifest as the run knows it, before anything is decoded.
-pub fn item_rows(study: &Study) -> impl Iterator<Item = ItemRow> + Clone {
-    let row = move |(position, instance): (usize, &Instance)| ItemRow {
-        item_id: instance.id.clone(),
+pub fn item_rows(study: &Study) -> impl Iterator<Item = Result<ItemRow, RowsError>> {
+    study.manifest.instances.all().enumerate().map(|(position, instance)| Ok(item_row(&study.manifest.root, position, instance?)))
+}
+
+fn item_row(root: &Path, position: usize, instance: Instance) -> ItemRow {
+    let digest = study::item_digest(root, &instance);
+    ItemRow {
+        item_id: instance.id,
         position: position as u64,
         modality: instance.modality,
-        model: instance.model.clone(),
-        risk: instance.risk.clone(),
-        prompt_type: instance.prompt_type.clone(),
+        model: instance.model,
+        risk: instance.risk,
+        prompt_type: instance.prompt_type,
         prompt: instance.prompt.text(),
-        output: match &instance.output {
+        output: match instance.output {
             None => String::new(),
             Some(Asset::File(path)) => path.to_string_lossy().into_owned(),
-            Some(Asset::Text(text)) => text.clone(),
+            Some(Asset::Text(text)) => text,
         },
         blocked: instance.blocked,
-        human_risk: instance.human_risk.clone(),
-        annotators: instance.annotators.clone(),
-        tags: instance.tags.clone(),
-        digest: study::item_digest(&study.manifest.root, instance),
+        human_risk: instance.human_risk,
+        annotators: instance.annotators,
+        tags: instance.tags,
+        digest,
         media_id: None,
         media: None,
         thumbs: Vec::new(),
-    };
-    study.manifest.instances.iter().enumerate().map(row)
+    }
 }

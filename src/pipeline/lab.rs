@@ -6,7 +6,7 @@ use super::evidence;
 use super::pass::Progress;
 use super::study::Study;
 use crate::ledger::Record;
-use crate::manifest::Instance;
+use crate::manifest::{Instance, RowsError};
 use crate::prepare::{self, Payload, Rejected};
 use crate::rubric::Probe;
 use crate::sampling::{self, Coverage, Observation};
@@ -30,23 +30,28 @@ pub const REFERENCE: SamplerSpec = SamplerSpec::of(Pick::Fps { rate: 2.0, max: S
 
 /// Decodes every selected video once for all strategies and a dense reference, and once more for each strategy alone:
 /// what a strategy costs cannot be read off a pass that it shares.
-pub fn observe(study: &Study, pool: &Pool, samplers: &[SamplerSpec], progress: &dyn Progress) -> LabDone {
-    let videos: Vec<&Instance> =
-        study.selected().into_iter().filter(|instance| instance.modality == Modality::Video && instance.output.is_some()).collect();
-    progress.planned(videos.len() as u64, 0);
-    let results = evidence::map(study.settings.threads, &videos, |instance| {
+pub fn observe(study: &Study, pool: &Pool, samplers: &[SamplerSpec], progress: &dyn Progress) -> Result<LabDone, RowsError> {
+    let is_video = |instance: &Instance| instance.modality == Modality::Video && instance.output.is_some();
+    let videos = || study.selected().filter(move |row| row.as_ref().map_or(true, is_video));
+    let mut done = LabDone::default();
+    for video in videos() {
+        video?;
+        done.videos += 1;
+    }
+    progress.planned(done.videos as u64, 0);
+    let observe = |instance: &Instance| {
         let result = observe_one(study, pool, instance, samplers);
         progress.ended(None);
         result
-    });
-    let mut done = LabDone { videos: videos.len(), ..LabDone::default() };
-    for (instance, result) in videos.iter().zip(results) {
+    };
+    evidence::map(study.settings.threads, videos(), observe, |instance, result| {
         match result {
             Ok(observations) => done.observations.extend(observations),
-            Err(rejected) => done.refused.push((instance.id.clone(), rejected)),
+            Err(rejected) => done.refused.push((instance.id, rejected)),
         }
-    }
-    done
+        Ok(())
+    })?;
+    Ok(done)
 }
 
 fn observe_one(study: &Study, pool: &Pool, instance: &Instance, samplers: &[SamplerSpec]) -> Result<Vec<Observation>, Rejected> {

@@ -8,7 +8,7 @@ use tribunal_media::Digest;
 use super::bridge::{self, Crossing, Width};
 use super::evidence::{self, Unasked};
 use super::gate::Gate;
-use super::invocation::{Invocation, SOFT_WALL};
+use super::invocation::{Invocation, SOFT_WALL, ScoreError};
 use super::lanes::Freight;
 use super::packing::Packing;
 use super::stop::StopFlag;
@@ -31,8 +31,8 @@ pub trait Progress: Send + Sync {
 }
 
 /// One instance with what is still to do.
-pub(super) struct Item<'a> {
-    pub(super) instance: &'a Instance,
+pub(super) struct Item {
+    pub(super) instance: Instance,
     pub(super) tasks: Vec<Task>,
 }
 
@@ -82,19 +82,19 @@ impl Freight for Job<'_> {
 
 impl<'a> Pass<'a> {
     /// Takes the items as they come; one that cannot be read stops the run.
-    pub(super) fn all(&self, items: impl Iterator<Item = Result<Item<'a>, LedgerError>> + Send) {
+    pub(super) fn all(&self, items: impl Iterator<Item = Result<Item, ScoreError>> + Send) {
         let width = Width::of(&self.run.study.settings, self.run.study.judges.len());
-        let size = |item: &Item<'_>| {
-            let len = evidence::asset_len(&self.run.study.manifest.root, item.instance);
-            self.run.study.recipe_book(item.instance).upper_bound(len) + len.min(prepare::COPY_LIMIT)
+        let size = |item: &Item| {
+            let len = evidence::asset_len(&self.run.study.manifest.root, &item.instance);
+            self.run.study.recipe_book(&item.instance).upper_bound(len) + len.min(prepare::COPY_LIMIT)
         };
         let items = items.map_while(|item| item.map_err(|error| self.stop.raise(error.to_string())).ok());
         bridge::cross(&self.run.runtime, width, self.stop, items, size, |item, send| self.prepare(item, send), |job| self.judge(job));
     }
 
     /// Ends what needs no judge, decodes once for the rest, and sends one job per task.
-    fn prepare(&self, item: Item<'a>, crossing: &Crossing<'_, Job<'a>>) {
-        let instance = item.instance;
+    fn prepare(&self, item: Item, crossing: &Crossing<'_, Job<'a>>) {
+        let instance = &item.instance;
         let Some(output) = &instance.output else {
             return self.end_all(&item.tasks, &Outcome::SafelyBlocked);
         };
@@ -115,7 +115,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn send_all(&self, instance: &'a Instance, tasks: &[Task], prepared: &Prepared, crossing: &Crossing<'_, Job<'a>>) {
+    fn send_all(&self, instance: &Instance, tasks: &[Task], prepared: &Prepared, crossing: &Crossing<'_, Job<'a>>) {
         let book = self.run.study.recipe_book(instance);
         let thumbs = book.thumbs().map_or_else(Vec::new, |position| evidence::thumbnails(&prepared.payloads[position]));
         match self.run.ledger.record_media(&instance.id, prepared.media_id, &prepared.report, &thumbs) {

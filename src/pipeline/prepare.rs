@@ -11,7 +11,7 @@ use super::recipes::RecipeBook;
 use super::study::Study;
 use crate::harness::PartsFolder;
 use crate::judge::View;
-use crate::manifest::Instance;
+use crate::manifest::{Instance, RowsError};
 use crate::prepare::{self, Part, Prepared, Rejected};
 use crate::sandbox::Pool;
 
@@ -30,29 +30,35 @@ pub struct PrepareDone {
     pub blocked: u64,
 }
 
-/// Items decoded between two writes of the lists, at most. Their parts are on disk already, so this only bounds what is told of them; at the end
-/// of each batch threads wait for the slowest.
-const BATCH_PER_THREAD: usize = 64;
+/// Why the folder is not whole.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// It could not be written.
+    #[error(transparent)]
+    Folder(#[from] std::io::Error),
+    /// The source could not be read again.
+    #[error(transparent)]
+    Rows(#[from] RowsError),
+}
 
 /// Writes the parts of every selected item into `dir`, in manifest order, samplers as given.
-pub fn prepare(study: &Study, pool: &Pool, dir: &Path) -> std::io::Result<PrepareDone> {
-    let mut folder = PartsFolder::create(dir)?;
+pub fn prepare(study: &Study, pool: &Pool, dir: &Path) -> Result<PrepareDone, PrepareError> {
+    let folder = PartsFolder::create(dir)?;
     let mut done = PrepareDone::default();
-    let selected = study.selected();
-    for batch in selected.chunks(study.settings.threads.max(1) * BATCH_PER_THREAD) {
-        let results = evidence::map(study.settings.threads, batch, |instance| decode(study, pool, instance, &folder));
-        for (instance, result) in batch.iter().zip(results) {
-            match result {
-                None => done.blocked += 1,
-                Some(Ok((book, prepared))) => write(study, &mut folder, instance, &book, &prepared, &mut done)?,
-                Some(Err(rejected)) if rejected.is_ours() => return Err(std::io::Error::other(rejected.message)),
-                Some(Err(rejected)) => {
-                    folder.refused(&instance.id, "media_rejected", &rejected)?;
-                    done.refused += 1;
-                }
+    let items = study.selected().map(|instance| instance.map_err(PrepareError::from));
+    let decode = |instance: &Instance| decode(study, pool, instance, &folder);
+    evidence::map(study.settings.threads, items, decode, |instance, result| {
+        match result {
+            None => done.blocked += 1,
+            Some(Ok((book, prepared))) => write(study, &folder, &instance, &book, &prepared, &mut done)?,
+            Some(Err(rejected)) if rejected.is_ours() => return Err(std::io::Error::other(rejected.message).into()),
+            Some(Err(rejected)) => {
+                folder.refused(&instance.id, "media_rejected", &rejected)?;
+                done.refused += 1;
             }
         }
-    }
+        Ok(())
+    })?;
     folder.finish()?;
     Ok(done)
 }
@@ -81,7 +87,7 @@ fn decode(study: &Study, pool: &Pool, instance: &Instance, folder: &PartsFolder)
 
 fn write(
     study: &Study,
-    folder: &mut PartsFolder,
+    folder: &PartsFolder,
     instance: &Instance,
     book: &RecipeBook,
     prepared: &Prepared,

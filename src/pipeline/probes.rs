@@ -1,15 +1,16 @@
 //! Probes of judges: which items are probed under which variants of a rubric, and what a variant changes in what is sent.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use tribunal_media::{Detail, Digest, Encoding, Layout, Modality, PartHeader, Recipe};
 
+use super::draw::Draw;
 use super::plan::{Plan, Want};
 use super::study::Study;
 use crate::judge::Why;
-use crate::manifest::{Asset, Instance};
+use crate::manifest::{Asset, RowsError};
 use crate::prepare::{self, Part, Payload};
 use crate::rubric::{Probe, ProbeSettings, Shown};
 use crate::sandbox::Pool;
@@ -18,31 +19,46 @@ use crate::taxonomy::Lang;
 /// Draws of an order before the frames are taken to have no third one.
 const DRAWS: u8 = 16;
 
+/// Probes could not be planned.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbesError {
+    /// The recording of a spoken order cannot be used.
+    #[error("probes.spoken: {0}")]
+    Spoken(String),
+    /// The source could not be read again.
+    #[error(transparent)]
+    Rows(#[from] RowsError),
+}
+
 impl Study {
     /// Adds the probes that the settings want: for the same items on every machine, shard and limit, since they are drawn from the whole
     /// manifest by seed and id. Items without an output, and those whose pictures stay here, are not drawn.
-    ///
-    /// # Errors
-    /// A recording of a spoken order that cannot be used, in words.
-    pub fn plan_probes(&mut self, pool: &Pool) -> Result<(), String> {
+    pub fn plan_probes(&mut self, pool: &Pool) -> Result<(), ProbesError> {
         if self.judges.iter().all(|judge| !judge.is_remote()) {
             return Ok(()); // nobody is sent a chat
         }
         let settings = self.settings.probes.clone();
         self.spoken = settings.spoken.as_deref().map(|path| recording(path, self.settings.recipe, pool)).transpose()?;
         let material = self.spoken.as_ref().map(|spoken| *spoken.parts_id.as_bytes());
-        for modality in Self::modalities(&self.manifest) {
+        let mut draws = BTreeMap::new();
+        for &modality in self.manifest.instances.modalities() {
             let wants = variants(&mut self.plan, modality, &settings, material.as_ref().map_or(&[], |id| &id[..]));
-            if wants.is_empty() {
-                continue;
+            if !wants.is_empty() {
+                self.plan.probes.insert(modality, wants);
+                draws.insert(modality, Draw::new(self.settings.seed, "probe", settings.items));
             }
-            let fits = |instance: &&Instance| instance.modality == modality && instance.output.is_some() && !self.withholds(instance);
-            let candidates = self.manifest.instances.iter().filter(fits);
-            let drawn: BTreeSet<String> =
-                draw(self.settings.seed, "probe", candidates).take(settings.items).map(|one| one.id.clone()).collect();
-            self.plan.probed.extend(drawn);
-            self.plan.probes.insert(modality, wants);
         }
+        if draws.is_empty() {
+            return Ok(());
+        }
+        for instance in self.manifest.instances.all() {
+            let instance = instance?;
+            let fits = instance.output.is_some() && !self.withholds(&instance);
+            if let Some(draw) = draws.get_mut(&instance.modality).filter(|_| fits) {
+                draw.offer((), instance);
+            }
+        }
+        self.plan.probed.extend(draws.into_values().flat_map(Draw::drawn).map(|instance| instance.id));
         Ok(())
     }
 
@@ -53,21 +69,13 @@ impl Study {
 }
 
 /// A recording in the parts that judges hear.
-fn recording(path: &Path, settings: prepare::Settings, pool: &Pool) -> Result<Arc<Payload>, String> {
-    let fail = |problem: &str| format!("probes.spoken: {}: {problem}", path.display());
+fn recording(path: &Path, settings: prepare::Settings, pool: &Pool) -> Result<Arc<Payload>, ProbesError> {
+    let fail = |problem: &str| ProbesError::Spoken(format!("{}: {problem}", path.display()));
     let full = std::path::absolute(path).map_err(|error| fail(&error.to_string()))?;
     let (Some(folder), Some(name)) = (full.parent(), full.file_name()) else { return Err(fail("is no file")) };
     let recipe = Recipe::Audio(settings.sound());
     let prepared = prepare::prepare(folder, &Asset::File(name.into()), &[recipe], pool).map_err(|rejected| fail(&rejected.message))?;
     prepared.payloads.into_iter().next().ok_or_else(|| fail("has no sound"))
-}
-
-/// Instances in an order that seed and ids alone decide.
-pub(super) fn draw<'a>(seed: u64, what: &str, instances: impl Iterator<Item = &'a Instance>) -> impl Iterator<Item = &'a Instance> {
-    let place = |instance: &Instance| *Digest::of_fields([what.as_bytes(), &seed.to_le_bytes(), instance.id.as_bytes()]).as_bytes();
-    let mut instances: Vec<&Instance> = instances.collect();
-    instances.sort_by_cached_key(|instance| place(instance));
-    instances.into_iter()
 }
 
 /// The wants of one modality under every probe that applies; their rubrics join the plan's.

@@ -59,11 +59,10 @@ pub fn score(
     progress: &dyn Progress,
     stop: &StopFlag,
 ) -> Result<ScoreDone, ScoreError> {
-    let (run, mut wanted) = Invocation::open(study, dir, info, orders)?;
+    let (run, mut planned) = Invocation::open(study, dir, info, orders)?;
     let none = BTreeSet::new();
-    let tasks = run.tasks(&wanted).count() as u64;
-    let resumed = tasks - run.count_pending(&wanted, &none)?;
-    progress.planned(tasks, resumed);
+    let resumed = planned.tasks - run.count_pending(&planned.wanted, &none)?;
+    progress.planned(planned.tasks, resumed);
     let rounds = Rounds::new(&run.ledger, &study.judges, progress, stop);
     // Before anything that could stop this invocation: what earlier ones sent is paid for.
     run.runtime.block_on(rounds.collect())?;
@@ -73,21 +72,19 @@ pub fn score(
     while !stop.is_raised() {
         // Answers may make more tasks worth asking.
         let by_now = run.wanted()?;
-        if by_now != wanted {
-            run.plan(&by_now)?;
-            wanted = by_now;
+        if by_now != planned.wanted {
+            planned = run.plan(by_now)?;
         }
-        if run.pending(&wanted, &none).next().transpose()?.is_none() {
+        if run.pending(&planned.wanted, &none).next().transpose()?.is_none() {
             break;
         }
-        advance(&run, pool, &rounds, &wanted, progress, stop)?;
+        advance(&run, pool, &rounds, &planned.wanted, progress, stop)?;
     }
-    let tasks = run.tasks(&wanted).count() as u64;
     let Invocation { ledger, runtime, .. } = run;
     // Blocking helpers of a judge that was abandoned after the drain must not hold the process.
     runtime.shutdown_background();
     ledger.close()?;
-    Ok(ScoreDone { tasks, resumed, stopped: stop.reason(), learnt: learnt(&study.judges) })
+    Ok(ScoreDone { tasks: planned.tasks, resumed, stopped: stop.reason(), learnt: learnt(&study.judges) })
 }
 
 /// Asks what is pending, and takes every batch that comes of it to its end. What then still is pending (expired, faulty, beyond the budget) is for
@@ -102,7 +99,7 @@ fn advance(
 ) -> Result<(), ScoreError> {
     // What runs in a batch is not asked a second time.
     let waiting: BTreeSet<Task> = run.ledger.waiting_tasks(true)?.into_iter().collect();
-    let idle = run.pending(wanted, &waiting).next().transpose()?.is_none();
+    let idle = !waiting.is_empty() && run.pending(wanted, &waiting).next().transpose()?.is_none();
     let packing = Packing::new(&run.ledger, true)?;
     Pass { run, pool, progress, stop, packing: &packing, all: false }.all(run.pending(wanted, &waiting));
     packing.finish()?;

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::manifest::Instance;
+use crate::manifest::{Instance, Instances, RowsError};
 
 /// A slice of the manifest. Not part of the experiment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -49,11 +49,31 @@ impl Shard {
 }
 
 impl Selection {
-    /// The selected instances with their places in the manifest, in its order.
-    pub fn of<'a>(&self, instances: &'a [Instance]) -> impl Iterator<Item = (u64, &'a Instance)> + use<'a> {
-        let Self { shard, limit } = *self;
-        let in_shard = move |(_, instance): &(u64, &Instance)| shard.is_none_or(|shard| shard.holds(&instance.id));
-        (0..).zip(instances).filter(in_shard).take(limit.unwrap_or(usize::MAX))
+    /// The selected instances, in the manifest's order.
+    pub fn of(self, instances: &Instances) -> impl Iterator<Item = Result<Instance, RowsError>> + Send + use<'_> {
+        let holds = move |row: &Result<Instance, RowsError>| row.as_ref().map_or(true, |instance| self.holds(&instance.id));
+        instances.all().filter(holds).take(self.limit.unwrap_or(usize::MAX))
+    }
+
+    /// Whether an item is of the shard.
+    pub(super) fn holds(self, item_id: &str) -> bool {
+        self.shard.is_none_or(|shard| shard.holds(item_id))
+    }
+
+    /// The position behind the last selected instance: before it everything is selected that is of the shard.
+    pub(super) fn end(self, instances: &Instances) -> Result<usize, RowsError> {
+        let Some(limit) = self.limit.filter(|limit| *limit < instances.len()) else { return Ok(instances.len()) };
+        if self.shard.is_none() {
+            return Ok(limit);
+        }
+        let mut selected = 0;
+        for (position, instance) in instances.all().enumerate() {
+            if selected == limit {
+                return Ok(position);
+            }
+            selected += usize::from(self.holds(&instance?.id));
+        }
+        Ok(instances.len())
     }
 }
 

@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::bridge::{self, Crossing, Width};
+use super::draw::Draw;
 use super::evidence::{self, Unasked};
 use super::gate::Gate;
 use super::invocation::ScoreError;
 use super::lanes::Freight;
-use super::probes::draw;
 use super::stop::StopFlag;
 use super::study::Study;
 use crate::judge::{Estimate, Judge, Work};
 use crate::ledger::{Ledger, Sentinels};
-use crate::manifest::Instance;
+use crate::manifest::{Instance, RowsError};
 use crate::prepare;
 use crate::sandbox::Pool;
 
@@ -51,10 +51,10 @@ pub(super) fn round(
     if study.settings.sentinel.items == 0 || study.judges.iter().all(|judge| !judge.is_remote()) {
         return Ok(());
     }
-    let items = chosen(study, &ledger.sentinel_items()?.into_iter().collect());
+    let items = chosen(study, &ledger.sentinel_items()?.into_iter().collect())?;
     let journal = ledger.sentinel_round()?;
     let width = Width::of(&study.settings, 1);
-    let size = |instance: &&Instance| {
+    let size = |instance: &Instance| {
         let len = evidence::asset_len(&study.manifest.root, instance);
         study.recipe_book(instance).upper_bound(len) + len.min(prepare::COPY_LIMIT)
     };
@@ -65,7 +65,7 @@ pub(super) fn round(
         items.into_iter(),
         size,
         |instance, crossing| {
-            if let Err(problem) = put(study, pool, &journal, instance, crossing) {
+            if let Err(problem) = put(study, pool, &journal, &instance, crossing) {
                 stop.raise(problem);
             }
         },
@@ -98,17 +98,19 @@ async fn ask(question: Question<'_>, journal: &Sentinels<'_>, stop: &StopFlag) {
 }
 
 /// The items of the first round, as far as they are still wanted, and then others of this invocation, in an order that seed and ids decide.
-fn chosen<'a>(study: &'a Study, known: &BTreeSet<String>) -> Vec<&'a Instance> {
-    let selected: BTreeSet<&str> = study.selected().into_iter().map(|instance| instance.id.as_str()).collect();
-    let fits = |instance: &&Instance| {
-        let judged = known.contains(&instance.id) || selected.contains(instance.id.as_str());
-        judged && instance.output.is_some() && !study.withholds(instance) && !study.plan.wants(instance.modality).is_empty()
-    };
-    let mut items: Vec<&Instance> = draw(study.settings.seed, "sentinel", study.manifest.instances.iter().filter(fits)).collect();
-    // Stable: within both halves the draw stands.
-    items.sort_by_key(|instance| !known.contains(&instance.id));
-    items.truncate(study.settings.sentinel.items);
-    items
+fn chosen(study: &Study, known: &BTreeSet<String>) -> Result<Vec<Instance>, RowsError> {
+    let (selection, instances) = (study.settings.selection, &study.manifest.instances);
+    let end = selection.end(instances)?;
+    let mut draw = Draw::new(study.settings.seed, "sentinel", study.settings.sentinel.items);
+    for (position, instance) in instances.all().enumerate() {
+        let instance = instance?;
+        let is_new = !known.contains(&instance.id);
+        let judged = !is_new || (position < end && selection.holds(&instance.id));
+        if judged && instance.output.is_some() && !study.withholds(&instance) && !study.plan.wants(instance.modality).is_empty() {
+            draw.offer(is_new, instance);
+        }
+    }
+    Ok(draw.drawn().collect())
 }
 
 /// The questions about one item, one for each remote judge; none when it cannot be decoded or put before the judge.
@@ -133,12 +135,18 @@ fn of_item<'a>(study: &'a Study, pool: &Pool, instance: &Instance) -> Result<Vec
 }
 
 /// What the first round would send: judge, tokens and bytes of each request.
-pub(super) fn foresee(study: &Study, pool: &Pool) -> Vec<(String, Estimate, u64)> {
+pub(super) fn foresee(study: &Study, pool: &Pool) -> Result<Vec<(String, Estimate, u64)>, RowsError> {
     let foreseen = |question: Question<'_>| {
         let (tokens, bytes) = question.judge.foresee(&question.work).ok()?;
         Some((question.judge.name().to_owned(), tokens, bytes))
     };
     let of_item =
-        |instance: &&Instance| of_item(study, pool, instance).unwrap_or_default().into_iter().filter_map(foreseen).collect::<Vec<_>>();
-    evidence::map(study.settings.threads, &chosen(study, &BTreeSet::new()), of_item).concat()
+        |instance: &Instance| of_item(study, pool, instance).unwrap_or_default().into_iter().filter_map(foreseen).collect::<Vec<_>>();
+    let mut all = Vec::new();
+    let items = chosen(study, &BTreeSet::new())?.into_iter().map(Ok::<_, RowsError>);
+    evidence::map(study.settings.threads, items, of_item, |_, requests| {
+        all.extend(requests);
+        Ok(())
+    })?;
+    Ok(all)
 }

@@ -12,7 +12,7 @@ use super::recipes::{self, RecipeBook};
 use super::select::Selection;
 use crate::judge::{Judge, View};
 use crate::ledger::Experiment;
-use crate::manifest::{Instance, Manifest};
+use crate::manifest::{Instance, Manifest, RowsError};
 use crate::prepare::Payload;
 use crate::taxonomy::{Factor, Lang, Taxonomy};
 
@@ -65,14 +65,9 @@ pub struct Settings {
 }
 
 impl Study {
-    /// The modalities that occur anywhere in the manifest (not only in the selection: shards are one experiment).
-    pub fn modalities(manifest: &Manifest) -> BTreeSet<Modality> {
-        manifest.instances.iter().map(|instance| instance.modality).collect()
-    }
-
-    /// The selected instances.
-    pub fn selected(&self) -> Vec<&Instance> {
-        self.settings.selection.of(&self.manifest.instances).map(|(_, instance)| instance).collect()
+    /// The selected instances, in the manifest's order.
+    pub fn selected(&self) -> impl Iterator<Item = Result<Instance, RowsError>> + Send + use<'_> {
+        self.settings.selection.of(&self.manifest.instances)
     }
 
     /// The factor of an instance, when the manifest names one.

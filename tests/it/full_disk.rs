@@ -64,6 +64,18 @@ fn a_full_disk_stops_the_run_and_room_lets_it_go_on() {
     same_as_clean(&rig, "disk/run");
 }
 
+/// Rows of a source go to disk before anything else does.
+#[test]
+fn a_source_without_room_for_its_rows_is_no_fault_of_the_source() {
+    let work = tempfile::tempdir().unwrap();
+    let (source, run) = (work.path().join("m.jsonl"), work.path().join("run"));
+    std::fs::write(&source, "{\"id\":\"a\",\"output\":{\"text\":\"Water is wet.\"}}\n").unwrap();
+    let args = ["score", source.to_str().unwrap(), "--judge", "embedded", "-o", run.to_str().unwrap()];
+    let stopped = tribunal(&args).env("TMPDIR", work.path().join("gone")).output().unwrap();
+    let stderr = String::from_utf8_lossy(&stopped.stderr);
+    assert!(stopped.status.code() == Some(4) && stderr.contains("TMPDIR") && !run.exists(), "{stderr}");
+}
+
 #[test]
 fn a_file_that_may_not_grow_stops_the_run_likewise() {
     let rig = Rig::new(ITEMS, &json!({"latency_ms": 5}), "");

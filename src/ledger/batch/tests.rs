@@ -6,16 +6,10 @@ use tribunal_media::Digest;
 use super::{BatchFile, BatchState, Found, OpenRequest};
 use crate::judge::{Journal as _, Outcome, OutcomeName, Room, Task, Why};
 use crate::ledger::Ledger;
-use crate::ledger::tests::{ALL, end, intent, items, open, scored, task, tasks};
+use crate::ledger::tests::{ALL, end, intent, open, planned, scored, task};
 
 fn id(task: &Task) -> Digest {
     intent(task, None).verdict_id
-}
-
-fn planned(dir: &std::path::Path, count: u64) -> Ledger {
-    let ledger = open(dir);
-    ledger.plan(&items(count), &tasks(count)).unwrap();
-    ledger
 }
 
 async fn add(ledger: &Ledger, file: &mut BatchFile, task: &Task, bound: Option<u64>) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::ledger::ItemRow;
-use crate::manifest::{Instance, Label};
+use crate::manifest::{Instances, Label, RowsError};
 use crate::stats::agreement::Rule;
 
 /// The risk that each annotator gave each item, 1..=5, 5 = worst.
@@ -19,31 +19,35 @@ pub struct Ratings {
 
 impl Ratings {
     /// The labels that a source holds.
-    pub fn of_instances(instances: &[Instance]) -> Self {
-        Self::of_items(instances.iter().map(|row| (row.id.as_str(), row.human_risk.as_slice(), row.annotators.as_slice())))
+    pub fn of_instances(instances: &Instances) -> Result<Self, RowsError> {
+        let mut table = Self::default();
+        let mut columns = BTreeMap::new();
+        for instance in instances.all() {
+            let instance = instance?;
+            table.add_item(&mut columns, &instance.id, &instance.human_risk, &instance.annotators);
+        }
+        Ok(table.squared())
     }
 
     /// The labels that a run took over from its source.
     pub fn of_rows(items: &[ItemRow]) -> Self {
-        Self::of_items(items.iter().map(|row| (row.item_id.as_str(), row.human_risk.as_slice(), row.annotators.as_slice())))
-    }
-
-    fn of_items<'a>(items: impl Iterator<Item = (&'a str, &'a [Option<f64>], &'a [String])>) -> Self {
         let mut table = Self::default();
         let mut columns = BTreeMap::new();
-        for (item_id, risks, names) in items {
-            let row = table.add(item_id);
-            let mut times: BTreeMap<String, usize> = BTreeMap::new();
-            for (place, risk) in risks.iter().enumerate() {
-                let name = names.get(place).cloned().unwrap_or_else(|| (place + 1).to_string());
-                let nth = times.entry(name.clone()).or_default();
-                *nth += 1;
-                // Two labels under one name are of two people, or of one on two days: never one overwritten by the other.
-                let name = if *nth == 1 { name } else { format!("{name} ({nth})") };
-                table.set(&mut columns, row, &name, *risk);
-            }
-        }
+        items.iter().for_each(|row| table.add_item(&mut columns, &row.item_id, &row.human_risk, &row.annotators));
         table.squared()
+    }
+
+    fn add_item(&mut self, columns: &mut BTreeMap<String, usize>, item_id: &str, risks: &[Option<f64>], names: &[String]) {
+        let row = self.add(item_id);
+        let mut times: BTreeMap<String, usize> = BTreeMap::new();
+        for (place, risk) in risks.iter().enumerate() {
+            let name = names.get(place).cloned().unwrap_or_else(|| (place + 1).to_string());
+            let nth = times.entry(name.clone()).or_default();
+            *nth += 1;
+            // Two labels under one name are of two people, or of one on two days: never one overwritten by the other.
+            let name = if *nth == 1 { name } else { format!("{name} ({nth})") };
+            self.set(columns, row, &name, *risk);
+        }
     }
 
     /// Labels from a file, over all items of a source.

@@ -111,15 +111,17 @@ fn pictures_go_into_the_page_or_lie_beside_it() {
     let name = format!("{}.jpg", &tribunal_media::Digest::of(b"picture").to_string()[..32]);
     let (info, mut items, records) = run();
     items[0].thumbs = vec![name.clone(), "0".repeat(32) + ".jpg"];
-    let tasks = records.iter().map(|record| crate::judge::Task {
+    let task = |record: &crate::ledger::Record| crate::judge::Task {
         item_id: record.item_id.clone(),
         sampler: record.sampler.clone(),
         rubric: record.rubric.clone(),
         judge: record.judge.clone(),
         repeat: record.repeat,
-    });
+    };
+    let tasks = |item: &str| records.iter().filter(|record| record.item_id == item).map(task).collect::<Vec<_>>();
+    let rows = || items.iter().map(|item| Ok::<_, crate::ledger::LedgerError>((item.clone(), tasks(&item.item_id))));
     let ledger = crate::ledger::Ledger::open(run_dir.path(), &info).unwrap();
-    ledger.plan(&items, &tasks.collect::<Vec<_>>()).unwrap();
+    ledger.plan(rows).unwrap();
     ledger
         .record_media("a", tribunal_media::Digest::of(b"m"), &tribunal_media::Report::default(), &[(name.clone(), b"picture".to_vec())])
         .unwrap();

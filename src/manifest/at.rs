@@ -1,0 +1,27 @@
+//! Reading a file from a place of one's own, since its cursor is shared by everyone who has it open.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
+
+/// Reads on from a place in a file.
+#[derive(Debug)]
+pub(super) struct At {
+    file: Arc<File>,
+    at: u64,
+}
+
+impl At {
+    pub(super) fn new(file: &Arc<File>, at: u64) -> Self {
+        Self { file: Arc::clone(file), at }
+    }
+}
+
+impl Read for At {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(into, self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
