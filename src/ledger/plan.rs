@@ -75,6 +75,13 @@ pub(super) fn pending(connection: &Connection, positions: RangeInclusive<u64>) -
     statement.query_map(ends, |row| task_at(row, 0))?.collect()
 }
 
+/// The first and the last position at which a task has no outcome. Few pending tasks are found without a look at those that ended.
+pub(super) fn pending_span(connection: &Connection) -> rusqlite::Result<Option<RangeInclusive<u64>>> {
+    let sql = "SELECT min(position), max(position) FROM tasks CROSS JOIN items USING (item_id) WHERE outcome IS NULL";
+    let ends: (Option<i64>, Option<i64>) = connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(ends.0.zip(ends.1).map(|(first, last)| first as u64..=last as u64))
+}
+
 /// How many tasks ended how; `None` counts the pending ones.
 pub(super) fn counts(connection: &Connection) -> rusqlite::Result<BTreeMap<Option<OutcomeName>, u64>> {
     let mut statement = connection.prepare("SELECT outcome, count(*) FROM tasks GROUP BY outcome")?;

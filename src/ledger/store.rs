@@ -67,6 +67,11 @@ impl Ledger {
         self.writer.ask_blocking(move |connection| plan::pending(connection, positions))
     }
 
+    /// The first and the last position of a task without an outcome; `None` when there is none.
+    pub fn pending_span(&self) -> Result<Option<RangeInclusive<u64>>, LedgerError> {
+        self.writer.ask_blocking(plan::pending_span)
+    }
+
     /// What a [`Reader`] would read now; on some file systems there can be none beside the writer.
     pub fn records(&self) -> Result<Vec<Record>, LedgerError> {
         self.writer.ask_blocking(|connection| Ok(reader::records(connection)))?

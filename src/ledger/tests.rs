@@ -372,7 +372,9 @@ fn a_full_disk_poisons_the_ledger_and_a_later_process_resumes() {
     assert_eq!(std::fs::read_to_string(dir.path().join("verdicts.jsonl")).unwrap().lines().count(), 3);
     let again = planned(dir.path(), 3);
     assert_eq!(again.pending(ALL).unwrap(), [task(1), task(2)]);
+    assert_eq!(again.pending_span().unwrap(), Some(1..=2));
     run(async { join_all(again.pending(ALL).unwrap().iter().map(|task| answer(&again, task))).await });
+    assert_eq!(again.pending_span().unwrap(), None);
     again.close().unwrap();
 }
 

@@ -145,3 +145,19 @@ fn distance(a: &str, b: &str) -> usize {
     }
     row[b.len()]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Draft, NAMED};
+    use crate::taxonomy::Taxonomy;
+
+    #[test]
+    fn endless_faults_are_counted_in_the_end() {
+        let taxonomy = Taxonomy::builtin("assurai").unwrap();
+        let mut draft = Draft::new("m.jsonl".to_owned(), &taxonomy);
+        (1..=NAMED + 5).for_each(|line| draft.fault(line, "is wrong"));
+        let shown = draft.finish("nothing").unwrap_err().to_string();
+        let lines: Vec<_> = shown.lines().collect();
+        assert_eq!((lines.len(), lines[0], lines[NAMED]), (NAMED + 1, "m.jsonl:1: is wrong", "and 5 more"));
+    }
+}

@@ -49,7 +49,7 @@ pub fn export_batch(
     let waiting = run.count_pending(&wanted, &BTreeSet::new())? - pending;
     progress.planned(tasks, tasks - pending);
     let packing = Packing::new(&run.ledger, false)?;
-    Pass { run: &run, pool, progress, stop, packing: &packing, all: true }.all(run.pending(&wanted, &waits));
+    Pass { run: &run, pool, progress, stop, packing: &packing, all: true }.all(run.pending(&wanted, &waits)?);
     let packs = packing.finish()?;
     let index = run.ledger.write_batch_index()?;
     run.ledger.close()?;

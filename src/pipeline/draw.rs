@@ -34,3 +34,30 @@ impl<R: Ord> Draw<R> {
         self.first.into_values()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Draw;
+    use crate::pipeline::select::tests::rows;
+
+    #[test]
+    fn the_first_of_a_draw_are_the_same_however_many_are_offered_in_whatever_order() {
+        let drawn = |count, what, turned: bool| {
+            let mut draw = Draw::new(7, what, count);
+            let mut offered = rows(50).to_vec();
+            if turned {
+                offered.reverse();
+            }
+            // Those with a 3 in their name come first.
+            offered.into_iter().for_each(|instance| draw.offer(!instance.id.contains('3'), instance));
+            draw.drawn().map(|instance| instance.id).collect::<Vec<_>>()
+        };
+        let all = drawn(50, "probe", false);
+        assert!(all.len() == 50 && all[..14].iter().all(|id| id.contains('3')), "{all:?}");
+        assert!(!all[14..].is_sorted(), "an order of its own");
+        for count in [0, 1, 14, 20, 60] {
+            assert_eq!(drawn(count, "probe", true), all[..count.min(50)]);
+        }
+        assert_ne!(drawn(50, "sentinel", false), all);
+    }
+}

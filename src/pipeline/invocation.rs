@@ -165,12 +165,18 @@ impl<'a> Invocation<'a> {
         &'r self,
         wanted: &'r Wanted,
         waiting: &'r BTreeSet<Task>,
-    ) -> impl Iterator<Item = Result<Item, ScoreError>> + Send + 'r {
-        let pages = (0..self.end).step_by(PAGE).map(move |first| self.page(first..self.end.min(first + PAGE), wanted, waiting));
-        pages.flat_map(|page| {
+    ) -> Result<impl Iterator<Item = Result<Item, ScoreError>> + Send + 'r, LedgerError> {
+        let span = self.ledger.pending_span()?.map_or(0..0, |span| *span.start() as usize..self.end.min(*span.end() as usize + 1));
+        let pages = span.clone().step_by(PAGE).map(move |first| self.page(first..span.end.min(first + PAGE), wanted, waiting));
+        Ok(pages.flat_map(|page| {
             let (items, failed) = page.map_or_else(|error| (None, Some(Err(error.into()))), |items| (Some(items), None));
             failed.into_iter().chain(items.into_iter().flatten())
-        })
+        }))
+    }
+
+    /// Whether there is such a task.
+    pub(super) fn is_pending(&self, wanted: &Wanted, waiting: &BTreeSet<Task>) -> Result<bool, ScoreError> {
+        Ok(self.pending(wanted, waiting)?.next().transpose()?.is_some())
     }
 
     fn page<'r>(
@@ -199,7 +205,7 @@ impl<'a> Invocation<'a> {
 
     /// How many such tasks there are.
     pub(super) fn count_pending(&self, wanted: &Wanted, waiting: &BTreeSet<Task>) -> Result<u64, ScoreError> {
-        self.pending(wanted, waiting).try_fold(0, |count, item| Ok(count + item?.tasks.len() as u64))
+        self.pending(wanted, waiting)?.try_fold(0, |count, item| Ok(count + item?.tasks.len() as u64))
     }
 }
 

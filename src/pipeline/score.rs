@@ -75,7 +75,7 @@ pub fn score(
         if by_now != planned.wanted {
             planned = run.plan(by_now)?;
         }
-        if run.pending(&planned.wanted, &none).next().transpose()?.is_none() {
+        if !run.is_pending(&planned.wanted, &none)? {
             break;
         }
         advance(&run, pool, &rounds, &planned.wanted, progress, stop)?;
@@ -99,9 +99,9 @@ fn advance(
 ) -> Result<(), ScoreError> {
     // What runs in a batch is not asked a second time.
     let waiting: BTreeSet<Task> = run.ledger.waiting_tasks(true)?.into_iter().collect();
-    let idle = !waiting.is_empty() && run.pending(wanted, &waiting).next().transpose()?.is_none();
+    let idle = !waiting.is_empty() && !run.is_pending(wanted, &waiting)?;
     let packing = Packing::new(&run.ledger, true)?;
-    Pass { run, pool, progress, stop, packing: &packing, all: false }.all(run.pending(wanted, &waiting));
+    Pass { run, pool, progress, stop, packing: &packing, all: false }.all(run.pending(wanted, &waiting)?);
     packing.finish()?;
     let full = stop.lift();
     let moved = !stop.is_raised() && run.runtime.block_on(rounds.wait())?;

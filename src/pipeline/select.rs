@@ -78,8 +78,35 @@ impl Selection {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::Shard;
+pub(super) mod tests {
+    use super::{Instances, Selection, Shard};
+    use crate::manifest;
+    use crate::taxonomy::Taxonomy;
+
+    /// Rows of the source `item-0`, `item-1` and so on.
+    pub(in crate::pipeline) fn rows(count: usize) -> Instances {
+        let folder = tempfile::tempdir().unwrap();
+        let lines: Vec<_> = (0..count).map(|number| format!("{{\"id\":\"item-{number}\",\"blocked\":true}}")).collect();
+        std::fs::write(folder.path().join("m.jsonl"), lines.join("\n")).unwrap();
+        manifest::open(&folder.path().join("m.jsonl"), &Taxonomy::builtin("assurai").unwrap()).unwrap().instances
+    }
+
+    #[test]
+    fn a_limit_counts_what_is_of_the_shard_and_the_end_lies_behind_the_last() {
+        let instances = rows(40);
+        let ids: Vec<String> = instances.to_vec().into_iter().map(|instance| instance.id).collect();
+        for shard in [None, Some("2/3".parse::<Shard>().unwrap())] {
+            for limit in [None, Some(0), Some(1), Some(9), Some(39), Some(40), Some(100)] {
+                let selection = Selection { shard, limit };
+                let of_shard = |ids: &[String]| ids.iter().filter(|id| selection.holds(id)).cloned().collect::<Vec<_>>();
+                let mut expected = of_shard(&ids);
+                expected.truncate(limit.unwrap_or(usize::MAX));
+                let selected: Vec<String> = selection.of(&instances).map(|instance| instance.unwrap().id).collect();
+                assert_eq!(selected, expected, "{selection:?}");
+                assert_eq!(of_shard(&ids[..selection.end(&instances).unwrap()]), expected, "{selection:?}");
+            }
+        }
+    }
 
     #[test]
     fn shards_are_disjoint_and_complete() {

@@ -99,9 +99,12 @@ async fn ask(question: Question<'_>, journal: &Sentinels<'_>, stop: &StopFlag) {
 
 /// The items of the first round, as far as they are still wanted, and then others of this invocation, in an order that seed and ids decide.
 fn chosen(study: &Study, known: &BTreeSet<String>) -> Result<Vec<Instance>, RowsError> {
-    let (selection, instances) = (study.settings.selection, &study.manifest.instances);
+    let (selection, instances, count) = (study.settings.selection, &study.manifest.instances, study.settings.sentinel.items);
+    if count == 0 {
+        return Ok(Vec::new());
+    }
     let end = selection.end(instances)?;
-    let mut draw = Draw::new(study.settings.seed, "sentinel", study.settings.sentinel.items);
+    let mut draw = Draw::new(study.settings.seed, "sentinel", count);
     for (position, instance) in instances.all().enumerate() {
         let instance = instance?;
         let is_new = !known.contains(&instance.id);
