@@ -31,29 +31,22 @@ pub(crate) fn run(context: &Context, args: &AgreeArgs) -> Result<Exit, Failure> 
 fn of_run(args: &AgreeArgs) -> Result<Agreement, Failure> {
     let stored = StoredRun::open(std::slice::from_ref(&args.source)).map_err(Failure::usage)?;
     let run = stored.view(stored.lang());
-    let ids = run.items.iter().map(|item| item.item_id.as_str());
-    let ratings = ratings(args, ids, || Ratings::of_rows(run.items))?;
+    let ratings = ratings(args, Ratings::of_rows(run.items))?;
     Ok(agreement(args, &ratings, Some(&run)))
 }
 
 fn of_source(args: &AgreeArgs) -> Result<Agreement, Failure> {
-    let instances = open::manifest(&args.source, &open::taxonomy(&args.taxonomy)?)?.instances;
-    let ids = instances.all().map(|instance| instance.map(|instance| instance.id)).collect::<Result<Vec<_>, _>>();
-    let ids = ids.map_err(Failure::stopped)?;
-    let own = Ratings::of_instances(&instances).map_err(Failure::stopped)?;
-    let ratings = ratings(args, ids.iter().map(String::as_str), || own)?;
+    let manifest = open::manifest(&args.source, &open::taxonomy(&args.taxonomy)?)?;
+    let ratings = ratings(args, Ratings::of_instances(&manifest.instances).map_err(Failure::stopped)?)?;
     Ok(agreement(args, &ratings, None))
 }
 
-/// Labels of the file where one is named, else those of the source.
-fn ratings<'a>(args: &AgreeArgs, ids: impl Iterator<Item = &'a str> + Clone, own: impl FnOnce() -> Ratings) -> Result<Ratings, Failure> {
-    match &args.labels {
-        None => Ok(own()),
-        Some(file) => {
-            let known: BTreeSet<&str> = ids.clone().collect();
-            Ok(Ratings::of_labels(ids, &labels(file, &known).map_err(Failure::usage)?))
-        }
-    }
+/// Labels of the file where one is named, else those of the source, which are `own`.
+fn ratings(args: &AgreeArgs, own: Ratings) -> Result<Ratings, Failure> {
+    let Some(file) = &args.labels else { return Ok(own) };
+    let ids = own.item_ids.iter().map(String::as_str);
+    let labels = labels(file, &ids.clone().collect::<BTreeSet<_>>()).map_err(Failure::usage)?;
+    Ok(Ratings::of_labels(ids, &labels))
 }
 
 fn agreement(args: &AgreeArgs, ratings: &Ratings, run: Option<&RunView>) -> Agreement {

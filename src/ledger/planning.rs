@@ -25,7 +25,6 @@ impl Ledger {
         R: Iterator<Item = Result<(ItemRow, Vec<Task>), E>>,
         E: From<LedgerError>,
     {
-        let rows = || rows().map(|row| row.and_then(|(item, tasks)| Ok((StoredItem::new(item)?, tasks))));
         let (begun, planned) = self.writer.ask_blocking(plan::known)?;
         if begun {
             let (mut name, mut new) = (Name::default(), Digests::default());
@@ -45,13 +44,14 @@ impl Ledger {
         self.write_plan(rows())
     }
 
-    fn write_plan<E: From<LedgerError>>(&self, rows: impl Iterator<Item = Result<(StoredItem, Vec<Task>), E>>) -> Result<u64, E> {
+    fn write_plan<E: From<LedgerError>>(&self, rows: impl Iterator<Item = Result<(ItemRow, Vec<Task>), E>>) -> Result<u64, E> {
         // A plan that is cut short is not the last one again.
         self.writer.ask_blocking(|connection| connection.execute("UPDATE run SET planned = NULL", []).map(drop))?;
         let (mut name, mut piece, mut bytes) = (Name::default(), Vec::new(), 0);
         for row in rows {
             let (item, tasks) = row?;
             name.add(&item, &tasks);
+            let item = StoredItem::new(item)?;
             bytes += item.row.len();
             piece.push((item, tasks));
             if bytes >= PIECE {
@@ -83,18 +83,59 @@ struct Name {
 }
 
 impl Name {
-    fn add(&mut self, item: &StoredItem, tasks: &[Task]) {
-        let StoredItem { item_id, position, digest, row } = item;
-        // Lengths first: no two lists of fields read alike.
-        let mut field = |bytes: &[u8]| _ = self.hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
-        [item_id.as_bytes(), &position.to_le_bytes(), digest.as_bytes(), row.as_bytes()].into_iter().for_each(&mut field);
-        field(&(tasks.len() as u64).to_le_bytes());
+    fn add(&mut self, item: &ItemRow, tasks: &[Task]) {
+        let ItemRow {
+            item_id,
+            position,
+            digest,
+            model,
+            human_risk,
+            annotators,
+            tags,
+            modality,
+            risk,
+            prompt_type,
+            prompt,
+            output,
+            blocked,
+            media_id,
+            media,
+            thumbs,
+        } = item;
+        // All that decides verdicts is in the digest, and what decoding sees is no part of a plan.
+        let _ = (modality, risk, prompt_type, prompt, output, blocked, media_id, media, thumbs);
+        self.field(item_id.as_bytes());
+        self.number(*position);
+        self.field(digest.as_bytes());
+        self.texts(model.iter());
+        self.number(human_risk.len() as u64);
+        for risk in human_risk {
+            self.number(risk.map_or(u64::MAX, f64::to_bits)); // a NaN, which no label is
+        }
+        self.texts(annotators.iter());
+        self.texts(tags.iter().flat_map(|(key, value)| [key, value]));
+        self.number(tasks.len() as u64);
         for Task { item_id, sampler, rubric, judge, repeat } in tasks {
             let sampler = plan::stored_sampler(sampler.as_deref());
-            [item_id, sampler, rubric, judge].into_iter().for_each(|text| field(text.as_bytes()));
-            field(&repeat.to_le_bytes());
+            [item_id, sampler, rubric, judge].into_iter().for_each(|text| self.field(text.as_bytes()));
+            self.number(u64::from(*repeat));
         }
         self.tasks += tasks.len() as u64;
+    }
+
+    /// Lengths first: no two lists of fields read alike.
+    fn field(&mut self, bytes: &[u8]) {
+        self.number(bytes.len() as u64);
+        self.hasher.update(bytes);
+    }
+
+    fn texts<'t>(&mut self, texts: impl Iterator<Item = &'t String> + Clone) {
+        self.number(texts.clone().count() as u64);
+        texts.for_each(|text| self.field(text.as_bytes()));
+    }
+
+    fn number(&mut self, number: u64) {
+        self.hasher.update(&number.to_le_bytes());
     }
 
     fn finish(self) -> String {
@@ -113,7 +154,7 @@ fn half(digest: &[u8; 32]) -> [u8; 16] {
 }
 
 impl Digests {
-    fn add(&mut self, item: &StoredItem) {
+    fn add(&mut self, item: &ItemRow) {
         self.0.insert(half(blake3::hash(item.item_id.as_bytes()).as_bytes()), half(item.digest.as_bytes()));
     }
 
@@ -144,6 +185,33 @@ fn told(items: &[String], what: &str) -> Option<String> {
         count => {
             let more = if count > NAMED { format!(" and {} more", count - NAMED) } else { String::new() };
             Some(format!("{count} items {}: {named}{more}", if what == "changed" { "changed" } else { "are no longer there" }))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ledger::tests::{items, open, plan, tasks};
+    use crate::ledger::{ItemRow, Reader};
+
+    #[test]
+    fn what_changes_alone_and_decides_no_verdict_is_taken_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = open(dir.path());
+        let (tasks, mut rows) = (tasks(2), items(2));
+        plan(&ledger, &rows, &tasks).unwrap();
+        let changes: [fn(&mut ItemRow); 6] = [
+            |row| row.model = None,
+            |row| row.model = Some(String::new()),
+            |row| row.human_risk = vec![None, Some(4.0)],
+            |row| row.human_risk.clear(),
+            |row| row.annotators = vec!["a".to_owned(), "bc".to_owned()],
+            |row| row.tags = [("ab".to_owned(), "c".to_owned())].into(),
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            change(&mut rows[1]);
+            assert_eq!(plan(&ledger, &rows, &tasks).unwrap(), 2);
+            assert_eq!(Reader::open(dir.path()).unwrap().items().unwrap(), rows, "change {number}");
         }
     }
 }

@@ -134,6 +134,7 @@ mod tests {
     use parquet::file::writer::SerializedFileWriter;
     use parquet::schema::parser::parse_message_type;
 
+    use super::{ChunkReader as _, Input};
     use crate::manifest::{Manifest, OpenError, open};
     use crate::taxonomy::Taxonomy;
 
@@ -191,6 +192,17 @@ mod tests {
         bytes[at + 1] = b'q'; // one name for two labels
         let shown = read("m.parquet", &bytes).unwrap_err().to_string();
         assert!(shown.contains("m.parquet:1: `annotators` has 1 names for 2 values of `human_risk`"), "{shown}");
+    }
+
+    #[test]
+    fn nobody_makes_room_for_more_than_there_is() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(10).unwrap();
+        let input = Input { file: Arc::new(file), len: 10 };
+        assert_eq!(input.get_bytes(4, 6).unwrap(), [0; 6][..]);
+        for (start, length) in [(5, 6), (11, 0), (0, usize::MAX >> 1), (u64::MAX, 1)] {
+            assert!(input.get_bytes(start, length).is_err());
+        }
     }
 
     #[test]
