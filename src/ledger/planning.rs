@@ -84,6 +84,7 @@ struct Name {
 
 impl Name {
     fn add(&mut self, item: &ItemRow, tasks: &[Task]) {
+        // All that decides verdicts is in the digest, and what decoding sees is no part of a plan.
         let ItemRow {
             item_id,
             position,
@@ -92,18 +93,16 @@ impl Name {
             human_risk,
             annotators,
             tags,
-            modality,
-            risk,
-            prompt_type,
-            prompt,
-            output,
-            blocked,
-            media_id,
-            media,
-            thumbs,
+            modality: _,
+            risk: _,
+            prompt_type: _,
+            prompt: _,
+            output: _,
+            blocked: _,
+            media_id: _,
+            media: _,
+            thumbs: _,
         } = item;
-        // All that decides verdicts is in the digest, and what decoding sees is no part of a plan.
-        let _ = (modality, risk, prompt_type, prompt, output, blocked, media_id, media, thumbs);
         self.field(item_id.as_bytes());
         self.number(*position);
         self.field(digest.as_bytes());

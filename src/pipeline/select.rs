@@ -96,7 +96,7 @@ pub(super) mod tests {
         let instances = rows(40);
         let ids: Vec<String> = instances.to_vec().into_iter().map(|instance| instance.id).collect();
         for shard in [None, Some("2/3".parse::<Shard>().unwrap())] {
-            for limit in [None, Some(0), Some(1), Some(9), Some(39), Some(40), Some(100)] {
+            for limit in (0..=41).map(Some).chain([None]) {
                 let selection = Selection { shard, limit };
                 let of_shard = |ids: &[String]| ids.iter().filter(|id| selection.holds(id)).cloned().collect::<Vec<_>>();
                 let mut expected = of_shard(&ids);
