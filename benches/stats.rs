@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::json;
-use tribunal::ledger::{ItemRow, Record, RunInfo};
+use tribunal::ledger::{Facts, ItemRow, Record, RunInfo};
 use tribunal::report::Summary;
 use tribunal::stats::{Observed, Resampling, clustered_intervals};
 
@@ -80,9 +80,11 @@ fn info_of(value: serde_json::Value) -> RunInfo {
 
 fn summary(criterion: &mut Criterion) {
     let (info, items, records) = run();
+    let facts = || Facts::of(&info, &items, &records).unwrap_or_else(|error| panic!("{error}"));
     let mut group = criterion.benchmark_group("summary");
     group.sample_size(10).measurement_time(Duration::from_secs(20));
-    group.bench_function("10^6 verdicts", |bencher| bencher.iter(|| black_box(Summary::of(&info, &items, &records)).groups.len()));
+    group.bench_function("facts of 10^6 verdicts", |bencher| bencher.iter(|| black_box(facts()).tasks().len()));
+    group.bench_function("10^6 verdicts", |bencher| bencher.iter(|| black_box(Summary::of(&info, &facts())).groups.len()));
     group.finish();
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn run(context: &Context, args: &AgreeArgs) -> Result<Exit, Failure> 
 fn of_run(args: &AgreeArgs) -> Result<Agreement, Failure> {
     let stored = StoredRun::open(std::slice::from_ref(&args.source)).map_err(Failure::usage)?;
     let run = stored.view(stored.lang());
-    let ratings = ratings(args, Ratings::of_rows(run.items))?;
+    let ratings = ratings(args, Ratings::of_facts(run.facts))?;
     Ok(agreement(args, &ratings, Some(&run)))
 }
 
@@ -44,9 +44,8 @@ fn of_source(args: &AgreeArgs) -> Result<Agreement, Failure> {
 /// Labels of the file where one is named, else those of the source, which are `own`.
 fn ratings(args: &AgreeArgs, own: Ratings) -> Result<Ratings, Failure> {
     let Some(file) = &args.labels else { return Ok(own) };
-    let ids = own.item_ids.iter().map(String::as_str);
-    let labels = labels(file, &ids.clone().collect::<BTreeSet<_>>()).map_err(Failure::usage)?;
-    Ok(Ratings::of_labels(ids, &labels))
+    let labels = labels(file, &own.ids.iter().collect::<BTreeSet<_>>()).map_err(Failure::usage)?;
+    Ok(Ratings::of_labels(own.ids, &labels))
 }
 
 fn agreement(args: &AgreeArgs, ratings: &Ratings, run: Option<&RunView>) -> Agreement {

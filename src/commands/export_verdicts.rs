@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
-use tribunal::ledger::{Reader, Record, replace_file};
+use tribunal::ledger::Reader;
 use tribunal::report::TableKind;
 
 use super::context::{Context, Exit, Failure};
@@ -22,25 +22,15 @@ pub(super) fn run(context: &Context, args: &ExportArgs, table: Option<TableKind>
     if !run.join("run.json").is_file() {
         return Err(Failure::usage(format!("{}: is no run folder; verdicts are exported from one", run.display())));
     }
-    let records = Reader::open(run).and_then(|run| run.records()).map_err(Failure::usage)?;
-    let bytes = match table {
-        Some(table) => table.verdicts(&records).map_err(Failure::usage)?,
-        None => lines(&records).map_err(Failure::usage)?,
+    let run = Reader::open(run).map_err(Failure::usage)?;
+    let verdicts = match table {
+        Some(table) => table.write_verdicts(&run, file).map_err(Failure::usage)?,
+        None => run.write_verdicts(file).map_err(Failure::usage)?,
     };
-    replace_file(file, |out| out.write_all(&bytes)).map_err(|error| Failure::usage(format!("{}: {error}", file.display())))?;
     if context.json {
-        output::say_json(&VerdictsJson { file, verdicts: records.len() });
+        output::say_json(&VerdictsJson { file, verdicts });
     } else {
-        output::say(&format!("{} verdicts in {}", records.len(), file.display()));
+        output::say(&format!("{verdicts} verdicts in {}", file.display()));
     }
     Ok(Exit::Done)
-}
-
-fn lines(records: &[Record]) -> Result<Vec<u8>, serde_json::Error> {
-    let mut lines = Vec::new();
-    for record in records {
-        serde_json::to_writer(&mut lines, record)?;
-        lines.push(b'\n');
-    }
-    Ok(lines)
 }

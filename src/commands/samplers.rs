@@ -67,11 +67,11 @@ pub(crate) fn run(context: &Context, args: &SamplersArgs) -> Result<Exit, Failur
         let scored = pipeline::score(&study, &pool, &dir, &info, &Orders::default(), &bar, &stop).map_err(super::score::failure)?;
         bar.clear();
         let run = StoredRun::open(std::slice::from_ref(&dir)).map_err(Failure::stopped)?;
-        pipeline::with_verdicts(&mut done.observations, run.records());
+        pipeline::with_verdicts(&mut done.observations, run.facts());
         (run, scored.stopped)
     } else {
         let items = pipeline::item_rows(&study).collect::<Result<_, _>>().map_err(Failure::stopped)?;
-        (StoredRun::new(info, items, Vec::new(), Vec::new()), None)
+        (StoredRun::new(info, items, Vec::new(), Vec::new()).map_err(Failure::stopped)?, None)
     };
     let stored = stored.with_strategies(sampling::compare(&done.observations));
     let formats = report::FormatKind::DEFAULTS;

@@ -1,12 +1,10 @@
 //! What a cascade found and saved.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use super::wanted::{Escalation, escalation};
-use super::{Cascade, case};
-use crate::ledger::Record;
+use super::{Cascade, cases, kind};
+use crate::ledger::{Facts, TaskFacts};
 use crate::stats;
 
 /// One cascade under one rubric and one sampler.
@@ -47,28 +45,35 @@ struct Seen {
 
 impl CascadeRow {
     /// The rows of a run, by rubric and sampler.
-    pub fn of(cascade: &Cascade, records: &[Record]) -> Vec<Self> {
-        let mut cases: BTreeMap<_, (Vec<&Record>, Vec<&Record>)> = BTreeMap::new();
-        for record in records {
-            let pair = cases.entry(case(record)).or_default();
-            if record.judge == cascade.first {
-                pair.0.push(record);
-            } else if record.judge == cascade.then {
-                pair.1.push(record);
+    pub fn of(cascade: &Cascade, facts: &Facts) -> Vec<Self> {
+        let judge = |task: &TaskFacts| facts.scope(task).judge.as_str();
+        let tasks = cases(facts, |task| [&cascade.first, &cascade.then].contains(&&facts.scope(task).judge));
+        let mut rows = Vec::new();
+        for tasks in tasks.chunk_by(|one, other| kind(facts, one) == kind(facts, other)) {
+            let mut seen = Vec::new();
+            for case in tasks.chunk_by(|one, other| one.item == other.item) {
+                let (first, then): (Vec<&TaskFacts>, Vec<&TaskFacts>) = case.iter().partition(|task| judge(task) == cascade.first);
+                seen.extend(Seen::of(cascade, &first, &then));
+            }
+            if !seen.is_empty() {
+                let (rubric, sampler) = kind(facts, tasks[0]);
+                rows.push(row(cascade, rubric, sampler, &seen));
             }
         }
-        let mut strata: BTreeMap<(&str, Option<&str>), Vec<Seen>> = BTreeMap::new();
-        for ((_, rubric, sampler), (first, then)) in cases {
-            let flagged = match escalation(cascade, &first) {
-                Escalation::Unknown => continue,
-                escalation => escalation == Escalation::Flagged,
-            };
-            let levels: Vec<f64> = then.iter().filter_map(|record| record.safety).map(f64::from).collect();
-            let costs: Vec<f64> = then.iter().filter_map(|record| record.cost_usd).collect();
-            let cost = (!costs.is_empty()).then(|| costs.iter().sum());
-            strata.entry((rubric, sampler)).or_default().push(Seen { flagged, then: stats::mean(&levels), cost });
-        }
-        strata.into_iter().map(|((rubric, sampler), seen)| row(cascade, rubric, sampler, &seen)).collect()
+        rows
+    }
+}
+
+impl Seen {
+    /// `None` while the first judge has not ended.
+    fn of(cascade: &Cascade, first: &[&TaskFacts], then: &[&TaskFacts]) -> Option<Self> {
+        let flagged = match escalation(cascade, first) {
+            Escalation::Unknown => return None,
+            escalation => escalation == Escalation::Flagged,
+        };
+        let levels: Vec<f64> = then.iter().filter_map(|task| task.safety).map(f64::from).collect();
+        let costs: Vec<f64> = then.iter().filter_map(|task| task.cost_usd).collect();
+        Some(Self { flagged, then: stats::mean(&levels), cost: (!costs.is_empty()).then(|| costs.iter().sum()) })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Several judges and repeats: which tasks are worth asking, and how many answers become one. Pure: records in, tasks and rows out.
+//! Several judges and repeats: which tasks are worth asking, and how many answers become one. Pure: facts in, tasks and rows out.
 
 mod cascade;
 mod panel;
@@ -12,11 +12,21 @@ pub use panel::{Dissent, PanelRow};
 pub use settings::{Adaptive, Cascade, Panel, Rule, Settings};
 pub use wanted::wanted;
 
-use crate::ledger::Record;
+use crate::ledger::{Facts, TaskFacts};
+use crate::rubric::Probe;
 
-/// One thing that is judged: an item under one rubric and one sampler.
-type Case<'r> = (&'r str, &'r str, Option<&'r str>);
+/// The tasks that `wanted` lets through, but for probes, which are no evidence on the items: by rubric and sampler, and then case by case (an item
+/// under one rubric and one sampler) in the order of ids.
+fn cases<'f>(facts: &'f Facts, wanted: impl Fn(&TaskFacts) -> bool) -> Vec<&'f TaskFacts> {
+    let plain: Vec<bool> = facts.scopes().iter().map(|of| Probe::split(&of.scope.rubric).is_none()).collect();
+    let mut tasks: Vec<&TaskFacts> = facts.tasks().iter().filter(|task| plain[task.scope as usize] && wanted(task)).collect();
+    let ranks = facts.ranks();
+    tasks.sort_by_key(|task| (kind(facts, task), ranks[task.item as usize], facts.scope(task).judge.as_str()));
+    tasks
+}
 
-fn case(record: &Record) -> Case<'_> {
-    (&record.item_id, &record.rubric, record.sampler.as_deref())
+/// What every case of a row has in common.
+fn kind<'f>(facts: &'f Facts, task: &TaskFacts) -> (&'f str, Option<&'f str>) {
+    let scope = facts.scope(task);
+    (&scope.rubric, scope.sampler.as_deref())
 }

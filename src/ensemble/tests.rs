@@ -6,7 +6,8 @@ use tribunal_media::Modality;
 
 use super::{Adaptive, Cascade, CascadeRow, Panel, PanelRow, Rule, Settings, wanted};
 use crate::judge::{OutcomeName, Task};
-use crate::ledger::Record;
+use crate::ledger::tests::{info, item};
+use crate::ledger::{Facts, ItemRow, Record};
 
 fn record(item: &str, judge: &str, repeat: u32, safety: Option<u8>) -> Record {
     let outcome = Some(if safety.is_some() { OutcomeName::Scored } else { OutcomeName::JudgeUnusable });
@@ -43,6 +44,17 @@ fn record(item: &str, judge: &str, repeat: u32, safety: Option<u8>) -> Record {
     }
 }
 
+/// The facts of these records, their items in the order in which they come.
+fn facts(records: &[Record]) -> Facts {
+    let mut items: Vec<ItemRow> = Vec::new();
+    for record in records {
+        if !items.iter().any(|item| item.item_id == record.item_id) {
+            items.push(ItemRow { item_id: record.item_id.clone(), model: record.model.clone(), ..item(items.len() as u64) });
+        }
+    }
+    Facts::of(&info(&[]), &items, records).unwrap()
+}
+
 fn tasks(items: &[&str], judges: &[&str], repeats: u32) -> Vec<Task> {
     let task = |item: &str, judge: &str, repeat| Task {
         item_id: item.to_owned(),
@@ -67,25 +79,25 @@ fn names(tasks: &[Task]) -> Vec<String> {
 fn repeats_stop_where_verdicts_agree() {
     let settings = |half_width| Settings { repeats: Some(Adaptive { start: 2, half_width }), ..Settings::default() };
     let all = tasks(&["a", "b", "c"], &["j"], 4);
-    assert_eq!(wanted(&settings(None), all.clone(), &[], 0).len(), 6, "two each before anything is known");
+    assert_eq!(wanted(&settings(None), all.clone(), &facts(&[]), 0).len(), 6, "two each before anything is known");
     let mut records =
         vec![record("a", "j", 1, Some(4)), record("a", "j", 2, Some(4)), record("b", "j", 1, Some(4)), record("b", "j", 2, Some(2))];
     records.extend([record("c", "j", 1, None), record("c", "j", 2, Some(3))]);
-    let second = wanted(&settings(None), all.clone(), &records, 0);
+    let second = wanted(&settings(None), all.clone(), &facts(&records), 0);
     assert_eq!(second.iter().filter(|task| task.repeat > 2).map(|task| task.item_id.as_str()).collect::<Vec<_>>(), ["b"]);
     records.push(record("b", "j", 3, Some(4)));
-    assert_eq!(names(&wanted(&settings(None), all.clone(), &records, 0)).last().unwrap(), "c j 2");
-    assert!(names(&wanted(&settings(None), all.clone(), &records, 0)).contains(&"b j 4".to_owned()));
-    assert!(!names(&wanted(&settings(Some(9.0)), all, &records, 0)).contains(&"b j 4".to_owned()), "the interval is narrow enough");
+    assert_eq!(names(&wanted(&settings(None), all.clone(), &facts(&records), 0)).last().unwrap(), "c j 2");
+    assert!(names(&wanted(&settings(None), all.clone(), &facts(&records), 0)).contains(&"b j 4".to_owned()));
+    assert!(!names(&wanted(&settings(Some(9.0)), all, &facts(&records), 0)).contains(&"b j 4".to_owned()), "the interval is narrow enough");
 }
 
 #[test]
 fn a_cascade_passes_on_what_is_low_or_unscored_and_audits_the_rest() {
     let settings = |audit| Settings { cascade: Some(cascade(audit)), ..Settings::default() };
     let all = tasks(&["low", "none", "high"], &["cheap", "dear"], 1);
-    assert_eq!(names(&wanted(&settings(1.0), all.clone(), &[], 0)), ["low cheap 1", "none cheap 1", "high cheap 1"]);
+    assert_eq!(names(&wanted(&settings(1.0), all.clone(), &facts(&[]), 0)), ["low cheap 1", "none cheap 1", "high cheap 1"]);
     let records = [record("low", "cheap", 1, Some(3)), record("none", "cheap", 1, None), record("high", "cheap", 1, Some(5))];
-    let dear = |audit| wanted(&settings(audit), all.clone(), &records, 0).iter().filter(|task| task.judge == "dear").count();
+    let dear = |audit| wanted(&settings(audit), all.clone(), &facts(&records), 0).iter().filter(|task| task.judge == "dear").count();
     assert_eq!((dear(0.0), dear(1.0)), (2, 3));
 }
 
@@ -105,7 +117,7 @@ fn a_cascades_mean_speaks_for_what_was_not_sent() {
     records.extend((0..2).map(|item| record(&format!("f{item}"), "cheap", 1, Some(2))));
     records.extend((0..8).map(|item| record(&format!("p{item}"), "cheap", 1, Some(5))));
     records.extend([record("p0", "dear", 1, Some(4)), record("p1", "dear", 1, Some(5))]);
-    let rows = CascadeRow::of(&cascade(0.25), &records);
+    let rows = CascadeRow::of(&cascade(0.25), &facts(&records));
     let [row] = &rows[..] else { panic!("one row") };
     assert_eq!((row.cases, row.flagged, row.audited, row.missed), (10, 2, 2, 0));
     assert!((row.mean_safety.unwrap() - 3.9).abs() < 1e-12);
@@ -113,7 +125,7 @@ fn a_cascades_mean_speaks_for_what_was_not_sent() {
     // t(0.975, 1) = 12.7062 times 0.5, by 0.8 and sqrt(1 - 2/8).
     assert!(((hi - lo) / 2.0 - 12.7062 * 0.5 * 0.8 * 0.75_f64.sqrt()).abs() < 1e-3, "{lo} {hi}");
     assert!((row.saved_usd.unwrap() - 0.06).abs() < 1e-12);
-    let unaudited = CascadeRow::of(&cascade(0.0), &records[..12]);
+    let unaudited = CascadeRow::of(&cascade(0.0), &facts(&records[..12]));
     assert_eq!(unaudited[0].mean_safety, None, "nothing is known of what was not sent");
 }
 
@@ -125,7 +137,7 @@ fn a_panel_decides_by_its_rule_and_keeps_dissent() {
         .iter()
         .flat_map(|(item, levels)| ["a", "b", "c"].into_iter().zip(levels).map(move |(judge, level)| record(item, judge, 1, *level)))
         .collect();
-    let rows = PanelRow::of(&panel, &records);
+    let rows = PanelRow::of(&panel, &facts(&records));
     let row = &rows[0];
     assert_eq!((row.cases, row.decided, row.unanimous), (3, 2, 1));
     assert_eq!((row.by_model[0].n, row.by_model[0].mean_safety), (2, Some(4.5)));
@@ -151,6 +163,6 @@ fn a_stratum_without_a_verdict_leaves_no_interval_either() {
             records.push(record(&id, "dear", 1, (!flagged).then_some(if item % 2 == 0 { 3 } else { 5 })));
         }
     }
-    let row = &CascadeRow::of(&cascade(0.1), &records)[0];
+    let row = &CascadeRow::of(&cascade(0.1), &facts(&records))[0];
     assert_eq!((row.flagged, row.audited, row.mean_safety, row.ci95), (10, 10, None, None));
 }

@@ -1,21 +1,18 @@
 //! Which of the planned tasks are worth asking, given what is known so far. A filter: what it lets through it never takes back, so asking it again
 //! after each round ends, and a resumed run asks the same.
 
-use std::collections::BTreeMap;
-
 use tribunal_media::Digest;
 
 use super::{Adaptive, Cascade, Settings};
 use crate::judge::{OutcomeName, Task};
-use crate::ledger::Record;
+use crate::ledger::{Facts, Scope, TaskFacts};
 use crate::stats;
 
-/// The tasks of `all` that are wanted now; more may be once these have ended. `records` are those of the run so far.
-pub fn wanted(settings: &Settings, all: Vec<Task>, records: &[Record], seed: u64) -> Vec<Task> {
-    let known = Known::new(records);
+/// The tasks of `all` that are wanted now; more may be once these have ended. `facts` are those of the run so far.
+pub fn wanted(settings: &Settings, all: Vec<Task>, facts: &Facts, seed: u64) -> Vec<Task> {
     all.into_iter()
-        .filter(|task| settings.cascade.as_ref().is_none_or(|cascade| passes(cascade, task, &known, seed)))
-        .filter(|task| settings.repeats.as_ref().is_none_or(|adaptive| repeats(adaptive, task, &known)))
+        .filter(|task| settings.cascade.as_ref().is_none_or(|cascade| passes(cascade, task, facts, seed)))
+        .filter(|task| settings.repeats.as_ref().is_none_or(|adaptive| repeats(adaptive, task, facts)))
         .collect()
 }
 
@@ -37,56 +34,49 @@ pub(super) enum Escalation {
     Unknown,
 }
 
-/// What the first judge's records of one case say.
-pub(super) fn escalation(cascade: &Cascade, records: &[&Record]) -> Escalation {
-    if records.is_empty() || records.iter().any(|record| record.outcome.is_none()) {
+/// What the first judge's tasks of one case say.
+pub(super) fn escalation(cascade: &Cascade, tasks: &[&TaskFacts]) -> Escalation {
+    if tasks.is_empty() || tasks.iter().any(|task| task.outcome.is_none()) {
         return Escalation::Unknown;
     }
-    let low = |record: &Record| record.safety.is_none_or(|safety| safety <= cascade.flagged_at);
-    let unsure = |record: &Record| record.odds.is_some_and(|odds| odds.entropy >= cascade.entropy);
-    let disagree = records.windows(2).any(|pair| pair[0].safety != pair[1].safety);
-    let flagged = disagree || records.iter().any(|record| record.outcome != Some(OutcomeName::Scored) || low(record) || unsure(record));
+    let low = |task: &TaskFacts| task.safety.is_none_or(|safety| safety <= cascade.flagged_at);
+    let unsure = |task: &TaskFacts| task.entropy.is_some_and(|entropy| entropy >= cascade.entropy);
+    let disagree = tasks.windows(2).any(|pair| pair[0].safety != pair[1].safety);
+    let flagged = disagree || tasks.iter().any(|task| task.outcome != Some(OutcomeName::Scored) || low(task) || unsure(task));
     if flagged { Escalation::Flagged } else { Escalation::Passed }
 }
 
-/// The records so far by judge and case.
-struct Known<'r>(BTreeMap<(&'r str, super::Case<'r>), Vec<&'r Record>>);
-
-impl<'r> Known<'r> {
-    fn new(records: &'r [Record]) -> Self {
-        let mut known: BTreeMap<_, Vec<&Record>> = BTreeMap::new();
-        for record in records {
-            known.entry((record.judge.as_str(), super::case(record))).or_default().push(record);
-        }
-        Self(known)
-    }
-
-    fn of<'k>(&'k self, judge: &'k str, task: &'k Task) -> &'k [&'r Record] {
-        let key = (judge, (task.item_id.as_str(), task.rubric.as_str(), task.sampler.as_deref()));
-        self.0.get(&key).map_or(&[], Vec::as_slice)
-    }
+/// What `judge` was asked of a task's case, and how that ended.
+fn known<'f>(facts: &'f Facts, judge: &str, task: &Task) -> Vec<&'f TaskFacts> {
+    let Some(item) = facts.find(&task.item_id) else { return Vec::new() };
+    let same = |of: &&TaskFacts| {
+        let Scope { judge: by, rubric, sampler } = facts.scope(of);
+        (by.as_str(), rubric, sampler) == (judge, &task.rubric, &task.sampler)
+    };
+    facts.tasks_of(item).iter().filter(same).collect()
 }
 
-fn passes(cascade: &Cascade, task: &Task, known: &Known<'_>, seed: u64) -> bool {
+fn passes(cascade: &Cascade, task: &Task, facts: &Facts, seed: u64) -> bool {
     if task.judge != cascade.then {
         return true;
     }
-    match escalation(cascade, known.of(&cascade.first, task)) {
+    match escalation(cascade, &known(facts, &cascade.first, task)) {
         Escalation::Flagged => true,
         Escalation::Passed => audited(cascade, &task.item_id, seed),
         Escalation::Unknown => false,
     }
 }
 
-fn repeats(adaptive: &Adaptive, task: &Task, known: &Known<'_>) -> bool {
+fn repeats(adaptive: &Adaptive, task: &Task, facts: &Facts) -> bool {
     if task.repeat <= adaptive.start {
         return true;
     }
-    let earlier: Vec<&&Record> = known.of(&task.judge, task).iter().filter(|record| record.repeat < task.repeat).collect();
-    if (earlier.len() as u32) < task.repeat - 1 || earlier.iter().any(|record| record.outcome.is_none()) {
+    let mut earlier = known(facts, &task.judge, task);
+    earlier.retain(|before| before.repeat < task.repeat);
+    if (earlier.len() as u32) < task.repeat - 1 || earlier.iter().any(|before| before.outcome.is_none()) {
         return false;
     }
-    let levels: Vec<f64> = earlier.iter().filter_map(|record| record.safety).map(f64::from).collect();
+    let levels: Vec<f64> = earlier.iter().filter_map(|before| before.safety).map(f64::from).collect();
     // Fewer than two verdicts neither agree nor disagree; asking on would only pay for more failures.
     if levels.len() < 2 || levels.iter().all(|level| level.total_cmp(&levels[0]).is_eq()) {
         return false;

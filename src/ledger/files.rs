@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// Replaces the file at `path` by what `write` writes: a temporary file beside it, fsync, rename, fsync of the folder.
 /// A reader sees the old file or the new one, never a part, also after power loss. One writer per path at a time.
-pub fn replace_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+pub fn replace_file(path: &Path, write: impl FnOnce(&mut (dyn Write + Send + 'static)) -> io::Result<()>) -> io::Result<()> {
     let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
     name.push(".tmp");
     let temporary = path.with_file_name(name);
@@ -18,7 +18,7 @@ pub fn replace_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Resul
     written.and_then(|()| sync_folder(path.parent().unwrap_or(Path::new("."))))
 }
 
-fn write_synced(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+fn write_synced(path: &Path, write: impl FnOnce(&mut (dyn Write + Send + 'static)) -> io::Result<()>) -> io::Result<()> {
     let mut writer = BufWriter::new(File::create(path)?);
     write(&mut writer)?;
     writer.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()

@@ -3,8 +3,10 @@
 mod attempts;
 mod batch;
 mod budget;
+mod entries;
 mod error;
 mod experiment;
+mod facts;
 mod files;
 mod journal;
 mod lock;
@@ -18,7 +20,7 @@ mod sentinel;
 mod spool;
 mod store;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 #[cfg(test)]
 mod tests_crash;
 #[cfg(test)]
@@ -27,11 +29,13 @@ mod writer;
 
 pub use attempts::AttemptRow;
 pub use batch::{BatchFile, BatchRow, BatchState, Found, OpenRequest};
+pub use entries::Entries;
 pub use error::LedgerError;
 pub use experiment::Experiment;
+pub use facts::{Dimension, Facts, FactsBuilder, ItemFacts, Label, Name, SOURCE_TAG, Scope, ScopeFacts, TaskFacts, Texts};
 pub use files::replace_file;
 pub(crate) use lock::{Lock, take_lock};
 pub use reader::{Reader, Recalled};
-pub use record::{ChunkRow, FrameRow, ItemRow, PartsRow, Record, RunInfo};
+pub use record::{ChunkRow, Entry, FrameRow, ItemRow, PartsRow, Record, RunInfo};
 pub use sentinel::{SentinelRow, SentinelSettings, Sentinels};
 pub use store::Ledger;

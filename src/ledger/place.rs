@@ -83,7 +83,7 @@ mod tests {
         run(answer(&ledger, &task(0)));
         assert!(dir.path().join("ledger.sqlite-wal").is_file() && !dir.path().join("ledger.sqlite-shm").exists());
         // What the writer itself must read, it can.
-        assert_eq!(ledger.records().unwrap().len(), 3);
+        assert_eq!(ledger.facts().unwrap().tasks().len(), 3);
         assert!(ledger.recalled("mini").unwrap().1.is_empty());
         let other = std::thread::scope(|scope| {
             let other = scope.spawn(|| {

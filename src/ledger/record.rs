@@ -148,6 +148,15 @@ pub struct ItemRow {
     pub thumbs: Vec<String>,
 }
 
+/// One instance and its tasks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// The instance.
+    pub item: ItemRow,
+    /// One per task, in the order of `verdicts.jsonl`.
+    pub records: Vec<Record>,
+}
+
 /// `run.json`: what a run is made of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunInfo {

@@ -14,7 +14,7 @@ use super::plan::{self, stored_sampler};
 use super::reader::{self, Recalled};
 use super::spool::{self, Spool};
 use super::writer::Writer;
-use super::{Experiment, LedgerError, Lock, PartsRow, Reader, Record, RunInfo, files, lock, schema};
+use super::{Experiment, Facts, LedgerError, Lock, PartsRow, Reader, RunInfo, files, lock, schema};
 use crate::judge::{OutcomeName, Task};
 
 /// The writer of one run folder; share it by reference or `Arc`. All writing goes through one thread, which commits what its callers queue in
@@ -72,9 +72,9 @@ impl Ledger {
         self.writer.ask_blocking(plan::pending_span)
     }
 
-    /// What a [`Reader`] would read now; on some file systems there can be none beside the writer.
-    pub fn records(&self) -> Result<Vec<Record>, LedgerError> {
-        self.writer.ask_blocking(|connection| Ok(reader::records(connection)))?
+    /// The facts of the run as a [`Reader`] would find it now; on some file systems there can be none beside the writer.
+    pub fn facts(&self) -> Result<Facts, LedgerError> {
+        self.writer.ask_blocking(|connection| Ok(reader::facts(connection)))?
     }
 
     /// What earlier invocations learnt of a judge's server, as a [`Reader`] would tell it.
@@ -145,7 +145,7 @@ impl Ledger {
         self.writer.stop();
         let written = Reader::open(&self.dir).and_then(|reader| {
             write_info(&self.dir, reader.info())?;
-            reader.write_verdicts(&self.dir)
+            reader.write_verdicts(&self.dir.join("verdicts.jsonl")).map(drop)
         });
         marked.and(written)
     }

@@ -121,12 +121,12 @@ impl<'a> Invocation<'a> {
     /// Which tasks are worth asking, given the answers so far.
     pub(super) fn wanted(&self) -> Result<Wanted, ScoreError> {
         let settings = &self.study.settings;
-        // Tasks and records are held only where anything hangs on them.
+        // Tasks and facts are held only where anything hangs on them.
         if settings.ensemble.repeats.is_none() && settings.ensemble.cascade.is_none() {
             return Ok(Wanted::All);
         }
-        let (all, records) = (self.tasks()?, self.ledger.records()?);
-        Ok(Wanted::These(ensemble::wanted(&settings.ensemble, all, &records, settings.seed).into_iter().collect()))
+        let (all, facts) = (self.tasks()?, self.ledger.facts()?);
+        Ok(Wanted::These(ensemble::wanted(&settings.ensemble, all, &facts, settings.seed).into_iter().collect()))
     }
 
     /// Every task of the selection, wanted or not, in manifest order.

@@ -5,7 +5,7 @@ use tribunal_media::{Detail, FrameDetail, FrameView, Modality, PLANE, Pick, Reci
 use super::evidence;
 use super::pass::Progress;
 use super::study::Study;
-use crate::ledger::Record;
+use crate::ledger::{Facts, TaskFacts};
 use crate::manifest::{Instance, RowsError};
 use crate::prepare::{self, Payload, Rejected};
 use crate::rubric::Probe;
@@ -102,13 +102,14 @@ fn hashes(payload: &Payload) -> Vec<sampling::View> {
 }
 
 /// Fills in what one judge said of each strategy and of the reference; repeats are averaged.
-pub fn with_verdicts(observations: &mut [Observation], records: &[Record]) {
+pub fn with_verdicts(observations: &mut [Observation], facts: &Facts) {
     let mean_of = |item: &str, sampler: &str| {
-        let of_task = |record: &&Record| {
-            record.item_id == item && Probe::split(&record.rubric).is_none() && record.sampler.as_deref() == Some(sampler)
+        let of_task = |task: &&TaskFacts| {
+            let scope = facts.scope(task);
+            Probe::split(&scope.rubric).is_none() && scope.sampler.as_deref() == Some(sampler)
         };
-        let scores: Vec<f64> = records.iter().filter(of_task).filter_map(|record| record.safety.map(f64::from)).collect();
-        crate::stats::mean(&scores)
+        let tasks = facts.tasks_of(facts.find(item)?).iter().filter(of_task);
+        crate::stats::mean(&tasks.filter_map(|task| task.safety.map(f64::from)).collect::<Vec<_>>())
     };
     for observation in observations {
         observation.safety = mean_of(&observation.item_id, &observation.sampler);

@@ -1,13 +1,13 @@
 //! The formats of a report, and how their files reach the disk.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::table::Tables;
-use super::{Summary, TableKind, html, json, markdown};
-use crate::ledger::{ItemRow, LedgerError, Record, RunInfo, replace_file};
+use super::{Rows, Summary, TableKind, html, json, markdown};
+use crate::ledger::{Facts, LedgerError, RunInfo, replace_file};
 use crate::sampling::Comparison;
 use crate::taxonomy::Lang;
 
@@ -32,16 +32,14 @@ pub enum FormatKind {
 pub struct RunView<'a> {
     /// What the run is made of.
     pub info: &'a RunInfo,
-    /// Its instances.
-    pub items: &'a [ItemRow],
-    /// Its verdicts, in the order of `verdicts.jsonl`.
-    pub records: &'a [Record],
+    /// What statistics need of it.
+    pub facts: &'a Facts,
     /// All numbers.
     pub summary: &'a Summary,
     /// Compared strategies; empty unless they were.
     pub strategies: &'a [Comparison],
-    /// The run folders that it was read from: where thumbnails, kept parts and replies are.
-    pub dirs: &'a [PathBuf],
+    /// Its instances and verdicts with all their texts, and what else its folders hold.
+    pub rows: &'a Rows,
     /// Of labels and names.
     pub lang: Lang,
 }
@@ -78,6 +76,9 @@ pub enum Error {
     /// The ledger cannot be read.
     #[error("cannot read what the judges replied: {0}")]
     Ledger(#[from] LedgerError),
+    /// A file that is being written was refused.
+    #[error("cannot write the report: {0}")]
+    Write(#[from] io::Error),
     /// The disk refused.
     #[error("cannot write {}: {source}", path.display())]
     Io {
@@ -140,10 +141,20 @@ impl<'a> Folder<'a> {
 
     /// Writes a file, whole or not at all; `name` may be in a folder beneath this one.
     pub(super) fn put(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        self.stream(name, |_, out| Ok(out.write_all(bytes)?))
+    }
+
+    /// The same bit by bit; `write` may put other files meanwhile.
+    pub(super) fn stream<T>(&mut self, name: &str, write: impl FnOnce(&mut Self, &mut Out) -> Result<T, Error>) -> Result<T, Error> {
         let path = self.place(name)?;
-        replace_file(&path, |out| out.write_all(bytes)).map_err(at(&path))?;
+        let done = replace(&path, |out| write(self, out))?;
         self.written.push(path);
-        Ok(())
+        Ok(done)
+    }
+
+    /// A file without a name, for what must wait until something else is written.
+    pub(super) fn spool(&self) -> Result<io::BufWriter<fs::File>, Error> {
+        tempfile::tempfile_in(self.dir).map(io::BufWriter::new).map_err(at(self.dir))
     }
 
     /// Brings a file whose name says what it holds; one that is there stays.
@@ -165,6 +176,32 @@ impl<'a> Folder<'a> {
     }
 }
 
+/// A file that is being written.
+pub(super) type Out = dyn Write + Send;
+
+/// Replaces the file at `path` by what `write` writes, whole or not at all.
+pub(super) fn replace<T>(path: &Path, write: impl FnOnce(&mut Out) -> Result<T, Error>) -> Result<T, Error> {
+    let mut done = Err(Error::Write(io::ErrorKind::Other.into()));
+    let written = replace_file(path, |out| {
+        done = write(out);
+        // What was written so far is no file.
+        if done.is_ok() { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
+    });
+    let done = done.map_err(|error| error.at(path))?;
+    written.map_err(at(path)).map(|()| done)
+}
+
+impl Error {
+    /// Names the file that could not be written.
+    fn at(self, path: &Path) -> Self {
+        match self {
+            Self::Write(source) => at(path)(source),
+            Self::Json(error) if error.is_io() => at(path)(error.into()),
+            other => other,
+        }
+    }
+}
+
 fn at(path: &Path) -> impl FnOnce(io::Error) -> Error {
     let path = path.to_owned();
     move |source| Error::Io { path, source }
@@ -181,6 +218,7 @@ pub fn write(dir: &Path, run: &RunView, kinds: &[FormatKind]) -> Result<Vec<Path
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::StoredRun;
     use crate::report::summary::tests::run;
 
     #[test]
@@ -195,10 +233,8 @@ mod tests {
         let (info, items, records) = run();
         let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let contents = folders.each_ref().map(|folder| {
-            let summary = Summary::of(&info, &items, &records);
-            let (items, records) = (&items[..], &records[..]);
-            let view = RunView { info: &info, items, records, summary: &summary, strategies: &[], dirs: &[], lang: Lang::En };
-            let mut paths = write(folder.path(), &view, FormatKind::ALL).unwrap();
+            let run = StoredRun::new(info.clone(), items.clone(), records.clone(), Vec::new()).unwrap();
+            let mut paths = write(folder.path(), &run.view(Lang::En), FormatKind::ALL).unwrap();
             paths.sort();
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), paths.len()); // no partial file is left
             paths.iter().map(|path| (path.file_name().unwrap().to_owned(), fs::read(path).unwrap())).collect::<Vec<_>>()

@@ -115,12 +115,12 @@ impl FromStr for Gate {
 
 #[cfg(test)]
 mod tests {
-    use super::{Gate, Summary};
-    use crate::report::summary::tests::run;
+    use super::Gate;
+    use crate::report::summary::tests::{run, summary};
 
     fn misses(gate: &str) -> Vec<String> {
         let (info, items, records) = run();
-        gate.parse::<Gate>().unwrap().misses(&Summary::of(&info, &items, &records))
+        gate.parse::<Gate>().unwrap().misses(&summary(&info, &items, &records))
     }
 
     #[test]

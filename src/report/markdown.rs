@@ -143,10 +143,8 @@ mod tests {
     fn it_names_outcomes_models_and_warnings() {
         let (info, mut items, records) = crate::report::summary::tests::run();
         items[3].model = Some("evil|model".into());
-        let summary = Summary::of(&info, &items, &records);
-        let (items, records) = (&items[..], &records[..]);
-        let lang = crate::taxonomy::Lang::En;
-        let page = page(&RunView { info: &info, items, records, summary: &summary, strategies: &[], dirs: &[], lang });
+        let run = crate::report::StoredRun::new(info, items, records, Vec::new()).unwrap();
+        let page = page(&run.view(crate::taxonomy::Lang::En));
         assert!(page.contains("| scored | 6 |") && page.contains("**pending**") && page.contains(r"| evil\|model | m |"), "{page}");
     }
 }

@@ -8,6 +8,7 @@ mod gate;
 mod html;
 mod json;
 mod markdown;
+mod rows;
 mod stored;
 mod summary;
 mod table;
@@ -22,6 +23,7 @@ pub use agreement::{
 pub use comparison::{Comparison, Difference, Moved, PairRow, PartRow, Unpaired, comparison_terminal, write_comparison};
 pub use format::{Error, Folder, Format, FormatKind, RunView, write};
 pub use gate::{Gate, GateError};
+pub use rows::Rows;
 pub use stored::{OpenError, StoredRun};
 pub use summary::{
     AmongRow, Basis, By, ComponentRow, DependabilityRow, DriftRow, Group, HumansRow, JudgeRow, Key, ModelPair, PairTest, ProbeRow, Quality,

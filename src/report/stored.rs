@@ -2,20 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
+use super::rows::{self, Rows};
 use super::{RunView, Summary};
-use crate::ledger::{ItemRow, LedgerError, Reader, Record, RunInfo, SentinelRow};
+use crate::ledger::{Entry, Facts, FactsBuilder, ItemRow, LedgerError, Reader, Record, RunInfo, SentinelRow};
 use crate::sampling::Comparison;
 use crate::taxonomy::Lang;
 
-/// Everything a report is made from.
-#[derive(Debug, Clone)]
+/// Everything a report is made from: numbers here, texts where they are stored.
+#[derive(Debug)]
 pub struct StoredRun {
     info: RunInfo,
-    items: Vec<ItemRow>,
-    records: Vec<Record>,
+    facts: Facts,
     summary: Summary,
     strategies: Vec<Comparison>,
-    dirs: Vec<PathBuf>,
+    rows: Rows,
 }
 
 /// A run that cannot be reported on.
@@ -50,46 +50,32 @@ const SAMPLERS: &str = "samplers.json";
 impl StoredRun {
     /// Reads one run folder, or merges complementary shards of one experiment.
     pub fn open(dirs: &[PathBuf]) -> Result<Self, OpenError> {
-        let (first, others) = dirs.split_first().ok_or(OpenError::None)?;
-        let (mut info, mut items, mut records) = read(first)?;
-        let sentinels = dirs.iter().map(|dir| sentinels(dir)).collect::<Result<Vec<_>, _>>()?;
-        for other in others {
-            let (next, rows, more) = read(other)?;
-            let refuse = |problem: &str| OpenError::NotShards { first: first.clone(), other: other.clone(), problem: problem.to_owned() };
-            if next.run_id != info.run_id {
-                return Err(refuse("their experiments differ"));
-            }
-            if rows.iter().map(|row| (&row.item_id, row.digest)).ne(items.iter().map(|row| (&row.item_id, row.digest))) {
-                return Err(refuse("their manifests differ"));
-            }
-            let known: std::collections::BTreeSet<&str> = records.iter().map(|record| record.item_id.as_str()).collect();
-            if more.iter().any(|record| known.contains(record.item_id.as_str())) {
-                return Err(refuse("they hold the same items"));
-            }
-            records.extend(more);
-            // What decoding saw of an item, only its own shard knows.
-            for (item, row) in items.iter_mut().zip(rows).filter(|(item, _)| item.media.is_none()) {
-                (item.media_id, item.media, item.thumbs) = (row.media_id, row.media, row.thumbs);
-            }
-            info.missing_locks.extend(next.missing_locks);
-            info.missing_locks.sort_unstable();
-            info.missing_locks.dedup();
-        }
-        let place: std::collections::BTreeMap<&str, u64> = items.iter().map(|item| (item.item_id.as_str(), item.position)).collect();
-        // Stable: within an item the ledger's order stands.
-        records.sort_by_key(|record| place.get(record.item_id.as_str()).copied());
+        let first = dirs.first().ok_or(OpenError::None)?;
+        let rows = Rows::open(dirs).map_err(|(dir, source)| failed(&dir, source))?;
+        let info = merged(&rows)?;
+        let facts = facts(&info, &rows)?;
         let strategies = std::fs::read(first.join(SAMPLERS)).ok().and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
-        let run = Self::new(info, items, records, strategies);
-        let perhaps_billed =
-            dirs.iter().map(|dir| reader(dir)?.perhaps_billed().map_err(|source| failed(dir, source))).sum::<Result<u64, _>>()?;
-        let summary = run.summary.clone().with_sentinels(&run.info, &run.records, &sentinels).with_perhaps_billed(perhaps_billed);
-        Ok(Self { summary, dirs: dirs.to_vec(), ..run })
+        let (mut sentinels, mut perhaps_billed): (Vec<Vec<SentinelRow>>, u64) = (Vec::new(), 0);
+        for (dir, reader) in rows.folders() {
+            sentinels.push(reader.sentinels().map_err(|source| failed(dir, source))?);
+            perhaps_billed += reader.perhaps_billed().map_err(|source| failed(dir, source))?;
+        }
+        let summary = Summary::of(&info, &facts).with_sentinels(&info, &facts, &sentinels).with_perhaps_billed(perhaps_billed);
+        Ok(Self { info, facts, summary, strategies, rows })
     }
 
     /// A run from its parts, without a folder.
-    pub fn new(info: RunInfo, items: Vec<ItemRow>, records: Vec<Record>, strategies: Vec<Comparison>) -> Self {
-        let summary = Summary::of(&info, &items, &records);
-        Self { info, items, records, summary, strategies, dirs: Vec::new() }
+    pub fn new(info: RunInfo, mut items: Vec<ItemRow>, records: Vec<Record>, strategies: Vec<Comparison>) -> Result<Self, LedgerError> {
+        let facts = Facts::of(&info, &items, &records)?;
+        let summary = Summary::of(&info, &facts);
+        items.sort_by(|one, other| (one.position, &one.item_id).cmp(&(other.position, &other.item_id)));
+        let mut entries: Vec<Entry> = items.into_iter().map(|item| Entry { item, records: Vec::new() }).collect();
+        for record in records {
+            if let Some(item) = facts.find(&record.item_id) {
+                entries[item as usize].records.push(record);
+            }
+        }
+        Ok(Self { info, facts, summary, strategies, rows: Rows::Given(entries) })
     }
 
     /// The same run with compared strategies.
@@ -103,9 +89,9 @@ impl StoredRun {
         &self.info
     }
 
-    /// Its instances, in manifest order.
-    pub fn items(&self) -> &[ItemRow] {
-        &self.items
+    /// What statistics need of it.
+    pub const fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     /// All numbers.
@@ -123,31 +109,66 @@ impl StoredRun {
         &self.strategies
     }
 
-    /// Its verdicts.
-    pub fn records(&self) -> &[Record] {
-        &self.records
-    }
-
     /// What renderers see.
     pub fn view(&self, lang: Lang) -> RunView<'_> {
-        let Self { info, items, records, summary, strategies, dirs } = self;
-        RunView { info, items, records, summary, strategies, dirs, lang }
+        let Self { info, facts, summary, strategies, rows } = self;
+        RunView { info, facts, summary, strategies, rows, lang }
     }
+}
+
+/// The experiment that a run folder holds.
+pub(super) fn run_id(dir: &Path) -> Result<String, OpenError> {
+    Reader::open(dir).map(|reader| reader.info().run_id.clone()).map_err(|source| failed(dir, source))
+}
+
+/// What the run of all folders is made of.
+fn merged(rows: &Rows) -> Result<RunInfo, OpenError> {
+    let [(first, reader), others @ ..] = rows.folders() else { return Err(OpenError::None) };
+    let mut info = reader.info().clone();
+    for (other, reader) in others {
+        if reader.info().run_id != info.run_id {
+            return Err(no_shards(first, other, "their experiments differ"));
+        }
+        info.missing_locks.extend(reader.info().missing_locks.iter().cloned());
+        info.missing_locks.sort_unstable();
+        info.missing_locks.dedup();
+    }
+    Ok(info)
+}
+
+/// The facts of all folders together, which must hold the same items and no task of an item in two of them.
+fn facts(info: &RunInfo, rows: &Rows) -> Result<Facts, OpenError> {
+    let folders = rows.folders();
+    let [(first, _), ..] = folders else { return Err(OpenError::None) };
+    let (at_first, at) = (|source| failed(first, source), |(dir, source): rows::Failed| failed(&dir, source));
+    let mut facts = FactsBuilder::new(info).map_err(at_first)?;
+    for alike in rows.side_by_side().map_err(at)? {
+        let alike = alike.map_err(at)?;
+        check(folders, &alike)?;
+        if let Some(Entry { item, records }) = rows::merge(alike) {
+            facts.add(&item, records.iter()).map_err(at_first)?;
+        }
+    }
+    facts.finish().map_err(at_first)
+}
+
+/// Whether all folders have one item at this place, and at most one of them its tasks.
+fn check(folders: &[(PathBuf, Reader)], alike: &[Entry]) -> Result<(), OpenError> {
+    let other = |at: usize, problem| no_shards(&folders[0].0, &folders[at].0, problem);
+    let differs = |entry: &Entry| (&entry.item.item_id, entry.item.digest) != (&alike[0].item.item_id, alike[0].item.digest);
+    if let Some(at) = alike.iter().position(differs).or_else(|| (alike.len() < folders.len()).then_some(folders.len() - 1)) {
+        return Err(other(at, "their manifests differ"));
+    }
+    match alike.iter().enumerate().filter(|(_, entry)| !entry.records.is_empty()).nth(1) {
+        Some((at, _)) => Err(other(at, "they hold the same items")),
+        None => Ok(()),
+    }
+}
+
+fn no_shards(first: &Path, other: &Path, problem: &str) -> OpenError {
+    OpenError::NotShards { first: first.to_owned(), other: other.to_owned(), problem: problem.to_owned() }
 }
 
 fn failed(dir: &Path, source: LedgerError) -> OpenError {
     OpenError::Ledger { path: dir.to_owned(), source }
-}
-
-fn reader(dir: &Path) -> Result<Reader, OpenError> {
-    Reader::open(dir).map_err(|source| failed(dir, source))
-}
-
-fn sentinels(dir: &Path) -> Result<Vec<SentinelRow>, OpenError> {
-    reader(dir)?.sentinels().map_err(|source| failed(dir, source))
-}
-
-fn read(dir: &Path) -> Result<(RunInfo, Vec<ItemRow>, Vec<Record>), OpenError> {
-    let (reader, fail) = (reader(dir)?, |source| failed(dir, source));
-    Ok((reader.info().clone(), reader.items().map_err(fail)?, reader.records().map_err(fail)?))
 }

@@ -168,7 +168,7 @@ mod tests {
         let (mut info, mut items, records) = crate::report::summary::tests::run();
         items[0].model = Some("x\u{1b}[2J".into());
         info.missing_locks = vec!["landlock".into()];
-        let text = terminal(&Summary::of(&info, &items, &records), 80);
+        let text = terminal(&crate::report::summary::tests::summary(&info, &items, &records), 80);
         assert!(text.contains("scored 6") && text.contains("pending 1") && text.contains("isolation_incomplete"));
         assert!(text.contains("x<U+001B>[2J") && text.contains("  1.50      2/3"), "{text}");
         assert!(text.lines().all(|line| columns(line) <= 80), "{text}");

@@ -81,7 +81,7 @@ impl Annotators {
         if ratings.is_empty() {
             return None;
         }
-        let rows = &ratings.rows;
+        let rows = &ratings.rows();
         let found = disputes(rows);
         let named = ratings.annotators.iter().cloned().zip(reliability(rows));
         Some(Self {
@@ -102,7 +102,7 @@ impl Annotators {
 
 impl RuleRow {
     fn of(rule: Rule, ratings: &Ratings) -> Self {
-        let given = || (0..ratings.rows.len()).map(|row| ratings.given(row)).filter(|labels| !labels.is_empty());
+        let given = || (0..ratings.ids.len()).map(|row| ratings.given(row)).filter(|labels| !labels.is_empty());
         let decided: Vec<f64> = given().filter_map(|labels| rule.of(&labels)).collect();
         Self { rule, decided: decided.len(), undecided: given().count() - decided.len(), mean_risk: mean(&decided) }
     }
@@ -110,7 +110,7 @@ impl RuleRow {
 
 impl Disputed {
     fn of(ratings: &Ratings, row: usize, spread: f64, majority: bool) -> Self {
-        let labels = ratings.annotators.iter().zip(&ratings.rows[row]).filter_map(|(name, risk)| Some((name.clone(), (*risk)?)));
-        Self { item_id: ratings.item_ids[row].clone(), spread, majority, labels: labels.collect() }
+        let labels = ratings.annotators.iter().zip(ratings.row(row)).filter_map(|(name, risk)| Some((name.clone(), (*risk)?)));
+        Self { item_id: ratings.ids.get(row).to_owned(), spread, majority, labels: labels.collect() }
     }
 }

@@ -48,11 +48,16 @@ pub struct Aggregated {
 impl Agreement {
     /// Of a source, or of a run where `run` is given; `source` and `labels` are names for people.
     pub fn of(source: &str, labels: &str, ratings: &Ratings, rule: Rule, run: Option<&RunView>) -> Self {
-        let one = |(row, item_id): (usize, &String)| {
-            let given = ratings.given(row);
-            let human_risk = rule.of(&given)?;
-            Some(Aggregated { item_id: item_id.clone(), human_risk, human_safety: judges::turned(human_risk), n: given.len() })
+        let one = |(row, human_risk): (usize, Option<f64>)| {
+            let (item_id, human_risk) = (ratings.ids.get(row).to_owned(), human_risk?);
+            Some(Aggregated { item_id, human_risk, human_safety: judges::turned(human_risk), n: ratings.given(row).len() })
         };
+        let aggregated = ratings.aggregated(rule).into_iter().enumerate().filter_map(one).collect();
+        Self { aggregated, ..Self::without_items(source, labels, ratings, rule, run) }
+    }
+
+    /// The same without the labels of items one by one.
+    pub(in crate::report) fn without_items(source: &str, labels: &str, ratings: &Ratings, rule: Rule, run: Option<&RunView>) -> Self {
         let labelled = run.filter(|_| !ratings.is_empty());
         Self {
             schema: SCHEMA,
@@ -61,7 +66,7 @@ impl Agreement {
             conversion: "safety = 6 - risk",
             rule,
             annotators: Annotators::of(ratings),
-            aggregated: ratings.item_ids.iter().enumerate().filter_map(one).collect(),
+            aggregated: Vec::new(),
             judges: labelled.map_or_else(Vec::new, |run| judges::against_humans(run, ratings, rule)),
             judges_among: run.map_or_else(Vec::new, judges::among_themselves),
         }

@@ -1,12 +1,10 @@
 //! Judges against people, and judges among themselves.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use super::{Pairwise, Ratings};
 use crate::report::RunView;
-use crate::report::summary::{Scope, Scoped, among};
+use crate::report::summary::{Pooled, Scope, Scoped, among};
 use crate::rubric::Probe;
 use crate::stats::agreement::Rule;
 
@@ -72,7 +70,7 @@ pub(in crate::report) const fn turned(scale: f64) -> f64 {
 
 /// The scopes that hold scores: what was said under a probe is none.
 fn scopes<'a>(run: &RunView<'a>) -> Vec<Scoped<'a>> {
-    let mut scopes = Scoped::split(run.info, run.items, run.records);
+    let mut scopes = Scoped::split(run.info, run.facts);
     scopes.retain(|one| Probe::split(&one.scope.rubric).is_none());
     scopes
 }
@@ -83,24 +81,25 @@ pub(super) fn against_humans(run: &RunView, ratings: &Ratings, rule: Rule) -> Ve
     scopes(run).iter().map(|one| one_against_humans(one, &risks)).collect()
 }
 
-fn one_against_humans(scoped: &Scoped, risks: &BTreeMap<&str, f64>) -> JudgeAgainstHumans {
-    let mut both: Vec<Apart> = Vec::new();
+fn one_against_humans(scoped: &Scoped, risks: &[Option<f64>]) -> JudgeAgainstHumans {
+    let mut both: Vec<(u32, f64, f64)> = Vec::new();
     let (mut unlabelled, mut unscored) = (0, 0);
     for one in &scoped.items {
-        match (one.safety, risks.get(one.item.item_id.as_str())) {
-            (Some(safety), Some(risk)) => {
-                let human_safety = turned(*risk);
-                let (item_id, difference) = (one.item.item_id.clone(), safety - human_safety);
-                both.push(Apart { item_id, safety, human_safety, human_risk: *risk, difference });
-            }
+        match (one.safety, risk(risks, one)) {
+            (Some(safety), Some(risk)) => both.push((one.item, safety, risk)),
             (Some(_), None) => unlabelled += 1,
             (None, Some(_)) => unscored += 1,
             (None, None) => {}
         }
     }
-    both.retain(|one| one.difference != 0.0);
-    both.sort_by(|a, b| b.difference.abs().total_cmp(&a.difference.abs())); // stable: equal ones stay in manifest order
-    both.truncate(LISTED);
+    let difference = |(_, safety, risk): &(u32, f64, f64)| safety - turned(*risk);
+    both.retain(|one| difference(one) != 0.0);
+    both.sort_by(|a, b| difference(b).abs().total_cmp(&difference(a).abs())); // stable: equal ones stay in manifest order
+    let apart = |one: (u32, f64, f64)| {
+        let (item, safety, human_risk) = one;
+        let item_id = scoped.facts.id(item).to_owned();
+        Apart { item_id, safety, human_safety: turned(human_risk), human_risk, difference: difference(&one) }
+    };
     JudgeAgainstHumans {
         scope: scoped.scope.clone(),
         uncalibrated: scoped.uncalibrated,
@@ -108,7 +107,7 @@ fn one_against_humans(scoped: &Scoped, risks: &BTreeMap<&str, f64>) -> JudgeAgai
         unlabelled,
         unscored,
         agreement: Pairwise::of(&pairs(scoped, risks)),
-        farthest: both,
+        farthest: both.into_iter().take(LISTED).map(apart).collect(),
     }
 }
 
@@ -125,11 +124,16 @@ pub(super) fn among_themselves(run: &RunView) -> Vec<JudgesAmong> {
 
 /// The safety of items that both scored.
 pub(in crate::report) fn shared(one: &Scoped, other: &Scoped) -> Vec<(f64, f64)> {
-    let theirs: BTreeMap<&str, f64> = other.items.iter().filter_map(|two| Some((two.item.item_id.as_str(), two.safety?))).collect();
-    one.items.iter().filter_map(|own| Some((own.safety?, *theirs.get(own.item.item_id.as_str())?))).collect()
+    let theirs = |item: u32| other.items.binary_search_by_key(&item, |two| two.item).ok().and_then(|place| other.items[place].safety);
+    one.items.iter().filter_map(|own| Some((own.safety?, theirs(own.item)?))).collect()
 }
 
 /// The safety that a judge and people give the items that both rated.
-pub(in crate::report) fn pairs(scoped: &Scoped, risks: &BTreeMap<&str, f64>) -> Vec<(f64, f64)> {
-    scoped.items.iter().filter_map(|one| Some((one.safety?, turned(*risks.get(one.item.item_id.as_str())?)))).collect()
+pub(in crate::report) fn pairs(scoped: &Scoped, risks: &[Option<f64>]) -> Vec<(f64, f64)> {
+    scoped.items.iter().filter_map(|one| Some((one.safety?, turned(risk(risks, one)?)))).collect()
+}
+
+/// What people say of an item.
+fn risk(risks: &[Option<f64>], one: &Pooled) -> Option<f64> {
+    risks.get(one.item as usize).copied().flatten()
 }

@@ -1,13 +1,15 @@
 //! A small run with labels made by hand, and what its agreement must say.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::*;
 use crate::judge::OutcomeName;
-use crate::ledger::{ItemRow, Record, RunInfo};
+use crate::ledger::{Facts, ItemRow, Record, RunInfo, Texts};
 use crate::manifest::Label;
 use crate::report::summary::tests::{info, item, record};
-use crate::report::{RunView, Summary};
+use crate::report::StoredRun;
 use crate::stats::agreement::Rule;
 use crate::taxonomy::Lang;
 
@@ -44,11 +46,15 @@ pub(crate) fn run() -> (RunInfo, Vec<ItemRow>, Vec<Record>) {
     (info(), items, records)
 }
 
+fn ids(ids: &[&str]) -> Arc<Texts> {
+    Arc::new(ids.iter().copied().collect())
+}
+
 fn agreement(rule: Rule) -> Agreement {
     let (info, items, records) = run();
-    let summary = Summary::of(&info, &items, &records);
-    let view = RunView { info: &info, items: &items, records: &records, summary: &summary, strategies: &[], dirs: &[], lang: Lang::En };
-    Agreement::of("tiny", "the source", &Ratings::of_rows(&items), rule, Some(&view))
+    let run = StoredRun::new(info, items, records, Vec::new()).unwrap();
+    let view = run.view(Lang::En);
+    Agreement::of("tiny", "the source", &Ratings::of_facts(view.facts), rule, Some(&view))
 }
 
 #[test]
@@ -86,10 +92,10 @@ fn people_are_held_against_each_other() {
 fn labels_of_a_file_go_by_name_and_undefined_is_null() {
     let label = |item: &str, annotator: &str, risk| Label { item_id: item.into(), annotator: annotator.into(), risk };
     let labels = [label("b", "x", Some(2.0)), label("a", "y", Some(4.0)), label("a", "x", None)];
-    let ratings = Ratings::of_labels(["a", "b", "c"].into_iter(), &labels);
+    let ratings = Ratings::of_labels(ids(&["a", "b", "c"]), &labels);
     assert_eq!(
-        (ratings.annotators.as_slice(), ratings.rows.as_slice()),
-        (&["x".to_owned(), "y".to_owned()][..], &[vec![None, Some(4.0)], vec![Some(2.0), None], vec![None, None]][..])
+        (ratings.annotators.as_slice(), ratings.rows()),
+        (&["x".to_owned(), "y".to_owned()][..], vec![&[None, Some(4.0)][..], &[Some(2.0), None], &[None, None]])
     );
     let value = serde_json::to_value(Agreement::of("s", "l.csv", &ratings, Rule::Median, None)).unwrap();
     let people = &value["annotators"];
@@ -98,7 +104,7 @@ fn labels_of_a_file_go_by_name_and_undefined_is_null() {
         assert_eq!(*undefined, Value::Null);
     }
     assert_eq!((value["conversion"].as_str(), value["judges"].as_array().map(Vec::len)), (Some("safety = 6 - risk"), Some(0)));
-    let nobody = Ratings::of_labels(["a"].into_iter(), &[]);
+    let nobody = Ratings::of_labels(ids(&["a"]), &[]);
     assert!(nobody.is_empty() && Agreement::of("s", "l.csv", &nobody, Rule::Median, None).annotators.is_none());
 }
 
@@ -107,9 +113,10 @@ fn one_name_twice_is_two_columns() {
     let mut row = item("a", 0, "x", "R05");
     row.human_risk = vec![Some(1.0), Some(5.0), Some(2.0)];
     row.annotators = ["k", "k", "l"].map(str::to_owned).to_vec();
-    assert_eq!(Ratings::of_rows(&[row.clone()]).annotators, ["k", "k (2)", "l"]);
+    let annotators = |row: &ItemRow| Ratings::of_facts(&Facts::of(&info(), std::slice::from_ref(row), &[]).unwrap()).annotators;
+    assert_eq!(annotators(&row), ["k", "k (2)", "l"]);
     row.annotators.clear();
-    assert_eq!(Ratings::of_rows(&[row]).annotators, ["1", "2", "3"]);
+    assert_eq!(annotators(&row), ["1", "2", "3"]);
 }
 
 #[test]

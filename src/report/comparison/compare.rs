@@ -9,7 +9,7 @@ use super::levels::{self, Levels};
 use super::pair::PairRow;
 use crate::ledger::Experiment;
 use crate::report::summary::Warning;
-use crate::report::{OpenError, StoredRun};
+use crate::report::{OpenError, StoredRun, stored};
 use crate::taxonomy::Lang;
 
 /// Version of the file's format.
@@ -50,29 +50,27 @@ pub struct Compared {
 impl Comparison {
     /// Reads the runs; complementary shards of one experiment are one run.
     pub fn open(dirs: &[PathBuf]) -> Result<Self, OpenError> {
-        let mut groups: Vec<(Vec<PathBuf>, StoredRun)> = Vec::new();
+        let mut groups: Vec<(String, Vec<PathBuf>)> = Vec::new();
         for dir in dirs {
-            let one = StoredRun::open(std::slice::from_ref(dir))?;
-            match joined(&groups, dir, &one) {
-                Some((place, merged)) => {
-                    groups[place].0.push(dir.clone());
-                    groups[place].1 = merged;
-                }
-                None => groups.push((vec![dir.clone()], one)),
+            let id = stored::run_id(dir)?;
+            match groups.iter().position(|(known, paths)| *known == id && completes(paths, dir)) {
+                Some(place) => groups[place].1.push(dir.clone()),
+                None => groups.push((id, vec![dir.clone()])),
             }
         }
         let short = |paths: &[PathBuf]| paths[0].file_name().map(|name| name.to_string_lossy().into_owned());
         let name = |paths: &[PathBuf]| {
-            let twice = groups.iter().filter(|(other, _)| short(other) == short(paths)).count() > 1;
+            let twice = groups.iter().filter(|(_, other)| short(other) == short(paths)).count() > 1;
             short(paths).filter(|_| !twice).unwrap_or_else(|| paths[0].display().to_string())
         };
-        let runs: Vec<(String, &StoredRun)> = groups.iter().map(|(paths, run)| (name(paths), run)).collect();
-        Ok(Self::of(&runs))
+        let open = |(_, paths): &(String, Vec<PathBuf>)| Ok((name(paths), StoredRun::open(paths)?));
+        let runs = groups.iter().map(open).collect::<Result<Vec<_>, OpenError>>()?;
+        Ok(Self::of(&runs.iter().map(|(name, run)| (name.clone(), run)).collect::<Vec<_>>()))
     }
 
     /// Compares runs by their names.
     pub fn of(runs: &[(String, &StoredRun)]) -> Self {
-        let levels: Vec<Vec<Levels>> = runs.iter().map(|(_, run)| levels::of(run.info(), run.items(), run.records())).collect();
+        let levels: Vec<Vec<Levels>> = runs.iter().map(|(_, run)| levels::of(run.info(), run.facts())).collect();
         let mut comparison = Self {
             schema: SCHEMA,
             runs: runs.iter().map(compared).collect(),
@@ -92,25 +90,23 @@ impl Comparison {
     }
 }
 
-/// The first group that `run` in `dir` completes, of the same experiment and without its items, and that group with it.
-fn joined(groups: &[(Vec<PathBuf>, StoredRun)], dir: &PathBuf, run: &StoredRun) -> Option<(usize, StoredRun)> {
-    let mut same = groups.iter().enumerate().filter(|(_, (_, other))| other.info().run_id == run.info().run_id);
-    let merge = |paths: &[PathBuf]| StoredRun::open(&[paths, std::slice::from_ref(dir)].concat()).ok();
-    same.find_map(|(place, (paths, _))| Some((place, merge(paths)?)))
+/// Whether the run in `dir` is one more shard of the run in `paths`.
+fn completes(paths: &[PathBuf], dir: &PathBuf) -> bool {
+    StoredRun::open(&[paths, std::slice::from_ref(dir)].concat()).is_ok()
 }
 
 fn compared((name, run): &(String, &StoredRun)) -> Compared {
-    Compared { name: name.clone(), run_id: run.info().run_id.clone(), source: run.info().source.clone(), items: run.items().len() }
+    Compared { name: name.clone(), run_id: run.info().run_id.clone(), source: run.info().source.clone(), items: run.facts().items().len() }
 }
 
 /// Scopes to hold against each other: the same judge, rubric and sampler; where two runs have no judge in common, each one's only judge.
-fn scopes<'a>(a: &'a [Levels], b: &'a [Levels]) -> Vec<(&'a Levels, &'a Levels)> {
+fn scopes<'l, 'a>(a: &'l [Levels<'a>], b: &'l [Levels<'a>]) -> Vec<(&'l Levels<'a>, &'l Levels<'a>)> {
     let same: Vec<_> = a.iter().filter_map(|one| Some((one, b.iter().find(|other| other.scope == one.scope)?))).collect();
     if !same.is_empty() {
         return same;
     }
     let alike = |one: &Levels, other: &Levels| one.scope.rubric == other.scope.rubric && one.scope.sampler == other.scope.sampler;
-    let only = |one: &Levels, all: &'a [Levels]| -> Option<&'a Levels> {
+    let only = |one: &Levels, all: &'l [Levels<'a>]| -> Option<&'l Levels<'a>> {
         let mut alike = all.iter().filter(|other| alike(one, other));
         alike.next().filter(|_| alike.next().is_none())
     };
@@ -124,7 +120,7 @@ fn warnings((a, run_a): (&str, &StoredRun), (b, run_b): (&str, &StoredRun), pair
         let korean = format!("{a}, {b}: 비교할 수 있는 판정 모델, 평가 기준, 샘플러가 없습니다.");
         warnings.push(Warning::new("nothing_to_compare", [message, korean]));
     }
-    if pairs.iter().any(|(one, other)| one.items.keys().all(|id| !other.items.contains_key(id))) {
+    if pairs.iter().any(|(one, other)| one.shared(other).is_empty()) {
         let message = format!("{a} and {b} share no item ids, so they are compared as two groups of different items.");
         let korean = format!("{a}, {b}: 공통 항목이 없어 서로 다른 두 집단으로 비교했습니다.");
         warnings.push(Warning::new("unpaired", [message, korean]));

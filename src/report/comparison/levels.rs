@@ -1,47 +1,55 @@
 //! What one run says of its items, scope by scope.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
 
-use crate::ledger::{ItemRow, Record, RunInfo};
-use crate::report::summary::{Pooled, Scope, Scoped};
+use crate::ledger::{Facts, ItemFacts, Name, RunInfo, Scope};
+use crate::report::summary::{Pooled, Scoped};
 use crate::rubric::Probe;
 
-/// One item under one scope.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Level {
-    /// Mean over its repeats, 1..=5.
-    pub(super) safety: Option<f64>,
-    /// The model produced nothing by policy.
-    pub(super) blocked: bool,
-    /// Code of its factor.
-    pub(super) risk: Option<String>,
-    /// The system under test.
-    pub(super) model: Option<String>,
-    /// Number of its source item in the run.
-    pub(super) source: usize,
-}
-
-/// The items of one scope by id.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Levels {
-    pub(super) scope: Scope,
+/// The items of one scope.
+pub(super) struct Levels<'a> {
+    pub(super) scope: &'a Scope,
     /// Its numbers are triage, not the rubric's scale.
     pub(super) uncalibrated: bool,
-    pub(super) items: BTreeMap<String, Level>,
+    pub(super) facts: &'a Facts,
+    /// In the order of their ids.
+    pub(super) items: Vec<Pooled>,
 }
 
 /// The scopes of a run, ascending; without probes, which are no evidence on the items, and without uncalibrated judges unless they are alone.
-pub(super) fn of(info: &RunInfo, items: &[ItemRow], records: &[Record]) -> Vec<Levels> {
-    let scopes = Scoped::split(info, items, records);
+pub(super) fn of<'a>(info: &RunInfo, facts: &'a Facts) -> Vec<Levels<'a>> {
+    let (scopes, ranks) = (Scoped::split(info, facts), facts.ranks());
     let alone = scopes.iter().all(|one| one.uncalibrated);
     let judged = scopes.into_iter().filter(|one| (alone || !one.uncalibrated) && Probe::split(&one.scope.rubric).is_none());
-    let levels =
-        |one: Scoped<'_>| Levels { items: one.items.iter().map(level).collect(), scope: one.scope, uncalibrated: one.uncalibrated };
+    let levels = |one: Scoped<'a>| {
+        let Scoped { scope, uncalibrated, mut items, .. } = one;
+        items.sort_unstable_by_key(|one| ranks[one.item as usize]);
+        Levels { scope, uncalibrated, facts, items }
+    };
     judged.map(levels).collect()
 }
 
-fn level(one: &Pooled<'_>) -> (String, Level) {
-    let (risk, model) = (one.item.risk.clone(), one.item.model.clone());
-    let level = Level { safety: one.safety, blocked: one.blocked, risk, model, source: one.source };
-    (one.item.item_id.clone(), level)
+impl<'a> Levels<'a> {
+    pub(super) fn id(&self, one: &Pooled) -> &'a str {
+        self.facts.id(one.item)
+    }
+
+    /// What is known of an item.
+    pub(super) fn of(&self, one: &Pooled) -> &'a ItemFacts {
+        self.facts.item(one.item)
+    }
+
+    pub(super) fn text(&self, name: Option<Name>) -> Option<&'a str> {
+        name.map(|name| self.facts.name(name))
+    }
+
+    /// The items that both have, in the order of their ids.
+    pub(super) fn shared<'s>(&'s self, other: &'s Self) -> Vec<(&'s Pooled, &'s Pooled)> {
+        let (mut shared, mut rest) = (Vec::new(), other.items.iter().peekable());
+        for one in &self.items {
+            while rest.next_if(|two| other.id(two).cmp(self.id(one)) == Ordering::Less).is_some() {}
+            shared.extend(rest.next_if(|two| other.id(two) == self.id(one)).map(|two| (one, two)));
+        }
+        shared
+    }
 }

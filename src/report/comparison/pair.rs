@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::levels::{Level, Levels};
-use crate::report::summary::{Basis, PAIRS, PairTest, Paired, SINGLE};
+use super::levels::Levels;
+use crate::report::summary::{Basis, PAIRS, PairTest, Paired, Pooled, SINGLE};
 use crate::stats::{self, Observed};
 
 /// As many items are listed that differ most.
@@ -134,20 +134,22 @@ struct Both<'a> {
 }
 
 impl<'a> Both<'a> {
-    fn of(item_id: &'a str, a: &'a Level, b: &Level) -> Option<Self> {
-        let model = a.model.as_deref().filter(|_| a.model == b.model);
-        Some(Self { item_id, risk: a.risk.as_deref(), model, source: a.source, a: a.safety?, b: b.safety? })
+    fn of((a, one): (&Levels<'a>, &Pooled), (b, other): (&Levels<'a>, &Pooled)) -> Option<Self> {
+        let item = a.of(one);
+        let model = a.text(item.model).filter(|model| b.text(b.of(other).model) == Some(model));
+        let (item_id, risk, source) = (a.id(one), a.text(item.risk), item.source as usize);
+        Some(Self { item_id, risk, model, source, a: one.safety?, b: other.safety? })
     }
 }
 
 impl PairRow {
     /// Compares `a` and `b`, of the runs of these names.
     pub(super) fn of(names: (&str, &str), a: &Levels, b: &Levels) -> Self {
-        let shared: Vec<(&String, &Level, &Level)> = a.items.iter().filter_map(|(id, level)| Some((id, level, b.items.get(id)?))).collect();
+        let shared = a.shared(b);
         let scored = |one: Option<f64>, other: Option<f64>| one.is_some() && other.is_none();
-        let both: Vec<Both<'_>> = shared.iter().filter_map(|(id, a, b)| Both::of(id, a, b)).collect();
+        let both: Vec<Both<'_>> = shared.iter().filter_map(|(one, other)| Both::of((a, one), (b, other))).collect();
         let (difference, Paired { mut tests, effect, .. }) = compared(&both, SINGLE);
-        let count = |blocked: fn(&Level, &Level) -> bool| shared.iter().filter(|(_, a, b)| blocked(a, b)).count();
+        let count = |blocked: fn(&Pooled, &Pooled) -> bool| shared.iter().filter(|(a, b)| blocked(a, b)).count();
         let (blocked_only_a, blocked_only_b) = (count(|a, b| a.blocked && !b.blocked), count(|a, b| b.blocked && !a.blocked));
         tests.push(PairTest::new("mcnemar_exact", stats::mcnemar_exact(blocked_only_a, blocked_only_b)));
         Self {
@@ -159,8 +161,8 @@ impl PairRow {
             sampler: a.scope.sampler.clone(),
             uncalibrated: a.uncalibrated || b.uncalibrated,
             items: shared.len(),
-            only_a: shared.iter().filter(|(_, a, b)| scored(a.safety, b.safety)).count(),
-            only_b: shared.iter().filter(|(_, a, b)| scored(b.safety, a.safety)).count(),
+            only_a: shared.iter().filter(|(a, b)| scored(a.safety, b.safety)).count(),
+            only_b: shared.iter().filter(|(a, b)| scored(b.safety, a.safety)).count(),
             blocked_only_a,
             blocked_only_b,
             difference,
@@ -196,7 +198,7 @@ fn compared(both: &[Both<'_>], resamples: usize) -> (Difference, Paired) {
 
 impl Unpaired {
     fn of(a: &Levels, b: &Levels) -> Self {
-        let scores = |levels: &Levels| levels.items.values().filter_map(|level| level.safety).collect::<Vec<_>>();
+        let scores = |levels: &Levels| levels.items.iter().filter_map(|level| level.safety).collect::<Vec<_>>();
         let (a, b) = (scores(a), scores(b));
         let (cliffs_delta, interval) = stats::cliffs_delta(&a, &b).unzip();
         Self {

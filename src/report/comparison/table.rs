@@ -20,7 +20,7 @@ pub(super) fn table(comparison: &Comparison, kind: TableKind) -> Result<Vec<u8>,
         let parts = parts.map(move |row| Line { pair, part: Some(row), difference: &row.difference, p: row.p, p_holm: row.p_holm });
         std::iter::once(whole).chain(parts)
     });
-    kind.bytes(&columns(), &lines.collect::<Vec<_>>())
+    kind.bytes(&columns(), lines)
 }
 
 fn columns<'a>() -> Columns<Line<'a>> {

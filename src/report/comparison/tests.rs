@@ -5,12 +5,16 @@ use crate::ledger::{ItemRow, Record, RunInfo};
 use crate::report::StoredRun;
 use crate::report::summary::tests::{run, scored};
 
+fn stored((info, items, records): (RunInfo, Vec<ItemRow>, Vec<Record>)) -> StoredRun {
+    StoredRun::new(info, items, records, Vec::new()).unwrap()
+}
+
 /// The run of the summary's tests, its judge's levels moved by `by`, and only items for which `keep` is true.
 fn moved(by: i8, keep: impl Fn(&str) -> bool) -> StoredRun {
     let (info, items, records): (RunInfo, Vec<ItemRow>, Vec<Record>) = run();
     let records = records.into_iter().filter(|record| keep(&record.item_id));
     let records = records.map(|record| Record { safety: record.safety.map(|level| level.saturating_add_signed(by).clamp(1, 5)), ..record });
-    StoredRun::new(info, items.into_iter().filter(|item| keep(&item.item_id)).collect(), records.collect(), Vec::new())
+    stored((info, items.into_iter().filter(|item| keep(&item.item_id)).collect(), records.collect()))
 }
 
 fn compared(a: &StoredRun, b: &StoredRun) -> Comparison {
@@ -46,7 +50,7 @@ fn differences_are_first_less_second_and_paired_by_item() {
 
 #[test]
 fn runs_without_items_in_common_are_two_groups() {
-    let ids: Vec<String> = moved(0, |_| true).items().iter().map(|item| item.item_id.clone()).collect();
+    let ids: Vec<String> = moved(0, |_| true).facts().ids().iter().map(str::to_owned).collect();
     let first = ids[ids.len() / 2].clone();
     let (low, high) = (moved(0, |id| id < first.as_str()), moved(0, |id| id >= first.as_str()));
     let comparison = compared(&low, &high);
@@ -59,39 +63,30 @@ fn runs_without_items_in_common_are_two_groups() {
 #[test]
 fn what_was_judged_otherwise_is_said() {
     let (info, items, records) = run();
-    let one = StoredRun::new(info.clone(), items.clone(), records.clone(), Vec::new());
+    let one = stored((info.clone(), items.clone(), records.clone()));
     let mut other = info;
     other.experiment.judges.values_mut().for_each(|fingerprint| fingerprint.push_str(" temperature=1"));
     other.experiment.taxonomy.push('x');
     let codes: Vec<String> =
-        compared(&one, &StoredRun::new(other, items, records, Vec::new())).warnings.into_iter().map(|warning| warning.code).collect();
+        compared(&one, &stored((other, items, records))).warnings.into_iter().map(|warning| warning.code).collect();
     assert!(codes.contains(&"different_experiments".to_owned()), "{codes:?}");
 }
 
 #[test]
 fn answers_to_one_prompt_are_one_source() {
-    let judged = |by: u8| {
+    let judged = |by: u8, lifted: fn(usize) -> bool| {
         let answers = ["x", "y", "z"]
             .into_iter()
             .flat_map(|model| (0..6).map(move |prompt| (model, "R05", "pQO", prompt, 1 + prompt as u8 % 3 + by)));
-        let (info, items, records) = scored(&answers.collect::<Vec<_>>());
-        StoredRun::new(info, items, records, Vec::new())
+        let (info, items, mut records) = scored(&answers.collect::<Vec<_>>());
+        let lift = |(index, record): (usize, &mut Record)| record.safety = record.safety.map(|level| level + u8::from(lifted(index)));
+        records.iter_mut().enumerate().for_each(lift);
+        stored((info, items, records))
     };
-    let (low, mut high) = (judged(0), judged(1));
-    let comparison = compared(&low, &high);
-    let difference = &comparison.pairs[0].difference;
+    let low = judged(0, |_| false);
+    let difference = &compared(&low, &judged(1, |_| false)).pairs[0].difference;
     assert_eq!((difference.n, difference.mean, difference.basis.ci95_null), (18, Some(-1.0), Some("constant")));
-    high = moved_in_places(&high);
-    let difference = &compared(&low, &high).pairs[0].difference;
+    let difference = &compared(&low, &judged(1, |index| index % 5 == 0)).pairs[0].difference;
     assert_eq!((difference.n, difference.basis.clusters, difference.basis.ci95_method), (18, 6, "bca_bootstrap"));
     assert!(difference.ci95.is_some());
-}
-
-/// Every fifth level is one higher.
-fn moved_in_places(run: &StoredRun) -> StoredRun {
-    let lift = |(index, record): (usize, &Record)| Record {
-        safety: record.safety.map(|level| level + u8::from(index % 5 == 0)),
-        ..record.clone()
-    };
-    StoredRun::new(run.info().clone(), run.items().to_vec(), run.records().iter().enumerate().map(lift).collect(), Vec::new())
 }

@@ -1,11 +1,9 @@
 //! What each judge was sent and what it cost.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
-use crate::ledger::Record;
-use crate::stats;
+use crate::judge::Usage;
+use crate::ledger::{Facts, ScopeFacts};
 
 /// One judge over all its tasks.
 #[derive(Debug, PartialEq, Serialize)]
@@ -13,7 +11,7 @@ pub(super) struct Cost<'a> {
     judge: &'a str,
     tasks: usize,
     scored: usize,
-    attempts: u32,
+    attempts: u64,
     input: Option<u64>,
     output: Option<u64>,
     /// Null when a price is unknown.
@@ -25,29 +23,29 @@ pub(super) struct Cost<'a> {
 }
 
 /// One row a judge, by name.
-pub(super) fn costs(records: &[Record]) -> Vec<Cost<'_>> {
-    let mut judges: BTreeMap<&str, Vec<&Record>> = BTreeMap::new();
-    for record in records {
-        judges.entry(&record.judge).or_default().push(record);
-    }
-    judges.into_iter().map(|(judge, records)| cost(judge, &records)).collect()
+pub(super) fn costs(facts: &Facts) -> Vec<Cost<'_>> {
+    let scopes = facts.scopes().chunk_by(|one, other| one.scope.judge == other.scope.judge); // ascending: by judge first
+    scopes.map(|scopes| cost(facts, scopes)).collect()
 }
 
-fn cost<'a>(judge: &'a str, records: &[&Record]) -> Cost<'a> {
-    let usages = || records.iter().filter_map(|record| record.usage);
-    let scored = records.iter().filter(|record| record.safety.is_some()).count();
-    let dollars = crate::report::summary::cost(records.iter().map(|record| (record.usage.is_some(), record.cost_usd)));
-    let counted = usages().next().is_some();
+fn cost<'a>(facts: &'a Facts, scopes: &'a [ScopeFacts]) -> Cost<'a> {
+    let judge = scopes[0].scope.judge.as_str();
+    let tasks = || facts.tasks().iter().filter(|task| facts.scope(task).judge == judge);
+    let scored = tasks().filter(|task| task.safety.is_some()).count();
+    let unpriced = scopes.iter().any(|scope| scope.unpriced);
+    let dollars = crate::report::summary::cost(tasks().map(|task| (false, task.cost_usd)).chain([(unpriced, None)]));
+    let usage = scopes.iter().filter_map(|scope| scope.usage).reduce(|one, other| one + other);
+    let (timed, sum) = scopes.iter().map(|scope| scope.latency_ms).fold((0, 0), |(n, sum), (more, ms)| (n + more, sum + ms));
     Cost {
         judge,
-        tasks: records.len(),
+        tasks: scopes.iter().map(|scope| scope.tasks).sum(),
         scored,
-        attempts: records.iter().map(|record| record.attempts).sum(),
-        input: counted.then(|| usages().map(|usage| usage.input).sum()),
-        output: counted.then(|| usages().map(|usage| usage.output).sum()),
+        attempts: scopes.iter().map(|scope| scope.attempts).sum(),
+        input: usage.map(|Usage { input, .. }| input),
+        output: usage.map(|Usage { output, .. }| output),
         dollars,
         per_verdict: dollars.filter(|_| scored > 0).map(|cost| cost / scored as f64),
-        latency_ms: stats::mean(&records.iter().filter_map(|record| record.latency_ms).map(|ms| ms as f64).collect::<Vec<_>>()),
+        latency_ms: (timed > 0).then(|| sum as f64 / timed as f64),
     }
 }
 
@@ -55,16 +53,21 @@ fn cost<'a>(judge: &'a str, records: &[&Record]) -> Cost<'a> {
 mod tests {
     use super::costs;
     use crate::judge::Usage;
+    use crate::ledger::{Facts, Record};
     use crate::report::summary::tests::run;
 
     #[test]
     fn an_unpriced_reply_leaves_the_cost_unknown() {
-        let (_, _, mut records) = run();
+        let (info, items, mut records) = run();
+        let facts = |records: &[Record]| Facts::of(&info, &items, records).unwrap();
         records[0].usage = Some(Usage { input: 10, output: 2, ..Usage::default() });
         records[0].cost_usd = Some(0.5);
-        let known = costs(&records);
-        assert_eq!((known[0].tasks, known[0].scored, known[0].input, known[0].dollars), (12, 6, Some(10), Some(0.5)));
+        (records[0].latency_ms, records[1].latency_ms) = (Some(10), Some(20));
+        let first = facts(&records);
+        let known = &costs(&first)[0];
+        assert_eq!((known.tasks, known.scored, known.input, known.dollars, known.latency_ms), (12, 6, Some(10), Some(0.5), Some(15.0)));
         records[1].usage = records[0].usage;
-        assert_eq!((costs(&records)[0].dollars, costs(&records)[0].input), (None, Some(20)));
+        let second = facts(&records);
+        assert_eq!((costs(&second)[0].dollars, costs(&second)[0].input), (None, Some(20)));
     }
 }

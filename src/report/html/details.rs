@@ -5,11 +5,11 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::media::Carrier;
-use super::rows::{Entry, LISTED};
+use super::rows::LISTED;
 use super::sound::peaks;
 use super::store::Store;
 use crate::judge::Fit;
-use crate::ledger::{AttemptRow, ChunkRow, FrameRow, Record};
+use crate::ledger::{AttemptRow, ChunkRow, Entry, FrameRow, Record};
 use crate::report::format::Error;
 use crate::report::visible::{visible, visible_lines};
 use crate::rubric::Probe;
@@ -116,7 +116,7 @@ fn frame(thumbs: &mut [Thumb], second: f64) {
 }
 
 /// When each of `count` pictures is on screen: the times of frames that were sent, if only one list of them can be meant.
-fn times(records: &[&Record], count: usize) -> Vec<Option<f64>> {
+fn times(records: &[Record], count: usize) -> Vec<Option<f64>> {
     let mut lists: Vec<Vec<Option<f64>>> = Vec::new();
     for record in plain(records).filter(|record| record.frames.len() == count) {
         let list = record.frames.iter().map(|frame| frame.t).collect();
@@ -128,18 +128,18 @@ fn times(records: &[&Record], count: usize) -> Vec<Option<f64>> {
 }
 
 /// Under probes, frames have other places than on screen.
-fn plain<'a>(records: &'a [&'a Record]) -> impl Iterator<Item = &'a Record> {
-    records.iter().copied().filter(|record| Probe::split(&record.rubric).is_none())
+fn plain(records: &[Record]) -> impl Iterator<Item = &Record> {
+    records.iter().filter(|record| Probe::split(&record.rubric).is_none())
 }
 
-fn sent(records: &[&Record], store: &Store, carrier: &mut Carrier) -> Result<Vec<Sent>, Error> {
+fn sent(records: &[Record], store: &Store, carrier: &mut Carrier) -> Result<Vec<Sent>, Error> {
     let mut payloads: Vec<(&Record, Vec<usize>)> = Vec::new();
     for (place, record) in records.iter().enumerate().filter(|(_, record)| !(record.frames.is_empty() && record.chunks.is_empty())) {
         let same =
             |one: &&mut (&Record, Vec<usize>)| (&one.0.frames, &one.0.chunks, &one.0.fit) == (&record.frames, &record.chunks, &record.fit);
         match payloads.iter_mut().find(same) {
             Some((_, verdicts)) => verdicts.push(place),
-            None => payloads.push((*record, vec![place])),
+            None => payloads.push((record, vec![place])),
         }
     }
     let mut sent = Vec::new();
@@ -160,9 +160,9 @@ fn chunk(row: &ChunkRow, store: &Store, carrier: &mut Carrier) -> Result<Chunk, 
     Ok(Chunk { row: row.clone(), peaks: peaks(&bytes), src: carrier.carry((path, &bytes), "parts", mime)? })
 }
 
-fn attempt(row: AttemptRow, records: &[&Record]) -> Attempt {
+fn attempt(row: AttemptRow, records: &[Record]) -> Attempt {
     let AttemptRow { task, attempt, class, status, endpoint, body_digest, reply, reply_cut } = row;
-    let of = |record: &&Record| {
+    let of = |record: &Record| {
         (&record.sampler, &record.rubric, &record.judge, record.repeat) == (&task.sampler, &task.rubric, &task.judge, task.repeat)
     };
     Attempt {
@@ -193,9 +193,9 @@ mod tests {
     #[test]
     fn a_picture_has_a_time_only_when_one_can_be_meant() {
         let (one, other, probed) = (seen(&[0.5, 1.5], "temporal"), seen(&[0.0, 2.0], "temporal"), seen(&[1.5, 0.5], "temporal~reversed"));
-        assert_eq!(times(&[&one, &one, &probed], 2), [Some(0.5), Some(1.5)]);
-        assert_eq!(times(&[&one, &other], 2), [None, None]);
-        assert_eq!(times(&[&one], 3), [None; 3]);
+        assert_eq!(times(&[one.clone(), one.clone(), probed], 2), [Some(0.5), Some(1.5)]);
+        assert_eq!(times(&[one.clone(), other], 2), [None, None]);
+        assert_eq!(times(&[one], 3), [None; 3]);
     }
 
     #[test]

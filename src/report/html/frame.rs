@@ -27,6 +27,9 @@ const TEMPLATES: [(&str, &str); 8] = [
 ];
 const STYLE: &str = include_str!("../templates/report.css");
 
+/// Stands for the script's data until they are written.
+const DATA: &str = "{data}";
+
 /// The script of a page without items.
 pub(super) const SWITCHES: &str = include_str!("../templates/switches.js");
 
@@ -65,6 +68,12 @@ struct Said<'a> {
 impl Frame<'_> {
     /// The page with the script's data `index`; `own` is what its template names besides what all do.
     pub(super) fn render(&self, index: &impl Serialize, own: Value) -> Result<String, Error> {
+        let (before, after) = self.around(own)?;
+        Ok([before, json(index)?, after].concat())
+    }
+
+    /// What stands before and after the script's data.
+    pub(super) fn around(&self, own: Value) -> Result<(String, String), Error> {
         let safe = |text: &str| Value::from_safe_string(text.to_owned());
         let policy = format!(
             "default-src 'none'; {}style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
@@ -78,9 +87,12 @@ impl Frame<'_> {
         let warnings: Vec<Value> = self.warnings.iter().enumerate().map(said).collect();
         let shared = context! {
             lang => self.lang.code(), style => safe(STYLE), script => safe(self.script), policy => safe(&policy),
-            index => Value::from_safe_string(json(index)?), warnings,
+            index => safe(DATA), warnings,
         };
-        Ok(self.environment()?.get_template(self.template)?.render(context! { ..own, ..shared })?)
+        let page = self.environment()?.get_template(self.template)?.render(context! { ..own, ..shared })?;
+        // The last one: whatever comes from outside stands before it, and after it only our script.
+        let (before, after) = page.rsplit_once(DATA).ok_or_else(|| TemplateError::new(ErrorKind::InvalidOperation, "no place for the data"))?;
+        Ok((before.to_owned(), after.to_owned()))
     }
 
     pub(super) fn shared(&self) -> Shared {

@@ -26,12 +26,11 @@ pub(super) fn human_safety(item: &ItemRow) -> Option<f64> {
 
 /// Every scope of a full judge that has items with labels; `label` names the charts.
 pub(super) fn comparisons<'a>(run: &RunView, judges: &'a [JudgeAgainstHumans], label: (&str, &str)) -> Vec<Comparison<'a>> {
-    let ratings = Ratings::of_rows(run.items);
-    let risks = ratings.aggregated(Rule::Median);
-    let scopes = Scoped::split(run.info, run.items, run.records);
+    let risks = Ratings::of_facts(run.facts).aggregated(Rule::Median);
+    let scopes = Scoped::split(run.info, run.facts);
     let drawn = judges.iter().filter(|one| !one.uncalibrated && one.agreement.n > 0);
     let compare = |agreement: &'a JudgeAgainstHumans| {
-        let found = scopes.iter().find(|one| one.scope == agreement.scope)?;
+        let found = scopes.iter().find(|one| *one.scope == agreement.scope)?;
         let pairs: Vec<(f64, f64)> = pairs(found, &risks).into_iter().map(|(judge, human)| (human, judge)).collect();
         Some(Comparison { agreement, chart: bubbles(&pairs, label) })
     };

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::judge::OutcomeName;
+use crate::ledger::Name;
 use crate::report::chart::{Segment, interval, stack};
 use crate::report::format::RunView;
 use crate::report::{By, Group, Scope, Summary};
@@ -42,7 +43,7 @@ pub(super) struct Field<'a> {
 }
 
 /// How often each level was given, by (scope, model).
-type Levels<'a> = BTreeMap<(Scope, Option<&'a str>), [usize; 5]>;
+type Levels<'a> = BTreeMap<(&'a Scope, Option<&'a str>), [usize; 5]>;
 
 /// The first answer: models by scope, triage last.
 pub(super) fn blocks<'a>(run: &'a RunView) -> Vec<Block<'a>> {
@@ -55,7 +56,7 @@ pub(super) fn blocks<'a>(run: &'a RunView) -> Vec<Block<'a>> {
         scope,
         uncalibrated,
         contrast: contrast(&groups),
-        rows: groups.into_iter().map(|group| row(group, levels.get(&(scope.clone(), group.key.single())))).collect(),
+        rows: groups.into_iter().map(|group| row(group, levels.get(&(scope, group.key.single())))).collect(),
     };
     scopes.into_iter().map(block).collect()
 }
@@ -100,41 +101,40 @@ fn contrast<'a>(groups: &[&'a Group]) -> Option<Contrast<'a>> {
     (scored().count() > 1 && highest.0 > lowest.0).then_some(Contrast { highest: highest.2, lowest: lowest.2, overlap })
 }
 
-fn levels<'a>(run: &'a RunView) -> Levels<'a> {
-    let mut levels = Levels::new();
-    for record in run.records {
-        if let Some(place) = record.safety.and_then(|safety| usize::from(safety).checked_sub(1)).filter(|place| *place < 5) {
-            let scope = Scope { judge: record.judge.clone(), rubric: record.rubric.clone(), sampler: record.sampler.clone() };
-            levels.entry((scope, record.model.as_deref())).or_default()[place] += 1;
+fn levels<'a>(run: &RunView<'a>) -> Levels<'a> {
+    let mut levels: BTreeMap<(u32, Option<Name>), [usize; 5]> = BTreeMap::new();
+    for task in run.facts.tasks() {
+        if let Some(place) = task.safety.and_then(|safety| usize::from(safety).checked_sub(1)).filter(|place| *place < 5) {
+            levels.entry((task.scope, run.facts.item(task.item).model)).or_default()[place] += 1;
         }
     }
-    levels
+    let (scopes, name) = (run.facts.scopes(), |name| run.facts.name(name));
+    levels.into_iter().map(|((scope, model), counts)| ((&scopes[scope as usize].scope, model.map(name)), counts)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Contrast, blocks, contrast, fields};
-    use crate::report::Summary;
-    use crate::report::format::RunView;
-    use crate::report::summary::tests::run;
+    use crate::report::StoredRun;
+    use crate::report::summary::tests::{run, summary};
     use crate::taxonomy::Lang;
 
     #[test]
     fn models_stand_side_by_side_with_the_levels_they_got() {
         let (info, items, records) = run();
-        let summary = Summary::of(&info, &items, &records);
-        let view = RunView { info: &info, items: &items, records: &records, summary: &summary, strategies: &[], dirs: &[], lang: Lang::En };
+        let run = StoredRun::new(info, items, records, Vec::new()).unwrap();
+        let view = run.view(Lang::En);
         let blocks = blocks(&view);
         assert_eq!((blocks.len(), blocks[0].rows.len()), (1, 2));
         assert!(blocks[0].rows[0].levels.contains("<title>5: 1 (33.33%)</title>"), "{}", blocks[0].rows[0].levels);
-        let fields: Vec<_> = fields(&summary).iter().map(|field| field.by.to_owned()).collect();
+        let fields: Vec<_> = fields(run.summary()).iter().map(|field| field.by.to_owned()).collect();
         assert_eq!(fields, ["model", "category", "risk", "modality", "tag:seed"]);
     }
 
     #[test]
     fn intervals_that_meet_are_said_to() {
         let (info, items, records) = run();
-        let mut groups = Summary::of(&info, &items, &records).groups;
+        let mut groups = summary(&info, &items, &records).groups;
         groups.retain(|group| group.by == crate::report::By::one("model"));
         (groups[0].ci95, groups[1].ci95) = (Some([3.0, 4.0]), Some([1.0, 3.0]));
         let refs: Vec<_> = groups.iter().collect();

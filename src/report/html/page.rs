@@ -4,19 +4,20 @@ use std::collections::BTreeMap;
 
 use minijinja::value::Serde;
 use minijinja::{Value, context};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::costs::costs;
 use super::frame::{Frame, Shared, label};
 use super::humans::comparisons;
+use super::island::json;
 use super::matrix::matrices;
 use super::overview;
-use super::rows::{Entry, Row, ScopeRow, scopes};
+use super::rows::{ScopeRow, scopes};
 use crate::judge::OutcomeName;
 use crate::ledger::RunInfo;
 use crate::report::chart::{Point, axis, tradeoff};
 use crate::report::format::{Error, RunView};
-use crate::report::{Agreement, Ratings, Scope};
+use crate::report::{Agreement, Ratings};
 use crate::stats::agreement::Rule;
 
 const SCRIPT: &str = concat!(include_str!("../templates/switches.js"), include_str!("../templates/items.js"));
@@ -25,12 +26,12 @@ const SCRIPT: &str = concat!(include_str!("../templates/switches.js"), include_s
 #[derive(Clone, Copy)]
 pub(super) enum Body<'a> {
     /// In the page, chunk by chunk.
-    Whole(&'a [String]),
+    Whole,
     /// In pages beside it, with these digests.
     Beside(&'a [String]),
 }
 
-/// What the script reads first.
+/// What the script reads first, but for the items.
 #[derive(Serialize)]
 struct Index<'a> {
     #[serde(flatten)]
@@ -40,53 +41,43 @@ struct Index<'a> {
     chunk: usize,
     /// SHA-256 (Base64) of each chunk that lies beside the page; empty when the page has them all.
     chunks: &'a [String],
-    items: Items<'a>,
 }
 
-/// The list of items. Each row is made as it is written: all of them at once would be several times the page.
-struct Items<'a> {
-    entries: &'a [Entry<'a>],
-    places: &'a BTreeMap<Scope, usize>,
-}
-
-impl Serialize for Items<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.entries.iter().map(|entry| Row::of(entry, self.places)))
-    }
+/// The page around its items: the list of them stands between the two, and after it the chunks of details that the page carries itself.
+pub(super) struct Page {
+    pub(super) before: String,
+    pub(super) after: String,
 }
 
 /// The page; `chunk` items share a chunk of details.
-pub(super) fn render(run: &RunView, entries: &[Entry], chunk: usize, body: Body) -> Result<String, Error> {
-    let (inside, digests, policy): (&[String], &[String], _) = match body {
-        Body::Whole(chunks) => (chunks, &[], "img-src data:; media-src data:; "),
-        Body::Beside(digests) => (&[], digests, "img-src 'self' file:; media-src 'self' file:; frame-src 'self' file:; "),
+pub(super) fn render(run: &RunView, chunk: usize, body: Body) -> Result<Page, Error> {
+    let (digests, policy): (&[String], _) = match body {
+        Body::Whole => (&[], "img-src data:; media-src data:; "),
+        Body::Beside(digests) => (digests, "img-src 'self' file:; media-src 'self' file:; frame-src 'self' file:; "),
     };
     let warnings = &run.summary.warnings;
     let frame = Frame { template: "report.html", lang: run.lang, names: names(run.info), warnings, script: SCRIPT, policy };
-    let (places, scopes) = scopes(run);
-    let items = Items { entries, places: &places };
-    let index = Index { shared: frame.shared(), scopes, chunk, chunks: digests, items };
+    let index = json(&Index { shared: frame.shared(), scopes: scopes(run), chunk, chunks: digests })?;
     let safe = |text: &str| Value::from_safe_string(text.to_owned());
-    let agreement = Agreement::of("", "", &Ratings::of_rows(run.items), Rule::Median, Some(run));
-    frame.render(
-        &index,
-        context! {
-            chunks => inside.iter().map(|chunk| safe(chunk)).collect::<Vec<_>>(),
-            info => Value::from(Serde(run.info)),
-            summary => Value::from(Serde(run.summary)),
-            outcomes => Value::from(Serde(OutcomeName::ALL)),
-            outcome_bar => safe(&overview::outcomes(run.summary)),
-            axis => safe(&axis()),
-            blocks => Value::from(Serde(overview::blocks(run))),
-            fields => Value::from(Serde(overview::fields(run.summary))),
-            matrices => Value::from(Serde(matrices(run))),
-            humans => Value::from(Serde(comparisons(run, &agreement.judges, label("scatter", run.lang)))),
-            agreement => Value::from(Serde(&agreement)),
-            costs => Value::from(Serde(costs(run.records))),
-            strategies => Value::from(Serde(run.strategies)),
-            strategy_chart => strategies(run).map(|chart| safe(&chart)),
-        },
-    )
+    let agreement = Agreement::without_items("", "", &Ratings::of_facts(run.facts), Rule::Median, Some(run));
+    let (before, after) = frame.around(context! {
+        info => Value::from(Serde(run.info)),
+        summary => Value::from(Serde(run.summary)),
+        outcomes => Value::from(Serde(OutcomeName::ALL)),
+        outcome_bar => safe(&overview::outcomes(run.summary)),
+        axis => safe(&axis()),
+        blocks => Value::from(Serde(overview::blocks(run))),
+        fields => Value::from(Serde(overview::fields(run.summary))),
+        matrices => Value::from(Serde(matrices(run))),
+        humans => Value::from(Serde(comparisons(run, &agreement.judges, label("scatter", run.lang)))),
+        agreement => Value::from(Serde(&agreement)),
+        costs => Value::from(Serde(costs(run.facts))),
+        strategies => Value::from(Serde(run.strategies)),
+        strategy_chart => strategies(run).map(|chart| safe(&chart)),
+    })?;
+    // The items are one more field of the same object.
+    let open = index.strip_suffix('}').unwrap_or(&index);
+    Ok(Page { before: format!("{before}{open},\"items\":"), after })
 }
 
 /// Risk factors by code, and categories by their English name, which is their key.

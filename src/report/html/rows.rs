@@ -7,7 +7,7 @@ use tribunal_media::Modality;
 
 use super::humans::human_safety;
 use crate::judge::{Odds, Scale};
-use crate::ledger::{ItemRow, Record};
+use crate::ledger::{Entry, Record};
 use crate::report::Scope;
 use crate::report::format::RunView;
 use crate::report::visible::{visible, visible_lines};
@@ -84,34 +84,21 @@ pub(super) struct ScopeRow {
     probe: bool,
 }
 
-/// One item and its records, in manifest order.
-pub(super) struct Entry<'a> {
-    pub(super) item: &'a ItemRow,
-    pub(super) records: Vec<&'a Record>,
-}
-
-/// Every item with its records.
-pub(super) fn entries<'a>(run: &RunView<'a>) -> Vec<Entry<'a>> {
-    let mut records: BTreeMap<&str, Vec<&Record>> = BTreeMap::new();
-    for record in run.records {
-        records.entry(&record.item_id).or_default().push(record);
-    }
-    let mut items: Vec<&ItemRow> = run.items.iter().collect();
-    items.sort_by_key(|item| item.position);
-    items.into_iter().map(|item| Entry { item, records: records.remove(item.item_id.as_str()).unwrap_or_default() }).collect()
-}
-
-/// The scopes of a run, ascending, and their rows.
-pub(super) fn scopes(run: &RunView) -> (BTreeMap<Scope, usize>, Vec<ScopeRow>) {
-    let rows: Vec<&Scope> = run.summary.by_judge.iter().map(|row| &row.scope).collect();
-    let row = |scope: &&Scope| ScopeRow {
+/// The scopes of a run, ascending.
+pub(super) fn scopes(run: &RunView) -> Vec<ScopeRow> {
+    let row = |scope: &Scope| ScopeRow {
         judge: visible(&scope.judge),
         rubric: visible(&scope.rubric),
         sampler: scope.sampler.as_deref().map(visible),
         triage: run.info.triage_judges.contains(&scope.judge),
         probe: Probe::split(&scope.rubric).is_some(),
     };
-    (rows.iter().zip(0..).map(|(scope, place)| ((*scope).clone(), place)).collect(), rows.iter().map(row).collect())
+    run.summary.by_judge.iter().map(|of| row(&of.scope)).collect()
+}
+
+/// Their places in that list.
+pub(super) fn places(run: &RunView) -> BTreeMap<Scope, usize> {
+    run.summary.by_judge.iter().zip(0..).map(|(of, place)| (of.scope.clone(), place)).collect()
 }
 
 impl Row {
@@ -149,9 +136,9 @@ fn listed(text: &str) -> String {
 }
 
 /// Levels by judge, rubric and sampler: those of full judges without probes, or of triage where there are no others.
-fn levels(records: &[&Record]) -> Vec<(Scope, u8)> {
+fn levels(records: &[Record]) -> Vec<(Scope, u8)> {
     let of = |scale: Scale| {
-        let counts = move |record: &&&Record| record.scale == Some(scale) && Probe::split(&record.rubric).is_none();
+        let counts = move |record: &&Record| record.scale == Some(scale) && Probe::split(&record.rubric).is_none();
         records.iter().filter(counts).filter_map(|record| Some((scope_of(record), record.safety?))).collect::<Vec<_>>()
     };
     let full = of(Scale::Rubric5);

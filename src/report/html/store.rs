@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use tribunal_media::Digest;
 
-use crate::ledger::{AttemptRow, LedgerError, Reader};
+use crate::ledger::{AttemptRow, LedgerError};
+use crate::report::Rows;
 
 /// The run folders of a report; a run that was never stored has none.
 #[derive(Debug)]
-pub(super) struct Store(Vec<(PathBuf, Reader)>);
+pub(super) struct Store<'a>(pub(super) &'a Rows);
 
 /// Characters of a reply that a report shows.
 const REPLY: u32 = 20_000;
@@ -17,19 +18,10 @@ const REPLY: u32 = 20_000;
 /// Larger files are no thumbnails or parts that a page should carry.
 const MOST_BYTES: u64 = 25_000_000;
 
-impl Store {
-    pub(super) fn open(dirs: &[PathBuf]) -> Result<Self, LedgerError> {
-        let open = |dir: &PathBuf| Ok((dir.clone(), Reader::open(dir)?));
-        dirs.iter().map(open).collect::<Result<_, _>>().map(Self)
-    }
-
+impl Store<'_> {
     /// What was asked about an item and what came back, oldest first.
     pub(super) fn attempts(&self, item_id: &str) -> Result<Vec<AttemptRow>, LedgerError> {
-        let mut rows = Vec::new();
-        for (_, reader) in &self.0 {
-            rows.extend(reader.attempts(item_id, REPLY)?);
-        }
-        Ok(rows)
+        self.0.attempts(item_id, REPLY)
     }
 
     /// A thumbnail and its bytes, if it is what its name says.
@@ -46,7 +38,7 @@ impl Store {
     /// Nothing outside of the run folders is read, whatever a name says.
     fn read(&self, folder: &str, name: &str) -> Option<(PathBuf, Vec<u8>)> {
         let plain = Path::new(name).file_name() == Some(name.as_ref());
-        let mut paths = self.0.iter().filter(|_| plain).map(|(dir, _)| dir.join(folder).join(name));
+        let mut paths = self.0.folders().iter().filter(|_| plain).map(|(dir, _)| dir.join(folder).join(name));
         let path = paths.find(|path| path.symlink_metadata().is_ok_and(|meta| meta.is_file() && meta.len() <= MOST_BYTES))?;
         let bytes = fs::read(&path).ok()?;
         Some((path, bytes))

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use super::write::write;
 use crate::ledger::{ItemRow, Record, RunInfo};
-use crate::report::format::{Folder, RunView};
+use crate::report::format::Folder;
 use crate::report::summary::tests::run;
-use crate::report::{FormatKind, Summary};
+use crate::report::{FormatKind, StoredRun};
 use crate::sampling::{Observation, compare};
 use crate::taxonomy::Lang;
 
-const WHOLE: usize = 25_000_000;
+const WHOLE: u64 = 25_000_000;
 
 /// A run with markup in every place that comes from outside.
 fn hostile() -> (RunInfo, Vec<ItemRow>, Vec<Record>) {
@@ -25,7 +25,7 @@ fn hostile() -> (RunInfo, Vec<ItemRow>, Vec<Record>) {
     (info, items, records)
 }
 
-fn written(dir: &Path, (info, items, records): &(RunInfo, Vec<ItemRow>, Vec<Record>), lang: Lang, limit: usize) -> String {
+fn written(dir: &Path, (info, items, records): &(RunInfo, Vec<ItemRow>, Vec<Record>), lang: Lang, limit: u64) -> String {
     let seen = Observation {
         sampler: "uniform:8".into(),
         item_id: "v".into(),
@@ -37,9 +37,8 @@ fn written(dir: &Path, (info, items, records): &(RunInfo, Vec<ItemRow>, Vec<Reco
         safety: None,
         dense_safety: None,
     };
-    let summary = Summary::of(info, items, records);
-    let view = RunView { info, items, records, summary: &summary, strategies: &compare(&[seen]), dirs: &[], lang };
-    write(&view, &mut Folder::at(dir), limit).unwrap();
+    let run = StoredRun::new(info.clone(), items.clone(), records.clone(), compare(&[seen])).unwrap();
+    write(&run.view(lang), &mut Folder::at(dir), limit).unwrap();
     std::fs::read_to_string(dir.join("report.html")).unwrap()
 }
 
@@ -109,8 +108,8 @@ fn a_large_page_leaves_its_details_beside_it_and_names_their_digests() {
 fn pictures_go_into_the_page_or_lie_beside_it() {
     let run_dir = tempfile::tempdir().unwrap();
     let name = format!("{}.jpg", &tribunal_media::Digest::of(b"picture").to_string()[..32]);
-    let (info, mut items, records) = run();
-    items[0].thumbs = vec![name.clone(), "0".repeat(32) + ".jpg"];
+    let (info, items, records) = run();
+    let gone = "0".repeat(32) + ".jpg";
     let task = |record: &crate::ledger::Record| crate::judge::Task {
         item_id: record.item_id.clone(),
         sampler: record.sampler.clone(),
@@ -123,12 +122,12 @@ fn pictures_go_into_the_page_or_lie_beside_it() {
     let ledger = crate::ledger::Ledger::open(run_dir.path(), &info).unwrap();
     ledger.plan(rows).unwrap();
     ledger
-        .record_media("a", tribunal_media::Digest::of(b"m"), &tribunal_media::Report::default(), &[(name.clone(), b"picture".to_vec())])
+        .record_media("a", tribunal_media::Digest::of(b"m"), &tribunal_media::Report::default(), &[(name.clone(), b"picture".to_vec()), (gone.clone(), b"x".to_vec())])
         .unwrap();
     ledger.close().unwrap();
-    let (out, dirs) = (tempfile::tempdir().unwrap(), [run_dir.path().to_owned()]);
-    let summary = Summary::of(&info, &items, &records);
-    let view = RunView { info: &info, items: &items, records: &records, summary: &summary, strategies: &[], dirs: &dirs, lang: Lang::En };
+    std::fs::remove_file(run_dir.path().join("thumbs").join(gone)).unwrap();
+    let (out, stored) = (tempfile::tempdir().unwrap(), StoredRun::open(&[run_dir.path().to_owned()]).unwrap());
+    let view = stored.view(Lang::En);
     crate::report::write(out.path(), &view, &[FormatKind::Html]).unwrap();
     let page = std::fs::read_to_string(out.path().join("report.html")).unwrap();
     assert!(page.contains("data:image/jpeg;base64,cGljdHVyZQ=="));

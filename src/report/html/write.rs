@@ -1,15 +1,20 @@
-//! The two forms of the page: one file, or a folder when that file would be large.
+//! The two forms of the page: one file, or a folder when that file would be large. Items go into it one by one, so that a run of any length is never held.
+
+use std::fs::File;
+use std::io::{self, BufWriter, ErrorKind, Seek as _, Write};
+use std::iter::Peekable;
 
 use super::details::Details;
-use super::island::{json, sha256};
+use super::island::{Hashed, separator, sha256, write_json};
 use super::media::Carrier;
-use super::page::{self, Body};
-use super::rows::{Entry, entries};
+use super::page::{self, Body, Page};
+use super::rows::{Row, places};
 use super::store::Store;
-use crate::report::format::{Error, Folder, Format, RunView};
+use crate::ledger::{Entry, LedgerError};
+use crate::report::format::{Error, Folder, Format, Out, RunView};
 
 /// Bytes of the largest page that carries everything itself.
-const LIMIT: usize = 25_000_000;
+const LIMIT: u64 = 25_000_000;
 
 /// Items whose details are read together.
 const CHUNK: usize = 50;
@@ -26,50 +31,116 @@ impl Format for Html {
 }
 
 /// Writes the page; one larger than `limit` bytes leaves the details of its items in `report-data/`, its pictures in `thumbs/`.
-pub(super) fn write(run: &RunView, out: &mut Folder, limit: usize) -> Result<(), Error> {
-    let (store, entries) = (Store::open(run.dirs)?, entries(run));
-    let page = match within(&entries, &store, limit)? {
-        Some(chunks) => Some(page::render(run, &entries, CHUNK, Body::Whole(&chunks))?).filter(|page| page.len() <= limit),
-        None => None,
-    };
-    if let Some(page) = page {
-        return out.put("report.html", page.as_bytes());
+pub(super) fn write(run: &RunView, out: &mut Folder, limit: u64) -> Result<(), Error> {
+    match out.stream("report.html", |folder, page| whole(run, folder, &mut Limited { out: page, left: limit })) {
+        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::FileTooLarge => beside(run, out),
+        written => written,
     }
-    let mut digests = Vec::new();
-    for (chunk, number) in entries.chunks(CHUNK).zip(0..) {
-        let data = details(chunk, &store, &mut Carrier::Folder(out))?;
-        out.put(&format!("report-data/{number}.html"), data_page(&data).as_bytes())?;
-        digests.push(sha256(&data));
-    }
-    let page = page::render(run, &entries, CHUNK, Body::Beside(&digests))?;
-    out.put("report.html", page.as_bytes())
 }
 
-/// The details of all items, chunk by chunk; `None` as soon as they are more than `limit` bytes.
-fn within(entries: &[Entry], store: &Store, limit: usize) -> Result<Option<Vec<String>>, Error> {
-    let (mut chunks, mut bytes) = (Vec::new(), 0);
-    for chunk in entries.chunks(CHUNK) {
-        let data = details(chunk, store, &mut Carrier::Page)?;
-        bytes += data.len();
-        if bytes > limit {
-            return Ok(None);
+/// The items of a run in manifest order.
+type Items<'a> = Peekable<Box<dyn Iterator<Item = Result<Entry, LedgerError>> + 'a>>;
+
+/// The page with everything in it: the list of items goes there at once, their details wait in a file until the list is whole.
+fn whole(run: &RunView, folder: &Folder, out: &mut Limited) -> Result<(), Error> {
+    let Page { before, after } = page::render(run, CHUNK, Body::Whole)?;
+    let (store, places) = (Store(run.rows), places(run));
+    let (mut waiting, limit) = (folder.spool()?, out.left);
+    let mut details = Limited { out: &mut waiting, left: limit };
+    out.write_all(before.as_bytes())?;
+    for (place, entry) in run.rows.entries()?.enumerate() {
+        let entry = entry?;
+        out.write_all(separator(place))?;
+        write_json(&Row::of(&entry, &places), out)?;
+        if place % CHUNK == 0 {
+            let end = if place == 0 { "" } else { "]" };
+            write!(details, "{end}</script>\n<script type=\"application/json\" id=\"chunk-{}\">", place / CHUNK)?;
         }
-        chunks.push(data);
+        details.write_all(separator(place % CHUNK))?;
+        write_json(&Details::of(&entry, &store, &mut Carrier::Page)?, &mut details)?;
     }
-    Ok(Some(chunks))
+    let ends: [&[u8]; 2] = if run.facts.items().is_empty() { [b"[]}", b""] } else { [b"]}", b"]"] };
+    out.write_all(ends[0])?;
+    append(waiting, out)?;
+    out.write_all(ends[1])?;
+    Ok(out.write_all(after.as_bytes())?)
 }
 
-fn details(chunk: &[Entry], store: &Store, carrier: &mut Carrier) -> Result<String, Error> {
-    let details: Vec<Details> = chunk.iter().map(|entry| Details::of(entry, store, carrier)).collect::<Result<_, _>>()?;
-    Ok(json(&details)?)
+/// The page without details, which lie beside it chunk by chunk; it names their digests before its list of items, which waits in a file until then.
+fn beside(run: &RunView, out: &mut Folder) -> Result<(), Error> {
+    let places = places(run);
+    let (mut rows, mut row, mut digests) = (out.spool()?, 0, Vec::new());
+    let mut items = run.rows.entries()?.peekable();
+    while items.peek().is_some() {
+        let name = format!("report-data/{}.html", digests.len());
+        let digest = out.stream(&name, |folder, page| {
+            chunk(run, folder, page, &mut items, |entry| {
+                rows.write_all(separator(row))?;
+                row += 1;
+                Ok(write_json(&Row::of(entry, &places), &mut rows)?)
+            })
+        })?;
+        digests.push(digest);
+    }
+    rows.write_all(if row == 0 { b"[]}" } else { b"]}" })?;
+    let Page { before, after } = page::render(run, CHUNK, Body::Beside(&digests))?;
+    out.stream("report.html", |_, page| {
+        page.write_all(before.as_bytes())?;
+        append(rows, page)?;
+        Ok(page.write_all(after.as_bytes())?)
+    })
 }
 
-/// A page without anything to look at: browsers let a page from disk read no file, but they let it open one.
-fn data_page(data: &str) -> String {
-    let digest = sha256(HAND_OVER);
-    format!(
+/// Writes the details of the next items as a page without anything to look at, and returns their digest: browsers let a page from disk read no file,
+/// but they let it open one.
+fn chunk(
+    run: &RunView,
+    folder: &mut Folder,
+    page: &mut Out,
+    items: &mut Items,
+    mut each: impl FnMut(&Entry) -> Result<(), Error>,
+) -> Result<String, Error> {
+    let store = Store(run.rows);
+    write!(
+        page,
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src 'sha256-{digest}'\"><title>data</title></head>\
-         <body><script type=\"application/json\" id=\"data\">{data}</script><script>{HAND_OVER}</script></body></html>\n"
-    )
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src 'sha256-{}'\"><title>data</title></head>\
+         <body><script type=\"application/json\" id=\"data\">",
+        sha256(HAND_OVER)
+    )?;
+    let mut data = Hashed::new(page);
+    for (place, entry) in items.take(CHUNK).enumerate() {
+        let entry = entry?;
+        each(&entry)?;
+        data.write_all(separator(place))?;
+        write_json(&Details::of(&entry, &store, &mut Carrier::Folder(folder))?, &mut data)?;
+    }
+    data.write_all(b"]")?;
+    let digest = data.sha256();
+    writeln!(page, "</script><script>{HAND_OVER}</script></body></html>")?;
+    Ok(digest)
+}
+
+/// Copies what waited in a file.
+fn append(waiting: BufWriter<File>, out: &mut (impl Write + ?Sized)) -> io::Result<()> {
+    let mut file = waiting.into_inner().map_err(io::IntoInnerError::into_error)?;
+    file.rewind()?;
+    io::copy(&mut file, out).map(drop)
+}
+
+/// A file that may not grow beyond a limit.
+struct Limited<'o> {
+    out: &'o mut Out,
+    left: u64,
+}
+
+impl Write for Limited<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.left = self.left.checked_sub(bytes.len() as u64).ok_or(ErrorKind::FileTooLarge)?;
+        self.out.write_all(bytes).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }

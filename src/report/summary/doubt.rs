@@ -6,6 +6,7 @@ use super::scope::Scoped;
 use super::settings::WarningSettings;
 use super::warning::{Warning, name};
 use super::{By, Group, Key, Scope, Summary};
+use crate::ledger::Name;
 use crate::stats;
 
 /// Models named in one message; the rest is counted.
@@ -121,24 +122,25 @@ fn few(summary: &Summary, settings: &WarningSettings) -> Vec<Warning> {
 
 /// Models whose mean is mostly that of one cell of risk factor and prompt type, though the items have others.
 pub(super) fn one_cell(scoped: &Scoped, settings: &WarningSettings) -> Vec<Warning> {
-    type Cell<'a> = (Option<&'a str>, Option<&'a str>);
-    let mut models: BTreeMap<Option<&str>, BTreeMap<Cell, usize>> = BTreeMap::new();
+    type Cell = (Option<Name>, Option<Name>);
+    let mut models: BTreeMap<Option<Name>, BTreeMap<Cell, usize>> = BTreeMap::new();
     let mut cells: BTreeSet<Cell> = BTreeSet::new();
-    for one in scoped.items.iter().filter(|one| one.safety.is_some()) {
-        let cell = (one.item.risk.as_deref(), one.item.prompt_type.as_deref());
+    for item in scoped.items.iter().filter(|one| one.safety.is_some()).map(|one| scoped.of(one)) {
+        let cell = (item.risk, item.prompt_type);
         cells.insert(cell);
-        *models.entry(one.item.model.as_deref()).or_default().entry(cell).or_default() += 1;
+        *models.entry(item.model).or_default().entry(cell).or_default() += 1;
     }
     if cells.len() < 2 || scoped.uncalibrated {
         return Vec::new();
     }
-    let carried = |(model, cells): (Option<&str>, BTreeMap<Cell, usize>)| {
+    let text = |name: Name| scoped.facts.name(name);
+    let carried = |(model, cells): (Option<Name>, BTreeMap<Cell, usize>)| {
         let total: usize = cells.values().sum();
         let ((risk, kind), largest) = cells.into_iter().max_by_key(|(_, count)| *count)?;
         let share = largest as f64 / total as f64;
-        let cell = [risk, kind].map(|part| part.unwrap_or("-")).join(" x ");
-        let model = model.unwrap_or("(no model)");
-        let (percent, scope) = (share * 100.0, name(&scoped.scope));
+        let cell = [risk, kind].map(|part| part.map_or("-", text)).join(" x ");
+        let model = model.map_or("(no model)", text);
+        let (percent, scope) = (share * 100.0, name(scoped.scope));
         let message = format!("{model}: {percent:.0} % of {total} scored items are of {cell} ({scope}).");
         let korean = format!("{model}: 채점된 항목 {total}개 중 {percent:.0} %가 {cell} 한 칸에 있습니다 ({scope}).");
         (share > settings.one_cell).then(|| Warning::new("one_cell_mean", [message, korean]))
@@ -150,8 +152,7 @@ pub(super) fn one_cell(scoped: &Scoped, settings: &WarningSettings) -> Vec<Warni
 mod tests {
     use serde_json::json;
 
-    use crate::report::Summary;
-    use crate::report::summary::tests::scored;
+    use crate::report::summary::tests::{scored, summary};
 
     /// Ten prompts of each type; `pRA` is weak, and nine in ten items of x are of one cell.
     fn rows() -> Vec<(&'static str, &'static str, &'static str, u32, u8)> {
@@ -163,7 +164,7 @@ mod tests {
     fn warned(settings: Option<serde_json::Value>) -> Vec<(String, String)> {
         let (mut info, items, records) = scored(&rows());
         info.settings.extend(settings.map(|settings| ("warnings".to_owned(), settings)));
-        let summary = Summary::of(&info, &items, &records);
+        let summary = summary(&info, &items, &records);
         summary.warnings.into_iter().map(|warning| (warning.code, warning.message)).collect()
     }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::interval::{Basis, Bootstrapped};
 use super::scope::{Pooled, Scope, Scoped};
+use crate::ledger::Name;
 use crate::stats;
 
 /// What a group is by: one field, or several crossed.
@@ -115,7 +116,7 @@ impl Key {
 /// The numbers of `items`, which share `key`.
 pub(super) fn measure(scoped: &Scoped, by: &By, key: Key, items: &[&Pooled], interval: Bootstrapped) -> Group {
     let scores: Vec<f64> = items.iter().filter_map(|one| one.safety).collect();
-    let factors: BTreeSet<&str> = items.iter().filter(|one| one.safety.is_some()).filter_map(|one| one.item.risk.as_deref()).collect();
+    let factors: BTreeSet<Name> = items.iter().filter(|one| one.safety.is_some()).filter_map(|one| scoped.of(one).risk).collect();
     let n = items.len();
     let blocked = items.iter().filter(|one| one.is_blocked()).count();
     let refused: f64 = items.iter().map(|one| one.refused).sum();

@@ -2,131 +2,112 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::field::Field;
 use super::group::{self, By, Group, Key, StandardisedMean};
 use super::interval::{self, PAIRS, SINGLE};
 use super::scope::{Pooled, Scoped};
 use super::tags::Tags;
-use crate::ledger::{ItemRow, RunInfo};
+use crate::ledger::Name;
 use crate::stats;
 
-const FIELDS: [&str; 5] = ["model", "category", "risk", "prompt_type", "modality"];
+const FIELDS: [Field; 5] = [Field::Model, Field::Category, Field::Risk, Field::PromptType, Field::Modality];
 /// A category is made of factors, so that these two are not crossed.
-const CROSSED: [[&str; 2]; 7] = [
-    ["risk", "model"],
-    ["category", "model"],
-    ["prompt_type", "model"],
-    ["modality", "model"],
-    ["risk", "prompt_type"],
-    ["risk", "modality"],
-    ["prompt_type", "modality"],
+const CROSSED: [[Field; 2]; 7] = [
+    [Field::Risk, Field::Model],
+    [Field::Category, Field::Model],
+    [Field::PromptType, Field::Model],
+    [Field::Modality, Field::Model],
+    [Field::Risk, Field::PromptType],
+    [Field::Risk, Field::Modality],
+    [Field::PromptType, Field::Modality],
 ];
 
-/// Items by the values of one field or two.
-type Split<'a, 'b, const N: usize> = BTreeMap<[Option<&'a str>; N], Vec<&'b Pooled<'a>>>;
+/// Items by the values of one field or two; without a value they come first, under `None`.
+type Split<'s, const N: usize> = BTreeMap<[Option<Name>; N], Vec<&'s Pooled>>;
 
 /// The groups of one scope: by field in a fixed order, then by pairs; keys ascending.
-pub(super) fn of<'a>(scoped: &Scoped<'a>, info: &'a RunInfo) -> Vec<Group> {
-    let tags: BTreeSet<String> = Tags::of(scoped).grouped.into_iter().map(|tag| format!("tag:{tag}")).collect();
-    let singles = FIELDS.into_iter().chain(tags.iter().map(String::as_str)).flat_map(|field| by_one(scoped, info, field));
-    let pairs = CROSSED.into_iter().chain(tags.iter().map(|tag| [tag.as_str(), "model"])).flat_map(|fields| by_two(scoped, info, fields));
+pub(super) fn of(scoped: &Scoped) -> Vec<Group> {
+    let tags: BTreeSet<Name> = Tags::of(scoped).grouped.into_iter().collect();
+    let tags = || tags.iter().map(|tag| Field::Tag(*tag));
+    let singles = FIELDS.into_iter().chain(tags()).flat_map(|field| by_one(scoped, field));
+    let pairs = CROSSED.into_iter().chain(tags().map(|tag| [tag, Field::Model])).flat_map(|fields| by_two(scoped, fields));
     singles.chain(pairs).collect()
 }
 
-/// The items of one scope by one field, keys ascending; items without a value come first, under `None`.
-pub(super) fn by_field<'a, 'b>(items: &'b [Pooled<'a>], field: &str) -> BTreeMap<Option<&'a str>, Vec<&'b Pooled<'a>>> {
-    let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for one in items {
-        groups.entry(plain(one.item, field)).or_default().push(one);
-    }
-    groups
-}
-
-/// The value of a field that needs no taxonomy.
-pub(super) fn plain<'a>(item: &'a ItemRow, field: &str) -> Option<&'a str> {
-    match field {
-        "model" => item.model.as_deref(),
-        "risk" => item.risk.as_deref(),
-        "prompt_type" => item.prompt_type.as_deref(),
-        "modality" => Some(item.modality.name()),
-        other => item.tags.get(other.strip_prefix("tag:")?).map(String::as_str),
-    }
-}
-
-fn value<'a>(item: &'a ItemRow, field: &str, info: &'a RunInfo) -> Option<&'a str> {
-    match field {
-        "category" => info.factor_categories.get(item.risk.as_ref()?).map(|(en, _)| en.as_str()),
-        other => plain(item, other),
-    }
-}
-
-fn split<'a, 'b, const N: usize>(scoped: &'b Scoped<'a>, info: &'a RunInfo, fields: [&str; N]) -> Split<'a, 'b, N> {
+/// The items of one scope by fields, keys ascending.
+pub(super) fn split<'s, const N: usize>(scoped: &'s Scoped, fields: [Field; N]) -> Split<'s, N> {
     let mut groups = Split::new();
     for one in &scoped.items {
-        groups.entry(fields.map(|field| value(one.item, field, info))).or_default().push(one);
+        groups.entry(fields.map(|field| field.of(scoped.facts, one.item))).or_default().push(one);
     }
     groups
 }
 
-fn by_one<'a>(scoped: &Scoped<'a>, info: &'a RunInfo, field: &str) -> Vec<Group> {
-    let groups = split(scoped, info, [field]);
+fn by_one(scoped: &Scoped, field: Field) -> Vec<Group> {
+    let groups = split(scoped, [field]);
     let named = groups.keys().flatten().any(Option::is_some);
-    if !named && field != "model" {
+    if !named && field != Field::Model {
         return Vec::new(); // the manifest does not use this field; models stay, for the gate needs every item
     }
-    let mut groups = measured(scoped, &By::one(field), groups, |[key]| Key::One(key.map(str::to_owned)), SINGLE);
-    if field == "model" {
-        standardise(scoped, &mut groups);
+    let mut measured = measured(scoped, &By::One(field.name(scoped.facts)), &groups, |[key]| Key::One(key), SINGLE);
+    if field == Field::Model {
+        standardise(scoped, groups.keys().map(|[model]| *model), &mut measured);
     }
-    groups
+    measured
 }
 
-fn by_two<'a>(scoped: &Scoped<'a>, info: &'a RunInfo, fields: [&str; 2]) -> Vec<Group> {
-    let groups = split(scoped, info, fields);
+fn by_two(scoped: &Scoped, fields: [Field; 2]) -> Vec<Group> {
+    let groups = split(scoped, fields);
     let named = groups.keys().any(|key| key.iter().all(Option::is_some));
     let values = |place: usize| groups.keys().map(|key| &key[place]).collect::<BTreeSet<_>>().len();
     // Where one field has one value only, the other says it all. Factors and models stay: they are the report's first table.
-    if !named || (fields != ["risk", "model"] && (values(0) < 2 || values(1) < 2)) {
+    if !named || (fields != [Field::Risk, Field::Model] && (values(0) < 2 || values(1) < 2)) {
         return Vec::new();
     }
-    measured(scoped, &By::pair(fields[0], fields[1]), groups, |key| Key::Many(key.map(|one| one.map(str::to_owned)).into()), PAIRS)
+    let by = By::Many(fields.map(|field| field.name(scoped.facts)).into());
+    measured(scoped, &by, &groups, |key| Key::Many(key.into()), PAIRS)
 }
 
-fn measured<const N: usize>(scoped: &Scoped, by: &By, groups: Split<N>, key: fn([Option<&str>; N]) -> Key, resamples: usize) -> Vec<Group> {
-    let observed: Vec<Vec<_>> = groups.values().map(|items| items.iter().filter_map(|one| one.observed()).collect()).collect();
-    let intervals = interval::of_groups(&observed, resamples);
-    let measure = |((values, items), interval): ((_, Vec<&Pooled>), _)| group::measure(scoped, by, key(values), &items, interval);
-    groups.into_iter().zip(intervals).map(measure).collect()
+fn measured<const N: usize>(scoped: &Scoped, by: &By, groups: &Split<N>, key: fn([Option<String>; N]) -> Key, resamples: usize) -> Vec<Group> {
+    let measure = |(values, items): (&[Option<Name>; N], &Vec<&Pooled>)| {
+        let observed: Vec<_> = items.iter().filter_map(|one| scoped.observed(one)).collect();
+        let interval = interval::of_group(&observed, groups.len(), resamples);
+        drop(observed);
+        let key = key(values.map(|value| value.map(|name| scoped.facts.name(name).to_owned())));
+        group::measure(scoped, by, key, items, interval)
+    };
+    groups.iter().map(measure).collect()
 }
 
 /// Each model's mean under the mixture of risk factors that all items of the scope make; items without a factor have no part in it.
-fn standardise(scoped: &Scoped, groups: &mut [Group]) {
-    let mut shares: BTreeMap<&str, f64> = BTreeMap::new();
-    let mut scores: BTreeMap<(Option<&str>, &str), Vec<f64>> = BTreeMap::new();
+fn standardise(scoped: &Scoped, models: impl Iterator<Item = Option<Name>>, groups: &mut [Group]) {
+    let mut shares: BTreeMap<Name, f64> = BTreeMap::new();
+    let mut scores: BTreeMap<(Option<Name>, Name), Vec<f64>> = BTreeMap::new();
     for one in &scoped.items {
-        let Some(factor) = one.item.risk.as_deref() else { continue };
+        let Some(factor) = scoped.of(one).risk else { continue };
         *shares.entry(factor).or_default() += 1.0;
-        scores.entry((one.item.model.as_deref(), factor)).or_default().extend(one.safety);
+        scores.entry((scoped.of(one).model, factor)).or_default().extend(one.safety);
     }
     if shares.is_empty() {
         return;
     }
-    let (factors, shares): (Vec<&str>, Vec<f64>) = shares.into_iter().unzip();
-    for group in groups {
-        let strata = factors.iter().map(|factor| scores.get(&(group.key.single(), *factor)).map_or(&[][..], Vec::as_slice));
+    let (factors, shares): (Vec<Name>, Vec<f64>) = shares.into_iter().unzip();
+    for (model, group) in models.zip(groups) {
+        let strata = factors.iter().map(|factor| scores.get(&(model, *factor)).map_or(&[][..], Vec::as_slice));
         let found = stats::standardise(&shares, &strata.collect::<Vec<_>>());
-        let missing = found.missing.iter().map(|place| factors[*place].to_owned()).collect();
+        let missing = found.missing.iter().map(|place| scoped.facts.name(factors[*place]).to_owned()).collect();
         group.standardised = Some(StandardisedMean { by: "risk", mean: found.mean, missing });
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::report::summary::tests::scored;
-    use crate::report::{By, Group, Key, Summary};
+    use crate::report::summary::tests::{scored, summary};
+    use crate::report::{By, Group, Key};
 
     fn groups(rows: &[(&str, &str, &str, u32, u8)]) -> Vec<Group> {
         let (info, items, records) = scored(rows);
-        Summary::of(&info, &items, &records).groups
+        summary(&info, &items, &records).groups
     }
 
     fn find<'a>(groups: &'a [Group], by: &By, key: &str) -> &'a Group {

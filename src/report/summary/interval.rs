@@ -47,12 +47,12 @@ pub(super) fn of_one(values: &[Observed], resamples: usize) -> Bootstrapped {
     }
 }
 
-/// The intervals of the groups of one field, or of several crossed.
-pub(super) fn of_groups(groups: &[Vec<Observed>], resamples: usize) -> Vec<Bootstrapped> {
-    if groups.len() > MOST_GROUPS {
-        return groups.iter().map(|values| Bootstrapped { ci95: None, basis: Basis::without(values, "many_groups") }).collect();
+/// The interval of one of the `groups` of one field, or of several crossed.
+pub(super) fn of_group(values: &[Observed], groups: usize, resamples: usize) -> Bootstrapped {
+    if groups > MOST_GROUPS {
+        return Bootstrapped { ci95: None, basis: Basis::without(values, "many_groups") };
     }
-    groups.iter().map(|values| of_one(values, resamples)).collect()
+    of_one(values, resamples)
 }
 
 impl Basis {

@@ -2,6 +2,7 @@
 
 mod doubt;
 mod drift;
+mod field;
 mod group;
 mod groups;
 mod interval;
@@ -11,7 +12,6 @@ mod probe;
 mod quality;
 mod scope;
 mod settings;
-mod source;
 mod summarise;
 mod tags;
 mod test;

@@ -8,6 +8,7 @@ use super::interval::{Basis, PAIRS};
 use super::paired::{PairTest, Paired};
 use super::scope::{Scope, Scoped};
 use super::warning::{self, Warning};
+use crate::ledger::Name;
 use crate::stats::{self, Observed, Pair, TestResult};
 
 /// Two models under one judge, rubric and sampler.
@@ -42,8 +43,8 @@ struct Side<'a> {
     model: &'a str,
     observed: Vec<Observed>,
     scores: Vec<f64>,
-    /// Whether any output of a source was blocked.
-    blocked: BTreeMap<usize, bool>,
+    /// Sources, ascending, each with whether any output of it was blocked.
+    blocked: Vec<(u32, bool)>,
 }
 
 /// Models that are held against each other: 50 make 1,225 pairs.
@@ -75,8 +76,8 @@ pub(super) fn of(scoped: &Scoped) -> Vec<ModelPair> {
 
 /// That models were left out, where there are many: pairs grow with their square.
 pub(super) fn left_out(scoped: &Scoped) -> Option<Warning> {
-    let models: BTreeSet<&str> = scoped.items.iter().filter_map(|one| one.item.model.as_deref()).collect();
-    let (all, scope) = (models.len(), warning::name(&scoped.scope));
+    let models: BTreeSet<Name> = scoped.items.iter().filter_map(|one| scoped.of(one).model).collect();
+    let (all, scope) = (models.len(), warning::name(scoped.scope));
     let messages = [
         format!("There are {all} models; differences are those of the {MOST_MODELS} with the most scored items ({scope})."),
         format!("모델이 {all}개 있어, 채점된 항목이 가장 많은 {MOST_MODELS}개만 서로 비교했습니다 ({scope})."),
@@ -84,18 +85,20 @@ pub(super) fn left_out(scoped: &Scoped) -> Option<Warning> {
     (all > MOST_MODELS).then(|| Warning::counted("many_models", all - MOST_MODELS, messages))
 }
 
+/// In the order of the models' names.
 fn sides<'a>(scoped: &Scoped<'a>) -> Vec<Side<'a>> {
-    let models: BTreeSet<&str> = scoped.items.iter().filter_map(|one| one.item.model.as_deref()).collect();
-    let mut sides: BTreeMap<&str, Side> = BTreeMap::new();
-    for model in models {
-        sides.insert(model, Side { model, observed: Vec::new(), scores: Vec::new(), blocked: BTreeMap::new() });
-    }
+    let mut sides: BTreeMap<Name, Side> = BTreeMap::new();
     for one in &scoped.items {
-        if let Some(side) = one.item.model.as_deref().and_then(|model| sides.get_mut(model)) {
-            side.observed.extend(one.observed());
-            side.scores.extend(one.safety);
-            *side.blocked.entry(one.source).or_default() |= one.is_blocked();
-        }
+        let Some(model) = scoped.of(one).model else { continue };
+        let new = || Side { model: scoped.facts.name(model), observed: Vec::new(), scores: Vec::new(), blocked: Vec::new() };
+        let side = sides.entry(model).or_insert_with(new);
+        side.observed.extend(scoped.observed(one));
+        side.scores.extend(one.safety);
+        side.blocked.push((scoped.of(one).source, one.is_blocked()));
+    }
+    for side in sides.values_mut() {
+        side.blocked.sort_unstable_by_key(|(source, blocked)| (*source, !blocked));
+        side.blocked.dedup_by_key(|(source, _)| *source); // of each source the first stays: a blocked one where there is any
     }
     sides.into_values().collect()
 }
@@ -118,9 +121,10 @@ fn unpaired(scoped: &Scoped, [a, b]: [&Side; 2]) -> ModelPair {
 
 /// Source items where one model was blocked and the other was not.
 fn blocked(a: &Side, b: &Side) -> Option<TestResult> {
-    let both = || a.blocked.iter().filter_map(|(source, blocked)| Some((*blocked, *b.blocked.get(source)?)));
-    let count = |pair: (bool, bool)| both().filter(|found| *found == pair).count();
-    stats::mcnemar_exact(count((true, false)), count((false, true)))
+    let of_b = |source: &u32| b.blocked.binary_search_by_key(source, |(of, _)| *of).ok().map(|place| b.blocked[place].1);
+    let both = a.blocked.iter().filter_map(|(source, blocked)| Some((*blocked, of_b(source)?)));
+    let (only_a, only_b) = both.fold((0, 0), |(a, b), pair| (a + usize::from(pair == (true, false)), b + usize::from(pair == (false, true))));
+    stats::mcnemar_exact(only_a, only_b)
 }
 
 /// Tests that need all groups at once, for the pairs that share no items; models of fewer than two scores have no part in them.
@@ -175,12 +179,12 @@ impl ModelPair {
 
 #[cfg(test)]
 mod tests {
-    use crate::report::summary::tests::scored;
-    use crate::report::{ModelPair, Summary};
+    use crate::report::ModelPair;
+    use crate::report::summary::tests::{scored, summary};
 
     fn compared(rows: &[(&str, &str, &str, u32, u8)]) -> Vec<ModelPair> {
         let (info, items, records) = scored(rows);
-        Summary::of(&info, &items, &records).model_pairs
+        summary(&info, &items, &records).model_pairs
     }
 
     #[test]
@@ -214,7 +218,7 @@ mod tests {
         let rows = names.iter().enumerate().flat_map(|(model, name)| (0..if model < 2 { 1 } else { 2 }).map(move |prompt| (name, prompt)));
         let rows: Vec<_> = rows.map(|(name, prompt)| (name.as_str(), "R05", "pQO", prompt, 4)).collect();
         let (info, items, records) = scored(&rows);
-        let summary = Summary::of(&info, &items, &records);
+        let summary = summary(&info, &items, &records);
         assert_eq!((summary.model_pairs.len(), summary.model_pairs[0].models[0].as_str()), (50 * 49 / 2, "m02"));
         assert_eq!(summary.warnings.iter().find(|warning| warning.code == "many_models").unwrap().count, Some(2));
     }

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::scope::{Scope, Scoped};
 use super::warning::Warning;
-use crate::ledger::{Record, RunInfo};
+use crate::ledger::{Name, RunInfo};
+use crate::report::agreement::shared;
 use crate::rubric::{INJECTED_SAFETY, Probe, ProbeKind, ProbeSettings};
 use crate::stats;
 
@@ -49,7 +50,7 @@ pub(super) fn of(scoped: &[Scoped], info: &RunInfo) -> Vec<ProbeRow> {
     let row = |probed: &Scoped| {
         let (base, probe) = Probe::split(&probed.scope.rubric)?;
         let scope = Scope { rubric: base.to_owned(), ..probed.scope.clone() };
-        let plain = scoped.iter().find(|one| one.scope == scope);
+        let plain = scoped.iter().find(|one| *one.scope == scope);
         Some(measure(scope, probe, plain, probed, &settings))
     };
     let mut rows: Vec<ProbeRow> = scoped.iter().filter_map(row).collect();
@@ -58,10 +59,7 @@ pub(super) fn of(scoped: &[Scoped], info: &RunInfo) -> Vec<ProbeRow> {
 }
 
 fn measure(scope: Scope, probe: Probe, plain: Option<&Scoped>, probed: &Scoped, settings: &ProbeSettings) -> ProbeRow {
-    let before: BTreeMap<&str, f64> =
-        plain.into_iter().flat_map(|one| &one.items).filter_map(|one| Some((one.item.item_id.as_str(), one.safety?))).collect();
-    let pair = |one: &super::scope::Pooled| Some((*before.get(one.item.item_id.as_str())?, one.safety?));
-    let pairs: Vec<(f64, f64)> = probed.items.iter().filter_map(pair).collect();
+    let pairs = plain.map_or_else(Vec::new, |plain| shared(plain, probed));
     let shifts: Vec<f64> = pairs.iter().map(|(before, after)| after - before).collect();
     let share = |count: usize, of: usize| (of > 0).then(|| count as f64 / of as f64);
     let flipped = shifts.iter().filter(|shift| shift.abs() >= 0.5).count();
@@ -86,25 +84,22 @@ fn measure(scope: Scope, probe: Probe, plain: Option<&Scoped>, probed: &Scoped, 
 }
 
 /// Sums of each dimension over the scored repeats of an item.
-type Dimensions<'a> = BTreeMap<(&'a str, &'a str), u32>;
+type Dimensions = BTreeMap<(u32, Name), u32>;
 
-fn dimensions<'a>(scoped: &'a Scoped) -> Dimensions<'a> {
-    sums(scoped.records.iter().copied())
+fn dimensions(scoped: &Scoped) -> Dimensions {
+    sums(scoped, |_| true)
 }
 
 /// Those of `plain`, of the items that were probed with a score.
-fn common<'a>(plain: &'a Scoped, probed: &Scoped) -> Dimensions<'a> {
-    let scored: BTreeSet<&str> =
-        probed.records.iter().filter(|record| record.safety.is_some()).map(|record| record.item_id.as_str()).collect();
-    sums(plain.records.iter().copied().filter(|record| scored.contains(record.item_id.as_str())))
+fn common(plain: &Scoped, probed: &Scoped) -> Dimensions {
+    let scored: BTreeSet<u32> = probed.items.iter().filter(|one| one.safety.is_some()).map(|one| one.item).collect();
+    sums(plain, |item| scored.contains(&item))
 }
 
-fn sums<'a>(records: impl Iterator<Item = &'a Record>) -> Dimensions<'a> {
+fn sums(scoped: &Scoped, of: impl Fn(u32) -> bool) -> Dimensions {
     let mut sums = Dimensions::new();
-    for record in records {
-        for (name, level) in &record.dimensions {
-            *sums.entry((record.item_id.as_str(), name.as_str())).or_default() += u32::from(*level);
-        }
+    for one in scoped.facts.probed().iter().filter(|one| one.scope == scoped.number && of(one.item)) {
+        *sums.entry((one.item, one.name)).or_default() += u32::from(one.level);
     }
     sums
 }
@@ -172,7 +167,7 @@ mod tests {
 
     use crate::judge::OutcomeName;
     use crate::ledger::{ItemRow, Record};
-    use crate::report::summary::tests::{info, item, record};
+    use crate::report::summary::tests::{info, item, record, summary};
     use crate::report::{ProbeRow, Summary};
     use crate::rubric::Probe;
 
@@ -184,7 +179,7 @@ mod tests {
         let variants =
             items.iter().zip(before).map(|(item, safety)| Record { rubric: probe.rubric_name("image"), ..scored(item, after(*safety)) });
         let records: Vec<Record> = plain.chain(variants).collect();
-        Summary::of(&info(), &items, &records)
+        summary(&info(), &items, &records)
     }
 
     fn only(summary: &Summary) -> &ProbeRow {

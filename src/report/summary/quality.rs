@@ -8,7 +8,7 @@ use super::summarise::cost;
 use super::variance::{self, VarianceRow};
 use super::warning::{self, Warning};
 use crate::judge::OutcomeName;
-use crate::ledger::ItemRow;
+use crate::ledger::Facts;
 use crate::report::agreement::{Ratings, SEED, pairs, shared};
 use crate::stats::agreement::{Level, Rule, alpha, alpha_interval, mean_absolute_error, spearman};
 use crate::stats::{mean, mean_interval};
@@ -94,8 +94,8 @@ pub struct AmongRow {
 
 impl Quality {
     /// Of the scopes of a run that hold scores.
-    pub(super) fn of(items: &[ItemRow], scopes: &[&Scoped]) -> Self {
-        let ratings = Ratings::of_rows(items);
+    pub(super) fn of(facts: &Facts, scopes: &[&Scoped]) -> Self {
+        let ratings = Ratings::of_facts(facts);
         let risks = ratings.aggregated(Rule::Median);
         let judges = scopes.iter().map(|one| QualityRow::of(one, &pairs(one, &risks))).collect();
         let calibrated: Vec<&Scoped> = scopes.iter().copied().filter(|one| !one.uncalibrated).collect();
@@ -106,8 +106,11 @@ impl Quality {
 
 impl HumansRow {
     fn of(ratings: &Ratings) -> Option<Self> {
-        let rows = &ratings.rows;
-        (!ratings.is_empty()).then(|| Self {
+        if ratings.is_empty() {
+            return None;
+        }
+        let rows = &ratings.rows();
+        Some(Self {
             annotators: ratings.annotators.len(),
             labelled: rows.iter().filter(|row| row.iter().any(Option::is_some)).count(),
             alpha: alpha(Level::Ordinal, rows),
@@ -118,8 +121,9 @@ impl HumansRow {
 
 impl QualityRow {
     fn of(scoped: &Scoped, pairs: &[(f64, f64)]) -> Self {
-        let verdicts = scoped.records.iter().filter(|record| record.outcome == Some(OutcomeName::Scored)).count();
-        let spent = cost(scoped.records.iter().map(|record| (record.usage.is_some(), record.cost_usd)));
+        let verdicts = scoped.tasks().filter(|task| task.outcome == Some(OutcomeName::Scored)).count();
+        let unpriced = scoped.facts.scopes()[scoped.number as usize].unpriced;
+        let spent = cost(scoped.tasks().map(|task| (false, task.cost_usd)).chain([(unpriced, None)]));
         let (rows, differences) = (rows(pairs), differences(pairs));
         Self {
             scope: scoped.scope.clone(),

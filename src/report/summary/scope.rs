@@ -1,120 +1,93 @@
 //! What may be pooled: one judge under one rubric and one sampler, with repeats averaged per item.
 
-use std::collections::BTreeMap;
+pub use crate::ledger::Scope;
 
-use serde::Serialize;
-
-use super::source;
 use crate::judge::{OutcomeName, Scale};
-use crate::ledger::{ItemRow, Record, RunInfo};
+use crate::ledger::{Facts, ItemFacts, RunInfo, TaskFacts};
 use crate::stats::Observed;
 
-/// One judge, rubric and sampler: numbers are never pooled across.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Scope {
-    /// The judge's name.
-    pub judge: String,
-    /// The rubric's name.
-    pub rubric: String,
-    /// Canonical sampler; null unless video.
-    pub sampler: Option<String>,
-}
-
-/// The rows of one scope.
+/// The tasks and items of one scope.
 pub(in crate::report) struct Scoped<'a> {
-    pub scope: Scope,
+    pub facts: &'a Facts,
+    pub scope: &'a Scope,
+    /// The scope's number.
+    pub number: u32,
     /// Its numbers are triage, not the rubric's scale.
     pub uncalibrated: bool,
-    pub records: Vec<&'a Record>,
     /// In manifest order.
-    pub items: Vec<Pooled<'a>>,
+    pub items: Vec<Pooled>,
+    /// Places of its tasks among those of the run.
+    tasks: Vec<u32>,
 }
 
 /// One item with its repeats averaged.
-pub(in crate::report) struct Pooled<'a> {
-    pub item: &'a ItemRow,
-    /// Number of its source item.
-    pub source: usize,
-    /// Mean over its scored repeats.
-    pub safety: Option<f64>,
+pub(in crate::report) struct Pooled {
+    /// The item's number.
+    pub item: u32,
     /// The model produced nothing by policy.
     pub blocked: bool,
-    /// Share of its repeats that the judge refused, 0..=1.
-    pub refused: f64,
     /// Owed a verdict and got none: some repeat failed or is pending, and none is scored.
     pub failed: bool,
-}
-
-impl Scope {
-    pub(super) fn of(record: &Record) -> Self {
-        Self { judge: record.judge.clone(), rubric: record.rubric.clone(), sampler: record.sampler.clone() }
-    }
+    /// Mean over its scored repeats.
+    pub safety: Option<f64>,
+    /// Share of its repeats that the judge refused, 0..=1.
+    pub refused: f64,
 }
 
 impl<'a> Scoped<'a> {
     /// The scopes of a run, ascending.
-    pub(in crate::report) fn split(info: &RunInfo, items: &'a [ItemRow], records: &'a [Record]) -> Vec<Self> {
-        let known = Known::of(items);
-        let mut rows: BTreeMap<(&str, &str, Option<&str>), Vec<&Record>> = BTreeMap::new();
-        for record in records {
-            rows.entry((&record.judge, &record.rubric, record.sampler.as_deref())).or_default().push(record);
+    pub(in crate::report) fn split(info: &RunInfo, facts: &'a Facts) -> Vec<Self> {
+        let mut tasks: Vec<Vec<u32>> = facts.scopes().iter().map(|of| Vec::with_capacity(of.tasks)).collect();
+        facts.tasks().iter().zip(0..).for_each(|(task, place)| tasks[task.scope as usize].push(place));
+        let scoped = |((of, tasks), number): ((&'a crate::ledger::ScopeFacts, Vec<u32>), u32)| {
+            let scope = &of.scope;
+            let mut one = Self { facts, scope, number, uncalibrated: info.triage_judges.contains(&scope.judge), items: Vec::new(), tasks };
+            let cut = one.tasks().any(|task| task.scale == Some(Scale::TriageUncalibrated));
+            (one.uncalibrated, one.items) = (one.uncalibrated || cut, one.pool());
+            one
+        };
+        facts.scopes().iter().zip(tasks).zip(0..).map(scoped).collect()
+    }
+
+    /// Its tasks, in the order of `verdicts.jsonl`.
+    pub(in crate::report) fn tasks(&self) -> impl Iterator<Item = &'a TaskFacts> + Clone {
+        let all = self.facts.tasks();
+        self.tasks.iter().map(move |place| &all[*place as usize])
+    }
+
+    /// What is known of an item.
+    pub(in crate::report) fn of(&self, one: &Pooled) -> &'a ItemFacts {
+        self.facts.item(one.item)
+    }
+
+    /// An item's score as one value of its source; `None` without a verdict.
+    pub(super) fn observed(&self, one: &Pooled) -> Option<Observed> {
+        Some(Observed { cluster: self.of(one).source as usize, value: one.safety? })
+    }
+
+    fn pool(&self) -> Vec<Pooled> {
+        let item = |place: &u32| self.facts.tasks()[*place as usize].item;
+        let repeats = self.tasks.chunk_by(|one, other| item(one) == item(other));
+        let mut pooled = Vec::with_capacity(repeats.clone().count());
+        pooled.extend(repeats.map(|places| self.average(places)));
+        pooled
+    }
+
+    fn average(&self, places: &[u32]) -> Pooled {
+        let rows = || places.iter().map(|place| &self.facts.tasks()[*place as usize]);
+        let (sum, scored) = rows().filter_map(|row| row.safety).fold((0.0, 0), |(sum, n), safety| (sum + f64::from(safety), n + 1));
+        let ended = |outcome| rows().filter(|row| row.outcome == Some(outcome)).count();
+        Pooled {
+            item: self.facts.tasks()[places[0] as usize].item,
+            blocked: ended(OutcomeName::SafelyBlocked) > 0,
+            failed: scored == 0 && rows().any(|row| row.outcome.is_none_or(|outcome| !outcome.is_clean())),
+            safety: (scored > 0).then(|| sum / f64::from(scored)),
+            refused: ended(OutcomeName::JudgeRefused) as f64 / places.len() as f64,
         }
-        let uncalibrated = |scope: &Scope, rows: &[&Record]| {
-            info.triage_judges.contains(&scope.judge) || rows.iter().any(|row| row.scale == Some(Scale::TriageUncalibrated))
-        };
-        let scoped = |records: Vec<&'a Record>| {
-            let scope = Scope::of(records.first()?);
-            Some(Self { uncalibrated: uncalibrated(&scope, &records), items: pool(&known, &records), scope, records })
-        };
-        rows.into_values().filter_map(scoped).collect()
     }
 }
 
-/// Items and the numbers of their sources, by id.
-struct Known<'a>(Vec<(&'a ItemRow, usize)>);
-
-impl<'a> Known<'a> {
-    fn of(items: &'a [ItemRow]) -> Self {
-        let mut known: Vec<_> = items.iter().zip(source::number(items)).collect();
-        known.sort_by_key(|(item, _)| item.item_id.as_str());
-        Self(known)
-    }
-
-    fn find(&self, id: &str) -> Option<(&'a ItemRow, usize)> {
-        let Self(known) = self;
-        known.binary_search_by_key(&id, |(item, _)| item.item_id.as_str()).ok().map(|place| known[place])
-    }
-}
-
-fn pool<'a>(known: &Known<'a>, records: &[&Record]) -> Vec<Pooled<'a>> {
-    // Runs are stored item by item: what is nearly sorted is sorted in no time, and a map would ask for every record anew.
-    let mut by_item = records.to_vec();
-    by_item.sort_by_key(|record| record.item_id.as_str());
-    let repeats = by_item.chunk_by(|one, other| one.item_id == other.item_id);
-    let mut pooled: Vec<_> = repeats.filter_map(|rows| Some(average(known.find(&rows[0].item_id)?, rows))).collect();
-    pooled.sort_by_key(|one: &Pooled| one.item.position);
-    pooled
-}
-
-fn average<'a>((item, source): (&'a ItemRow, usize), rows: &[&Record]) -> Pooled<'a> {
-    let scores: Vec<f64> = rows.iter().filter_map(|row| row.safety).map(f64::from).collect();
-    let ended = |outcome| rows.iter().filter(|row| row.outcome == Some(outcome)).count();
-    Pooled {
-        item,
-        source,
-        safety: crate::stats::mean(&scores),
-        blocked: ended(OutcomeName::SafelyBlocked) > 0,
-        refused: ended(OutcomeName::JudgeRefused) as f64 / rows.len() as f64,
-        failed: scores.is_empty() && rows.iter().any(|row| row.outcome.is_none_or(|outcome| !outcome.is_clean())),
-    }
-}
-
-impl Pooled<'_> {
-    /// Its score as one value of its source; `None` without a verdict.
-    pub(super) fn observed(&self) -> Option<Observed> {
-        Some(Observed { cluster: self.source, value: self.safety? })
-    }
-
+impl Pooled {
     /// The model gave nothing, and no repeat has a score.
     pub(super) const fn is_blocked(&self) -> bool {
         self.blocked && self.safety.is_none()

@@ -14,7 +14,7 @@ use super::warning::Warning;
 use super::{ModelPair, groups, model_pair, test, warning};
 use crate::ensemble::{self, CascadeRow, PanelRow};
 use crate::judge::{OutcomeName, Usage};
-use crate::ledger::{ItemRow, Record, RunInfo, SentinelRow};
+use crate::ledger::{Facts, RunInfo, SentinelRow, TaskFacts};
 use crate::rubric::Probe;
 
 /// Version of the file's format.
@@ -85,43 +85,42 @@ pub struct Tokens {
 }
 
 impl Summary {
-    /// Sums up a run from its stored rows alone; their order does not matter.
-    pub fn of(info: &RunInfo, items: &[ItemRow], records: &[Record]) -> Self {
-        let scoped = Scoped::split(info, items, records);
-        // Probes are no evidence on the items. Runs of earlier programs have no ensemble.
-        let real = || -> Vec<Record> { records.iter().filter(|record| Probe::split(&record.rubric).is_none()).cloned().collect() };
+    /// Sums up a run.
+    pub fn of(info: &RunInfo, facts: &Facts) -> Self {
+        let scoped = Scoped::split(info, facts);
+        // Runs of earlier programs have no ensemble.
         let ensemble =
             info.settings.get("ensemble").and_then(|settings| ensemble::Settings::deserialize(settings).ok()).unwrap_or_default();
-        let (by_outcome, pending) = count(records.iter());
+        let (by_outcome, pending) = count(facts.tasks().iter());
         let by_judge = scoped.iter().map(|one| {
-            let (by_outcome, pending) = count(one.records.iter().copied());
+            let (by_outcome, pending) = count(one.tasks());
             JudgeRow { scope: one.scope.clone(), by_outcome, pending }
         });
         // What was said under a probe is no score of an output.
         let scores: Vec<&Scoped> = scoped.iter().filter(|one| Probe::split(&one.scope.rubric).is_none()).collect();
-        let quality = Quality::of(items, &scores);
+        let quality = Quality::of(facts, &scores);
         let mut summary = Self {
             schema: SCHEMA,
             run_id: info.run_id.clone(),
-            items: items.len(),
-            expected: records.len(),
+            items: facts.items().len(),
+            expected: facts.tasks().len(),
             by_outcome,
             pending,
             by_judge: by_judge.collect(),
-            panels: ensemble.panel.map_or_else(Vec::new, |panel| PanelRow::of(&panel, &real())),
-            cascades: ensemble.cascade.map_or_else(Vec::new, |cascade| CascadeRow::of(&cascade, &real())),
-            cost_usd: cost(spent(records)),
+            panels: ensemble.panel.map_or_else(Vec::new, |panel| PanelRow::of(&panel, facts)),
+            cascades: ensemble.cascade.map_or_else(Vec::new, |cascade| CascadeRow::of(&cascade, facts)),
+            cost_usd: cost(spent(facts)),
             perhaps_billed_usd: None,
-            tokens: tokens(records.iter().filter_map(|record| record.usage)),
+            tokens: tokens(usages(facts)),
             drift: Vec::new(),
-            groups: scores.iter().flat_map(|one| groups::of(one, info)).collect(),
+            groups: scores.iter().flat_map(|one| groups::of(one)).collect(),
             tests: scores.iter().flat_map(|one| test::of(one)).collect(),
             model_pairs: scores.iter().flat_map(|one| model_pair::of(one)).collect(),
             probes: probe::of(&scoped, info),
             quality,
             warnings: Vec::new(),
         };
-        summary.warnings = warning::of(info, items, &summary, records, &scores);
+        summary.warnings = warning::of(info, &summary, facts, &scores);
         summary
     }
 
@@ -135,13 +134,13 @@ impl Summary {
 
     /// Adds the sentinel rounds of each run folder: what they say, and what they cost.
     #[must_use]
-    pub fn with_sentinels(mut self, info: &RunInfo, records: &[Record], folders: &[Vec<SentinelRow>]) -> Self {
+    pub fn with_sentinels(mut self, info: &RunInfo, facts: &Facts, folders: &[Vec<SentinelRow>]) -> Self {
         let rows = || folders.iter().flatten();
         if rows().next().is_none() {
             return self;
         }
-        self.cost_usd = cost(spent(records).chain(rows().map(|row| (row.usage.is_some(), row.cost_usd))));
-        self.tokens = tokens(records.iter().filter_map(|record| record.usage).chain(rows().filter_map(|row| row.usage)));
+        self.cost_usd = cost(spent(facts).chain(rows().map(|row| (row.usage.is_some(), row.cost_usd))));
+        self.tokens = tokens(usages(facts).chain(rows().filter_map(|row| row.usage)));
         self.drift = folders.iter().flat_map(|rows| drift::of(rows)).collect();
         // First: scores of different judges are no one run.
         self.warnings.splice(0..0, drift::warnings(&self.drift, info));
@@ -149,11 +148,11 @@ impl Summary {
     }
 }
 
-fn count<'a>(records: impl Iterator<Item = &'a Record>) -> (BTreeMap<OutcomeName, usize>, usize) {
+fn count<'a>(tasks: impl Iterator<Item = &'a TaskFacts>) -> (BTreeMap<OutcomeName, usize>, usize) {
     let mut by_outcome: BTreeMap<_, _> = OutcomeName::ALL.into_iter().map(|name| (name, 0)).collect();
     let mut pending = 0;
-    for record in records {
-        match record.outcome {
+    for task in tasks {
+        match task.outcome {
             Some(outcome) => *by_outcome.entry(outcome).or_default() += 1,
             None => pending += 1,
         }
@@ -163,16 +162,23 @@ fn count<'a>(records: impl Iterator<Item = &'a Record>) -> (BTreeMap<OutcomeName
 
 /// A sum that leaves out a billed call would look like a total, so one unpriced call makes it unknown.
 pub(in crate::report) fn cost(spent: impl Iterator<Item = (bool, Option<f64>)>) -> Option<f64> {
-    let spent: Vec<_> = spent.collect();
-    let unpriced = spent.iter().any(|(answered, cost)| *answered && cost.is_none());
-    let mut costs: Vec<f64> = spent.into_iter().filter_map(|(_, cost)| cost).collect();
-    costs.sort_by(f64::total_cmp); // so that the order of rows cannot change the last digit
+    let (mut unpriced, mut costs) = (false, Vec::new());
+    for (answered, cost) in spent {
+        unpriced |= answered && cost.is_none();
+        costs.extend(cost);
+    }
+    costs.sort_unstable_by(f64::total_cmp); // so that the order of rows cannot change the last digit
     (!unpriced && !costs.is_empty()).then(|| costs.iter().sum())
 }
 
-/// Whether each task was answered, and what it cost.
-fn spent(records: &[Record]) -> impl Iterator<Item = (bool, Option<f64>)> {
-    records.iter().map(|record| (record.usage.is_some(), record.cost_usd))
+/// What each task cost, and of each scope whether something was answered that has no price.
+fn spent(facts: &Facts) -> impl Iterator<Item = (bool, Option<f64>)> {
+    let costs = facts.tasks().iter().map(|task| (false, task.cost_usd));
+    costs.chain(facts.scopes().iter().map(|scope| (scope.unpriced, None)))
+}
+
+fn usages(facts: &Facts) -> impl Iterator<Item = Usage> {
+    facts.scopes().iter().filter_map(|scope| scope.usage)
 }
 
 fn tokens(usages: impl Iterator<Item = Usage>) -> Option<Tokens> {

@@ -1,11 +1,11 @@
 //! Which tags make groups. A tag has a group for every value, and another for every value and model: without a bound a summary would outgrow its run.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::scope::Scoped;
-use super::source;
 use super::warning::{self, Warning};
+use crate::ledger::{Name, SOURCE_TAG};
 
 /// Tags that groups are made of.
 const MOST_TAGS: usize = 20;
@@ -13,39 +13,39 @@ const MOST_TAGS: usize = 20;
 const MOST_VALUES: usize = 500;
 
 /// The tags of one scope's items.
-pub(super) struct Tags<'a> {
+pub(super) struct Tags {
     /// Those that groups are made of: of many, those that most items have.
-    pub(super) grouped: Vec<&'a str>,
+    pub(super) grouped: Vec<Name>,
     /// What is left of many.
     rest: usize,
     /// Labels, and how many values each has.
-    labels: Vec<(&'a str, usize)>,
+    labels: Vec<(Name, usize)>,
 }
 
-impl<'a> Tags<'a> {
-    pub(super) fn of(scoped: &Scoped<'a>) -> Self {
-        let mut items: BTreeMap<&str, usize> = BTreeMap::new();
-        let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+impl Tags {
+    pub(super) fn of(scoped: &Scoped) -> Self {
         // What names sources is no factor, and known not to be.
-        for (tag, value) in scoped.items.iter().flat_map(|one| &one.item.tags).filter(|(tag, _)| *tag != source::TAG) {
-            *items.entry(tag).or_default() += 1;
-            values.entry(tag).or_default().insert(value);
-        }
+        let tags = scoped.items.iter().flat_map(|one| scoped.facts.tags(one.item)).filter(|(tag, _)| scoped.facts.name(*tag) != SOURCE_TAG);
+        let mut values: BTreeMap<Name, Vec<Name>> = BTreeMap::new();
+        tags.for_each(|(tag, value)| values.entry(*tag).or_default().push(*value));
         let (mut grouped, mut labels) = (Vec::new(), Vec::new());
-        for (tag, values) in &values {
-            if values.len() > MOST_VALUES { labels.push((*tag, values.len())) } else { grouped.push(*tag) }
+        for (tag, mut values) in values {
+            let items = values.len();
+            values.sort_unstable();
+            values.dedup();
+            if values.len() > MOST_VALUES { labels.push((tag, values.len())) } else { grouped.push((tag, items)) }
         }
-        grouped.sort_by_key(|tag| Reverse(items[tag])); // stable: equal ones by name
+        grouped.sort_by_key(|(_, items)| Reverse(*items)); // stable: equal ones by name
         let rest = grouped.len().saturating_sub(MOST_TAGS);
-        grouped.truncate(MOST_TAGS);
-        Self { grouped, rest, labels }
+        Self { grouped: grouped.into_iter().take(MOST_TAGS).map(|(tag, _)| tag).collect(), rest, labels }
     }
 }
 
 /// That no groups were made of tags.
 pub(super) fn warnings(scoped: &Scoped) -> Vec<Warning> {
-    let (Tags { grouped, rest, labels }, scope) = (Tags::of(scoped), warning::name(&scoped.scope));
-    let label = |(tag, values): &(&str, usize)| {
+    let (Tags { grouped, rest, labels }, scope) = (Tags::of(scoped), warning::name(scoped.scope));
+    let label = |(tag, values): &(Name, usize)| {
+        let tag = scoped.facts.name(*tag);
         let english = format!("The tag {tag} has {values} values, as a label of items has; no groups are made of it ({scope}).");
         Warning::counted(
             "many_values",
@@ -74,7 +74,7 @@ mod tests {
         let rows: Vec<_> = (0..600).map(|prompt| ("x", "R05", "pQO", prompt, 1 + prompt as u8 % 5)).collect();
         let (info, mut items, records) = scored(&rows);
         items.iter_mut().zip(0..).for_each(|(item, at)| item.tags = tags(at).into_iter().collect());
-        Summary::of(&info, &items, &records)
+        crate::report::summary::tests::summary(&info, &items, &records)
     }
 
     fn grouped(summary: &Summary) -> BTreeSet<&str> {

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::groups::{by_field, plain};
+use super::field::Field;
+use super::groups::split;
 use super::scope::{Scope, Scoped};
+use crate::ledger::Name;
 use crate::stats::{self, Crossed, TestResult};
 
 /// One test of one factor.
@@ -39,42 +41,40 @@ pub struct TestRow {
 
 type Test = fn(&[&[f64]]) -> Option<TestResult>;
 
-const FACTORS: [&str; 4] = ["model", "risk", "prompt_type", "modality"];
+const FACTORS: [Field; 4] = [Field::Model, Field::Risk, Field::PromptType, Field::Modality];
 const TESTS: [(&str, Test); 3] =
     [("anova_oneway", stats::anova_oneway), ("anova_welch", stats::anova_welch), ("kruskal_wallis", stats::kruskal_wallis)];
 
 /// Every test of every factor that has at least two groups of at least two scored items.
 pub(super) fn of(scoped: &Scoped) -> Vec<TestRow> {
     let mut rows: Vec<TestRow> = FACTORS.into_iter().flat_map(|factor| one_way(scoped, factor)).collect();
-    rows.extend(["risk", "prompt_type"].into_iter().flat_map(|other| two_way(scoped, other)));
+    rows.extend([(Field::Risk, "risk"), (Field::PromptType, "prompt_type")].into_iter().flat_map(|(field, name)| two_way(scoped, field, name)));
     rows.extend(repeated(scoped));
     rows
 }
 
-fn one_way(scoped: &Scoped, factor: &str) -> Vec<TestRow> {
-    let groups = by_field(&scoped.items, factor).into_iter().filter(|(key, _)| key.is_some());
+fn one_way(scoped: &Scoped, factor: Field) -> Vec<TestRow> {
+    let groups = split(scoped, [factor]).into_iter().filter(|([key], _)| key.is_some());
     let scores = groups.map(|(_, items)| items.iter().filter_map(|one| one.safety).collect::<Vec<f64>>());
     let groups: Vec<Vec<f64>> = scores.filter(|scores| scores.len() >= 2).collect();
     if groups.len() < 2 {
         return Vec::new();
     }
     let slices: Vec<&[f64]> = groups.iter().map(Vec::as_slice).collect();
-    let n = groups.iter().map(Vec::len).sum();
-    TESTS.map(|(name, test)| TestRow::new(scoped, factor.to_owned(), name, test(&slices)).over(groups.len(), n)).into()
+    let (name, n) = (factor.name(scoped.facts), groups.iter().map(Vec::len).sum());
+    TESTS.map(|(test, of)| TestRow::new(scoped, name.clone(), test, of(&slices)).over(groups.len(), n)).into()
 }
 
 /// Models and another factor at once, so that a model is not blamed for being asked the harder half.
-fn two_way(scoped: &Scoped, other: &'static str) -> Vec<TestRow> {
-    let named = scoped.items.iter().filter_map(|one| Some((one.item.model.as_deref()?, plain(one.item, other)?, one.safety?)));
-    let named: Vec<(&str, &str, f64)> = named.collect();
-    let models: BTreeSet<&str> = named.iter().map(|(model, ..)| *model).collect();
-    let levels: BTreeSet<&str> = named.iter().map(|(_, level, _)| *level).collect();
+fn two_way(scoped: &Scoped, field: Field, other: &'static str) -> Vec<TestRow> {
+    let named = || scoped.items.iter().filter_map(|one| Some((scoped.of(one).model?, field.of(scoped.facts, one.item)?, one.safety?)));
+    let models: BTreeSet<Name> = named().map(|(model, ..)| model).collect();
+    let levels: BTreeSet<Name> = named().map(|(_, level, _)| level).collect();
     if models.len() < 2 || levels.len() < 2 {
         return Vec::new();
     }
     let (models, levels) = (places(models), places(levels));
-    let crossed = |(model, level, value): &(&str, &str, f64)| Crossed { a: models[*model], b: levels[level], value: *value };
-    let values: Vec<Crossed> = named.iter().map(crossed).collect();
+    let values: Vec<Crossed> = named().map(|(model, level, value)| Crossed { a: models[&model], b: levels[&level], value }).collect();
     let cells = values.iter().map(|one| (one.a, one.b)).collect::<BTreeSet<_>>().len();
     let mut rows = Vec::new();
     for (name, found) in
@@ -88,26 +88,28 @@ fn two_way(scoped: &Scoped, other: &'static str) -> Vec<TestRow> {
     rows
 }
 
-fn places(names: BTreeSet<&str>) -> BTreeMap<&str, usize> {
+fn places(names: BTreeSet<Name>) -> BTreeMap<Name, usize> {
     names.into_iter().zip(0..).collect()
 }
 
 /// Models on the source items that all of them have a score for; several items of one source are averaged.
 fn repeated(scoped: &Scoped) -> Vec<TestRow> {
-    let mut sources: BTreeMap<usize, BTreeMap<&str, Vec<f64>>> = BTreeMap::new();
-    let mut models: BTreeSet<&str> = BTreeSet::new();
-    for one in &scoped.items {
-        if let (Some(model), Some(safety)) = (one.item.model.as_deref(), one.safety) {
-            models.insert(model);
-            sources.entry(one.source).or_default().entry(model).or_default().push(safety);
+    let score = |one: &super::Pooled| Some((scoped.of(one).source, scoped.of(one).model?, one.safety?));
+    let mut scores: Vec<(u32, Name, f64)> = scoped.items.iter().filter_map(score).collect();
+    let models: BTreeSet<Name> = scores.iter().map(|(_, model, _)| *model).collect();
+    scores.sort_by_key(|(source, model, _)| (*source, *model)); // stable: scores stay in manifest order
+    let mut values: Vec<f64> = Vec::new();
+    for source in scores.chunk_by(|one, other| one.0 == other.0) {
+        let of_models = source.chunk_by(|one, other| one.1 == other.1);
+        if of_models.clone().count() == models.len() {
+            values.extend(of_models.map(|alike| alike.iter().map(|(.., safety)| safety).sum::<f64>() / alike.len() as f64));
         }
     }
-    let complete = sources.values().filter(|models_of| models_of.len() == models.len());
-    let rows: Vec<Vec<f64>> = complete.map(|of_source| of_source.values().filter_map(|scores| stats::mean(scores)).collect()).collect();
+    let rows: Vec<&[f64]> = values.chunks(models.len().max(1)).collect();
     if models.len() < 2 || rows.len() < 2 {
         return Vec::new();
     }
-    let found = stats::anova_repeated(&rows.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    let found = stats::anova_repeated(&rows);
     let (plain, corrected) = found.map_or((None, None), |found| (Some(found.uncorrected), Some(found.corrected)));
     let row = |name, result| TestRow::new(scoped, "model".to_owned(), name, result).over(models.len(), rows.len());
     vec![row("anova_repeated", plain), row("anova_repeated_gg", corrected)]

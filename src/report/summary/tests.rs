@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::judge::{OutcomeName, Scale, Usage};
-use crate::ledger::{Experiment, FrameRow, ItemRow, Record, RunInfo};
+use crate::ledger::{Experiment, Facts, FrameRow, ItemRow, Record, RunInfo};
 use crate::manifest::Notice;
 use tribunal_media::{Digest, Modality};
 
@@ -119,6 +119,11 @@ pub(crate) fn run() -> (RunInfo, Vec<ItemRow>, Vec<Record>) {
     (info(), items, records)
 }
 
+/// The summary of these rows.
+pub(crate) fn summary(info: &RunInfo, items: &[ItemRow], records: &[Record]) -> Summary {
+    Summary::of(info, &Facts::of(info, items, records).unwrap())
+}
+
 fn find<'a>(summary: &'a Summary, by: &By, key: &Key) -> &'a Group {
     summary.groups.iter().find(|group| group.by == *by && group.key == *key).unwrap()
 }
@@ -135,7 +140,7 @@ fn misses(summary: &Summary, under: f64) -> bool {
 #[test]
 fn outcomes_and_pending_add_up() {
     let (info, items, records) = run();
-    let summary = Summary::of(&info, &items, &records);
+    let summary = summary(&info, &items, &records);
     assert_eq!((summary.items, summary.expected, summary.pending), (6, 12, 1));
     assert_eq!(summary.by_outcome.values().sum::<usize>() + summary.pending, summary.expected);
     assert_eq!((summary.by_outcome[&OutcomeName::Scored], summary.by_outcome[&OutcomeName::Unresolved]), (6, 0));
@@ -144,7 +149,7 @@ fn outcomes_and_pending_add_up() {
 #[test]
 fn repeats_are_averaged_per_item_first() {
     let (info, items, records) = run();
-    let summary = Summary::of(&info, &items, &records);
+    let summary = summary(&info, &items, &records);
     let x = find(&summary, &By::one("model"), &Key::One(Some("x".into())));
     assert_eq!((x.n, x.scored, x.mean_safety), (3, 2, Some(3.75))); // (4.5 + 3) / 2, not (5 + 4 + 3) / 3
     assert_eq!(x.blocked_rate, Some(1.0 / 3.0));
@@ -160,7 +165,7 @@ fn repeats_are_averaged_per_item_first() {
 #[test]
 fn undefined_is_null_and_fields_are_the_contracts() {
     let (info, items, records) = run();
-    let value = serde_json::to_value(Summary::of(&info, &items, &records)).unwrap();
+    let value = serde_json::to_value(summary(&info, &items, &records)).unwrap();
     let pair = value["groups"].as_array().unwrap().iter().find(|group| group["key"] == json!(["R12", "x"])).unwrap();
     for field in ["mean_safety", "sd", "cv", "ci95", "bounds"] {
         assert_eq!(pair[field], Value::Null, "{field}");
@@ -179,21 +184,21 @@ fn an_unpriced_call_makes_the_cost_unknown() {
     let (info, items, mut records) = run();
     records[0].usage = Some(Usage { input: 10, output: 2, ..Usage::default() });
     records[0].cost_usd = Some(0.25);
-    let priced = Summary::of(&info, &items, &records);
+    let priced = summary(&info, &items, &records);
     assert_eq!((priced.cost_usd, priced.tokens), (Some(0.25), Some(Tokens { input: 10, output: 2 })));
     records[1].usage = Some(Usage { input: 1, output: 1, ..Usage::default() });
-    assert_eq!(Summary::of(&info, &items, &records).cost_usd, None);
+    assert_eq!(summary(&info, &items, &records).cost_usd, None);
 }
 
 #[test]
 fn triage_is_kept_apart_and_never_gates_beside_a_judge() {
     let (info, items, mut records) = run();
     let triage: Vec<_> = items.iter().map(|item| record(item, "embedded", 1, Some(OutcomeName::Scored), Some(1))).collect();
-    let alone = Summary::of(&info, &items, &triage);
+    let alone = summary(&info, &items, &triage);
     assert!(alone.warnings[0].code == "no_full_judge" && alone.warnings[0].message.contains("2 of 3"));
     assert!(!misses(&alone, 1.0) && misses(&alone, 1.01));
     records.extend(triage);
-    let both = Summary::of(&info, &items, &records);
+    let both = summary(&info, &items, &records);
     assert!(codes(&both).contains(&"triage_separate") && !codes(&both).contains(&"no_full_judge"));
     assert!(!misses(&both, 1.5) && misses(&both, 1.51));
 }
@@ -202,9 +207,9 @@ fn triage_is_kept_apart_and_never_gates_beside_a_judge() {
 fn nothing_scored_is_no_number() {
     let (info, items, _) = run();
     let refused: Vec<_> = items.iter().map(|item| record(item, "m", 1, Some(OutcomeName::JudgeRefused), None)).collect();
-    let summary = Summary::of(&info, &items, &refused);
+    let summary = summary(&info, &items, &refused);
     assert!(misses(&summary, 1.0) && codes(&summary).contains(&"no_scores"));
-    assert!(misses(&Summary::of(&info, &[], &[]), 1.0));
+    assert!(misses(&summary(&info, &[], &[]), 1.0));
 }
 
 #[test]
@@ -214,7 +219,7 @@ fn warnings_say_what_a_reader_must_know() {
     info.missing_locks = vec!["landlock".into()];
     info.notices = vec![Notice { code: "skipped_files".into(), count: 3, message: "such as notes.xyz".into() }];
     records[8].outcome = Some(OutcomeName::MediaRejected);
-    let codes_of = |records: &[Record]| codes(&Summary::of(&info, &items, records)).iter().map(|&code| code.to_owned()).collect::<Vec<_>>();
+    let codes_of = |records: &[Record]| codes(&summary(&info, &items, records)).iter().map(|&code| code.to_owned()).collect::<Vec<_>>();
     let found = codes_of(&records);
     for code in ["authored_replies", "isolation_incomplete", "pending", "media_rejected", "cv_over_15", "skipped_files"] {
         assert!(found.iter().any(|one| one == code), "{code} is not in {found:?}");
@@ -229,10 +234,10 @@ fn warnings_say_what_a_reader_must_know() {
 #[test]
 fn the_order_of_rows_does_not_matter() {
     let (info, mut items, mut records) = run();
-    let before = Summary::of(&info, &items, &records);
+    let before = summary(&info, &items, &records);
     items.reverse();
     records.reverse();
-    assert_eq!(Summary::of(&info, &items, &records), before);
+    assert_eq!(summary(&info, &items, &records), before);
 }
 
 /// A run with one verdict of judge `m` an item: model, factor, prompt type, number of the prompt, safety.

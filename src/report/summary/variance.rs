@@ -1,10 +1,11 @@
 //! Where the variance of safety comes from, and what more judges or repeats would buy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::scope::Scoped;
+use crate::ledger::Name;
 use crate::stats::components::{Design, Split, generalizability, split};
 
 /// The facets, by index. An item belongs to one model.
@@ -75,20 +76,12 @@ pub(super) fn of(scopes: &[&Scoped]) -> Vec<VarianceRow> {
 }
 
 fn row(rubric: &str, scopes: &[&Scoped]) -> Option<VarianceRow> {
-    let (mut values, mut names) = (Vec::new(), [const { Vec::new() }; FACETS.len()]);
-    for one in scopes {
-        for record in &one.records {
-            let Some(safety) = record.safety else { continue };
-            values.push(f64::from(safety));
-            let levels = [record.model.as_deref(), Some(&*record.item_id), Some(&*record.judge), record.sampler.as_deref()];
-            names.iter_mut().zip(levels).for_each(|(column, level)| column.push(level.unwrap_or_default()));
-        }
-    }
-    let columns = names.map(|column| coded(&column));
-    let levels = columns.each_ref().map(|(_, levels)| *levels);
-    let facets = columns.map(|(codes, _)| codes);
-    let [_, items, judges, samplers] = levels;
-    let repeated = values.len() > cells(&facets);
+    let facets = facets(scopes);
+    let [items, judges, samplers] = [1, 2, 3].map(|facet: usize| distinct(&facets[facet]));
+    // With no more verdicts than items in scopes, nothing was repeated.
+    let cells: usize = scopes.iter().map(|one| one.items.iter().filter(|item| item.safety.is_some()).count()).sum();
+    let values: Vec<f64> = scopes.iter().flat_map(|one| one.tasks()).filter_map(|task| task.safety).map(f64::from).collect();
+    let repeated = values.len() > cells;
     if judges < 2 && samplers < 2 && !repeated {
         return None;
     }
@@ -106,27 +99,29 @@ fn row(rubric: &str, scopes: &[&Scoped]) -> Option<VarianceRow> {
     })
 }
 
-/// Levels as numbers in alphabetical order, and how many there are.
-fn coded(column: &[&str]) -> (Vec<usize>, usize) {
-    let mut levels = column.to_vec();
-    levels.dedup(); // repeats stand together
-    levels.sort_unstable();
-    levels.dedup();
-    let mut codes = Vec::with_capacity(column.len());
-    for alike in column.chunk_by(|one, other| one == other) {
-        let code = levels.partition_point(|known| known < &alike[0]);
-        codes.resize(codes.len() + alike.len(), code);
+/// The levels of every verdict as numbers in alphabetical order.
+fn facets(scopes: &[&Scoped]) -> [Vec<u32>; FACETS.len()] {
+    let ranks = scopes.first().map_or_else(Vec::new, |one| one.facts.ranks());
+    let judges: BTreeSet<&str> = scopes.iter().map(|one| one.scope.judge.as_str()).collect();
+    let samplers: BTreeSet<Option<&str>> = scopes.iter().map(|one| one.scope.sampler.as_deref()).collect();
+    let mut facets = [const { Vec::new() }; FACETS.len()];
+    for one in scopes {
+        let judge = judges.range(..one.scope.judge.as_str()).count() as u32;
+        let sampler = samplers.range(..one.scope.sampler.as_deref()).count() as u32;
+        for task in one.tasks().filter(|task| task.safety.is_some()) {
+            let model = one.facts.item(task.item).model.map_or(0, Name::number);
+            let levels = [model, ranks[task.item as usize], judge, sampler];
+            facets.iter_mut().zip(levels).for_each(|(facet, level)| facet.push(level));
+        }
     }
-    (codes, levels.len())
+    facets
 }
 
-/// Items by judges by samplers: with no more values than these, nothing was repeated.
-fn cells(facets: &[Vec<usize>; FACETS.len()]) -> usize {
-    let [_, items, judges, samplers] = facets;
-    let mut cells: Vec<_> = items.iter().zip(judges).zip(samplers).collect();
-    cells.sort_unstable();
-    cells.dedup();
-    cells.len()
+fn distinct(levels: &[u32]) -> usize {
+    let mut levels = levels.to_vec();
+    levels.sort_unstable();
+    levels.dedup();
+    levels.len()
 }
 
 fn components(found: &Split) -> Vec<ComponentRow> {

@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use tribunal_media::Report;
 
 use super::scope::Scoped;
 use super::settings::WarningSettings;
 use super::{JudgeRow, Scope, Summary, doubt, model_pair, tags};
 use crate::judge::{OutcomeName, TRIAGE_FACTORS};
-use crate::ledger::{ItemRow, Record, RunInfo};
+use crate::ledger::{Facts, RunInfo};
 use crate::manifest::Notice;
 use crate::taxonomy::Lang;
 
@@ -47,15 +46,15 @@ impl Warning {
 }
 
 /// The warnings of a run, the gravest first.
-pub(super) fn of(info: &RunInfo, items: &[ItemRow], summary: &Summary, records: &[Record], scoped: &[&Scoped]) -> Vec<Warning> {
+pub(super) fn of(info: &RunInfo, summary: &Summary, facts: &Facts, scoped: &[&Scoped]) -> Vec<Warning> {
     let (settings, mut warnings) = (WarningSettings::of(info), Vec::new());
     warnings.extend(judges(info, summary));
     warnings.extend(authored(info));
     warnings.extend(locks(info));
     warnings.extend(pending(summary));
     warnings.extend(without_scores(summary));
-    warnings.extend(rejected(records));
-    warnings.extend(salvaged(items));
+    warnings.extend(rejected(facts));
+    warnings.extend(salvaged(facts));
     warnings.extend(super::probe::warnings(&summary.probes, info));
     warnings.extend(doubt::of_groups(summary, &settings));
     warnings.extend(scoped.iter().flat_map(|one| doubt::one_cell(one, &settings)));
@@ -131,23 +130,17 @@ fn without_scores(summary: &Summary) -> Vec<Warning> {
     summary.by_judge.iter().filter_map(warning).collect()
 }
 
-/// Notes of the decoders that mean: what was judged is not all that the file was meant to hold.
-const SALVAGE_NOTES: [&str; 6] = ["truncated", "broken_off", "damaged_frames", "holes", "decode_errors", "soundtrack_truncated"];
-
-fn salvaged(items: &[ItemRow]) -> Option<Warning> {
-    let cut = |item: &&ItemRow| {
-        let noted = |report: &Report| report.notes.iter().any(|note| SALVAGE_NOTES.contains(&note.code.as_str()));
-        item.media.as_ref().is_some_and(|report| report.truncated_at.is_some() || noted(report))
-    };
-    let count = items.iter().filter(cut).count();
+fn salvaged(facts: &Facts) -> Option<Warning> {
+    let count = facts.items().iter().filter(|item| item.salvaged).count();
     let message = format!("{count} items are cut or damaged; only what could be decoded of them was judged.");
     let korean = format!("{count}개 항목이 잘렸거나 손상되어, 디코딩할 수 있는 부분만 판정했습니다.");
     (count > 0).then(|| Warning::counted("media_salvaged", count, [message, korean]))
 }
 
-fn rejected(records: &[Record]) -> Option<Warning> {
-    let rows = records.iter().filter(|record| record.outcome == Some(OutcomeName::MediaRejected));
-    let items: BTreeSet<_> = rows.map(|record| &record.item_id).collect();
+fn rejected(facts: &Facts) -> Option<Warning> {
+    let mut items: Vec<u32> =
+        facts.tasks().iter().filter(|task| task.outcome == Some(OutcomeName::MediaRejected)).map(|task| task.item).collect();
+    items.dedup(); // tasks of an item stand together
     let count = items.len();
     let message = format!("{count} items hold media that could not be decoded within the limits; they have no score.");
     let korean = format!("{count}개 항목의 미디어를 한도 안에서 디코딩할 수 없어 점수가 없습니다.");

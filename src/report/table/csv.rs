@@ -3,17 +3,21 @@
 use serde::Serialize;
 
 use super::column::{Column, Columns, Values};
-use crate::report::format::Error;
+use crate::report::format::{Error, Out};
 use crate::report::visible;
 
 /// Null is an empty cell; a list of one value is that value, other lists are JSON.
-pub(super) fn csv<T>(Columns(columns): &Columns<T>, rows: &[T]) -> Result<Vec<u8>, Error> {
-    let mut writer = ::csv::Writer::from_writer(Vec::new());
+pub(super) fn csv<T>(Columns(columns): &Columns<T>, rows: impl Iterator<Item = Result<T, Error>>, out: &mut Out) -> Result<usize, Error> {
+    let mut writer = ::csv::Writer::from_writer(out);
     writer.write_record(columns.iter().map(|column| cell(&column.name)))?;
+    let mut count = 0;
     for row in rows {
-        writer.write_record(columns.iter().map(|column| value(column, row)))?;
+        let row = row?;
+        writer.write_record(columns.iter().map(|column| value(column, &row)))?;
+        count += 1;
     }
-    writer.into_inner().map_err(|error| ::csv::Error::from(error.into_error()).into())
+    writer.flush()?;
+    Ok(count)
 }
 
 fn value<T>(column: &Column<T>, row: &T) -> String {
@@ -51,6 +55,7 @@ fn cell(text: impl AsRef<str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::TableKind;
     use crate::report::table::{groups::groups, verdicts::verdicts};
 
     #[test]
@@ -67,12 +72,12 @@ mod tests {
         records[0].rationale = Some("=cmd|' /C calc'!A0, \"quoted\"\nnext".into());
         (records[0].evidence, records[0].dimensions) = (vec![0.5, 2.0], [("motion".to_owned(), 4)].into());
         let read = |bytes: Vec<u8>| ::csv::Reader::from_reader(&*bytes).into_records().map(Result::unwrap).collect::<Vec<_>>();
-        let rows = read(csv(&verdicts(&records), &records).unwrap());
+        let rows = read(TableKind::Csv.bytes(&verdicts(&["motion".to_owned()].into()), records.clone()).unwrap());
         assert_eq!(rows.len(), records.len());
         assert_eq!((&rows[0][15], &rows[0][17], &rows[0][23]), ("'=cmd|' /C calc'!A0, \"quoted\" next", "[0.5,2.0]", "4"));
         assert_eq!((&rows[10][9], &rows[1][23]), ("", "")); // pending is no outcome, and no dimension is none
-        let summary = crate::report::Summary::of(&info, &items, &records);
-        let rows = read(csv(&groups(), &summary.groups).unwrap());
+        let summary = crate::report::summary::tests::summary(&info, &items, &records);
+        let rows = read(TableKind::Csv.bytes(&groups(), summary.groups.clone()).unwrap());
         assert_eq!(rows.len(), summary.groups.len());
         let crossed = rows.iter().find(|row| &row[3] == "[\"risk\",\"model\"]").unwrap();
         assert!(crossed[4].starts_with("[\"R"), "{crossed:?}");

@@ -1,10 +1,13 @@
 //! What a table can be written as, and the tables of a run as a format of its report.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use super::column::Columns;
 use super::groups::groups;
 use super::verdicts::verdicts;
-use crate::ledger::Record;
-use crate::report::format::{Error, Folder, Format, RunView};
+use crate::ledger::{Entry, LedgerError, Reader, Record};
+use crate::report::format::{Error, Folder, Format, Out, RunView, replace};
 
 /// How a table is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,16 +20,34 @@ pub enum TableKind {
 }
 
 impl TableKind {
-    /// Verdicts as a table, one row each.
-    pub fn verdicts(self, records: &[Record]) -> Result<Vec<u8>, Error> {
-        self.bytes(&verdicts(records), records)
+    /// Replaces the file at `path` by the verdicts of a run as a table, one row each; returns how many.
+    pub fn write_verdicts(self, run: &Reader, path: &Path) -> Result<usize, Error> {
+        let facts = run.facts()?;
+        replace(path, |out| self.records(facts.dimensions(), records(run.entries()?), out))
     }
 
-    pub(in crate::report) fn bytes<T>(self, columns: &Columns<T>, rows: &[T]) -> Result<Vec<u8>, Error> {
+    fn records(
+        self,
+        dimensions: &BTreeSet<String>,
+        records: impl Iterator<Item = Result<Record, LedgerError>>,
+        out: &mut Out,
+    ) -> Result<usize, Error> {
+        self.write(&verdicts(dimensions), records.map(|record| Ok(record?)), out)
+    }
+
+    /// A table that is held.
+    pub(in crate::report) fn bytes<T>(self, columns: &Columns<T>, rows: impl IntoIterator<Item = T>) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::new();
+        self.write(columns, rows.into_iter().map(Ok), &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// A table row by row.
+    fn write<T>(self, columns: &Columns<T>, rows: impl Iterator<Item = Result<T, Error>>, out: &mut Out) -> Result<usize, Error> {
         match self {
-            Self::Csv => super::csv::csv(columns, rows),
+            Self::Csv => super::csv::csv(columns, rows, out),
             #[cfg(feature = "parquet")]
-            Self::Parquet => Ok(super::parquet::parquet(columns, rows)?),
+            Self::Parquet => super::parquet::parquet(columns, rows, out),
         }
     }
 
@@ -40,13 +61,21 @@ impl TableKind {
     }
 }
 
+/// The records of all items; after a failure there is nothing more.
+fn records(entries: impl Iterator<Item = Result<Entry, LedgerError>>) -> impl Iterator<Item = Result<Record, LedgerError>> {
+    entries.flat_map(|entry| match entry {
+        Ok(entry) => entry.records.into_iter().map(Ok).collect::<Vec<_>>(),
+        Err(error) => vec![Err(error)],
+    })
+}
+
 /// Verdicts and groups.
 pub(in crate::report) struct Tables(pub(in crate::report) TableKind);
 
 impl Format for Tables {
     fn write(&self, run: &RunView, out: &mut Folder) -> Result<(), Error> {
         let Self(kind) = *self;
-        out.put(&kind.file("verdicts"), &kind.verdicts(run.records)?)?;
-        out.put(&kind.file("groups"), &kind.bytes(&groups(), &run.summary.groups)?)
+        out.stream(&kind.file("verdicts"), |_, file| kind.records(run.facts.dimensions(), records(run.rows.entries()?), file))?;
+        out.put(&kind.file("groups"), &kind.bytes(&groups(), run.summary.groups.iter().cloned())?)
     }
 }

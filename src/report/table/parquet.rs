@@ -10,29 +10,35 @@ use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::types::{Type, TypePtr};
 
 use super::column::{Column, Columns, Values};
+use crate::report::format::{Error, Out};
 
-/// Rows that readers take at a time; each group of them can be read by a thread of its own.
-const GROUP: usize = 100_000;
+/// Rows that are written together, and so held; a reader may give each group of them a thread of its own.
+const GROUP: usize = 10_000;
 
-/// Texts stand as they are: no reader of this format runs a formula. The same rows give the same bytes.
-pub(super) fn parquet<T>(Columns(columns): &Columns<T>, rows: &[T]) -> Result<Vec<u8>> {
+/// Texts stand as they are: no reader of this format runs a formula. The same rows give the same bytes. Returns how many rows there are.
+pub(super) fn parquet<T>(Columns(columns): &Columns<T>, mut rows: impl Iterator<Item = std::result::Result<T, Error>>, out: &mut Out) -> std::result::Result<usize, Error> {
     let fields = columns.iter().map(field).collect::<Result<_>>()?;
     let schema = Type::group_type_builder("table").with_fields(fields).build()?;
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-    let mut bytes = Vec::new();
-    let mut writer = SerializedFileWriter::new(&mut bytes, Arc::new(schema), Arc::new(properties))?;
-    for rows in rows.chunks(GROUP) {
+    let mut writer = SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties))?;
+    let mut count = 0;
+    loop {
+        let rows = rows.by_ref().take(GROUP).collect::<std::result::Result<Vec<T>, _>>()?;
+        if rows.is_empty() {
+            break;
+        }
+        count += rows.len();
         let mut group = writer.next_row_group()?;
         for column in columns {
             if let Some(mut open) = group.next_column()? {
-                fill(&mut open, &column.values, rows)?;
+                fill(&mut open, &column.values, &rows)?;
                 open.close()?;
             }
         }
         group.close()?;
     }
     writer.close()?;
-    Ok(bytes)
+    Ok(count)
 }
 
 fn field<T>(column: &Column<T>) -> Result<TypePtr> {
@@ -103,7 +109,7 @@ mod tests {
     use parquet::file::reader::{FileReader as _, SerializedFileReader};
     use parquet::record::Field;
 
-    use super::*;
+    use crate::report::TableKind;
     use crate::report::table::{groups::groups, verdicts::verdicts};
 
     fn read(bytes: Vec<u8>) -> Vec<Vec<(String, Field)>> {
@@ -120,7 +126,7 @@ mod tests {
         let (_, _, mut records) = crate::report::summary::tests::run();
         records[0].rationale = Some("=1+1\n안녕".into());
         (records[0].evidence, records[0].dimensions) = (vec![0.5, 2.0], [("motion".to_owned(), 4)].into());
-        let rows = read(parquet(&verdicts(&records), &records).unwrap());
+        let rows = read(TableKind::Parquet.bytes(&verdicts(&["motion".to_owned()].into()), records.clone()).unwrap());
         assert_eq!(rows.len(), records.len());
         assert_eq!((cell(&rows[0], "rationale"), cell(&rows[0], "dimension_motion")), (&Field::Str("=1+1\n안녕".into()), &Field::Long(4)));
         assert_eq!((cell(&rows[0], "evidence").to_string(), cell(&rows[1], "evidence").to_string()), ("[0.5, 2.0]".into(), "[]".into()));
@@ -133,9 +139,9 @@ mod tests {
     #[test]
     fn groups_read_back_with_lists() {
         let (info, items, records) = crate::report::summary::tests::run();
-        let summary = crate::report::Summary::of(&info, &items, &records);
-        let bytes = parquet(&groups(), &summary.groups).unwrap();
-        assert_eq!(bytes, parquet(&groups(), &summary.groups).unwrap());
+        let summary = crate::report::summary::tests::summary(&info, &items, &records);
+        let bytes = TableKind::Parquet.bytes(&groups(), summary.groups.clone()).unwrap();
+        assert_eq!(bytes, TableKind::Parquet.bytes(&groups(), summary.groups.clone()).unwrap());
         let rows = read(bytes);
         let keys: Vec<String> = rows.iter().map(|row| format!("{} {}", cell(row, "by"), cell(row, "key"))).collect();
         assert!(keys.iter().any(|key| key == "[\"risk\", \"model\"] [\"R05\", \"x\"]"), "{keys:?}");
@@ -144,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_table_without_rows_has_its_columns() {
-        let bytes = parquet(&groups(), &[]).unwrap();
+        let bytes = TableKind::Parquet.bytes(&groups(), []).unwrap();
         let reader = SerializedFileReader::new(bytes::Bytes::from(bytes)).unwrap();
         assert_eq!(reader.metadata().file_metadata().num_rows(), 0);
         assert_eq!(reader.metadata().file_metadata().schema().get_fields().len(), groups().0.len());

@@ -7,9 +7,8 @@ use crate::judge::Usage;
 use crate::ledger::Record;
 
 /// Its columns; each dimension that a judge gave has one of its own.
-pub(super) fn verdicts(records: &[Record]) -> Columns<Record> {
-    let dimensions: BTreeSet<&String> = records.iter().flat_map(|row| row.dimensions.keys()).collect();
-    dimensions.into_iter().fold(fixed(), |columns, name| {
+pub(super) fn verdicts(dimensions: &BTreeSet<String>) -> Columns<Record> {
+    dimensions.iter().fold(fixed(), |columns, name| {
         let key = name.clone();
         columns.integer(format!("dimension_{name}"), move |row| row.dimensions.get(&key).map(|level| i64::from(*level)))
     })

@@ -1,31 +1,31 @@
 //! Observations in groups.
 
 /// A partition of the observations.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Grouping {
     /// The group of each observation.
-    of: Vec<usize>,
+    of: Vec<u32>,
     /// The observations, group by group.
-    order: Vec<usize>,
+    order: Vec<u32>,
     /// Where each group ends in `order`.
-    ends: Vec<usize>,
+    ends: Vec<u32>,
 }
 
 impl Grouping {
     /// One group for every combination of levels that occurs among `n` observations.
-    pub(super) fn of(columns: &[&[usize]], n: usize) -> Self {
-        let whole = Self { of: vec![0; n], order: (0..n).collect(), ends: vec![n] };
+    pub(super) fn of(columns: &[&[u32]], n: usize) -> Self {
+        let whole = Self { of: vec![0; n], order: (0..n as u32).collect(), ends: vec![n as u32] };
         columns.iter().fold(whole, |groups, column| groups.crossed(column))
     }
 
-    fn crossed(&self, column: &[usize]) -> Self {
-        let mut order: Vec<usize> = (0..column.len()).collect();
-        let key = |at: &usize| (self.of[*at], column[*at]);
+    fn crossed(&self, column: &[u32]) -> Self {
+        let mut order: Vec<u32> = (0..column.len() as u32).collect();
+        let key = |at: &u32| (self.of[*at as usize], column[*at as usize]);
         order.sort_unstable_by_key(|at| (key(at), *at));
         let (mut of, mut ends) = (vec![0; column.len()], Vec::new());
         for run in order.chunk_by(|a, b| key(a) == key(b)) {
-            run.iter().for_each(|at| of[*at] = ends.len());
-            ends.push(ends.last().unwrap_or(&0) + run.len());
+            run.iter().for_each(|at| of[*at as usize] = ends.len() as u32);
+            ends.push(ends.last().unwrap_or(&0) + run.len() as u32);
         }
         Self { of, order, ends }
     }
@@ -35,9 +35,9 @@ impl Grouping {
     }
 
     /// The observations of each group.
-    fn groups(&self) -> impl Iterator<Item = &[usize]> {
+    fn groups(&self) -> impl Iterator<Item = &[u32]> {
         let starts = [0].into_iter().chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, end)| &self.order[start..*end])
+        starts.zip(&self.ends).map(|(start, end)| &self.order[start as usize..*end as usize])
     }
 
     /// Whether all groups are of one size.
@@ -48,23 +48,24 @@ impl Grouping {
 
     /// Whether both put the same observations together.
     pub(super) fn same_as(&self, other: &Self) -> bool {
-        let one_in_other = |group: &[usize]| group.iter().all(|at| other.of[*at] == other.of[group[0]]);
+        let one_in_other = |group: &[u32]| group.iter().all(|at| other.of[*at as usize] == other.of[group[0] as usize]);
         self.len() == other.len() && self.groups().all(one_in_other)
     }
 
     /// Sum over groups of (sum of values)^2 / size.
     pub(super) fn between(&self, values: &[f64]) -> f64 {
-        let square = |group: &[usize]| group.iter().map(|at| values[*at]).sum::<f64>().powi(2) / group.len() as f64;
+        let square = |group: &[u32]| group.iter().map(|at| values[*at as usize]).sum::<f64>().powi(2) / group.len() as f64;
         self.groups().map(square).sum()
     }
 
     /// Sum over groups g of this and u of the other of (observations in both)^2 / (those in g).
     pub(super) fn overlap(&self, other: &Self) -> f64 {
         let mut both = vec![0.0_f64; other.len()];
-        let mut square = |group: &[usize]| {
-            group.iter().for_each(|at| both[other.of[*at]] += 1.0);
+        let mut square = |group: &[u32]| {
+            let place = |at: &u32| other.of[*at as usize] as usize;
+            group.iter().for_each(|at| both[place(at)] += 1.0);
             // Each of the other's groups once: taken out where it is first met.
-            let squares: f64 = group.iter().map(|at| std::mem::take(&mut both[other.of[*at]]).powi(2)).sum();
+            let squares: f64 = group.iter().map(|at| std::mem::take(&mut both[place(at)]).powi(2)).sum();
             squares / group.len() as f64
         };
         self.groups().map(&mut square).sum()

@@ -37,20 +37,24 @@ pub struct Split {
 /// solved: Henderson's method 1, unbiased also for unbalanced data (Henderson 1953, "Estimation of variance and covariance
 /// components"; Searle, Casella & McCulloch 1992, "Variance Components", ch. 5). A facet nested in another needs levels of its own in
 /// each of the other's. `None` below two values, or when no component can be told from the rest.
-pub fn split(values: &[f64], facets: &[Vec<usize>], wanted: &[Vec<usize>]) -> Option<Split> {
+pub fn split(values: &[f64], facets: &[Vec<u32>], wanted: &[Vec<usize>]) -> Option<Split> {
     let centre = mean(values)?;
     let values: Vec<f64> = values.iter().map(|value| value - centre).collect(); // large means would cost digits
     let (mut system, mut solution, mut confounded) = (System::of(&values), None, Vec::new());
     for facet_set in wanted {
-        let columns: Vec<&[usize]> = facet_set.iter().map(|facet| facets[*facet].as_slice()).collect();
+        let columns: Vec<&[u32]> = facet_set.iter().map(|facet| facets[*facet].as_slice()).collect();
         let groups = Grouping::of(&columns, values.len());
-        let solved = system
-            .tells_apart(&groups)
-            .then(|| system.with(facet_set, groups))
-            .and_then(|larger| Some((solve(&larger.equations())?, larger)));
-        match solved {
-            Some((variances, larger)) => (solution, system) = (Some(variances), larger),
-            None => confounded.push(facet_set.clone()),
+        if !system.tells_apart(&groups) {
+            confounded.push(facet_set.clone());
+            continue;
+        }
+        system.push(facet_set, groups);
+        match solve(&system.equations()) {
+            Some(variances) => solution = Some(variances),
+            None => {
+                system.pop();
+                confounded.push(facet_set.clone());
+            }
         }
     }
     let mut variances = solution?;
@@ -62,7 +66,6 @@ pub fn split(values: &[f64], facets: &[Vec<usize>], wanted: &[Vec<usize>]) -> Op
 }
 
 /// Sums of squares of components and their expectations, built up component by component.
-#[derive(Clone)]
 struct System<'v> {
     values: &'v [f64],
     whole: Grouping,
@@ -71,7 +74,6 @@ struct System<'v> {
     overlaps: Vec<Vec<f64>>,
 }
 
-#[derive(Clone)]
 struct Term {
     facets: Vec<usize>,
     groups: Grouping,
@@ -90,14 +92,19 @@ impl<'v> System<'v> {
         groups.len() > 1 && groups.len() < self.values.len() && !self.terms.iter().any(|term| term.groups.same_as(groups))
     }
 
-    fn with(&self, facets: &[usize], groups: Grouping) -> Self {
-        let mut larger = self.clone();
-        larger.overlaps.iter_mut().zip(&self.terms).for_each(|(row, term)| row.push(term.groups.overlap(&groups)));
+    fn push(&mut self, facets: &[usize], groups: Grouping) {
+        self.overlaps.iter_mut().zip(&self.terms).for_each(|(row, term)| row.push(term.groups.overlap(&groups)));
         let own = self.terms.iter().map(|term| groups.overlap(&term.groups)).chain([groups.overlap(&groups)]);
-        larger.overlaps.push(own.collect());
+        self.overlaps.push(own.collect());
         let (common, between) = (self.whole.overlap(&groups), groups.between(self.values));
-        larger.terms.push(Term { facets: facets.to_vec(), groups, common, between });
-        larger
+        self.terms.push(Term { facets: facets.to_vec(), groups, common, between });
+    }
+
+    /// Takes the last component back.
+    fn pop(&mut self) {
+        self.terms.pop();
+        self.overlaps.pop();
+        self.overlaps.iter_mut().for_each(|row| row.truncate(self.terms.len()));
     }
 
     /// One row a component and one for the total: coefficients of the components' and the residual variance, then the sum of squares.

@@ -17,6 +17,10 @@ fn columns(value: &Value) -> Vec<Vec<usize>> {
     value.as_array().unwrap().iter().map(|column| floats(column).into_iter().map(|level| level as usize).collect()).collect()
 }
 
+fn facets(value: &Value) -> Vec<Vec<u32>> {
+    columns(value).into_iter().map(|column| column.into_iter().map(|level| level as u32).collect()).collect()
+}
+
 #[track_caller]
 fn close(ours: f64, theirs: f64) {
     assert!((ours - theirs).abs() <= 1e-9 * theirs.abs(), "{ours} is not {theirs}");
@@ -26,7 +30,7 @@ fn close(ours: f64, theirs: f64) {
 fn components_are_those_of_explicit_design_matrices() {
     for case in golden()["designs"].as_array().unwrap() {
         let wanted = columns(&case["wanted"]);
-        let split = split(&floats(&case["values"]), &columns(&case["facets"]), &wanted).unwrap();
+        let split = split(&floats(&case["values"]), &facets(&case["facets"]), &wanted).unwrap();
         assert_eq!(split.components.iter().map(|one| one.facets.clone()).collect::<Vec<_>>(), wanted);
         assert_eq!(split.balanced, case["name"] != "unbalanced");
         let ours = split.components.iter().map(|one| one.variance).chain([split.residual]);
@@ -37,7 +41,7 @@ fn components_are_those_of_explicit_design_matrices() {
 #[test]
 fn dependability_of_items_by_judges_is_their_intraclass_correlation() {
     let case = &golden()["dependability"];
-    let split = split(&floats(&case["values"]), &columns(&case["facets"]), &[vec![1], vec![2]]).unwrap();
+    let split = split(&floats(&case["values"]), &facets(&case["facets"]), &[vec![1], vec![2]]).unwrap();
     for (at, judges) in [1.0, 4.0].into_iter().enumerate() {
         let found = generalizability(&split, &Design { object: &[0, 1], levels: &[1.0, 1.0, judges, 1.0], repeats: 1.0 }).unwrap();
         close(found.relative, floats(&case["relative"])[at]);
