@@ -17,7 +17,7 @@ use crate::rubric::Probe;
 
 /// The tasks that `wanted` lets through, but for probes, which are no evidence on the items: by rubric and sampler, and then case by case (an item
 /// under one rubric and one sampler) in the order of ids.
-fn cases<'f>(facts: &'f Facts, wanted: impl Fn(&TaskFacts) -> bool) -> Vec<&'f TaskFacts> {
+fn cases(facts: &Facts, wanted: impl Fn(&TaskFacts) -> bool) -> Vec<&TaskFacts> {
     let plain: Vec<bool> = facts.scopes().iter().map(|of| Probe::split(&of.scope.rubric).is_none()).collect();
     let mut tasks: Vec<&TaskFacts> = facts.tasks().iter().filter(|task| plain[task.scope as usize] && wanted(task)).collect();
     let ranks = facts.ranks();

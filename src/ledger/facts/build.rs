@@ -48,10 +48,10 @@ impl Facts {
         let mut sorted: Vec<&ItemRow> = items.iter().collect();
         sorted.sort_by_key(|item| (item.position, item.item_id.as_str()));
         let places: BTreeMap<&str, usize> = sorted.iter().zip(0..).map(|(item, place)| (item.item_id.as_str(), place)).collect();
-        let mut placed: Vec<(usize, &Record)> =
+        let mut of_items: Vec<(usize, &Record)> =
             records.iter().filter_map(|record| Some((*places.get(record.item_id.as_str())?, record))).collect();
-        placed.sort_by_key(|(place, _)| *place); // stable: within an item their order stands
-        let (mut builder, mut rest) = (FactsBuilder::new(info)?, placed.as_slice());
+        of_items.sort_by_key(|(place, _)| *place); // stable: within an item their order stands
+        let (mut builder, mut rest) = (FactsBuilder::new(info)?, of_items.as_slice());
         for (item, place) in sorted.into_iter().zip(0..) {
             let (own, others) = rest.split_at(rest.partition_point(|(of, _)| *of == place));
             builder.add(item, own.iter().map(|(_, record)| *record))?;
@@ -83,7 +83,8 @@ impl<'a> FactsBuilder<'a> {
     /// Adds the next item of the manifest, with its tasks in the order of `verdicts.jsonl`.
     pub fn add<'r>(&mut self, item: &ItemRow, records: impl Iterator<Item = &'r Record> + Clone) -> Result<(), LedgerError> {
         let number = self.items.len() as u32;
-        let reordered = records.clone().any(|record| Probe::split(&record.rubric).is_some_and(|(_, probe)| probe.kind() == ProbeKind::Order));
+        let reordered =
+            records.clone().any(|record| Probe::split(&record.rubric).is_some_and(|(_, probe)| probe.kind() == ProbeKind::Order));
         self.next_scope = 0;
         for record in records {
             self.add_task(number, record, reordered);
@@ -94,7 +95,12 @@ impl<'a> FactsBuilder<'a> {
         let category = item.risk.as_ref().and_then(|risk| self.info.factor_categories.get(risk)).map(|(english, _)| english);
         self.tags.extend(item.tags.iter().map(|(tag, value)| (names.of(tag), names.of(value))));
         let annotator = |place: usize| item.annotators.get(place);
-        self.labels.extend(item.human_risk.iter().zip(0..).map(|(risk, place)| Label { annotator: annotator(place).map(|name| names.of(name)), risk: *risk }));
+        self.labels.extend(
+            item.human_risk
+                .iter()
+                .zip(0..)
+                .map(|(risk, place)| Label { annotator: annotator(place).map(|name| names.of(name)), risk: *risk }),
+        );
         let [model, category, risk, prompt_type] =
             [item.model.as_ref(), category, item.risk.as_ref(), item.prompt_type.as_ref()].map(|field| field.map(|text| names.of(text)));
         self.items.push(ItemFacts {
@@ -173,7 +179,11 @@ impl<'a> FactsBuilder<'a> {
         order.sort_by(|one, other| scopes[*one].scope.cmp(&scopes[*other].scope));
         let mut place_of = vec![0; scopes.len()];
         order.iter().zip(0..).for_each(|(before, place)| place_of[*before] = place);
-        tasks.iter_mut().map(|task| &mut task.scope).chain(probed.iter_mut().map(|one| &mut one.scope)).for_each(|scope| *scope = place_of[*scope as usize]);
+        tasks
+            .iter_mut()
+            .map(|task| &mut task.scope)
+            .chain(probed.iter_mut().map(|one| &mut one.scope))
+            .for_each(|scope| *scope = place_of[*scope as usize]);
         scopes.sort_by(|one, other| one.scope.cmp(&other.scope));
         let by_id = ids.order();
         Ok(Facts { names, ids: Arc::new(ids), items, by_id, tags, labels, scopes, tasks, dimensions, probed })

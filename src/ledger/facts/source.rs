@@ -22,7 +22,9 @@ pub(super) struct Sources {
 impl Sources {
     pub(super) fn new() -> Result<Self, LedgerError> {
         let connection = Connection::open("")?;
-        connection.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; CREATE TABLE keys (key BLOB NOT NULL, item INTEGER NOT NULL);")?;
+        connection.execute_batch(
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; CREATE TABLE keys (key BLOB NOT NULL, item INTEGER NOT NULL);",
+        )?;
         Ok(Self { connection, items: 0, piece: Vec::new() })
     }
 

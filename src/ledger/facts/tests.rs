@@ -14,7 +14,8 @@ fn stored() -> (Vec<ItemRow>, Vec<Record>) {
     let beside = ledger.facts().unwrap();
     ledger.close().unwrap();
     let reader = Reader::open(dir.path()).unwrap();
-    let (items, records) = reader.entries().unwrap().map(|entry| entry.unwrap()).map(|entry| (entry.item, entry.records)).unzip::<_, _, Vec<_>, Vec<_>>();
+    let (items, records) =
+        reader.entries().unwrap().map(|entry| entry.unwrap()).map(|entry| (entry.item, entry.records)).unzip::<_, _, Vec<_>, Vec<_>>();
     let records = records.concat();
     assert_eq!(Facts::of(reader.info(), &items, &records).unwrap(), reader.facts().unwrap());
     assert_eq!(beside, reader.facts().unwrap());
@@ -42,16 +43,23 @@ fn scopes_sort_and_add_up_and_names_are_numbered_in_their_order() {
     let (mut items, mut records) = stored();
     items[1].tags = [("seed".to_owned(), "7".to_owned()), ("a".to_owned(), "z".to_owned())].into();
     items[2].model = Some("before".to_owned());
-    let other = Record { judge: "a".to_owned(), usage: Some(Usage { input: 5, ..Usage::default() }), latency_ms: Some(8), ..records[0].clone() };
+    let other =
+        Record { judge: "a".to_owned(), usage: Some(Usage { input: 5, ..Usage::default() }), latency_ms: Some(8), ..records[0].clone() };
     let dear = Record { repeat: 2, odds: Some(Odds::new([0.5, 0.5, 0.0, 0.0, 0.0])), cost_usd: None, ..other.clone() };
     records.extend([other, dear]);
     let facts = Facts::of(&info(&["mini", "a"]), &items, &records).unwrap();
     let judges: Vec<_> = facts.scopes().iter().map(|of| (of.scope.judge.as_str(), of.tasks, of.unpriced, of.latency_ms)).collect();
     assert_eq!(judges, [("a", 2, true, (2, 16)), ("mini", 3, false, (1, 12))]);
     assert_eq!(facts.scopes()[0].usage.map(|usage| usage.input), Some(10));
-    assert_eq!(facts.tasks_of(0).iter().map(|task| (facts.scope(task).judge.as_str(), task.entropy)).collect::<Vec<_>>(), [("mini", None), ("a", None), ("a", Some(1.0))]);
+    assert_eq!(
+        facts.tasks_of(0).iter().map(|task| (facts.scope(task).judge.as_str(), task.entropy)).collect::<Vec<_>>(),
+        [("mini", None), ("a", None), ("a", Some(1.0))]
+    );
     assert!(facts.item(2).model < facts.item(1).model);
-    assert_eq!(facts.tags(1).iter().map(|(tag, value)| (facts.name(*tag), facts.name(*value))).collect::<Vec<_>>(), [("a", "z"), ("seed", "7")]);
+    assert_eq!(
+        facts.tags(1).iter().map(|(tag, value)| (facts.name(*tag), facts.name(*value))).collect::<Vec<_>>(),
+        [("a", "z"), ("seed", "7")]
+    );
     assert!(facts.tags(0).is_empty() && facts.tags(2).is_empty());
 }
 
@@ -61,7 +69,10 @@ fn further_scores_are_kept_of_items_whose_frames_were_reordered() {
     let probed = Record { rubric: "text~reversed".to_owned(), ..records[0].clone() };
     records.push(probed);
     let facts = Facts::of(&info(&["mini"]), &items, &records).unwrap();
-    assert_eq!(facts.probed().iter().map(|one| (one.item, one.scope, facts.name(one.name), one.level)).collect::<Vec<_>>(), [(0, 0, "motion", 2), (0, 1, "motion", 2)]);
+    assert_eq!(
+        facts.probed().iter().map(|one| (one.item, one.scope, facts.name(one.name), one.level)).collect::<Vec<_>>(),
+        [(0, 0, "motion", 2), (0, 1, "motion", 2)]
+    );
 }
 
 #[test]

@@ -90,7 +90,11 @@ impl Names {
     pub(super) fn of(&mut self, text: &str) -> Name {
         let Self { texts, places, hasher } = self;
         let next = texts.len() as u32;
-        let entry = places.entry(hasher.hash_one(text), |known| texts.get(*known as usize) == text, |known| hasher.hash_one(texts.get(*known as usize)));
+        let entry = places.entry(
+            hasher.hash_one(text),
+            |known| texts.get(*known as usize) == text,
+            |known| hasher.hash_one(texts.get(*known as usize)),
+        );
         let place = *entry.or_insert(next).get();
         if place == next {
             texts.push(text);

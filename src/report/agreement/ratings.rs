@@ -33,7 +33,8 @@ impl Ratings {
         let (mut given, mut ids) = (Given::default(), Texts::default());
         for (instance, row) in instances.all().zip(0..) {
             let instance = instance?;
-            given.item(row, instance.human_risk.iter().zip(0..).map(|(risk, place)| (instance.annotators.get(place).map(String::as_str), *risk)));
+            let named = |(risk, place): (&Option<f64>, usize)| (instance.annotators.get(place).map(String::as_str), *risk);
+            given.item(row, instance.human_risk.iter().zip(0..).map(named));
             ids.push(&instance.id);
         }
         Ok(given.over(Arc::new(ids)))

@@ -8,8 +8,8 @@ use super::*;
 use crate::judge::OutcomeName;
 use crate::ledger::{Facts, ItemRow, Record, RunInfo, Texts};
 use crate::manifest::Label;
-use crate::report::summary::tests::{info, item, record};
 use crate::report::StoredRun;
+use crate::report::summary::tests::{info, item, record};
 use crate::stats::agreement::Rule;
 use crate::taxonomy::Lang;
 

@@ -67,8 +67,7 @@ fn what_was_judged_otherwise_is_said() {
     let mut other = info;
     other.experiment.judges.values_mut().for_each(|fingerprint| fingerprint.push_str(" temperature=1"));
     other.experiment.taxonomy.push('x');
-    let codes: Vec<String> =
-        compared(&one, &stored((other, items, records))).warnings.into_iter().map(|warning| warning.code).collect();
+    let codes: Vec<String> = compared(&one, &stored((other, items, records))).warnings.into_iter().map(|warning| warning.code).collect();
     assert!(codes.contains(&"different_experiments".to_owned()), "{codes:?}");
 }
 

@@ -91,7 +91,8 @@ impl Frame<'_> {
         };
         let page = self.environment()?.get_template(self.template)?.render(context! { ..own, ..shared })?;
         // The last one: whatever comes from outside stands before it, and after it only our script.
-        let (before, after) = page.rsplit_once(DATA).ok_or_else(|| TemplateError::new(ErrorKind::InvalidOperation, "no place for the data"))?;
+        let (before, after) =
+            page.rsplit_once(DATA).ok_or_else(|| TemplateError::new(ErrorKind::InvalidOperation, "no place for the data"))?;
         Ok((before.to_owned(), after.to_owned()))
     }
 

@@ -122,7 +122,12 @@ fn pictures_go_into_the_page_or_lie_beside_it() {
     let ledger = crate::ledger::Ledger::open(run_dir.path(), &info).unwrap();
     ledger.plan(rows).unwrap();
     ledger
-        .record_media("a", tribunal_media::Digest::of(b"m"), &tribunal_media::Report::default(), &[(name.clone(), b"picture".to_vec()), (gone.clone(), b"x".to_vec())])
+        .record_media(
+            "a",
+            tribunal_media::Digest::of(b"m"),
+            &tribunal_media::Report::default(),
+            &[(name.clone(), b"picture".to_vec()), (gone.clone(), b"x".to_vec())],
+        )
         .unwrap();
     ledger.close().unwrap();
     std::fs::remove_file(run_dir.path().join("thumbs").join(gone)).unwrap();

@@ -68,7 +68,13 @@ fn by_two(scoped: &Scoped, fields: [Field; 2]) -> Vec<Group> {
     measured(scoped, &by, &groups, |key| Key::Many(key.into()), PAIRS)
 }
 
-fn measured<const N: usize>(scoped: &Scoped, by: &By, groups: &Split<N>, key: fn([Option<String>; N]) -> Key, resamples: usize) -> Vec<Group> {
+fn measured<const N: usize>(
+    scoped: &Scoped,
+    by: &By,
+    groups: &Split<N>,
+    key: fn([Option<String>; N]) -> Key,
+    resamples: usize,
+) -> Vec<Group> {
     let measure = |(values, items): (&[Option<Name>; N], &Vec<&Pooled>)| {
         let observed: Vec<_> = items.iter().filter_map(|one| scoped.observed(one)).collect();
         let interval = interval::of_group(&observed, groups.len(), resamples);

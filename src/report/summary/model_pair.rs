@@ -123,7 +123,8 @@ fn unpaired(scoped: &Scoped, [a, b]: [&Side; 2]) -> ModelPair {
 fn blocked(a: &Side, b: &Side) -> Option<TestResult> {
     let of_b = |source: &u32| b.blocked.binary_search_by_key(source, |(of, _)| *of).ok().map(|place| b.blocked[place].1);
     let both = a.blocked.iter().filter_map(|(source, blocked)| Some((*blocked, of_b(source)?)));
-    let (only_a, only_b) = both.fold((0, 0), |(a, b), pair| (a + usize::from(pair == (true, false)), b + usize::from(pair == (false, true))));
+    let (only_a, only_b) =
+        both.fold((0, 0), |(a, b), pair| (a + usize::from(pair == (true, false)), b + usize::from(pair == (false, true))));
     stats::mcnemar_exact(only_a, only_b)
 }
 

@@ -48,7 +48,9 @@ const TESTS: [(&str, Test); 3] =
 /// Every test of every factor that has at least two groups of at least two scored items.
 pub(super) fn of(scoped: &Scoped) -> Vec<TestRow> {
     let mut rows: Vec<TestRow> = FACTORS.into_iter().flat_map(|factor| one_way(scoped, factor)).collect();
-    rows.extend([(Field::Risk, "risk"), (Field::PromptType, "prompt_type")].into_iter().flat_map(|(field, name)| two_way(scoped, field, name)));
+    rows.extend(
+        [(Field::Risk, "risk"), (Field::PromptType, "prompt_type")].into_iter().flat_map(|(field, name)| two_way(scoped, field, name)),
+    );
     rows.extend(repeated(scoped));
     rows
 }

@@ -207,8 +207,8 @@ fn triage_is_kept_apart_and_never_gates_beside_a_judge() {
 fn nothing_scored_is_no_number() {
     let (info, items, _) = run();
     let refused: Vec<_> = items.iter().map(|item| record(item, "m", 1, Some(OutcomeName::JudgeRefused), None)).collect();
-    let summary = summary(&info, &items, &refused);
-    assert!(misses(&summary, 1.0) && codes(&summary).contains(&"no_scores"));
+    let none = summary(&info, &items, &refused);
+    assert!(misses(&none, 1.0) && codes(&none).contains(&"no_scores"));
     assert!(misses(&summary(&info, &[], &[]), 1.0));
 }
 

@@ -16,7 +16,11 @@ use crate::report::format::{Error, Out};
 const GROUP: usize = 10_000;
 
 /// Texts stand as they are: no reader of this format runs a formula. The same rows give the same bytes. Returns how many rows there are.
-pub(super) fn parquet<T>(Columns(columns): &Columns<T>, mut rows: impl Iterator<Item = std::result::Result<T, Error>>, out: &mut Out) -> std::result::Result<usize, Error> {
+pub(super) fn parquet<T>(
+    Columns(columns): &Columns<T>,
+    mut rows: impl Iterator<Item = std::result::Result<T, Error>>,
+    out: &mut Out,
+) -> std::result::Result<usize, Error> {
     let fields = columns.iter().map(field).collect::<Result<_>>()?;
     let schema = Type::group_type_builder("table").with_fields(fields).build()?;
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();

@@ -49,12 +49,11 @@ pub fn split(values: &[f64], facets: &[Vec<u32>], wanted: &[Vec<usize>]) -> Opti
             continue;
         }
         system.push(facet_set, groups);
-        match solve(&system.equations()) {
-            Some(variances) => solution = Some(variances),
-            None => {
-                system.pop();
-                confounded.push(facet_set.clone());
-            }
+        if let Some(variances) = solve(&system.equations()) {
+            solution = Some(variances);
+        } else {
+            system.pop();
+            confounded.push(facet_set.clone());
         }
     }
     let mut variances = solution?;
