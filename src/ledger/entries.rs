@@ -180,3 +180,43 @@ fn digest(row: &Row<'_>, column: usize) -> Result<Option<Digest>, LedgerError> {
     let read = |hex: String| Digest::from_hex(&hex).ok_or_else(|| LedgerError::Store(format!("`{hex}` is no digest")));
     hex.map(read).transpose()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Entry, PAGE};
+    use crate::ledger::tests::{items, open, task};
+    use crate::ledger::{ItemRow, LedgerError, Reader};
+
+    /// More items than a page has, at every third position, of which a few have tasks.
+    fn planned(dir: &std::path::Path) -> Vec<ItemRow> {
+        let mut rows = items(2 * PAGE + 5);
+        rows.iter_mut().for_each(|item| item.position *= 3);
+        let ledger = open(dir);
+        ledger.plan(&rows, &[task(0), task(PAGE), task(2 * PAGE + 4)]).unwrap();
+        ledger.close().unwrap();
+        rows
+    }
+
+    #[test]
+    fn every_item_comes_once_in_manifest_order_whatever_the_page_it_is_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let rows = planned(dir.path());
+        let reader = Reader::open(dir.path()).unwrap();
+        let entries: Vec<Entry> = reader.entries().unwrap().collect::<Result<_, _>>().unwrap();
+        assert!(entries.iter().map(|entry| &entry.item).eq(&rows));
+        let with_tasks: Vec<_> = entries.iter().zip(0..).filter(|(entry, _)| !entry.records.is_empty()).map(|(_, place)| place).collect();
+        assert_eq!(with_tasks, [0, PAGE, 2 * PAGE + 4]);
+        assert_eq!(Reader::open(tempfile::tempdir().unwrap().path()).err().map(|error| error.to_string().contains("no run")), Some(true));
+    }
+
+    #[test]
+    fn after_a_row_that_cannot_be_read_there_is_nothing_that_looks_complete() {
+        let dir = tempfile::tempdir().unwrap();
+        let rows = planned(dir.path());
+        let damage = "UPDATE items SET row = '{' WHERE item_id = ?1";
+        rusqlite::Connection::open(dir.path().join("ledger.sqlite")).unwrap().execute(damage, [&rows[PAGE as usize].item_id]).unwrap();
+        let reader = Reader::open(dir.path()).unwrap();
+        let mut entries = reader.entries().unwrap().skip_while(Result::is_ok);
+        assert!(matches!(entries.next(), Some(Err(LedgerError::Store(_)))) && entries.next().is_none());
+    }
+}

@@ -61,7 +61,7 @@ pub(crate) fn item(position: u64) -> ItemRow {
     }
 }
 
-pub(super) fn items(count: u64) -> Vec<ItemRow> {
+pub(crate) fn items(count: u64) -> Vec<ItemRow> {
     (0..count).map(item).collect()
 }
 
@@ -73,11 +73,11 @@ fn stored(dir: &Path) -> Vec<ItemRow> {
 /// Every position.
 pub(super) const ALL: std::ops::RangeInclusive<u64> = 0..=u64::MAX;
 
-pub(super) fn task(position: u64) -> Task {
+pub(crate) fn task(position: u64) -> Task {
     Task { item_id: item(position).item_id, sampler: None, rubric: "text".to_owned(), judge: "mini".to_owned(), repeat: 1 }
 }
 
-pub(super) fn tasks(count: u64) -> Vec<Task> {
+pub(crate) fn tasks(count: u64) -> Vec<Task> {
     (0..count).map(task).collect()
 }
 
@@ -113,7 +113,7 @@ pub(super) fn scored(safety: u8) -> Outcome {
     Outcome::Scored(Verdict { dimensions, rationale: "가".to_owned(), evidence: vec![0.25], ..Verdict::new(safety, Scale::Rubric5) })
 }
 
-pub(super) fn open(dir: &Path) -> Ledger {
+pub(crate) fn open(dir: &Path) -> Ledger {
     Ledger::open(dir, &info(&["mini"])).unwrap()
 }
 
@@ -131,7 +131,7 @@ pub(crate) fn plan(ledger: &Ledger, items: &[ItemRow], tasks: &[Task]) -> Result
     ledger.plan(|| items.iter().map(|item| Ok((item.clone(), tasks_of(item)))))
 }
 
-pub(super) async fn answer(ledger: &Ledger, task: &Task) {
+pub(crate) async fn answer(ledger: &Ledger, task: &Task) {
     let intent = intent(task, None);
     let id = intent.verdict_id;
     let reservation = ledger.intent(intent).await.unwrap();
@@ -139,7 +139,7 @@ pub(super) async fn answer(ledger: &Ledger, task: &Task) {
     ledger.conclude(task, Some(id), scored(2)).await.unwrap();
 }
 
-pub(super) fn run<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(future)
 }
 

@@ -172,3 +172,62 @@ fn no_shards(first: &Path, other: &Path, problem: &str) -> OpenError {
 fn failed(dir: &Path, source: LedgerError) -> OpenError {
     OpenError::Ledger { path: dir.to_owned(), source }
 }
+
+#[cfg(test)]
+mod tests {
+    use tempfile::{TempDir, tempdir};
+    use tribunal_media::{Digest, Report};
+
+    use super::{OpenError, StoredRun};
+    use crate::ledger::tests::{answer, items, open, run, task};
+    use crate::ledger::{Entry, ItemRow};
+
+    /// A shard of `items` that has asked about those at `places`.
+    fn shard(items: &[ItemRow], places: &[u64]) -> TempDir {
+        let dir = tempdir().unwrap();
+        let ledger = open(dir.path());
+        ledger.plan(items, places.iter().map(|place| task(*place))).unwrap();
+        run(async {
+            for place in places {
+                answer(&ledger, &task(*place)).await;
+            }
+        });
+        for place in places {
+            let format = place.to_string();
+            ledger.record_media(&task(*place).item_id, Digest::of(b"m"), &Report { format, ..Report::default() }, &[]).unwrap();
+        }
+        ledger.close().unwrap();
+        dir
+    }
+
+    fn opened(dirs: &[&TempDir]) -> Result<StoredRun, OpenError> {
+        StoredRun::open(&dirs.iter().map(|dir| dir.path().to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn complementary_shards_are_one_run_with_what_each_of_them_saw() {
+        let rows = items(5);
+        let (one, two, whole) = (shard(&rows, &[0, 3]), shard(&rows, &[1, 4]), shard(&rows, &[0, 1, 3, 4]));
+        let (together, whole) = (opened(&[&two, &one]).unwrap(), opened(&[&whole]).unwrap());
+        assert_eq!((together.summary(), together.facts()), (whole.summary(), whole.facts()));
+        let entries = |run: &StoredRun| run.rows.entries().unwrap().collect::<Result<Vec<Entry>, _>>().unwrap();
+        assert_eq!(entries(&together), entries(&whole));
+        assert_eq!(entries(&together)[4].item.media.as_ref().map(|report| report.format.as_str()), Some("4"));
+    }
+
+    #[test]
+    fn what_are_no_complementary_shards_is_refused() {
+        let refused = |dirs: &[&TempDir], why: &str| {
+            let error = opened(dirs).unwrap_err();
+            assert!(matches!(&error, OpenError::NotShards { problem, .. } if problem == why), "{error}");
+        };
+        let first = shard(&items(5), &[0, 3]);
+        refused(&[&first, &shard(&items(5), &[1, 3])], "they hold the same items");
+        refused(&[&first, &shard(&items(6), &[1])], "their manifests differ");
+        refused(&[&first, &shard(&items(4), &[1])], "their manifests differ");
+        let mut changed = items(5);
+        changed[4].digest = Digest::of(b"other");
+        refused(&[&first, &shard(&changed, &[1])], "their manifests differ");
+        assert!(matches!(opened(&[]), Err(OpenError::None)));
+    }
+}

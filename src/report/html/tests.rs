@@ -104,6 +104,48 @@ fn a_large_page_leaves_its_details_beside_it_and_names_their_digests() {
     assert_eq!(written(dir.path(), &run, Lang::En, 10_000), split);
 }
 
+/// The run of the summary's tests with `copies` of its items.
+fn copied(copies: usize) -> (RunInfo, Vec<ItemRow>, Vec<Record>) {
+    let (info, items, records) = run();
+    let id = |copy: usize, id: &str| format!("{copy:03}-{id}");
+    let of = |copy: usize| {
+        (
+            items.iter().map(move |item| ItemRow {
+                item_id: id(copy, &item.item_id),
+                position: 6 * copy as u64 + item.position,
+                ..item.clone()
+            }),
+            records.iter().map(move |record| Record { item_id: id(copy, &record.item_id), ..record.clone() }),
+        )
+    };
+    let (items, records) = (0..copies).map(of).unzip::<_, _, Vec<_>, Vec<_>>();
+    (info, items.into_iter().flatten().collect(), records.into_iter().flatten().collect())
+}
+
+#[test]
+fn both_forms_hold_every_item_and_its_details_chunk_by_chunk() {
+    for (copies, chunks) in [(0, 0), (20, 3)] {
+        let dir = tempfile::tempdir().unwrap();
+        let run = copied(copies);
+        let (whole, split) = (written(dir.path(), &run, Lang::En, WHOLE), written(dir.path(), &run, Lang::En, 10_000));
+        let inside = |page: &str, id: &str| -> Option<serde_json::Value> {
+            let text = page.split(&format!("id=\"{id}\">")).nth(1)?.split("</script>").next()?;
+            Some(serde_json::from_str(text).unwrap())
+        };
+        let list = |page: &str| inside(page, "data").unwrap();
+        assert_eq!((list(&whole)["items"].as_array().unwrap().len(), &list(&whole)["items"]), (6 * copies, &list(&split)["items"]));
+        assert_eq!(list(&split)["chunks"].as_array().unwrap().len(), chunks);
+        let mut details = 0;
+        for chunk in 0..chunks {
+            let here = inside(&whole, &format!("chunk-{chunk}")).unwrap();
+            let beside = std::fs::read_to_string(dir.path().join(format!("report-data/{chunk}.html"))).unwrap();
+            assert_eq!(inside(&beside, "data").as_ref(), Some(&here));
+            details += here.as_array().unwrap().len();
+        }
+        assert_eq!((details, inside(&whole, &format!("chunk-{chunks}"))), (6 * copies, None));
+    }
+}
+
 #[test]
 fn pictures_go_into_the_page_or_lie_beside_it() {
     let run_dir = tempfile::tempdir().unwrap();
