@@ -184,7 +184,7 @@ fn digest(row: &Row<'_>, column: usize) -> Result<Option<Digest>, LedgerError> {
 #[cfg(test)]
 mod tests {
     use super::{Entry, PAGE};
-    use crate::ledger::tests::{items, open, task};
+    use crate::ledger::tests::{items, open, plan, task};
     use crate::ledger::{ItemRow, LedgerError, Reader};
 
     /// More items than a page has, at every third position, of which a few have tasks.
@@ -192,7 +192,7 @@ mod tests {
         let mut rows = items(2 * PAGE + 5);
         rows.iter_mut().for_each(|item| item.position *= 3);
         let ledger = open(dir);
-        ledger.plan(&rows, &[task(0), task(PAGE), task(2 * PAGE + 4)]).unwrap();
+        plan(&ledger, &rows, &[task(0), task(PAGE), task(2 * PAGE + 4)]).unwrap();
         ledger.close().unwrap();
         rows
     }

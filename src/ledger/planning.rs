@@ -190,8 +190,8 @@ fn told(items: &[String], what: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::ledger::tests::{items, open, plan, tasks};
-    use crate::ledger::{ItemRow, Reader};
+    use crate::ledger::ItemRow;
+    use crate::ledger::tests::{items, open, plan, stored, tasks};
 
     #[test]
     fn what_changes_alone_and_decides_no_verdict_is_taken_over() {
@@ -210,7 +210,7 @@ mod tests {
         for (number, change) in changes.into_iter().enumerate() {
             change(&mut rows[1]);
             assert_eq!(plan(&ledger, &rows, &tasks).unwrap(), 2);
-            assert_eq!(Reader::open(dir.path()).unwrap().items().unwrap(), rows, "change {number}");
+            assert_eq!(stored(dir.path()), rows, "change {number}");
         }
     }
 }

@@ -66,7 +66,7 @@ pub(crate) fn items(count: u64) -> Vec<ItemRow> {
 }
 
 /// The items of a run folder.
-fn stored(dir: &Path) -> Vec<ItemRow> {
+pub(super) fn stored(dir: &Path) -> Vec<ItemRow> {
     Reader::open(dir).unwrap().entries().unwrap().map(|entry| entry.unwrap().item).collect()
 }
 

@@ -179,14 +179,14 @@ mod tests {
     use tribunal_media::{Digest, Report};
 
     use super::{OpenError, StoredRun};
-    use crate::ledger::tests::{answer, items, open, run, task};
+    use crate::ledger::tests::{answer, items, open, plan, run, task};
     use crate::ledger::{Entry, ItemRow};
 
     /// A shard of `items` that has asked about those at `places`.
     fn shard(items: &[ItemRow], places: &[u64]) -> TempDir {
         let dir = tempdir().unwrap();
         let ledger = open(dir.path());
-        ledger.plan(items, places.iter().map(|place| task(*place))).unwrap();
+        plan(&ledger, items, &places.iter().map(|place| task(*place)).collect::<Vec<_>>()).unwrap();
         run(async {
             for place in places {
                 answer(&ledger, &task(*place)).await;

@@ -2,14 +2,14 @@
 
 use super::{Facts, ItemFacts, Scope, TaskFacts};
 use crate::judge::{Odds, OutcomeName, Usage};
-use crate::ledger::tests::{answer, info, items, open, run, task, tasks};
+use crate::ledger::tests::{answer, info, items, open, plan, run, task, tasks};
 use crate::ledger::{ItemRow, Reader, Record};
 
 /// Three items and their records as a run stores them, the first of them answered.
 fn stored() -> (Vec<ItemRow>, Vec<Record>) {
     let dir = tempfile::tempdir().unwrap();
     let ledger = open(dir.path());
-    ledger.plan(&items(3), &tasks(3)).unwrap();
+    plan(&ledger, &items(3), &tasks(3)).unwrap();
     run(answer(&ledger, &task(0)));
     let beside = ledger.facts().unwrap();
     ledger.close().unwrap();
