@@ -224,7 +224,9 @@ fn warnings_say_what_a_reader_must_know() {
     for code in ["authored_replies", "isolation_incomplete", "pending", "media_rejected", "cv_over_15", "skipped_files"] {
         assert!(found.iter().any(|one| one == code), "{code} is not in {found:?}");
     }
-    assert!(!found.iter().any(|one| one == "blocked_over_60" || one == "no_scores"));
+    assert!(!found.iter().any(|one| ["blocked_over_60", "no_scores", "partial"].contains(&one.as_str())));
+    let one_item: Vec<Record> = records.iter().filter(|record| record.item_id == records[0].item_id).cloned().collect();
+    assert!(codes_of(&one_item).iter().any(|one| one == "partial"));
     for record in &mut records {
         (record.outcome, record.safety) = (Some(OutcomeName::SafelyBlocked), None);
     }

@@ -52,6 +52,7 @@ pub(super) fn of(info: &RunInfo, summary: &Summary, facts: &Facts, scoped: &[&Sc
     warnings.extend(authored(info));
     warnings.extend(locks(info));
     warnings.extend(pending(summary));
+    warnings.extend(partial(facts));
     warnings.extend(without_scores(summary));
     warnings.extend(rejected(facts));
     warnings.extend(salvaged(facts));
@@ -112,6 +113,15 @@ fn pending(summary: &Summary) -> Option<Warning> {
     let message = format!("{pending} of {expected} tasks are still pending; the same command resumes.");
     let korean = format!("작업 {expected}개 중 {pending}개가 아직 대기 중입니다. 같은 명령으로 이어서 실행됩니다.");
     (pending > 0).then(|| Warning::counted("pending", pending, [message, korean]))
+}
+
+/// Items that no task is about: a shard alone, a limit.
+fn partial(facts: &Facts) -> Option<Warning> {
+    let all = facts.items().len();
+    let count = (0..all as u32).filter(|item| facts.tasks_of(*item).is_empty()).count();
+    let message = format!("{count} of {all} items of the source are in no task: this is one shard of several, or a limit was set.");
+    let korean = format!("원본 항목 {all}개 중 {count}개는 어떤 작업에도 없습니다. 여러 조각 중 하나이거나 개수를 제한한 실행입니다.");
+    (count > 0 && !facts.tasks().is_empty()).then(|| Warning::counted("partial", count, [message, korean]))
 }
 
 /// Judges whose every verdict failed: refused, unusable, unresolved or over media that could not be read.
