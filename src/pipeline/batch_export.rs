@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::invocation::{Invocation, Orders, Planned, ScoreError};
+use super::invocation::{Invocation, Orders, ScoreError};
 use super::packing::Packing;
 use super::pass::{Pass, Progress};
 use super::stop::StopFlag;
@@ -43,13 +43,13 @@ pub fn export_batch(
     progress: &dyn Progress,
     stop: &StopFlag,
 ) -> Result<BatchExported, ScoreError> {
-    let (run, Planned { wanted, tasks }) = Invocation::open(study, dir, info, orders)?;
+    let (run, planned) = Invocation::open(study, dir, info, orders)?;
     let waits: BTreeSet<_> = run.ledger.waiting_tasks(false)?.into_iter().collect();
-    let pending = run.count_pending(&wanted, &waits)?;
-    let waiting = run.count_pending(&wanted, &BTreeSet::new())? - pending;
-    progress.planned(tasks, tasks - pending);
+    let pending = run.count_pending(&planned, &waits)?;
+    let waiting = run.count_pending(&planned, &BTreeSet::new())? - pending;
+    progress.planned(planned.tasks, planned.tasks - pending);
     let packing = Packing::new(&run.ledger, false)?;
-    Pass { run: &run, pool, progress, stop, packing: &packing, all: true }.all(run.pending(&wanted, &waits)?);
+    Pass { run: &run, pool, progress, stop, packing: &packing, all: true }.all(run.pending(&planned.wanted, &waits)?);
     let packs = packing.finish()?;
     let index = run.ledger.write_batch_index()?;
     run.ledger.close()?;

@@ -204,8 +204,13 @@ impl<'a> Invocation<'a> {
     }
 
     /// How many such tasks there are.
-    pub(super) fn count_pending(&self, wanted: &Wanted, waiting: &BTreeSet<Task>) -> Result<u64, ScoreError> {
-        self.pending(wanted, waiting)?.try_fold(0, |count, item| Ok(count + item?.tasks.len() as u64))
+    pub(super) fn count_pending(&self, planned: &Planned, waiting: &BTreeSet<Task>) -> Result<u64, ScoreError> {
+        let counts = self.ledger.counts()?;
+        // Where the run has no other tasks than these, nothing is left to be told apart.
+        if waiting.is_empty() && counts.values().sum::<u64>() == planned.tasks {
+            return Ok(counts.get(&None).copied().unwrap_or(0));
+        }
+        self.pending(&planned.wanted, waiting)?.try_fold(0, |count, item| Ok(count + item?.tasks.len() as u64))
     }
 }
 

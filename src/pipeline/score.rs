@@ -61,7 +61,7 @@ pub fn score(
 ) -> Result<ScoreDone, ScoreError> {
     let (run, mut planned) = Invocation::open(study, dir, info, orders)?;
     let none = BTreeSet::new();
-    let resumed = planned.tasks - run.count_pending(&planned.wanted, &none)?;
+    let resumed = planned.tasks - run.count_pending(&planned, &none)?;
     progress.planned(planned.tasks, resumed);
     let rounds = Rounds::new(&run.ledger, &study.judges, progress, stop);
     // Before anything that could stop this invocation: what earlier ones sent is paid for.
