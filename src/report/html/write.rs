@@ -1,5 +1,6 @@
 //! The two forms of the page: one file, or a folder when that file would be large. Items go into it one by one, so that a run of any length is never held.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Seek as _, Write};
 use std::iter::Peekable;
@@ -32,7 +33,7 @@ impl Format for Html {
 
 /// Writes the page; one larger than `limit` bytes leaves the details of its items in `report-data/`, its pictures in `thumbs/`.
 pub(super) fn write(run: &RunView, out: &mut Folder, limit: u64) -> Result<(), Error> {
-    match out.stream("report.html", |folder, page| whole(run, folder, &mut Limited { out: page, left: limit })) {
+    match out.stream("report.html", |folder, page| whole(run, folder, page, limit)) {
         Err(Error::Io { source, .. }) if source.kind() == ErrorKind::FileTooLarge => beside(run, out),
         written => written,
     }
@@ -42,16 +43,16 @@ pub(super) fn write(run: &RunView, out: &mut Folder, limit: u64) -> Result<(), E
 type Items<'a> = Peekable<Box<dyn Iterator<Item = Result<Entry, LedgerError>> + 'a>>;
 
 /// The page with everything in it: the list of items goes there at once, their details wait in a file until the list is whole.
-fn whole(run: &RunView, folder: &Folder, out: &mut Limited) -> Result<(), Error> {
+fn whole(run: &RunView, folder: &Folder, page: &mut Out, limit: u64) -> Result<(), Error> {
     let Page { before, after } = page::render(run, CHUNK, Body::Whole)?;
     let (store, places) = (Store(run.rows), places(run));
-    let (mut waiting, limit) = (folder.spool()?, out.left);
-    let mut details = Limited { out: &mut waiting, left: limit };
+    let (mut waiting, left) = (folder.spool()?, Cell::new(limit));
+    let (mut out, mut details) = (Limited { out: page, left: &left }, Limited { out: &mut waiting, left: &left });
     out.write_all(before.as_bytes())?;
     for (place, entry) in run.rows.entries()?.enumerate() {
         let entry = entry?;
         out.write_all(separator(place))?;
-        write_json(&Row::of(&entry, &places), out)?;
+        write_json(&Row::of(&entry, &places), &mut out)?;
         if place % CHUNK == 0 {
             let end = if place == 0 { "" } else { "]" };
             write!(details, "{end}</script>\n<script type=\"application/json\" id=\"chunk-{}\">", place / CHUNK)?;
@@ -61,7 +62,7 @@ fn whole(run: &RunView, folder: &Folder, out: &mut Limited) -> Result<(), Error>
     }
     let ends: [&[u8]; 2] = if run.facts.items().is_empty() { [b"[]}", b""] } else { [b"]}", b"]"] };
     out.write_all(ends[0])?;
-    append(waiting, out)?;
+    append(waiting, out.out)?;
     out.write_all(ends[1])?;
     Ok(out.write_all(after.as_bytes())?)
 }
@@ -128,15 +129,15 @@ fn append(waiting: BufWriter<File>, out: &mut (impl Write + ?Sized)) -> io::Resu
     io::copy(&mut file, out).map(drop)
 }
 
-/// A file that may not grow beyond a limit.
+/// A file that may not grow beyond what is left, for it and others together.
 struct Limited<'o> {
     out: &'o mut Out,
-    left: u64,
+    left: &'o Cell<u64>,
 }
 
 impl Write for Limited<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.left = self.left.checked_sub(bytes.len() as u64).ok_or(ErrorKind::FileTooLarge)?;
+        self.left.set(self.left.get().checked_sub(bytes.len() as u64).ok_or(ErrorKind::FileTooLarge)?);
         self.out.write_all(bytes).map(|()| bytes.len())
     }
 
