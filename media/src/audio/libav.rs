@@ -18,6 +18,9 @@ truehd,vorbis,wavpack,wmapro,wmav1,wmav2";
 /// Demuxers whose duration is written in the file, not guessed from the bit rate.
 const EXACT: [&str; 6] = ["aiff", "flac", "mov", "ogg", "w64", "wav"];
 
+/// Samples of silence that encoders put after the last one of MP3, at most: what is left of a frame.
+const MP3_PADDING: f64 = 1152.0;
+
 /// One open stream.
 pub(super) struct Libav {
     input: av::format::context::Input,
@@ -59,7 +62,10 @@ impl Libav {
         let codec = decoder.codec().map_or_else(|| "unknown".to_owned(), |codec| codec.name().to_owned());
         let tick = f64::from(stream.time_base());
         let exact = EXACT.contains(&demuxer) || demuxer == "mp3" && is_written(&input);
-        let promised = (exact && stream.duration() > 0).then(|| stream.duration() as f64 * tick);
+        // A header of MP3 counts whole frames, with the priming before the sound, at which it starts, and the padding after it.
+        let silent =
+            if demuxer == "mp3" { stream.start_time().max(0) as f64 * tick + MP3_PADDING / f64::from(decoder.rate().max(1)) } else { 0.0 };
+        let promised = (exact && stream.duration() > 0).then(|| stream.duration() as f64 * tick - silent);
         let trim = match u32::try_from(stream.id()) {
             // It follows several stretches by itself.
             Ok(track) if demuxer == "mov" && !soundtrack => edit::trim(source, track, decoder.rate()).unwrap_or_default().end_only(),

@@ -241,12 +241,17 @@ fn decoder_for(track: &Track, format: &str) -> Result<(Box<dyn AudioDecoder>, Fa
         .make_audio_decoder(params, &AudioDecoderOptions::default())
         .map_err(|failure| refused(&failure))?;
     let codec = decoder.codec_info().short_name.to_owned();
+    let channels = params.channels.as_ref().map_or(0, Channels::count);
+    if codec == "vorbis" && channels > 2 {
+        // Four, five, seven and eight channels come out as noise, without a word.
+        return Err(Error::Unsupported(format!("Vorbis with {channels} channels")));
+    }
     let facts = Facts {
         format: format.to_owned(),
         decoder: format!("symphonia:{codec}"),
         codec,
         rate: params.sample_rate.unwrap_or(0),
-        channels: params.channels.as_ref().map_or(0, Channels::count),
+        channels,
         mixdown: String::new(),
         promised: None,
         pictures: false,

@@ -35,10 +35,12 @@ pub(super) struct Order {
 }
 
 /// Whether a muxer made presentation times of decoding times: none differs, though pictures are reordered. Some refer to one that is shown
-/// after them, or `reorders`, which is asked where headers do not tell, says so.
+/// after them, or `reorders`, which is asked where headers do not tell, says so. Decoding times never go back from one packet to the next, but where
+/// the clock is set anew, at a keyframe; those that do are presentation times that libav took for both (HEVC in Matroska, which stores no others).
 pub(super) fn are_decoding_times(packets: &[Entry], reorders: impl FnOnce() -> Result<bool, Error>) -> Result<bool, Error> {
     let equal = packets.iter().all(|packet| packet.pts.is_some() && packet.pts == packet.dts);
-    Ok(equal && (packets.iter().any(|packet| packet.bidirectional) || reorders()?))
+    let go_back = packets.windows(2).any(|pair| pair[1].pts < pair[0].pts && !pair[1].key);
+    Ok(equal && !go_back && (packets.iter().any(|packet| packet.bidirectional) || reorders()?))
 }
 
 /// Whether timestamps alone do not tell the order of display, so that it must be found by decoding.
@@ -207,6 +209,10 @@ mod tests {
         assert!(told(&film, false));
         film[1].pts = Some(3);
         assert!(!told(&film, true));
+        film[1].dts = Some(3);
+        assert!(!told(&film, true), "no clock of decoding goes back");
+        (film[2].pts, film[2].dts, film[2].key) = (Some(0), Some(0), true);
+        assert!(told(&film, true), "but where it is set anew");
     }
 
     #[test]
