@@ -59,6 +59,23 @@ fn what_the_data_cannot_tell_apart_is_named() {
 }
 
 #[test]
+fn what_the_equations_cannot_tell_apart_leaves_no_trace() {
+    let values = [1.0, 2.0, 4.0, 3.0, 5.0, 4.0, 2.0, 2.0];
+    // Three ways to pair four values use up all that is within the four, so that with the third nothing is left for the rest.
+    let facets = [
+        vec![0, 0, 0, 0, 1, 1, 1, 1],
+        vec![0, 0, 1, 1, 2, 2, 3, 3],
+        vec![0, 1, 0, 1, 2, 3, 2, 3],
+        vec![0, 1, 1, 0, 2, 3, 3, 2],
+        vec![0, 0, 1, 1, 0, 0, 1, 1],
+    ];
+    let of = |wanted: &[usize]| split(&values, &facets, &wanted.iter().map(|facet| vec![*facet]).collect::<Vec<_>>()).unwrap();
+    let (with, without) = (of(&[0, 1, 2, 3, 4]), of(&[0, 1, 2, 4]));
+    assert_eq!((&with.confounded, without.confounded.len()), (&vec![vec![3]], 0));
+    assert_eq!((with.components, with.residual), (without.components, without.residual));
+}
+
+#[test]
 fn undefined_is_none() {
     assert!(split(&[], &[vec![]], &[vec![0]]).is_none());
     assert!(split(&[1.0, 2.0], &[vec![0, 0]], &[vec![0]]).is_none(), "one group");
