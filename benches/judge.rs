@@ -1,7 +1,7 @@
 //! CPU time of one request with 8 pictures of 96 KiB, against a server on loopback that is another process: `cargo bench --bench judge`
 //! prints what a first send costs (base64, body, ids, HTTP), what one with the same parts costs, what the kernel alone takes for those bytes, and how
 //! memory grows over `MANY` requests (100,000 are asked of it). `MOCK=http://127.0.0.1:PORT` names the server.
-//! `benches/openai_client.py` does the same with the openai package.
+//! `benches/openai_client.py` does a first send with the openai package.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement on the terminal")]
 
@@ -112,7 +112,7 @@ impl Cpu {
 impl std::fmt::Display for Cpu {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { user, system } = self;
-        write!(f, "{:.3} ms CPU a request, {system:.3} of them in the kernel", user + system)
+        write!(f, "{:.2} ms CPU a request, {system:.2} of them in the kernel", user + system)
     }
 }
 

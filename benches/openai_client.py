@@ -1,4 +1,5 @@
 """CPU time of one request with 8 pictures of 96 KiB by the openai package, to hold against `cargo bench --bench judge`:
+(sleep 600 | target/release/examples/mock-judge CONFIG.json) prints the address, and tests/sdk-bodies/requirements.txt names the package;
 MOCK=http://127.0.0.1:PORT python benches/openai_client.py"""
 
 import base64

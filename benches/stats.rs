@@ -80,7 +80,7 @@ fn info_of(value: serde_json::Value) -> RunInfo {
 
 fn summary(criterion: &mut Criterion) {
     let (info, items, records) = run();
-    let facts = || Facts::of(&info, &items, &records).unwrap_or_else(|error| panic!("{error}"));
+    let facts = || Facts::of(&info, &items, &records);
     let mut group = criterion.benchmark_group("summary");
     group.sample_size(10).measurement_time(Duration::from_secs(20));
     group.bench_function("facts of 10^6 verdicts", |bencher| bencher.iter(|| black_box(facts()).tasks().len()));

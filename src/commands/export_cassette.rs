@@ -20,8 +20,8 @@ struct CassetteJson<'a> {
 pub(super) fn run(context: &Context, args: &ExportArgs) -> Result<Exit, Failure> {
     let run = Reader::open(&args.source.source).map_err(Failure::usage)?;
     let (judge, lines) = recorded(&run, args)?;
-    let written = replace_file(&args.output, |out| out.write_all(lines.as_bytes()));
-    written.map_err(|error| Failure::usage(format!("{}: {error}", args.output.display())))?;
+    let failed = |error| Failure::usage(format!("{}: {error}", args.output.display()));
+    replace_file(&args.output, failed, |out| out.write_all(lines.as_bytes()).map_err(failed))?;
     let replies = lines.lines().count();
     if context.json {
         output::say_json(&CassetteJson { cassette: &args.output, judge: &judge, replies });

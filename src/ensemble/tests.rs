@@ -6,7 +6,7 @@ use tribunal_media::Modality;
 
 use super::{Adaptive, Cascade, CascadeRow, Panel, PanelRow, Rule, Settings, wanted};
 use crate::judge::{OutcomeName, Task};
-use crate::ledger::tests::{info, item};
+use crate::ledger::fixtures::{info, item};
 use crate::ledger::{Facts, ItemRow, Record};
 
 fn record(item: &str, judge: &str, repeat: u32, safety: Option<u8>) -> Record {
@@ -52,7 +52,7 @@ fn facts(records: &[Record]) -> Facts {
             items.push(ItemRow { item_id: record.item_id.clone(), model: record.model.clone(), ..item(items.len() as u64) });
         }
     }
-    Facts::of(&info(&[]), &items, records).unwrap()
+    Facts::of(&info(&[]), &items, records)
 }
 
 fn tasks(items: &[&str], judges: &[&str], repeats: u32) -> Vec<Task> {

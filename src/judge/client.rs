@@ -34,7 +34,7 @@ pub struct Judge {
     pub(super) lost_in_row: AtomicU32,
     dialect: Mutex<Dialect>,
     /// What a run that is replayed spoke before it had learnt all, newest first; empty for others.
-    spoken: Vec<Dialect>,
+    earlier_dialects: Vec<Dialect>,
     /// The dialect of the last reply: what was learnt on the way to it stands.
     confirmed: Mutex<Option<Dialect>>,
     pub(super) alike: Alike,
@@ -135,7 +135,7 @@ impl Judge {
             answered: AtomicBool::new(false),
             lost_in_row: AtomicU32::new(0),
             dialect: Mutex::default(),
-            spoken: Vec::new(),
+            earlier_dialects: Vec::new(),
             confirmed: Mutex::default(),
             alike: Alike::default(),
             lessons: Mutex::default(),
@@ -155,7 +155,7 @@ impl Judge {
             let before = self.dialect();
             self.recall(std::slice::from_ref(refusal));
             if self.dialect() != before {
-                self.spoken.insert(0, before);
+                self.earlier_dialects.insert(0, before);
             }
         }
         self.opened.provider = provider;
@@ -321,7 +321,7 @@ impl Judge {
 
     /// What is sent to this endpoint now, and before it what a replayed run sent, newest first.
     pub(super) fn dialects(&self) -> impl Iterator<Item = Dialect> + use<'_> {
-        std::iter::once(self.dialect()).chain(self.spoken.iter().copied())
+        std::iter::once(self.dialect()).chain(self.earlier_dialects.iter().copied())
     }
 
     /// What is sent to this endpoint now.

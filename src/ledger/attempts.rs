@@ -57,7 +57,7 @@ impl Reader {
 mod tests {
     use crate::judge::{AttemptEnd, Journal as _};
     use crate::ledger::Reader;
-    use crate::ledger::tests::{end, intent, items, open, plan, run, task, tasks};
+    use crate::ledger::fixtures::{end, intent, items, open, plan, run, task, tasks};
 
     #[test]
     fn an_items_attempts_come_back_cut_to_what_is_asked_for() {

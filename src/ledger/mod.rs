@@ -20,7 +20,9 @@ mod sentinel;
 mod spool;
 mod store;
 #[cfg(test)]
-pub(crate) mod tests;
+pub(crate) mod fixtures;
+#[cfg(test)]
+mod tests;
 #[cfg(test)]
 mod tests_crash;
 #[cfg(test)]
@@ -33,7 +35,7 @@ pub use entries::Entries;
 pub use error::LedgerError;
 pub use experiment::Experiment;
 pub use facts::{Dimension, Facts, FactsBuilder, ItemFacts, Label, Name, SOURCE_TAG, Scope, ScopeFacts, TaskFacts, Texts};
-pub use files::replace_file;
+pub use files::{Out, replace_file};
 pub(crate) use lock::{Lock, take_lock};
 pub use reader::{Reader, Recalled};
 pub use record::{ChunkRow, Entry, FrameRow, ItemRow, PartsRow, Record, RunInfo};

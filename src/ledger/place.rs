@@ -54,7 +54,7 @@ mod tests {
 
     use super::Sharing;
     use crate::judge::OutcomeName;
-    use crate::ledger::tests::{ALL, answer, items, open, plan, run, task, tasks};
+    use crate::ledger::fixtures::{ALL, answer, items, open, plan, run, task, tasks};
     use crate::ledger::{Ledger, LedgerError, Reader};
 
     thread_local! {
@@ -88,7 +88,7 @@ mod tests {
         let other = std::thread::scope(|scope| {
             let other = scope.spawn(|| {
                 FORCED.set(true);
-                Ledger::open(dir.path(), &crate::ledger::tests::info(&["mini"])).map(drop)
+                Ledger::open(dir.path(), &crate::ledger::fixtures::info(&["mini"])).map(drop)
             });
             other.join().unwrap()
         });

@@ -9,8 +9,10 @@ use super::plan::{self, StoredItem};
 use super::{ItemRow, Ledger, LedgerError};
 use crate::judge::Task;
 
-/// Bytes of rows that are written together.
+/// Bytes of rows and tasks that are written together.
 const PIECE: usize = 1 << 20;
+/// Bytes that a task takes, more or less.
+const TASK: usize = 200;
 /// At most this many items are named in a refusal.
 const NAMED: usize = 5;
 
@@ -27,14 +29,14 @@ impl Ledger {
     {
         let (begun, planned) = self.writer.ask_blocking(plan::known)?;
         if begun {
-            let (mut name, mut new) = (Name::default(), Digests::default());
+            let (mut plan, mut new) = (PlanDigest::default(), Digests::default());
             for row in rows() {
                 let (item, tasks) = row?;
-                name.add(&item, &tasks);
+                plan.add(&item, &tasks);
                 new.add(&item);
             }
-            let tasks = name.tasks;
-            if planned == Some(name.finish()) {
+            let tasks = plan.tasks;
+            if planned == Some(plan.finish()) {
                 return Ok(tasks);
             }
             if let Some(changes) = self.writer.ask_blocking(move |connection| new.refusal(connection))? {
@@ -47,12 +49,12 @@ impl Ledger {
     fn write_plan<E: From<LedgerError>>(&self, rows: impl Iterator<Item = Result<(ItemRow, Vec<Task>), E>>) -> Result<u64, E> {
         // A plan that is cut short is not the last one again.
         self.writer.ask_blocking(|connection| connection.execute("UPDATE run SET planned = NULL", []).map(drop))?;
-        let (mut name, mut piece, mut bytes) = (Name::default(), Vec::new(), 0);
+        let (mut plan, mut piece, mut bytes) = (PlanDigest::default(), Vec::new(), 0);
         for row in rows {
             let (item, tasks) = row?;
-            name.add(&item, &tasks);
+            plan.add(&item, &tasks);
             let item = StoredItem::new(item)?;
-            bytes += item.row.len();
+            bytes += item.row.len() + tasks.len() * TASK;
             piece.push((item, tasks));
             if bytes >= PIECE {
                 self.write_piece(std::mem::take(&mut piece))?;
@@ -60,9 +62,9 @@ impl Ledger {
             }
         }
         self.write_piece(piece)?;
-        let tasks = name.tasks;
-        let name = name.finish();
-        self.writer.ask_blocking(move |connection| connection.execute("UPDATE run SET planned = ?1", [name]).map(drop))?;
+        let tasks = plan.tasks;
+        let digest = plan.finish();
+        self.writer.ask_blocking(move |connection| connection.execute("UPDATE run SET planned = ?1", [digest]).map(drop))?;
         Ok(tasks)
     }
 
@@ -75,14 +77,14 @@ impl Ledger {
     }
 }
 
-/// Names one plan: equal plans have equal names, so that a repeated one need not be written again.
+/// Of one plan: equal plans have equal digests, so that a repeated one need not be written again.
 #[derive(Default)]
-struct Name {
+struct PlanDigest {
     hasher: blake3::Hasher,
     tasks: u64,
 }
 
-impl Name {
+impl PlanDigest {
     fn add(&mut self, item: &ItemRow, tasks: &[Task]) {
         // All that decides verdicts is in the digest, and what decoding sees is no part of a plan.
         let ItemRow {
@@ -146,7 +148,8 @@ impl Name {
 #[derive(Default)]
 struct Digests(HashMap<[u8; 16], [u8; 16]>);
 
-fn half(digest: &[u8; 32]) -> [u8; 16] {
+/// Enough of a digest to tell it from all others of a run.
+pub(super) fn half(digest: &[u8; 32]) -> [u8; 16] {
     let mut half = [0; 16];
     half.copy_from_slice(&digest[..16]);
     half
@@ -191,7 +194,7 @@ fn told(items: &[String], what: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use crate::ledger::ItemRow;
-    use crate::ledger::tests::{items, open, plan, stored, tasks};
+    use crate::ledger::fixtures::{items, open, plan, stored, tasks};
 
     #[test]
     fn what_changes_alone_and_decides_no_verdict_is_taken_over() {

@@ -1,6 +1,6 @@
 //! Reading a run folder, beside its writer or long after.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -65,25 +65,19 @@ impl Reader {
     /// Replaces the file at `path` by the records of this run, one a line, as in `verdicts.jsonl`; returns how many there are.
     pub fn write_verdicts(&self, path: &Path) -> Result<usize, LedgerError> {
         let failed = |error| LedgerError::io(path, &error);
-        let mut lines = Ok(0);
-        let written = files::replace_file(path, |out| {
-            lines = self.write_lines(out, failed);
-            // What was read so far is no file.
-            if lines.is_ok() { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
-        });
-        let lines = lines?;
-        written.map_err(failed).map(|()| lines)
-    }
-
-    fn write_lines(&self, out: &mut dyn Write, failed: impl Fn(io::Error) -> LedgerError) -> Result<usize, LedgerError> {
-        let mut lines = 0;
-        for entry in self.entries()? {
-            for record in entry?.records {
-                serde_json::to_writer(&mut *out, &record).map_err(io::Error::from).and_then(|()| out.write_all(b"\n")).map_err(&failed)?;
-                lines += 1;
+        files::replace_file(path, failed, |out| {
+            let mut lines = 0;
+            for entry in self.entries()? {
+                for record in entry?.records {
+                    serde_json::to_writer(&mut *out, &record)
+                        .map_err(io::Error::from)
+                        .and_then(|()| out.write_all(b"\n"))
+                        .map_err(failed)?;
+                    lines += 1;
+                }
             }
-        }
-        Ok(lines)
+            Ok(lines)
+        })
     }
 
     /// Micro-dollars, upper bounds, of the attempts whose cost is not known: they may have been billed.

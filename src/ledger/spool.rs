@@ -78,8 +78,8 @@ fn name(part: &Part) -> String {
 mod tests {
     use tribunal_media::{Detail, Digest, Encoding, PartHeader};
 
-    use super::super::tests::open;
     use super::{FOLDER, Part, Payload};
+    use crate::ledger::fixtures::open;
 
     fn payload(texts: &[&str]) -> Payload {
         let header = || PartHeader { recipes: vec![0], encoding: Encoding::Utf8, detail: Detail::Text { characters: 1 } };

@@ -214,7 +214,8 @@ fn write_info(dir: &Path, info: &RunInfo) -> Result<(), LedgerError> {
     if std::fs::read(&path).is_ok_and(|stored| stored == json) {
         return Ok(());
     }
-    files::replace_file(&path, |out| out.write_all(&json)).map_err(|error| LedgerError::io(&path, &error))
+    let failed = |error| LedgerError::io(&path, &error);
+    files::replace_file(&path, failed, |out| out.write_all(&json).map_err(failed))
 }
 
 fn unplanned(item_id: &str) -> LedgerError {

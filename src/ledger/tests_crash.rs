@@ -8,7 +8,7 @@ use futures_util::stream::{StreamExt as _, iter};
 use rusqlite::ffi::{SQLITE_FULL, SQLITE_IOERR_FSYNC, SQLITE_IOERR_WRITE};
 use tempfile::TempDir;
 
-use super::tests::{ALL, answer, end, intent, planned, run, scored, task};
+use super::fixtures::{ALL, answer, end, intent, planned, run, scored, task};
 use super::tests_files::{Change, Failing, Watching};
 use super::{Ledger, LedgerError, Reader};
 use crate::judge::{Journal as _, JournalError, OutcomeName, Room};
@@ -119,7 +119,7 @@ impl Disk {
         for (name, bytes) in files {
             std::fs::write(dir.path().join(name), bytes).unwrap();
         }
-        let ledger = Ledger::open(dir.path(), &super::tests::info(&["mini"])).unwrap_or_else(|error| panic!("{what}: {error}"));
+        let ledger = Ledger::open(dir.path(), &super::fixtures::info(&["mini"])).unwrap_or_else(|error| panic!("{what}: {error}"));
         let records = Reader::open(dir.path()).unwrap().records().unwrap_or_else(|error| panic!("{what}: {error}"));
         for number in &self.sent {
             assert!(records[*number as usize].attempts > 0, "{what}: the intent of task {number} is lost");
@@ -171,8 +171,8 @@ fn every_crash_point_opens_again_with_all_that_was_acknowledged() {
 fn fails_at(items: u64, failing: Failing) -> bool {
     let dir = scratch();
     let watching = Watching::start(dir.path(), Some(failing));
-    let ended = Ledger::open(dir.path(), &super::tests::info(&["mini"])).and_then(|ledger| {
-        super::tests::plan(&ledger, &super::tests::items(items), &super::tests::tasks(items))?;
+    let ended = Ledger::open(dir.path(), &super::fixtures::info(&["mini"])).and_then(|ledger| {
+        super::fixtures::plan(&ledger, &super::fixtures::items(items), &super::fixtures::tasks(items))?;
         let asked = ask_all(&ledger, items).map_err(|error| LedgerError::Store(error.to_string()));
         asked.and(ledger.close())
     });

@@ -11,7 +11,7 @@ use serde_json::Map;
 use tribunal_media::Modality;
 
 use super::Instance;
-use super::at::At;
+use super::cursor::FileCursor;
 
 /// Bytes that are read or written at once.
 const BUFFER: usize = 1 << 16;
@@ -63,14 +63,20 @@ impl Instances {
     /// The rows at these positions, from 0, as far as there are any. Several threads may read at once.
     pub fn range(&self, positions: Range<usize>) -> impl Iterator<Item = Result<Instance, RowsError>> + Send + use<'_> {
         let mut start = positions.start.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
-        let mut reader = BufReader::with_capacity(BUFFER, At::new(&self.file, start));
-        let mut row = Vec::new();
-        let ends = self.ends.iter().take(positions.end).skip(positions.start);
-        ends.map(move |&end| {
+        let mut reader = BufReader::with_capacity(BUFFER, FileCursor::new(&self.file, start));
+        let (mut row, mut failed) = (Vec::new(), false);
+        let mut next = move |end: u64| -> Result<Instance, RowsError> {
             row.resize((end - start) as usize, 0);
             start = end;
             reader.read_exact(&mut row)?;
             Ok(read(&row)?)
+        };
+        let ends = self.ends.iter().take(positions.end).skip(positions.start);
+        // After a failure the place in the file is not known.
+        ends.map_while(move |&end| {
+            let instance = (!failed).then(|| next(end))?;
+            failed = instance.is_err();
+            Some(instance)
         })
     }
 
@@ -251,6 +257,7 @@ mod tests {
         assert!(full.finish().is_err());
         let kept = kept(&rows());
         kept.file.set_len(20).unwrap();
-        assert!(kept.all().next().unwrap().is_err());
+        let mut rest = kept.all();
+        assert!(rest.next().unwrap().is_err() && rest.next().is_none());
     }
 }

@@ -3,7 +3,7 @@
 
 mod assets;
 mod assurai;
-mod at;
+mod cursor;
 mod draft;
 mod fault;
 mod folder;

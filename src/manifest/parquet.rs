@@ -12,7 +12,7 @@ use parquet::record::{Field, Row};
 use serde_json::{Map, Value, json};
 
 use super::assets::Root;
-use super::at::At;
+use super::cursor::FileCursor;
 use super::draft::Draft;
 use super::table::{joined, row, value};
 
@@ -56,10 +56,10 @@ impl Length for Input {
 }
 
 impl ChunkReader for Input {
-    type T = BufReader<At>;
+    type T = BufReader<FileCursor>;
 
     fn get_read(&self, start: u64) -> Result<Self::T> {
-        Ok(BufReader::new(At::new(&self.file, start)))
+        Ok(BufReader::new(FileCursor::new(&self.file, start)))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
@@ -67,7 +67,7 @@ impl ChunkReader for Input {
             return Err(ParquetError::EOF(format!("{length} bytes from byte {start} on are more than there are")));
         }
         let mut bytes = vec![0; length];
-        At::new(&self.file, start).read_exact(&mut bytes)?;
+        FileCursor::new(&self.file, start).read_exact(&mut bytes)?;
         Ok(bytes.into())
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::assets::Root;
-use super::at::At;
+use super::cursor::FileCursor;
 use super::draft::Draft;
 use super::row::instance;
 
@@ -65,7 +65,7 @@ pub(super) fn csv(file: File, root: &Root, draft: &mut Draft) {
 /// Gives every row of a CSV file as the JSON row that it stands for, with its line from 1, or what is wrong there.
 pub(super) fn csv_rows(file: File, mut each: impl FnMut(usize, Result<Map<String, Value>, String>)) {
     let file = Arc::new(file);
-    let mut reader = csv::ReaderBuilder::new().buffer_capacity(BUFFER).from_reader(At::new(&file, 0));
+    let mut reader = csv::ReaderBuilder::new().buffer_capacity(BUFFER).from_reader(FileCursor::new(&file, 0));
     let columns: Vec<String> = match reader.headers() {
         Ok(headers) => headers.iter().map(|name| name.trim().to_owned()).collect(),
         Err(error) => return each(1, Err(format!("the header cannot be read: {}", reason(&error)))),
@@ -88,7 +88,7 @@ pub(super) fn csv_rows(file: File, mut each: impl FnMut(usize, Result<Map<String
 /// The line on which a record really begins: the reader counts blank lines before it as the record's.
 fn line_of(file: &Arc<File>, position: Option<&csv::Position>) -> usize {
     let Some(position) = position else { return 0 };
-    let rest = BufReader::with_capacity(FEW, At::new(file, position.byte())).bytes().map_while(Result::ok);
+    let rest = BufReader::with_capacity(FEW, FileCursor::new(file, position.byte())).bytes().map_while(Result::ok);
     let blank = rest.take_while(|byte| matches!(byte, b'\n' | b'\r')).filter(|byte| *byte == b'\n').count();
     usize::try_from(position.line()).unwrap_or(usize::MAX) + blank
 }

@@ -1,13 +1,13 @@
 //! The formats of a report, and how their files reach the disk.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::table::Tables;
 use super::{Rows, Summary, TableKind, html, json, markdown};
-use crate::ledger::{Facts, LedgerError, RunInfo, replace_file};
+use crate::ledger::{Facts, LedgerError, Out, RunInfo, replace_file};
 use crate::sampling::Comparison;
 use crate::taxonomy::Lang;
 
@@ -74,7 +74,7 @@ pub enum Error {
     #[error("cannot write the table: {0}")]
     Parquet(#[from] ::parquet::errors::ParquetError),
     /// The ledger cannot be read.
-    #[error("cannot read what the judges replied: {0}")]
+    #[error("cannot read the run: {0}")]
     Ledger(#[from] LedgerError),
     /// A file that is being written was refused.
     #[error("cannot write the report: {0}")]
@@ -176,19 +176,9 @@ impl<'a> Folder<'a> {
     }
 }
 
-/// A file that is being written.
-pub(super) type Out = dyn Write + Send;
-
 /// Replaces the file at `path` by what `write` writes, whole or not at all.
 pub(super) fn replace<T>(path: &Path, write: impl FnOnce(&mut Out) -> Result<T, Error>) -> Result<T, Error> {
-    let mut done = Err(Error::Write(io::ErrorKind::Other.into()));
-    let written = replace_file(path, |out| {
-        done = write(out);
-        // What was written so far is no file.
-        if done.is_ok() { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
-    });
-    let done = done.map_err(|error| error.at(path))?;
-    written.map_err(at(path)).map(|()| done)
+    replace_file(path, Error::Write, write).map_err(|error| error.at(path))
 }
 
 impl Error {
@@ -197,6 +187,9 @@ impl Error {
         match self {
             Self::Write(source) => at(path)(source),
             Self::Json(error) if error.is_io() => at(path)(error.into()),
+            Self::Csv(error) if error.is_io_error() => at(path)(error.into()),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(::parquet::errors::ParquetError::External(error)) => at(path)(io::Error::other(error)),
             other => other,
         }
     }
@@ -229,11 +222,25 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_that_takes_no_file_is_told_with_the_file_and_the_reason() {
+        let (info, items, records) = run();
+        let (folder, run) = (tempfile::tempdir().unwrap(), StoredRun::new(info, items, records, Vec::new()));
+        // A folder stands where each file is made.
+        for kind in FormatKind::ALL {
+            for name in ["report.html", "report.md", "summary.json", "verdicts.csv", "verdicts.parquet"] {
+                fs::create_dir_all(folder.path().join(format!("{name}.tmp"))).unwrap();
+            }
+            let told = write(folder.path(), &run.view(Lang::En), &[*kind]).unwrap_err().to_string();
+            assert!(told.contains(folder.path().to_str().unwrap()) && told.contains("Is a directory"), "{kind:?}: {told}");
+        }
+    }
+
+    #[test]
     fn every_file_is_the_same_on_a_second_run() {
         let (info, items, records) = run();
         let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let contents = folders.each_ref().map(|folder| {
-            let run = StoredRun::new(info.clone(), items.clone(), records.clone(), Vec::new()).unwrap();
+            let run = StoredRun::new(info.clone(), items.clone(), records.clone(), Vec::new());
             let mut paths = write(folder.path(), &run.view(Lang::En), FormatKind::ALL).unwrap();
             paths.sort();
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), paths.len()); // no partial file is left

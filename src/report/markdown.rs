@@ -143,7 +143,7 @@ mod tests {
     fn it_names_outcomes_models_and_warnings() {
         let (info, mut items, records) = crate::report::summary::tests::run();
         items[3].model = Some("evil|model".into());
-        let run = crate::report::StoredRun::new(info, items, records, Vec::new()).unwrap();
+        let run = crate::report::StoredRun::new(info, items, records, Vec::new());
         let page = page(&run.view(crate::taxonomy::Lang::En));
         assert!(page.contains("| scored | 6 |") && page.contains("**pending**") && page.contains(r"| evil\|model | m |"), "{page}");
     }

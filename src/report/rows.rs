@@ -42,8 +42,8 @@ impl Rows {
         })
     }
 
-    /// The next item of every folder at a time; of those that have one. A failure comes with its folder.
-    pub(super) fn side_by_side(&self) -> Result<impl Iterator<Item = Result<Vec<Entry>, Failed>> + '_, Failed> {
+    /// The next item of every folder at a time, none where a folder has no more. A failure comes with its folder, and nothing comes after it.
+    pub(super) fn side_by_side(&self) -> Result<impl Iterator<Item = Result<Vec<Option<Entry>>, Failed>> + '_, Failed> {
         let at = |dir: &Path| {
             let dir = dir.to_owned();
             move |error| (dir, error)
@@ -52,9 +52,15 @@ impl Rows {
         for (dir, reader) in self.folders() {
             folders.push((dir, reader.entries().map_err(at(dir))?));
         }
+        let mut failed = false;
         Ok(std::iter::from_fn(move || {
-            let next = folders.iter_mut().filter_map(|(dir, entries)| Some(entries.next()?.map_err(at(dir))));
-            next.collect::<Result<Vec<Entry>, _>>().map(|alike| Some(alike).filter(|alike| !alike.is_empty())).transpose()
+            if failed {
+                return None;
+            }
+            let next = folders.iter_mut().map(|(dir, entries)| entries.next().transpose().map_err(at(dir)));
+            let alike = next.collect::<Result<Vec<Option<Entry>>, _>>();
+            failed = alike.is_err();
+            alike.map(|alike| Some(alike).filter(|alike| alike.iter().any(Option::is_some))).transpose()
         }))
     }
 
@@ -69,8 +75,8 @@ impl Rows {
 }
 
 /// One item as all shards together know it: its tasks are in one of them, and what decoding saw only that one knows.
-pub(super) fn merge(alike: Vec<Entry>) -> Option<Entry> {
-    alike.into_iter().reduce(|mut whole, Entry { item, records }| {
+pub(super) fn merge(alike: Vec<Option<Entry>>) -> Option<Entry> {
+    alike.into_iter().flatten().reduce(|mut whole, Entry { item, records }| {
         whole.records.extend(records);
         if whole.item.media.is_none() {
             (whole.item.media_id, whole.item.media, whole.item.thumbs) = (item.media_id, item.media, item.thumbs);

@@ -65,8 +65,8 @@ impl StoredRun {
     }
 
     /// A run from its parts, without a folder.
-    pub fn new(info: RunInfo, mut items: Vec<ItemRow>, records: Vec<Record>, strategies: Vec<Comparison>) -> Result<Self, LedgerError> {
-        let facts = Facts::of(&info, &items, &records)?;
+    pub fn new(info: RunInfo, mut items: Vec<ItemRow>, records: Vec<Record>, strategies: Vec<Comparison>) -> Self {
+        let facts = Facts::of(&info, &items, &records);
         let summary = Summary::of(&info, &facts);
         items.sort_by(|one, other| (one.position, &one.item_id).cmp(&(other.position, &other.item_id)));
         let mut entries: Vec<Entry> = items.into_iter().map(|item| Entry { item, records: Vec::new() }).collect();
@@ -75,7 +75,7 @@ impl StoredRun {
                 entries[item as usize].records.push(record);
             }
         }
-        Ok(Self { info, facts, summary, strategies, rows: Rows::Given(entries) })
+        Self { info, facts, summary, strategies, rows: Rows::Given(entries) }
     }
 
     /// The same run with compared strategies.
@@ -116,6 +116,17 @@ impl StoredRun {
     }
 }
 
+/// Whether these folders are complementary shards of one experiment.
+pub(super) fn are_shards(dirs: &[PathBuf]) -> bool {
+    let checked = || -> Result<(), OpenError> {
+        let rows = Rows::open(dirs).map_err(|(dir, source)| failed(&dir, source))?;
+        merged(&rows)?;
+        let at = |(dir, source): rows::Failed| failed(&dir, source);
+        rows.side_by_side().map_err(at)?.try_for_each(|alike| check(rows.folders(), &alike.map_err(at)?))
+    };
+    checked().is_ok()
+}
+
 /// The experiment that a run folder holds.
 pub(super) fn run_id(dir: &Path) -> Result<String, OpenError> {
     Reader::open(dir).map(|reader| reader.info().run_id.clone()).map_err(|source| failed(dir, source))
@@ -139,29 +150,31 @@ fn merged(rows: &Rows) -> Result<RunInfo, OpenError> {
 /// The facts of all folders together, which must hold the same items and no task of an item in two of them.
 fn facts(info: &RunInfo, rows: &Rows) -> Result<Facts, OpenError> {
     let folders = rows.folders();
-    let [(first, _), ..] = folders else { return Err(OpenError::None) };
-    let (at_first, at) = (|source| failed(first, source), |(dir, source): rows::Failed| failed(&dir, source));
-    let mut facts = FactsBuilder::new(info).map_err(at_first)?;
+    let at = |(dir, source): rows::Failed| failed(&dir, source);
+    let mut facts = FactsBuilder::new(info);
     for alike in rows.side_by_side().map_err(at)? {
         let alike = alike.map_err(at)?;
         check(folders, &alike)?;
         if let Some(Entry { item, records }) = rows::merge(alike) {
-            facts.add(&item, records.iter()).map_err(at_first)?;
+            facts.add(&item, records.iter());
         }
     }
-    facts.finish().map_err(at_first)
+    Ok(facts.finish())
 }
 
 /// Whether all folders have one item at this place, and at most one of them its tasks.
-fn check(folders: &[(PathBuf, Reader)], alike: &[Entry]) -> Result<(), OpenError> {
-    let other = |at: usize, problem| no_shards(&folders[0].0, &folders[at].0, problem);
-    let differs = |entry: &Entry| (&entry.item.item_id, entry.item.digest) != (&alike[0].item.item_id, alike[0].item.digest);
-    if let Some(at) = alike.iter().position(differs).or_else(|| (alike.len() < folders.len()).then_some(folders.len() - 1)) {
-        return Err(other(at, "their manifests differ"));
+fn check(folders: &[(PathBuf, Reader)], alike: &[Option<Entry>]) -> Result<(), OpenError> {
+    let refused = |one: usize, other: usize, problem| Err(no_shards(&folders[one].0, &folders[other].0, problem));
+    let item = |entry: &Option<Entry>| entry.as_ref().map(|Entry { item, .. }| (item.item_id.clone(), item.digest));
+    let first = alike.first().and_then(item);
+    if let Some(at) = alike.iter().position(|entry| item(entry) != first) {
+        return refused(0, at, "their manifests differ");
     }
-    match alike.iter().enumerate().filter(|(_, entry)| !entry.records.is_empty()).nth(1) {
-        Some((at, _)) => Err(other(at, "they hold the same items")),
-        None => Ok(()),
+    let asked = |(at, entry): (usize, &Option<Entry>)| entry.as_ref().is_some_and(|entry| !entry.records.is_empty()).then_some(at);
+    let mut asked = alike.iter().enumerate().filter_map(asked);
+    match (asked.next(), asked.next()) {
+        (Some(one), Some(other)) => refused(one, other, "they hold the same items"),
+        _ => Ok(()),
     }
 }
 
@@ -179,7 +192,7 @@ mod tests {
     use tribunal_media::{Digest, Report};
 
     use super::{OpenError, StoredRun};
-    use crate::ledger::tests::{answer, items, open, plan, run, task};
+    use crate::ledger::fixtures::{answer, items, open, plan, run, task};
     use crate::ledger::{Entry, ItemRow};
 
     /// A shard of `items` that has asked about those at `places`.
@@ -223,8 +236,12 @@ mod tests {
         };
         let first = shard(&items(5), &[0, 3]);
         refused(&[&first, &shard(&items(5), &[1, 3])], "they hold the same items");
-        refused(&[&first, &shard(&items(6), &[1])], "their manifests differ");
-        refused(&[&first, &shard(&items(4), &[1])], "their manifests differ");
+        for (odd, place) in [(6, 1), (4, 1), (6, 2), (4, 2)] {
+            let (other, good) = (shard(&items(odd), &[1]), shard(&items(5), &[2]));
+            let dirs = if place == 1 { [&first, &other, &good] } else { [&first, &good, &other] };
+            refused(&dirs, "their manifests differ");
+            assert!(matches!(opened(&dirs), Err(OpenError::NotShards { other, .. }) if other == dirs[place].path()));
+        }
         let mut changed = items(5);
         changed[4].digest = Digest::of(b"other");
         refused(&[&first, &shard(&changed, &[1])], "their manifests differ");

@@ -173,11 +173,9 @@ impl Ledger {
             Ok(lines)
         })?;
         let path = self.dir().join("batch/index.jsonl");
-        let write = || {
-            std::fs::create_dir_all(self.dir().join("batch"))?;
-            files::replace_file(&path, |out| out.write_all(lines.as_bytes()))
-        };
-        write().map_err(|error| LedgerError::io(&path, &error))?;
+        let failed = |error| LedgerError::io(&path, &error);
+        std::fs::create_dir_all(self.dir().join("batch")).map_err(failed)?;
+        files::replace_file(&path, failed, |out| out.write_all(lines.as_bytes()).map_err(failed))?;
         Ok(path)
     }
 }

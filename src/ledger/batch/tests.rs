@@ -6,7 +6,7 @@ use tribunal_media::Digest;
 use super::{BatchFile, BatchState, Found, OpenRequest};
 use crate::judge::{Journal as _, Outcome, OutcomeName, Room, Task, Why};
 use crate::ledger::Ledger;
-use crate::ledger::tests::{ALL, end, intent, open, planned, scored, task};
+use crate::ledger::fixtures::{ALL, end, intent, open, planned, scored, task};
 
 fn id(task: &Task) -> Digest {
     intent(task, None).verdict_id

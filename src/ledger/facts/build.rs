@@ -35,26 +35,26 @@ pub struct FactsBuilder<'a> {
 impl Facts {
     /// The facts of entries in manifest order.
     pub(in crate::ledger) fn read(info: &RunInfo, entries: impl Iterator<Item = Result<Entry, LedgerError>>) -> Result<Self, LedgerError> {
-        let mut builder = FactsBuilder::new(info)?;
+        let mut builder = FactsBuilder::new(info);
         for entry in entries {
             let Entry { item, records } = entry?;
-            builder.add(&item, records.iter())?;
+            builder.add(&item, records.iter());
         }
-        builder.finish()
+        Ok(builder.finish())
     }
 
     /// The facts of rows in any order; `records` are those of `items`.
-    pub fn of(info: &RunInfo, items: &[ItemRow], records: &[Record]) -> Result<Self, LedgerError> {
+    pub fn of(info: &RunInfo, items: &[ItemRow], records: &[Record]) -> Self {
         let mut sorted: Vec<&ItemRow> = items.iter().collect();
         sorted.sort_by_key(|item| (item.position, item.item_id.as_str()));
         let places: BTreeMap<&str, usize> = sorted.iter().zip(0..).map(|(item, place)| (item.item_id.as_str(), place)).collect();
         let mut of_items: Vec<(usize, &Record)> =
             records.iter().filter_map(|record| Some((*places.get(record.item_id.as_str())?, record))).collect();
         of_items.sort_by_key(|(place, _)| *place); // stable: within an item their order stands
-        let (mut builder, mut rest) = (FactsBuilder::new(info)?, of_items.as_slice());
+        let (mut builder, mut rest) = (FactsBuilder::new(info), of_items.as_slice());
         for (item, place) in sorted.into_iter().zip(0..) {
             let (own, others) = rest.split_at(rest.partition_point(|(of, _)| *of == place));
-            builder.add(item, own.iter().map(|(_, record)| *record))?;
+            builder.add(item, own.iter().map(|(_, record)| *record));
             rest = others;
         }
         builder.finish()
@@ -63,11 +63,11 @@ impl Facts {
 
 impl<'a> FactsBuilder<'a> {
     /// Of the run of which `info` tells.
-    pub fn new(info: &'a RunInfo) -> Result<Self, LedgerError> {
-        Ok(Self {
+    pub fn new(info: &'a RunInfo) -> Self {
+        Self {
             info,
             names: Names::default(),
-            sources: Sources::new()?,
+            sources: Sources::default(),
             ids: Texts::default(),
             items: Vec::new(),
             tags: Vec::new(),
@@ -77,11 +77,11 @@ impl<'a> FactsBuilder<'a> {
             dimensions: BTreeSet::new(),
             probed: Vec::new(),
             next_scope: 0,
-        })
+        }
     }
 
     /// Adds the next item of the manifest, with its tasks in the order of `verdicts.jsonl`.
-    pub fn add<'r>(&mut self, item: &ItemRow, records: impl Iterator<Item = &'r Record> + Clone) -> Result<(), LedgerError> {
+    pub fn add<'r>(&mut self, item: &ItemRow, records: impl Iterator<Item = &'r Record> + Clone) {
         let number = self.items.len() as u32;
         let reordered =
             records.clone().any(|record| Probe::split(&record.rubric).is_some_and(|(_, probe)| probe.kind() == ProbeKind::Order));
@@ -89,7 +89,7 @@ impl<'a> FactsBuilder<'a> {
         for record in records {
             self.add_task(number, record, reordered);
         }
-        self.sources.push(item)?;
+        self.sources.push(item);
         self.ids.push(&item.item_id);
         let names = &mut self.names;
         let category = item.risk.as_ref().and_then(|risk| self.info.factor_categories.get(risk)).map(|(english, _)| english);
@@ -114,7 +114,6 @@ impl<'a> FactsBuilder<'a> {
             tags_end: self.tags.len() as u32,
             labels_end: self.labels.len() as u32,
         });
-        Ok(())
     }
 
     fn add_task(&mut self, item: u32, record: &Record, reordered: bool) {
@@ -163,11 +162,11 @@ impl<'a> FactsBuilder<'a> {
     }
 
     /// The facts of all that was added.
-    pub fn finish(self) -> Result<Facts, LedgerError> {
+    pub fn finish(self) -> Facts {
         let Self { names, sources, ids, mut items, mut tags, mut labels, mut scopes, mut tasks, dimensions, mut probed, .. } = self;
         let (names, becomes) = names.sorted();
         let renamed = |name: &mut Name| *name = becomes[name.place()];
-        for (item, source) in items.iter_mut().zip(sources.numbers()?) {
+        for (item, source) in items.iter_mut().zip(sources.numbers()) {
             item.source = source;
             renamed(&mut item.modality);
             [&mut item.model, &mut item.category, &mut item.risk, &mut item.prompt_type].into_iter().flatten().for_each(renamed);
@@ -186,7 +185,7 @@ impl<'a> FactsBuilder<'a> {
             .for_each(|scope| *scope = place_of[*scope as usize]);
         scopes.sort_by(|one, other| one.scope.cmp(&other.scope));
         let by_id = ids.order();
-        Ok(Facts { names, ids: Arc::new(ids), items, by_id, tags, labels, scopes, tasks, dimensions, probed })
+        Facts { names, ids: Arc::new(ids), items, by_id, tags, labels, scopes, tasks, dimensions, probed }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Facts, ItemFacts, Scope, TaskFacts};
 use crate::judge::{Odds, OutcomeName, Usage};
-use crate::ledger::tests::{answer, info, items, open, plan, run, task, tasks};
+use crate::ledger::fixtures::{answer, info, items, open, plan, run, task, tasks};
 use crate::ledger::{ItemRow, Reader, Record};
 
 /// Three items and their records as a run stores them, the first of them answered.
@@ -17,7 +17,7 @@ fn stored() -> (Vec<ItemRow>, Vec<Record>) {
     let (items, records) =
         reader.entries().unwrap().map(|entry| entry.unwrap()).map(|entry| (entry.item, entry.records)).unzip::<_, _, Vec<_>, Vec<_>>();
     let records = records.concat();
-    assert_eq!(Facts::of(reader.info(), &items, &records).unwrap(), reader.facts().unwrap());
+    assert_eq!(Facts::of(reader.info(), &items, &records), reader.facts().unwrap());
     assert_eq!(beside, reader.facts().unwrap());
     (items, records)
 }
@@ -25,7 +25,7 @@ fn stored() -> (Vec<ItemRow>, Vec<Record>) {
 #[test]
 fn facts_are_those_of_the_rows_in_any_order() {
     let (mut items, mut records) = stored();
-    let facts = Facts::of(&info(&["mini"]), &items, &records).unwrap();
+    let facts = Facts::of(&info(&["mini"]), &items, &records);
     assert_eq!((facts.items().len(), facts.tasks().len(), facts.by_id()), (3, 3, &[2, 1, 0][..]));
     assert_eq!((facts.id(2), facts.find("item-99997"), facts.find("nobody")), ("item-99997", Some(2), None));
     let first = facts.tasks_of(0)[0];
@@ -35,7 +35,7 @@ fn facts_are_those_of_the_rows_in_any_order() {
     assert!(facts.dimensions().iter().eq(["motion"]) && facts.probed().is_empty());
     items.reverse();
     records.reverse();
-    assert_eq!(Facts::of(&info(&["mini"]), &items, &records).unwrap(), facts);
+    assert_eq!(Facts::of(&info(&["mini"]), &items, &records), facts);
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn scopes_sort_and_add_up_and_names_are_numbered_in_their_order() {
         Record { judge: "a".to_owned(), usage: Some(Usage { input: 5, ..Usage::default() }), latency_ms: Some(8), ..records[0].clone() };
     let dear = Record { repeat: 2, odds: Some(Odds::new([0.5, 0.5, 0.0, 0.0, 0.0])), cost_usd: None, ..other.clone() };
     records.extend([other, dear]);
-    let facts = Facts::of(&info(&["mini", "a"]), &items, &records).unwrap();
+    let facts = Facts::of(&info(&["mini", "a"]), &items, &records);
     let judges: Vec<_> = facts.scopes().iter().map(|of| (of.scope.judge.as_str(), of.tasks, of.unpriced, of.latency_ms)).collect();
     assert_eq!(judges, [("a", 2, true, (2, 16)), ("mini", 3, false, (1, 12))]);
     assert_eq!(facts.scopes()[0].usage.map(|usage| usage.input), Some(10));
@@ -68,7 +68,7 @@ fn further_scores_are_kept_of_items_whose_frames_were_reordered() {
     let (items, mut records) = stored();
     let probed = Record { rubric: "text~reversed".to_owned(), ..records[0].clone() };
     records.push(probed);
-    let facts = Facts::of(&info(&["mini"]), &items, &records).unwrap();
+    let facts = Facts::of(&info(&["mini"]), &items, &records);
     assert_eq!(
         facts.probed().iter().map(|one| (one.item, one.scope, facts.name(one.name), one.level)).collect::<Vec<_>>(),
         [(0, 0, "motion", 2), (0, 1, "motion", 2)]

@@ -52,7 +52,7 @@ fn ids(ids: &[&str]) -> Arc<Texts> {
 
 fn agreement(rule: Rule) -> Agreement {
     let (info, items, records) = run();
-    let run = StoredRun::new(info, items, records, Vec::new()).unwrap();
+    let run = StoredRun::new(info, items, records, Vec::new());
     let view = run.view(Lang::En);
     Agreement::of("tiny", "the source", &Ratings::of_facts(view.facts), rule, Some(&view))
 }
@@ -113,7 +113,7 @@ fn one_name_twice_is_two_columns() {
     let mut row = item("a", 0, "x", "R05");
     row.human_risk = vec![Some(1.0), Some(5.0), Some(2.0)];
     row.annotators = ["k", "k", "l"].map(str::to_owned).to_vec();
-    let annotators = |row: &ItemRow| Ratings::of_facts(&Facts::of(&info(), std::slice::from_ref(row), &[]).unwrap()).annotators;
+    let annotators = |row: &ItemRow| Ratings::of_facts(&Facts::of(&info(), std::slice::from_ref(row), &[])).annotators;
     assert_eq!(annotators(&row), ["k", "k (2)", "l"]);
     row.annotators.clear();
     assert_eq!(annotators(&row), ["1", "2", "3"]);

@@ -53,7 +53,8 @@ impl Comparison {
         let mut groups: Vec<(String, Vec<PathBuf>)> = Vec::new();
         for dir in dirs {
             let id = stored::run_id(dir)?;
-            match groups.iter().position(|(known, paths)| *known == id && completes(paths, dir)) {
+            match groups.iter().position(|(known, paths)| *known == id && stored::are_shards(&[paths, std::slice::from_ref(dir)].concat()))
+            {
                 Some(place) => groups[place].1.push(dir.clone()),
                 None => groups.push((id, vec![dir.clone()])),
             }
@@ -88,11 +89,6 @@ impl Comparison {
         }
         comparison
     }
-}
-
-/// Whether the run in `dir` is one more shard of the run in `paths`.
-fn completes(paths: &[PathBuf], dir: &PathBuf) -> bool {
-    StoredRun::open(&[paths, std::slice::from_ref(dir)].concat()).is_ok()
 }
 
 fn compared((name, run): &(String, &StoredRun)) -> Compared {

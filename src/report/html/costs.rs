@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn an_unpriced_reply_leaves_the_cost_unknown() {
         let (info, items, mut records) = run();
-        let facts = |records: &[Record]| Facts::of(&info, &items, records).unwrap();
+        let facts = |records: &[Record]| Facts::of(&info, &items, records);
         records[0].usage = Some(Usage { input: 10, output: 2, ..Usage::default() });
         records[0].cost_usd = Some(0.5);
         (records[0].latency_ms, records[1].latency_ms) = (Some(10), Some(20));

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 use sha2::{Digest as _, Sha256};
 
-use crate::report::format::Out;
+use crate::ledger::Out;
 
 /// `value` as JSON for the inside of a `<script type="application/json">`: without `<`, `>` and `&` it can neither end the element nor open a comment.
 pub(super) fn json(value: &impl Serialize) -> Result<String, serde_json::Error> {

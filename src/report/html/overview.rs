@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn models_stand_side_by_side_with_the_levels_they_got() {
         let (info, items, records) = run();
-        let run = StoredRun::new(info, items, records, Vec::new()).unwrap();
+        let run = StoredRun::new(info, items, records, Vec::new());
         let view = run.view(Lang::En);
         let blocks = blocks(&view);
         assert_eq!((blocks.len(), blocks[0].rows.len()), (1, 2));

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{self, BufWriter, ErrorKind, Seek as _, Write};
+use std::io::{self, BufWriter, Seek as _, Write};
 use std::iter::Peekable;
 
 use super::details::Details;
@@ -11,8 +11,8 @@ use super::media::Carrier;
 use super::page::{self, Body, Page};
 use super::rows::{Row, places};
 use super::store::Store;
-use crate::ledger::{Entry, LedgerError};
-use crate::report::format::{Error, Folder, Format, Out, RunView};
+use crate::ledger::{Entry, LedgerError, Out};
+use crate::report::format::{Error, Folder, Format, RunView};
 
 /// Bytes of the largest page that carries everything itself.
 const LIMIT: u64 = 25_000_000;
@@ -34,7 +34,7 @@ impl Format for Html {
 /// Writes the page; one larger than `limit` bytes leaves the details of its items in `report-data/`, its pictures in `thumbs/`.
 pub(super) fn write(run: &RunView, out: &mut Folder, limit: u64) -> Result<(), Error> {
     match out.stream("report.html", |folder, page| whole(run, folder, page, limit)) {
-        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::FileTooLarge => beside(run, out),
+        Err(Error::Io { source, .. }) if is_over_limit(&source) => beside(run, out),
         written => written,
     }
 }
@@ -129,6 +129,15 @@ fn append(waiting: BufWriter<File>, out: &mut (impl Write + ?Sized)) -> io::Resu
     io::copy(&mut file, out).map(drop)
 }
 
+/// The page with everything in it would be too large.
+#[derive(Debug, thiserror::Error)]
+#[error("the page is over its limit")]
+struct OverLimit;
+
+fn is_over_limit(error: &io::Error) -> bool {
+    matches!(error.get_ref(), Some(inner) if inner.is::<OverLimit>())
+}
+
 /// A file that may not grow beyond what is left, for it and others together.
 struct Limited<'o> {
     out: &'o mut Out,
@@ -137,7 +146,7 @@ struct Limited<'o> {
 
 impl Write for Limited<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.left.set(self.left.get().checked_sub(bytes.len() as u64).ok_or(ErrorKind::FileTooLarge)?);
+        self.left.set(self.left.get().checked_sub(bytes.len() as u64).ok_or_else(|| io::Error::other(OverLimit))?);
         self.out.write_all(bytes).map(|()| bytes.len())
     }
 

@@ -3,7 +3,7 @@
 pub use crate::ledger::Scope;
 
 use crate::judge::{OutcomeName, Scale};
-use crate::ledger::{Facts, ItemFacts, RunInfo, TaskFacts};
+use crate::ledger::{Facts, ItemFacts, RunInfo, ScopeFacts, TaskFacts};
 use crate::stats::Observed;
 
 /// The tasks and items of one scope.
@@ -39,11 +39,12 @@ impl<'a> Scoped<'a> {
     pub(in crate::report) fn split(info: &RunInfo, facts: &'a Facts) -> Vec<Self> {
         let mut tasks: Vec<Vec<u32>> = facts.scopes().iter().map(|of| Vec::with_capacity(of.tasks)).collect();
         facts.tasks().iter().zip(0..).for_each(|(task, place)| tasks[task.scope as usize].push(place));
-        let scoped = |((of, tasks), number): ((&'a crate::ledger::ScopeFacts, Vec<u32>), u32)| {
+        let scoped = |((of, tasks), number): ((&'a ScopeFacts, Vec<u32>), u32)| {
             let scope = &of.scope;
-            let mut one = Self { facts, scope, number, uncalibrated: info.triage_judges.contains(&scope.judge), items: Vec::new(), tasks };
-            let cut = one.tasks().any(|task| task.scale == Some(Scale::TriageUncalibrated));
-            (one.uncalibrated, one.items) = (one.uncalibrated || cut, one.pool());
+            let is_triage = |place: &u32| facts.tasks()[*place as usize].scale == Some(Scale::TriageUncalibrated);
+            let uncalibrated = info.triage_judges.contains(&scope.judge) || tasks.iter().any(is_triage);
+            let mut one = Self { facts, scope, number, uncalibrated, items: Vec::new(), tasks };
+            one.items = one.pool();
             one
         };
         facts.scopes().iter().zip(tasks).zip(0..).map(scoped).collect()

@@ -8,6 +8,7 @@ use super::*;
 use crate::judge::{OutcomeName, Scale, Usage};
 use crate::ledger::{Experiment, Facts, FrameRow, ItemRow, Record, RunInfo};
 use crate::manifest::Notice;
+use crate::rubric::Probe;
 use tribunal_media::{Digest, Modality};
 
 pub(crate) fn info() -> RunInfo {
@@ -121,7 +122,7 @@ pub(crate) fn run() -> (RunInfo, Vec<ItemRow>, Vec<Record>) {
 
 /// The summary of these rows.
 pub(crate) fn summary(info: &RunInfo, items: &[ItemRow], records: &[Record]) -> Summary {
-    Summary::of(info, &Facts::of(info, items, records).unwrap())
+    Summary::of(info, &Facts::of(info, items, records))
 }
 
 fn find<'a>(summary: &'a Summary, by: &By, key: &Key) -> &'a Group {
@@ -210,6 +211,10 @@ fn nothing_scored_is_no_number() {
     let none = summary(&info, &items, &refused);
     assert!(misses(&none, 1.0) && codes(&none).contains(&"no_scores"));
     assert!(misses(&summary(&info, &[], &[]), 1.0));
+    // A probe that is refused throughout leaves the scores as they are.
+    let scored = items.iter().map(|item| record(item, "m", 1, Some(OutcomeName::Scored), Some(4)));
+    let probed = refused.into_iter().map(|row| Record { rubric: Probe::Prompt.rubric_name(&row.rubric), ..row });
+    assert!(!codes(&summary(&info, &items, &scored.chain(probed).collect::<Vec<_>>())).contains(&"no_scores"));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use super::{JudgeRow, Scope, Summary, doubt, model_pair, tags};
 use crate::judge::{OutcomeName, TRIAGE_FACTORS};
 use crate::ledger::{Facts, RunInfo};
 use crate::manifest::Notice;
+use crate::rubric::Probe;
 use crate::taxonomy::Lang;
 
 /// One thing to know.
@@ -137,7 +138,8 @@ fn without_scores(summary: &Summary) -> Vec<Warning> {
         let korean = format!("{scope}: 작업 {total}개 중 채점된 것이 하나도 없어({how}) 어떤 모델에 대해서도 말할 수 없습니다.");
         (total > 0 && count(&OutcomeName::Scored) == 0).then(|| Warning::counted("no_scores", total, [english, korean]))
     };
-    summary.by_judge.iter().filter_map(warning).collect()
+    // What was said under a probe is no score of an output.
+    summary.by_judge.iter().filter(|row| Probe::split(&row.scope.rubric).is_none()).filter_map(warning).collect()
 }
 
 fn salvaged(facts: &Facts) -> Option<Warning> {

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::column::{Column, Columns, Values};
-use crate::report::format::{Error, Out};
+use crate::ledger::Out;
+use crate::report::format::Error;
 use crate::report::visible;
 
 /// Null is an empty cell; a list of one value is that value, other lists are JSON.

@@ -6,8 +6,8 @@ use std::path::Path;
 use super::column::Columns;
 use super::groups::groups;
 use super::verdicts::verdicts;
-use crate::ledger::{Entry, LedgerError, Reader, Record};
-use crate::report::format::{Error, Folder, Format, Out, RunView, replace};
+use crate::ledger::{Entry, LedgerError, Out, Reader, Record};
+use crate::report::format::{Error, Folder, Format, RunView, replace};
 
 /// How a table is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,8 @@ use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::types::{Type, TypePtr};
 
 use super::column::{Column, Columns, Values};
-use crate::report::format::{Error, Out};
+use crate::ledger::Out;
+use crate::report::format::Error;
 
 /// Rows that are written together, and so held; a reader may give each group of them a thread of its own.
 const GROUP: usize = 10_000;

@@ -7,18 +7,18 @@ use std::sync::Arc;
 
 /// Reads on from a place in a file.
 #[derive(Debug)]
-pub(super) struct At {
+pub(super) struct FileCursor {
     file: Arc<File>,
     at: u64,
 }
 
-impl At {
+impl FileCursor {
     pub(super) fn new(file: &Arc<File>, at: u64) -> Self {
         Self { file: Arc::clone(file), at }
     }
 }
 
-impl Read for At {
+impl Read for FileCursor {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read_at(into, self.at)?;
         self.at += read as u64;
