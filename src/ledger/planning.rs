@@ -47,8 +47,8 @@ impl Ledger {
     }
 
     fn write_plan<E: From<LedgerError>>(&self, rows: impl Iterator<Item = Result<(ItemRow, Vec<Task>), E>>) -> Result<u64, E> {
-        // A plan that is cut short is not the last one again.
-        self.writer.ask_blocking(|connection| connection.execute("UPDATE run SET planned = NULL", []).map(drop))?;
+        // A plan that is cut short is not the last one again, and who reads the run is told.
+        self.writer.ask_blocking(|connection| connection.execute("UPDATE run SET planned = ''", []).map(drop))?;
         let (mut plan, mut piece, mut bytes) = (PlanDigest::default(), Vec::new(), 0);
         for row in rows {
             let (item, tasks) = row?;

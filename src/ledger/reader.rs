@@ -57,6 +57,11 @@ impl Reader {
         Ok(records)
     }
 
+    /// Whether all rows and tasks of the last invocation are in the run: not while it registers them, nor if that was cut short.
+    pub fn is_planned(&self) -> Result<bool, LedgerError> {
+        Ok(self.connection.query_row("SELECT planned IS NOT '' FROM run", [], |row| row.get(0))?)
+    }
+
     /// What earlier invocations learnt of a judge's server.
     pub fn recalled(&self, judge: &str) -> Result<Recalled, LedgerError> {
         recalled(&self.connection, judge)

@@ -22,7 +22,7 @@ const CHECK_AT_MOST: u64 = 512 << 20;
 
 /// Samplers: '' stands for none, since NULLs would not be unique. Costs are micro-dollars. `round` counts how often a task was reopened.
 /// `charged` is what the attempt takes out of the budget: its upper bound while open, what it cost afterwards. `planned` is the digest of the last
-/// plan that was written whole.
+/// plan that was written whole, empty while one is written, null where an earlier program wrote it.
 const TABLES: &str = "
 CREATE TABLE run (one INTEGER PRIMARY KEY CHECK (one = 1), info TEXT NOT NULL, clean INTEGER NOT NULL, planned TEXT);
 CREATE TABLE items (

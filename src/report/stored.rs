@@ -55,12 +55,14 @@ impl StoredRun {
         let info = merged(&rows)?;
         let facts = facts(&info, &rows)?;
         let strategies = std::fs::read(first.join(SAMPLERS)).ok().and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
-        let (mut sentinels, mut perhaps_billed): (Vec<Vec<SentinelRow>>, u64) = (Vec::new(), 0);
+        let (mut sentinels, mut perhaps_billed, mut planned): (Vec<Vec<SentinelRow>>, u64, bool) = (Vec::new(), 0, true);
         for (dir, reader) in rows.folders() {
+            planned &= reader.is_planned().map_err(|source| failed(dir, source))?;
             sentinels.push(reader.sentinels().map_err(|source| failed(dir, source))?);
             perhaps_billed += reader.perhaps_billed().map_err(|source| failed(dir, source))?;
         }
-        let summary = Summary::of(&info, &facts).with_sentinels(&info, &facts, &sentinels).with_perhaps_billed(perhaps_billed);
+        let summary =
+            Summary::of(&info, &facts).with_sentinels(&info, &facts, &sentinels).with_perhaps_billed(perhaps_billed).with_plan(planned);
         Ok(Self { info, facts, summary, strategies, rows })
     }
 
@@ -193,7 +195,7 @@ mod tests {
 
     use super::{OpenError, StoredRun};
     use crate::ledger::fixtures::{answer, items, open, plan, run, task};
-    use crate::ledger::{Entry, ItemRow};
+    use crate::ledger::{Entry, ItemRow, LedgerError};
 
     /// A shard of `items` that has asked about those at `places`.
     fn shard(items: &[ItemRow], places: &[u64]) -> TempDir {
@@ -226,6 +228,30 @@ mod tests {
         let entries = |run: &StoredRun| run.rows.entries().unwrap().collect::<Result<Vec<Entry>, _>>().unwrap();
         assert_eq!(entries(&together), entries(&whole));
         assert_eq!(entries(&together)[4].item.media.as_ref().map(|report| report.format.as_str()), Some("4"));
+    }
+
+    #[test]
+    fn a_plan_that_was_cut_short_is_told() {
+        let dir = shard(&items(3), &[0]);
+        let told = || opened(&[&dir]).unwrap().summary().warnings[0].code == "plan_cut_short";
+        assert!(!told());
+        let ledger = open(dir.path());
+        // The rows end as if the process did.
+        let rows = || [Ok((items(4).remove(0), vec![task(0)])), Err(LedgerError::Store("killed".to_owned()))].into_iter();
+        assert!(ledger.plan(rows).is_err());
+        ledger.close().unwrap();
+        assert!(!told(), "the plan was not begun: it is compared first");
+        let ledger = open(dir.path());
+        let passes = std::cell::Cell::new(0);
+        let rows = || {
+            passes.set(passes.get() + 1);
+            let end =
+                if passes.get() == 1 { Ok((items(4).remove(3), vec![task(3)])) } else { Err(LedgerError::Store("killed".to_owned())) };
+            items(3).into_iter().map(|item| Ok((item, Vec::new()))).chain([end])
+        };
+        assert!(ledger.plan(rows).is_err());
+        ledger.close().unwrap();
+        assert!(told());
     }
 
     #[test]

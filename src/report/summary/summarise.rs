@@ -124,6 +124,16 @@ impl Summary {
         summary
     }
 
+    /// Adds whether all that was to be done is in the run's plan.
+    #[must_use]
+    pub fn with_plan(mut self, whole: bool) -> Self {
+        if !whole {
+            // First: no count here is that of the source.
+            self.warnings.insert(0, warning::plan_cut_short());
+        }
+        self
+    }
+
     /// Adds what may have been billed without an answer, in micro-dollars.
     #[must_use]
     pub fn with_perhaps_billed(mut self, micro_usd: u64) -> Self {

@@ -116,6 +116,13 @@ fn pending(summary: &Summary) -> Option<Warning> {
     (pending > 0).then(|| Warning::counted("pending", pending, [message, korean]))
 }
 
+/// The source was not registered to its end.
+pub(super) fn plan_cut_short() -> Warning {
+    let message = "The run was stopped while it was planned: rows of the source and tasks are missing here; the same command goes on.";
+    let korean = "계획 중에 중단된 실행입니다. 원본의 일부 항목과 작업이 여기에 없습니다. 같은 명령으로 이어서 실행됩니다.";
+    Warning::new("plan_cut_short", [message.to_owned(), korean.to_owned()])
+}
+
 /// Items that no task is about: a shard alone, a limit.
 fn partial(facts: &Facts) -> Option<Warning> {
     let all = facts.items().len();

@@ -14,6 +14,7 @@ pub(super) const WARNINGS: &[Label] = &[
     ("w_low_agreement", "Little agreement", "일치도가 낮음"),
     ("w_judge_mismatch", "Judges differ among themselves", "판정 모델끼리 차이가 큼"),
     ("w_pending", "Not finished", "끝나지 않음"),
+    ("w_plan_cut_short", "Not the whole plan", "계획이 끝나지 않음"),
     ("w_partial", "Not the whole source", "원본의 일부만"),
     ("w_no_scores", "Nothing was scored", "채점된 것이 없음"),
     ("w_media_rejected", "Media without a score", "점수 없는 미디어"),
