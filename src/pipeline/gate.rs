@@ -65,44 +65,15 @@ impl Journal for Gate<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use futures_util::FutureExt as _;
 
     use super::{Gate, Journal as _, StopFlag};
-    use crate::ledger::{Experiment, Ledger, RunInfo};
-
-    fn info() -> RunInfo {
-        let experiment = Experiment {
-            taxonomy: String::new(),
-            rubrics: BTreeMap::new(),
-            recipes: BTreeMap::new(),
-            judges: BTreeMap::new(),
-            seed: 0,
-            lang: "en".to_owned(),
-            decoders: BTreeMap::new(),
-        };
-        RunInfo {
-            schema: 1,
-            run_id: "0011223344556677".to_owned(),
-            source: "s".to_owned(),
-            experiment,
-            settings: BTreeMap::new(),
-            versions: BTreeMap::new(),
-            cpu_features: Vec::new(),
-            authored_judges: Vec::new(),
-            triage_judges: Vec::new(),
-            missing_locks: Vec::new(),
-            notices: Vec::new(),
-            factor_names: BTreeMap::new(),
-            factor_categories: BTreeMap::new(),
-        }
-    }
+    use crate::ledger::fixtures::open;
 
     #[test]
     fn nothing_is_promised_once_the_run_is_stopping() {
         let dir = tempfile::tempdir().unwrap();
-        let (ledger, stop) = (Ledger::open(dir.path(), &info()).unwrap(), StopFlag::default());
+        let (ledger, stop) = (open(dir.path()), StopFlag::default());
         let gate = Gate { ledger: &ledger, stop: &stop };
         assert!(gate.reserve(1).now_or_never().unwrap().is_ok());
         stop.raise("SIGINT received");
