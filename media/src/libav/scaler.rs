@@ -37,6 +37,15 @@ pub(crate) enum Field {
 /// Rows start at multiples of this, and one spare stretch follows: SIMD stores may write past a row's end.
 const ALIGN: usize = 64;
 
+/// What swscale writes: planes of green, blue, red and perhaps alpha. Its bit-exact way to packed RGB is plain C and takes two and a half times as
+/// long (FFmpeg 5.1, 1080p to 768x432: 3.4 ms against 1.4), with chroma of half the width.
+struct Planes {
+    bytes: Vec<u8>,
+    plane: usize,
+    stride: usize,
+    count: usize,
+}
+
 impl Scaler {
     /// Nothing is allocated before the first picture.
     pub(crate) const fn new() -> Self {
@@ -54,7 +63,7 @@ impl Scaler {
         let unsupported = || Error::Unsupported(format!("pixel format {}", pixel::name(frame.format())));
         let layout = pixel::layout(frame.format()).ok_or_else(unsupported)?;
         let (format, _) = pixel::without_range(pixel::known(frame.format()).ok_or_else(unsupported)?);
-        let (to, bytes) = if layout.alpha { (AVPixelFormat::AV_PIX_FMT_RGBA, 4) } else { (AVPixelFormat::AV_PIX_FMT_RGB24, 3) };
+        let (to, count) = if layout.alpha { (AVPixelFormat::AV_PIX_FMT_GBRAP, 4) } else { (AVPixelFormat::AV_PIX_FMT_GBRP, 3) };
         let key = Key {
             from: rows_of(frame.size(), field),
             to: (width.max(1), height.max(1)),
@@ -65,10 +74,9 @@ impl Scaler {
         if self.key != Some(key) {
             self.prepare(key, format, to)?;
         }
-        let stride = (key.to.0 as usize * bytes).next_multiple_of(ALIGN);
-        let mut rows = vec![0u8; stride * key.to.1 as usize + ALIGN];
-        let (planes, strides) =
-            ([rows.as_mut_ptr(), std::ptr::null_mut(), std::ptr::null_mut(), std::ptr::null_mut()], [stride as c_int, 0, 0, 0]);
+        let stride = (key.to.0 as usize).next_multiple_of(ALIGN);
+        let mut target = Planes::new(stride, key.to.1 as usize, count);
+        let (planes, strides) = (target.pointers(), [stride as c_int; 4]);
         // SAFETY: the context was made for exactly this frame and this output, whose rows are `stride` bytes apart.
         let done = unsafe {
             let source = &*frame.as_ptr();
@@ -84,15 +92,7 @@ impl Scaler {
         if done != key.to.1 as c_int {
             return Err(Error::Malformed("scaling a picture failed".to_owned()));
         }
-        let mut pixels = Vec::with_capacity(key.to.0 as usize * key.to.1 as usize * 3);
-        for row in rows.chunks_exact(stride).take(key.to.1 as usize).map(|row| &row[..key.to.0 as usize * bytes]) {
-            if layout.alpha {
-                row.as_chunks::<4>().0.iter().for_each(|pixel| pixels.extend_from_slice(&composite(*pixel, background)));
-            } else {
-                pixels.extend_from_slice(row);
-            }
-        }
-        Ok(Rgb { width: key.to.0, height: key.to.1, pixels })
+        Ok(Rgb { width: key.to.0, height: key.to.1, pixels: target.interleaved(key.to.0 as usize, background) })
     }
 
     fn prepare(&mut self, key: Key, from: AVPixelFormat, to: AVPixelFormat) -> Result<(), Error> {
@@ -123,6 +123,38 @@ impl Scaler {
         // SAFETY: null or made by `prepare`; never used again.
         unsafe { ffi::sws_freeContext(self.context) }
         self.context = std::ptr::null_mut();
+    }
+}
+
+impl Planes {
+    fn new(stride: usize, height: usize, count: usize) -> Self {
+        let plane = stride * height;
+        Self { bytes: vec![0; plane * count + ALIGN], plane, stride, count }
+    }
+
+    /// Where each plane begins; null beyond the last.
+    fn pointers(&mut self) -> [*mut u8; 4] {
+        let mut pointers = [std::ptr::null_mut(); 4];
+        pointers.iter_mut().zip(self.bytes.chunks_exact_mut(self.plane)).take(self.count).for_each(|(at, plane)| *at = plane.as_mut_ptr());
+        pointers
+    }
+
+    /// `width` pixels of each row as RGB, composited on `background` where there is alpha.
+    fn interleaved(&self, width: usize, background: [u8; 3]) -> Vec<u8> {
+        let rows = |plane: usize| self.bytes[plane * self.plane..][..self.plane].chunks_exact(self.stride).map(|row| &row[..width]);
+        let mut pixels = vec![0; width * (self.plane / self.stride) * 3];
+        let (colours, alphas) = (rows(2).zip(rows(0)).zip(rows(1)), (self.count == 4).then(|| rows(3)));
+        for (row, ((red, green), blue)) in pixels.chunks_exact_mut(width * 3).zip(colours) {
+            for (pixel, ((red, green), blue)) in row.as_chunks_mut::<3>().0.iter_mut().zip(red.iter().zip(green).zip(blue)) {
+                *pixel = [*red, *green, *blue];
+            }
+        }
+        for (row, alpha) in pixels.chunks_exact_mut(width * 3).zip(alphas.into_iter().flatten()) {
+            for (pixel, alpha) in row.as_chunks_mut::<3>().0.iter_mut().zip(alpha) {
+                *pixel = composite(*pixel, *alpha, background);
+            }
+        }
+        pixels
     }
 }
 
@@ -158,7 +190,7 @@ fn matrix(frame: &Frame) -> c_int {
 }
 
 /// A pixel over an opaque background, rounded.
-fn composite([r, g, b, alpha]: [u8; 4], background: [u8; 3]) -> [u8; 3] {
+fn composite([r, g, b]: [u8; 3], alpha: u8, background: [u8; 3]) -> [u8; 3] {
     let alpha = u32::from(alpha);
     let mix = |over: u8, under: u8| ((u32::from(over) * alpha + u32::from(under) * (255 - alpha) + 127) / 255) as u8;
     [mix(r, background[0]), mix(g, background[1]), mix(b, background[2])]
