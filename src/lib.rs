@@ -23,3 +23,11 @@ pub mod harness;
 pub mod config;
 pub mod pipeline;
 pub mod doctor;
+
+/// The first number in everyday tests, the second under `make soak`: `TRIBUNAL_SOAK=1`, or a share of it such as 0.1.
+#[cfg(test)]
+fn sized(everyday: u64, soak: u64) -> u64 {
+    let Ok(share) = std::env::var("TRIBUNAL_SOAK") else { return everyday };
+    let share: f64 = share.parse().unwrap_or_else(|error| panic!("TRIBUNAL_SOAK={share}: {error}"));
+    (soak as f64 * share).ceil() as u64
+}

@@ -12,6 +12,7 @@ use super::fixtures::{ALL, answer, end, intent, planned, run, scored, task};
 use super::tests_files::{Change, Failing, Watching};
 use super::{Ledger, LedgerError, Reader};
 use crate::judge::{Journal as _, JournalError, OutcomeName, Room};
+use crate::sized;
 
 /// How many tasks are under way at once.
 const WIDTH: usize = 8;
@@ -132,20 +133,16 @@ impl Disk {
     }
 }
 
-#[test]
-fn every_crash_point_opens_again_with_all_that_was_acknowledged() {
-    let soak = std::env::var_os("TRIBUNAL_SOAK").is_some();
-    let items = if soak { 4_000 } else { 200 };
+/// Makes every state that a crash of one run of `items` tasks can leave and opens each; gives their number. Every write is torn in one of four ways, in turn
+/// over its points and over `turn`s.
+fn every_crash_point(items: u64, turn: usize) -> u64 {
     let changes = recorded(items);
     let (mut disk, mut states) = (Disk::default(), 0);
     for (point, change) in changes.iter().enumerate() {
         if let Change::Write { bytes, .. } = change {
-            let torn = [0, 1, bytes.len() / 2, 512];
-            // Everyday, each write is torn in one way, all four ways in turn.
-            for (_, written) in torn.iter().enumerate().filter(|(way, _)| soak || point % 4 == *way) {
-                disk.check(&disk.torn(change, *written), items, &format!("point {point}, {written} bytes of the write"));
-                states += 1;
-            }
+            let written = [0, 1, bytes.len() / 2, 512][(point + turn) % 4];
+            disk.check(&disk.torn(change, written), items, &format!("point {point}, {written} bytes of the write"));
+            states += 1;
         }
         if matches!(change, Change::Sync { .. }) {
             let kept: [(&str, &dyn Fn(usize) -> bool); 4] = [
@@ -162,9 +159,21 @@ fn every_crash_point_opens_again_with_all_that_was_acknowledged() {
         disk.take(change);
     }
     disk.check(&disk.now, items, "the end");
-    println!("{states} states of {} changes", changes.len());
     assert_eq!(disk.ended.len() as u64, items);
-    assert!(states > 1_000, "only {states} states");
+    states + 1
+}
+
+#[test]
+fn every_crash_point_opens_again_with_all_that_was_acknowledged() {
+    let (wanted, mut states) = (sized(1_000, 200_000), 0);
+    for turn in 0.. {
+        states += every_crash_point(200, turn);
+        if states >= wanted {
+            println!("{states} states of {} runs", turn + 1);
+            return;
+        }
+        assert!(wanted > 1_000, "only {states} states");
+    }
 }
 
 /// One run whose `at`-th change fails; `false` when it had none such.
@@ -199,7 +208,7 @@ fn fails_at(items: u64, failing: Failing) -> bool {
 
 #[test]
 fn every_write_and_sync_may_fail_and_the_run_resumes() {
-    let items = if std::env::var_os("TRIBUNAL_SOAK").is_some() { 400 } else { 20 };
+    let items = sized(20, 400);
     let mut points = 0;
     for (code, stays) in [(SQLITE_FULL, true), (SQLITE_IOERR_WRITE, false), (SQLITE_IOERR_FSYNC, false)] {
         let mut at = 1;
@@ -247,7 +256,7 @@ fn spend(dir: &Path, items: u64, wall: u64, billed: &AtomicU64, state: &AtomicU6
 
 #[test]
 fn the_wall_stands_in_every_run_and_after_every_crash() {
-    let (runs, items) = if std::env::var_os("TRIBUNAL_SOAK").is_some() { (10_000, 500) } else { (200, 100) };
+    let (runs, items) = (sized(200, 10_000), sized(100, 500).max(100));
     let (mut paid, mut walls) = (0, 0);
     for number in 0..runs {
         let (dir, billed, state) = (scratch(), AtomicU64::new(0), AtomicU64::new(number));

@@ -14,6 +14,7 @@ use crate::judge::provider::{Provider, Reply};
 use crate::judge::request::Request;
 use crate::judge::retry::{Class, Fault};
 use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Judge, JudgeSpec, Outcome, Past, Reservation, Room, Stop, Task, Work};
+use crate::sized;
 
 /// How long a reply takes.
 const LATENCY: Duration = Duration::from_millis(100);
@@ -72,6 +73,8 @@ const KINDS: [Kind; 28] = [
 #[derive(Debug)]
 struct Weather {
     share: f64,
+    /// Where in the sequence of kinds it begins.
+    first: u64,
     back: Option<Instant>,
     refusal: Answer,
     /// Nobody is wanted before.
@@ -92,13 +95,13 @@ struct Call {
 }
 
 impl Weather {
-    fn storm(share: f64) -> Arc<Self> {
-        Arc::new(Self { share, back: None, refusal: Answer::Lost, gate: Mutex::default(), calls: Mutex::default() })
+    fn storm(share: f64, first: u64) -> Arc<Self> {
+        Arc::new(Self { share, first, back: None, refusal: Answer::Lost, gate: Mutex::default(), calls: Mutex::default() })
     }
 
     fn outage(time: Duration, refusal: Answer) -> Arc<Self> {
         let back = Some(Instant::now() + time);
-        Arc::new(Self { share: 0.0, back, refusal, gate: Mutex::default(), calls: Mutex::default() })
+        Arc::new(Self { share: 0.0, first: 0, back, refusal, gate: Mutex::default(), calls: Mutex::default() })
     }
 
     /// The kind of the `number`-th request: the same on every run.
@@ -106,7 +109,7 @@ impl Weather {
         if self.back.is_some_and(|back| Instant::now() < back) {
             return ("outage", false, "refused", self.refusal);
         }
-        let draw = Digest::of(&number.to_le_bytes());
+        let draw = Digest::of(&(self.first + number as u64).to_le_bytes());
         let [a, b, c, d, ..] = *draw.as_bytes();
         if f64::from(u16::from_le_bytes([a, b])) < self.share * 65_536.0 {
             KINDS[usize::from(u16::from_le_bytes([c, d])) % KINDS.len()]
@@ -237,10 +240,18 @@ async fn ask_all(weather: &Arc<Weather>, book: &Book, tasks: usize) -> usize {
     }
 }
 
+/// As many tasks as one storm meets: more would not fit in memory with all that is kept about them.
+const STORM: usize = 20_000;
+
 #[tokio::test(start_paused = true)]
 async fn in_a_storm_every_task_has_one_end_and_every_bill_its_attempt() {
-    let tasks = if std::env::var_os("TRIBUNAL_SOAK").is_some() { 1_000_000 } else { 20_000 };
-    let (weather, book) = (Weather::storm(0.3), Book::default());
+    for number in 0..sized(1, 50) {
+        storm(STORM, number << 32).await;
+    }
+}
+
+async fn storm(tasks: usize, first: u64) {
+    let (weather, book) = (Weather::storm(0.3, first), Book::default());
     let stops = ask_all(&weather, &book, tasks).await;
     let (outcomes, calls, attempts) = (book.outcomes.lock().unwrap(), weather.calls.lock().unwrap(), book.attempts.lock().unwrap());
     assert_eq!((outcomes.len(), calls.len()), (tasks, attempts.len()));
