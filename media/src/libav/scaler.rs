@@ -14,6 +14,7 @@ use crate::frame::Rgb;
 pub(crate) struct Scaler {
     context: *mut ffi::SwsContext,
     key: Option<Key>,
+    target: Planes,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,7 @@ struct Key {
     format: c_int,
     full_range: bool,
     matrix: c_int,
+    alpha: bool,
 }
 
 /// One of the two fields of an interlaced picture.
@@ -49,7 +51,7 @@ struct Planes {
 impl Scaler {
     /// Nothing is allocated before the first picture.
     pub(crate) const fn new() -> Self {
-        Self { context: std::ptr::null_mut(), key: None }
+        Self { context: std::ptr::null_mut(), key: None, target: Planes { bytes: Vec::new(), plane: 0, stride: 0, count: 0 } }
     }
 
     /// `frame`, or only one `field` of it, at `width` x `height` pixels, transparent parts on `background`.
@@ -63,21 +65,19 @@ impl Scaler {
         let unsupported = || Error::Unsupported(format!("pixel format {}", pixel::name(frame.format())));
         let layout = pixel::layout(frame.format()).ok_or_else(unsupported)?;
         let (format, _) = pixel::without_range(pixel::known(frame.format()).ok_or_else(unsupported)?);
-        let (to, count) = if layout.alpha { (AVPixelFormat::AV_PIX_FMT_GBRAP, 4) } else { (AVPixelFormat::AV_PIX_FMT_GBRP, 3) };
         let key = Key {
             from: rows_of(frame.size(), field),
             to: (width.max(1), height.max(1)),
             format: frame.format(),
             full_range: frame.has_full_range(),
             matrix: matrix(frame),
+            alpha: layout.alpha,
         };
         if self.key != Some(key) {
-            self.prepare(key, format, to)?;
+            self.prepare(key, format)?;
         }
-        let stride = (key.to.0 as usize).next_multiple_of(ALIGN);
-        let mut target = Planes::new(stride, key.to.1 as usize, count);
-        let (planes, strides) = (target.pointers(), [stride as c_int; 4]);
-        // SAFETY: the context was made for exactly this frame and this output, whose rows are `stride` bytes apart.
+        let (planes, strides) = (self.target.pointers(), [self.target.stride as c_int; 4]);
+        // SAFETY: the context was made for exactly this frame and these planes, whose rows are `stride` bytes apart.
         let done = unsafe {
             let source = &*frame.as_ptr();
             let (mut from, mut lines) = (source.data.map(<*mut u8>::cast_const), source.linesize);
@@ -92,11 +92,13 @@ impl Scaler {
         if done != key.to.1 as c_int {
             return Err(Error::Malformed("scaling a picture failed".to_owned()));
         }
-        Ok(Rgb { width: key.to.0, height: key.to.1, pixels: target.interleaved(key.to.0 as usize, background) })
+        Ok(Rgb { width: key.to.0, height: key.to.1, pixels: self.target.interleaved(key.to.0 as usize, background) })
     }
 
-    fn prepare(&mut self, key: Key, from: AVPixelFormat, to: AVPixelFormat) -> Result<(), Error> {
+    fn prepare(&mut self, key: Key, from: AVPixelFormat) -> Result<(), Error> {
         self.free();
+        self.target = Planes::new(key.to, key.alpha);
+        let to = if key.alpha { AVPixelFormat::AV_PIX_FMT_GBRAP } else { AVPixelFormat::AV_PIX_FMT_GBRP };
         let size = |(width, height): (u32, u32)| (width as c_int, height as c_int);
         let ((from_width, from_height), (width, height)) = (size(key.from), size(key.to));
         // Averaging the covered area does not alias when shrinking; growing needs a smooth kernel.
@@ -127,8 +129,9 @@ impl Scaler {
 }
 
 impl Planes {
-    fn new(stride: usize, height: usize, count: usize) -> Self {
-        let plane = stride * height;
+    fn new((width, height): (u32, u32), alpha: bool) -> Self {
+        let stride = (width as usize).next_multiple_of(ALIGN);
+        let (plane, count) = (stride * height as usize, if alpha { 4 } else { 3 });
         Self { bytes: vec![0; plane * count + ALIGN], plane, stride, count }
     }
 
