@@ -110,7 +110,7 @@ impl<'a> Ask<'a> {
 
     /// The outcome that earlier attempts come to, if they do.
     pub(super) fn settled_before(&mut self) -> Option<Outcome> {
-        if let Some(outcome) = self.paid.take().and_then(|(reply, format)| self.read(&reply, format)) {
+        if let Some(outcome) = self.paid.take().and_then(|(reply, format)| self.read(&reply, format, self.judge.dialect())) {
             return Some(outcome);
         }
         if self.may_send(self.lost) {
@@ -166,10 +166,11 @@ impl<'a> Ask<'a> {
         match self.attempt(&request, dialect).await? {
             Ok(reply) => {
                 self.judge.answered.store(true, Ordering::Release);
-                let outcome = self.read(&reply, request.format);
-                match outcome.as_ref().and_then(Outcome::why).filter(|why| why.reason == "bad_envelope") {
-                    Some(why) => self.stop_if_alike(&why.message)?,
-                    None => self.judge.alike.reset(),
+                let outcome = self.read(&reply, request.format, dialect);
+                match outcome.as_ref().map(Outcome::why) {
+                    Some(Some(why)) if matches!(why.reason.as_str(), "bad_envelope" | "truncated") => self.stop_if_alike(&why.message)?,
+                    Some(_) => self.judge.alike.reset(),
+                    None => {}
                 }
                 Ok(outcome)
             }
@@ -262,7 +263,7 @@ impl<'a> Ask<'a> {
         if !judge.opened.live {
             return Some(0);
         }
-        terms::bound(&judge.terms, judge.settings.max_tokens, &request.body.recorded, &self.work.payload, judge.calibration.worst())
+        terms::bound(&judge.terms, request.max_tokens, &request.body.recorded, &self.work.payload, judge.calibration.worst())
     }
 
     /// Reserves, waiting for what attempts on their way may give back.
@@ -282,13 +283,17 @@ impl<'a> Ask<'a> {
         }
     }
 
-    /// Reads a 2xx reply; `None` means that it was faulty and is asked for again. `format` is how it was asked for.
-    fn read(&mut self, reply: &Reply, format: Option<ReplyFormat>) -> Option<Outcome> {
+    /// Reads a 2xx reply; `None` means that it was faulty and is asked for again. `format` and `dialect` are those it was asked for in.
+    fn read(&mut self, reply: &Reply, format: Option<ReplyFormat>, dialect: Dialect) -> Option<Outcome> {
         self.judge.lost_in_row.store(0, Ordering::Release);
         match ruling(self.judge, self.work, reply, format) {
             Ok(outcome) => Some(outcome),
             Err((why, _)) if self.reasks == MAX_REASKS => Some(Outcome::JudgeUnusable(why)),
             Err((why, reply)) => {
+                // Cut before a word: reasoning took it all. Cut in its words, it may do better when told, once.
+                if why.reason == "truncated" && (reply.is_empty() || self.reasks > 0) {
+                    self.taught = self.judge.raise(dialect, self.estimate.input());
+                }
                 self.reasks += 1;
                 self.correction = Some(Correction { reply, fault: why.message, number: self.reasks });
                 None
@@ -347,6 +352,19 @@ impl Judge {
         }
     }
 
+    /// After a reply to a request of `input` tokens in `used` was cut off at its most tokens: later ones may have more, unless the settings say how
+    /// many, or the model cannot hold them. The dialects before and after.
+    pub(super) fn raise(&self, used: Dialect, input: f64) -> Option<(Dialect, Dialect)> {
+        let (first, context) = (self.settings.first_max_tokens(), self.terms.limits.context_tokens);
+        let next = used.raised().filter(|_| self.settings.max_tokens.is_none())?;
+        let (was, most) = (used.max_tokens(first), next.max_tokens(first));
+        if context.is_some_and(|context| input + f64::from(most) > context as f64) {
+            return None;
+        }
+        self.learn(used, next, format!("its replies do not fit into {was} tokens; up to {most} are asked for (`max_tokens` fixes a number)"));
+        Some((used, next))
+    }
+
     /// Why the run cannot go on, and what to do.
     pub(super) fn stop(&self, kind: StopKind, message: &str) -> Stop {
         let (judge, endpoint) = (self.name(), &self.opened.endpoint);
@@ -369,6 +387,7 @@ fn build(judge: &Judge, work: &Work, dialect: Dialect, correction: Option<&Corre
         nonce: work.nonce.clone(),
         turn,
         digest: Digest::of(body.recorded.as_bytes()),
+        max_tokens: dialect.max_tokens(judge.settings.first_max_tokens()),
         format: (!wire.ladder().is_empty()).then_some(dialect.format),
         body,
         payload: Arc::clone(&work.payload),

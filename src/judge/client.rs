@@ -321,7 +321,7 @@ impl Judge {
 
     /// What is sent to this endpoint now, and before it what a replayed run sent, newest first.
     pub(super) fn dialects(&self) -> impl Iterator<Item = Dialect> + use<'_> {
-        std::iter::once(self.dialect()).chain(self.earlier_dialects.iter().copied())
+        std::iter::once(self.dialect()).chain(self.earlier_dialects.iter().copied()).flat_map(Dialect::at_any_length)
     }
 
     /// What is sent to this endpoint now.

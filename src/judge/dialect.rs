@@ -51,7 +51,15 @@ pub(super) struct Dialect {
     pub(super) limit: TokenLimit,
     /// One bit per parameter left out.
     without: u8,
+    /// How often the most tokens of a reply were raised.
+    #[serde(default)]
+    raised: u8,
 }
+
+/// A raised limit over the one before it: hidden reasoning takes hundreds to thousands of tokens, a verdict some hundred.
+const RAISE: u32 = 4;
+/// From 800 to 12,800 tokens.
+const MOST_RAISES: u8 = 2;
 
 impl Dialect {
     /// Whether the server is sent a temperature.
@@ -72,6 +80,21 @@ impl Dialect {
     /// Whether the server is told not to keep the reply.
     pub(super) const fn sends_store(self) -> bool {
         self.sends(Parameter::Store)
+    }
+
+    /// Most tokens that a reply may have, of a judge that begins with `first`.
+    pub(super) const fn max_tokens(self, first: u32) -> u32 {
+        first.saturating_mul(RAISE.pow(self.raised as u32))
+    }
+
+    /// The dialect to ask in after a reply that was cut off at its most tokens; `None` when that was raised far enough.
+    pub(super) fn raised(self) -> Option<Self> {
+        (self.raised < MOST_RAISES).then(|| Self { raised: self.raised + 1, ..self })
+    }
+
+    /// This dialect, and then as it is with every other limit: a run that was recorded raised it at some moment.
+    pub(super) fn at_any_length(self) -> impl Iterator<Item = Self> {
+        std::iter::once(self).chain((0..=MOST_RAISES).filter(move |raised| *raised != self.raised).map(move |raised| Self { raised, ..self }))
     }
 
     const fn sends(self, parameter: Parameter) -> bool {

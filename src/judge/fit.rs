@@ -63,7 +63,7 @@ impl Judge {
             return Some("request_bytes");
         }
         let tokens: f64 = parts().map(|part| terms::part_tokens(&self.terms.tokens, part)).sum();
-        let most = |most: u64| tokens + WORD_TOKENS + f64::from(self.settings.max_tokens) > most as f64;
+        let most = |most: u64| tokens + WORD_TOKENS + f64::from(self.settings.first_max_tokens()) > most as f64;
         limits.context_tokens.is_some_and(most).then_some("context_tokens")
     }
 
@@ -80,7 +80,7 @@ impl Judge {
         if let Some(most) = limits.pictures.map(u64::from).filter(|&most| pictures > most) {
             return over("pictures", pictures, most);
         }
-        let tokens = (terms::estimate(&self.terms.tokens, work).input() + f64::from(self.settings.max_tokens)).ceil() as u64;
+        let tokens = (terms::estimate(&self.terms.tokens, work).input() + f64::from(self.settings.first_max_tokens())).ceil() as u64;
         if let Some(most) = limits.context_tokens.filter(|&most| tokens > most) {
             return over("tokens with its reply", tokens, most);
         }

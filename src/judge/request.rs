@@ -22,6 +22,8 @@ pub(super) struct Request {
     pub(super) body: Body,
     /// Of the recorded body: megabytes of media are never hashed again.
     pub(super) digest: Digest,
+    /// Most tokens that its reply may have.
+    pub(super) max_tokens: u32,
     /// How the shape of the reply is asked for, where it is.
     pub(super) format: Option<ReplyFormat>,
     /// The evidence itself, for the embedded judge.

@@ -50,9 +50,10 @@ pub struct Settings {
     /// The cassette or run folder, or the model file of the embedded judge.
     #[serde(default)]
     pub path: Option<PathBuf>,
-    /// Most tokens that one reply may have; also the bound of what a reply can cost.
-    #[serde(default = "default_max_tokens")]
-    pub max_tokens: u32,
+    /// Most tokens that one reply may have, hidden reasoning included; also the bound of what a reply can cost. Left out: 800, and more for a server
+    /// whose replies are cut there.
+    #[serde(default)]
+    pub max_tokens: Option<u32>,
     /// 0..=2.
     #[serde(default)]
     pub temperature: f64,
@@ -117,9 +118,8 @@ pub enum PictureDetail {
     Auto,
 }
 
-const fn default_max_tokens() -> u32 {
-    800
-}
+/// Tokens that a verdict fits into with room, where nothing is reasoned in secret.
+const USUAL_MAX_TOKENS: u32 = 800;
 
 const fn default_timeout_s() -> u64 {
     120
@@ -156,7 +156,7 @@ impl Settings {
             api_key_file: None,
             api_key_optional: false,
             path: None,
-            max_tokens: default_max_tokens(),
+            max_tokens: None,
             temperature: 0.0,
             seed: None,
             detail: PictureDetail::default(),
@@ -185,6 +185,11 @@ impl Settings {
         }
     }
 
+    /// Most tokens that a reply may have before anything is learnt of the server.
+    pub(super) fn first_max_tokens(&self) -> u32 {
+        self.max_tokens.unwrap_or(USUAL_MAX_TOKENS)
+    }
+
     /// The sampling seed that is sent, if any.
     pub(super) fn sent_seed(&self) -> Option<u64> {
         self.seed.or_else(|| (self.temperature == 0.0).then_some(0))
@@ -192,7 +197,7 @@ impl Settings {
 
     /// What is wrong with values that no provider could use.
     pub(super) fn check(&self) -> Result<(), String> {
-        if self.max_tokens == 0 || self.timeout_s == 0 || self.deadline_s == 0 {
+        if self.max_tokens == Some(0) || self.timeout_s == 0 || self.deadline_s == 0 {
             return Err("max_tokens, timeout_s and deadline_s must be at least 1".to_owned());
         }
         if !(0.0..=2.0).contains(&self.temperature) {
@@ -249,7 +254,7 @@ impl Settings {
     /// The settings that decide verdicts, in words. Fields that older runs did not know are named only where they are set.
     pub(super) fn parameters(&self, model: &str) -> String {
         let seed = self.sent_seed().map_or_else(|| "none".to_owned(), |seed| seed.to_string());
-        let Self { max_tokens, temperature, detail, .. } = self;
+        let (Self { temperature, detail, .. }, max_tokens) = (self, self.first_max_tokens());
         let mut words = format!("model={model} max_tokens={max_tokens} temperature={temperature} seed={seed} detail={}", detail.as_str());
         for (set, word) in
             [(self.logprobs, "logprobs"), (self.frames_as_video, "frames_as_video"), (self.receipt == Receipt::Canary, "canary")]
@@ -343,7 +348,7 @@ mod tests {
     #[test]
     fn a_table_has_defaults_and_knows_its_fields() {
         let settings = read("provider = 'openai'\nbase_url = 'http://h/v1'\nmodel = 'm'\n[limits]\nrpm = 60").unwrap();
-        assert_eq!((settings.max_tokens, settings.timeout_s, settings.limits.rpm), (800, 120, Some(60)));
+        assert_eq!((settings.first_max_tokens(), settings.timeout_s, settings.limits.rpm), (800, 120, Some(60)));
         assert_eq!(settings.sent_seed(), Some(0));
         assert_eq!(Settings { temperature: 0.7, ..settings.clone() }.sent_seed(), None);
         assert!(read("provider = 'openai'\nmodle = 'm'").unwrap_err().contains("modle"));

@@ -28,7 +28,12 @@ impl Judge {
                 let end = attempt_end(self, Ok(reply), reading.format, 0, factor);
                 let outcome = match ruling(self, &reading.work(task), reply, reading.format) {
                     Ok(outcome) => Some(outcome),
-                    Err(_) if reasks && count(past, &["answered"]) < MAX_REASKS as usize => None,
+                    Err((why, _)) if reasks && count(past, &["answered"]) < MAX_REASKS as usize => {
+                        if why.reason == "truncated" {
+                            self.raise(reading.dialect, 0.0);
+                        }
+                        None
+                    }
                     Err((why, _)) => Some(Outcome::JudgeUnusable(why)),
                 };
                 Closed { end, outcome, put_off: false }

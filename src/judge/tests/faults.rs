@@ -2,7 +2,7 @@
 
 use super::server::Answer;
 use super::{FakeJournal, Server, ask, completion, ends, good, open, settings};
-use crate::judge::{Judge, Past, Price, Settings, Stop};
+use crate::judge::{Judge, Limits, Past, Price, Settings, Stop};
 
 fn whole(status: u16, body: &str) -> Answer {
     Answer::Whole(status, "", body.to_owned())
@@ -184,6 +184,49 @@ async fn faulty_verdicts_are_asked_for_again_twice() {
     assert_eq!((ended.as_str(), seen), ("scored ", 2));
     let (ended, _, seen) = run(vec![whole(200, "<html>")]).await;
     assert_eq!((ended.as_str(), seen), ("judge_unusable bad_envelope", 1));
+}
+
+/// A reply that was cut off at its most tokens after `content`.
+fn cut(content: &str) -> Answer {
+    whole(200, &completion(content).replace("\"stop\"", "\"length\""))
+}
+
+/// The most tokens that each request asked for.
+fn lengths(server: &Server) -> Vec<u64> {
+    let bodies = server.seen().into_iter().map(|seen| serde_json::from_str::<serde_json::Value>(&seen.body).unwrap());
+    bodies.map(|body| body["max_tokens"].as_u64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn replies_that_reasoning_eats_up_may_be_longer_from_then_on() {
+    let server = Server::start(vec![cut(""), whole(200, &good())]).await;
+    let (judge, journal) = (open(&server), FakeJournal::default());
+    for _ in 0..2 {
+        assert_eq!(ends(&ask(&judge, &journal).await.unwrap()), ("scored", ""));
+    }
+    assert_eq!(lengths(&server), [800, 3200, 3200]);
+    assert!(judge.lessons()[0].contains("3200"), "{:?}", judge.lessons());
+    let server = Server::start(vec![cut("{\"nonce\""), cut("{\"nonce\""), whole(200, &good())]).await;
+    assert_eq!(ends(&ask(&open(&server), &FakeJournal::default()).await.unwrap()), ("scored", ""));
+    assert_eq!(lengths(&server), [800, 800, 3200], "words that were cut may be fewer");
+}
+
+#[tokio::test]
+async fn a_length_that_was_asked_for_stays_and_twenty_cuts_end_the_run() {
+    let server = Server::start(vec![cut("")]).await;
+    let settings = Settings { max_tokens: Some(500), ..settings(&server) };
+    let judge = Judge::open("j", &settings, &|_| None).unwrap();
+    let journal = FakeJournal::default();
+    for _ in 0..19 {
+        assert_eq!(ends(&ask(&judge, &journal).await.unwrap()), ("judge_unusable", "truncated"));
+    }
+    assert!(matches!(ask(&judge, &journal).await, Err(Stop::Endpoint(words)) if words.contains("max_tokens")));
+    assert!(lengths(&server).iter().all(|&most| most == 500));
+    let small = Settings { max_tokens: None, limits: Limits { context_tokens: Some(3000), ..Limits::default() }, ..settings };
+    let server = Server::start(vec![cut("")]).await;
+    let small = Settings { base_url: Some(server.base.clone()), ..small };
+    ask(&Judge::open("j", &small, &|_| None).unwrap(), &journal).await.unwrap();
+    assert_eq!(lengths(&server), [800; 3], "no more than the model holds");
 }
 
 #[tokio::test]

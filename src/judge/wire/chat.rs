@@ -74,7 +74,7 @@ impl Wire for Chat {
             TokenLimit::MaxTokens => "max_tokens",
             TokenLimit::MaxCompletionTokens => "max_completion_tokens",
         };
-        set(&mut body, limit, Some(settings.max_tokens));
+        set(&mut body, limit, Some(draft.max_tokens()));
         if settings.logprobs && dialect.sends_logprobs() {
             set(&mut body, "logprobs", Some(true));
             set(&mut body, "top_logprobs", Some(ALTERNATIVES));

@@ -62,7 +62,7 @@ impl Wire for Gemini {
     }
 
     fn body(&self, draft: &Draft<'_>) -> Result<Body, Why> {
-        let Draft { settings, work, dialect, .. } = draft;
+        let Draft { work, dialect, .. } = draft;
         let mut places = Places::default();
         let parts = draft.blocks(|block| match block {
             Block::Text(text) => json!({"text": text}),
@@ -86,7 +86,7 @@ impl Wire for Gemini {
         }
         set(&mut generation, "seed", draft.seed());
         set(&mut generation, "temperature", draft.temperature());
-        set(&mut generation, "maxOutputTokens", Some(settings.max_tokens));
+        set(&mut generation, "maxOutputTokens", Some(draft.max_tokens()));
         let body = json!({
             "systemInstruction": {"parts": [{"text": work.prompt.system}]},
             "contents": contents,

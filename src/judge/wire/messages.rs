@@ -42,7 +42,7 @@ impl Wire for Messages {
     }
 
     fn body(&self, draft: &Draft<'_>) -> Result<Body, Why> {
-        let Draft { settings, model, work, dialect, .. } = draft;
+        let Draft { model, work, dialect, .. } = draft;
         let mut places = Places::default();
         let content = draft.blocks(|block| match block {
             Block::Text(text) => json!({"type": "text", "text": text}),
@@ -55,7 +55,7 @@ impl Wire for Messages {
         if let Some((quote, complaint)) = draft.complaint() {
             messages.extend([json!({"role": "assistant", "content": quote}), json!({"role": "user", "content": complaint})]);
         }
-        let mut body = json!({"model": model, "max_tokens": settings.max_tokens, "system": work.prompt.system, "messages": messages});
+        let mut body = json!({"model": model, "max_tokens": draft.max_tokens(), "system": work.prompt.system, "messages": messages});
         // The newest API knows no temperature, and its own client refuses one: 0 is not sent, which leaves older models at their default of 1. What else
         // is asked for and refused is learnt.
         set(&mut body, "temperature", draft.temperature().filter(|&temperature| temperature > 0.0));

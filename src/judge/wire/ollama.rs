@@ -59,7 +59,7 @@ impl Wire for Ollama {
             ReplyFormat::Tool | ReplyFormat::Prompt => None,
         };
         set(&mut body, "format", format);
-        let mut options = json!({"num_predict": settings.max_tokens});
+        let mut options = json!({"num_predict": draft.max_tokens()});
         set(&mut options, "num_ctx", settings.limits.context_tokens.or(settings.provider.usual_context()));
         set(&mut options, "seed", draft.seed());
         set(&mut options, "temperature", draft.temperature());

@@ -78,7 +78,7 @@ impl Wire for Responses {
         };
         set(&mut body, "text", format.map(|format| json!({"format": format})));
         set(&mut body, "temperature", draft.temperature());
-        set(&mut body, "max_output_tokens", Some(settings.max_tokens));
+        set(&mut body, "max_output_tokens", Some(draft.max_tokens()));
         // Kept by the server unless told not to.
         set(&mut body, "store", dialect.sends_store().then_some(false));
         Ok(draft.finish(body, places))

@@ -94,6 +94,11 @@ pub(super) enum Block<'p> {
 }
 
 impl Draft<'_> {
+    /// Most tokens that the reply may have.
+    pub(super) fn max_tokens(&self) -> u32 {
+        self.dialect.max_tokens(self.settings.first_max_tokens())
+    }
+
     /// The blocks of the user's message in order: what stands before the evidence, each part after its label, what stands after it.
     pub(super) fn blocks(&self, mut block: impl FnMut(Block<'_>) -> Value) -> Result<Vec<Value>, Why> {
         let (prompt, parts) = (&self.work.prompt, &self.work.payload.parts);
@@ -195,7 +200,7 @@ pub(super) fn filtered() -> Flaw {
 /// A final message, unless it is cut off or empty. `what` stands for what a re-ask quotes.
 pub(super) fn final_message(content: String, cut_off: bool) -> Result<String, Flaw> {
     if cut_off {
-        return Err(Flaw::Faulty(Why::new("truncated", "the reply was cut off at the token limit; be brief"), content));
+        return Err(Flaw::Faulty(Why::new("truncated", "the reply was cut off at its most tokens (`max_tokens`); be brief"), content));
     }
     if content.trim().is_empty() {
         return Err(Flaw::Faulty(Why::new("empty_reply", "the reply was empty"), content));
