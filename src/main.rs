@@ -20,6 +20,7 @@ fn main() -> ExitCode {
     if arguments.next().is_some_and(|first| first == ZYGOTE) {
         return tribunal::sandbox::serve_zygote(arguments.any(|argument| argument == TEST_FAULTS));
     }
+    commands::outlive_file_limits();
     let cli = Cli::parse();
     let done = Context::new(cli.json, cli.config.as_deref()).and_then(|context| match &cli.command {
         Command::Score(args) => commands::score::run(&context, args),

@@ -22,3 +22,4 @@ mod signals;
 
 pub(crate) use context::{Context, Failure};
 pub(crate) use output::{delivered, fail};
+pub(crate) use signals::outlive_file_limits;

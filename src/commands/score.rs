@@ -45,16 +45,14 @@ pub(crate) fn run(context: &Context, args: &ScoreArgs) -> Result<Exit, Failure> 
         output::remark("probes: nothing here can speak, so sound is probed by planted prompts only; name a recording with probes.spoken");
     }
     let bar = Bar::new();
+    let info = pipeline::run_info(&study, &pool);
+    let dir = args.output.clone().unwrap_or_else(|| default_dir(&study, &info.run_id));
     if args.dry_run {
-        if let Some(dir) = &args.output {
-            pipeline::recall(&study, dir).map_err(Failure::usage)?;
-        }
-        let dry = pipeline::dry_run(&study, &pool, &bar).map_err(Failure::stopped)?;
+        let earlier = pipeline::Earlier::open(&study, &dir, &info, &args.retry).map_err(Failure::usage)?;
+        let dry = pipeline::dry_run(&study, &pool, earlier.as_ref(), &bar).map_err(Failure::stopped)?;
         bar.clear();
         return Ok(say_dry_run(context, &dry));
     }
-    let info = pipeline::run_info(&study, &pool);
-    let dir = args.output.clone().unwrap_or_else(|| default_dir(&study, &info.run_id));
     open::require_folder(&dir)?;
     let stop = StopFlag::default();
     stop_on_signals(&stop)?;
@@ -165,6 +163,9 @@ fn dry_run_lines(dry: &DryRun) -> Vec<String> {
         ),
         format!("bytes     {:>12}", dry.request_bytes),
     ];
+    if dry.ended > 0 {
+        lines.insert(3, format!("  ended   {:>12} of these in the run before: not asked again", dry.ended));
+    }
     if dry.probe_requests > 0 {
         lines.push(format!("  probes  {:>12} of these requests only probe the judges ([probes] in tribunal.toml)", dry.probe_requests));
     }

@@ -4,6 +4,13 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// A file that may grow no further (`ulimit -f`) is a full disk: the write fails, and says so, instead of ending the process.
+#[expect(unsafe_code, reason = "sets the disposition of a signal")]
+pub(crate) fn outlive_file_limits() {
+    // SAFETY: no handler runs; called before there is a second thread.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
 /// Calls `act` with the signal's name and whether it is the first one.
 pub(crate) fn on_signal(act: impl Fn(&str, bool) + Send + 'static) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;

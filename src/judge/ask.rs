@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tribunal_media::Digest;
 
+use super::client::not_taken;
 use super::dialect::Dialect;
 use super::limit::{Load, Sign};
 use super::provider::Reply;
@@ -317,6 +318,9 @@ impl<'a> Ask<'a> {
                 if let Some((before, after)) = self.taught.take() {
                     self.judge.unlearn(before, after);
                 }
+                if let Some(why) = not_taken(&fault, self.work) {
+                    return Ok(Some(Outcome::Abstained(why)));
+                }
                 self.stop_if_alike(&fault.message)?;
                 Ok(Some(Outcome::JudgeUnusable(why)))
             }
@@ -361,7 +365,11 @@ impl Judge {
         if context.is_some_and(|context| input + f64::from(most) > context as f64) {
             return None;
         }
-        self.learn(used, next, format!("its replies do not fit into {was} tokens; up to {most} are asked for (`max_tokens` fixes a number)"));
+        self.learn(
+            used,
+            next,
+            format!("its replies do not fit into {was} tokens; up to {most} are asked for (`max_tokens` fixes a number)"),
+        );
         Some((used, next))
     }
 

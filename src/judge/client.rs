@@ -13,9 +13,9 @@ use super::flight::Flights;
 use super::limit::Limiter;
 use super::provider::{self, Opened};
 use super::request::verdict_id;
+use super::retry::Fault;
 use super::server_error::ServerError;
-use super::wire::Carried;
-use super::{Calibration, Estimate, Journal, JournalError, Outcome, Settings, Task, Terms, View, Why, receipt, terms};
+use super::{Calibration, Estimate, Journal, JournalError, Outcome, Settings, Takes, Task, Terms, View, Why, receipt, terms};
 use crate::prepare::{Part, Payload};
 use crate::rubric::{Prompt, Shape};
 
@@ -44,7 +44,7 @@ pub struct Judge {
     /// Held while a batch is on its way to the server.
     pub(super) making_batch: tokio::sync::Mutex<()>,
     /// What the server says that its model takes in, once it was asked.
-    modalities: OnceCell<Option<Carried>>,
+    modalities: OnceCell<Option<Takes>>,
 }
 
 /// One task with everything its request is made of.
@@ -260,7 +260,8 @@ impl Judge {
             return Some(0.0);
         }
         let price = self.terms.price.as_ref()?;
-        Some(estimate.input() * price.input_per_mtok + estimate.output * price.output_per_mtok)
+        let sound = estimate.audio * price.sound_per_mtok.unwrap_or(price.input_per_mtok);
+        Some((estimate.text + estimate.image) * price.input_per_mtok + sound + estimate.output * price.output_per_mtok)
     }
 
     /// Asks until the task ends in one state, or the run must stop. Writes every attempt and the outcome to `journal`.
@@ -305,18 +306,23 @@ impl Judge {
 
     /// Why there is nothing to ask, as far as the format alone tells: the server is not asked what its model takes in.
     pub(super) fn unasked(&self, work: &Work) -> Option<Why> {
-        self.abstains(work.risk.as_deref(), work.modality).or_else(|| unsupported(self.opened.wire.carries(), work))
+        self.abstains(work.risk.as_deref(), work.modality).or_else(|| unsupported(self.takes(), work))
     }
 
     /// What format and model can take in. The server is asked once, and only when there is something to ask about.
-    async fn carries(&self, work: &Work) -> Carried {
-        let format = self.opened.wire.carries();
+    async fn carries(&self, work: &Work) -> Takes {
+        let format = self.takes();
         if work.payload.parts.iter().all(|part| part.header.encoding == Encoding::Utf8) {
             return format;
         }
         // What cannot be asked now is asked again for the next task.
         let model = self.modalities.get_or_try_init(|| self.opened.provider.modalities()).await.ok().copied().flatten();
-        model.map_or(format, |model| Carried { pictures: format.pictures && model.pictures, sound: format.sound && model.sound })
+        model.map_or(format, |model| format.and(model))
+    }
+
+    /// What the wire format carries, as far as the model is known to take it in.
+    fn takes(&self) -> Takes {
+        self.opened.wire.carries().and(self.terms.takes)
     }
 
     /// What is sent to this endpoint now, and before it what a replayed run sent, newest first.
@@ -359,13 +365,20 @@ impl Judge {
     }
 }
 
+/// What a refusal says of the media in `work` as such: the model takes in none of the kind, which nobody knew.
+pub(super) fn not_taken(fault: &Fault, work: &Work) -> Option<Why> {
+    let error = ServerError::read(&fault.reply);
+    let said = Takes { pictures: !error.refuses_pictures(), sound: !error.refuses_sound() };
+    unsupported(said, work).map(|why| Why { message: format!("{}: {}", why.message, error.message), ..why })
+}
+
 /// Why a judge that takes in no more than `carried` cannot judge `work`.
-fn unsupported(carried: Carried, work: &Work) -> Option<Why> {
+fn unsupported(carried: Takes, work: &Work) -> Option<Why> {
     let has = |encodings: &[Encoding]| work.payload.parts.iter().any(|part| encodings.contains(&part.header.encoding));
     let missing = |kind: &str| Some(Why::new("modality_not_supported", format!("the judge takes in no {kind}")));
     match carried {
-        Carried { pictures: false, .. } if has(&[Encoding::Jpeg]) => missing("pictures"),
-        Carried { sound: false, .. } if has(&[Encoding::Wav, Encoding::Flac]) => missing("sound"),
+        Takes { pictures: false, .. } if has(&[Encoding::Jpeg]) => missing("pictures"),
+        Takes { sound: false, .. } if has(&[Encoding::Wav, Encoding::Flac]) => missing("sound"),
         _ => None,
     }
 }

@@ -94,7 +94,8 @@ impl Dialect {
 
     /// This dialect, and then as it is with every other limit: a run that was recorded raised it at some moment.
     pub(super) fn at_any_length(self) -> impl Iterator<Item = Self> {
-        std::iter::once(self).chain((0..=MOST_RAISES).filter(move |raised| *raised != self.raised).map(move |raised| Self { raised, ..self }))
+        std::iter::once(self)
+            .chain((0..=MOST_RAISES).filter(move |raised| *raised != self.raised).map(move |raised| Self { raised, ..self }))
     }
 
     const fn sends(self, parameter: Parameter) -> bool {

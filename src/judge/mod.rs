@@ -46,6 +46,8 @@ pub use provider_kind::ProviderKind;
 pub use request::nonce;
 pub use settings::{PictureDetail, Receipt, Settings};
 pub use spec::{JudgeSpec, SpecError};
-pub use terms::{BatchTerms, Calibration, Estimate, Limits, PictureTokens, Price, Terms, TokenRules, profile_names, profiles_version};
+pub use terms::{
+    BatchTerms, Calibration, Estimate, Limits, PictureTokens, Price, Takes, Terms, TokenRules, profile_names, profiles_version,
+};
 pub use view::View;
 pub use wire::TRIAGE_FACTORS;

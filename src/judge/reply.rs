@@ -52,7 +52,9 @@ fn cost(judge: &Judge, usage: Option<Usage>, factor: f64) -> Option<u64> {
 /// What the server says that it counted, and with which model.
 pub(super) fn counted(judge: &Judge, reply: &Reply) -> (Option<Usage>, Served) {
     let wire = &judge.opened.wire;
-    serde_json::from_str(&reply.body).map_or_else(|_| Default::default(), |body| (wire.usage(&body), wire.served(&body)))
+    let Ok(body) = serde_json::from_str(&reply.body) else { return Default::default() };
+    // No request is empty: a server that says 0 did not count, and what it bills is not known.
+    (wire.usage(&body).filter(|usage| usage.input > 0), wire.served(&body))
 }
 
 /// Reads a 2xx reply. The error is a faulty one, which may be asked for again: why, and what the judge said.

@@ -20,6 +20,8 @@ const FILTERED: [&str; 3] = ["content filtering policy", "content management pol
 /// Words of a server that does not know a parameter, as opposed to one that dislikes its value.
 const UNKNOWN: [&str; 9] =
     ["not support", "unsupported", "does not support", "unrecognized", "unknown", "unexpected", "extra ", "not permitted", "not allowed"];
+/// Words of servers whose model takes in none of a kind of media: OpenAI, vLLM (for all prompts alike), llama.cpp.
+const NOT_TAKEN: [&str; 5] = ["does not support", "is not supported", "are not supported", "only supported by", "at most 0 "];
 /// As much of a server's words as fits a message.
 const MESSAGE_CHARACTERS: usize = 400;
 
@@ -84,6 +86,17 @@ impl ServerError {
     fn says(&self, words: &[&str]) -> bool {
         let message = self.message.to_ascii_lowercase();
         words.iter().any(|words| message.contains(words))
+    }
+
+    /// Whether the model does not take in sound at all.
+    pub(super) fn refuses_sound(&self) -> bool {
+        self.says(&["audio"]) && self.says(&NOT_TAKEN)
+    }
+
+    /// Whether the model does not take in pictures at all; one picture that is wrong is the item's fault.
+    pub(super) fn refuses_pictures(&self) -> bool {
+        self.says(&["not a multimodal model"])
+            || self.says(&["image input", "image inputs", "images", "image_url", "vision"]) && self.says(&NOT_TAKEN)
     }
 
     /// Whether a content filter stopped the request.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::ProviderKind;
-use super::terms::{self, BatchTerms, Limits, Price, Terms, TokenRules};
+use super::terms::{self, BatchTerms, Limits, Price, Takes, Terms, TokenRules};
 
 /// How it is made sure that the judge saw the media.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -87,6 +87,9 @@ pub struct Settings {
     /// Limits, token rules and prices of a known model. Left out: the model's own name, where it is known.
     #[serde(default)]
     pub profile: Option<String>,
+    /// What else than text the model takes in; goes before the profile's.
+    #[serde(default)]
+    pub takes: Option<Takes>,
     /// What tokens cost; goes before the profile's. Without any costs are unknown and no budget can be kept.
     #[serde(default)]
     pub price: Option<Price>,
@@ -168,6 +171,7 @@ impl Settings {
             deadline_s: default_deadline_s(),
             max_crash_resends: default_max_crash_resends(),
             profile: None,
+            takes: None,
             price: None,
             limits: Limits::default(),
             tokens: None,
@@ -203,6 +207,11 @@ impl Settings {
         if !(0.0..=2.0).contains(&self.temperature) {
             return Err(format!("temperature {} is outside 0..=2", self.temperature));
         }
+        let has_odds =
+            !matches!(self.provider, ProviderKind::Anthropic | ProviderKind::Responses | ProviderKind::Gemini | ProviderKind::Ollama);
+        if self.logprobs && !has_odds {
+            return Err(format!("logprobs = true is for chat completions; nothing here asks `{}` for them", self.provider.name()));
+        }
         if self.frames_as_video && self.provider != ProviderKind::Vllm {
             return Err("frames_as_video is for provider `vllm`".to_owned());
         }
@@ -234,8 +243,9 @@ impl Settings {
         let limits = profile.map_or_else(|| self.limits.clone(), |profile| self.limits.over(&profile.limits));
         Ok(Terms {
             profile: name.map(str::to_owned),
+            takes: self.takes.or(profile.map(|profile| profile.takes)).unwrap_or_default(),
             limits: Limits { context_tokens: limits.context_tokens.or(self.provider.usual_context()), ..limits },
-            tokens: self.tokens.or(profile.map(|profile| profile.tokens)).unwrap_or_default(),
+            tokens: self.tokens.or(profile.map(|profile| profile.tokens.at(self.detail))).unwrap_or_default(),
             price: self.price.clone().or_else(|| profile.and_then(|profile| profile.price.clone())),
             batch: self.batch_terms.or_else(|| profile.and_then(|profile| profile.batch)),
         })

@@ -118,7 +118,7 @@ pub(super) fn stored_sampler(sampler: Option<&str>) -> &str {
     sampler.unwrap_or("")
 }
 
-fn outcome_name(name: Option<String>) -> rusqlite::Result<Option<OutcomeName>> {
+pub(super) fn outcome_name(name: Option<String>) -> rusqlite::Result<Option<OutcomeName>> {
     let parse = |name: String| name.parse().map_err(|problem: String| rusqlite::Error::ToSqlConversionFailure(problem.into()));
     name.map(parse).transpose()
 }

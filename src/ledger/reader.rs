@@ -6,9 +6,9 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::entries::json;
-use super::plan::task_at;
-use super::{Entries, Facts, LedgerError, Record, RunInfo, files, schema};
-use crate::judge::{Task, Usage};
+use super::plan::{outcome_name, task_at};
+use super::{Entries, Experiment, Facts, LedgerError, Record, RunInfo, files, schema};
+use crate::judge::{OutcomeName, Task, Usage};
 
 /// Reads a run folder: one consistent picture of the moment it was opened, while a writer is at it or after it stopped, however it stopped.
 #[derive(Debug)]
@@ -60,6 +60,26 @@ impl Reader {
     /// Whether all rows and tasks of the last invocation are in the run: not while it registers them, nor if that was cut short.
     pub fn is_planned(&self) -> Result<bool, LedgerError> {
         Ok(self.connection.query_row("SELECT planned IS NOT '' FROM run", [], |row| row.get(0))?)
+    }
+
+    /// Refuses, by name, what an invocation with `info` would change of the experiment of this run.
+    pub fn admits(&self, info: &RunInfo) -> Result<(), LedgerError> {
+        let extended = Experiment::extends(&self.info.experiment, &info.experiment);
+        extended.map(|_| ()).map_err(|changes| LedgerError::Changed(changes.join("; ")))
+    }
+
+    /// The tasks of an item that ended otherwise than in one of `reopened`.
+    pub fn ended(&self, item_id: &str, reopened: &[OutcomeName]) -> Result<Vec<Task>, LedgerError> {
+        let sql = "SELECT item_id, sampler, rubric, judge, repeat, outcome FROM tasks WHERE item_id = ?1 AND outcome IS NOT NULL";
+        let mut statement = self.connection.prepare(sql)?;
+        let mut rows = statement.query([item_id])?;
+        let mut ended = Vec::new();
+        while let Some(row) = rows.next()? {
+            if !outcome_name(row.get(5)?)?.is_some_and(|outcome| reopened.contains(&outcome)) {
+                ended.push(task_at(row, 0)?);
+            }
+        }
+        Ok(ended)
     }
 
     /// What earlier invocations learnt of a judge's server.

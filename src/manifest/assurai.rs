@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
@@ -41,7 +40,7 @@ struct Item {
 /// Adds every candidate answer, and every media file of an item without answers.
 pub(super) fn assurai(index: File, folder: &Path, root: &Root, draft: &mut Draft) {
     let mut items = Vec::new();
-    for (line, object) in jsonl_lines(BufReader::new(index)) {
+    for (line, object) in jsonl_lines(index) {
         let item = object.map_err(|problem| vec![format!("the line {problem}")]).and_then(|object| item(object, line, draft));
         match item {
             Ok(item) if draft.claim(&item.id, line) => items.push(item),

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 
 use serde_json::{Map, Value};
@@ -32,8 +31,7 @@ pub fn labels(path: &Path, known: &BTreeSet<&str>) -> Result<Vec<Label>, Faults>
     let extension = path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
     match extension.as_deref() {
         Some("jsonl" | "ndjson") => {
-            jsonl_lines(BufReader::new(file))
-                .for_each(|(line, object)| sheet.add(line, object.map_err(|problem| format!("the line {problem}"))));
+            jsonl_lines(file).for_each(|(line, object)| sheet.add(line, object.map_err(|problem| format!("the line {problem}"))));
         }
         Some("csv") => csv_rows(file, |line, object| sheet.add(line, object.map(numbered))),
         _ => return Err(Faults::of_file(sheet.file, "is no file of labels; expected .csv or .jsonl with item_id, annotator, risk")),

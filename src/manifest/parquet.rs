@@ -12,7 +12,7 @@ use parquet::record::{Field, Row};
 use serde_json::{Map, Value, json};
 
 use super::assets::Root;
-use super::cursor::FileCursor;
+use super::cursor::{FileCursor, MOST_LINE};
 use super::draft::Draft;
 use super::table::{joined, row, value};
 
@@ -23,6 +23,10 @@ pub(super) fn parquet(file: File, root: &Root, draft: &mut Draft) {
     let whole = catch_unwind(AssertUnwindSafe(|| {
         rows(file, |columns| {
             read += 1;
+            let texts: usize = columns.get_column_iter().map(|(_, field)| text_length(field)).sum();
+            if texts > MOST_LINE {
+                return draft.fault(read, format!("the row has more than {} MiB of text", MOST_LINE >> 20));
+            }
             row(joined(columns.into_columns().into_iter().filter_map(cell)), read, root, draft);
         })
     }));
@@ -69,6 +73,17 @@ impl ChunkReader for Input {
         let mut bytes = vec![0; length];
         FileCursor::new(&self.file, start).read_exact(&mut bytes)?;
         Ok(bytes.into())
+    }
+}
+
+/// Bytes of the texts in a cell. A few bytes of a file may stand for any number of them.
+fn text_length(field: &Field) -> usize {
+    match field {
+        Field::Str(text) => text.len(),
+        Field::ListInternal(list) => list.elements().iter().map(text_length).sum(),
+        Field::Group(row) => row.get_column_iter().map(|(_, field)| text_length(field)).sum(),
+        Field::MapInternal(map) => map.entries().iter().map(|(key, value)| text_length(key) + text_length(value)).sum(),
+        _ => 0,
     }
 }
 

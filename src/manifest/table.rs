@@ -1,13 +1,13 @@
 //! JSONL and CSV manifests.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read};
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
 use super::assets::Root;
-use super::cursor::FileCursor;
+use super::cursor::{FileCursor, Lines};
 use super::draft::Draft;
 use super::row::instance;
 
@@ -17,9 +17,10 @@ const BUFFER: usize = 1 << 16;
 const FEW: usize = 16;
 
 /// The lines of a JSONL file that hold something: number from 1 and text. A BOM and blank lines are no problem.
-pub(super) fn jsonl_lines(file: impl BufRead) -> impl Iterator<Item = (usize, Result<Map<String, Value>, String>)> {
+pub(super) fn jsonl_lines(file: impl Read) -> impl Iterator<Item = (usize, Result<Map<String, Value>, String>)> {
     // After a line that cannot be read there is none.
     let mut readable = true;
+    let file = BufReader::with_capacity(BUFFER, Lines::new(file));
     let lines = (1..).zip(file.split(b'\n')).take_while(move |(_, line)| std::mem::replace(&mut readable, line.is_ok()));
     lines.filter_map(|(number, line)| match line {
         Ok(line) => {
@@ -46,7 +47,7 @@ fn object(line: &[u8]) -> Result<Map<String, Value>, String> {
 
 /// Adds every row of a JSONL manifest.
 pub(super) fn jsonl(file: File, root: &Root, draft: &mut Draft) {
-    for (line, object) in jsonl_lines(BufReader::with_capacity(BUFFER, file)) {
+    for (line, object) in jsonl_lines(file) {
         match object {
             Ok(object) => row(object, line, root, draft),
             Err(problem) => draft.fault(line, format!("the line {problem}")),
@@ -65,7 +66,7 @@ pub(super) fn csv(file: File, root: &Root, draft: &mut Draft) {
 /// Gives every row of a CSV file as the JSON row that it stands for, with its line from 1, or what is wrong there.
 pub(super) fn csv_rows(file: File, mut each: impl FnMut(usize, Result<Map<String, Value>, String>)) {
     let file = Arc::new(file);
-    let mut reader = csv::ReaderBuilder::new().buffer_capacity(BUFFER).from_reader(FileCursor::new(&file, 0));
+    let mut reader = csv::ReaderBuilder::new().buffer_capacity(BUFFER).from_reader(Lines::new(FileCursor::new(&file, 0)));
     let columns: Vec<String> = match reader.headers() {
         Ok(headers) => headers.iter().map(|name| name.trim().to_owned()).collect(),
         Err(error) => return each(1, Err(format!("the header cannot be read: {}", reason(&error)))),

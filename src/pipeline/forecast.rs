@@ -1,15 +1,19 @@
 //! The dry run: what `score` would send, what it would cost and how long it would take, with nothing sent.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 use tribunal_media::Modality;
 
 use super::evidence::{self, Unasked};
+use super::invocation::recall;
 use super::pass::Progress;
 use super::sentinel;
 use super::study::Study;
 use crate::judge::{Estimate, Judge, Outcome, OutcomeName, Task};
+use crate::ledger::{LedgerError, Reader, RunInfo};
 use crate::manifest::{Instance, RowsError};
 use crate::prepare::{self, Prepared};
 use crate::rubric::Probe;
@@ -25,6 +29,8 @@ pub struct DryRun {
     pub items: u64,
     /// Tasks planned.
     pub tasks: u64,
+    /// Those that ended in the run that would be gone on with: nothing below counts them.
+    pub ended: u64,
     /// Requests that would be sent, re-asks aside.
     pub requests: u64,
     /// Bytes of their bodies.
@@ -96,20 +102,47 @@ pub struct OverLimit {
 
 /// What becomes of one task.
 enum Foreseen {
+    Ended,
     Sent { judge: usize, tokens: Estimate, bytes: u64, cut: bool, probe: bool },
     Ends(OutcomeName),
     Over { judge: usize, task: OverLimit },
 }
 
-/// Prepares everything, builds every request and sends none.
-pub fn dry_run(study: &Study, pool: &Pool, progress: &dyn Progress) -> Result<DryRun, RowsError> {
+/// The run that a dry run would go on with.
+#[derive(Debug)]
+pub struct Earlier {
+    run: Mutex<Reader>,
+    reopened: Vec<OutcomeName>,
+}
+
+impl Earlier {
+    /// The run in `dir`, of which outcomes named in `reopened` would be asked for again; `None` when there is none. The judges learn what its servers'
+    /// replies told. Another experiment is refused, as it would be by the run itself.
+    pub fn open(study: &Study, dir: &Path, info: &RunInfo, reopened: &[OutcomeName]) -> Result<Option<Self>, LedgerError> {
+        if !Reader::is_there(dir) {
+            return Ok(None);
+        }
+        let run = Reader::open(dir)?;
+        run.admits(info)?;
+        recall(study, &run)?;
+        Ok(Some(Self { run: Mutex::new(run), reopened: reopened.to_vec() }))
+    }
+
+    /// Those of an item's tasks that would not be asked. What cannot be read is taken for pending: the run itself would say what is wrong.
+    fn ended(&self, item_id: &str) -> Vec<Task> {
+        self.run.lock().unwrap_or_else(PoisonError::into_inner).ended(item_id, &self.reopened).unwrap_or_default()
+    }
+}
+
+/// Prepares everything that is not in `earlier`, builds every request and sends none.
+pub fn dry_run(study: &Study, pool: &Pool, earlier: Option<&Earlier>, progress: &dyn Progress) -> Result<DryRun, RowsError> {
     let mut dry = DryRun { judges: study.judges.iter().map(start).collect(), ..DryRun::default() };
     for instance in study.selected() {
         dry.items += 1;
         dry.tasks += study.plan.tasks(&instance?, &study.judges, study.settings.repeats).len() as u64;
     }
     progress.planned(dry.tasks, 0);
-    let foresee = |instance: &Instance| foresee(study, pool, instance, progress);
+    let foresee = |instance: &Instance| foresee(study, pool, earlier, instance, progress);
     evidence::map(study.settings.threads, study.selected(), foresee, |instance, foreseen| {
         foreseen.into_iter().for_each(|one| dry.add(instance.modality, one));
         Ok(())
@@ -172,6 +205,7 @@ impl DryRun {
 
     fn add(&mut self, modality: Modality, foreseen: Foreseen) {
         match foreseen {
+            Foreseen::Ended => self.ended += 1,
             Foreseen::Ends(outcome) => *self.without_request.entry(outcome).or_default() += 1,
             Foreseen::Over { judge, task } => {
                 *self.without_request.entry(OutcomeName::JudgeUnusable).or_default() += 1;
@@ -196,9 +230,12 @@ impl DryRun {
     }
 }
 
-fn foresee(study: &Study, pool: &Pool, instance: &Instance, progress: &dyn Progress) -> Vec<Foreseen> {
-    let tasks = study.plan.tasks(instance, &study.judges, study.settings.repeats);
-    let foreseen: Vec<Foreseen> = match &instance.output {
+fn foresee(study: &Study, pool: &Pool, earlier: Option<&Earlier>, instance: &Instance, progress: &dyn Progress) -> Vec<Foreseen> {
+    let mut tasks = study.plan.tasks(instance, &study.judges, study.settings.repeats);
+    let (planned, ended) = (tasks.len(), earlier.map_or_else(Vec::new, |earlier| earlier.ended(&instance.id)));
+    tasks.retain(|task| !ended.contains(task));
+    let mut foreseen: Vec<Foreseen> = match &instance.output {
+        _ if tasks.is_empty() => Vec::new(),
         None => tasks.iter().map(|_| Foreseen::Ends(OutcomeName::SafelyBlocked)).collect(),
         Some(output) => {
             let book = study.recipe_book(instance);
@@ -206,6 +243,7 @@ fn foresee(study: &Study, pool: &Pool, instance: &Instance, progress: &dyn Progr
             tasks.iter().filter_map(|task| foresee_task(study, prepared.as_ref(), instance, task)).collect()
         }
     };
+    foreseen.extend((tasks.len()..planned).map(|_| Foreseen::Ended));
     foreseen.iter().for_each(|_| progress.ended(None));
     foreseen
 }

@@ -220,12 +220,7 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, ScoreError> {
 }
 
 /// Lets the judges know what replies of earlier invocations on this run folder said of token counts, and what their servers refused to read.
-/// A folder without a run says nothing.
-pub fn recall(study: &Study, dir: &Path) -> Result<(), LedgerError> {
-    if !Reader::is_there(dir) {
-        return Ok(());
-    }
-    let run = Reader::open(dir)?;
+pub(super) fn recall(study: &Study, run: &Reader) -> Result<(), LedgerError> {
     study.judges.iter().try_for_each(|judge| {
         tell(judge, &run.recalled(judge.name())?);
         Ok(())

@@ -145,7 +145,7 @@ fn a_forecast_is_near_the_bill_and_nearer_after_replies() {
     let (foreseen, billed) = (dollars(&forecast["cost_usd"]), dollars(&judge.bill()["cost_micro_usd"]) / 1e6);
     assert!((foreseen / billed - 1.0).abs() < 0.10, "foreseen {foreseen}, billed {billed}");
     let ratio = dollars(&done["learnt"][0]["tokens_ratio"]);
-    let again = json_to(0, &score(&source, &config, &folder, &["--dry-run"]));
+    let again = json_to(0, &score(&source, &config, &folder, &["--dry-run", "--retry", "scored"]));
     let recalled = dollars(&again["cost_usd"]);
     assert!((recalled / billed - 1.0).abs() < 0.02, "with the run's replies: {recalled}, billed {billed}");
     let tokens = &forecast["judges"][0]["tokens"];

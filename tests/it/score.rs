@@ -227,7 +227,7 @@ fn a_server_that_loses_every_request_stops_the_run() {
 #[test]
 fn a_dry_run_needs_no_key() {
     let dry = json_to(0, &["score", path(&manifest()), "--judge", "openai/gpt-5-mini", "--dry-run"]);
-    assert_eq!(dry["requests"], 13);
+    assert_eq!((&dry["requests"], &dry["without_request"]["abstained"]), (&10.into(), &3.into()), "the model takes in no sound");
 }
 
 #[test]
@@ -238,4 +238,21 @@ fn a_dry_run_sends_nothing_and_counts() {
     assert_eq!(dry["requests"], 13);
     assert_eq!(dry["without_request"]["safely_blocked"], 1);
     assert!(dry["request_bytes"].as_u64().unwrap() > 100_000);
+}
+
+#[test]
+fn a_dry_run_over_a_run_counts_what_is_left_and_refuses_what_the_run_would() {
+    let (work, judge) = (tempdir().unwrap(), MockJudge::start(Manner::Verdict(4, AT_ONCE)));
+    let (run, manifest) = (work.path().join("run"), manifest());
+    let line = ["score", path(&manifest), "--judge", &judge.spec(), "-o", path(&run)];
+    let first = json_to(0, &[&line[..], &["--limit", "6"]].concat());
+    let ended = first["summary"]["expected"].as_u64().unwrap() - first["summary"]["pending"].as_u64().unwrap();
+    let sent = judge.calls().len() as u64;
+    let dry = json_to(0, &[&line[..], &["--dry-run"]].concat());
+    assert_eq!((dry["ended"].as_u64(), dry["requests"].as_u64()), (Some(ended), Some(13 - sent)));
+    let reopened = json_to(0, &[&line[..], &["--dry-run", "--retry", "scored"]].concat());
+    assert_eq!(reopened["requests"], 13);
+    assert_eq!(judge.calls().len() as u64, sent);
+    let other = run_to(2, &[&line[..], &["--dry-run", "--seed", "9"]].concat());
+    assert!(String::from_utf8_lossy(&other.stderr).contains("seed"), "{other:?}");
 }

@@ -3,6 +3,7 @@
 use super::reading::Reading;
 use super::reply::BatchReply;
 use crate::judge::ask::{MAX_REASKS, MAX_RESENDS};
+use crate::judge::client::not_taken;
 use crate::judge::reply::{attempt_end, ruling};
 use crate::judge::retry::{Class, Fault};
 use crate::judge::{AttemptEnd, Judge, Outcome, Past, Task, Why};
@@ -41,7 +42,9 @@ impl Judge {
             Err(fault) => {
                 let (fault, taught) = if reasks { self.learn_from(fault.clone(), reading.dialect, None) } else { (fault.clone(), false) };
                 let end = attempt_end(self, Err(&fault), reading.format, 0, factor);
-                let outcome = if taught { None } else { after(&fault, lost(past)) };
+                let refused =
+                    if fault.class == Class::BadItem { not_taken(&fault, &reading.work(task)).map(Outcome::Abstained) } else { None };
+                let outcome = if taught { None } else { refused.or_else(|| after(&fault, lost(past))) };
                 Closed { end, outcome, put_off: !taught && matches!(fault.class, Class::Refused | Class::NeverSent | Class::Stopped(_)) }
             }
         }

@@ -3,7 +3,7 @@
 use reqwest::Url;
 use serde_json::Value;
 
-use crate::judge::wire::Carried;
+use crate::judge::terms::Takes;
 use crate::judge::{ProviderKind, Settings};
 
 /// Where requests go and what goes with each.
@@ -108,13 +108,13 @@ fn azure(settings: &Settings, root: &Url, model: &str) -> Result<Url, String> {
 }
 
 /// What llama.cpp's `/props` or Ollama's `/api/show` say that the model can take in.
-pub(super) fn carried(said: &Value) -> Option<Carried> {
+pub(super) fn carried(said: &Value) -> Option<Takes> {
     if let Some(modalities) = said.get("modalities") {
         let has = |name: &str| modalities.get(name).and_then(Value::as_bool);
-        return Some(Carried { pictures: has("vision")?, sound: has("audio").unwrap_or(false) });
+        return Some(Takes { pictures: has("vision")?, sound: has("audio").unwrap_or(false) });
     }
     let capabilities = said.get("capabilities")?.as_array()?;
-    Some(Carried { pictures: capabilities.iter().any(|capability| capability == "vision"), sound: false })
+    Some(Takes { pictures: capabilities.iter().any(|capability| capability == "vision"), sound: false })
 }
 
 #[cfg(test)]

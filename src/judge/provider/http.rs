@@ -17,7 +17,8 @@ use super::redact::Redactor;
 use super::seam::{NotNow, Opened, Provider, Reply};
 use crate::judge::request::Request;
 use crate::judge::retry::{Class, Fault};
-use crate::judge::wire::{Carried, Chat, Gemini, Messages, Ollama, Responses, Wire};
+use crate::judge::terms::Takes;
+use crate::judge::wire::{Chat, Gemini, Messages, Ollama, Responses, Wire};
 use crate::judge::{ProviderKind, Settings};
 
 /// A verdict has about 1 KiB: what is longer than this is no verdict, and is not read to its end.
@@ -148,7 +149,7 @@ impl Http {
     }
 
     /// What the server says its model can take in; `None` when it does not say.
-    async fn modalities(&self) -> Result<Option<Carried>, NotNow> {
+    async fn modalities(&self) -> Result<Option<Takes>, NotNow> {
         let Some(probe) = &self.address.probe else { return Ok(None) };
         let request = match probe {
             Probe::Get(url) => self.client.get(url.clone()),
@@ -176,7 +177,7 @@ impl Provider for Http {
         Some(BatchServer { client, headers, redactor, root, query, anthropic: self.anthropic })
     }
 
-    fn modalities(&self) -> BoxFuture<'_, Result<Option<Carried>, NotNow>> {
+    fn modalities(&self) -> BoxFuture<'_, Result<Option<Takes>, NotNow>> {
         Box::pin(self.modalities())
     }
 }

@@ -8,7 +8,8 @@ use super::batch::BatchServer;
 use super::{embedded, http, replay};
 use crate::judge::request::Request;
 use crate::judge::retry::Fault;
-use crate::judge::wire::{Carried, Wire};
+use crate::judge::terms::Takes;
+use crate::judge::wire::Wire;
 use crate::judge::{ProviderKind, Settings};
 
 /// One complete reply, of whatever status; the key is removed.
@@ -38,7 +39,7 @@ pub(in crate::judge) trait Provider: Send + Sync + std::fmt::Debug {
     }
 
     /// What the server says that its model can take in; `None` where it never says, an error where it cannot say now.
-    fn modalities(&self) -> BoxFuture<'_, Result<Option<Carried>, NotNow>> {
+    fn modalities(&self) -> BoxFuture<'_, Result<Option<Takes>, NotNow>> {
         Box::pin(std::future::ready(Ok(None)))
     }
 }

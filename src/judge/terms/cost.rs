@@ -21,11 +21,14 @@ const RULE_MARGIN: f64 = 1.5;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Price {
-    /// Input; where kinds of input differ, the dearest that is sent.
+    /// Input.
     pub input_per_mtok: f64,
     /// Input that the server had in its cache; left out: as other input.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cached_input_per_mtok: Option<f64>,
+    /// Sound in, where it has a price of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sound_per_mtok: Option<f64>,
     /// Output.
     pub output_per_mtok: f64,
     /// When the price was read, `YYYY-MM-DD`.
@@ -34,8 +37,9 @@ pub struct Price {
 
 impl Price {
     pub(in crate::judge) fn check(&self) -> Result<(), String> {
-        let sound = |dollars: f64| dollars.is_finite() && dollars >= 0.0;
-        if sound(self.input_per_mtok) && sound(self.output_per_mtok) && self.cached_input_per_mtok.is_none_or(sound) {
+        let Self { input_per_mtok, cached_input_per_mtok, sound_per_mtok, output_per_mtok, .. } = self;
+        let all = [Some(*input_per_mtok), *cached_input_per_mtok, *sound_per_mtok, Some(*output_per_mtok)];
+        if all.into_iter().flatten().all(|dollars| dollars.is_finite() && dollars >= 0.0) {
             return Ok(());
         }
         Err("price: dollars per million tokens must be 0 or more".to_owned())
@@ -46,9 +50,13 @@ impl Price {
 /// ratio of counted to expected tokens seen so far.
 pub(in crate::judge) fn bound(terms: &Terms, max_tokens: u32, recorded: &str, payload: &Payload, worst: f64) -> Option<u64> {
     let price = terms.price.as_ref()?;
-    let media: f64 = payload.parts.iter().map(|part| most_tokens(terms, &counted(part), worst)).sum();
-    let input = (recorded.len() as f64 + media + TEMPLATE_TOKENS).ceil() as u64;
-    Some(cost(price, Usage { input, output: u64::from(max_tokens), ..Usage::default() }))
+    let most = |sound: bool| -> f64 {
+        let parts = payload.parts.iter().map(counted).filter(|counted| matches!(counted, Counted::Sound { .. }) == sound);
+        parts.map(|counted| most_tokens(terms, &counted, worst)).sum()
+    };
+    let audio = most(true).ceil() as u64;
+    let input = (recorded.len() as f64 + most(false) + TEMPLATE_TOKENS).ceil() as u64 + audio;
+    Some(cost(price, Usage { input, output: u64::from(max_tokens), audio: Some(audio), ..Usage::default() }))
 }
 
 /// Texts are counted already: they stand in the recorded body.
@@ -74,28 +82,47 @@ pub(in crate::judge) fn cost(price: &Price, usage: Usage) -> u64 {
 
 /// As [`cost`], at `factor` of the single price.
 pub(in crate::judge) fn cost_at(price: &Price, usage: Usage, factor: f64) -> u64 {
-    let cached = price.cached_input_per_mtok.map_or(0, |_| usage.cached.unwrap_or(0).min(usage.input));
-    let input = (usage.input - cached) as f64 * price.input_per_mtok + cached as f64 * price.cached_input_per_mtok.unwrap_or(0.0);
+    // A server that does not count sound apart may have been sent nothing else: all is billed at the dearer rate.
+    let sound = price.sound_per_mtok.map_or(0, |_| usage.audio.unwrap_or(usage.input).min(usage.input));
+    let cached = price.cached_input_per_mtok.map_or(0, |_| usage.cached.unwrap_or(0).min(usage.input - sound));
+    let input = (usage.input - sound - cached) as f64 * price.input_per_mtok
+        + cached as f64 * price.cached_input_per_mtok.unwrap_or(0.0)
+        + sound as f64 * price.sound_per_mtok.unwrap_or(0.0);
     ((input + usage.output as f64 * price.output_per_mtok) * factor).ceil() as u64
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Limits, TokenRules};
+    use super::super::{Limits, Takes, TokenRules};
     use super::{Payload, Price, Terms, Usage, bound, cost};
 
     #[test]
     fn costs_are_rounded_up_and_bounded() {
-        let mut price = Price { input_per_mtok: 0.25, cached_input_per_mtok: None, output_per_mtok: 2.0, date: "2026-11-01".into() };
+        let mut price = Price {
+            input_per_mtok: 0.25,
+            cached_input_per_mtok: None,
+            sound_per_mtok: None,
+            output_per_mtok: 2.0,
+            date: "2026-11-01".into(),
+        };
         let usage = Usage { input: 1_001, output: 10, cached: Some(1_000), ..Usage::default() };
         assert_eq!(cost(&price, usage), 271);
-        let mut terms =
-            Terms { profile: None, limits: Limits::default(), tokens: TokenRules::default(), price: Some(price.clone()), batch: None };
+        let mut terms = Terms {
+            profile: None,
+            takes: Takes::default(),
+            limits: Limits::default(),
+            tokens: TokenRules::default(),
+            price: Some(price.clone()),
+            batch: None,
+        };
         let payload = Payload { parts_id: tribunal_media::Digest::of(b""), parts: vec![] };
         assert_eq!(bound(&terms, 800, "x".repeat(1000).as_str(), &payload, 1.0), Some(500 + 1600));
         terms.price = None;
         assert_eq!(bound(&terms, 800, "x", &payload, 1.0), None);
         price.cached_input_per_mtok = Some(0.025);
         assert_eq!(cost(&price, usage), 46);
+        price.sound_per_mtok = Some(1.0);
+        assert_eq!(cost(&price, Usage { audio: Some(101), ..usage }), 144);
+        assert_eq!(cost(&price, usage), 1_021, "what is not counted apart may be sound");
     }
 }

@@ -10,7 +10,7 @@ pub(super) use cost::{bound, cost_at};
 pub(super) use estimate::estimate;
 pub use estimate::{Calibration, Estimate};
 pub(super) use profile::find as find_profile;
-pub use profile::{BatchTerms, Limits, profile_names, profiles_version};
+pub use profile::{BatchTerms, Limits, Takes, profile_names, profiles_version};
 pub(super) use tokens::part_tokens;
 pub use tokens::{PictureTokens, TokenRules};
 
@@ -21,6 +21,8 @@ use serde::Serialize;
 pub struct Terms {
     /// The profile they come from, if any.
     pub profile: Option<String>,
+    /// What else than text the model takes in.
+    pub takes: Takes,
     /// What it allows.
     pub limits: Limits,
     /// How it counts.

@@ -24,6 +24,8 @@ struct File {
 #[serde(deny_unknown_fields)]
 pub(in crate::judge) struct Profile {
     #[serde(default)]
+    pub(in crate::judge) takes: Takes,
+    #[serde(default)]
     pub(in crate::judge) limits: Limits,
     #[serde(default)]
     pub(in crate::judge) tokens: TokenRules,
@@ -31,6 +33,29 @@ pub(in crate::judge) struct Profile {
     pub(in crate::judge) price: Option<Price>,
     #[serde(default)]
     pub(in crate::judge) batch: Option<BatchTerms>,
+}
+
+/// What else than text a model, or a wire format, takes in. What is not known is taken for taken: the server says no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Takes {
+    /// Pictures, frames among them.
+    pub pictures: bool,
+    /// Sound.
+    pub sound: bool,
+}
+
+impl Default for Takes {
+    fn default() -> Self {
+        Self { pictures: true, sound: true }
+    }
+}
+
+impl Takes {
+    /// What both take in.
+    pub(in crate::judge) const fn and(self, other: Self) -> Self {
+        Self { pictures: self.pictures && other.pictures, sound: self.sound && other.sound }
+    }
 }
 
 /// What a server allows. `None` is "unknown", never "unlimited by us": then only the server can refuse.
@@ -124,13 +149,26 @@ impl Limits {
     }
 }
 
-/// The profile of that name.
+/// The profile of that name, which may end in the day of a snapshot: `gpt-5-mini-2025-08-07`, `claude-haiku-4-5-20251001`.
 pub(in crate::judge) fn find(name: &str) -> Result<&'static Profile, String> {
     let file = FILE.as_ref().map_err(|problem| format!("the built-in profiles cannot be read: {problem}"))?;
     let known = || file.profiles.keys().cloned().collect::<Vec<_>>().join(", ");
     file.profiles
         .get(name)
+        .or_else(|| file.profiles.get(undated(name)?))
         .ok_or_else(|| format!("profile `{name}` is not built in; known: {}. Or write limits, tokens and price out", known()))
+}
+
+/// `name` without the day at its end, if there is one: eight digits, perhaps in three groups.
+fn undated(name: &str) -> Option<&str> {
+    let digits = |part: &str, count: usize| part.len() == count && part.bytes().all(|byte| byte.is_ascii_digit());
+    let mut parts = name.rsplitn(4, '-');
+    let (last, third, second, rest) = (parts.next()?, parts.next()?, parts.next(), parts.next());
+    if digits(last, 8) {
+        return name.strip_suffix(last)?.strip_suffix('-');
+    }
+    (digits(last, 2) && digits(third, 2)).then_some(())?;
+    second.filter(|year| digits(year, 4)).and(rest)
 }
 
 /// The day the built-in profiles were last gone through.
@@ -157,6 +195,10 @@ mod tests {
             assert!(profile.batch.is_none_or(|batch| batch.price_factor > 0.0 && batch.price_factor <= 1.0), "{name}");
         }
         assert!(find("no-such").unwrap_err().contains("gpt-5-mini"));
+        for (dated, plain) in [("gpt-5-mini-2025-08-07", "gpt-5-mini"), ("claude-haiku-4-5-20251001", "claude-haiku-4-5")] {
+            assert_eq!(find(dated), find(plain));
+        }
+        assert!(find("gpt-5-mini-08-07").is_err() && find("gpt-5-mini-x").is_err());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tribunal_media::Detail;
 
+use crate::judge::PictureDetail;
 use crate::prepare::Part;
 
 /// How a server counts tokens.
@@ -35,10 +36,13 @@ pub enum PictureTokens {
         /// Tokens of a tile.
         tile: f64,
     },
-    /// `multiplier` for each 32-pixel patch, at most 1,536 patches (OpenAI, gpt-4.1-mini and later).
+    /// `multiplier` for each 32-pixel patch, at most `most` patches (OpenAI, gpt-4.1-mini and later; larger pictures are shrunk to that).
     Patches {
         /// Tokens of a patch.
         multiplier: f64,
+        /// The most patches of one picture.
+        #[serde(default = "usual_patches")]
+        most: f64,
     },
     /// Pixels / `divisor`, at most `most` (Anthropic: w * h / 750).
     Area {
@@ -47,6 +51,10 @@ pub enum PictureTokens {
         /// The most that one picture counts.
         most: f64,
     },
+}
+
+const fn usual_patches() -> f64 {
+    1536.0
 }
 
 impl Default for TokenRules {
@@ -62,13 +70,21 @@ impl Default for TokenRules {
 }
 
 impl TokenRules {
+    /// These rules for pictures sent at `detail`: a low one is one small view, which tiles count as their base alone.
+    pub(in crate::judge) fn at(self, detail: PictureDetail) -> Self {
+        match (detail, self.picture) {
+            (PictureDetail::Low, PictureTokens::Tiles { base, .. }) => Self { picture: PictureTokens::Fixed { tokens: base }, ..self },
+            _ => self,
+        }
+    }
+
     /// Whether every number can be counted with.
     pub(crate) fn check(&self) -> Result<(), String> {
         let numbers = [self.text_bytes_per_token, self.sound_per_second, self.verdict];
         let picture = match self.picture {
             PictureTokens::Fixed { tokens } => [tokens, 1.0],
             PictureTokens::Tiles { base, tile } => [base, tile],
-            PictureTokens::Patches { multiplier } => [multiplier, 1.0],
+            PictureTokens::Patches { multiplier, most } => [multiplier, most],
             PictureTokens::Area { divisor, most } => [divisor, most],
         };
         if numbers.into_iter().chain(picture).all(|number| number.is_finite() && number > 0.0) {
@@ -90,9 +106,9 @@ impl PictureTokens {
                 let fit = fit * (768.0 / (width.min(height) * fit)).min(1.0);
                 base + tile * (width * fit / 512.0).ceil() * (height * fit / 512.0).ceil()
             }
-            Self::Patches { multiplier } => {
+            Self::Patches { multiplier, most } => {
                 let patches = (width / 32.0).ceil() * (height / 32.0).ceil();
-                patches.min(1536.0) * multiplier
+                patches.min(most) * multiplier
             }
             Self::Area { divisor, most } => (width * height / divisor).min(most),
         }
@@ -134,7 +150,7 @@ mod tests {
     #[test]
     fn published_examples_come_out() {
         let tiles = PictureTokens::Tiles { base: 85.0, tile: 170.0 };
-        let patches = PictureTokens::Patches { multiplier: 1.0 };
+        let patches = PictureTokens::Patches { multiplier: 1.0, most: 1536.0 };
         let area = PictureTokens::Area { divisor: 750.0, most: 1600.0 };
         for (rule, width, height, tokens) in [
             (tiles, 1024, 1024, 765),

@@ -33,7 +33,7 @@ fn plain(settings: &Settings, work: &Work, media: impl Fn(&[u8], Digest) -> Stri
         "response_format": {"type": "json_schema", "json_schema": {"name": "verdict", "strict": true, "schema": work.shape.schema()}},
         "seed": 0,
         "temperature": 0.0,
-        "max_tokens": settings.max_tokens,
+        "max_tokens": settings.first_max_tokens(),
     })
 }
 

@@ -34,6 +34,10 @@ async fn final_refusals_are_asked_once() {
         (415, "x", "judge_unusable rejected_415"),
         (422, r#"{"detail":"x"}"#, "judge_unusable rejected_422"),
         (400, r#"{"error":{"code":"content_filter"}}"#, "judge_refused content_filter"),
+        (400, r#"{"error":{"message":"This model does not support audio inputs."}}"#, "abstained modality_not_supported"),
+        (400, r#"{"message":"m is not a multimodal model"}"#, "abstained modality_not_supported"),
+        (400, r#"{"error":{"message":"image input is not supported - hint: mmproj"}}"#, "abstained modality_not_supported"),
+        (400, r#"{"error":{"message":"Unsupported image format: webp"}}"#, "judge_unusable rejected_400"),
     ] {
         let (ended, classes, seen) = run(vec![whole(status, body)]).await;
         assert_eq!((ended.as_str(), classes.as_slice(), seen), (end, &["bad_item".to_owned()][..], 1), "{status}");
@@ -232,7 +236,8 @@ async fn a_length_that_was_asked_for_stays_and_twenty_cuts_end_the_run() {
 #[tokio::test]
 async fn costs_are_kept_and_the_budget_is_a_wall() {
     let server = Server::always(200, good()).await;
-    let price = Price { input_per_mtok: 1.0, cached_input_per_mtok: None, output_per_mtok: 10.0, date: "2026-11-01".into() };
+    let price =
+        Price { input_per_mtok: 1.0, cached_input_per_mtok: None, sound_per_mtok: None, output_per_mtok: 10.0, date: "2026-11-01".into() };
     let settings = Settings { price: Some(price), ..settings(&server) };
     let judge = Judge::open("j", &settings, &|_| None).unwrap();
     let journal = FakeJournal::default();
@@ -240,6 +245,10 @@ async fn costs_are_kept_and_the_budget_is_a_wall() {
     assert_eq!(journal.ends.lock().unwrap()[0].cost_micro_usd, Some(200));
     let reserved = journal.intents.lock().unwrap()[0].reserved_micro_usd.unwrap();
     assert!(reserved > 200);
+    let uncounted = good().replace("\"prompt_tokens\":100", "\"prompt_tokens\":0");
+    let (liar, book) = (Server::always(200, uncounted).await, FakeJournal::default());
+    ask(&Judge::open("j", &Settings { base_url: Some(liar.base.clone()), ..settings.clone() }, &|_| None).unwrap(), &book).await.unwrap();
+    assert_eq!(book.ends.lock().unwrap()[0].cost_micro_usd, None, "no request has no tokens: its reservation stays");
     let poor = FakeJournal { budget: Some(reserved - 1), ..FakeJournal::default() };
     assert!(matches!(ask(&judge, &poor).await, Err(Stop::Budget(_))));
     assert!(poor.intents.lock().unwrap().is_empty());

@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use tribunal_media::{Detail, Encoding};
 
 use super::odds::{TokenOdds, safety_odds};
-use super::seam::{Block, Carried, Draft, Said, Wire, count, envelope, filtered, final_message, foreign, refused, set};
+use super::seam::{Block, Draft, Said, Wire, count, envelope, filtered, final_message, foreign, refused, set};
 use crate::judge::body::{Body, Places};
 use crate::judge::dialect::{ReplyFormat, TokenLimit};
+use crate::judge::terms::Takes;
 use crate::judge::verdict::{self, Flaw};
 use crate::judge::{ProviderKind, Settings, Usage, Verdict, Why, Work};
 use crate::prepare::Part;
@@ -53,8 +54,8 @@ struct Logprobs {
 }
 
 impl Wire for Chat {
-    fn carries(&self) -> Carried {
-        Carried { pictures: true, sound: true }
+    fn carries(&self) -> Takes {
+        Takes { pictures: true, sound: true }
     }
 
     fn body(&self, draft: &Draft<'_>) -> Result<Body, Why> {

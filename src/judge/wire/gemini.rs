@@ -3,9 +3,10 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::seam::{Block, Carried, Draft, Said, Wire, count, envelope, filtered, final_message, foreign, set};
+use super::seam::{Block, Draft, Said, Wire, count, envelope, filtered, final_message, foreign, set};
 use crate::judge::body::{Body, Places};
 use crate::judge::dialect::ReplyFormat;
+use crate::judge::terms::Takes;
 use crate::judge::verdict::{self, Flaw};
 use crate::judge::{Served, Usage, Verdict, Why, Work};
 
@@ -57,8 +58,8 @@ struct Part {
 }
 
 impl Wire for Gemini {
-    fn carries(&self) -> Carried {
-        Carried { pictures: true, sound: true }
+    fn carries(&self) -> Takes {
+        Takes { pictures: true, sound: true }
     }
 
     fn body(&self, draft: &Draft<'_>) -> Result<Body, Why> {

@@ -14,7 +14,7 @@ pub(super) use gemini::Gemini;
 pub(super) use messages::Messages;
 pub(super) use ollama::Ollama;
 pub(super) use responses::Responses;
-pub(super) use seam::{Carried, Correction, Draft, Said, Wire};
+pub(super) use seam::{Correction, Draft, Said, Wire};
 pub use triage::TRIAGE_FACTORS;
 pub(super) use triage::{
     FrameScore, MODEL as TRIAGE_MODEL, SHA256 as TRIAGE_SHA256, Scores, Triage as TriageWire, fingerprint as triage_fingerprint, moment,

@@ -3,9 +3,10 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::seam::{Block, Carried, Draft, Said, Wire, count, envelope, final_message, foreign, set};
+use super::seam::{Block, Draft, Said, Wire, count, envelope, final_message, foreign, set};
 use crate::judge::body::{Body, Places};
 use crate::judge::dialect::ReplyFormat;
+use crate::judge::terms::Takes;
 use crate::judge::verdict::{self, Flaw};
 use crate::judge::{Usage, Verdict, Why, Work};
 
@@ -29,8 +30,8 @@ struct Message {
 }
 
 impl Wire for Ollama {
-    fn carries(&self) -> Carried {
-        Carried { pictures: true, sound: false }
+    fn carries(&self) -> Takes {
+        Takes { pictures: true, sound: false }
     }
 
     /// Pictures stand beside the text, in order; their labels say which is which.

@@ -5,6 +5,7 @@ use tribunal_media::{Encoding, Modality};
 
 use crate::judge::body::{Body, Places};
 use crate::judge::dialect::{Dialect, ReplyFormat};
+use crate::judge::terms::Takes;
 use crate::judge::verdict::Flaw;
 use crate::judge::{Served, Settings, Usage, Verdict, View, Why, Work};
 use crate::prepare::Part;
@@ -21,7 +22,7 @@ pub(in crate::judge) trait Wire: Send + Sync + std::fmt::Debug {
     }
 
     /// What else than text it can carry.
-    fn carries(&self) -> Carried;
+    fn carries(&self) -> Takes;
 
     /// Why such an instance is not for this judge at all, if so.
     fn abstains(&self, _risk: Option<&str>, _modality: Modality) -> Option<Why> {
@@ -50,13 +51,6 @@ pub(in crate::judge) trait Wire: Send + Sync + std::fmt::Debug {
         let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
         Served { model: text("model"), fingerprint: text("system_fingerprint"), format: None }
     }
-}
-
-/// What else than text a wire format can carry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::judge) struct Carried {
-    pub(in crate::judge) pictures: bool,
-    pub(in crate::judge) sound: bool,
 }
 
 /// Everything that one attempt's body is made of.

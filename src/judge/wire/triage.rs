@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tribunal_media::{Detail, Modality};
 
-use super::seam::{Carried, Draft, Wire};
+use super::seam::{Draft, Wire};
 use crate::judge::body::Body;
 use crate::judge::dialect::ReplyFormat;
+use crate::judge::terms::Takes;
 use crate::judge::verdict::Flaw;
 use crate::judge::{self, Scale, Usage, Verdict, View, Why, Work};
 use crate::prepare::Part;
@@ -77,8 +78,8 @@ impl Wire for Triage {
         View::Tensor
     }
 
-    fn carries(&self) -> Carried {
-        Carried { pictures: true, sound: true }
+    fn carries(&self) -> Takes {
+        Takes { pictures: true, sound: true }
     }
 
     fn abstains(&self, risk: Option<&str>, modality: Modality) -> Option<Why> {
