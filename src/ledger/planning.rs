@@ -148,16 +148,9 @@ impl PlanDigest {
 #[derive(Default)]
 struct Digests(HashMap<[u8; 16], [u8; 16]>);
 
-/// Enough of a digest to tell it from all others of a run.
-pub(super) fn half(digest: &[u8; 32]) -> [u8; 16] {
-    let mut half = [0; 16];
-    half.copy_from_slice(&digest[..16]);
-    half
-}
-
 impl Digests {
     fn add(&mut self, item: &ItemRow) {
-        self.0.insert(half(blake3::hash(item.item_id.as_bytes()).as_bytes()), half(item.digest.as_bytes()));
+        self.0.insert(Digest::of(item.item_id.as_bytes()).half(), item.digest.half());
     }
 
     /// Compares them with the known ones: what was changed or removed, in words; `None` when these only add.
@@ -167,8 +160,8 @@ impl Digests {
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let (item_id, digest): (String, String) = (row.get(0)?, row.get(1)?);
-            let known = Digest::from_hex(&digest).map(|digest| half(digest.as_bytes()));
-            match self.0.get(&half(blake3::hash(item_id.as_bytes()).as_bytes())) {
+            let known = Digest::from_hex(&digest).map(|digest| digest.half());
+            match self.0.get(&Digest::of(item_id.as_bytes()).half()) {
                 None => removed.push(item_id),
                 Some(new) if known.as_ref() != Some(new) => changed.push(item_id),
                 Some(_) => {}

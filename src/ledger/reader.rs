@@ -1,5 +1,6 @@
 //! Reading a run folder, beside its writer or long after.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
@@ -46,6 +47,13 @@ impl Reader {
     /// What statistics need of the run.
     pub fn facts(&self) -> Result<Facts, LedgerError> {
         facts(&self.connection)
+    }
+
+    /// The names of all further scores.
+    pub fn dimensions(&self) -> Result<BTreeSet<String>, LedgerError> {
+        let sql = "SELECT DISTINCT key FROM tasks, json_each(detail, '$.detail.dimensions') WHERE outcome = 'scored'";
+        let mut statement = self.connection.prepare(sql)?;
+        Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
     }
 
     /// One per task, pending ones too, sorted by manifest order, sampler (none first, then by its spelling), rubric, judge, repeat.

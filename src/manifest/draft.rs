@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use tribunal_media::Digest;
+
 use super::instances::InstancesWriter;
 use super::{Fault, Faults, Instance, Instances, Notice, OpenError, RowsError};
 use crate::taxonomy::Taxonomy;
@@ -60,8 +62,7 @@ impl<'a> Draft<'a> {
 
     /// Takes an id for a row, unless an earlier row has it.
     pub(super) fn claim(&mut self, id: &str, line: usize) -> bool {
-        let mut half = [0; 16];
-        half.copy_from_slice(&blake3::hash(id.as_bytes()).as_bytes()[..16]);
+        let half = Digest::of(id.as_bytes()).half();
         match self.lines.get(&half) {
             Some(first) => {
                 let message = format!("the id `{id}` is already used in line {first}");

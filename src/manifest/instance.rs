@@ -61,8 +61,8 @@ pub struct Instance {
     pub tags: BTreeMap<String, String>,
     /// Media that were part of the prompt, relative to the root.
     pub inputs: Vec<PathBuf>,
-    /// Fields that we do not know, kept; where a row is serialised they are a document of their own.
-    #[serde(skip)]
+    /// Fields that we do not know, kept.
+    #[serde(with = "own_document")]
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
 
@@ -108,5 +108,23 @@ impl Prompt {
                 turns.join("\n\n")
             }
         }
+    }
+}
+
+/// Fields as text of their own: what is read as deep as JSON may be would be one step too deep within another document.
+mod own_document {
+    use serde::de::Error as _;
+    use serde::ser::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+    use serde_json::value::{RawValue, to_raw_value};
+    use serde_json::{Map, Value};
+
+    pub(super) fn serialize<S: Serializer>(fields: &Map<String, Value>, serializer: S) -> Result<S::Ok, S::Error> {
+        to_raw_value(fields).map_err(S::Error::custom)?.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map<String, Value>, D::Error> {
+        let fields = Box::<RawValue>::deserialize(deserializer)?;
+        serde_json::from_str(fields.get()).map_err(D::Error::custom)
     }
 }

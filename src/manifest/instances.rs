@@ -6,8 +6,6 @@ use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde::Deserialize as _;
-use serde_json::Map;
 use tribunal_media::Modality;
 
 use super::Instance;
@@ -69,7 +67,7 @@ impl Instances {
             row.resize((end - start) as usize, 0);
             start = end;
             reader.read_exact(&mut row)?;
-            Ok(read(&row)?)
+            Ok(serde_json::from_slice(&row)?)
         };
         let ends = self.ends.iter().take(positions.end).skip(positions.start);
         // After a failure the place in the file is not known.
@@ -119,7 +117,7 @@ impl InstancesWriter {
     }
 
     pub(super) fn push(&mut self, instance: &Instance) -> Result<(), RowsError> {
-        let row = written(instance)?;
+        let row = serde_json::to_vec(instance)?;
         self.file.write_all(&row)?;
         self.end += row.len() as u64;
         self.ends.push(self.end);
@@ -133,24 +131,11 @@ impl InstancesWriter {
     }
 }
 
-/// A row as it is kept: two documents, since what is read as deep as JSON may be would be one step too deep within another.
-fn written(instance: &Instance) -> serde_json::Result<Vec<u8>> {
-    let mut row = serde_json::to_vec(instance)?;
-    serde_json::to_writer(&mut row, &instance.extra)?;
-    Ok(row)
-}
-
-fn read(row: &[u8]) -> serde_json::Result<Instance> {
-    let mut documents = serde_json::Deserializer::from_slice(row);
-    let instance = Instance::deserialize(&mut documents)?;
-    Ok(Instance { extra: Map::deserialize(&mut documents)?, ..instance })
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
 
-    use serde_json::{Value, json};
+    use serde_json::{Map, Value, json};
 
     use super::*;
     use crate::manifest::{Asset, Message, Prompt};

@@ -1,6 +1,6 @@
 //! Facts from the rows of a run, item by item.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tribunal_media::Report;
@@ -47,7 +47,7 @@ impl Facts {
     pub fn of(info: &RunInfo, items: &[ItemRow], records: &[Record]) -> Self {
         let mut sorted: Vec<&ItemRow> = items.iter().collect();
         sorted.sort_by_key(|item| (item.position, item.item_id.as_str()));
-        let places: BTreeMap<&str, usize> = sorted.iter().zip(0..).map(|(item, place)| (item.item_id.as_str(), place)).collect();
+        let places: HashMap<&str, usize> = sorted.iter().zip(0..).map(|(item, place)| (item.item_id.as_str(), place)).collect();
         let mut of_items: Vec<(usize, &Record)> =
             records.iter().filter_map(|record| Some((*places.get(record.item_id.as_str())?, record))).collect();
         of_items.sort_by_key(|(place, _)| *place); // stable: within an item their order stands

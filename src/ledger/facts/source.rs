@@ -3,7 +3,6 @@
 use tribunal_media::Digest;
 
 use crate::ledger::ItemRow;
-use crate::ledger::planning::half;
 
 /// The tag that names an item's source where its prompt does not.
 pub const SOURCE_TAG: &str = "source";
@@ -16,7 +15,7 @@ pub(super) struct Sources(Vec<[u8; 16]>);
 impl Sources {
     /// Adds the next item.
     pub(super) fn push(&mut self, item: &ItemRow) {
-        self.0.push(half(digest(item).as_bytes()));
+        self.0.push(digest(item).half());
     }
 
     /// The number of every item's source, item by item. Sources are numbered in the order of their digests, not in that of the rows.

@@ -19,6 +19,7 @@ fn stored() -> (Vec<ItemRow>, Vec<Record>) {
     let records = records.concat();
     assert_eq!(Facts::of(reader.info(), &items, &records), reader.facts().unwrap());
     assert_eq!(beside, reader.facts().unwrap());
+    assert_eq!(&reader.dimensions().unwrap(), beside.dimensions());
     (items, records)
 }
 

@@ -22,8 +22,8 @@ pub enum TableKind {
 impl TableKind {
     /// Replaces the file at `path` by the verdicts of a run as a table, one row each; returns how many.
     pub fn write_verdicts(self, run: &Reader, path: &Path) -> Result<usize, Error> {
-        let facts = run.facts()?;
-        replace(path, |out| self.records(facts.dimensions(), records(run.entries()?), out))
+        let dimensions = run.dimensions()?;
+        replace(path, |out| self.records(&dimensions, records(run.entries()?), out))
     }
 
     fn records(
