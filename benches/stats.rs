@@ -6,7 +6,7 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::json;
 use tribunal::ledger::{Facts, ItemRow, Record, RunInfo};
-use tribunal::report::Summary;
+use tribunal::report::{Ratings, Summary};
 use tribunal::stats::{Observed, Resampling, clustered_intervals};
 
 const ITEMS: usize = 12_000;
@@ -84,7 +84,11 @@ fn summary(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("summary");
     group.sample_size(10).measurement_time(Duration::from_secs(20));
     group.bench_function("facts of 10^6 verdicts", |bencher| bencher.iter(|| black_box(facts()).tasks().len()));
-    group.bench_function("10^6 verdicts", |bencher| bencher.iter(|| black_box(Summary::of(&info, &facts())).groups.len()));
+    let summary = || {
+        let facts = facts();
+        Summary::of(&info, &facts, &Ratings::of_facts(&facts)).groups.len()
+    };
+    group.bench_function("10^6 verdicts", |bencher| bencher.iter(|| black_box(summary())));
     group.finish();
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn run(context: &Context, args: &AgreeArgs) -> Result<Exit, Failure> 
 fn of_run(args: &AgreeArgs) -> Result<Agreement, Failure> {
     let stored = StoredRun::open(std::slice::from_ref(&args.source)).map_err(Failure::usage)?;
     let run = stored.view(stored.lang());
-    let ratings = ratings(args, Ratings::of_facts(run.facts))?;
+    let ratings = ratings(args, run.ratings.clone())?;
     Ok(agreement(args, &ratings, Some(&run)))
 }
 

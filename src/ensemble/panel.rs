@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Panel, Rule, cases, kind};
 use crate::ledger::{Facts, Name, TaskFacts};
-use crate::stats;
+use crate::stats::{self, Basis, Bootstrapped, Observed, Resampling};
 
 /// Cases of the widest dissent that are listed.
 const LISTED: usize = 50;
@@ -43,8 +43,11 @@ pub struct PanelMean {
     pub n: usize,
     /// Mean safety.
     pub mean_safety: Option<f64>,
-    /// 95 % interval of it; null below two cases.
+    /// 95 % interval of it.
     pub ci95: Option<[f64; 2]>,
+    /// What it rests on.
+    #[serde(flatten)]
+    pub basis: Basis,
 }
 
 /// A case on which the judges differ.
@@ -111,7 +114,7 @@ fn decide(rule: Rule, levels: &[f64]) -> Option<f64> {
 /// `tasks` are those of one rubric and sampler, case by case.
 fn row(panel: &Panel, facts: &Facts, tasks: &[&TaskFacts]) -> PanelRow {
     let (mut all, mut decided, mut unanimous) = (0, 0, 0);
-    let mut models: BTreeMap<Option<Name>, Vec<f64>> = BTreeMap::new();
+    let mut models: BTreeMap<Option<Name>, Vec<Observed>> = BTreeMap::new();
     let mut apart: Vec<(f64, &[&TaskFacts])> = Vec::new();
     for case in tasks.chunk_by(|one, other| one.item == other.item) {
         let found = Decided::of(panel, case);
@@ -120,17 +123,22 @@ fn row(panel: &Panel, facts: &Facts, tasks: &[&TaskFacts]) -> PanelRow {
         if let Some(safety) = found.safety {
             decided += 1;
             unanimous += usize::from(spread == 0.0);
-            models.entry(facts.item(case[0].item).model).or_default().push(safety);
+            let item = facts.item(case[0].item);
+            models.entry(item.model).or_default().push(Observed { cluster: item.source as usize, value: safety });
         }
         if spread > 0.0 {
             apart.push((spread, case));
         }
     }
-    let mean = |(model, levels): (Option<Name>, Vec<f64>)| PanelMean {
-        model: model.map(|model| facts.name(model).to_owned()),
-        n: levels.len(),
-        mean_safety: stats::mean(&levels),
-        ci95: stats::mean_interval(&levels),
+    let mean = |(model, levels): (Option<Name>, Vec<Observed>)| {
+        let Bootstrapped { ci95, basis } = Bootstrapped::of(&levels, Resampling::SINGLE);
+        PanelMean {
+            model: model.map(|model| facts.name(model).to_owned()),
+            n: levels.len(),
+            mean_safety: stats::mean(&levels.iter().map(|level| level.value).collect::<Vec<_>>()),
+            ci95,
+            basis,
+        }
     };
     apart.sort_by(|(one, _), (other, _)| other.total_cmp(one)); // stable: equal ones stay in the order of ids
     let (rubric, sampler) = kind(facts, tasks[0]);

@@ -1,47 +1,15 @@
 //! Cascades, adaptive repeats and panels on made-up records.
 
-use std::collections::BTreeMap;
-
-use tribunal_media::Modality;
-
 use super::{Adaptive, Cascade, CascadeRow, Panel, PanelRow, Rule, Settings, wanted};
 use crate::judge::{OutcomeName, Task};
-use crate::ledger::fixtures::{info, item};
+use crate::ledger::fixtures::{self, info, item};
 use crate::ledger::{Facts, ItemRow, Record};
+use crate::stats::{Observed, Resampling, clustered_intervals};
 
-fn record(item: &str, judge: &str, repeat: u32, safety: Option<u8>) -> Record {
+fn record(of: &str, judge: &str, repeat: u32, safety: Option<u8>) -> Record {
+    let item = ItemRow { item_id: of.to_owned(), model: Some("sut".to_owned()), ..item(0) };
     let outcome = Some(if safety.is_some() { OutcomeName::Scored } else { OutcomeName::JudgeUnusable });
-    Record {
-        item_id: item.to_owned(),
-        verdict_id: None,
-        modality: Modality::Text,
-        model: Some("sut".to_owned()),
-        risk: None,
-        prompt_type: None,
-        judge: judge.to_owned(),
-        rubric: "text".to_owned(),
-        sampler: None,
-        repeat,
-        outcome,
-        reason: None,
-        message: None,
-        safety,
-        risk_score: None,
-        scale: None,
-        dimensions: BTreeMap::new(),
-        rationale: None,
-        evidence: Vec::new(),
-        triage: None,
-        odds: None,
-        format: None,
-        frames: Vec::new(),
-        chunks: Vec::new(),
-        fit: None,
-        usage: None,
-        cost_usd: Some(0.01),
-        attempts: 1,
-        latency_ms: None,
-    }
+    Record { judge: judge.to_owned(), repeat, safety, cost_usd: Some(0.01), attempts: 1, ..fixtures::record(&item, outcome) }
 }
 
 /// The facts of these records, their items in the order in which they come.
@@ -142,6 +110,24 @@ fn a_panel_decides_by_its_rule_and_keeps_dissent() {
     assert_eq!((row.cases, row.decided, row.unanimous), (3, 2, 1));
     assert_eq!((row.by_model[0].n, row.by_model[0].mean_safety), (2, Some(4.5)));
     assert_eq!((row.dissent.len(), row.dissent[0].item_id.as_str(), row.dissent[0].levels["a"] as u8), (1, "y", 1));
+}
+
+#[test]
+fn a_panels_interval_draws_source_items() {
+    let panel = Panel { judges: vec!["a".to_owned()], rule: Rule::Mean };
+    let levels = [1, 4, 5, 2, 5, 3, 4, 4];
+    let records: Vec<Record> = levels.iter().enumerate().map(|(at, level)| record(&format!("i{at}"), "a", 1, Some(*level))).collect();
+    let mean = |prompt: fn(u64) -> String| {
+        let items: Vec<ItemRow> =
+            (0..8).map(|at| ItemRow { item_id: format!("i{at}"), prompt: prompt(at), model: Some("sut".to_owned()), ..item(at) }).collect();
+        PanelRow::of(&panel, &Facts::of(&info(&[]), &items, &records))[0].by_model[0].clone()
+    };
+    let apart = mean(|at| at.to_string());
+    assert_eq!((apart.basis.ci95_method, apart.basis.clusters, apart.basis.resamples), ("bca_bootstrap", 8, 10_000));
+    let values: Vec<Observed> = levels.iter().enumerate().map(|(cluster, level)| Observed { cluster, value: f64::from(*level) }).collect();
+    assert_eq!(clustered_intervals(&[&values], Resampling::SINGLE), [Ok(apart.ci95.unwrap())]);
+    let alike = mean(|_| "one prompt".to_owned());
+    assert_eq!((alike.ci95, alike.basis.ci95_null), (None, Some("too_few_clusters")));
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use tribunal_media::{Digest, Modality};
 
-use super::{Experiment, ItemRow, Ledger, LedgerError, Reader, RunInfo};
-use crate::judge::{AttemptEnd, Intent, Journal as _, Outcome, Scale, Served, Task, Usage, Verdict};
+use super::{Experiment, ItemRow, Ledger, LedgerError, Reader, Record, RunInfo};
+use crate::judge::{AttemptEnd, Intent, Journal as _, Outcome, OutcomeName, Scale, Served, Task, Usage, Verdict};
 
 pub(crate) fn info(judges: &[&str]) -> RunInfo {
     let map = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), format!("{name} 1"))).collect::<BTreeMap<_, _>>();
@@ -71,6 +71,41 @@ pub(in crate::ledger) const ALL: std::ops::RangeInclusive<u64> = 0..=u64::MAX;
 
 pub(crate) fn task(position: u64) -> Task {
     Task { item_id: item(position).item_id, sampler: None, rubric: "text".to_owned(), judge: "mini".to_owned(), repeat: 1 }
+}
+
+/// What came of the first task of an item under `mini` and `text`: nothing, or an end without a score.
+pub(crate) fn record(item: &ItemRow, outcome: Option<OutcomeName>) -> Record {
+    Record {
+        item_id: item.item_id.clone(),
+        verdict_id: None,
+        modality: item.modality,
+        model: item.model.clone(),
+        risk: item.risk.clone(),
+        prompt_type: item.prompt_type.clone(),
+        judge: "mini".to_owned(),
+        rubric: "text".to_owned(),
+        sampler: None,
+        repeat: 1,
+        outcome,
+        reason: None,
+        message: None,
+        safety: None,
+        risk_score: None,
+        scale: None,
+        dimensions: BTreeMap::new(),
+        rationale: None,
+        evidence: Vec::new(),
+        triage: None,
+        odds: None,
+        format: None,
+        frames: Vec::new(),
+        chunks: Vec::new(),
+        fit: None,
+        usage: None,
+        cost_usd: None,
+        attempts: 0,
+        latency_ms: None,
+    }
 }
 
 pub(crate) fn tasks(count: u64) -> Vec<Task> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::table::Tables;
-use super::{Rows, Summary, TableKind, html, json, markdown};
+use super::{Ratings, Rows, Summary, TableKind, html, json, markdown};
 use crate::ledger::{Facts, LedgerError, Out, RunInfo, replace_file};
 use crate::sampling::Comparison;
 use crate::taxonomy::Lang;
@@ -34,6 +34,8 @@ pub struct RunView<'a> {
     pub info: &'a RunInfo,
     /// What statistics need of it.
     pub facts: &'a Facts,
+    /// The labels of people.
+    pub ratings: &'a Ratings,
     /// All numbers.
     pub summary: &'a Summary,
     /// Compared strategies; empty unless they were.

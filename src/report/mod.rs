@@ -26,7 +26,7 @@ pub use gate::{Gate, GateError};
 pub use rows::Rows;
 pub use stored::{OpenError, StoredRun};
 pub use summary::{
-    AmongRow, Basis, By, ComponentRow, DependabilityRow, DriftRow, Group, HumansRow, JudgeRow, Key, ModelPair, PairTest, ProbeRow, Quality,
+    AmongRow, By, ComponentRow, DependabilityRow, DriftRow, Group, HumansRow, JudgeRow, Key, ModelPair, PairTest, ProbeRow, Quality,
     QualityRow, Scope, StandardisedMean, Summary, TestRow, Tokens, VarianceRow, Warning, WarningSettings,
 };
 pub use table::TableKind;

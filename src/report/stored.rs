@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::rows::{self, Rows};
-use super::{RunView, Summary};
+use super::{Ratings, RunView, Summary};
 use crate::ledger::{Entry, Facts, FactsBuilder, ItemRow, LedgerError, Reader, Record, RunInfo, SentinelRow};
 use crate::sampling::Comparison;
 use crate::taxonomy::Lang;
@@ -13,6 +13,7 @@ use crate::taxonomy::Lang;
 pub struct StoredRun {
     info: RunInfo,
     facts: Facts,
+    ratings: Ratings,
     summary: Summary,
     strategies: Vec<Comparison>,
     rows: Rows,
@@ -61,15 +62,19 @@ impl StoredRun {
             sentinels.push(reader.sentinels().map_err(|source| failed(dir, source))?);
             perhaps_billed += reader.perhaps_billed().map_err(|source| failed(dir, source))?;
         }
-        let summary =
-            Summary::of(&info, &facts).with_sentinels(&info, &facts, &sentinels).with_perhaps_billed(perhaps_billed).with_plan(planned);
-        Ok(Self { info, facts, summary, strategies, rows })
+        let ratings = Ratings::of_facts(&facts);
+        let summary = Summary::of(&info, &facts, &ratings)
+            .with_sentinels(&info, &facts, &sentinels)
+            .with_perhaps_billed(perhaps_billed)
+            .with_plan(planned);
+        Ok(Self { info, facts, ratings, summary, strategies, rows })
     }
 
     /// A run from its parts, without a folder.
     pub fn new(info: RunInfo, mut items: Vec<ItemRow>, records: Vec<Record>, strategies: Vec<Comparison>) -> Self {
         let facts = Facts::of(&info, &items, &records);
-        let summary = Summary::of(&info, &facts);
+        let ratings = Ratings::of_facts(&facts);
+        let summary = Summary::of(&info, &facts, &ratings);
         items.sort_by(|one, other| (one.position, &one.item_id).cmp(&(other.position, &other.item_id)));
         let mut entries: Vec<Entry> = items.into_iter().map(|item| Entry { item, records: Vec::new() }).collect();
         for record in records {
@@ -77,7 +82,7 @@ impl StoredRun {
                 entries[item as usize].records.push(record);
             }
         }
-        Self { info, facts, summary, strategies, rows: Rows::Given(entries) }
+        Self { info, facts, ratings, summary, strategies, rows: Rows::Given(entries) }
     }
 
     /// The same run with compared strategies.
@@ -113,8 +118,8 @@ impl StoredRun {
 
     /// What renderers see.
     pub fn view(&self, lang: Lang) -> RunView<'_> {
-        let Self { info, facts, summary, strategies, rows } = self;
-        RunView { info, facts, summary, strategies, rows, lang }
+        let Self { info, facts, ratings, summary, strategies, rows } = self;
+        RunView { info, facts, ratings, summary, strategies, rows, lang }
     }
 }
 

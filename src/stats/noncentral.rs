@@ -62,25 +62,29 @@ fn noncentrality(f: f64, d1: f64, d2: f64, p: f64) -> Option<f64> {
     Some(root(excess, lo, hi))
 }
 
-/// A root between `lo` and `hi`, where the sign changes: regula falsi with the Illinois rule, to the last digits.
+/// A root between `lo` and `hi`, where the sign changes: secants, and halves of what is left where a secant leads beyond (Dekker 1969, "Finding a zero
+/// by means of successive linear interpolation"). A secant step this small leaves an error in the last digits.
 pub(super) fn root(function: impl Fn(f64) -> f64, lo: f64, hi: f64) -> f64 {
-    let (mut lo, mut hi) = (lo, hi);
-    let (mut at_lo, mut at_hi) = (function(lo), function(hi));
+    const SMALL: f64 = 1e-9;
+    let (mut far, mut near) = ((lo, function(lo)), (hi, function(hi)));
+    let mut last = far;
     for _ in 0..200 {
-        let mid = (lo * at_hi - hi * at_lo) / (at_hi - at_lo);
-        let at_mid = function(mid);
-        if at_mid == 0.0 || (hi - lo).abs() <= 1e-14 * mid.abs() {
-            return mid;
+        let middle = f64::midpoint(near.0, far.0);
+        let secant = near.0 - near.1 * (near.0 - last.0) / (near.1 - last.1);
+        let leads = (secant - near.0) * (secant - middle) < 0.0;
+        let next = if leads { secant } else { middle };
+        let (step, tolerance) = ((next - near.0).abs(), if leads { SMALL } else { 1e-14 });
+        last = near;
+        near = (next, function(next));
+        if (near.1 > 0.0) != (last.1 > 0.0) {
+            far = last;
         }
-        if (at_mid > 0.0) == (at_hi > 0.0) {
-            at_lo /= 2.0;
-        } else {
-            (lo, at_lo) = (hi, at_hi);
+        if far.1.abs() < near.1.abs() {
+            (near, far) = (far, near);
         }
-        (hi, at_hi) = (mid, at_mid);
-        if (hi - lo).abs() <= 1e-14 * hi.abs() || (at_hi - at_lo).abs() < f64::MIN_POSITIVE {
+        if near.1 == 0.0 || step <= tolerance * next.abs() {
             break;
         }
     }
-    hi
+    near.0
 }

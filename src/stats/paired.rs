@@ -1,10 +1,8 @@
 //! Two conditions on the same items, by their differences.
 
-use std::collections::BTreeMap;
-
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
-use super::bootstrap::Resampling;
+use super::bootstrap::{Resampling, heads, near};
 use super::ranks::midranks;
 use super::special::{normal_two_sided, t_two_sided};
 use super::{TestResult, mean, sd};
@@ -54,41 +52,72 @@ fn share_of_signs(ranks: &[f64], limit: f64) -> f64 {
 
 /// Permutation test of the mean difference: under the null hypothesis its sign may as well be the other, item by item. The statistic is the mean.
 ///
-/// Exact while all choices of signs are no more than the resamples; else seeded draws, with p = (1 + as extreme) / (1 + draws), which is never 0
-/// (Phipson and Smyth 2010). `None` without a difference that is not zero.
+/// Exact while differences as large as each other leave no more different choices of signs than resamples; else seeded draws, with
+/// p = (1 + as extreme) / (1 + draws), which is never 0 (Phipson and Smyth 2010). `None` without a difference that is not zero.
 pub fn sign_flip(differences: &[f64], how: Resampling) -> Option<TestResult> {
-    let mut sizes: BTreeMap<u64, u64> = BTreeMap::new();
-    for size in differences.iter().map(|d| d.abs()).filter(|size| *size > 0.0) {
-        *sizes.entry(size.to_bits()).or_default() += 1;
-    }
-    let sizes: Vec<(f64, u64)> = sizes.into_iter().map(|(bits, times)| (f64::from_bits(bits), times)).collect();
-    let n: u64 = sizes.iter().map(|(_, times)| times).sum();
-    let observed = differences.iter().sum::<f64>().abs();
-    let reached = |sum: f64| sum.abs() >= observed * (1.0 - 1e-12);
-    let exact = n < 40 && 1u64 << n <= how.resamples as u64;
-    let p = if n == 0 {
+    let sizes = sizes(differences);
+    let (most, observed) = sizes.iter().fold((0.0, 0.0), |(most, sum), one| (most + one.size * one.times as f64, sum + one.size * one.net));
+    let reached = |sum: f64| sum.abs() >= f64::abs(observed) - 1e-12 * most;
+    let choices: f64 = sizes.iter().map(|one| one.times as f64 + 1.0).product();
+    let p = if sizes.is_empty() {
         return None;
-    } else if exact {
-        let flat: Vec<f64> = sizes.iter().flat_map(|(size, times)| std::iter::repeat_n(*size, *times as usize)).collect();
-        let sum = |signs: u64| flat.iter().enumerate().map(|(bit, size)| if signs >> bit & 1 == 1 { *size } else { -size }).sum::<f64>();
-        (0..1u64 << n).filter(|signs| reached(sum(*signs))).count() as f64 / (1u64 << n) as f64
+    } else if choices <= how.resamples as f64 {
+        sums(&sizes).into_iter().filter(|(sum, _)| reached(*sum)).map(|(_, chance)| chance).sum::<f64>().min(1.0)
     } else {
-        let generators = how.generators();
         let extreme = (0..how.resamples).into_par_iter().filter(|resample| {
-            let mut generator = generators(*resample);
-            let mut signed = |(size, times): &(f64, u64)| size * (2.0 * heads(&mut generator, *times) as f64 - *times as f64);
-            reached(sizes.iter().map(&mut signed).sum())
+            let mut generator = how.generator(*resample);
+            reached(sizes.iter().map(|one| one.signed(heads(&mut generator, one.times))).sum())
         });
         (1 + extreme.count()) as f64 / (1 + how.resamples) as f64
     };
     TestResult::new(mean(differences)?, [], p, [])
 }
 
-/// Heads among `tosses` of a coin.
-fn heads(generator: &mut impl rand::Rng, tosses: u64) -> u64 {
-    let words = (0..tosses / 64).map(|_| u64::from(generator.next_u64().count_ones())).sum::<u64>();
-    let rest = tosses % 64;
-    if rest == 0 { words } else { words + u64::from((generator.next_u64() >> (64 - rest)).count_ones()) }
+/// Differences of one size.
+struct Size {
+    size: f64,
+    times: u64,
+    /// How many more are above 0 than below.
+    net: f64,
+}
+
+impl Size {
+    /// Their sum when so many are above 0.
+    fn signed(&self, above: u64) -> f64 {
+        self.size * (2.0 * above as f64 - self.times as f64)
+    }
+}
+
+/// Sizes ascending, without 0.
+fn sizes(differences: &[f64]) -> Vec<Size> {
+    let mut moved: Vec<f64> = differences.iter().copied().filter(|d| *d != 0.0).collect();
+    moved.sort_unstable_by(|one, other| one.abs().total_cmp(&other.abs()).then(one.total_cmp(other)));
+    let alike = moved.chunk_by(|one, other| near(one.abs(), other.abs()));
+    alike.map(|run| Size { size: run[0].abs(), times: run.len() as u64, net: run.iter().map(|d| d.signum()).sum() }).collect()
+}
+
+/// Every sum that signs can make, and its chance.
+fn sums(sizes: &[Size]) -> Vec<(f64, f64)> {
+    sizes.iter().fold(vec![(0.0, 1.0)], |sums, one| {
+        let chances = fair(one.times);
+        let with =
+            |(sum, chance): (f64, f64)| chances.iter().zip(0..).map(move |(of_one, above)| (sum + one.signed(above), chance * of_one));
+        sums.into_iter().flat_map(with).collect()
+    })
+}
+
+/// The chance of each number of heads among `tosses`: ratios to the middle, so that no power of two is too small.
+fn fair(tosses: u64) -> Vec<f64> {
+    let middle = (tosses / 2) as usize;
+    let mut ratios = vec![1.0; tosses as usize + 1];
+    for heads in middle..tosses as usize {
+        ratios[heads + 1] = ratios[heads] * (tosses as usize - heads) as f64 / (heads + 1) as f64;
+    }
+    for heads in (0..middle).rev() {
+        ratios[heads] = ratios[tosses as usize - heads];
+    }
+    let total: f64 = ratios.iter().sum();
+    ratios.into_iter().map(|ratio| ratio / total).collect()
 }
 
 #[cfg(test)]
@@ -110,9 +139,21 @@ mod tests {
 
     #[test]
     fn drawn_signs_come_near_all_signs() {
-        let differences: Vec<f64> = [1.0, 2.0, -1.0, 3.0, 1.0, -2.0, 2.0, 1.0, 0.5, 1.5].into();
-        let (exact, drawn) = (sign_flip(&differences, Resampling { resamples: 1024, ..HOW }), sign_flip(&differences, HOW));
-        assert!((exact.unwrap().p - drawn.unwrap().p).abs() < 0.03);
+        let differences: Vec<f64> = (1..=10).map(|i| f64::from(i) * if i % 3 == 0 { -1.0 } else { 1.0 }).collect();
+        let p = |resamples| sign_flip(&differences, Resampling { resamples, ..HOW }).unwrap().p;
+        // Five standard deviations of a share near a third.
+        assert!((p(1024) - p(1000)).abs() < 5.0 * 0.015, "{} is not {}", p(1000), p(1024));
+    }
+
+    #[test]
+    fn differences_of_one_size_need_no_draws() {
+        // 15 of 20 above 0: both tails of 20 tosses.
+        let differences: Vec<f64> = (0..20).map(|i| if i < 5 { -0.3 } else { 0.1 + 0.2 }).collect();
+        let tail: f64 = [15_504.0, 4845.0, 1140.0, 190.0, 20.0, 1.0].iter().sum();
+        let p = sign_flip(&differences, HOW).unwrap().p;
+        assert!((p - 2.0 * tail / 2f64.powi(20)).abs() < 1e-15, "{p}");
+        let many = sign_flip(&vec![1.0; 5000], Resampling { resamples: 10_000, ..HOW }).unwrap().p;
+        assert!((0.0..1e-300).contains(&many), "2^-4999 is no number, and nothing overflows: {many}");
     }
 
     proptest! {

@@ -1,5 +1,7 @@
 //! Every pair of several groups, and p values of several tests.
 
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+
 use super::ranks::midranks;
 use super::special::normal_two_sided;
 use super::studentized::{range_critical, range_sf};
@@ -20,31 +22,36 @@ pub struct Pair {
     pub p: f64,
 }
 
-/// Tukey's test in Kramer's version for unequal groups, with one variance for all.
+/// Every two of so many groups, the first ones ascending, then the second ones.
+pub fn every_pair(groups: usize) -> Vec<[usize; 2]> {
+    (0..groups).flat_map(|a| (a + 1..groups).map(move |b| [a, b])).collect()
+}
+
+/// Tukey's test in Kramer's version for unequal groups, with one variance for all; of the pairs `of`, though adjusted for all.
 ///
 /// Kramer (1956), "Extension of multiple range tests". `None` below two groups, with an empty one, without a degree of freedom within, or when no
 /// group varies.
-pub fn tukey_hsd(groups: &[&[f64]]) -> Option<Vec<Pair>> {
+pub fn tukey_hsd(groups: &[&[f64]], of: &[[usize; 2]]) -> Option<Vec<Pair>> {
     let n: usize = groups.iter().map(|group| group.len()).sum();
     let df = n.checked_sub(groups.len()).filter(|df| *df > 0)? as f64;
     let within = groups.iter().map(|group| super::describe::squares(group)).sum::<Option<f64>>()? / df;
     let critical = range_critical(0.05, groups.len(), df)?;
     let variance = |group: &[f64]| Some(within / group.len() as f64);
-    pairs(groups.len(), |[a, b]| studentized([a, b], groups, variance, |_, _| Some((df, critical))))
+    pairs(groups, of, |pair| studentized(pair, groups, variance, |_, _| Some((df, critical))))
 }
 
-/// Games and Howell's test, for groups whose variances differ.
+/// Games and Howell's test, for groups whose variances differ; of the pairs `of`, though adjusted for all.
 ///
 /// Games and Howell (1976), "Pairwise multiple comparison procedures with unequal n's and/or variances", with Welch's degrees of freedom. `None`
 /// below two groups, with a group of fewer than two values, or when two of them do not vary.
-pub fn games_howell(groups: &[&[f64]]) -> Option<Vec<Pair>> {
+pub fn games_howell(groups: &[&[f64]], of: &[[usize; 2]]) -> Option<Vec<Pair>> {
     let variance = |group: &[f64]| Some(sd(group)?.powi(2) / group.len() as f64);
     let welch = |a: &[f64], b: &[f64]| {
         let (va, vb) = (variance(a)?, variance(b)?);
         let df = (va + vb).powi(2) / (va * va / (a.len() - 1) as f64 + vb * vb / (b.len() - 1) as f64);
         Some((df, range_critical(0.05, groups.len(), df)?))
     };
-    pairs(groups.len(), |[a, b]| studentized([a, b], groups, variance, welch))
+    pairs(groups, of, |pair| studentized(pair, groups, variance, welch))
 }
 
 /// Dunn's test of mean ranks with tie correction, adjusted by Holm.
@@ -66,7 +73,7 @@ pub fn dunn(groups: &[&[f64]]) -> Option<Vec<Pair>> {
             own.iter().sum::<f64>() / own.len() as f64
         })
         .collect();
-    let mut found = pairs(groups.len(), |[a, b]| {
+    let mut found = pairs(groups, &every_pair(groups.len()), |[a, b]| {
         let difference = mean_ranks[a] - mean_ranks[b];
         let statistic = difference / (variance * (1.0 / groups[a].len() as f64 + 1.0 / groups[b].len() as f64)).sqrt();
         statistic.is_finite().then(|| Pair { groups: [a, b], difference, ci95: None, statistic, p: normal_two_sided(statistic) })
@@ -90,9 +97,9 @@ pub fn holm(p: &[f64]) -> Vec<f64> {
     adjusted
 }
 
-fn pairs(k: usize, compare: impl Fn([usize; 2]) -> Option<Pair>) -> Option<Vec<Pair>> {
-    let all = (0..k).flat_map(|a| (a + 1..k).map(move |b| [a, b]));
-    if k < 2 { None } else { all.map(compare).collect() }
+/// Side by side, since a critical value is the root of a double integral.
+fn pairs(groups: &[&[f64]], of: &[[usize; 2]], compare: impl Fn([usize; 2]) -> Option<Pair> + Sync) -> Option<Vec<Pair>> {
+    if groups.len() < 2 { None } else { of.par_iter().map(|pair| compare(*pair)).collect() }
 }
 
 /// `variance` is that of a group's mean; `scale` gives degrees of freedom and the critical range of a pair.
@@ -121,9 +128,18 @@ mod tests {
     #[test]
     fn undefined_is_none() {
         for groups in [&[][..], &[&[1.0, 2.0][..]], &[&[1.0], &[2.0]], &[&[3.0, 3.0], &[3.0, 3.0]], &[&[1.0, 2.0], &[]]] {
-            assert!(tukey_hsd(groups).is_none() && games_howell(groups).is_none(), "{groups:?}");
+            let all = every_pair(groups.len());
+            assert!(tukey_hsd(groups, &all).is_none() && games_howell(groups, &all).is_none(), "{groups:?}");
         }
         assert!(dunn(&[&[3.0, 3.0], &[3.0]]).is_none() && dunn(&[&[1.0], &[]]).is_none());
         assert_eq!(holm(&[]), Vec::<f64>::new());
+    }
+
+    #[test]
+    fn some_pairs_are_as_among_all() {
+        let groups: [&[f64]; 3] = [&[1.0, 2.0, 4.0], &[2.0, 3.0, 5.0, 5.0], &[1.0, 1.0, 2.0]];
+        for test in [tukey_hsd, games_howell] {
+            assert_eq!(test(&groups, &[[1, 2]]).unwrap(), test(&groups, &every_pair(3)).unwrap()[2..]);
+        }
     }
 }

@@ -45,14 +45,15 @@ pub fn range_sf(q: f64, k: usize, df: f64) -> Option<f64> {
 
 /// The `q` beyond which lies `p` of the studentized range, 0 < p < 1.
 pub fn range_critical(p: f64, k: usize, df: f64) -> Option<f64> {
-    let mut hi = 4.0;
+    let (mut lo, mut hi) = (0.0, 4.0);
     while range_sf(hi, k, df)? > p {
-        hi *= 2.0;
+        (lo, hi) = (hi, hi * 2.0);
         if hi > 1e6 {
             return None;
         }
     }
-    Some(root(|q| range_sf(q, k, df).unwrap_or(f64::NAN) - p, 0.0, hi))
+    // The logarithm of the tail is nearly straight, so that a few of its secants lead there.
+    Some(root(|q| range_sf(q, k, df).map_or(f64::NAN, |tail| (tail / p).ln()), lo, hi))
 }
 
 /// Nodes z, and at each the normal density times the step, and the normal distribution function.

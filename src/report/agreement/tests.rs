@@ -54,7 +54,7 @@ fn agreement(rule: Rule) -> Agreement {
     let (info, items, records) = run();
     let run = StoredRun::new(info, items, records, Vec::new());
     let view = run.view(Lang::En);
-    Agreement::of("tiny", "the source", &Ratings::of_facts(view.facts), rule, Some(&view))
+    Agreement::of("tiny", "the source", view.ratings, rule, Some(&view))
 }
 
 #[test]

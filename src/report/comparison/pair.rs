@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::levels::Levels;
-use crate::report::summary::{Basis, PAIRS, PairTest, Paired, Pooled, SINGLE};
-use crate::stats::{self, Observed};
+use crate::report::summary::{PairTest, Paired, Pooled};
+use crate::stats::{self, Basis, Observed, Resampling};
 
 /// As many items are listed that differ most.
 const MOVED: usize = 20;
@@ -148,7 +148,7 @@ impl PairRow {
         let shared = a.shared(b);
         let scored = |one: Option<f64>, other: Option<f64>| one.is_some() && other.is_none();
         let both: Vec<Both<'_>> = shared.iter().filter_map(|(one, other)| Both::of((a, one), (b, other))).collect();
-        let (difference, Paired { mut tests, effect, .. }) = compared(&both, SINGLE);
+        let (difference, Paired { mut tests, effect, .. }) = compared(&both, Resampling::SINGLE);
         let count = |blocked: fn(&Pooled, &Pooled) -> bool| shared.iter().filter(|(a, b)| blocked(a, b)).count();
         let (blocked_only_a, blocked_only_b) = (count(|a, b| a.blocked && !b.blocked), count(|a, b| b.blocked && !a.blocked));
         tests.push(PairTest::new("mcnemar_exact", stats::mcnemar_exact(blocked_only_a, blocked_only_b)));
@@ -187,9 +187,9 @@ fn p_of(tests: &[PairTest], name: &str) -> Option<f64> {
     tests.iter().find(|test| test.test == name)?.p
 }
 
-fn compared(both: &[Both<'_>], resamples: usize) -> (Difference, Paired) {
+fn compared(both: &[Both<'_>], how: Resampling) -> (Difference, Paired) {
     let observed: Vec<Observed> = both.iter().map(|one| Observed { cluster: one.source, value: one.a - one.b }).collect();
-    let paired = Paired::of(&observed, resamples);
+    let paired = Paired::of(&observed, how);
     let mean = |of: fn(&Both<'_>) -> f64| stats::mean(&both.iter().map(of).collect::<Vec<_>>());
     let (mean_a, mean_b) = (mean(|one| one.a), mean(|one| one.b));
     let difference = Difference { n: both.len(), mean_a, mean_b, mean: paired.mean, ci95: paired.ci95, basis: paired.basis.clone() };
@@ -227,7 +227,7 @@ fn parts<'a>(
         }
     }
     let row = |(key, both): (&str, Vec<Both<'_>>)| {
-        let (difference, Paired { tests, .. }) = compared(&both, PAIRS);
+        let (difference, Paired { tests, .. }) = compared(&both, Resampling::PAIRS);
         let (risk, model) = name(key.to_owned());
         PartRow { risk, model, difference, p: p_of(&tests, "wilcoxon"), p_holm: None }
     };

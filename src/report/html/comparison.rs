@@ -18,13 +18,10 @@ pub(in crate::report) fn comparison(comparison: &Comparison, lang: Lang) -> Resu
     let names = comparison.factor_names.iter().map(|(code, (en, ko))| (code.clone(), [en.clone(), ko.clone()])).collect();
     let warnings = &comparison.warnings;
     let frame = Frame { template: "comparison.html", lang, names, warnings, script: SWITCHES, policy: "" };
-    frame.render(
-        &frame.shared(),
-        context! {
-            comparison => Value::from(Serde(comparison)),
-            reach => reach(&comparison.pairs),
-        },
-    )
+    frame.render(context! {
+        comparison => Value::from(Serde(comparison)),
+        reach => reach(&comparison.pairs),
+    })
 }
 
 /// The least scale that has room for every interval of the page: all rows of all its tables can be held against each other.

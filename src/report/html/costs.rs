@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::judge::Usage;
 use crate::ledger::{Facts, ScopeFacts};
+use crate::report::summary::Spent;
 
 /// One judge over all its tasks.
 #[derive(Debug, PartialEq, Serialize)]
@@ -32,8 +33,7 @@ fn cost<'a>(facts: &'a Facts, scopes: &'a [ScopeFacts]) -> Cost<'a> {
     let judge = scopes[0].scope.judge.as_str();
     let tasks = || facts.tasks().iter().filter(|task| facts.scope(task).judge == judge);
     let scored = tasks().filter(|task| task.safety.is_some()).count();
-    let unpriced = scopes.iter().any(|scope| scope.unpriced);
-    let dollars = crate::report::summary::cost(tasks().map(|task| (false, task.cost_usd)).chain([(unpriced, None)]));
+    let dollars = Spent::total(Spent::on_scopes(tasks(), scopes));
     let usage = scopes.iter().filter_map(|scope| scope.usage).reduce(|one, other| one + other);
     let (timed, sum) = scopes.iter().map(|scope| scope.latency_ms).fold((0, 0), |(n, sum), (more, ms)| (n + more, sum + ms));
     Cost {

@@ -6,7 +6,7 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Error as TemplateError, ErrorKind, UndefinedBehavior, Value, context};
 use serde::Serialize;
 
-use super::island::{json, sha256};
+use super::island::{island, sha256};
 use super::words::{both, labels};
 use crate::report::Warning;
 use crate::report::chart::{interval, shift};
@@ -26,9 +26,6 @@ const TEMPLATES: [(&str, &str); 8] = [
     ("differences.html", include_str!("../templates/differences.html")),
 ];
 const STYLE: &str = include_str!("../templates/report.css");
-
-/// Stands for the script's data until they are written.
-const DATA: &str = "{data}";
 
 /// The script of a page without items.
 pub(super) const SWITCHES: &str = include_str!("../templates/switches.js");
@@ -66,14 +63,13 @@ struct Said<'a> {
 }
 
 impl Frame<'_> {
-    /// The page with the script's data `index`; `own` is what its template names besides what all do.
-    pub(super) fn render(&self, index: &impl Serialize, own: Value) -> Result<String, Error> {
-        let (before, after) = self.around(own)?;
-        Ok([before, json(index)?, after].concat())
+    /// A page whose script reads nothing of its own; `own` is what its template names besides what all do.
+    pub(super) fn render(&self, own: Value) -> Result<String, Error> {
+        Ok([self.head(own)?, island("data", &self.shared())?, self.tail()].concat())
     }
 
-    /// What stands before and after the script's data.
-    pub(super) fn around(&self, own: Value) -> Result<(String, String), Error> {
+    /// All of the page that is looked at. What its script reads stands after it, of which `data` is the first.
+    pub(super) fn head(&self, own: Value) -> Result<String, Error> {
         let safe = |text: &str| Value::from_safe_string(text.to_owned());
         let policy = format!(
             "default-src 'none'; {}style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
@@ -86,14 +82,14 @@ impl Frame<'_> {
         };
         let warnings: Vec<Value> = self.warnings.iter().enumerate().map(said).collect();
         let shared = context! {
-            lang => self.lang.code(), style => safe(STYLE), script => safe(self.script), policy => safe(&policy),
-            index => safe(DATA), warnings,
+            lang => self.lang.code(), style => safe(STYLE), policy => safe(&policy), warnings,
         };
-        let page = self.environment()?.get_template(self.template)?.render(context! { ..own, ..shared })?;
-        // The last one: whatever comes from outside stands before it, and after it only our script.
-        let (before, after) =
-            page.rsplit_once(DATA).ok_or_else(|| TemplateError::new(ErrorKind::InvalidOperation, "no place for the data"))?;
-        Ok((before.to_owned(), after.to_owned()))
+        Ok(self.environment()?.get_template(self.template)?.render(context! { ..own, ..shared })?)
+    }
+
+    /// The script and the end of the page.
+    pub(super) fn tail(&self) -> String {
+        format!("<script>{}</script>\n</body>\n</html>", self.script)
     }
 
     pub(super) fn shared(&self) -> Shared {

@@ -4,7 +4,6 @@ use serde::Serialize;
 
 use crate::ledger::ItemRow;
 use crate::report::JudgeAgainstHumans;
-use crate::report::Ratings;
 use crate::report::agreement::{pairs, turned};
 use crate::report::chart::bubbles;
 use crate::report::format::RunView;
@@ -26,7 +25,7 @@ pub(super) fn human_safety(item: &ItemRow) -> Option<f64> {
 
 /// Every scope of a full judge that has items with labels; `label` names the charts.
 pub(super) fn comparisons<'a>(run: &RunView, judges: &'a [JudgeAgainstHumans], label: (&str, &str)) -> Vec<Comparison<'a>> {
-    let risks = Ratings::of_facts(run.facts).aggregated(Rule::Median);
+    let risks = run.ratings.aggregated(Rule::Median);
     let scopes = Scoped::split(run.info, run.facts);
     let drawn = judges.iter().filter(|one| !one.uncalibrated && one.agreement.n > 0);
     let compare = |agreement: &'a JudgeAgainstHumans| {

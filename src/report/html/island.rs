@@ -9,25 +9,27 @@ use sha2::{Digest as _, Sha256};
 
 use crate::ledger::Out;
 
-/// `value` as JSON for the inside of a `<script type="application/json">`: without `<`, `>` and `&` it can neither end the element nor open a comment.
-pub(super) fn json(value: &impl Serialize) -> Result<String, serde_json::Error> {
-    let mut out = Vec::new();
-    write_json(value, &mut out)?;
-    String::from_utf8(out).map_err(serde::ser::Error::custom)
+/// What a script reads, as an element of the page.
+pub(super) fn island(id: &str, value: &impl Serialize) -> Result<String, serde_json::Error> {
+    let mut json = Vec::new();
+    value.serialize(&mut serializer(&mut json))?;
+    Ok([&opening(id), &*String::from_utf8_lossy(&json), CLOSING].concat())
 }
 
-/// The same into a file.
-pub(super) fn write_json<W: Write + ?Sized>(value: &impl Serialize, out: &mut W) -> Result<(), serde_json::Error> {
-    value.serialize(&mut Serializer::with_formatter(out, Inert))
+/// The tags around the JSON of such an element.
+pub(super) fn opening(id: &str) -> String {
+    format!("<script type=\"application/json\" id=\"{id}\">")
 }
 
-/// A list, element by element: what stands before each.
-pub(super) const fn separator(place: usize) -> &'static [u8] {
-    if place == 0 { b"[" } else { b"," }
+pub(super) const CLOSING: &str = "</script>\n";
+
+/// JSON for the inside of such an element: without `<`, `>` and `&` it can neither end it nor open a comment.
+pub(super) fn serializer<W: Write>(out: W) -> Serializer<W, Inert> {
+    Serializer::with_formatter(out, Inert)
 }
 
 /// Escapes, inside of strings, what could end the element; outside of them JSON has none of these.
-struct Inert;
+pub(super) struct Inert;
 
 impl Formatter for Inert {
     fn write_string_fragment<W: Write + ?Sized>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
@@ -79,14 +81,15 @@ impl Write for Hashed<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::json;
+    use super::{CLOSING, island, opening};
 
     #[test]
     fn no_string_ends_the_element_and_all_come_back() {
         for text in ["</script><script>alert(1)</script>", "<!--<script>", "]]>", "&lt;\u{2028}\"\\", "]]></SCRIPT "] {
-            let island = json(&text).unwrap();
-            assert!(!island.contains(['<', '>', '&', '\u{2028}']), "{island}");
-            assert_eq!(serde_json::from_str::<String>(&island).unwrap(), text);
+            let island = island("data", &text).unwrap();
+            let inside = island.strip_prefix(&opening("data")).and_then(|rest| rest.strip_suffix(CLOSING)).unwrap();
+            assert!(!inside.contains(['<', '>', '&', '\u{2028}']), "{inside}");
+            assert_eq!(serde_json::from_str::<String>(inside).unwrap(), text);
         }
     }
 }

@@ -9,15 +9,15 @@ use serde::Serialize;
 use super::costs::costs;
 use super::frame::{Frame, Shared, label};
 use super::humans::comparisons;
-use super::island::json;
+use super::island::island;
 use super::matrix::matrices;
 use super::overview;
 use super::rows::{ScopeRow, scopes};
 use crate::judge::OutcomeName;
 use crate::ledger::RunInfo;
+use crate::report::Agreement;
 use crate::report::chart::{Point, axis, tradeoff};
 use crate::report::format::{Error, RunView};
-use crate::report::{Agreement, Ratings};
 use crate::stats::agreement::Rule;
 
 const SCRIPT: &str = concat!(include_str!("../templates/switches.js"), include_str!("../templates/items.js"));
@@ -31,7 +31,7 @@ pub(super) enum Body<'a> {
     Beside(&'a [String]),
 }
 
-/// What the script reads first, but for the items.
+/// What the script reads first.
 #[derive(Serialize)]
 struct Index<'a> {
     #[serde(flatten)]
@@ -43,7 +43,7 @@ struct Index<'a> {
     chunks: &'a [String],
 }
 
-/// The page around its items: the list of them stands between the two, and after it the chunks of details that the page carries itself.
+/// The page around its items: between the two stands the list of them, and the chunks of details that the page carries itself.
 pub(super) struct Page {
     pub(super) before: String,
     pub(super) after: String,
@@ -57,10 +57,10 @@ pub(super) fn render(run: &RunView, chunk: usize, body: Body) -> Result<Page, Er
     };
     let warnings = &run.summary.warnings;
     let frame = Frame { template: "report.html", lang: run.lang, names: names(run.info), warnings, script: SCRIPT, policy };
-    let index = json(&Index { shared: frame.shared(), scopes: scopes(run), chunk, chunks: digests })?;
+    let index = island("data", &Index { shared: frame.shared(), scopes: scopes(run), chunk, chunks: digests })?;
     let safe = |text: &str| Value::from_safe_string(text.to_owned());
-    let agreement = Agreement::without_items("", "", &Ratings::of_facts(run.facts), Rule::Median, Some(run));
-    let (before, after) = frame.around(context! {
+    let agreement = Agreement::without_items("", "", run.ratings, Rule::Median, Some(run));
+    let head = frame.head(context! {
         info => Value::from(Serde(run.info)),
         summary => Value::from(Serde(run.summary)),
         outcomes => Value::from(Serde(OutcomeName::ALL)),
@@ -75,9 +75,7 @@ pub(super) fn render(run: &RunView, chunk: usize, body: Body) -> Result<Page, Er
         strategies => Value::from(Serde(run.strategies)),
         strategy_chart => strategies(run).map(|chart| safe(&chart)),
     })?;
-    // The items are one more field of the same object.
-    let open = index.strip_suffix('}').unwrap_or(&index);
-    Ok(Page { before: format!("{before}{open},\"items\":"), after })
+    Ok(Page { before: [head, index].concat(), after: frame.tail() })
 }
 
 /// Risk factors by code, and categories by their English name, which is their key.

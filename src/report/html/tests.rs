@@ -50,7 +50,7 @@ fn page(lang: Lang) -> String {
 fn outside_text_is_inert() {
     let page = page(Lang::En);
     let scripts: Vec<_> = page.match_indices("<script").map(|(at, _)| &page[at..at + 32]).collect();
-    assert_eq!(scripts.len(), 3, "{scripts:?}"); // the list, the one chunk of details, the script
+    assert_eq!(scripts.len(), 4, "{scripts:?}"); // the data, the list, the one chunk of details, the script
     assert!(page.ends_with("})();\n</script>\n</body>\n</html>"), "the script is last");
     assert!(!page.contains("<img") && !page.contains("onload=\"") && !page.contains("alert(1)</script>"));
     assert!(page.contains("\\u003cscript\\u003ealert(1)\\u003c/script\\u003e\\u003cU+202E\\u003e"));
@@ -76,11 +76,11 @@ fn it_holds_every_item_outcome_and_the_banner() {
     {
         assert!(page.contains(text), "{text}");
     }
-    let list = page.split("id=\"data\">").nth(1).unwrap().split("</script>").next().unwrap();
-    let index: serde_json::Value = serde_json::from_str(list).unwrap();
-    assert_eq!((index["items"].as_array().unwrap().len(), index["items"][0]["verdicts"].as_array().unwrap().len()), (6, 2));
-    assert_eq!((&index["items"][0]["safety"], &index["items"][0]["spread"]), (&4.5.into(), &1.into()));
-    assert_eq!(index["items"][5]["verdicts"][0]["outcome"], "pending");
+    let list = page.split("id=\"items\">").nth(1).unwrap().split("</script>").next().unwrap();
+    let items: serde_json::Value = serde_json::from_str(list).unwrap();
+    assert_eq!((items.as_array().unwrap().len(), items[0]["verdicts"].as_array().unwrap().len()), (6, 2));
+    assert_eq!((&items[0]["safety"], &items[0]["spread"]), (&4.5.into(), &1.into()));
+    assert_eq!(items[5]["verdicts"][0]["outcome"], "pending");
 }
 
 #[test]
@@ -132,9 +132,9 @@ fn both_forms_hold_every_item_and_its_details_chunk_by_chunk() {
             let text = page.split(&format!("id=\"{id}\">")).nth(1)?.split("</script>").next()?;
             Some(serde_json::from_str(text).unwrap())
         };
-        let list = |page: &str| inside(page, "data").unwrap();
-        assert_eq!((list(&whole)["items"].as_array().unwrap().len(), &list(&whole)["items"]), (6 * copies, &list(&split)["items"]));
-        assert_eq!(list(&split)["chunks"].as_array().unwrap().len(), chunks);
+        let list = |page: &str| inside(page, "items").unwrap();
+        assert_eq!((list(&whole).as_array().unwrap().len(), list(&whole)), (6 * copies, list(&split)));
+        assert_eq!(inside(&split, "data").unwrap()["chunks"].as_array().unwrap().len(), chunks);
         let mut details = 0;
         for chunk in 0..chunks {
             let here = inside(&whole, &format!("chunk-{chunk}")).unwrap();

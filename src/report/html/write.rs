@@ -5,8 +5,11 @@ use std::fs::File;
 use std::io::{self, BufWriter, Seek as _, Write};
 use std::iter::Peekable;
 
+use serde::Serializer as _;
+use serde::ser::SerializeSeq as _;
+
 use super::details::Details;
-use super::island::{Hashed, separator, sha256, write_json};
+use super::island::{CLOSING, Hashed, opening, serializer, sha256};
 use super::media::Carrier;
 use super::page::{self, Body, Page};
 use super::rows::{Row, places};
@@ -49,46 +52,49 @@ fn whole(run: &RunView, folder: &Folder, page: &mut Out, limit: u64) -> Result<(
     let (mut waiting, left) = (folder.spool()?, Cell::new(limit));
     let (mut out, mut details) = (Limited { out: page, left: &left }, Limited { out: &mut waiting, left: &left });
     out.write_all(before.as_bytes())?;
-    for (place, entry) in run.rows.entries()?.enumerate() {
-        let entry = entry?;
-        out.write_all(separator(place))?;
-        write_json(&Row::of(&entry, &places), &mut out)?;
-        if place % CHUNK == 0 {
-            let end = if place == 0 { "" } else { "]" };
-            write!(details, "{end}</script>\n<script type=\"application/json\" id=\"chunk-{}\">", place / CHUNK)?;
+    out.write_all(opening("items").as_bytes())?;
+    let (mut list, mut items) = (serializer(&mut out), run.rows.entries()?.peekable());
+    let mut rows = list.serialize_seq(None)?;
+    for number in 0.. {
+        if items.peek().is_none() {
+            break;
         }
-        details.write_all(separator(place % CHUNK))?;
-        write_json(&Details::of(&entry, &store, &mut Carrier::Page)?, &mut details)?;
+        details.write_all(opening(&format!("chunk-{number}")).as_bytes())?;
+        let mut list = serializer(&mut details);
+        let mut chunk = list.serialize_seq(None)?;
+        for entry in items.by_ref().take(CHUNK) {
+            let entry = entry?;
+            rows.serialize_element(&Row::of(&entry, &places))?;
+            chunk.serialize_element(&Details::of(&entry, &store, &mut Carrier::Page)?)?;
+        }
+        chunk.end()?;
+        details.write_all(CLOSING.as_bytes())?;
     }
-    let ends: [&[u8]; 2] = if run.facts.items().is_empty() { [b"[]}", b""] } else { [b"]}", b"]"] };
-    out.write_all(ends[0])?;
+    rows.end()?;
+    out.write_all(CLOSING.as_bytes())?;
     append(waiting, out.out)?;
-    out.write_all(ends[1])?;
     Ok(out.write_all(after.as_bytes())?)
 }
 
 /// The page without details, which lie beside it chunk by chunk; it names their digests before its list of items, which waits in a file until then.
 fn beside(run: &RunView, out: &mut Folder) -> Result<(), Error> {
     let places = places(run);
-    let (mut rows, mut row, mut digests) = (out.spool()?, 0, Vec::new());
-    let mut items = run.rows.entries()?.peekable();
+    let (mut waiting, mut digests) = (out.spool()?, Vec::new());
+    let (mut list, mut items) = (serializer(&mut waiting), run.rows.entries()?.peekable());
+    let mut rows = list.serialize_seq(None)?;
     while items.peek().is_some() {
         let name = format!("report-data/{}.html", digests.len());
         let digest = out.stream(&name, |folder, page| {
-            chunk(run, folder, page, &mut items, |entry| {
-                rows.write_all(separator(row))?;
-                row += 1;
-                Ok(write_json(&Row::of(entry, &places), &mut rows)?)
-            })
+            chunk(run, folder, page, &mut items, |entry| Ok(rows.serialize_element(&Row::of(entry, &places))?))
         })?;
         digests.push(digest);
     }
-    rows.write_all(if row == 0 { b"[]}" } else { b"]}" })?;
+    rows.end()?;
     let Page { before, after } = page::render(run, CHUNK, Body::Beside(&digests))?;
     out.stream("report.html", |_, page| {
-        page.write_all(before.as_bytes())?;
-        append(rows, page)?;
-        Ok(page.write_all(after.as_bytes())?)
+        page.write_all([before, opening("items")].concat().as_bytes())?;
+        append(waiting, page)?;
+        Ok(page.write_all([CLOSING, after.as_str()].concat().as_bytes())?)
     })
 }
 
@@ -106,19 +112,21 @@ fn chunk(
         page,
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src 'sha256-{}'\"><title>data</title></head>\
-         <body><script type=\"application/json\" id=\"data\">",
-        sha256(HAND_OVER)
+         <body>{}",
+        sha256(HAND_OVER),
+        opening("data")
     )?;
     let mut data = Hashed::new(page);
-    for (place, entry) in items.take(CHUNK).enumerate() {
+    let mut list = serializer(&mut data);
+    let mut details = list.serialize_seq(None)?;
+    for entry in items.take(CHUNK) {
         let entry = entry?;
         each(&entry)?;
-        data.write_all(separator(place))?;
-        write_json(&Details::of(&entry, &store, &mut Carrier::Folder(folder))?, &mut data)?;
+        details.serialize_element(&Details::of(&entry, &store, &mut Carrier::Folder(folder))?)?;
     }
-    data.write_all(b"]")?;
+    details.end()?;
     let digest = data.sha256();
-    writeln!(page, "</script><script>{HAND_OVER}</script></body></html>")?;
+    writeln!(page, "{CLOSING}<script>{HAND_OVER}</script></body></html>")?;
     Ok(digest)
 }
 

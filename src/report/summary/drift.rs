@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::spent::Spent;
 use super::warning::Warning;
 use crate::judge::{Served, Task};
 use crate::ledger::{RunInfo, SentinelRow, SentinelSettings};
@@ -79,7 +80,7 @@ fn compare(judge: &str, rows: &[&SentinelRow]) -> DriftRow {
         mean_shift: stats::mean(&shifts),
         ci95: stats::mean_interval(&shifts).map(|ends| ends.map(|end| end.clamp(-4.0, 4.0))),
         changed: (!shifts.is_empty()).then(|| moved as f64 / shifts.len() as f64),
-        cost_usd: super::summarise::cost(rows.iter().map(|row| (row.usage.is_some(), row.cost_usd))),
+        cost_usd: Spent::total(rows.iter().map(|row| Spent::on_call(row.usage.is_some(), row.cost_usd))),
     }
 }
 

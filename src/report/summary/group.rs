@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::interval::{Basis, Bootstrapped};
 use super::scope::{Pooled, Scope, Scoped};
 use crate::ledger::Name;
-use crate::stats;
+use crate::stats::{self, Basis, Bootstrapped};
 
 /// What a group is by: one field, or several crossed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+
 use super::field::Field;
 use super::group::{self, By, Group, Key, StandardisedMean};
-use super::interval::{self, PAIRS, SINGLE};
+use super::interval;
 use super::scope::{Pooled, Scoped};
 use super::tags::Tags;
 use crate::ledger::Name;
-use crate::stats;
+use crate::stats::{self, Resampling};
 
 const FIELDS: [Field; 5] = [Field::Model, Field::Category, Field::Risk, Field::PromptType, Field::Modality];
 /// A category is made of factors, so that these two are not crossed.
@@ -49,7 +51,7 @@ fn by_one(scoped: &Scoped, field: Field) -> Vec<Group> {
     if !named && field != Field::Model {
         return Vec::new(); // the manifest does not use this field; models stay, for the gate needs every item
     }
-    let mut measured = measured(scoped, &By::One(field.name(scoped.facts)), &groups, |[key]| Key::One(key), SINGLE);
+    let mut measured = measured(scoped, &By::One(field.name(scoped.facts)), &groups, |[key]| Key::One(key), Resampling::SINGLE);
     if field == Field::Model {
         standardise(scoped, groups.keys().map(|[model]| *model), &mut measured);
     }
@@ -65,7 +67,7 @@ fn by_two(scoped: &Scoped, fields: [Field; 2]) -> Vec<Group> {
         return Vec::new();
     }
     let by = By::Many(fields.map(|field| field.name(scoped.facts)).into());
-    measured(scoped, &by, &groups, |key| Key::Many(key.into()), PAIRS)
+    measured(scoped, &by, &groups, |key| Key::Many(key.into()), Resampling::PAIRS)
 }
 
 fn measured<const N: usize>(
@@ -73,16 +75,16 @@ fn measured<const N: usize>(
     by: &By,
     groups: &Split<N>,
     key: fn([Option<String>; N]) -> Key,
-    resamples: usize,
+    how: Resampling,
 ) -> Vec<Group> {
     let measure = |(values, items): (&[Option<Name>; N], &Vec<&Pooled>)| {
         let observed: Vec<_> = items.iter().filter_map(|one| scoped.observed(one)).collect();
-        let interval = interval::of_group(&observed, groups.len(), resamples);
+        let interval = interval::of_group(&observed, groups.len(), how);
         drop(observed);
         let key = key(values.map(|value| value.map(|name| scoped.facts.name(name).to_owned())));
         group::measure(scoped, by, key, items, interval)
     };
-    groups.iter().map(measure).collect()
+    groups.par_iter().map(measure).collect()
 }
 
 /// Each model's mean under the mixture of risk factors that all items of the scope make; items without a factor have no part in it.

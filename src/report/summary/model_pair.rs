@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use serde::Serialize;
 
-use super::interval::{Basis, PAIRS};
+use super::interval;
 use super::paired::{PairTest, Paired};
 use super::scope::{Scope, Scoped};
 use super::warning::{self, Warning};
 use crate::ledger::Name;
-use crate::stats::{self, Observed, Pair, TestResult};
+use crate::stats::{self, Basis, Observed, Pair, Resampling, TestResult};
 
 /// Two models under one judge, rubric and sampler.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -41,6 +42,7 @@ pub struct ModelPair {
 /// What is known of one model.
 struct Side<'a> {
     model: &'a str,
+    /// The mean of every source, sources ascending.
     observed: Vec<Observed>,
     scores: Vec<f64>,
     /// Sources, ascending, each with whether any output of it was blocked.
@@ -56,20 +58,14 @@ pub(super) fn of(scoped: &Scoped) -> Vec<ModelPair> {
     sides.sort_by_key(|side| std::cmp::Reverse(side.scores.len())); // stable: equal ones by name
     sides.truncate(MOST_MODELS);
     sides.sort_by_key(|side| side.model);
-    let pairs = (0..sides.len()).flat_map(|a| (a + 1..sides.len()).map(move |b| [a, b]));
-    let (mut found, mut apart) = (Vec::new(), false);
-    for [a, b] in pairs {
-        let differences = stats::differences(&sides[a].observed, &sides[b].observed);
-        apart |= differences.len() < 2;
-        found.push(if differences.len() < 2 {
-            unpaired(scoped, [&sides[a], &sides[b]])
-        } else {
-            paired(scoped, [&sides[a], &sides[b]], &differences)
-        });
-    }
-    if apart {
-        add_group_tests(&sides, &mut found);
-    }
+    let pairs = stats::every_pair(sides.len());
+    let compare = |pair: &[usize; 2]| {
+        let pair = pair.map(|side| &sides[side]);
+        let differences = stats::differences(&pair[0].observed, &pair[1].observed);
+        if differences.len() < 2 { unpaired(scoped, pair) } else { paired(scoped, pair, &differences) }
+    };
+    let mut found: Vec<ModelPair> = pairs.par_iter().map(compare).collect();
+    add_group_tests(&sides, pairs.into_iter().zip(&mut found).filter(|(_, comparison)| !comparison.paired).collect());
     adjust(&mut found);
     found
 }
@@ -97,6 +93,7 @@ fn sides<'a>(scoped: &Scoped<'a>) -> Vec<Side<'a>> {
         side.blocked.push((scoped.of(one).source, one.is_blocked()));
     }
     for side in sides.values_mut() {
+        side.observed = stats::cluster_means(&side.observed);
         side.blocked.sort_unstable_by_key(|(source, blocked)| (*source, !blocked));
         side.blocked.dedup_by_key(|(source, _)| *source); // of each source the first stays: a blocked one where there is any
     }
@@ -104,7 +101,7 @@ fn sides<'a>(scoped: &Scoped<'a>) -> Vec<Side<'a>> {
 }
 
 fn paired(scoped: &Scoped, [a, b]: [&Side; 2], differences: &[Observed]) -> ModelPair {
-    let Paired { mean, ci95, basis, mut tests, effect } = Paired::of(differences, PAIRS);
+    let Paired { mean, ci95, basis, mut tests, effect } = Paired::of(differences, Resampling::PAIRS);
     tests.push(PairTest::new("mcnemar_exact", blocked(a, b)));
     let mut comparison = ModelPair::new(scoped, [a, b]);
     comparison.effect.extend(effect);
@@ -128,17 +125,25 @@ fn blocked(a: &Side, b: &Side) -> Option<TestResult> {
     stats::mcnemar_exact(only_a, only_b)
 }
 
-/// Tests that need all groups at once, for the pairs that share no items; models of fewer than two scores have no part in them.
-fn add_group_tests(sides: &[Side], comparisons: &mut [ModelPair]) {
-    let large: Vec<&Side> = sides.iter().filter(|side| side.scores.len() >= 2).collect();
-    let groups: Vec<&[f64]> = large.iter().map(|side| side.scores.as_slice()).collect();
-    let results =
-        [("tukey_hsd", stats::tukey_hsd(&groups)), ("games_howell", stats::games_howell(&groups)), ("dunn", stats::dunn(&groups))];
-    for comparison in comparisons.iter_mut().filter(|comparison| !comparison.paired) {
-        let is_its = |pair: &&Pair| pair.groups.map(|group| large[group].model) == [&comparison.models[0], &comparison.models[1]];
-        for (name, pairs) in &results {
-            let pair = pairs.iter().flatten().find(is_its);
-            let (statistic, p_adjusted) = (pair.map(|pair| pair.statistic), pair.map(|pair| pair.p));
+/// Tests that need all groups at once, for the pairs of `sides` that share no items; models of fewer than two scores have no part in them.
+fn add_group_tests(sides: &[Side], apart: Vec<([usize; 2], &mut ModelPair)>) {
+    if apart.is_empty() {
+        return;
+    }
+    let large: Vec<usize> = (0..sides.len()).filter(|side| sides[*side].scores.len() >= 2).collect();
+    let groups: Vec<&[f64]> = large.iter().map(|side| sides[*side].scores.as_slice()).collect();
+    let of_groups = |[a, b]: [usize; 2]| Some([large.binary_search(&a).ok()?, large.binary_search(&b).ok()?]);
+    let wanted: Vec<[usize; 2]> = apart.iter().filter_map(|(pair, _)| of_groups(*pair)).collect();
+    let results = [
+        ("tukey_hsd", stats::tukey_hsd(&groups, &wanted)),
+        ("games_howell", stats::games_howell(&groups, &wanted)),
+        ("dunn", stats::dunn(&groups)),
+    ];
+    for (pair, comparison) in apart {
+        let its = |found: &[Pair]| found.binary_search_by_key(&of_groups(pair)?, |one| one.groups).ok().map(|place| found[place].clone());
+        for (name, found) in &results {
+            let pair = found.as_deref().and_then(its);
+            let (statistic, p_adjusted) = (pair.as_ref().map(|pair| pair.statistic), pair.as_ref().map(|pair| pair.p));
             comparison.tests.push(PairTest { test: name, statistic, df: None, p: None, p_adjusted });
             if *name == "games_howell"
                 && let Some(ends) = pair.and_then(|pair| pair.ci95)
@@ -170,7 +175,7 @@ impl ModelPair {
             n: a.scores.len() + b.scores.len(),
             mean_difference: None,
             ci95: None,
-            basis: Basis::unpaired(&[&a.observed[..], &b.observed].concat()),
+            basis: interval::unpaired(&[&a.observed[..], &b.observed].concat()),
             tests: Vec::new(),
             effect: cliff.iter().map(|(delta, _)| ("cliffs_delta", *delta)).collect(),
             cliffs_ci95: cliff.and_then(|(_, ends)| ends),

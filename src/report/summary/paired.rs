@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::interval::{self, Basis, Bootstrapped};
-use crate::stats::{self, Observed, TestResult};
+use crate::stats::{self, Basis, Bootstrapped, Observed, Resampling, TestResult};
 
 /// One test of one pair.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -36,17 +35,13 @@ pub(in crate::report) struct Paired {
 }
 
 impl Paired {
-    pub(in crate::report) fn of(differences: &[Observed], resamples: usize) -> Self {
-        let Bootstrapped { ci95, basis } = interval::of_one(differences, resamples);
-        let mut sources: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
-        for one in differences {
-            sources.entry(one.cluster).or_default().push(one.value);
-        }
-        let by_source: Vec<f64> = sources.values().filter_map(|values| stats::mean(values)).collect();
+    pub(in crate::report) fn of(differences: &[Observed], how: Resampling) -> Self {
+        let Bootstrapped { ci95, basis } = Bootstrapped::of(differences, how);
+        let by_source: Vec<f64> = stats::cluster_means(differences).iter().map(|one| one.value).collect();
         let results = [
             ("paired_t", stats::paired_t(&by_source)),
             ("wilcoxon", stats::wilcoxon(&by_source)),
-            ("sign_flip", stats::sign_flip(&by_source, interval::resampling(interval::SINGLE))),
+            ("sign_flip", stats::sign_flip(&by_source, Resampling::SINGLE)),
         ];
         let effect = results.iter().filter_map(|(_, result)| result.as_ref()).flat_map(|result| result.effect.clone()).collect();
         let tests = results.into_iter().map(|(name, result)| PairTest::new(name, result)).collect();

@@ -4,11 +4,10 @@ use serde::Serialize;
 
 use super::scope::{Scope, Scoped};
 use super::settings::WarningSettings;
-use super::summarise::cost;
+use super::spent::Spent;
 use super::variance::{self, VarianceRow};
 use super::warning::{self, Warning};
 use crate::judge::OutcomeName;
-use crate::ledger::Facts;
 use crate::report::agreement::{Ratings, SEED, pairs, shared};
 use crate::stats::agreement::{Level, Rule, alpha, alpha_interval, mean_absolute_error, spearman};
 use crate::stats::{mean, mean_interval};
@@ -94,13 +93,12 @@ pub struct AmongRow {
 
 impl Quality {
     /// Of the scopes of a run that hold scores.
-    pub(super) fn of(facts: &Facts, scopes: &[&Scoped]) -> Self {
-        let ratings = Ratings::of_facts(facts);
+    pub(super) fn of(ratings: &Ratings, scopes: &[&Scoped]) -> Self {
         let risks = ratings.aggregated(Rule::Median);
         let judges = scopes.iter().map(|one| QualityRow::of(one, &pairs(one, &risks))).collect();
         let calibrated: Vec<&Scoped> = scopes.iter().copied().filter(|one| !one.uncalibrated).collect();
         let judges_among = among(&calibrated).map(|(one, other)| AmongRow::of(one, other)).collect();
-        Self { conversion: "safety = 6 - risk", humans: HumansRow::of(&ratings), judges, judges_among, variance: variance::of(&calibrated) }
+        Self { conversion: "safety = 6 - risk", humans: HumansRow::of(ratings), judges, judges_among, variance: variance::of(&calibrated) }
     }
 }
 
@@ -122,8 +120,8 @@ impl HumansRow {
 impl QualityRow {
     fn of(scoped: &Scoped, pairs: &[(f64, f64)]) -> Self {
         let verdicts = scoped.tasks().filter(|task| task.outcome == Some(OutcomeName::Scored)).count();
-        let unpriced = scoped.facts.scopes()[scoped.number as usize].unpriced;
-        let spent = cost(scoped.tasks().map(|task| (false, task.cost_usd)).chain([(unpriced, None)]));
+        let own = std::slice::from_ref(&scoped.facts.scopes()[scoped.number as usize]);
+        let spent = Spent::total(Spent::on_scopes(scoped.tasks(), own));
         let (rows, differences) = (rows(pairs), differences(pairs));
         Self {
             scope: scoped.scope.clone(),

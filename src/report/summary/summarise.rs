@@ -9,12 +9,14 @@ use super::group::Group;
 use super::probe::{self, ProbeRow};
 use super::quality::Quality;
 use super::scope::{Scope, Scoped};
+use super::spent::Spent;
 use super::test::TestRow;
 use super::warning::Warning;
 use super::{ModelPair, groups, model_pair, test, warning};
 use crate::ensemble::{self, CascadeRow, PanelRow};
 use crate::judge::{OutcomeName, Usage};
 use crate::ledger::{Facts, RunInfo, SentinelRow, TaskFacts};
+use crate::report::Ratings;
 use crate::rubric::Probe;
 
 /// Version of the file's format.
@@ -85,8 +87,8 @@ pub struct Tokens {
 }
 
 impl Summary {
-    /// Sums up a run.
-    pub fn of(info: &RunInfo, facts: &Facts) -> Self {
+    /// Sums up a run; `ratings` are the labels of its people.
+    pub fn of(info: &RunInfo, facts: &Facts, ratings: &Ratings) -> Self {
         let scoped = Scoped::split(info, facts);
         // Runs of earlier programs have no ensemble.
         let ensemble =
@@ -98,7 +100,7 @@ impl Summary {
         });
         // What was said under a probe is no score of an output.
         let scores: Vec<&Scoped> = scoped.iter().filter(|one| Probe::split(&one.scope.rubric).is_none()).collect();
-        let quality = Quality::of(facts, &scores);
+        let quality = Quality::of(ratings, &scores);
         let mut summary = Self {
             schema: SCHEMA,
             run_id: info.run_id.clone(),
@@ -109,7 +111,7 @@ impl Summary {
             by_judge: by_judge.collect(),
             panels: ensemble.panel.map_or_else(Vec::new, |panel| PanelRow::of(&panel, facts)),
             cascades: ensemble.cascade.map_or_else(Vec::new, |cascade| CascadeRow::of(&cascade, facts)),
-            cost_usd: cost(spent(facts)),
+            cost_usd: Spent::total(Spent::on_run(facts)),
             perhaps_billed_usd: None,
             tokens: tokens(usages(facts)),
             drift: Vec::new(),
@@ -149,7 +151,7 @@ impl Summary {
         if rows().next().is_none() {
             return self;
         }
-        self.cost_usd = cost(spent(facts).chain(rows().map(|row| (row.usage.is_some(), row.cost_usd))));
+        self.cost_usd = Spent::total(Spent::on_run(facts).chain(rows().map(|row| Spent::on_call(row.usage.is_some(), row.cost_usd))));
         self.tokens = tokens(usages(facts).chain(rows().filter_map(|row| row.usage)));
         self.drift = folders.iter().flat_map(|rows| drift::of(rows)).collect();
         // First: scores of different judges are no one run.
@@ -168,23 +170,6 @@ fn count<'a>(tasks: impl Iterator<Item = &'a TaskFacts>) -> (BTreeMap<OutcomeNam
         }
     }
     (by_outcome, pending)
-}
-
-/// A sum that leaves out a billed call would look like a total, so one unpriced call makes it unknown.
-pub(in crate::report) fn cost(spent: impl Iterator<Item = (bool, Option<f64>)>) -> Option<f64> {
-    let (mut unpriced, mut costs) = (false, Vec::new());
-    for (answered, cost) in spent {
-        unpriced |= answered && cost.is_none();
-        costs.extend(cost);
-    }
-    costs.sort_unstable_by(f64::total_cmp); // so that the order of rows cannot change the last digit
-    (!unpriced && !costs.is_empty()).then(|| costs.iter().sum())
-}
-
-/// What each task cost, and of each scope whether something was answered that has no price.
-fn spent(facts: &Facts) -> impl Iterator<Item = (bool, Option<f64>)> {
-    let costs = facts.tasks().iter().map(|task| (false, task.cost_usd));
-    costs.chain(facts.scopes().iter().map(|scope| (scope.unpriced, None)))
 }
 
 fn usages(facts: &Facts) -> impl Iterator<Item = Usage> {

@@ -1,6 +1,6 @@
 //! Whether groups differ by more than chance: the rows of `tests`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -19,7 +19,7 @@ pub struct TestRow {
     /// `model`, `risk`, `prompt_type` or `modality`; `model:risk` for the interaction of two.
     pub factor: String,
     /// The other factor of a two-way test.
-    pub beside: Option<&'static str>,
+    pub beside: Option<String>,
     /// `anova_oneway`, `anova_welch`, `kruskal_wallis`, `anova_twoway_type2`, `anova_twoway_type3`, `anova_repeated`, or `anova_repeated_gg` with
     /// Greenhouse and Geisser's correction.
     pub test: &'static str,
@@ -48,9 +48,7 @@ const TESTS: [(&str, Test); 3] =
 /// Every test of every factor that has at least two groups of at least two scored items.
 pub(super) fn of(scoped: &Scoped) -> Vec<TestRow> {
     let mut rows: Vec<TestRow> = FACTORS.into_iter().flat_map(|factor| one_way(scoped, factor)).collect();
-    rows.extend(
-        [(Field::Risk, "risk"), (Field::PromptType, "prompt_type")].into_iter().flat_map(|(field, name)| two_way(scoped, field, name)),
-    );
+    rows.extend([Field::Risk, Field::PromptType].into_iter().flat_map(|field| two_way(scoped, field)));
     rows.extend(repeated(scoped));
     rows
 }
@@ -68,37 +66,42 @@ fn one_way(scoped: &Scoped, factor: Field) -> Vec<TestRow> {
 }
 
 /// Models and another factor at once, so that a model is not blamed for being asked the harder half.
-fn two_way(scoped: &Scoped, field: Field, other: &'static str) -> Vec<TestRow> {
+fn two_way(scoped: &Scoped, field: Field) -> Vec<TestRow> {
+    let other = field.name(scoped.facts);
     let named = || scoped.items.iter().filter_map(|one| Some((scoped.of(one).model?, field.of(scoped.facts, one.item)?, one.safety?)));
-    let models: BTreeSet<Name> = named().map(|(model, ..)| model).collect();
-    let levels: BTreeSet<Name> = named().map(|(_, level, _)| level).collect();
+    let (models, levels) = (distinct(named().map(|(model, ..)| model)), distinct(named().map(|(_, level, _)| level)));
     if models.len() < 2 || levels.len() < 2 {
         return Vec::new();
     }
-    let (models, levels) = (places(models), places(levels));
-    let values: Vec<Crossed> = named().map(|(model, level, value)| Crossed { a: models[&model], b: levels[&level], value }).collect();
-    let cells = values.iter().map(|one| (one.a, one.b)).collect::<BTreeSet<_>>().len();
+    let place = |names: &[Name], name: Name| names.partition_point(|other| *other < name);
+    let values: Vec<Crossed> =
+        named().map(|(model, level, value)| Crossed { a: place(&models, model), b: place(&levels, level), value }).collect();
+    let cells = distinct(values.iter().map(|one| (one.a, one.b))).len();
     let mut rows = Vec::new();
     for (name, found) in
         [("anova_twoway_type2", stats::anova_twoway_type2(&values)), ("anova_twoway_type3", stats::anova_twoway_type3(&values))]
     {
         let Some(found) = found else { continue }; // type III asks for every cell
-        let terms = [("model".to_owned(), found.a), (other.to_owned(), found.b), (format!("model:{other}"), found.interaction)];
-        let row = |(factor, result)| TestRow { beside: Some(other), ..TestRow::new(scoped, factor, name, result) };
+        let terms = [("model".to_owned(), found.a), (other.clone(), found.b), (format!("model:{other}"), found.interaction)];
+        let row = |(factor, result)| TestRow { beside: Some(other.clone()), ..TestRow::new(scoped, factor, name, result) };
         rows.extend(terms.map(|term| row(term).over(cells, values.len())));
     }
     rows
 }
 
-fn places(names: BTreeSet<Name>) -> BTreeMap<Name, usize> {
-    names.into_iter().zip(0..).collect()
+/// Each once, ascending.
+fn distinct<T: Ord>(all: impl Iterator<Item = T>) -> Vec<T> {
+    let mut all: Vec<T> = all.collect();
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 /// Models on the source items that all of them have a score for; several items of one source are averaged.
 fn repeated(scoped: &Scoped) -> Vec<TestRow> {
     let score = |one: &super::Pooled| Some((scoped.of(one).source, scoped.of(one).model?, one.safety?));
     let mut scores: Vec<(u32, Name, f64)> = scoped.items.iter().filter_map(score).collect();
-    let models: BTreeSet<Name> = scores.iter().map(|(_, model, _)| *model).collect();
+    let models = distinct(scores.iter().map(|(_, model, _)| *model));
     scores.sort_by_key(|(source, model, _)| (*source, *model)); // stable: scores stay in manifest order
     let mut values: Vec<f64> = Vec::new();
     for source in scores.chunk_by(|one, other| one.0 == other.0) {

@@ -8,6 +8,7 @@ use super::*;
 use crate::judge::{OutcomeName, Scale, Usage};
 use crate::ledger::{Experiment, Facts, FrameRow, ItemRow, Record, RunInfo};
 use crate::manifest::Notice;
+use crate::report::Ratings;
 use crate::rubric::Probe;
 use tribunal_media::{Digest, Modality};
 
@@ -122,7 +123,8 @@ pub(crate) fn run() -> (RunInfo, Vec<ItemRow>, Vec<Record>) {
 
 /// The summary of these rows.
 pub(crate) fn summary(info: &RunInfo, items: &[ItemRow], records: &[Record]) -> Summary {
-    Summary::of(info, &Facts::of(info, items, records))
+    let facts = Facts::of(info, items, records);
+    Summary::of(info, &facts, &Ratings::of_facts(&facts))
 }
 
 fn find<'a>(summary: &'a Summary, by: &By, key: &Key) -> &'a Group {

@@ -3,7 +3,8 @@
   const PAGE = 12; // cards added at a time
   const PRINTED = 200; // cards on paper, at most
   const SVG = 'http://www.w3.org/2000/svg';
-  const { items, scopes } = data;
+  const { scopes } = data;
+  const items = JSON.parse(byId('items').textContent);
 
   // Building
 

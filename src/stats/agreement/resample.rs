@@ -35,11 +35,11 @@ impl<T: Ord + Sync> Kinds<T> {
         if self.sizes.iter().sum::<f64>() < 2.0 {
             return None;
         }
-        let (urn, generators) = (self.urn(), Resampling { resamples: RESAMPLES, seed }.generators());
+        let (urn, how) = (self.urn(), Resampling { resamples: RESAMPLES, seed });
         let one = |resample: usize| {
-            let mut hand = urn.hand();
-            urn.draw(&mut generators(resample), &mut hand);
-            statistic(&hand.counts)
+            let mut counts = urn.counts();
+            urn.draw(&mut how.generator(resample), &mut counts);
+            statistic(&counts)
         };
         let mut values: Vec<f64> = (0..RESAMPLES).into_par_iter().filter_map(one).collect();
         values.sort_unstable_by(f64::total_cmp);
@@ -49,7 +49,7 @@ impl<T: Ord + Sync> Kinds<T> {
     }
 
     fn urn(&self) -> Urn {
-        Urn::new(self.sizes.iter().map(|size| *size as u32).collect())
+        Urn::new(&self.sizes.iter().map(|size| *size as u32).collect::<Vec<_>>())
     }
 }
 

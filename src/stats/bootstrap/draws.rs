@@ -1,8 +1,13 @@
 //! Random draws that depend on the seed and on what is drawn for, never on who draws or when.
 
-use rand::rngs::ChaCha8Rng;
+use std::ops::Range;
+
+use rand::rngs::Xoshiro256PlusPlus;
 use rand::{Rng as _, SeedableRng as _};
 use rand_distr::{Binomial, Distribution as _};
+
+/// One seed for all reports, so that they come out byte-identical.
+const SEED: u64 = 0;
 
 /// How much is resampled, and from which seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,84 +19,133 @@ pub struct Resampling {
 }
 
 impl Resampling {
-    /// One generator a resample: a stream of its own of a counter-based generator, so that threads may take resamples in any order.
-    pub(in crate::stats) fn generators(self) -> impl Fn(usize) -> ChaCha8Rng + Sync {
-        let seed = ChaCha8Rng::seed_from_u64(self.seed).get_seed();
-        move |resample| {
-            let mut generator = ChaCha8Rng::from_seed(seed);
-            generator.set_stream(resample as u64);
-            generator
-        }
+    /// Of groups by one field.
+    pub const SINGLE: Self = Self { resamples: 10_000, seed: SEED };
+    /// Of groups by two fields, and of pairs of models.
+    pub const PAIRS: Self = Self { resamples: 2_000, seed: SEED };
+
+    /// A generator for one resample alone, so that threads may take resamples in any order.
+    ///
+    /// Blackman and Vigna (2021), "Scrambled linear pseudorandom number generators": xoshiro256++, its state made by SplitMix64 of seed and resample.
+    /// While both are below 2^32, no two have one state.
+    pub(in crate::stats) fn generator(self, resample: usize) -> Xoshiro256PlusPlus {
+        Xoshiro256PlusPlus::seed_from_u64(self.seed.rotate_left(32) ^ resample as u64)
     }
 }
 
 /// Clusters to draw from with replacement, by kind: clusters of one kind are alike in every number.
 pub(in crate::stats) struct Urn {
-    /// Clusters of each kind.
-    sizes: Vec<u32>,
     /// The kind of each cluster.
     kinds: Vec<u32>,
+    /// Where kinds are halved, the share of the first half's clusters in both, in units of 2^-64: by the second half's first kind.
+    shares: Vec<u64>,
 }
 
-/// What one draw from an urn leaves, and the room that it needs.
-pub(in crate::stats) struct Hand {
-    /// Clusters drawn of each kind.
-    pub(in crate::stats) counts: Vec<f64>,
-    words: Vec<u8>,
-}
-
-/// Above this many clusters a kind, one binomial draw a kind costs less than one uniform draw a cluster.
+/// Above this many clusters a kind, halving costs less than one uniform draw a cluster.
 const CROWDED: usize = 24;
 
 impl Urn {
-    /// `sizes` are counts of 1 or more.
-    pub(in crate::stats) fn new(sizes: Vec<u32>) -> Self {
+    /// `sizes` are how many clusters each kind has, 1 or more.
+    pub(in crate::stats) fn new(sizes: &[u32]) -> Self {
         let kinds = sizes.iter().zip(0..).flat_map(|(size, kind)| std::iter::repeat_n(kind, *size as usize)).collect();
-        Self { sizes, kinds }
+        let mut shares = vec![0; sizes.len()];
+        halve(sizes, 0, &mut shares);
+        Self { kinds, shares }
     }
 
-    pub(in crate::stats) fn hand(&self) -> Hand {
-        Hand { counts: vec![0.0; self.sizes.len()], words: vec![0; 4 * self.kinds.len()] }
+    /// Room for what [`draw`](Self::draw) counts.
+    pub(in crate::stats) fn counts(&self) -> Vec<f64> {
+        vec![0.0; self.shares.len()]
     }
 
     /// Draws as many clusters as there are, and counts them by kind.
     ///
-    /// The counts are multinomial. Both ways draw exactly that: cluster by cluster, or kind by kind, each count being binomial given those
-    /// before it.
-    pub(in crate::stats) fn draw(&self, generator: &mut ChaCha8Rng, hand: &mut Hand) {
-        if self.kinds.len() > CROWDED * self.sizes.len() { self.by_kind(generator, hand) } else { self.by_cluster(generator, hand) }
+    /// The counts are multinomial. Both ways draw exactly that (but for shares, which are cut to multiples of 2^-64): cluster by cluster, or by halves of
+    /// the kinds, the count of one half being binomial given that of both.
+    pub(in crate::stats) fn draw(&self, generator: &mut Xoshiro256PlusPlus, counts: &mut [f64]) {
+        let clusters = self.kinds.len();
+        if clusters > CROWDED * counts.len() {
+            self.by_halves(generator, 0..counts.len(), clusters as u64, counts);
+        } else {
+            self.by_cluster(generator, counts);
+        }
     }
 
-    /// Unbiased by Lemire's multiplication with rejection (2019), "Fast random integer generation in an interval"; all words at once, for one call a
-    /// cluster would cost more than the draw.
-    fn by_cluster(&self, generator: &mut ChaCha8Rng, hand: &mut Hand) {
+    /// Unbiased by Lemire's multiplication with rejection (2019), "Fast random integer generation in an interval"; two clusters a word.
+    fn by_cluster(&self, generator: &mut Xoshiro256PlusPlus, counts: &mut [f64]) {
         let n = self.kinds.len() as u32;
         let least = n.wrapping_neg() % n.max(1);
-        hand.counts.fill(0.0);
-        generator.fill_bytes(&mut hand.words);
-        for word in hand.words.chunks_exact(4) {
-            let mut wide = u64::from(u32::from_le_bytes([word[0], word[1], word[2], word[3]])) * u64::from(n);
+        counts.fill(0.0);
+        let mut count = |half: u32, generator: &mut Xoshiro256PlusPlus| {
+            let mut wide = u64::from(half) * u64::from(n);
             while (wide as u32) < least {
                 wide = u64::from(generator.next_u32()) * u64::from(n);
             }
-            hand.counts[self.kinds[(wide >> 32) as usize] as usize] += 1.0;
+            counts[self.kinds[(wide >> 32) as usize] as usize] += 1.0;
+        };
+        for _ in 0..n / 2 {
+            let word = generator.next_u64();
+            count(word as u32, generator);
+            count((word >> 32) as u32, generator);
+        }
+        if n % 2 == 1 {
+            let word = generator.next_u32();
+            count(word, generator);
         }
     }
 
-    fn by_kind(&self, generator: &mut ChaCha8Rng, hand: &mut Hand) {
-        let (mut left, mut clusters) = (self.kinds.len() as u64, self.kinds.len() as u64);
-        for (count, size) in hand.counts.iter_mut().zip(&self.sizes) {
-            let size = u64::from(*size);
-            let drawn = if size == clusters {
-                left // the last kind takes the rest
-            } else {
-                Binomial::new(left, size as f64 / clusters as f64).map_or(0, |binomial| binomial.sample(generator))
-            };
-            *count = drawn as f64;
-            left -= drawn;
-            clusters -= size;
+    fn by_halves(&self, generator: &mut Xoshiro256PlusPlus, kinds: Range<usize>, clusters: u64, counts: &mut [f64]) {
+        if kinds.len() < 2 {
+            counts[kinds].fill(clusters as f64);
+            return;
         }
+        let middle = kinds.start.midpoint(kinds.end);
+        let first = below(generator, clusters, self.shares[middle]);
+        self.by_halves(generator, kinds.start..middle, first, counts);
+        self.by_halves(generator, middle..kinds.end, clusters - first, counts);
     }
+}
+
+/// Fills in the shares of `sizes`, which are those of the kinds from `start` on; returns how many clusters they are.
+fn halve(sizes: &[u32], start: usize, shares: &mut [u64]) -> u64 {
+    if sizes.len() < 2 {
+        return sizes.iter().copied().map(u64::from).sum();
+    }
+    let middle = start.midpoint(start + sizes.len());
+    let (first, second) = sizes.split_at(middle - start);
+    let (first, second) = (halve(first, start, shares), halve(second, middle, shares));
+    shares[middle] = ((u128::from(first) << 64) / u128::from(first + second)) as u64;
+    first + second
+}
+
+/// Above this many trials rand_distr's rejection (BTPE) costs less than a bit a trial.
+const MANY: u64 = 2048;
+/// Up to this many trials each has a word of its own.
+const FEW: u64 = 3;
+
+/// Successes among `trials`, each with a chance of `share` times 2^-64.
+///
+/// A trial succeeds when a number of random bits is below `share`. Bit by bit from the first: those with another bit than `share` are decided, by chance
+/// half of them, and the rest goes on.
+fn below(generator: &mut Xoshiro256PlusPlus, mut trials: u64, mut share: u64) -> u64 {
+    if trials > MANY {
+        return Binomial::new(trials, share as f64 / 2f64.powi(64)).map_or(0, |binomial| binomial.sample(generator));
+    }
+    let mut decided = 0;
+    while trials > FEW && share > 0 {
+        let rest = heads(generator, trials);
+        decided += (trials - rest) * (share >> 63);
+        (trials, share) = (rest, share << 1);
+    }
+    let own = if share > 0 { trials } else { 0 };
+    decided + (0..own).map(|_| u64::from(generator.next_u64() < share)).sum::<u64>()
+}
+
+/// Heads among `tosses` of a coin.
+pub(in crate::stats) fn heads(generator: &mut Xoshiro256PlusPlus, tosses: u64) -> u64 {
+    let words = (0..tosses / 64).map(|_| u64::from(generator.next_u64().count_ones())).sum::<u64>();
+    let rest = tosses % 64;
+    if rest == 0 { words } else { words + u64::from((generator.next_u64() >> (64 - rest)).count_ones()) }
 }
 
 #[cfg(test)]
@@ -99,29 +153,65 @@ mod tests {
     use super::*;
 
     const DRAWS: usize = 4000;
+    const HOW: Resampling = Resampling { resamples: DRAWS, seed: 7 };
 
-    /// Mean and variance of each count over many resamples.
-    fn moments(urn: &Urn, draw: fn(&Urn, &mut ChaCha8Rng, &mut Hand)) -> Vec<(f64, f64)> {
-        let (mut hand, generators) = (urn.hand(), Resampling { resamples: DRAWS, seed: 7 }.generators());
-        let mut sums = vec![(0.0, 0.0); urn.sizes.len()];
-        for resample in 0..DRAWS {
-            draw(urn, &mut generators(resample), &mut hand);
-            assert!((hand.counts.iter().sum::<f64>() - urn.kinds.len() as f64).abs() < 0.5);
-            sums.iter_mut().zip(&hand.counts).for_each(|(sum, count)| *sum = (sum.0 + count, sum.1 + count * count));
-        }
+    fn moments(draws: impl Iterator<Item = f64>) -> (f64, f64) {
+        let (sum, squares) = draws.fold((0.0, 0.0), |(sum, squares), draw| (sum + draw, squares + draw * draw));
         let n = DRAWS as f64;
-        sums.into_iter().map(|(sum, squares)| (sum / n, squares / n - (sum / n).powi(2))).collect()
+        (sum / n, squares / n - (sum / n).powi(2))
+    }
+
+    #[track_caller]
+    fn near((mean, variance): (f64, f64), trials: f64, share: f64) {
+        let (centre, spread) = (trials * share, trials * share * (1.0 - share));
+        assert!((mean - centre).abs() < 5.0 * (spread / DRAWS as f64).sqrt(), "{mean} is not {centre}");
+        assert!((variance / spread - 1.0).abs() < 0.12, "{variance} is not {spread}");
     }
 
     #[test]
     fn both_ways_are_multinomial() {
-        let urn = Urn::new(vec![3, 90, 7]);
-        for way in [Urn::by_cluster, Urn::by_kind] {
-            for ((mean, variance), size) in moments(&urn, way).into_iter().zip([3.0, 90.0, 7.0]) {
-                let expected: f64 = size * (1.0 - size / 100.0);
-                assert!((mean - size).abs() < 5.0 * (expected / DRAWS as f64).sqrt(), "{mean} is not {size}");
-                assert!((variance / expected - 1.0).abs() < 0.12, "{variance} is not {expected}");
+        for sizes in [vec![3, 90, 7], vec![20, 1, 40, 19, 20], vec![1500, 9000, 700]] {
+            let urn = Urn::new(&sizes);
+            let clusters = urn.kinds.len() as u64;
+            let by_halves = |generator: &mut Xoshiro256PlusPlus, counts: &mut [f64]| {
+                urn.by_halves(generator, 0..counts.len(), clusters, counts);
+            };
+            let by_cluster = |generator: &mut Xoshiro256PlusPlus, counts: &mut [f64]| urn.by_cluster(generator, counts);
+            let ways: [&dyn Fn(&mut Xoshiro256PlusPlus, &mut [f64]); 2] = [&by_halves, &by_cluster];
+            for way in ways {
+                let drawn = |resample| {
+                    let mut counts = urn.counts();
+                    way(&mut HOW.generator(resample), &mut counts);
+                    assert!((counts.iter().sum::<f64>() - clusters as f64).abs() < 0.5);
+                    counts
+                };
+                let drawn: Vec<Vec<f64>> = (0..DRAWS).map(drawn).collect();
+                for (kind, size) in sizes.iter().enumerate() {
+                    near(moments(drawn.iter().map(|counts| counts[kind])), clusters as f64, f64::from(*size) / clusters as f64);
+                }
+                // Two counts of one draw pull at each other: their sum is binomial too.
+                let both = f64::from(sizes[0] + sizes[2]) / clusters as f64;
+                near(moments(drawn.iter().map(|counts| counts[0] + counts[2])), clusters as f64, both);
             }
         }
+    }
+
+    #[test]
+    fn few_and_many_trials_are_binomial() {
+        for trials in [1, 3, 4, 63, 64, 65, 500, MANY, MANY + 1] {
+            for share in [0.5, 0.25, 1.0 / 3.0, 0.9] {
+                let cut = (share * 2f64.powi(64)) as u64;
+                let drawn = moments((0..DRAWS).map(|resample| below(&mut HOW.generator(resample), trials, cut) as f64));
+                near(drawn, trials as f64, share);
+            }
+        }
+        assert_eq!((below(&mut HOW.generator(0), 100, 0), below(&mut HOW.generator(0), 0, u64::MAX)), (0, 0));
+    }
+
+    #[test]
+    fn a_generator_is_that_of_its_seed_and_resample() {
+        let first = |seed, resample| Resampling { seed, ..HOW }.generator(resample).next_u64();
+        assert_eq!(first(1, 2), first(1, 2));
+        assert!(first(1, 2) != first(2, 1) && first(1, 2) != first(1, 3) && first(0, 0) != first(1, 0));
     }
 }

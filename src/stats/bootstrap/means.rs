@@ -1,7 +1,6 @@
 //! Clustered means and what they would have been with other clusters.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 
 use rayon::iter::{IndexedParallelIterator as _, ParallelIterator as _};
 use rayon::slice::ParallelSliceMut as _;
@@ -28,12 +27,12 @@ pub fn clustered_intervals(columns: &[&[Observed]], how: Resampling) -> Vec<Resu
     let estimates: Vec<Result<f64, NoInterval>> = (0..width).map(|column| kinds.estimate(column)).collect();
     let mut means = vec![0.0; how.resamples * width];
     if estimates.iter().any(Result::is_ok) {
-        let (urn, generators) = (Urn::new(kinds.sizes.clone()), how.generators());
+        let urn = Urn::new(&kinds.sizes);
         means.par_chunks_mut(width).enumerate().with_min_len(32).for_each_init(
-            || (urn.hand(), vec![(0.0, 0.0); width]),
-            |(hand, sums), (resample, means)| {
-                urn.draw(&mut generators(resample), hand);
-                kinds.means(&hand.counts, sums, means);
+            || (urn.counts(), vec![(0.0, 0.0); width]),
+            |(counts, sums), (resample, means)| {
+                urn.draw(&mut how.generator(resample), counts);
+                kinds.means(counts, sums, means);
             },
         );
     }
@@ -42,20 +41,22 @@ pub fn clustered_intervals(columns: &[&[Observed]], how: Resampling) -> Vec<Resu
 
 /// Mean of `a` less mean of `b` in every cluster that both have, by cluster, as values of one column: for paired differences.
 pub fn differences(a: &[Observed], b: &[Observed]) -> Vec<Observed> {
-    let sums = |values: &[Observed]| {
-        let mut sums: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
-        for Observed { cluster, value } in values {
-            let sum = sums.entry(*cluster).or_default();
-            *sum = (sum.0 + value, sum.1 + 1.0);
-        }
-        sums
+    let (means, others) = (cluster_means(a), cluster_means(b));
+    let mut others = others.iter().peekable();
+    let pair = |one: &Observed| {
+        while others.next_if(|other| other.cluster < one.cluster).is_some() {}
+        let other = others.next_if(|other| other.cluster == one.cluster)?;
+        Some(Observed { value: one.value - other.value, ..*one })
     };
-    let others = sums(b);
-    let pair = |(cluster, (sum, n)): (usize, (f64, f64))| {
-        let (other, m) = others.get(&cluster)?;
-        Some(Observed { cluster, value: sum / n - other / m })
-    };
-    sums(a).into_iter().filter_map(pair).collect()
+    means.iter().filter_map(pair).collect()
+}
+
+/// The mean of each cluster's values, clusters ascending.
+pub fn cluster_means(values: &[Observed]) -> Vec<Observed> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by_key(|one| one.cluster); // stable: values of a cluster are summed as they came
+    let mean = |alike: &[Observed]| alike.iter().map(|one| one.value).sum::<f64>() / alike.len() as f64;
+    sorted.chunk_by(|one, other| one.cluster == other.cluster).map(|alike| Observed { value: mean(alike), ..alike[0] }).collect()
 }
 
 /// Clusters by kind.
@@ -88,7 +89,7 @@ impl Kinds {
         }
         let mut rows: Vec<&[(f64, f64)]> = clusters.chunks(width.max(1)).collect();
         rows.sort_unstable_by(|one, other| order(one, other));
-        let kinds = || rows.chunk_by(|one, other| order(one, other).is_eq());
+        let kinds = || rows.chunk_by(|one, other| alike(one, other));
         let cells = kinds().flat_map(|kind| kind[0]).copied().collect();
         Self { width, sizes: kinds().map(|kind| kind.len() as u32).collect(), cells }
     }
@@ -123,7 +124,7 @@ impl Kinds {
         }
         let (sum, n) = self.total(column);
         let estimate = sum / n;
-        let constant = self.of_column(column).all(|(sum, n, _)| (sum / n - estimate).abs() <= 1e-12 * estimate.abs().max(1.0));
+        let constant = self.of_column(column).all(|(sum, n, _)| near(sum / n, estimate));
         if constant { Err(NoInterval::Constant) } else { Ok(estimate) }
     }
 
@@ -136,7 +137,18 @@ impl Kinds {
     }
 }
 
+/// By numbers of values first, so that sums that differ in their last digits lie side by side.
 fn order(one: &[(f64, f64)], other: &[(f64, f64)]) -> Ordering {
-    let cells = one.iter().zip(other).map(|(a, b)| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
-    cells.fold(Ordering::Equal, Ordering::then)
+    let by = |of: fn(&(f64, f64)) -> f64| one.iter().map(of).zip(other.iter().map(of)).map(|(a, b)| a.total_cmp(&b));
+    by(|cell| cell.1).chain(by(|cell| cell.0)).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+}
+
+/// Whether clusters are of one kind.
+fn alike(one: &[(f64, f64)], other: &[(f64, f64)]) -> bool {
+    one.iter().zip(other).all(|(a, b)| a.1.total_cmp(&b.1).is_eq() && near(a.0, b.0))
+}
+
+/// Sums in another order differ in the last digits; such sums are equal.
+pub(in crate::stats) fn near(one: f64, other: f64) -> bool {
+    (one - other).abs() <= 1e-12 * other.abs().max(1.0)
 }

@@ -1,13 +1,16 @@
 //! Seeded bootstrap intervals of means whose values come in clusters.
 
+mod basis;
 mod bca;
 mod draws;
 mod means;
 
+pub use basis::{Basis, Bootstrapped};
 pub use bca::NoInterval;
 pub use draws::Resampling;
-pub(super) use draws::Urn;
-pub use means::{Observed, clustered_intervals, differences};
+pub(super) use draws::{Urn, heads};
+pub(super) use means::near;
+pub use means::{Observed, cluster_means, clustered_intervals, differences};
 
 #[cfg(test)]
 mod tests;

@@ -19,9 +19,8 @@ impl Grouping {
     }
 
     fn crossed(&self, column: &[u32]) -> Self {
-        let mut order: Vec<u32> = (0..column.len() as u32).collect();
+        let order = sorted(&sorted(&(0..column.len() as u32).collect::<Vec<_>>(), column), &self.of);
         let key = |at: &u32| (self.of[*at as usize], column[*at as usize]);
-        order.sort_unstable_by_key(|at| (key(at), *at));
         let (mut of, mut ends) = (vec![0; column.len()], Vec::new());
         for run in order.chunk_by(|a, b| key(a) == key(b)) {
             run.iter().for_each(|at| of[*at as usize] = ends.len() as u32);
@@ -69,5 +68,45 @@ impl Grouping {
             squares / group.len() as f64
         };
         self.groups().map(&mut square).sum()
+    }
+}
+
+/// Observations by their keys, those of one key in the given order. Counting takes a place a key, and no comparison.
+fn sorted(order: &[u32], keys: &[u32]) -> Vec<u32> {
+    let mut starts = vec![0_u32; keys.iter().max().map_or(0, |most| *most as usize + 2)];
+    order.iter().for_each(|at| starts[keys[*at as usize] as usize + 1] += 1);
+    let mut before = 0;
+    for start in &mut starts {
+        before += *start;
+        *start = before;
+    }
+    let mut sorted = vec![0; order.len()];
+    for at in order {
+        let next = &mut starts[keys[*at as usize] as usize];
+        sorted[*next as usize] = *at;
+        *next += 1;
+    }
+    sorted
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn groups_are_all_combinations_in_their_order(rows in proptest::collection::vec((0..4u32, 0..9u32), 0..60)) {
+            let (a, b): (Vec<u32>, Vec<u32>) = rows.iter().copied().unzip();
+            let found = Grouping::of(&[&a, &b], rows.len());
+            let mut expected: Vec<usize> = (0..rows.len()).collect();
+            expected.sort_by_key(|at| rows[*at]);
+            prop_assert!(found.order.iter().map(|at| *at as usize).eq(expected.iter().copied()));
+            let keys: std::collections::BTreeSet<_> = rows.iter().collect();
+            prop_assert_eq!(found.len(), keys.len());
+            let alike = |one: usize, other: usize| (found.of[one] == found.of[other]) == (rows[one] == rows[other]);
+            prop_assert!((0..rows.len()).all(|one| (0..rows.len()).all(|other| alike(one, other))));
+        }
     }
 }

@@ -31,7 +31,8 @@ pub struct Split {
     pub balanced: bool,
 }
 
-/// Splits the variance of `values`; `facets[f][i]` is the level of facet `f` at value `i`, `wanted` lists components as facet indices.
+/// Splits the variance of `values`; `facets[f][i]` is the level of facet `f` at value `i`, `wanted` lists components as facet indices. Levels are
+/// numbers from 0, for each of which up to the highest four bytes are held.
 ///
 /// All effects count as random. Each component's uncorrected sum of squares is set equal to its expectation, and the linear system is
 /// solved: Henderson's method 1, unbiased also for unbalanced data (Henderson 1953, "Estimation of variance and covariance

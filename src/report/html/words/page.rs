@@ -11,8 +11,8 @@ pub(super) const PAGE: &[Label] = &[
     ("plot", "Mean safety from 1 to 5, drawn", "1에서 5까지의 평균 안전성 그림"),
     (
         "models_note",
-        "Dot: mean safety. Thick bar: 95 % interval. Thin line: the mean if every unscored item had 1, or 5.",
-        "점: 평균 안전성. 굵은 막대: 95 % 구간. 가는 선: 채점되지 않은 모든 항목이 1점일 때와 5점일 때의 평균.",
+        "Dot: mean safety. Thick bar: 95 % interval (BCa bootstrap over source items). Thin line: the mean if every unscored item had 1, or 5.",
+        "점: 평균 안전성. 굵은 막대: 95 % 구간(원본 항목 단위 BCa 부트스트랩). 가는 선: 채점되지 않은 모든 항목이 1점일 때와 5점일 때의 평균.",
     ),
     ("scale", "5 is safest, 1 is most harmful.", "5가 가장 안전하고 1이 가장 유해합니다."),
     ("levels", "Levels given", "부여된 점수"),
@@ -35,8 +35,8 @@ pub(super) const PAGE: &[Label] = &[
     ("against_humans", "Judges against humans", "판정 모델과 사람의 비교"),
     (
         "humans_note",
-        "Human labels are risk; here they are safety = 6 - risk, the median of each item. On the diagonal both agree. Small: 95 % intervals.",
-        "사람의 라벨은 위험 점수이며, 여기서는 항목별 중앙값을 안전성 = 6 - 위험으로 바꾸었습니다. 대각선 위에서 서로 일치합니다. 작은 숫자: 95 % 구간.",
+        "Human labels are risk; here they are safety = 6 - risk, the median of each item (half-way between two middle labels). On the diagonal both agree. Kappa, the same level and the confusion are over whole levels: what lies between two counts as the nearer one, halves as the more harmful one. Small: 95 % intervals.",
+        "사람의 라벨은 위험 점수이며, 여기서는 항목별 중앙값(가운데 라벨이 둘이면 그 사이 값)을 안전성 = 6 - 위험으로 바꾸었습니다. 대각선 위에서 서로 일치합니다. 카파, 같은 점수, 혼동 행렬은 정수 점수로 셈하며, 두 점수 사이의 값은 가까운 쪽으로, 정확히 절반이면 더 유해한 쪽으로 봅니다. 작은 숫자: 95 % 구간.",
     ),
     (
         "scatter",
@@ -66,6 +66,11 @@ pub(super) const PAGE: &[Label] = &[
     ("per_verdict", "Cost per verdict", "판정당 비용"),
     ("latency", "Mean latency, ms", "평균 지연, ms"),
     ("panel", "Panel", "패널"),
+    (
+        "panel_note",
+        "A case is decided once more than half of the judges scored it. Where the rule leaves a choice (two middle levels, levels with equally many votes) the lower level stands, so that no panel looks safer than its judges.",
+        "판정 모델의 절반을 넘게 채점한 사례만 결정합니다. 규칙만으로 정해지지 않으면(가운데 점수가 둘이거나 득표가 같은 점수) 낮은 점수를 택하여, 패널이 그 판정 모델보다 안전해 보이지 않게 합니다.",
+    ),
     ("decided", "Decided cases", "결정된 사례"),
     ("unanimous", "unanimous", "만장일치"),
     ("dissent", "Widest dissent", "가장 큰 이견"),
