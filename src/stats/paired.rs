@@ -56,7 +56,8 @@ fn share_of_signs(ranks: &[f64], limit: f64) -> f64 {
 /// p = (1 + as extreme) / (1 + draws), which is never 0 (Phipson and Smyth 2010). `None` without a difference that is not zero.
 pub fn sign_flip(differences: &[f64], how: Resampling) -> Option<TestResult> {
     let sizes = sizes(differences);
-    let (most, observed) = sizes.iter().fold((0.0, 0.0), |(most, sum), one| (most + one.size * one.times as f64, sum + one.size * one.net));
+    let (most, observed) =
+        sizes.iter().fold((0.0, 0.0), |(most, sum), one| (most + one.value * one.times as f64, sum + one.value * one.net));
     let reached = |sum: f64| sum.abs() >= f64::abs(observed) - 1e-12 * most;
     let choices: f64 = sizes.iter().map(|one| one.times as f64 + 1.0).product();
     let p = if sizes.is_empty() {
@@ -75,7 +76,7 @@ pub fn sign_flip(differences: &[f64], how: Resampling) -> Option<TestResult> {
 
 /// Differences of one size.
 struct Size {
-    size: f64,
+    value: f64,
     times: u64,
     /// How many more are above 0 than below.
     net: f64,
@@ -84,7 +85,7 @@ struct Size {
 impl Size {
     /// Their sum when so many are above 0.
     fn signed(&self, above: u64) -> f64 {
-        self.size * (2.0 * above as f64 - self.times as f64)
+        self.value * (2.0 * above as f64 - self.times as f64)
     }
 }
 
@@ -93,7 +94,7 @@ fn sizes(differences: &[f64]) -> Vec<Size> {
     let mut moved: Vec<f64> = differences.iter().copied().filter(|d| *d != 0.0).collect();
     moved.sort_unstable_by(|one, other| one.abs().total_cmp(&other.abs()).then(one.total_cmp(other)));
     let alike = moved.chunk_by(|one, other| near(one.abs(), other.abs()));
-    alike.map(|run| Size { size: run[0].abs(), times: run.len() as u64, net: run.iter().map(|d| d.signum()).sum() }).collect()
+    alike.map(|run| Size { value: run[0].abs(), times: run.len() as u64, net: run.iter().map(|d| d.signum()).sum() }).collect()
 }
 
 /// Every sum that signs can make, and its chance.
