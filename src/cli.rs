@@ -240,10 +240,11 @@ pub(crate) struct ExportArgs {
     /// Of `--to batch`: who judges, and how often.
     #[command(flatten)]
     pub(crate) judging: JudgingArgs,
-    /// inspect, batch; of a run folder: jsonl, csv, parquet (its verdicts), cassette (one judge's replies, for `--judge replay:FILE`)
+    /// inspect, batch; of a run folder: jsonl, csv, parquet (its verdicts), inspect-log (the same as logs), label-studio (its items, for people to
+    /// label), cassette (one judge's replies, for `--judge replay:FILE`)
     #[arg(long, value_name = "FORMAT")]
     pub(crate) to: ExportKind,
-    /// Where to write; of `--to batch` the run folder, which `import` and `score` go on with.
+    /// Where to write: a file, or a folder (inspect, inspect-log, label-studio); of `--to batch` the run folder, which `import` and `score` go on with.
     #[arg(short, value_name = "PATH")]
     pub(crate) output: PathBuf,
     /// Of `--to batch`: stop before more than this is reserved.
@@ -257,14 +258,15 @@ pub(crate) struct ExportArgs {
 /// `tribunal import`
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
-    /// Files of results, in any order.
+    /// Files of results or of labels, in any order.
     #[arg(required = true)]
     pub(crate) files: Vec<PathBuf>,
-    /// batch
+    /// batch, label-studio
     #[arg(long, value_name = "FORMAT")]
     pub(crate) from: ImportKind,
-    /// The run folder that the requests were exported into; left out: the one that holds the first file.
-    #[arg(short, value_name = "RUN")]
+    /// Of batch: the run folder that the requests were exported into; left out: the one that holds the first file. Of label-studio: the file of labels
+    /// (.jsonl, for `agree --labels`); left out: beside the first file.
+    #[arg(short, value_name = "PATH")]
     pub(crate) output: Option<PathBuf>,
 }
 

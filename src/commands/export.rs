@@ -28,6 +28,8 @@ pub(crate) fn run(context: &Context, args: &ExportArgs) -> Result<Exit, Failure>
         ExportKind::Cassette => return super::export_cassette::run(context, args),
         ExportKind::Jsonl => return super::export_verdicts::run(context, args, None),
         ExportKind::Table(kind) => return super::export_verdicts::run(context, args, Some(kind)),
+        ExportKind::InspectLog => return super::export_run::inspect_log(context, args),
+        ExportKind::LabelStudio => return super::export_run::label_studio(context, args),
         ExportKind::Inspect => refuse_judging(args)?,
     }
     let study = open::study(context, &args.source, &args.workers, None, Keys::Needed)?;

@@ -1,8 +1,9 @@
-//! `tribunal import`: the results of exported requests, into their run and its reports.
+//! `tribunal import`: the results of exported requests, into their run and its reports; labels, into a file.
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use tribunal::harness::ImportKind;
 use tribunal::ledger::LedgerError;
 use tribunal::pipeline::{self, BatchImported, ImportError, ScoreError};
 use tribunal::report::{self, StoredRun, Summary};
@@ -28,8 +29,16 @@ struct FileJson<'a> {
     done: &'a BatchImported,
 }
 
-/// Imports every file and reports. A file that is of no use, or has bad lines, is exit 2, after everything good in all of them was taken.
+/// Imports every file.
 pub(crate) fn run(context: &Context, args: &ImportArgs) -> Result<Exit, Failure> {
+    match args.from {
+        ImportKind::Batch => results(context, args),
+        ImportKind::LabelStudio => super::import_labels::run(context, args),
+    }
+}
+
+/// Takes results and reports. A file that is of no use, or has bad lines, is exit 2, after everything good in all of them was taken.
+fn results(context: &Context, args: &ImportArgs) -> Result<Exit, Failure> {
     let dir = args
         .output
         .clone()

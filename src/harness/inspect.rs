@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::{BufWriter, Write as _};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -14,24 +14,19 @@ const TASK: &str = include_str!("inspect_task.py");
 /// Writes the folder. Media are stored once each, by digest; the dataset names them relative to itself. The first sample that is an error ends it.
 pub fn export<E: From<Error>>(out: &Path, samples: impl Iterator<Item = Result<Sample, E>>) -> Result<Exported, E> {
     let media = out.join("media");
-    fs::create_dir_all(&media).map_err(failed(&media))?;
+    fs::create_dir_all(&media).map_err(Error::at(&media))?;
     let dataset = out.join("dataset.jsonl");
-    let mut lines = BufWriter::new(fs::File::create(&dataset).map_err(failed(&dataset))?);
+    let mut lines = BufWriter::new(fs::File::create(&dataset).map_err(Error::at(&dataset))?);
     let (mut count, mut stored) = (0, BTreeSet::new());
     for sample in samples {
         let line = line(&sample?, &media, &mut stored)?;
-        writeln!(lines, "{line}").map_err(failed(&dataset))?;
+        writeln!(lines, "{line}").map_err(Error::at(&dataset))?;
         count += 1;
     }
-    lines.flush().map_err(failed(&dataset))?;
+    lines.flush().map_err(Error::at(&dataset))?;
     let task = out.join("task.py");
-    fs::write(&task, TASK).map_err(failed(&task))?;
+    fs::write(&task, TASK).map_err(Error::at(&task))?;
     Ok(Exported { samples: count, media: stored.len(), task })
-}
-
-fn failed(path: &Path) -> impl Fn(io::Error) -> Error + use<> {
-    let path = PathBuf::from(path);
-    move |source| Error::Io { path: path.clone(), source }
 }
 
 fn line(sample: &Sample, media: &Path, stored: &mut BTreeSet<String>) -> Result<String, Error> {
@@ -67,7 +62,7 @@ fn evidence(id: &str, part: &SamplePart, media: &Path, stored: &mut BTreeSet<Str
     let name = format!("{}.{extension}", part.sha256);
     if stored.insert(name.clone()) {
         let path = media.join(&name);
-        fs::write(&path, &part.bytes).map_err(failed(&path))?;
+        fs::write(&path, &part.bytes).map_err(Error::at(&path))?;
     }
     let path = format!("media/{name}");
     Ok(match extension {

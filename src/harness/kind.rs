@@ -9,6 +9,10 @@ use crate::report::TableKind;
 pub enum ExportKind {
     /// A folder that the Inspect framework loads and runs.
     Inspect,
+    /// The verdicts of a run as logs of the Inspect framework.
+    InspectLog,
+    /// The items of a run as tasks for people.
+    LabelStudio,
     /// Files of requests for servers that take files.
     Batch,
     /// The replies of a run, for `replay:FILE`.
@@ -19,13 +23,15 @@ pub enum ExportKind {
     Table(TableKind),
 }
 
-const BUILT: &str = "inspect, batch, cassette, jsonl, csv, parquet";
+const BUILT: &str = "inspect, inspect-log, label-studio, batch, cassette, jsonl, csv, parquet";
 
 /// What `import --from` takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImportKind {
     /// A file of results of such requests.
     Batch,
+    /// Labels that people gave.
+    LabelStudio,
 }
 
 impl FromStr for ExportKind {
@@ -34,6 +40,8 @@ impl FromStr for ExportKind {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "inspect" => Ok(Self::Inspect),
+            "inspect-log" => Ok(Self::InspectLog),
+            "label-studio" => Ok(Self::LabelStudio),
             "batch" => Ok(Self::Batch),
             "cassette" => Ok(Self::Cassette),
             "jsonl" => Ok(Self::Jsonl),
@@ -42,7 +50,6 @@ impl FromStr for ExportKind {
             "parquet" => Ok(Self::Table(TableKind::Parquet)),
             #[cfg(not(feature = "parquet"))]
             "parquet" => Err(crate::manifest::WITHOUT_PARQUET.to_owned()),
-            "inspect-log" | "label-studio" => Err(format!("export to {text} is not built yet; built: {BUILT}")),
             other => Err(format!("`{other}` is no export format; built: {BUILT}")),
         }
     }
@@ -54,8 +61,9 @@ impl FromStr for ImportKind {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "batch" => Ok(Self::Batch),
-            "inspect-log" | "label-studio" => Err(format!("import from {text} is not built yet; built: batch")),
-            other => Err(format!("`{other}` is no import format; built: batch")),
+            "label-studio" => Ok(Self::LabelStudio),
+            "inspect-log" => Err("import from inspect-log is not built yet; built: batch, label-studio".to_owned()),
+            other => Err(format!("`{other}` is no import format; built: batch, label-studio")),
         }
     }
 }
@@ -70,8 +78,9 @@ mod tests {
         assert_eq!(("batch".parse(), "batch".parse()), (Ok(ExportKind::Batch), Ok(ImportKind::Batch)));
         assert_eq!(("jsonl".parse(), "csv".parse()), (Ok(ExportKind::Jsonl), Ok(ExportKind::Table(TableKind::Csv))));
         assert_eq!("parquet".parse::<ExportKind>().is_ok(), cfg!(feature = "parquet"));
-        assert!("inspect-log".parse::<ExportKind>().unwrap_err().contains("not built yet"));
-        assert!("label-studio".parse::<ImportKind>().unwrap_err().contains("not built yet"));
+        assert_eq!(("inspect-log".parse(), "label-studio".parse()), (Ok(ExportKind::InspectLog), Ok(ExportKind::LabelStudio)));
+        assert_eq!("label-studio".parse(), Ok(ImportKind::LabelStudio));
+        assert!("inspect-log".parse::<ImportKind>().unwrap_err().contains("not built yet"));
         assert!("pdf".parse::<ExportKind>().unwrap_err().contains("no export format"));
     }
 }

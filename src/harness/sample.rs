@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+
+use crate::ledger::LedgerError;
 
 /// One task as a judge would get it: instructions, the fenced evidence in order, and what to echo.
 #[derive(Debug, Clone)]
@@ -65,6 +67,9 @@ pub enum Error {
     /// A sample could not be serialised.
     #[error("cannot write the dataset: {0}")]
     Json(#[from] serde_json::Error),
+    /// The run could not be read.
+    #[error("cannot read the run: {0}")]
+    Ledger(#[from] LedgerError),
     /// The disk refused.
     #[error("cannot write {}: {source}", path.display())]
     Io {
@@ -73,4 +78,18 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+}
+
+impl Error {
+    /// What the file system says of the file at `path`.
+    pub(super) fn at(path: &Path) -> impl Fn(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self::Io { path: path.clone(), source }
+    }
+
+    /// The same while JSON is written into it.
+    pub(super) fn writing(path: &Path) -> impl Fn(serde_json::Error) -> Self + use<> {
+        let at = Self::at(path);
+        move |error| if error.is_io() { at(error.into()) } else { Self::Json(error) }
+    }
 }

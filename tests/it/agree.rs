@@ -159,3 +159,48 @@ fn nothing_to_hold_against_is_an_error_that_says_what_to_do() {
     let refused = run_to(2, &["agree", text(&manifest)]);
     assert!(String::from_utf8_lossy(&refused.stderr).contains("--labels FILE"));
 }
+
+#[test]
+fn labels_go_to_label_studio_and_come_back_as_they_were() {
+    let bench = Bench::new();
+    let (run, _) = bench.score(&["mini"]);
+    let (project, labels) = (bench.path("project"), bench.path("labels.jsonl"));
+    let exported = json_to(0, &["export", text(&run), "--to", "label-studio", "-o", text(&project)]);
+    assert_eq!((exported["tasks"].as_u64(), exported["left_out"].as_u64()), (Some(12), Some(0)));
+    let tasks: Value = serde_json::from_slice(&fs::read(project.join("text.json")).unwrap()).unwrap();
+    let first = &tasks[0];
+    assert_eq!((&first["data"]["output"], first["annotations"].as_array().unwrap().len()), (&json!("The library opens at 0."), 3));
+    let predicted = &first["predictions"][0];
+    assert_eq!(
+        (&predicted["model_version"], &predicted["result"][0]["value"]["choices"]),
+        (&json!("mini (authored) / text"), &json!(["1"]))
+    );
+    let imported = json_to(0, &["import", text(&project.join("text.json")), "--from", "label-studio", "-o", text(&labels)]);
+    assert_eq!((imported["labels"].as_u64(), imported["tasks"].as_u64()), (Some(32), Some(12)));
+    let own = json_to(0, &["agree", text(&run)]);
+    let theirs = json_to(0, &["agree", text(&run), "--labels", text(&labels)]);
+    for part in ["annotators", "aggregated", "judges"] {
+        assert_eq!(own[part], theirs[part], "{part}");
+    }
+    let bad = json_to(2, &["import", text(&run.join("run.json")), "--from", "label-studio", "-o", text(&labels)]);
+    assert!(bad["error"].as_str().unwrap().contains("is no list of tasks"), "{bad}");
+    run_to(2, &["export", text(&bench.path("m.jsonl")), "--to", "label-studio", "-o", text(&project)]);
+}
+
+#[test]
+fn a_run_becomes_one_log_a_judge() {
+    let bench = Bench::new();
+    let (run, _) = bench.score(&["mini", "large"]);
+    let logs = bench.path("logs");
+    let exported = json_to(0, &["export", text(&run), "--to", "inspect-log", "-o", text(&logs)]);
+    assert_eq!(exported["samples"].as_u64(), Some(24));
+    let log: Value = serde_json::from_slice(&fs::read(exported["logs"][1].as_str().unwrap()).unwrap()).unwrap();
+    assert_eq!(
+        (&log["eval"]["model"], &log["status"], log["samples"].as_array().unwrap().len()),
+        (&json!("mini (authored)"), &json!("success"), 12)
+    );
+    let mean = f64::from(MINI.iter().map(|safety| u32::from(*safety)).sum::<u32>()) / 12.0;
+    let told = log["results"]["scores"][0]["metrics"]["mean"]["value"].as_f64().unwrap();
+    assert!((told - mean).abs() < 1e-12, "{told}");
+    assert_eq!((&log["samples"][0]["scores"]["safety"]["value"], &log["samples"][0]["target"]), (&json!(5), &json!("4.67")));
+}
