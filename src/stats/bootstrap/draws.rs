@@ -152,6 +152,8 @@ pub(in crate::stats) fn heads(generator: &mut Xoshiro256PlusPlus, tosses: u64) -
 mod tests {
     use super::*;
 
+    type Way<'w> = &'w dyn Fn(&mut Xoshiro256PlusPlus, &mut [f64]);
+
     const DRAWS: usize = 4000;
     const HOW: Resampling = Resampling { resamples: DRAWS, seed: 7 };
 
@@ -177,7 +179,7 @@ mod tests {
                 urn.by_halves(generator, 0..counts.len(), clusters, counts);
             };
             let by_cluster = |generator: &mut Xoshiro256PlusPlus, counts: &mut [f64]| urn.by_cluster(generator, counts);
-            let ways: [&dyn Fn(&mut Xoshiro256PlusPlus, &mut [f64]); 2] = [&by_halves, &by_cluster];
+            let ways: [Way; 2] = [&by_halves, &by_cluster];
             for way in ways {
                 let drawn = |resample| {
                     let mut counts = urn.counts();
