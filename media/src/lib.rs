@@ -30,6 +30,7 @@ mod report;
 mod sampler;
 mod signal;
 mod sniff;
+mod sound_frame;
 mod source;
 mod text;
 mod time;

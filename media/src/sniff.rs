@@ -1,6 +1,6 @@
 //! Magic bytes -> format. The name of a file is never asked.
 
-use crate::{Error, Limits, Modality, Source};
+use crate::{Error, Limits, Modality, Source, sound_frame};
 
 /// A recognised format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -217,59 +217,17 @@ fn elementary_video(head: &[u8]) -> Option<Format> {
 
 /// MPEG-1/2 audio without a tag: two plausible frame headers in a row.
 fn mpeg_audio(head: &[u8]) -> Option<Format> {
-    let first = mpeg_audio_header(head)?;
-    let next = mpeg_audio_header(head.get(first.length..)?);
+    let first = sound_frame::mpeg_audio(head)?;
+    let next = sound_frame::mpeg_audio(head.get(first.length..)?);
     // A cut file may end within its first frame; a whole header is then all there is to judge by.
     let same = next.is_some_and(|next| next.kind == first.kind) || (head.len() < first.length + 4 && head.len() > 64);
     same.then_some(format(["", "mp3", "mp2", "mp1"][first.kind.1 as usize], Modality::Audio))
 }
 
-struct MpegAudioHeader {
-    /// Version, layer and sample rate bits.
-    kind: (u8, u8, u8),
-    /// Bytes to the next header.
-    length: usize,
-}
-
-/// ISO/IEC 11172-3 section 2.4.2.3 and 13818-3 section 2.4.2.3.
-fn mpeg_audio_header(bytes: &[u8]) -> Option<MpegAudioHeader> {
-    const V1: [[usize; 15]; 3] = [
-        [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
-        [0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384],
-        [0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448],
-    ];
-    const V2: [[usize; 15]; 3] = [
-        [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
-        [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
-        [0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256],
-    ];
-    let &[0xff, second, third, _] = bytes.get(..4)? else { return None };
-    let (version, layer) = ((second >> 3) & 3, (second >> 1) & 3);
-    let (rate_bits, frequency_bits, padding) = ((third >> 4) as usize, (third >> 2) & 3, ((third >> 1) & 1) as usize);
-    if second < 0xe0 || version == 1 || layer == 0 || rate_bits == 0 || rate_bits == 15 || frequency_bits == 3 {
-        return None;
-    }
-    let rates = if version == 3 { &V1 } else { &V2 };
-    let bit_rate = rates[layer as usize - 1][rate_bits] * 1000;
-    let frequency = [44_100, 48_000, 32_000][frequency_bits as usize] / [4, 1, 2, 1][version as usize];
-    let length = match (layer, version) {
-        (3, _) => (12 * bit_rate / frequency + padding) * 4,
-        (1, 0 | 2) => 72 * bit_rate / frequency + padding,
-        _ => 144 * bit_rate / frequency + padding,
-    };
-    Some(MpegAudioHeader { kind: (version, layer, frequency_bits), length })
-}
-
 /// AAC in ADTS: two frame headers in a row, by the length that the first one states.
 fn adts(head: &[u8]) -> Option<Format> {
-    let header = |bytes: &[u8]| -> Option<usize> {
-        let bytes = bytes.get(..7)?;
-        let length = (usize::from(bytes[3] & 3) << 11) | (usize::from(bytes[4]) << 3) | usize::from(bytes[5] >> 5);
-        let synced = bytes[0] == 0xff && bytes[1] & 0xf6 == 0xf0 && (bytes[2] >> 2) & 15 < 13;
-        (synced && length > 7).then_some(length)
-    };
-    let length = header(head)?;
-    let follows = head.get(length..).and_then(header).is_some() || head.len() < length + 7;
+    let length = sound_frame::adts(head)?.length;
+    let follows = head.get(length..).and_then(sound_frame::adts).is_some() || head.len() < length + 7;
     follows.then_some(format("aac", Modality::Audio))
 }
 

@@ -1,5 +1,6 @@
 //! Sound: decode, mix down, measure, resample, chunk, WAV or FLAC. The entry points are [`normalise`], [`soundtrack`] and [`streams`].
 
+mod chain;
 mod chunk;
 mod decode;
 mod edit;

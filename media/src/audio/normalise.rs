@@ -1,9 +1,11 @@
 //! Sound from end to end: open, decode, deliver, account.
 
+use super::chain::{Chain, chain};
 use super::decode::{self, Block, Decoder, Step};
 use super::libav::Libav;
 use super::outlet::Outlets;
 use super::pause::{Pauses, PictureClock};
+use super::symphonia::recognise;
 use crate::ending::{BrokenOff, broken_off};
 use crate::{Error, Limits, PartSink, Recipe, Report, SoundSignals, SoundSpec, Source};
 
@@ -27,7 +29,16 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
         report.note("pictures_ignored", "the file also holds moving pictures; only its sound was asked for");
     }
     let pauses = Pauses::alone(BROADCAST.contains(&report.format.as_str()));
-    deliver(&mut *decoder, outlets, pauses, broken_off(source)?, limits, sink, &mut report)?;
+    let (name, start) = recognise(source)?;
+    let chain = chain(source, name, start)?.unwrap_or_default();
+    let torn = || BrokenOff { share: None, reason: "the last frame is cut".to_owned() };
+    let ending = broken_off(source)?.or_else(|| chain.cut.then(torn));
+    deliver(&mut *decoder, outlets, pauses, ending, limits, sink, &mut report)?;
+    if chain.holes > 0 {
+        let Chain { holes, rubbish, .. } = chain;
+        let what = format!("frames do not follow one another in {holes} places, and {rubbish} bytes between them are no sound");
+        report.note("holes", format!("{what}; how long the holes last is unknown"));
+    }
     Ok(report)
 }
 

@@ -8,7 +8,7 @@ use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as Failure;
 use symphonia::core::formats::{FormatOptions, FormatReader, Track, TrackType};
 use symphonia::core::io::{MediaSource, MediaSourceStream};
-use symphonia::core::units::{Time, TimeBase};
+use symphonia::core::units::{Time, TimeBase, Timestamp};
 use symphonia::default::formats::{AdtsReader, AiffReader, FlacReader, IsoMp4Reader, MkvReader, MpaReader, OggReader, WavReader};
 
 use super::decode::{Block, Decoder, Facts, Step, check_channels, check_rate};
@@ -30,6 +30,8 @@ pub(super) struct Symphonia<'a> {
     mixdown: (Channels, Mixdown),
     planes: Vec<Vec<f32>>,
     trim: Trim,
+    /// When the last packet of FLAC began, in ticks.
+    began: Option<Timestamp>,
     packets: u64,
     packet_limit: u64,
     lost: u32,
@@ -58,6 +60,7 @@ impl<'a> Symphonia<'a> {
             mixdown: (Channels::None, Mixdown::mean(1)),
             planes: Vec::new(),
             trim,
+            began: None,
             packets: 0,
             packet_limit: limits.packets,
             lost: 0,
@@ -93,6 +96,10 @@ impl<'a> Symphonia<'a> {
                 return Ok(Step::End);
             }
             let packet = match self.format.next_packet() {
+                // Frames are counted from 0 on, and packets after that are no longer in order.
+                Ok(Some(packet)) if self.began.is_some_and(|began| packet.pts < began) => {
+                    return Ok(Step::Cut("another stream follows the end of this one, and is left out".to_owned()));
+                }
                 Ok(Some(packet)) => packet,
                 Ok(None) => return Ok(Step::End),
                 Err(Failure::ResetRequired) => {
@@ -112,6 +119,7 @@ impl<'a> Symphonia<'a> {
                 continue;
             }
             self.lost = 0;
+            self.began = (self.facts.format == "flac").then_some(packet.pts);
             match self.decoder.decode(&packet) {
                 Ok(decoded) => {
                     block.rate = decoded.spec().rate();
@@ -197,7 +205,7 @@ pub(super) fn recognise(source: &Source) -> Result<(&'static str, u64), Error> {
 }
 
 /// Length of the ID3v2 tag that `head` begins with (ID3v2.4 section 3.1: 28-bit size, optional footer).
-fn id3v2_len(head: &[u8]) -> Option<u64> {
+pub(super) fn id3v2_len(head: &[u8]) -> Option<u64> {
     let &[b'I', b'D', b'3', major, _, flags, a, b, c, d, ..] = head else { return None };
     if major == 0xff || [a, b, c, d].iter().any(|byte| *byte > 0x7f) {
         return None;
