@@ -102,13 +102,16 @@ fn damage_is_said_even_where_every_frame_came_out() {
 /// What follows a hole is built on what was in it.
 #[test]
 fn frames_after_a_hole_are_marked_up_to_the_next_keyframe() {
-    for name in ["hole.mp4", "hole_whole.ts", "hole_flv1.flv", "hole_theora.ogv", "hole_wmv2.wmv", "hole_vp9.webm"] {
+    let noise = ["noise_flv1.flv", "noise_theora.ogv", "noise_wmv2.wmv", "noise_vp9.webm", "noise_mpeg4.avi"];
+    let lost = ["lost_longgop.mp4", "lost_hevc10.mp4"];
+    let holes = ["hole.mp4", "hole_whole.ts", "hole_flv1.flv", "hole_theora.ogv", "hole_wmv2.wmv", "hole_vp9.webm"];
+    for name in holes.into_iter().chain(noise).chain(lost) {
         let work = tempdir().unwrap();
         let (folder, out) = (work.path().join("in"), work.path().join("out"));
         fs::create_dir(&folder).unwrap();
         fs::copy(odd_set().join("media").join(name), folder.join(name)).unwrap();
         run_to(0, &["prepare", folder.to_str().unwrap(), "-o", out.to_str().unwrap(), "--sampler", "linspace:1000"]);
-        let whole = truth(name.trim_start_matches("hole_"));
+        let whole = truth(name.split_once('_').map_or(name, |(_, whole)| whole));
         let (mut marked, mut wrong) = (0, Vec::new());
         for part in jsonl(&out.join("parts.jsonl")) {
             let t = part["t"].as_f64().unwrap();
@@ -148,25 +151,27 @@ fn every_frame_that_damage_changes_is_marked() {
     }
 }
 
-/// A keyframe that an edit list hides is decoded all the same.
+/// A keyframe that an edit list hides is decoded all the same, the picture before a join is not damaged by it, and false keyframes are no
+/// places to begin.
 #[test]
-fn frames_after_a_hidden_keyframe_are_whole() {
+fn frames_after_a_hidden_or_false_keyframe_are_whole() {
     let work = tempdir().unwrap();
     let (folder, out) = (work.path().join("in"), work.path().join("out"));
     fs::create_dir(&folder).unwrap();
-    for name in ["edit_list.mp4", "edit_list_hevc10.mp4", "edit_list_vp9.mp4"] {
+    let others = ["joined.ts", "false_keys_mpeg4.mp4", "false_keys_hevc.mp4"];
+    for name in ["edit_list.mp4", "edit_list_hevc10.mp4", "edit_list_vp9.mp4"].into_iter().chain(others) {
         fs::copy(odd_set().join("media").join(name), folder.join(name)).unwrap();
     }
     run_to(0, &["prepare", folder.to_str().unwrap(), "-o", out.to_str().unwrap(), "--sampler", "linspace:1000"]);
     let lines = jsonl(&out.join("parts.jsonl"));
     let marked = |line: &&Value| line["damaged"] == true || line["substituted"] == true;
-    assert_eq!((lines.len(), lines.iter().filter(marked).count()), (351, 0));
+    assert_eq!((lines.len(), lines.iter().filter(marked).count()), (351 + 125 + 150 + 150, 0));
 }
 
 #[test]
 fn a_cut_file_says_that_it_is_cut() {
     let by_structure = ["cut_start_12s.mkv", "cut_vp9.webm", "cut_theora.ogv", "cut_wmv2.wmv", "cut_whole.ts"];
-    for name in ["cut_moov_front.mp4", "cut.avi", "cut.flv"].into_iter().chain(by_structure) {
+    for name in ["cut_moov_front.mp4", "cut.avi", "cut.flv", "cut_bare.mp3", "cut_s.ac3"].into_iter().chain(by_structure) {
         let (work, judge) = (tempdir().unwrap(), MockJudge::start(Manner::Verdict(5, Duration::ZERO)));
         let (folder, run) = (work.path().join("in"), work.path().join("run"));
         fs::create_dir(&folder).unwrap();
@@ -174,6 +179,29 @@ fn a_cut_file_says_that_it_is_cut() {
         let done = json_to(0, &["score", folder.to_str().unwrap(), "--judge", &judge.spec(), "-o", run.to_str().unwrap()]);
         let warnings = done["summary"]["warnings"].as_array().unwrap();
         assert!(warnings.iter().any(|warning| warning["code"] == "media_salvaged"), "{name}: {warnings:?}");
+    }
+}
+
+#[test]
+fn sound_without_a_container_says_what_is_missing() {
+    let work = tempdir().unwrap();
+    let (folder, out) = (work.path().join("in"), work.path().join("out"));
+    fs::create_dir(&folder).unwrap();
+    let expected = [
+        ("cut_s.ac3", "truncated"),
+        ("cut_bare.mp3", "truncated"),
+        ("hole_s.ac3", "holes"),
+        ("hole_bare.mp3", "holes"),
+        ("joined.flac", "truncated"),
+    ];
+    for (name, _) in expected {
+        fs::copy(odd_set().join("media").join(name), folder.join(name)).unwrap();
+    }
+    run_to(0, &["prepare", folder.to_str().unwrap(), "-o", out.to_str().unwrap()]);
+    let items = jsonl(&out.join("items.jsonl"));
+    for (name, code) in expected {
+        let notes = &items.iter().find(|line| line["item_id"] == name).unwrap()["notes"];
+        assert!(notes.as_array().unwrap().iter().any(|note| note["code"] == code), "{name}: {notes}");
     }
 }
 

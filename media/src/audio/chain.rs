@@ -92,14 +92,12 @@ impl Window<'_> {
     fn at(&mut self, at: u64) -> io::Result<&[u8]> {
         let whole = self.from + self.bytes.len() as u64 >= self.source.len();
         let skip = at.checked_sub(self.from).and_then(|skip| usize::try_from(skip).ok());
-        match skip.filter(|skip| skip + AHEAD <= self.bytes.len() || whole && *skip <= self.bytes.len()) {
-            Some(skip) => Ok(&self.bytes[skip..]),
-            None => {
-                self.bytes = self.source.read(at, BLOCK)?;
-                self.from = at;
-                Ok(&self.bytes)
-            }
+        if let Some(skip) = skip.filter(|skip| skip + AHEAD <= self.bytes.len() || whole && *skip <= self.bytes.len()) {
+            return Ok(&self.bytes[skip..]);
         }
+        self.bytes = self.source.read(at, BLOCK)?;
+        self.from = at;
+        Ok(&self.bytes)
     }
 }
 

@@ -22,7 +22,7 @@ const MAX_AGAIN: u32 = 1000;
 
 /// A container read through custom I/O; nothing but its own source can be opened.
 pub(crate) struct Input<'s> {
-    format: context::Input, // closed before `io` goes
+    pub(super) format: context::Input, // closed before `io` goes
     io: Io<'s>,
     packets_read: u64,
     broken: bool,
@@ -58,7 +58,6 @@ pub(crate) enum Kind {
 
 /// Facts about one stream, by the container's header and a short look at its packets.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
 pub(crate) struct Stream {
     /// Position in the container.
     pub index: usize,
@@ -90,8 +89,8 @@ pub(crate) struct Stream {
     pub frame_rate: Option<f64>,
     /// Whether the fields of a frame were taken at different times.
     pub interlaced: bool,
-    /// Whether the header holds the decoder's parameter sets.
-    pub has_extradata: bool,
+    /// The decoder's parameter sets, where the header or the first packets hold them.
+    pub extradata: Vec<u8>,
     /// Whether transparency is kept beside the picture (WebM).
     pub side_alpha: bool,
     /// Samples per second.
@@ -119,7 +118,7 @@ impl<'s> Input<'s> {
         let pictures = || self.streams().into_iter().filter(|stream| stream.kind == Kind::Video);
         let told = |stream: &Stream| {
             let codec = stream.codec.as_str();
-            let known = TOLD_BY_SIZE.contains(&codec) || TOLD_BY_EXTRADATA.contains(&codec) && stream.has_extradata;
+            let known = TOLD_BY_SIZE.contains(&codec) || TOLD_BY_EXTRADATA.contains(&codec) && !stream.extradata.is_empty();
             known && stream.size.0 > 0 && stream.size.1 > 0
         };
         TELLING.contains(&self.format().as_str()) && pictures().next().is_some() && pictures().all(|stream| told(&stream))
@@ -176,6 +175,11 @@ impl<'s> Input<'s> {
             let codec = number((&raw const (*par).codec_id).cast());
             (codec, number((&raw const (*par).codec_type).cast()), number((&raw const (*par).field_order).cast()), &*par)
         };
+        let extradata = match usize::try_from(par.extradata_size) {
+            // SAFETY: libav vouches for so many bytes while the container is open.
+            Ok(size) if !par.extradata.is_null() => unsafe { std::slice::from_raw_parts(par.extradata, size) }.to_vec(),
+            _ => Vec::new(),
+        };
         let attached = raw.disposition & ffi::AV_DISPOSITION_ATTACHED_PIC as c_int != 0;
         let kind = match media {
             0 if !attached => Kind::Video,
@@ -208,7 +212,7 @@ impl<'s> Input<'s> {
             frames: u64::try_from(raw.nb_frames).ok().filter(|frames| *frames > 0),
             frame_rate: (rate.num > 0 && rate.den > 0).then(|| f64::from(rate.num) / f64::from(rate.den)),
             interlaced: field_order > 1, // 0 unknown, 1 progressive
-            has_extradata: !par.extradata.is_null() && par.extradata_size > 0,
+            extradata,
             side_alpha: stream.metadata().get("alpha_mode") == Some("1"),
             sample_rate: u32::try_from(par.sample_rate).unwrap_or(0),
             channels: u32::try_from(par.ch_layout.nb_channels).unwrap_or(0),
@@ -254,19 +258,6 @@ impl<'s> Input<'s> {
         }
         self.broken = true;
         Ok(false)
-    }
-
-    /// Whether the container's own index names bytes of a stream at or after `len`: the file was cut.
-    pub(crate) fn points_past(&self, index: usize, len: u64) -> bool {
-        let Some(stream) = self.format.stream(index) else { return false };
-        let len = i64::try_from(len).unwrap_or(i64::MAX);
-        // SAFETY: the stream is valid, entries below the count exist, and nothing changes the index meanwhile.
-        unsafe {
-            let stream = stream.as_ptr().cast_mut();
-            let count = ffi::avformat_index_get_entries_count(stream);
-            let entries = (0..count).filter_map(|at| ffi::avformat_index_get_entry(stream, at).as_ref());
-            entries.into_iter().any(|entry| entry.pos.saturating_add(entry.size().into()) > len)
-        }
     }
 
     /// Whether reading ended with an error instead of the end of the file.

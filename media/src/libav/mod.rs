@@ -5,6 +5,8 @@ mod decoder;
 mod frame;
 mod input;
 mod io;
+mod listing;
+mod log;
 mod luma;
 mod packet;
 mod pixel;
@@ -14,20 +16,22 @@ mod still;
 pub(crate) use decoder::{Decoder, Step};
 pub(crate) use frame::Frame;
 pub(crate) use input::{Input, Kind, Probing, Stream};
+pub(crate) use listing::Listed;
+pub(crate) use log::{Heard, heard};
 pub(crate) use packet::Packet;
 pub(crate) use scaler::{Field, Scaler};
 pub(crate) use still::{StillPicture, decode_still};
 
 use crate::Error;
 
-/// Loads libheif when there is one, registers libav's error texts and silences its log, which would carry text of the file to stderr.
+/// Loads libheif when there is one, registers libav's error texts and listens to its log, which would carry text of the file to stderr.
 ///
 /// Call once before the first decode, in the process that forks the workers.
 pub fn init() {
     crate::memory::keep_at_hand();
     // It only fails on versions so old that this crate does not build against them.
     let _ = ffmpeg_next::init();
-    ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Quiet);
+    log::listen();
     crate::heif::load();
 }
 

@@ -39,16 +39,34 @@ impl Damage {
             return;
         }
         let key = (first + 1..packets.len()).find(|at| packets[*at].key).unwrap_or(packets.len());
-        let place = |at: usize| shown.get(at).copied().flatten();
-        let leads = |at: &usize| place(*at).zip(place(key)).is_some_and(|(place, key)| place < key);
-        let last = (key + 1..packets.len()).take_while(leads).last().unwrap_or(key);
-        self.suspects.insert(first, Suspects { last, key });
+        self.insert(first, Suspects { last: last_leading(key, packets, shown).unwrap_or(key), key });
+    }
+
+    /// The frame of a packet refers to one that is missing. One that is shown before its keyframe spreads that only to others of its kind, since
+    /// nothing that is shown later refers to them.
+    pub(super) fn lack_at(&mut self, packet: usize, packets: &[Entry], shown: &[Option<usize>]) {
+        let key = packets[..packet].iter().rposition(|entry| entry.key);
+        match key.and_then(|key| Some((key, last_leading(key, packets, shown)?))) {
+            Some((key, last)) if packet <= last => self.insert(packet, Suspects { last, key }),
+            _ => self.spread_from(packet, packets, shown),
+        }
+    }
+
+    /// Frames before a keyframe are missing: those that are shown before it and come after it in the file may refer to them.
+    pub(super) fn lack_before(&mut self, key: usize, packets: &[Entry], shown: &[Option<usize>]) {
+        if let Some(last) = last_leading(key, packets, shown) {
+            self.insert(key, Suspects { last, key });
+        }
     }
 
     /// The frame of a packet is damaged, whatever becomes of others.
     pub(super) fn stay_at(&mut self, packet: usize) {
-        if !self.holds(packet) {
-            self.suspects.insert(packet, Suspects { last: packet, key: usize::MAX });
+        self.insert(packet, Suspects { last: packet, key: usize::MAX });
+    }
+
+    fn insert(&mut self, first: usize, suspects: Suspects) {
+        if !self.holds(first) {
+            self.suspects.insert(first, suspects);
         }
     }
 
@@ -62,6 +80,13 @@ impl Damage {
         let before = self.suspects.range(..=packet).rev().take(RECENT);
         before.into_iter().any(|(_, suspects)| packet <= suspects.last && packet != suspects.key)
     }
+}
+
+/// The last of the frames that come after a keyframe in the file and are shown before it, if there are any.
+fn last_leading(key: usize, packets: &[Entry], shown: &[Option<usize>]) -> Option<usize> {
+    let place = |at: usize| shown.get(at).copied().flatten();
+    let leads = |at: &usize| place(*at).zip(place(key)).is_some_and(|(place, key)| place < key);
+    (key + 1..packets.len()).take_while(leads).last()
 }
 
 #[cfg(test)]
@@ -90,6 +115,22 @@ mod tests {
         assert_eq!(held(&damage, 9), [0, 2, 3, 4, 6, 7]);
         damage.clear();
         assert_eq!(held(&damage, 9), [0; 0]);
+    }
+
+    #[test]
+    fn frames_shown_before_their_keyframe_spread_what_they_lack_among_themselves() {
+        let (packets, shown) = film(&[-1, 3, 2, -6, 4, 5, 7, 9, 8]);
+        let mut damage = Damage::default();
+        damage.lack_at(5, &packets, &shown);
+        assert_eq!(held(&damage, 9), [5]);
+        damage.clear();
+        damage.lack_before(3, &packets, &shown);
+        assert_eq!(held(&damage, 9), [4, 5]);
+        damage.lack_at(7, &packets, &shown);
+        assert_eq!(held(&damage, 9), [4, 5, 7, 8]);
+        damage.clear();
+        damage.lack_before(0, &packets, &shown);
+        assert_eq!(held(&damage, 9), [0; 0], "nothing is shown before it");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Whether a coded picture may refer to one that is shown after it, by the first bits of its header.
+//! What the first bits of a coded picture say of the pictures that it refers to.
 
 /// Whether `packet` holds a B picture of MPEG-1, MPEG-2, MPEG-4 part 2 or H.264. A file with such pictures shows frames in another order
 /// than it stores them. Of other codecs nothing is known.
@@ -8,9 +8,37 @@ pub(super) fn is_bidirectional(codec: &str, packet: &[u8]) -> bool {
             after_start_code(packet, 0x00).is_some_and(|header| header.get(1).is_some_and(|byte| byte >> 3 & 7 == 3))
         }
         "mpeg4" => after_start_code(packet, 0xb6).is_some_and(|header| header.first().is_some_and(|byte| byte >> 6 == 2)),
-        "h264" => slice(packet).and_then(slice_type).is_some_and(|kind| kind % 5 == 1),
+        "h264" => unit(packet, |first| matches!(first & 31, 1 | 5)).and_then(slice_type).is_some_and(|kind| kind % 5 == 1),
         _ => false,
     }
+}
+
+/// Whether `packet` says that its picture refers to others, whatever the container takes it for. H.264 is left to its decoder, which may begin
+/// without a picture that refers to no other; of codecs that are not here, libav asks the packet itself, or they have no other pictures.
+pub(super) fn is_dependent(codec: &str, packet: &[u8]) -> bool {
+    let kind = match codec {
+        "mpeg1video" | "mpeg2video" => after_start_code(packet, 0x00).and_then(|header| Some(matches!(header.get(1)? >> 3 & 7, 2 | 3))),
+        "mpeg4" => after_start_code(packet, 0xb6).and_then(|header| Some(header.first()? >> 6 != 0)),
+        // Types 16 to 23 are random access points (ISO/IEC 23008-2, table 7-1).
+        "hevc" => unit(packet, |first| first >> 1 & 63 < 32).and_then(|unit| Some(!matches!(unit.first()? >> 1 & 63, 16..=23))),
+        "msmpeg4v2" | "msmpeg4v3" | "wmv1" => packet.first().map(|first| first >> 6 != 0),
+        "flv1" => sorenson_type(packet).map(|kind| kind != 0),
+        _ => None,
+    };
+    kind == Some(true)
+}
+
+/// The picture type of Sorenson's H.263: after a start code of 17 bits, 5 of version and 8 of time comes the size, in a code of 3 bits that
+/// 2 or 4 bytes may follow.
+fn sorenson_type(packet: &[u8]) -> Option<u64> {
+    let bits = packet.first_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes))?;
+    let after = match bits << 30 >> 61 {
+        0 => 33 + 16,
+        1 => 33 + 32,
+        _ => 33,
+    };
+    let bits = packet.get(after / 8..)?.first_chunk::<2>().map(|bytes| u16::from_be_bytes(*bytes))?;
+    Some(u64::from(bits << (after % 8) >> 14))
 }
 
 /// What follows the first start code of a kind: a picture header (ISO/IEC 13818-2, 6.2.3) or a video object plane (ISO/IEC 14496-2, 6.2.5).
@@ -19,32 +47,31 @@ fn after_start_code(packet: &[u8], kind: u8) -> Option<&[u8]> {
     packet.get(at + 4..)
 }
 
-/// The first slice among units that are told apart by lengths of four bytes (ISO/IEC 14496-15) or by start codes, without its first byte.
-fn slice(packet: &[u8]) -> Option<&[u8]> {
-    const SLICES: [u8; 2] = [1, 5];
-    let mut rest = packet;
-    if packet.starts_with(&[0, 0, 1]) || packet.starts_with(&[0, 0, 0, 1]) {
-        while let Some(at) = rest.windows(3).position(|window| window == [0, 0, 1]) {
-            rest = &rest[at + 3..];
-            if rest.first().is_some_and(|unit| SLICES.contains(&(unit & 31))) {
-                return rest.get(1..);
-            }
-        }
-        return None;
-    }
-    while let Some((length, units)) = rest.split_first_chunk::<4>() {
-        let unit = units.get(..u32::from_be_bytes(*length) as usize)?;
-        if unit.first().is_some_and(|unit| SLICES.contains(&(unit & 31))) {
-            return unit.get(1..);
-        }
-        rest = &units[unit.len()..];
-    }
-    None
+/// The first unit whose first byte is `wanted`.
+fn unit(packet: &[u8], wanted: impl Fn(u8) -> bool) -> Option<&[u8]> {
+    units(packet).find(|unit| unit.first().is_some_and(|first| wanted(*first)))
 }
 
-/// The second number of a slice header (ISO/IEC 14496-10, 7.3.3): 1 and 6 are B slices.
-fn slice_type(header: &[u8]) -> Option<u32> {
-    let bits = header.first_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes))?;
+/// Units that are told apart by lengths of four bytes (ISO/IEC 14496-15) or by start codes; those may have bytes of the next at their ends.
+pub(super) fn units(packet: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let starts = packet.starts_with(&[0, 0, 1]) || packet.starts_with(&[0, 0, 0, 1]);
+    let mut rest = packet;
+    std::iter::from_fn(move || {
+        if starts {
+            let at = rest.windows(3).position(|window| window == [0, 0, 1])?;
+            rest = &rest[at + 3..];
+            return Some(rest);
+        }
+        let (length, after) = rest.split_first_chunk::<4>()?;
+        let (unit, after) = after.split_at_checked(u32::from_be_bytes(*length) as usize)?;
+        rest = after;
+        Some(unit)
+    })
+}
+
+/// The second number of a slice header (ISO/IEC 14496-10, 7.3.3), which comes after the unit's first byte: 1 and 6 are B slices.
+fn slice_type(slice: &[u8]) -> Option<u32> {
+    let bits = slice.get(1..)?.first_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes))?;
     let (_, rest) = exp_golomb(bits)?;
     exp_golomb(rest).map(|(kind, _)| kind)
 }
@@ -61,7 +88,7 @@ const fn exp_golomb(bits: u64) -> Option<(u32, u64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_bidirectional;
+    use super::{is_bidirectional, is_dependent};
 
     #[test]
     fn the_first_header_tells() {
@@ -79,6 +106,28 @@ mod tests {
             ("mpeg4", &[], false),
         ] {
             assert_eq!(is_bidirectional(codec, packet), expected, "{codec} {packet:02x?}");
+        }
+    }
+
+    #[test]
+    fn a_picture_that_refers_to_others_is_no_keyframe() {
+        for (codec, packet, expected) in [
+            ("mpeg2video", &[0, 0, 1, 0xb3, 9, 0, 0, 1, 0, 0, 0b0000_1000][..], false),
+            ("mpeg2video", &[0, 0, 1, 0, 0, 0b0001_0000], true),
+            ("mpeg4", &[0, 0, 1, 0xb6, 0b0001_0000], false),
+            ("mpeg4", &[0, 0, 1, 0xb6, 0b0101_0000], true),
+            ("hevc", &[0, 0, 0, 2, 32 << 1, 1, 0, 0, 0, 2, 19 << 1, 1], false),
+            ("hevc", &[0, 0, 1, 39 << 1, 1, 0, 0, 1, 1 << 1, 1], true),
+            ("hevc", &[0, 0, 0, 9, 1 << 1], false), // nobody knows
+            ("msmpeg4v3", &[0b0100_0000], true),
+            // Sizes of 2, 4 and no bytes; the type comes right after.
+            ("flv1", &[0, 0, 0x84, 0, 0, 0, 0b0010_0000, 0], true),
+            ("flv1", &[0, 0, 0x84, 0, 0x80, 0, 0, 0, 0b0000_0000, 0], false),
+            ("flv1", &[0, 0, 0x84, 1, 0b0010_0000, 0, 0, 0], true),
+            ("vp9", &[0xff; 9], false),
+            ("mpeg4", &[], false),
+        ] {
+            assert_eq!(is_dependent(codec, packet), expected, "{codec} {packet:02x?}");
         }
     }
 }

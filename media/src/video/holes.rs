@@ -1,4 +1,5 @@
-//! Holes in a file: stretches that were never written (a download or a disk that left zeros), which demuxers step over in silence.
+//! Holes in a file: stretches that were never written (a download or a disk that left zeros), which demuxers step over in silence, and other
+//! rubbish, of which they tell their log.
 
 use super::index::Entry;
 use crate::libav::{Input, Stream};
@@ -31,10 +32,17 @@ fn first_zeros(bytes: &[u8]) -> Option<usize> {
     bytes.chunks_exact(ZEROS).position(|block| block.iter().all(|byte| *byte == 0)).map(|block| block * ZEROS)
 }
 
-/// Marks the packets that follow a hole between packets as damaged; how many ticks the holes last, each.
-pub(super) fn mark(source: &Source, input: &Input<'_>, stream: &Stream, packets: &mut [Entry]) -> Result<Vec<i64>, Error> {
+/// Marks the packets beside a hole between packets as damaged; how many ticks the holes last, each. `after_rubbish`: those before which the demuxer
+/// met bytes that make no sense.
+pub(super) fn mark(
+    source: &Source,
+    input: &Input<'_>,
+    stream: &Stream,
+    packets: &mut [Entry],
+    after_rubbish: &[usize],
+) -> Result<Vec<i64>, Error> {
     let zeros_are_sound = input.streams().iter().any(|other| other.codec.starts_with("pcm") && other.index != stream.index);
-    if !STEPPING_OVER.contains(&input.format().as_str()) || zeros_are_sound {
+    if !STEPPING_OVER.contains(&input.format().as_str()) {
         return Ok(Vec::new());
     }
     let apart = |pair: &[Entry]| Some(pair[1].dts.or(pair[1].pts)?.saturating_sub(pair[0].dts.or(pair[0].pts)?));
@@ -44,6 +52,16 @@ pub(super) fn mark(source: &Source, input: &Input<'_>, stream: &Stream, packets:
     let mut holes = Vec::new();
     for after in 1..packets.len() {
         let (before, pair) = (&packets[..after - 1], &packets[after - 1..=after]);
+        if after_rubbish.binary_search(&after).is_ok() {
+            holes.push(apart(pair).map_or(0, |delta| delta.saturating_sub(typical).max(0)));
+            packets[after - 1].damaged = true; // the rubbish may begin in it
+            // A keyframe needs nothing before it; but on the page after a hole in Ogg times are counted on from before.
+            packets[after].damaged |= !packets[after].key || input.format() == "ogg";
+            continue;
+        }
+        if zeros_are_sound {
+            continue;
+        }
         let Some(delta) = apart(pair).filter(|delta| *delta as f64 > typical as f64 * LONG) else { continue };
         let Some(zeros) = zeros(source, start_of_page(before, pair[0].pos), pair[1].pos)? else { continue };
         holes.push(delta.saturating_sub(typical));

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::bidirectional::is_bidirectional;
 use super::clock::Clock;
+use super::counting::Counting;
+use super::header::{is_bidirectional, is_dependent};
 use super::holes::is_hollow;
+use super::jump::Jumps;
 use super::order::{Order, Shown, stretches};
-use crate::libav::{Input, Packet, Stream};
+use crate::libav::{Input, Packet, Stream, heard};
 use crate::{Error, Limits, Moment, Timeline};
 
 /// One packet, without its bytes. Its position in the list is its identity: reading the same bytes again gives the same list.
@@ -30,6 +32,8 @@ pub(super) struct Entry {
     pub discard: bool,
     /// Bytes of it, or of what comes right before it, are missing.
     pub damaged: bool,
+    /// Pictures before it that others refer to are missing, as far as is known.
+    pub lacks: bool,
     /// Its picture refers to one that is shown after it, as far as is known.
     pub bidirectional: bool,
 }
@@ -59,35 +63,61 @@ pub(super) struct Index {
     pub origin: f64,
 }
 
-/// Reads every packet of the selected stream; and whether the last one is not whole.
-pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> Result<(Vec<Entry>, bool), Error> {
+/// What there is of a stream.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    /// Every packet in file order.
+    pub packets: Vec<Entry>,
+    /// Those that come right after bytes which the container cannot explain.
+    pub after_rubbish: Vec<usize>,
+    /// Whether the last one is not whole.
+    pub short: bool,
+}
+
+/// Reads every packet of the selected stream.
+pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> Result<Scan, Error> {
     let mut packet = Packet::new()?;
-    let mut short = false;
-    let mut packets = Vec::new();
+    let mut scan = Scan::default();
+    let mut rubbish = heard().rubbish;
+    let mut counting = (stream.codec == "h264").then(|| Counting::new(&stream.extradata));
     while input.read(&mut packet, limits)? {
         if packet.stream() == stream.index {
-            short = packet.is_short();
-            packets.push(Entry {
-                damaged: short || is_hollow(&stream.codec, packet.bytes()),
+            let before = std::mem::replace(&mut rubbish, heard().rubbish);
+            scan.after_rubbish.extend((rubbish > before).then_some(scan.packets.len()));
+            scan.short = packet.is_short();
+            scan.packets.push(Entry {
+                lacks: counting.as_mut().is_some_and(|counting| counting.leaves_out(packet.bytes())),
+                damaged: scan.short || is_hollow(&stream.codec, packet.bytes()),
                 pts: packet.pts(),
                 dts: packet.dts(),
                 duration: packet.duration(),
                 pos: packet.pos(),
                 size: packet.size(),
-                key: packet.is_key(),
+                key: packet.is_key() && !is_dependent(&stream.codec, packet.bytes()),
                 discard: packet.is_discard(),
                 bidirectional: is_bidirectional(&stream.codec, packet.bytes()),
             });
         }
     }
-    if packets.is_empty() { Err(Error::Empty("the video stream has no packets".to_owned())) } else { Ok((packets, short)) }
+    if stream.codec == "av1" {
+        hide_all_but_last(&mut scan.packets);
+    }
+    if scan.packets.is_empty() { Err(Error::Empty("the video stream has no packets".to_owned())) } else { Ok(scan) }
+}
+
+/// Of the frames of one time, AV1 shows one, the last (AV1 specification, 7.5): others are there to be referred to. Most containers have them in one packet.
+fn hide_all_but_last(packets: &mut [Entry]) {
+    for at in 1..packets.len() {
+        packets[at - 1].discard |= packets[at].pts.is_some() && packets[at].pts == packets[at - 1].pts;
+    }
 }
 
 impl Index {
     /// Builds the index. `decoded` is what came out when everything was decoded, where timestamps do not tell the order of display;
-    /// `broadcast`: the container is one whose clock may be set anew on the way.
-    pub(super) fn new(mut packets: Vec<Entry>, stream: &Stream, decoded: Option<Vec<Shown>>, broadcast: bool) -> Result<Self, Error> {
+    /// `jumps` is there in a container whose clock may be set anew on the way.
+    pub(super) fn new(mut packets: Vec<Entry>, stream: &Stream, decoded: Option<Vec<Shown>>, jumps: Option<&Jumps>) -> Result<Self, Error> {
         let empty = || Error::Empty("the video has no displayed frame".to_owned());
+        let is_counted = decoded.is_some(); // where there is no time of frames, there is hardly one of how long they last
         let Order { display, stamps, time_base, estimated } = match decoded {
             Some(frames) => {
                 // The decoder knows better than the container which frames refer to no other, but for those that it does not show.
@@ -103,10 +133,12 @@ impl Index {
         let lead = (0..display.len()).take_while(|place| *place < key_place || display[*place] < first_key).count();
         let (display, stamps) = (display[lead..].to_vec(), &stamps[lead..]);
         let first = *stamps.first().ok_or_else(empty)?;
-        let lasting = |place: usize| if estimated { 0 } else { packets[display[place]].duration };
+        let lasting = |place: usize| if estimated || is_counted { 0 } else { packets[display[place]].duration };
+        let seconds = |ticks: i64| ticks as f64 * f64::from(time_base.0) / f64::from(time_base.1);
         let is_set = |place: usize, ticks: i64| {
-            let seconds = ticks as f64 * f64::from(time_base.0) / f64::from(time_base.1);
-            broadcast && !estimated && seconds > LONGEST_PAUSE && is_beside(&packets[display[place]], &packets[display[place + 1]], seconds)
+            let from = seconds(stamps[place]);
+            let (one, next) = (&packets[display[place]], &packets[display[place + 1]]);
+            !estimated && jumps.is_some_and(|jumps| jumps.is_set(one, next, from, from + seconds(ticks)))
         };
         let clock = Clock::new(stamps, lasting, is_set);
         let tick = (i64::from(time_base.0), i64::from(time_base.1) * clock.parts);
@@ -159,18 +191,6 @@ impl Index {
     }
 }
 
-/// A clock that goes forward by more seconds than this at once, while nothing else is stored, was set.
-const LONGEST_PAUSE: f64 = 10.0;
-
-/// The least that sound takes: 8 kb/s. What lies between pictures that are really so far apart is more than that.
-const SOUND_BYTES_PER_SECOND: f64 = 1000.0;
-
-/// Whether too little is stored between two packets for anything to go on for so many seconds.
-fn is_beside(one: &Entry, next: &Entry, seconds: f64) -> bool {
-    let between = next.pos.saturating_sub(one.pos).saturating_sub(one.size.into());
-    one.pos >= 0 && next.pos >= 0 && (between as f64) < seconds * SOUND_BYTES_PER_SECOND
-}
-
 /// Packet -> place in the order of display.
 pub(super) fn places(display: &[usize], packets: usize) -> Vec<Option<usize>> {
     let mut places = vec![None; packets];
@@ -180,25 +200,7 @@ pub(super) fn places(display: &[usize], packets: usize) -> Vec<Option<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Entry, Index, is_beside};
-
-    #[test]
-    fn a_clock_was_set_only_where_nothing_else_is_stored() {
-        let packet = |pos: i64| Entry {
-            pts: None,
-            dts: None,
-            duration: 0,
-            pos,
-            size: 500,
-            key: false,
-            discard: false,
-            damaged: false,
-            bidirectional: false,
-        };
-        assert!(is_beside(&packet(0), &packet(9000), 20.0));
-        assert!(!is_beside(&packet(0), &packet(90_000), 20.0), "sound or stuffing goes on meanwhile");
-        assert!(!is_beside(&packet(-1), &packet(9000), 20.0), "nobody knows");
-    }
+    use super::{Entry, Index};
 
     #[test]
     fn a_decoder_holds_back_as_many_frames_as_overtake_another() {
@@ -212,6 +214,7 @@ mod tests {
                 key: false,
                 discard: false,
                 damaged: false,
+                lacks: false,
                 bidirectional: false,
             };
             stamps.iter().map(entry).collect()

@@ -1,15 +1,18 @@
 //! Video: index all packets, plan what to decode, decode it in one forward pass, view it.
 
-mod bidirectional;
 mod camera;
+mod chunks;
 mod clock;
+mod counting;
 mod cursor;
 mod damage;
 mod delivery;
 mod findings;
 mod geometry;
+mod header;
 mod holes;
 mod index;
+mod jump;
 mod normalise;
 mod order;
 mod outbox;

@@ -1,10 +1,12 @@
 //! One video from bytes to parts.
 
+use super::chunks;
 use super::cursor::Cursor;
 use super::delivery::Delivery;
 use super::geometry::Geometry;
 use super::holes;
-use super::index::{Index, scan};
+use super::index::{Index, Scan, scan};
+use super::jump::{Jumps, trust_decoder_at_joins};
 use super::order::{are_decoding_times, needs_decoding};
 use super::plan::{plan, whole};
 use super::session::Session;
@@ -71,12 +73,18 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     };
     admit(&stream.codec, stream.size, stream.bytes_per_two_pixels, limits)?;
     input.select(stream.index);
-    let (mut packets, short) = scan(&mut input, &stream, limits)?;
-    let holes = holes::mark(source, &input, &stream, &mut packets)?;
-    let ending = broken_off(source)?;
-    let broken = short || input.is_broken() || input.points_past(stream.index, source.len()) || ending.is_some();
     let format = format_name(&input.format()).to_owned();
     let broadcast = ["mpegts", "mpeg"].contains(&format.as_str());
+    let Scan { mut packets, after_rubbish, short } = scan(&mut input, &stream, limits)?;
+    let mut holes = holes::mark(source, &input, &stream, &mut packets, &after_rubbish)?;
+    if format == "avi" {
+        holes.extend(chunks::date(&mut packets, &input.listed(stream.index).collect::<Vec<_>>()));
+    }
+    if broadcast {
+        trust_decoder_at_joins(&mut packets, &stream.codec);
+    }
+    let ending = broken_off(source)?;
+    let broken = short || input.is_broken() || input.points_past(stream.index, source.len()) || ending.is_some();
     let cursor = Cursor::new(source, input, stream.clone())?;
     let mut session = Session::new(cursor, stream.clone(), Index::delay(&packets), limits)?;
     if are_decoding_times(&packets, || if stream.codec == "hevc" { session.reorders(&packets) } else { Ok(false) })? {
@@ -86,7 +94,8 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     // Streams without a container say of their end only that its last frame is not whole, once all is decoded.
     let torn = BARE.contains(&format.as_str()) && order.is_some() && session.damage().begins_at(packets.len() - 1);
     let cut = broken || torn;
-    let index = Index::new(packets, &stream, order, broadcast)?;
+    let jumps = if broadcast { Some(Jumps::read(source, &stream, &packets, limits)?) } else { None };
+    let index = Index::new(packets, &stream, order, jumps.as_ref())?;
     let duration = index.timeline.duration();
     Limits::check("duration in seconds", duration as u64, limits.seconds)?;
     let of_bytes = ending.as_ref().and_then(|ending| ending.share);

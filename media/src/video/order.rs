@@ -139,7 +139,7 @@ fn filled(dated: &[Option<i64>], lasting: impl Fn(usize) -> i64) -> Vec<i64> {
     let mut gaps: Vec<i64> = known.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).filter(|gap| *gap > 0).collect();
     gaps.sort_unstable();
     let typical = gaps.get(gaps.len() / 2).copied().unwrap_or(0);
-    let step = |at: usize| if lasting(at) > 0 { lasting(at) } else { typical };
+    let step = |at: usize| if typical > 0 { typical } else { lasting(at) }; // AVI calls a frame of H.264 half as long as it is
     let mut stamps: Vec<i64> = Vec::with_capacity(dated.len());
     for (at, stamp) in dated.iter().enumerate() {
         let counted = || match stamps.last() {
@@ -167,6 +167,7 @@ mod tests {
             key: *pts < 0,
             discard: false,
             damaged: false,
+            lacks: false,
             bidirectional: false,
         };
         stamps.iter().enumerate().map(entry).collect()

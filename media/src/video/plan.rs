@@ -75,6 +75,7 @@ mod tests {
             key: *stamp < 0,
             discard: false,
             damaged: false,
+            lacks: false,
             bidirectional: false,
         };
         let packets: Vec<Entry> = stamps.iter().map(entry).collect();

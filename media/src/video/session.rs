@@ -8,7 +8,7 @@ use super::index::{Entry, Index};
 use super::normalise::admit;
 use super::order::Shown;
 use super::plan::Run;
-use crate::libav::{Decoder, Frame, Step, Stream};
+use crate::libav::{Decoder, Frame, Heard, Step, Stream, heard};
 use crate::{Error, Limits};
 
 /// A decoder and its packets.
@@ -21,6 +21,7 @@ pub(super) struct Session<'s> {
     /// Frames that came out so far.
     pub frames_decoded: u64,
     damage: Damage,
+    heard: Heard,
     /// No frame of this stretch has come out yet that refers to no other.
     groundless: bool,
 }
@@ -57,6 +58,7 @@ impl<'s> Session<'s> {
             limits: *limits,
             frames_decoded: 0,
             damage: Damage::default(),
+            heard: heard(),
             groundless: false,
         })
     }
@@ -104,6 +106,7 @@ impl<'s> Session<'s> {
     ) -> Result<(), Error> {
         self.decoder.flush();
         self.damage.clear();
+        self.heard = heard();
         let hidden = packets.get(start).is_some_and(|packet| packet.key && packet.discard); // it is decoded, and does not come out
         self.groundless = self.stream.codec != RECOVERS && !hidden;
         for ordinal in start..=last {
@@ -111,15 +114,32 @@ impl<'s> Session<'s> {
             packet.stamp(ordinal as i64);
             self.decoder.skip_unreferenced(idle(ordinal));
             let accepted = self.decoder.send(Some(packet))?;
+            self.listen(ordinal, start, packets, shown);
             if !accepted || packets[ordinal].damaged {
                 self.damage.spread_from(ordinal, packets, shown);
             }
             if accepted {
                 self.receive(packets, shown, Some(ordinal), visit)?;
+                self.listen(ordinal, start, packets, shown);
             }
         }
         self.decoder.send(None)?;
         self.receive(packets, shown, None, visit)
+    }
+
+    /// Notes what the decoder has said of the packet that it has got, and its number. What it misses before the `start` was not asked for.
+    fn listen(&mut self, packet: usize, start: usize, packets: &[Entry], shown: &[Option<usize>]) {
+        let before = std::mem::replace(&mut self.heard, heard());
+        if shown.is_empty() {
+            return;
+        }
+        let Entry { lacks, key, .. } = packets[packet];
+        let lacks = lacks && packet > start;
+        if self.heard.missing > before.missing || lacks && !key {
+            self.damage.lack_at(packet, packets, shown);
+        } else if lacks {
+            self.damage.lack_before(packet, packets, shown);
+        }
     }
 
     fn receive(&mut self, packets: &[Entry], shown: &[Option<usize>], after: Option<usize>, visit: &mut Visit<'_>) -> Result<(), Error> {
