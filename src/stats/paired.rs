@@ -153,7 +153,7 @@ mod tests {
         let tail: f64 = [15_504.0, 4845.0, 1140.0, 190.0, 20.0, 1.0].iter().sum();
         let p = sign_flip(&differences, HOW).unwrap().p;
         assert!((p - 2.0 * tail / 2f64.powi(20)).abs() < 1e-15, "{p}");
-        let many = sign_flip(&[1.0; 5000], Resampling { resamples: 10_000, ..HOW }).unwrap().p;
+        let many = sign_flip(&vec![1.0; 5000], Resampling { resamples: 10_000, ..HOW }).unwrap().p;
         assert!((0.0..1e-300).contains(&many), "2^-4999 is no number, and nothing overflows: {many}");
     }
 
