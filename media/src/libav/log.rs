@@ -23,7 +23,7 @@ enum Remark {
     Rubbish,
 }
 
-/// How format strings begin: so much of them has been the same from FFmpeg 5.1 on. A version that words one otherwise is heard less.
+/// How format strings begin in FFmpeg 5.1. Where a version words one otherwise, less is heard of its files, and nothing wrong.
 const REMARKS: [(&[u8], Remark); 14] = [
     (b"Could not find ref with POC", Remark::Missing),              // hevc
     (b"reference picture missing during reorder", Remark::Missing), // h264
