@@ -132,7 +132,7 @@ fn both_forms_hold_every_item_and_its_details_chunk_by_chunk() {
             let text = page.split(&format!("id=\"{id}\">")).nth(1)?.split("</script>").next()?;
             Some(serde_json::from_str(text).unwrap())
         };
-        let list = |page: &str| inside(page, "items").unwrap();
+        let list = |page: &str| inside(page, "rows").unwrap();
         assert_eq!((list(&whole).as_array().unwrap().len(), list(&whole)), (6 * copies, list(&split)));
         assert_eq!(inside(&split, "data").unwrap()["chunks"].as_array().unwrap().len(), chunks);
         let mut details = 0;

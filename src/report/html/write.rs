@@ -52,7 +52,7 @@ fn whole(run: &RunView, folder: &Folder, page: &mut Out, limit: u64) -> Result<(
     let (mut waiting, left) = (folder.spool()?, Cell::new(limit));
     let (mut out, mut details) = (Limited { out: page, left: &left }, Limited { out: &mut waiting, left: &left });
     out.write_all(before.as_bytes())?;
-    out.write_all(opening("items").as_bytes())?;
+    out.write_all(opening("rows").as_bytes())?;
     let (mut list, mut items) = (serializer(&mut out), run.rows.entries()?.peekable());
     let mut rows = list.serialize_seq(None)?;
     for number in 0.. {
@@ -92,7 +92,7 @@ fn beside(run: &RunView, out: &mut Folder) -> Result<(), Error> {
     rows.end()?;
     let Page { before, after } = page::render(run, CHUNK, Body::Beside(&digests))?;
     out.stream("report.html", |_, page| {
-        page.write_all([before, opening("items")].concat().as_bytes())?;
+        page.write_all([before, opening("rows")].concat().as_bytes())?;
         append(waiting, page)?;
         Ok(page.write_all([CLOSING, after.as_str()].concat().as_bytes())?)
     })

@@ -4,7 +4,7 @@
   const PRINTED = 200; // cards on paper, at most
   const SVG = 'http://www.w3.org/2000/svg';
   const { scopes } = data;
-  const items = JSON.parse(byId('items').textContent);
+  const items = JSON.parse(byId('rows').textContent);
 
   // Building
 
