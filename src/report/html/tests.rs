@@ -76,7 +76,7 @@ fn it_holds_every_item_outcome_and_the_banner() {
     {
         assert!(page.contains(text), "{text}");
     }
-    let list = page.split("id=\"items\">").nth(1).unwrap().split("</script>").next().unwrap();
+    let list = page.split("id=\"rows\">").nth(1).unwrap().split("</script>").next().unwrap();
     let items: serde_json::Value = serde_json::from_str(list).unwrap();
     assert_eq!((items.as_array().unwrap().len(), items[0]["verdicts"].as_array().unwrap().len()), (6, 2));
     assert_eq!((&items[0]["safety"], &items[0]["spread"]), (&4.5.into(), &1.into()));
@@ -143,6 +143,13 @@ fn both_forms_hold_every_item_and_its_details_chunk_by_chunk() {
             details += here.as_array().unwrap().len();
         }
         assert_eq!((details, inside(&whole, &format!("chunk-{chunks}"))), (6 * copies, None));
+        for page in [&whole, &split] {
+            let mut ids: Vec<&str> = page.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+            let count = ids.len();
+            ids.sort_unstable();
+            ids.dedup();
+            assert_eq!(ids.len(), count, "an id names one element: {ids:?}");
+        }
     }
 }
 
