@@ -54,7 +54,8 @@ fn unit(packet: &[u8], wanted: impl Fn(u8) -> bool) -> Option<&[u8]> {
 
 /// Units that are told apart by lengths of four bytes (ISO/IEC 14496-15) or by start codes; those may have bytes of the next at their ends.
 pub(super) fn units(packet: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let starts = packet.starts_with(&[0, 0, 1]) || packet.starts_with(&[0, 0, 0, 1]);
+    // A unit of 256 to 511 bytes has a length that looks like a start code.
+    let starts = (packet.starts_with(&[0, 0, 1]) || packet.starts_with(&[0, 0, 0, 1])) && !are_lengths(packet);
     let mut rest = packet;
     std::iter::from_fn(move || {
         if starts {
@@ -67,6 +68,15 @@ pub(super) fn units(packet: &[u8]) -> impl Iterator<Item = &[u8]> {
         rest = after;
         Some(unit)
     })
+}
+
+/// Whether lengths lead from the first byte of a packet to its last.
+fn are_lengths(mut packet: &[u8]) -> bool {
+    while let Some((length, after)) = packet.split_first_chunk::<4>() {
+        let Some(rest) = after.get(u32::from_be_bytes(*length) as usize..) else { return false };
+        packet = rest;
+    }
+    packet.is_empty()
 }
 
 /// The second number of a slice header (ISO/IEC 14496-10, 7.3.3), which comes after the unit's first byte: 1 and 6 are B slices.
@@ -88,7 +98,7 @@ const fn exp_golomb(bits: u64) -> Option<(u32, u64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_bidirectional, is_dependent};
+    use super::{is_bidirectional, is_dependent, units};
 
     #[test]
     fn the_first_header_tells() {
@@ -107,6 +117,16 @@ mod tests {
         ] {
             assert_eq!(is_bidirectional(codec, packet), expected, "{codec} {packet:02x?}");
         }
+    }
+
+    #[test]
+    fn a_length_is_no_start_code() {
+        let unit = [&[0x41][..], &[9; 0x1ff]].concat();
+        for length in 256..512 {
+            let packet = [&(length as u32).to_be_bytes(), &unit[..length]].concat();
+            assert_eq!(units(&packet).map(<[u8]>::to_vec).collect::<Vec<_>>(), [unit[..length].to_vec()]);
+        }
+        assert_eq!(units(&[0, 0, 1, 0x41, 9, 0, 0, 1, 0x61]).count(), 2);
     }
 
     #[test]
