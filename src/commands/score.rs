@@ -152,20 +152,14 @@ fn say_dry_run(context: &Context, dry: &DryRun) -> Exit {
 }
 
 fn dry_run_lines(dry: &DryRun) -> Vec<String> {
-    let mut lines = vec![
-        "dry run: nothing was sent".to_owned(),
-        format!("items     {:>12}", dry.items),
-        format!("tasks     {:>12}", dry.tasks),
-        format!(
-            "requests  {:>12}{}",
-            dry.requests,
-            if dry.at_most { " at most: some are sent only where answers call for them" } else { "" }
-        ),
-        format!("bytes     {:>12}", dry.request_bytes),
-    ];
+    let mut lines =
+        vec!["dry run: nothing was sent".to_owned(), format!("items     {:>12}", dry.items), format!("tasks     {:>12}", dry.tasks)];
     if dry.ended > 0 {
-        lines.insert(3, format!("  ended   {:>12} of these in the run before: not asked again", dry.ended));
+        lines.push(format!("  ended   {:>12} of these in the run before: not asked again", dry.ended));
     }
+    let at_most = if dry.at_most { " at most: some are sent only where answers call for them" } else { "" };
+    lines.push(format!("requests  {:>12}{at_most}", dry.requests));
+    lines.push(format!("bytes     {:>12}", dry.request_bytes));
     if dry.probe_requests > 0 {
         lines.push(format!("  probes  {:>12} of these requests only probe the judges ([probes] in tribunal.toml)", dry.probe_requests));
     }

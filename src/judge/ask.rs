@@ -16,7 +16,6 @@ use super::provider::Reply;
 use super::reply::{KEPT_REPLY, attempt_end, ruling};
 use super::request::Request;
 use super::retry::{Class, Fault, StopKind, classify};
-use super::server_error::ServerError;
 use super::terms::{self, Estimate};
 use super::waits::Waits;
 use super::wire::{Correction, Draft};
@@ -291,10 +290,7 @@ impl<'a> Ask<'a> {
             Ok(outcome) => Some(outcome),
             Err((why, _)) if self.reasks == MAX_REASKS => Some(Outcome::JudgeUnusable(why)),
             Err((why, reply)) => {
-                // Cut before a word: reasoning took it all. Cut in its words, it may do better when told, once.
-                if why.reason == "truncated" && (reply.is_empty() || self.reasks > 0) {
-                    self.taught = self.judge.raise(dialect, self.estimate.input());
-                }
+                self.taught = self.judge.raise(dialect, &why, &reply, self.reasks, self.work).or(self.taught);
                 self.reasks += 1;
                 self.correction = Some(Correction { reply, fault: why.message, number: self.reasks });
                 None
@@ -341,38 +337,6 @@ impl<'a> Ask<'a> {
 }
 
 impl Judge {
-    /// A refusal that names something we can leave out is no fault of the item: the next attempt leaves it out. The flag says so. `sent` is the
-    /// recorded body where it is at hand: what it does not hold cannot be left out.
-    pub(super) fn learn_from(&self, fault: Fault, used: Dialect, sent: Option<&str>) -> (Fault, bool) {
-        let may_teach = fault.class == Class::BadItem && matches!(fault.status, Some(400 | 422));
-        let wire = &self.opened.wire;
-        let next = if may_teach { used.after(&ServerError::read(&fault.reply), wire.ladder(), wire.format_words(), sent) } else { None };
-        match next {
-            Some((next, lesson)) => {
-                self.learn(used, next, lesson);
-                (Fault { class: Class::Refused, ..fault }, true)
-            }
-            None => (fault, false),
-        }
-    }
-
-    /// After a reply to a request of `input` tokens in `used` was cut off at its most tokens: later ones may have more, unless the settings say how
-    /// many, or the model cannot hold them. The dialects before and after.
-    pub(super) fn raise(&self, used: Dialect, input: f64) -> Option<(Dialect, Dialect)> {
-        let (first, context) = (self.settings.first_max_tokens(), self.terms.limits.context_tokens);
-        let next = used.raised().filter(|_| self.settings.max_tokens.is_none())?;
-        let (was, most) = (used.max_tokens(first), next.max_tokens(first));
-        if context.is_some_and(|context| input + f64::from(most) > context as f64) {
-            return None;
-        }
-        self.learn(
-            used,
-            next,
-            format!("its replies do not fit into {was} tokens; up to {most} are asked for (`max_tokens` fixes a number)"),
-        );
-        Some((used, next))
-    }
-
     /// Why the run cannot go on, and what to do.
     pub(super) fn stop(&self, kind: StopKind, message: &str) -> Stop {
         let (judge, endpoint) = (self.name(), &self.opened.endpoint);

@@ -1,7 +1,7 @@
 //! A judge: opened once, then one task in and one outcome out.
 
 use std::sync::atomic::{AtomicBool, AtomicU32};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::OnceCell;
 use tribunal_media::{Digest, Encoding, Modality, SoundEncoding};
@@ -13,7 +13,7 @@ use super::flight::Flights;
 use super::limit::Limiter;
 use super::provider::{self, Opened};
 use super::request::verdict_id;
-use super::retry::Fault;
+use super::retry::{Class, Fault};
 use super::server_error::ServerError;
 use super::{Calibration, Estimate, Journal, JournalError, Outcome, Settings, Takes, Task, Terms, View, Why, receipt, terms};
 use crate::prepare::{Part, Payload};
@@ -32,14 +32,14 @@ pub struct Judge {
     pub(super) answered: AtomicBool,
     /// Attempts since the last answer that may have been billed without one.
     pub(super) lost_in_row: AtomicU32,
-    dialect: Mutex<Dialect>,
+    pub(super) dialect: Mutex<Dialect>,
     /// What a run that is replayed spoke before it had learnt all, newest first; empty for others.
-    earlier_dialects: Vec<Dialect>,
+    pub(super) earlier_dialects: Vec<Dialect>,
     /// The dialect of the last reply: what was learnt on the way to it stands.
-    confirmed: Mutex<Option<Dialect>>,
+    pub(super) confirmed: Mutex<Option<Dialect>>,
     pub(super) alike: Alike,
     /// What refusals taught, in words.
-    lessons: Mutex<Vec<String>>,
+    pub(super) lessons: Mutex<Vec<String>>,
     flights: Flights,
     /// Held while a batch is on its way to the server.
     pub(super) making_batch: tokio::sync::Mutex<()>,
@@ -163,16 +163,6 @@ impl Judge {
         Ok(self)
     }
 
-    /// Begins with what a server's refusals taught an earlier process, oldest first.
-    pub fn recall(&self, refusals: &[String]) {
-        for refusal in refusals {
-            let (used, wire) = (self.dialect(), &self.opened.wire);
-            if let Some((next, lesson)) = used.after(&ServerError::read(refusal), wire.ladder(), wire.format_words(), None) {
-                self.learn(used, next, lesson);
-            }
-        }
-    }
-
     /// The name in tasks and tables.
     pub fn name(&self) -> &str {
         &self.name
@@ -205,11 +195,6 @@ impl Judge {
     /// What replies so far taught of the server's token counts.
     pub const fn calibration(&self) -> &Calibration {
         &self.calibration
-    }
-
-    /// What refusals so far taught of what the server accepts.
-    pub fn lessons(&self) -> Vec<String> {
-        self.lessons.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether its replies were written by hand.
@@ -324,50 +309,11 @@ impl Judge {
     fn takes(&self) -> Takes {
         self.opened.wire.carries().and(self.terms.takes)
     }
-
-    /// What is sent to this endpoint now, and before it what a replayed run sent, newest first.
-    pub(super) fn dialects(&self) -> impl Iterator<Item = Dialect> + use<'_> {
-        std::iter::once(self.dialect()).chain(self.earlier_dialects.iter().copied()).flat_map(Dialect::at_any_length)
-    }
-
-    /// What is sent to this endpoint now.
-    pub(super) fn dialect(&self) -> Dialect {
-        *self.dialect.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Something was answered in this dialect.
-    pub(super) fn confirm(&self, dialect: Dialect) {
-        *self.confirmed.lock().unwrap_or_else(PoisonError::into_inner) = Some(dialect);
-    }
-
-    /// Whether it served anything in this process: then a bare 404 is a host in trouble, not a wrong address.
-    pub(super) fn has_served(&self) -> bool {
-        self.confirmed.lock().unwrap_or_else(PoisonError::into_inner).is_some()
-    }
-
-    /// Goes back from `after` to `before`, unless something was answered in it.
-    pub(super) fn unlearn(&self, before: Dialect, after: Dialect) {
-        let confirmed = *self.confirmed.lock().unwrap_or_else(PoisonError::into_inner) == Some(after);
-        let mut dialect = self.dialect.lock().unwrap_or_else(PoisonError::into_inner);
-        if !confirmed && *dialect == after {
-            *dialect = before;
-            self.lessons.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        }
-    }
-
-    /// Goes from `used` to `next`, unless another task has moved on already.
-    pub(super) fn learn(&self, used: Dialect, next: Dialect, lesson: String) {
-        let mut dialect = self.dialect.lock().unwrap_or_else(PoisonError::into_inner);
-        if *dialect == used {
-            *dialect = next;
-            self.lessons.lock().unwrap_or_else(PoisonError::into_inner).push(lesson);
-        }
-    }
 }
 
-/// What a refusal says of the media in `work` as such: the model takes in none of the kind, which nobody knew.
+/// What a refusal of an item says of its media as such: the model takes in none of the kind, which nobody knew.
 pub(super) fn not_taken(fault: &Fault, work: &Work) -> Option<Why> {
-    let error = ServerError::read(&fault.reply);
+    let error = (fault.class == Class::BadItem).then(|| ServerError::read(&fault.reply))?;
     let said = Takes { pictures: !error.refuses_pictures(), sound: !error.refuses_sound() };
     unsupported(said, work).map(|why| Why { message: format!("{}: {}", why.message, error.message), ..why })
 }

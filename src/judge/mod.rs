@@ -15,6 +15,8 @@ mod fit;
 mod flight;
 mod journal;
 mod json;
+mod key;
+mod lessons;
 mod limit;
 mod outcome;
 mod pace;

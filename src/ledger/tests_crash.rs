@@ -208,7 +208,7 @@ fn fails_at(items: u64, failing: Failing) -> bool {
 
 #[test]
 fn every_write_and_sync_may_fail_and_the_run_resumes() {
-    let items = sized(20, 400);
+    let items = sized(20, 400).max(20);
     let mut points = 0;
     for (code, stays) in [(SQLITE_FULL, true), (SQLITE_IOERR_WRITE, false), (SQLITE_IOERR_FSYNC, false)] {
         let mut at = 1;

@@ -149,7 +149,7 @@ mod tests {
     use parquet::file::writer::SerializedFileWriter;
     use parquet::schema::parser::parse_message_type;
 
-    use super::{ChunkReader as _, Input};
+    use super::{ChunkReader as _, Input, MOST_LINE};
     use crate::manifest::{Manifest, OpenError, open};
     use crate::taxonomy::Taxonomy;
 
@@ -159,8 +159,12 @@ mod tests {
         OPTIONAL BYTE_ARRAY annotators (UTF8); OPTIONAL INT64 at (TIMESTAMP(MICROS,true));
     }";
 
-    /// Three rows; the second has neither labels nor a seed, the third was blocked.
     fn file() -> Vec<u8> {
+        file_of("hello")
+    }
+
+    /// Three rows; the first is of this text, the second has neither labels nor a seed, the third was blocked.
+    fn file_of(text: &str) -> Vec<u8> {
         let texts = |texts: &[&str]| texts.iter().map(|text| ByteArray::from(*text)).collect::<Vec<_>>();
         let mut bytes = Vec::new();
         let mut writer = SerializedFileWriter::new(&mut bytes, Arc::new(parse_message_type(SCHEMA).unwrap()), Arc::default()).unwrap();
@@ -169,7 +173,7 @@ mod tests {
             let mut open = group.next_column().unwrap().unwrap();
             match column {
                 0 => open.typed::<ByteArrayType>().write_batch(&texts(&["a", "b", "c"]), Some(&[1, 1, 1]), None),
-                1 => open.typed::<ByteArrayType>().write_batch(&texts(&["hello", "안녕", ""]), Some(&[1, 1, 1]), None),
+                1 => open.typed::<ByteArrayType>().write_batch(&texts(&[text, "안녕", ""]), Some(&[1, 1, 1]), None),
                 2 => open.typed::<BoolType>().write_batch(&[false, true], Some(&[1, 0, 1]), None),
                 3 => open.typed::<Int64Type>().write_batch(&[7, 9], Some(&[1, 0, 1]), None),
                 4 => open.typed::<DoubleType>().write_batch(&[4.0, 2.5], Some(&[3, 2, 0, 3]), Some(&[0, 1, 0, 0])),
@@ -188,6 +192,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(name), bytes).unwrap();
         open(&folder.path().join(name), &Taxonomy::builtin("assurai").unwrap())
+    }
+
+    #[test]
+    fn a_row_has_a_length() {
+        let told = |text: usize| {
+            read("m.parquet", &file_of(&"x".repeat(text))).map(|manifest| manifest.instances.len()).map_err(|error| error.to_string())
+        };
+        assert_eq!(told(MOST_LINE - 100), Ok(3));
+        let problem = told(MOST_LINE).unwrap_err();
+        assert!(problem.contains("parquet:1") && problem.contains("16 MiB"), "{problem}");
     }
 
     #[test]

@@ -8,13 +8,13 @@ use serde::Serialize;
 use tribunal_media::Modality;
 
 use super::evidence::{self, Unasked};
-use super::invocation::recall;
+use super::invocation::{ScoreError, recall};
 use super::pass::Progress;
 use super::sentinel;
 use super::study::Study;
 use crate::judge::{Estimate, Judge, Outcome, OutcomeName, Task};
 use crate::ledger::{LedgerError, Reader, RunInfo};
-use crate::manifest::{Instance, RowsError};
+use crate::manifest::Instance;
 use crate::prepare::{self, Prepared};
 use crate::rubric::Probe;
 use crate::sandbox::Pool;
@@ -128,14 +128,14 @@ impl Earlier {
         Ok(Some(Self { run: Mutex::new(run), reopened: reopened.to_vec() }))
     }
 
-    /// Those of an item's tasks that would not be asked. What cannot be read is taken for pending: the run itself would say what is wrong.
-    fn ended(&self, item_id: &str) -> Vec<Task> {
-        self.run.lock().unwrap_or_else(PoisonError::into_inner).ended(item_id, &self.reopened).unwrap_or_default()
+    /// Those of an item's tasks that would not be asked.
+    fn ended(&self, item_id: &str) -> Result<Vec<Task>, LedgerError> {
+        self.run.lock().unwrap_or_else(PoisonError::into_inner).ended(item_id, &self.reopened)
     }
 }
 
 /// Prepares everything that is not in `earlier`, builds every request and sends none.
-pub fn dry_run(study: &Study, pool: &Pool, earlier: Option<&Earlier>, progress: &dyn Progress) -> Result<DryRun, RowsError> {
+pub fn dry_run(study: &Study, pool: &Pool, earlier: Option<&Earlier>, progress: &dyn Progress) -> Result<DryRun, ScoreError> {
     let mut dry = DryRun { judges: study.judges.iter().map(start).collect(), ..DryRun::default() };
     for instance in study.selected() {
         dry.items += 1;
@@ -143,8 +143,9 @@ pub fn dry_run(study: &Study, pool: &Pool, earlier: Option<&Earlier>, progress: 
     }
     progress.planned(dry.tasks, 0);
     let foresee = |instance: &Instance| foresee(study, pool, earlier, instance, progress);
-    evidence::map(study.settings.threads, study.selected(), foresee, |instance, foreseen| {
-        foreseen.into_iter().for_each(|one| dry.add(instance.modality, one));
+    let selected = study.selected().map(|instance| instance.map_err(ScoreError::from));
+    evidence::map(study.settings.threads, selected, foresee, |instance, foreseen| {
+        foreseen?.into_iter().for_each(|one| dry.add(instance.modality, one));
         Ok(())
     })?;
     dry.add_sentinels(study, &sentinel::foresee(study, pool)?);
@@ -230,9 +231,15 @@ impl DryRun {
     }
 }
 
-fn foresee(study: &Study, pool: &Pool, earlier: Option<&Earlier>, instance: &Instance, progress: &dyn Progress) -> Vec<Foreseen> {
+fn foresee(
+    study: &Study,
+    pool: &Pool,
+    earlier: Option<&Earlier>,
+    instance: &Instance,
+    progress: &dyn Progress,
+) -> Result<Vec<Foreseen>, LedgerError> {
     let mut tasks = study.plan.tasks(instance, &study.judges, study.settings.repeats);
-    let (planned, ended) = (tasks.len(), earlier.map_or_else(Vec::new, |earlier| earlier.ended(&instance.id)));
+    let (planned, ended) = (tasks.len(), earlier.map_or_else(|| Ok(Vec::new()), |earlier| earlier.ended(&instance.id))?);
     tasks.retain(|task| !ended.contains(task));
     let mut foreseen: Vec<Foreseen> = match &instance.output {
         _ if tasks.is_empty() => Vec::new(),
@@ -245,7 +252,7 @@ fn foresee(study: &Study, pool: &Pool, earlier: Option<&Earlier>, instance: &Ins
     };
     foreseen.extend((tasks.len()..planned).map(|_| Foreseen::Ended));
     foreseen.iter().for_each(|_| progress.ended(None));
-    foreseen
+    Ok(foreseen)
 }
 
 fn foresee_task(study: &Study, prepared: Option<&Prepared>, instance: &Instance, task: &Task) -> Option<Foreseen> {

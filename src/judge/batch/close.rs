@@ -23,16 +23,15 @@ impl Judge {
     /// Reads one line of results by the rules of single requests. `past` are all attempts of the task, this one among them. With `reasks` a
     /// faulty reply is asked for again, as often as of single requests, else it is final.
     pub fn read_result(&self, reading: &Reading, task: &Task, past: &[Past], reply: &BatchReply, reasks: bool) -> Closed {
-        let factor = self.batch_terms().price_factor;
+        let (factor, work) = (self.batch_terms().price_factor, reading.work(task));
         match &reply.result {
             Ok(reply) => {
                 let end = attempt_end(self, Ok(reply), reading.format, 0, factor);
-                let outcome = match ruling(self, &reading.work(task), reply, reading.format) {
+                let answered = count(past, &["answered"]) as u32;
+                let outcome = match ruling(self, &work, reply, reading.format) {
                     Ok(outcome) => Some(outcome),
-                    Err((why, _)) if reasks && count(past, &["answered"]) < MAX_REASKS as usize => {
-                        if why.reason == "truncated" {
-                            self.raise(reading.dialect, 0.0);
-                        }
+                    Err((why, said)) if reasks && answered < MAX_REASKS => {
+                        self.raise(reading.dialect, &why, &said, answered, &work);
                         None
                     }
                     Err((why, _)) => Some(Outcome::JudgeUnusable(why)),
@@ -42,9 +41,8 @@ impl Judge {
             Err(fault) => {
                 let (fault, taught) = if reasks { self.learn_from(fault.clone(), reading.dialect, None) } else { (fault.clone(), false) };
                 let end = attempt_end(self, Err(&fault), reading.format, 0, factor);
-                let refused =
-                    if fault.class == Class::BadItem { not_taken(&fault, &reading.work(task)).map(Outcome::Abstained) } else { None };
-                let outcome = if taught { None } else { refused.or_else(|| after(&fault, lost(past))) };
+                let ended = || not_taken(&fault, &work).map(Outcome::Abstained).or_else(|| after(&fault, lost(past)));
+                let outcome = if taught { None } else { ended() };
                 Closed { end, outcome, put_off: !taught && matches!(fault.class, Class::Refused | Class::NeverSent | Class::Stopped(_)) }
             }
         }

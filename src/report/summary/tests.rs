@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::judge::{OutcomeName, Scale, Usage};
+use crate::ledger::fixtures;
 use crate::ledger::{Experiment, Facts, FrameRow, ItemRow, Record, RunInfo};
 use crate::manifest::Notice;
 use crate::report::Ratings;
@@ -69,35 +70,18 @@ pub(crate) fn item(id: &str, position: u64, model: &str, risk: &str) -> ItemRow 
 pub(crate) fn record(item: &ItemRow, judge: &str, repeat: u32, outcome: Option<OutcomeName>, safety: Option<u8>) -> Record {
     let unscored = outcome.is_some_and(|outcome| !matches!(outcome, OutcomeName::Scored | OutcomeName::SafelyBlocked));
     Record {
-        item_id: item.item_id.clone(),
-        verdict_id: None,
-        modality: item.modality,
-        model: item.model.clone(),
-        risk: item.risk.clone(),
-        prompt_type: item.prompt_type.clone(),
         judge: judge.into(),
         rubric: "image".into(),
-        sampler: None,
         repeat,
-        outcome,
         reason: unscored.then(|| "some_reason".into()),
         message: unscored.then(|| "in words".into()),
         safety,
         risk_score: safety.map(|safety| 6 - safety),
         scale: safety.map(|_| if judge == "embedded" { Scale::TriageUncalibrated } else { Scale::Rubric5 }),
-        dimensions: BTreeMap::new(),
         rationale: safety.map(|_| "A street with trees.".into()),
-        evidence: vec![],
-        triage: None,
         frames: vec![FrameRow { t: Some(1.25), pts: Some(1250), sha256: "ab".repeat(32), width: 64, height: 48 }],
-        chunks: vec![],
-        usage: None,
-        odds: None,
-        format: None,
-        fit: None,
-        cost_usd: None,
         attempts: 1,
-        latency_ms: None,
+        ..fixtures::record(item, outcome)
     }
 }
 

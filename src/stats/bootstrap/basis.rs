@@ -31,10 +31,7 @@ impl Bootstrapped {
     pub fn of(values: &[Observed], how: Resampling) -> Self {
         let found = clustered_intervals(&[values], how).pop().unwrap_or(Err(NoInterval::TooFewClusters));
         match found {
-            Ok(ends) => {
-                let basis = Basis { ci95_null: None, resamples: how.resamples, ..Basis::without(values, "") };
-                Self { ci95: Some(ends), basis }
-            }
+            Ok(ends) => Self { ci95: Some(ends), basis: Basis::of(values, None, how.resamples) },
             Err(why) => Self::none(values, why.code()),
         }
     }
@@ -48,9 +45,13 @@ impl Bootstrapped {
 impl Basis {
     /// Of no interval, and the code of why not.
     pub fn without(values: &[Observed], why: &'static str) -> Self {
+        Self::of(values, Some(why), 0)
+    }
+
+    fn of(values: &[Observed], ci95_null: Option<&'static str>, resamples: usize) -> Self {
         let mut clusters: Vec<usize> = values.iter().map(|one| one.cluster).collect();
         clusters.sort_unstable();
         clusters.dedup();
-        Self { ci95_method: "bca_bootstrap", ci95_null: Some(why), clusters: clusters.len(), resamples: 0 }
+        Self { ci95_method: "bca_bootstrap", ci95_null, clusters: clusters.len(), resamples }
     }
 }
