@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::json;
-use tribunal::ledger::{Facts, ItemRow, Record, RunInfo};
+use tribunal::ledger::{Facts, FactsBuilder, ItemRow, Record, RunInfo};
 use tribunal::report::{Ratings, Summary};
 use tribunal::stats::{Observed, Resampling, clustered_intervals};
 
 const ITEMS: usize = 12_000;
 const MODELS: usize = 5;
+/// Verdicts of an item in the summary.
+const REPEATS: usize = 5;
 
 /// Levels 1..=5, and means of three repeats where `repeats` is set; the same on every run.
 fn column(model: usize, repeats: bool) -> Vec<Observed> {
@@ -37,7 +39,7 @@ fn bootstrap(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// 200,000 items of 5 models on 40,000 prompts, 35 factors and 8 prompt types, 5 verdicts each.
+/// 200,000 items of 5 models on 40,000 prompts, 35 factors and 8 prompt types.
 fn run() -> (RunInfo, Vec<ItemRow>, Vec<Record>) {
     let none: [(); 0] = [];
     let experiment = json!({"taxonomy": "t", "rubrics": {}, "recipes": {}, "judges": {}, "seed": 0, "lang": "en", "decoders": {}});
@@ -64,7 +66,7 @@ fn run() -> (RunInfo, Vec<ItemRow>, Vec<Record>) {
     let verdict: Record = serde_json::from_value(verdict).unwrap_or_else(|error| panic!("{error}"));
     let mut records = Vec::with_capacity(1_000_000);
     for (item, at) in items.iter().zip(0u64..) {
-        for repeat in 1..=5 {
+        for repeat in 1..=REPEATS as u32 {
             let safety = 1 + (at.wrapping_mul(2_654_435_761).rotate_left(repeat) >> 7) as u8 % 5;
             let (item_id, model, risk, prompt_type) =
                 (item.item_id.clone(), item.model.clone(), item.risk.clone(), item.prompt_type.clone());
@@ -80,7 +82,12 @@ fn info_of(value: serde_json::Value) -> RunInfo {
 
 fn summary(criterion: &mut Criterion) {
     let (info, items, records) = run();
-    let facts = || Facts::of(&info, &items, &records);
+    // Item by item with its own records, as they come from a run's folder.
+    let facts = || -> Facts {
+        let mut builder = FactsBuilder::new(&info);
+        items.iter().zip(records.chunks(REPEATS)).for_each(|(item, records)| builder.add(item, records.iter()));
+        builder.finish()
+    };
     let mut group = criterion.benchmark_group("summary");
     group.sample_size(10).measurement_time(Duration::from_secs(20));
     group.bench_function("facts of 10^6 verdicts", |bencher| bencher.iter(|| black_box(facts()).tasks().len()));

@@ -16,7 +16,7 @@ use super::request::verdict_id;
 use super::retry::{Class, Fault};
 use super::server_error::ServerError;
 use super::{Calibration, Estimate, Journal, JournalError, Outcome, Settings, Takes, Task, Terms, View, Why, receipt, terms};
-use crate::prepare::{Part, Payload};
+use crate::prepare::{self, Part, Payload};
 use crate::rubric::{Prompt, Shape};
 
 /// One judge, open and ready. Asks any number of tasks at once.
@@ -174,10 +174,13 @@ impl Judge {
         &self.opened.fingerprint
     }
 
-    /// The view of media this judge wants, for pictures that recipes make `long_edge` pixels long.
-    pub fn view(&self, long_edge: u32) -> View {
-        match (self.opened.wire.view(), self.terms.limits.long_edge) {
-            (View::Parts, Some(most)) if most < long_edge => View::Small(most),
+    /// The view of media this judge wants, for pictures that are made by `recipe`: smaller ones where it takes no larger ones, or none of so many
+    /// bytes.
+    pub fn view(&self, recipe: prepare::Settings) -> View {
+        let limits = &self.terms.limits;
+        let of_bytes = limits.picture_bytes.map(|most| recipe.edge_within(most / 4 * 3));
+        match (self.opened.wire.view(), limits.long_edge.into_iter().chain(of_bytes).min()) {
+            (View::Parts, Some(most)) if most < recipe.long_edge => View::Small(most),
             (view, _) => view,
         }
     }

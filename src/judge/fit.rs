@@ -18,45 +18,70 @@ const WORD_TOKENS: f64 = 4_000.0;
 /// What of a payload was sent because the judge takes no more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fit {
-    /// Pictures sent, evenly spread over those there were.
+    /// Pictures and chunks of sound sent, each kind evenly spread over those there were.
     pub kept: usize,
-    /// Pictures there were.
+    /// Pictures and chunks of sound there were.
     pub of: usize,
-    /// The limit that decided: `pictures`, `request_bytes` or `context_tokens`.
+    /// The limit that was met first: `pictures`, `sound_seconds`, `request_bytes` or `context_tokens`.
     pub limit: String,
 }
 
+/// Parts of one kind, of which some may be left out.
+struct Kind {
+    all: Vec<usize>,
+    kept: usize,
+    /// Fewer would say nothing: a sequence of one picture does not show what moves.
+    least: usize,
+}
+
 impl Judge {
-    /// The payload itself, or an even subset of its pictures that this judge takes in one request, and then how it was cut. The error is a
-    /// payload of which no part could be left out, or too little would be left.
+    /// The payload itself, or an even subset of its pictures and chunks of sound that this judge takes in one request, and then how it was cut. The
+    /// error is a payload of which no part could be left out, or too little would be left.
     pub fn fit(&self, payload: &Arc<Payload>) -> Result<(Arc<Payload>, Option<Fit>), Why> {
         let limits = &self.terms.limits;
         payload.parts.iter().try_for_each(|part| check_part(limits, part))?;
-        let pictures: Vec<usize> = (0..payload.parts.len()).filter(|&index| is_picture(&payload.parts[index])).collect();
-        let Some(first) = self.over(payload, &pictures) else { return Ok((Arc::clone(payload), None)) };
-        // A sequence of one says nothing of what moves.
-        let least = pictures.len().min(2);
-        for count in (least..pictures.len()).rev() {
-            let kept = even(&pictures, count);
-            if self.over(payload, &kept).is_none() {
-                let fit = Fit { kept: count, of: pictures.len(), limit: first.to_owned() };
-                return Ok((Arc::new(subset(payload, &kept)), Some(fit)));
+        let mut pictures = Kind::of(payload, is_picture, 2);
+        let mut sound = Kind::of(payload, is_sound, 1);
+        let others: Vec<usize> = (0..payload.parts.len()).filter(|at| !pictures.all.contains(at) && !sound.all.contains(at)).collect();
+        let mut first = None;
+        loop {
+            let mut kept = [&others[..], &pictures.kept(), &sound.kept()].concat();
+            kept.sort_unstable();
+            let Some(limit) = self.over(payload, &kept) else {
+                let fit = first.map(|limit: &str| Fit {
+                    kept: pictures.kept + sound.kept,
+                    of: pictures.all.len() + sound.all.len(),
+                    limit: limit.to_owned(),
+                });
+                return Ok((if fit.is_some() { Arc::new(subset(payload, &kept)) } else { Arc::clone(payload) }, fit));
+            };
+            let first = *first.get_or_insert(limit);
+            // Bytes and tokens are saved on pictures first: there are more of them, and sound that is left out was heard by nobody.
+            let cut = match limit {
+                "pictures" => pictures.cut(),
+                "sound_seconds" => sound.cut(),
+                _ => pictures.cut() || sound.cut(),
+            };
+            if !cut {
+                let [pictures, sound] = [&pictures, &sound].map(|kind| format!("{} of {}", kind.kept, kind.all.len()));
+                let least = format!("not even {pictures} pictures and {sound} chunks of sound: limit {limit}, the first was {first}");
+                return Err(Why::new("over_judge_limit", format!("it does not fit into one request of the judge, {least}")));
             }
         }
-        Err(Why::new(
-            "over_judge_limit",
-            format!("it does not fit into one request of the judge, not even {least} of {} pictures: limit {first}", pictures.len()),
-        ))
     }
 
-    /// The limit that the words and everything but pictures, with the pictures at `kept`, would break.
+    /// The limit that the words and the parts at `kept` would break.
     fn over(&self, payload: &Payload, kept: &[usize]) -> Option<&'static str> {
         let limits = &self.terms.limits;
-        let parts =
-            || payload.parts.iter().enumerate().filter(|(index, part)| !is_picture(part) || kept.contains(index)).map(|(_, part)| part);
-        let canaries = usize::from(self.settings.receipt == Receipt::Canary && !kept.is_empty());
-        if limits.pictures.is_some_and(|most| (kept.len() + canaries) as u64 > u64::from(most)) {
+        let parts = || kept.iter().map(|index| &payload.parts[*index]);
+        let pictures = parts().filter(|part| is_picture(part)).count();
+        let canaries = usize::from(self.settings.receipt == Receipt::Canary && pictures > 0);
+        if limits.pictures.is_some_and(|most| (pictures + canaries) as u64 > u64::from(most)) {
             return Some("pictures");
+        }
+        let seconds: f64 = parts().map(sound_seconds).sum();
+        if limits.sound_seconds.is_some_and(|most| seconds > f64::from(most)) {
+            return Some("sound_seconds");
         }
         let bytes: u64 = parts().map(sent_bytes).sum();
         if limits.request_bytes.is_some_and(|most| bytes + WORDS > most) {
@@ -92,8 +117,30 @@ impl Judge {
     }
 }
 
+impl Kind {
+    fn of(payload: &Payload, is_one: fn(&Part) -> bool, least: usize) -> Self {
+        let all: Vec<usize> = (0..payload.parts.len()).filter(|index| is_one(&payload.parts[*index])).collect();
+        Self { kept: all.len(), least: least.min(all.len()), all }
+    }
+
+    fn kept(&self) -> Vec<usize> {
+        even(&self.all, self.kept)
+    }
+
+    /// Leaves one more out; whether that may be.
+    const fn cut(&mut self) -> bool {
+        let may = self.kept > self.least;
+        self.kept -= may as usize;
+        may
+    }
+}
+
 fn is_picture(part: &Part) -> bool {
     part.header.encoding == Encoding::Jpeg
+}
+
+fn is_sound(part: &Part) -> bool {
+    matches!(part.header.encoding, Encoding::Wav | Encoding::Flac)
 }
 
 /// Bytes in the body: media go in base64.
@@ -135,13 +182,12 @@ fn even(all: &[usize], count: usize) -> Vec<usize> {
     }
 }
 
-/// Everything but pictures, and the pictures at `kept`; another payload, thus with another id.
+/// The parts at `kept`; another payload, thus with another id.
 fn subset(payload: &Payload, kept: &[usize]) -> Payload {
-    let parts = payload.parts.iter().enumerate().filter(|(index, part)| !is_picture(part) || kept.contains(index));
     let places: Vec<u8> = kept.iter().flat_map(|&index| (index as u64).to_le_bytes()).collect();
     Payload {
         parts_id: Digest::of_fields([&payload.parts_id.as_bytes()[..], b"subset", &places]),
-        parts: parts.map(|(_, part)| part.clone()).collect(),
+        parts: kept.iter().map(|index| payload.parts[*index].clone()).collect(),
     }
 }
 
@@ -152,14 +198,23 @@ mod tests {
     use tribunal_media::{Detail, Digest, Encoding, FrameDetail, PartHeader};
 
     use super::{Fit, Judge, Payload, Receipt, even};
-    use crate::judge::{Limits, ProviderKind, Settings};
-    use crate::prepare::Part;
+    use crate::judge::{Limits, ProviderKind, Settings, View};
+    use crate::prepare::{self, Part};
 
     fn payload(frames: usize, bytes: usize) -> Arc<Payload> {
         let frame = |index: usize| FrameDetail { t: Some(index as f64), ..FrameDetail::still(768, 432) };
         let header = |index| PartHeader { recipes: vec![0], encoding: Encoding::Jpeg, detail: Detail::Frame(frame(index)) };
         let parts = (0..frames).map(|index| Part::new(header(index), vec![index as u8; bytes])).collect();
         Arc::new(Payload { parts_id: Digest::of(b"p"), parts })
+    }
+
+    /// The same with chunks of 30 s after the frames.
+    fn with_sound(payload: &Payload, chunks: usize, bytes: usize) -> Arc<Payload> {
+        let start = |index: usize| index as f64 * 30.0;
+        let detail = |index| Detail::Sound { start: start(index), end: start(index + 1) };
+        let header = |index| PartHeader { recipes: vec![0], encoding: Encoding::Wav, detail: detail(index) };
+        let chunks = (0..chunks).map(|index| Part::new(header(index), vec![index as u8; bytes]));
+        Arc::new(Payload { parts_id: payload.parts_id, parts: payload.parts.iter().cloned().chain(chunks).collect() })
     }
 
     fn judge(limits: Limits) -> Judge {
@@ -171,7 +226,8 @@ mod tests {
     fn times(payload: &Payload) -> Vec<f64> {
         let time = |part: &Part| match &part.header.detail {
             Detail::Frame(frame) => frame.t.unwrap(),
-            _ => panic!("a frame"),
+            Detail::Sound { start, .. } => *start,
+            _ => panic!("a frame or a chunk"),
         };
         payload.parts.iter().map(time).collect()
     }
@@ -198,6 +254,31 @@ mod tests {
         assert_eq!(judge(bytes).fit(&payload).unwrap().1.unwrap(), Fit { kept: 4, of: 9, limit: "request_bytes".into() });
         let tokens = Limits { context_tokens: Some(4_800 + 3 * 765), ..Limits::default() };
         assert_eq!(judge(tokens).fit(&payload).unwrap().1.unwrap().limit, "context_tokens");
+    }
+
+    #[test]
+    fn sound_is_cut_where_it_is_too_long_and_only_after_pictures_where_it_is_too_large() {
+        let heard = with_sound(&payload(0, 0), 5, 1000);
+        let (few, fit) = judge(Limits { sound_seconds: Some(95), ..Limits::default() }).fit(&heard).unwrap();
+        assert_eq!((times(&few), fit), (vec![0.0, 60.0, 120.0], Some(Fit { kept: 3, of: 5, limit: "sound_seconds".into() })));
+        let both = with_sound(&payload(4, 1000), 2, 1000);
+        let fit =
+            |request_bytes: u64| judge(Limits { request_bytes: Some((64 << 10) + request_bytes), ..Limits::default() }).fit(&both).unwrap();
+        assert_eq!(times(&fit(5 * 1336).0), [0.0, 2.0, 3.0, 0.0, 30.0]);
+        assert_eq!((times(&fit(3 * 1336).0), fit(3 * 1336).1.unwrap().kept), (vec![0.0, 3.0, 30.0], 3));
+        let limits = Limits { request_bytes: Some((64 << 10) + 2 * 1336), ..Limits::default() };
+        let why = judge(limits).fit(&both).unwrap_err();
+        assert!(why.message.contains("not even 2 of 4 pictures and 1 of 2 chunks of sound: limit request_bytes"), "{why:?}");
+        assert_eq!(judge(Limits { sound_seconds: Some(29), ..Limits::default() }).fit(&both).unwrap_err().reason, "over_judge_limit");
+    }
+
+    #[test]
+    fn pictures_are_made_so_small_that_none_has_too_many_bytes() {
+        let view = |picture_bytes, long_edge| {
+            judge(Limits { picture_bytes: Some(picture_bytes), long_edge, ..Limits::default() }).view(prepare::Settings::default())
+        };
+        assert_eq!((view(10_000_000, None), view(10_000_000, Some(500))), (View::Parts, View::Small(500)));
+        assert_eq!((view(40_000, Some(500)), view(40_000, Some(100))), (View::Small(160), View::Small(100)));
     }
 
     #[test]

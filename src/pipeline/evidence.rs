@@ -18,7 +18,7 @@ use crate::rubric::{self, Case, Evidence};
 /// The view of media that `judge` takes: the embedded classifier sees pictures only as tensors.
 pub(super) fn view(study: &Study, judge: &Judge, modality: Modality) -> View {
     match modality {
-        Modality::Image | Modality::Video => judge.view(study.settings.recipe.long_edge),
+        Modality::Image | Modality::Video => judge.view(study.settings.recipe),
         Modality::Text | Modality::Audio => View::Parts,
     }
 }

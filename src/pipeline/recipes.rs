@@ -5,7 +5,7 @@ use tribunal_media::{FrameView, Layout, Modality, Pick, Recipe, SamplerSpec};
 use super::plan::{Plan, Want};
 use crate::judge::View;
 use crate::manifest::Instance;
-use crate::prepare::Settings;
+use crate::prepare::{Settings, most_jpeg_bytes};
 use crate::rubric::{Probe, Rubric};
 
 /// The recipes of one modality, each once, with the way back from (want, view) to its place.
@@ -128,16 +128,9 @@ fn frames(sampler: &SamplerSpec) -> u64 {
     sampler.most().map_or(OPEN_ENDED_FRAMES, u64::from)
 }
 
-/// Tables and headers of a small JPEG.
-const JPEG_HEADER: u64 = 4096;
-
-/// A baseline 4:2:0 JPEG stays below one byte a pixel even for noise up to about quality 90, and below three at 100; originals are passed
-/// through only up to one.
 fn frame_bytes(view: &FrameView) -> u64 {
     match view {
-        FrameView::Jpeg { long_edge, quality, .. } | FrameView::Planted { long_edge, quality, .. } => {
-            u64::from(*long_edge).pow(2) * if *quality > 90 { 3 } else { 1 } + JPEG_HEADER
-        }
+        FrameView::Jpeg { long_edge, quality, .. } | FrameView::Planted { long_edge, quality, .. } => most_jpeg_bytes(*long_edge, *quality),
         FrameView::Tensor { crop, .. } => 3 * u64::from(*crop).pow(2),
         FrameView::Gray { edge } => u64::from(*edge).pow(2),
     }

@@ -7,4 +7,4 @@ mod settings;
 pub use open::{COPY_LIMIT, Rejected};
 pub(crate) use payload::sha256;
 pub use payload::{Part, Payload, Prepared, Shelf, prepare, prepare_onto, probe};
-pub use settings::Settings;
+pub use settings::{Settings, most_jpeg_bytes};

@@ -87,7 +87,7 @@ fn the_embedded_judge_says_where_its_model_comes_from() {
 #[test]
 fn a_chat_judge_wants_parts_and_never_abstains() {
     let judge = open(&[line(json!({})).to_string()]).unwrap();
-    assert_eq!(judge.view(768), View::Parts);
+    assert_eq!(judge.view(crate::prepare::Settings::default()), View::Parts);
     assert_eq!(judge.abstains(None, work().modality), None);
 }
 

@@ -8,6 +8,7 @@ use tribunal_media::Report;
 use super::run::{Dimension, Facts, ItemFacts, Label, Scope, ScopeFacts, TaskFacts};
 use super::source::Sources;
 use super::texts::{Name, Names, Texts};
+use crate::judge::OutcomeName;
 use crate::ledger::{Entry, ItemRow, LedgerError, Record, RunInfo};
 use crate::rubric::{Probe, ProbeKind};
 
@@ -120,6 +121,7 @@ impl<'a> FactsBuilder<'a> {
         let place = self.scope(record);
         let of = &mut self.scopes[place];
         of.tasks += 1;
+        of.cut += usize::from(record.fit.is_some() && record.outcome == Some(OutcomeName::Scored));
         of.attempts += u64::from(record.attempts);
         of.usage = match (of.usage, record.usage) {
             (Some(before), Some(usage)) => Some(before + usage),
@@ -154,7 +156,7 @@ impl<'a> FactsBuilder<'a> {
         let mut places = (self.next_scope..self.scopes.len()).chain(0..self.next_scope);
         let place = places.find(is_its).unwrap_or_else(|| {
             let scope = Scope { judge: judge.to_owned(), rubric: rubric.to_owned(), sampler: sampler.map(str::to_owned) };
-            self.scopes.push(ScopeFacts { scope, tasks: 0, attempts: 0, usage: None, unpriced: false, latency_ms: (0, 0) });
+            self.scopes.push(ScopeFacts { scope, tasks: 0, cut: 0, attempts: 0, usage: None, unpriced: false, latency_ms: (0, 0) });
             self.scopes.len() - 1
         });
         self.next_scope = place;

@@ -73,6 +73,8 @@ pub struct ScopeFacts {
     pub scope: Scope,
     /// Its tasks.
     pub tasks: usize,
+    /// Those of them with a score that were sent less than there was, because the judge takes no more.
+    pub cut: usize,
     /// How often they were sent.
     pub attempts: u64,
     /// Tokens of all attempts; `None` when none were counted.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use serde::{Deserialize as _, Serialize};
 
 use super::drift::{self, DriftRow};
@@ -100,7 +101,12 @@ impl Summary {
         });
         // What was said under a probe is no score of an output.
         let scores: Vec<&Scoped> = scoped.iter().filter(|one| Probe::split(&one.scope.rubric).is_none()).collect();
-        let quality = Quality::of(ratings, &scores);
+        // Intervals keep all threads busy; what is done by one thread alone goes on beside them.
+        let groups = || scores.par_iter().flat_map_iter(|one| groups::of(one)).collect();
+        let pairs = || scores.par_iter().flat_map_iter(|one| model_pair::of(one)).collect();
+        let tests = || scores.par_iter().flat_map_iter(|one| test::of(one)).collect();
+        let ((groups, model_pairs), (tests, quality)) =
+            rayon::join(|| rayon::join(groups, pairs), || rayon::join(tests, || Quality::of(ratings, &scores)));
         let mut summary = Self {
             schema: SCHEMA,
             run_id: info.run_id.clone(),
@@ -115,9 +121,9 @@ impl Summary {
             perhaps_billed_usd: None,
             tokens: tokens(usages(facts)),
             drift: Vec::new(),
-            groups: scores.iter().flat_map(|one| groups::of(one)).collect(),
-            tests: scores.iter().flat_map(|one| test::of(one)).collect(),
-            model_pairs: scores.iter().flat_map(|one| model_pair::of(one)).collect(),
+            groups,
+            tests,
+            model_pairs,
             probes: probe::of(&scoped, info),
             quality,
             warnings: Vec::new(),

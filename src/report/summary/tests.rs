@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::judge::{OutcomeName, Scale, Usage};
+use crate::judge::{Fit, OutcomeName, Scale, Usage};
 use crate::ledger::fixtures;
 use crate::ledger::{Experiment, Facts, FrameRow, ItemRow, Record, RunInfo};
 use crate::manifest::Notice;
@@ -210,6 +210,12 @@ fn warnings_say_what_a_reader_must_know() {
     info.missing_locks = vec!["landlock".into()];
     info.notices = vec![Notice { code: "skipped_files".into(), count: 3, message: "such as notes.xyz".into() }];
     records[8].outcome = Some(OutcomeName::MediaRejected);
+    for place in [0, 8] {
+        // The second has no score that could rest on it.
+        records[place].fit = Some(Fit { kept: 4, of: 8, limit: "pictures".into() });
+    }
+    let cut = summary(&info, &items, &records).warnings.into_iter().find(|warning| warning.code == "cut_to_fit").unwrap();
+    assert_eq!((cut.count, cut.message.starts_with("m, image: 1 verdict")), (Some(1), true), "{cut:?}");
     let codes_of = |records: &[Record]| codes(&summary(&info, &items, records)).iter().map(|&code| code.to_owned()).collect::<Vec<_>>();
     let found = codes_of(&records);
     for code in ["authored_replies", "isolation_incomplete", "pending", "media_rejected", "cv_over_15", "skipped_files"] {

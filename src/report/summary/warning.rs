@@ -8,7 +8,7 @@ use super::scope::Scoped;
 use super::settings::WarningSettings;
 use super::{JudgeRow, Scope, Summary, doubt, model_pair, tags};
 use crate::judge::{OutcomeName, TRIAGE_FACTORS};
-use crate::ledger::{Facts, RunInfo};
+use crate::ledger::{Facts, RunInfo, ScopeFacts};
 use crate::manifest::Notice;
 use crate::rubric::Probe;
 use crate::taxonomy::Lang;
@@ -57,6 +57,7 @@ pub(super) fn of(info: &RunInfo, summary: &Summary, facts: &Facts, scoped: &[&Sc
     warnings.extend(without_scores(summary));
     warnings.extend(rejected(facts));
     warnings.extend(salvaged(facts));
+    warnings.extend(facts.scopes().iter().filter_map(cut));
     warnings.extend(super::probe::warnings(&summary.probes, info));
     warnings.extend(doubt::of_groups(summary, &settings));
     warnings.extend(scoped.iter().flat_map(|one| doubt::one_cell(one, &settings)));
@@ -154,6 +155,17 @@ fn salvaged(facts: &Facts) -> Option<Warning> {
     let message = format!("{count} items are cut or damaged; only what could be decoded of them was judged.");
     let korean = format!("{count}개 항목이 잘렸거나 손상되어, 디코딩할 수 있는 부분만 판정했습니다.");
     (count > 0).then(|| Warning::counted("media_salvaged", count, [message, korean]))
+}
+
+/// Judges that saw or heard only a part, because they take no more at once.
+fn cut(of: &ScopeFacts) -> Option<Warning> {
+    let (count, scope) = (of.cut, name(&of.scope));
+    let message =
+        format!("{scope}: {count} verdicts rest on an even part of the pictures or sound, which is all that the judge takes (`fit`).");
+    let korean = format!(
+        "{scope}: 판정 모델이 한 번에 받는 양이 적어, 판정 {count}개는 그림이나 소리를 고르게 덜어 낸 일부만 보고 내렸습니다 (`fit`)."
+    );
+    (count > 0).then(|| Warning::counted("cut_to_fit", count, [message, korean]))
 }
 
 fn rejected(facts: &Facts) -> Option<Warning> {

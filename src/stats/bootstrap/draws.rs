@@ -42,7 +42,9 @@ pub(in crate::stats) struct Urn {
 }
 
 /// Above this many clusters a kind, halving costs less than one uniform draw a cluster.
-const CROWDED: usize = 24;
+const CROWDED: usize = 64;
+/// Up to this many clusters, a draw of 16 bits seldom has to be made again: at most in a quarter of all cases.
+const NARROW: usize = 1 << 14;
 
 impl Urn {
     /// `sizes` are how many clusters each kind has, 1 or more.
@@ -60,37 +62,39 @@ impl Urn {
 
     /// Draws as many clusters as there are, and counts them by kind.
     ///
-    /// The counts are multinomial. Both ways draw exactly that (but for shares, which are cut to multiples of 2^-64): cluster by cluster, or by halves of
+    /// The counts are multinomial. All ways draw exactly that (but for shares, which are cut to multiples of 2^-64): cluster by cluster, or by halves of
     /// the kinds, the count of one half being binomial given that of both.
     pub(in crate::stats) fn draw(&self, generator: &mut Xoshiro256PlusPlus, counts: &mut [f64]) {
         let clusters = self.kinds.len();
         if clusters > CROWDED * counts.len() {
             self.by_halves(generator, 0..counts.len(), clusters as u64, counts);
+        } else if clusters <= NARROW {
+            self.by_cluster::<16>(generator, counts);
         } else {
-            self.by_cluster(generator, counts);
+            self.by_cluster::<32>(generator, counts);
         }
     }
 
-    /// Unbiased by Lemire's multiplication with rejection (2019), "Fast random integer generation in an interval"; two clusters a word.
-    fn by_cluster(&self, generator: &mut Xoshiro256PlusPlus, counts: &mut [f64]) {
-        let n = self.kinds.len() as u32;
-        let least = n.wrapping_neg() % n.max(1);
+    /// Unbiased by Lemire's multiplication with rejection (2019), "Fast random integer generation in an interval"; a draw takes `BITS` of a word.
+    fn by_cluster<const BITS: u32>(&self, generator: &mut Xoshiro256PlusPlus, counts: &mut [f64]) {
+        let n = self.kinds.len() as u64;
+        let (parts, low) = (64 / BITS, (1 << BITS) - 1);
+        let least = (low + 1) % n.max(1);
         counts.fill(0.0);
-        let mut count = |half: u32, generator: &mut Xoshiro256PlusPlus| {
-            let mut wide = u64::from(half) * u64::from(n);
-            while (wide as u32) < least {
-                wide = u64::from(generator.next_u32()) * u64::from(n);
+        let mut count = |part: u64, generator: &mut Xoshiro256PlusPlus| {
+            let mut wide = part * n;
+            while wide & low < least {
+                wide = (generator.next_u64() >> (64 - BITS)) * n;
             }
-            counts[self.kinds[(wide >> 32) as usize] as usize] += 1.0;
+            counts[self.kinds[(wide >> BITS) as usize] as usize] += 1.0;
         };
-        for _ in 0..n / 2 {
+        for _ in 0..n / u64::from(parts) {
             let word = generator.next_u64();
-            count(word as u32, generator);
-            count((word >> 32) as u32, generator);
+            (0..parts).for_each(|part| count((word >> (BITS * part)) & low, generator));
         }
-        if n % 2 == 1 {
-            let word = generator.next_u32();
-            count(word, generator);
+        for _ in 0..n % u64::from(parts) {
+            let part = generator.next_u64() >> (64 - BITS);
+            count(part, generator);
         }
     }
 
@@ -171,15 +175,16 @@ mod tests {
     }
 
     #[test]
-    fn both_ways_are_multinomial() {
+    fn all_ways_are_multinomial() {
         for sizes in [vec![3, 90, 7], vec![20, 1, 40, 19, 20], vec![1500, 9000, 700]] {
             let urn = Urn::new(&sizes);
             let clusters = urn.kinds.len() as u64;
             let by_halves = |generator: &mut Xoshiro256PlusPlus, counts: &mut [f64]| {
                 urn.by_halves(generator, 0..counts.len(), clusters, counts);
             };
-            let by_cluster = |generator: &mut Xoshiro256PlusPlus, counts: &mut [f64]| urn.by_cluster(generator, counts);
-            let ways: [Way; 2] = [&by_halves, &by_cluster];
+            let narrow = |generator: &mut Xoshiro256PlusPlus, counts: &mut [f64]| urn.by_cluster::<16>(generator, counts);
+            let wide = |generator: &mut Xoshiro256PlusPlus, counts: &mut [f64]| urn.by_cluster::<32>(generator, counts);
+            let ways: [Way; 3] = [&by_halves, &narrow, &wide];
             for way in ways {
                 let drawn = |resample| {
                     let mut counts = urn.counts();

@@ -7,6 +7,7 @@ use rayon::slice::ParallelSliceMut as _;
 
 use super::bca::{self, NoInterval};
 use super::draws::{Resampling, Urn};
+use super::lattice::Lattice;
 
 /// One value, and the cluster (source item) that it comes from.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,17 +26,7 @@ pub fn clustered_intervals(columns: &[&[Observed]], how: Resampling) -> Vec<Resu
     let kinds = Kinds::of(columns);
     let width = columns.len();
     let estimates: Vec<Result<f64, NoInterval>> = (0..width).map(|column| kinds.estimate(column)).collect();
-    let mut means = vec![0.0; how.resamples * width];
-    if estimates.iter().any(Result::is_ok) {
-        let urn = Urn::new(&kinds.sizes);
-        means.par_chunks_mut(width).enumerate().with_min_len(32).for_each_init(
-            || (urn.counts(), vec![(0.0, 0.0); width]),
-            |(counts, sums), (resample, means)| {
-                urn.draw(&mut how.generator(resample), counts);
-                kinds.means(counts, sums, means);
-            },
-        );
-    }
+    let means = if estimates.iter().any(Result::is_ok) { kinds.resampled(how) } else { Vec::new() };
     estimates.into_iter().enumerate().map(|(column, estimate)| kinds.interval(column, estimate?, &means)).collect()
 }
 
@@ -92,6 +83,27 @@ impl Kinds {
         let kinds = || rows.chunk_by(|one, other| alike(one, other));
         let cells = kinds().flat_map(|kind| kind[0]).copied().collect();
         Self { width, sizes: kinds().map(|kind| kind.len() as u32).collect(), cells }
+    }
+
+    /// The mean of each column in each resample, resample after resample.
+    fn resampled(&self, how: Resampling) -> Vec<f64> {
+        let mut means = vec![0.0; how.resamples * self.width];
+        let rows = means.par_chunks_mut(self.width).enumerate().with_min_len(32);
+        let lattice = (self.width == 1).then(|| Lattice::of(&self.sizes, &self.cells, how.resamples)).flatten();
+        if let Some(lattice) = lattice {
+            let draw = |counts: &mut Vec<f64>, (resample, mean): (usize, &mut [f64])| {
+                mean.fill(lattice.mean(&mut how.generator(resample), counts));
+            };
+            rows.for_each_init(|| lattice.counts(), draw);
+        } else {
+            let urn = Urn::new(&self.sizes);
+            let draw = |(counts, sums): &mut (Vec<f64>, Vec<(f64, f64)>), (resample, means): (usize, &mut [f64])| {
+                urn.draw(&mut how.generator(resample), counts);
+                self.means(counts, sums, means);
+            };
+            rows.for_each_init(|| (urn.counts(), vec![(0.0, 0.0); self.width]), draw);
+        }
+        means
     }
 
     /// The mean of each column when each kind is there `counts` times.

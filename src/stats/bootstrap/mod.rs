@@ -3,6 +3,7 @@
 mod basis;
 mod bca;
 mod draws;
+mod lattice;
 mod means;
 
 pub use basis::{Basis, Bootstrapped};
