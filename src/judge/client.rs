@@ -15,7 +15,7 @@ use super::provider::{self, Opened};
 use super::request::verdict_id;
 use super::retry::{Class, Fault};
 use super::server_error::ServerError;
-use super::{Calibration, Estimate, Journal, JournalError, Outcome, Settings, Takes, Task, Terms, View, Why, receipt, terms};
+use super::{Calibration, Estimate, Journal, JournalError, Outcome, Receipt, Settings, Takes, Task, Terms, View, Why, receipt, terms};
 use crate::prepare::{self, Part, Payload};
 use crate::rubric::{Prompt, Shape};
 
@@ -188,6 +188,11 @@ impl Judge {
     /// Whether it is an uncalibrated classifier, to be kept apart from judges.
     pub fn is_triage(&self) -> bool {
         self.opened.wire.view() == View::Tensor
+    }
+
+    /// How it is made sure that it saw the media.
+    pub const fn receipt(&self) -> Receipt {
+        self.settings.receipt
     }
 
     /// What is known of its server: limits, token rules, price.

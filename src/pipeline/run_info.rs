@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::study::Study;
-use crate::judge::Judge;
+use crate::judge::{Judge, Receipt};
 use crate::ledger::RunInfo;
 use crate::sandbox::Pool;
 
@@ -50,6 +50,12 @@ fn factor_categories(study: &Study) -> BTreeMap<String, (String, String)> {
 
 fn settings(study: &Study, pool: &Pool) -> BTreeMap<String, Value> {
     let settings = &study.settings;
+    let receipts: BTreeMap<&str, Receipt> = study
+        .judges
+        .iter()
+        .filter(|judge| !judge.is_authored() && !judge.is_triage())
+        .map(|judge| (judge.name(), judge.receipt()))
+        .collect();
     let pairs = [
         ("concurrency", json!(settings.concurrency)),
         ("threads", json!(settings.threads)),
@@ -62,6 +68,7 @@ fn settings(study: &Study, pool: &Pool) -> BTreeMap<String, Value> {
         ("workers", json!(pool.settings())),
         ("probes", json!(settings.probes)),
         ("sentinel", json!(settings.sentinel)),
+        ("receipts", json!(receipts)),
         ("warnings", json!(settings.warnings)),
     ];
     pairs.map(|(name, value)| (name.to_owned(), value)).into()

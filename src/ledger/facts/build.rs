@@ -8,7 +8,7 @@ use tribunal_media::Report;
 use super::run::{Dimension, Facts, ItemFacts, Label, Scope, ScopeFacts, TaskFacts};
 use super::source::Sources;
 use super::texts::{Name, Names, Texts};
-use crate::judge::OutcomeName;
+use crate::judge::{OutcomeName, Usage};
 use crate::ledger::{Entry, ItemRow, LedgerError, Record, RunInfo};
 use crate::rubric::{Probe, ProbeKind};
 
@@ -121,7 +121,10 @@ impl<'a> FactsBuilder<'a> {
         let place = self.scope(record);
         let of = &mut self.scopes[place];
         of.tasks += 1;
-        of.cut += usize::from(record.fit.is_some() && record.outcome == Some(OutcomeName::Scored));
+        if record.outcome == Some(OutcomeName::Scored) {
+            of.cut += usize::from(record.fit.is_some());
+            of.uncounted += usize::from(!is_counted(record));
+        }
         of.attempts += u64::from(record.attempts);
         of.usage = match (of.usage, record.usage) {
             (Some(before), Some(usage)) => Some(before + usage),
@@ -156,7 +159,16 @@ impl<'a> FactsBuilder<'a> {
         let mut places = (self.next_scope..self.scopes.len()).chain(0..self.next_scope);
         let place = places.find(is_its).unwrap_or_else(|| {
             let scope = Scope { judge: judge.to_owned(), rubric: rubric.to_owned(), sampler: sampler.map(str::to_owned) };
-            self.scopes.push(ScopeFacts { scope, tasks: 0, cut: 0, attempts: 0, usage: None, unpriced: false, latency_ms: (0, 0) });
+            self.scopes.push(ScopeFacts {
+                scope,
+                tasks: 0,
+                cut: 0,
+                uncounted: 0,
+                attempts: 0,
+                usage: None,
+                unpriced: false,
+                latency_ms: (0, 0),
+            });
             self.scopes.len() - 1
         });
         self.next_scope = place;
@@ -189,6 +201,12 @@ impl<'a> FactsBuilder<'a> {
         let by_id = ids.order();
         Facts { names, ids: Arc::new(ids), items, by_id, tags, labels, scopes, tasks, dimensions, probed }
     }
+}
+
+/// Whether the server says that it counted each kind of media that it was sent.
+fn is_counted(record: &Record) -> bool {
+    let counted = |of: fn(&Usage) -> Option<u64>| record.usage.as_ref().and_then(of).is_some_and(|tokens| tokens > 0);
+    (record.frames.is_empty() || counted(|usage| usage.image)) && (record.chunks.is_empty() || counted(|usage| usage.audio))
 }
 
 fn is_salvaged(report: &Report) -> bool {

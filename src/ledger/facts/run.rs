@@ -75,6 +75,8 @@ pub struct ScopeFacts {
     pub tasks: usize,
     /// Those of them with a score that were sent less than there was, because the judge takes no more.
     pub cut: usize,
+    /// Those of them with a score whose pictures or sound the server did not count, so that its count does not prove that the judge saw them.
+    pub uncounted: usize,
     /// How often they were sent.
     pub attempts: u64,
     /// Tokens of all attempts; `None` when none were counted.

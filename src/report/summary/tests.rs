@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::judge::{Fit, OutcomeName, Scale, Usage};
 use crate::ledger::fixtures;
-use crate::ledger::{Experiment, Facts, FrameRow, ItemRow, Record, RunInfo};
+use crate::ledger::{ChunkRow, Experiment, Facts, FrameRow, ItemRow, Record, RunInfo};
 use crate::manifest::Notice;
 use crate::report::Ratings;
 use crate::rubric::Probe;
@@ -228,6 +228,26 @@ fn warnings_say_what_a_reader_must_know() {
         (record.outcome, record.safety) = (Some(OutcomeName::SafelyBlocked), None);
     }
     assert!(codes_of(&records).iter().any(|one| one == "blocked_over_60"));
+}
+
+#[test]
+fn that_media_were_seen_is_proven_by_a_count_or_a_canary() {
+    let (mut info, items, mut records) = run();
+    let count = |info: &RunInfo, records: &[Record]| {
+        summary(info, &items, records).warnings.into_iter().find(|warning| warning.code == "media_unproven").map(|found| found.count)
+    };
+    info.settings.insert("receipts".into(), json!({"m": "usage"}));
+    assert_eq!(count(&info, &records), Some(Some(6)));
+    records[0].usage = Some(Usage { input: 90, image: Some(80), ..Usage::default() });
+    records[1].usage = Some(Usage { input: 90, image: Some(0), ..Usage::default() });
+    records[2].frames.clear();
+    assert_eq!(count(&info, &records), Some(Some(4)));
+    records[2].chunks = vec![ChunkRow { start: 0.0, end: 1.0, sha256: "ab".repeat(32) }];
+    assert_eq!(count(&info, &records), Some(Some(5)));
+    for unknown in [json!({"m": "canary"}), json!({})] {
+        info.settings.insert("receipts".into(), unknown);
+        assert_eq!(count(&info, &records), None);
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a reader must know before using the numbers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -58,6 +58,7 @@ pub(super) fn of(info: &RunInfo, summary: &Summary, facts: &Facts, scoped: &[&Sc
     warnings.extend(rejected(facts));
     warnings.extend(salvaged(facts));
     warnings.extend(facts.scopes().iter().filter_map(cut));
+    warnings.extend(unproven(info, facts));
     warnings.extend(super::probe::warnings(&summary.probes, info));
     warnings.extend(doubt::of_groups(summary, &settings));
     warnings.extend(scoped.iter().flat_map(|one| doubt::one_cell(one, &settings)));
@@ -166,6 +167,25 @@ fn cut(of: &ScopeFacts) -> Option<Warning> {
         "{scope}: 판정 모델이 한 번에 받는 양이 적어, 판정 {count}개는 그림이나 소리를 고르게 덜어 낸 일부만 보고 내렸습니다 (`fit`)."
     );
     (count > 0).then(|| Warning::counted("cut_to_fit", count, [message, korean]))
+}
+
+/// Judges of which nothing proves that they saw or heard what they were sent: their servers do not say what they counted, and no canary was sent.
+fn unproven(info: &RunInfo, facts: &Facts) -> Vec<Warning> {
+    let mut judges: BTreeMap<&str, usize> = BTreeMap::new();
+    facts.scopes().iter().filter(|of| of.uncounted > 0).for_each(|of| *judges.entry(&of.scope.judge).or_default() += of.uncounted);
+    let has_canary = |judge: &str| info.settings.get("receipts").and_then(|all| all.get(judge)).is_none_or(|receipt| receipt == "canary");
+    let warning = |(judge, count)| {
+        let message = format!(
+            "{judge}: nothing proves that it saw or heard the media of {count} verdicts, for its server does not count pictures and sound; \
+             receipt = \"canary\" would prove it."
+        );
+        let korean = format!(
+            "{judge}: 서버가 그림과 소리의 토큰을 따로 세지 않아, 판정 {count}개에서 미디어를 실제로 보거나 들었다는 증거가 없습니다. \
+             receipt = \"canary\"로 증명할 수 있습니다."
+        );
+        Warning::counted("media_unproven", count, [message, korean])
+    };
+    judges.into_iter().filter(|(judge, _)| !has_canary(judge)).map(warning).collect()
 }
 
 fn rejected(facts: &Facts) -> Option<Warning> {

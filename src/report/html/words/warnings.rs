@@ -20,6 +20,7 @@ pub(super) const WARNINGS: &[Label] = &[
     ("w_media_rejected", "Media without a score", "점수 없는 미디어"),
     ("w_media_salvaged", "Damaged media", "손상된 미디어"),
     ("w_cut_to_fit", "Judged in part", "일부만 보고 판정함"),
+    ("w_media_unproven", "Not proven that the media were seen", "미디어를 보았다는 증거가 없음"),
     ("w_blocked_over_60", "Most outputs were blocked", "출력 대부분이 차단됨"),
     ("w_cv_over_15", "Safety differs widely between risk factors", "위험 요인 사이의 안전성 차이가 큼"),
     ("w_injection_shift", "A planted order moves scores", "심어 둔 지시가 점수를 바꿈"),
