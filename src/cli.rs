@@ -43,7 +43,7 @@ pub(crate) enum Command {
     Agree(AgreeArgs),
     /// Write a source in another tool's format, its requests as batch files, or a run's verdicts or replies as one file.
     Export(ExportArgs),
-    /// Take the results of exported requests into their run.
+    /// Take the results of exported requests into their run, labels into a file, or the outputs in another tool's logs into a manifest.
     Import(ImportArgs),
     /// List, show or check taxonomies.
     #[command(subcommand)]
@@ -258,14 +258,15 @@ pub(crate) struct ExportArgs {
 /// `tribunal import`
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
-    /// Files of results or of labels, in any order.
+    /// Files of results or of labels, or logs, in any order.
     #[arg(required = true)]
     pub(crate) files: Vec<PathBuf>,
-    /// batch, label-studio
+    /// batch, inspect-log, label-studio
     #[arg(long, value_name = "FORMAT")]
     pub(crate) from: ImportKind,
     /// Of batch: the run folder that the requests were exported into; left out: the one that holds the first file. Of label-studio: the file of labels
-    /// (.jsonl, for `agree --labels`); left out: beside the first file.
+    /// (.jsonl, for `agree --labels`); left out: beside the first file. Of inspect-log: the folder for a manifest and its media; left out: the first
+    /// file's name without its ending.
     #[arg(short, value_name = "PATH")]
     pub(crate) output: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! `tribunal import`: the results of exported requests, into their run and its reports; labels, into a file.
+//! `tribunal import`: the results of exported requests, into their run and its reports; labels, into a file; outputs, into a manifest.
 
 use std::path::{Path, PathBuf};
 
@@ -34,6 +34,7 @@ pub(crate) fn run(context: &Context, args: &ImportArgs) -> Result<Exit, Failure>
     match args.from {
         ImportKind::Batch => results(context, args),
         ImportKind::LabelStudio => super::import_labels::run(context, args),
+        ImportKind::InspectLog => super::import_outputs::run(context, args),
     }
 }
 

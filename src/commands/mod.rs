@@ -17,6 +17,7 @@ mod export_cassette;
 mod export_run;
 mod export_verdicts;
 mod import_labels;
+mod import_outputs;
 mod open;
 mod output;
 mod progress;

@@ -32,6 +32,8 @@ pub enum ImportKind {
     Batch,
     /// Labels that people gave.
     LabelStudio,
+    /// Outputs of models that the Inspect framework evaluated.
+    InspectLog,
 }
 
 impl FromStr for ExportKind {
@@ -62,8 +64,8 @@ impl FromStr for ImportKind {
         match text {
             "batch" => Ok(Self::Batch),
             "label-studio" => Ok(Self::LabelStudio),
-            "inspect-log" => Err("import from inspect-log is not built yet; built: batch, label-studio".to_owned()),
-            other => Err(format!("`{other}` is no import format; built: batch, label-studio")),
+            "inspect-log" => Ok(Self::InspectLog),
+            other => Err(format!("`{other}` is no import format; built: batch, inspect-log, label-studio")),
         }
     }
 }
@@ -79,8 +81,8 @@ mod tests {
         assert_eq!(("jsonl".parse(), "csv".parse()), (Ok(ExportKind::Jsonl), Ok(ExportKind::Table(TableKind::Csv))));
         assert_eq!("parquet".parse::<ExportKind>().is_ok(), cfg!(feature = "parquet"));
         assert_eq!(("inspect-log".parse(), "label-studio".parse()), (Ok(ExportKind::InspectLog), Ok(ExportKind::LabelStudio)));
-        assert_eq!("label-studio".parse(), Ok(ImportKind::LabelStudio));
-        assert!("inspect-log".parse::<ImportKind>().unwrap_err().contains("not built yet"));
+        assert_eq!(("label-studio".parse(), "inspect-log".parse()), (Ok(ImportKind::LabelStudio), Ok(ImportKind::InspectLog)));
+        assert!("csv".parse::<ImportKind>().unwrap_err().contains("no import format"));
         assert!("pdf".parse::<ExportKind>().unwrap_err().contains("no export format"));
     }
 }

@@ -8,7 +8,7 @@ mod parts_folder;
 mod sample;
 
 pub use inspect::export as inspect;
-pub use inspect_log::{ExportedLogs, export as inspect_log};
+pub use inspect_log::{ExportedLogs, ImportedOutputs, export as inspect_log, import as inspect_log_outputs};
 pub use kind::{ExportKind, ImportKind};
 pub use label_studio::{ExportedTasks, ImportedLabels, export as label_studio, import as label_studio_labels};
 pub use parts_folder::PartsFolder;

@@ -7,24 +7,13 @@ import json
 import pathlib
 import sys
 import tempfile
-import types
 
-
-class StandInEncoding:
-    """Inspect counts tokens with a table that is fetched from the network; for this test bytes do."""
-
-    def encode(self, text, **_):
-        return list(text.encode())
-
-
-logs = tempfile.TemporaryDirectory()  # for the whole program: samples are read from the log when asked for
-tokenizer = types.ModuleType("tiktoken")
-tokenizer.get_encoding = tokenizer.encoding_for_model = lambda _name: StandInEncoding()
-sys.modules["tiktoken"] = tokenizer
+import offline  # noqa: F401
 
 from inspect_ai import eval as inspect_eval  # noqa: E402
 from inspect_ai.model import ModelOutput, get_model  # noqa: E402
 
+logs = tempfile.TemporaryDirectory()  # for the whole program: samples are read from the log when asked for
 folder = pathlib.Path(sys.argv[1]).resolve()
 rows = [json.loads(line) for line in (folder / "dataset.jsonl").read_text().splitlines()]
 assert rows, "the dataset is empty"

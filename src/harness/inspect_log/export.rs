@@ -9,7 +9,7 @@ use serde::ser::{Error as _, SerializeSeq as _};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use super::Error;
+use crate::harness::Error;
 use crate::judge::{OutcomeName, Scale, Usage};
 use crate::ledger::{Entry, ItemRow, LedgerError, Reader, Record, RunInfo, Scope, replace_file};
 use crate::stats;
