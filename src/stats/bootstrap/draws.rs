@@ -75,22 +75,23 @@ impl Urn {
         }
     }
 
-    /// Unbiased by Lemire's multiplication with rejection (2019), "Fast random integer generation in an interval"; a draw takes `BITS` of a word.
+    /// A draw takes `BITS` of a word.
     fn by_cluster<const BITS: u32>(&self, generator: &mut Xoshiro256PlusPlus, counts: &mut [f64]) {
         let n = self.kinds.len() as u64;
-        let (parts, low) = (64 / BITS, (1 << BITS) - 1);
-        let least = (low + 1) % n.max(1);
+        let (parts, over) = (64 / BITS, over::<BITS>(n));
         counts.fill(0.0);
-        let mut count = |part: u64, generator: &mut Xoshiro256PlusPlus| {
-            let mut wide = part * n;
-            while wide & low < least {
-                wide = (generator.next_u64() >> (64 - BITS)) * n;
-            }
-            counts[self.kinds[(wide >> BITS) as usize] as usize] += 1.0;
+        let mut count = |mut part: u64, generator: &mut Xoshiro256PlusPlus| {
+            let place = loop {
+                match place::<BITS>(part, n, over) {
+                    Some(place) => break place,
+                    None => part = generator.next_u64() >> (64 - BITS),
+                }
+            };
+            counts[self.kinds[place] as usize] += 1.0;
         };
         for _ in 0..n / u64::from(parts) {
             let word = generator.next_u64();
-            (0..parts).for_each(|part| count((word >> (BITS * part)) & low, generator));
+            (0..parts).for_each(|part| count((word >> (BITS * part)) & ((1 << BITS) - 1), generator));
         }
         for _ in 0..n % u64::from(parts) {
             let part = generator.next_u64() >> (64 - BITS);
@@ -120,6 +121,19 @@ fn halve(sizes: &[u32], start: usize, shares: &mut [u64]) -> u64 {
     let (first, second) = (halve(first, start, shares), halve(second, middle, shares));
     shares[middle] = ((u128::from(first) << 64) / u128::from(first + second)) as u64;
     first + second
+}
+
+/// How many of the numbers of `BITS` bits are over when `n` places have equally many.
+const fn over<const BITS: u32>(n: u64) -> u64 {
+    if n == 0 { 0 } else { (1 << BITS) % n }
+}
+
+/// One of `n` places, for equally many numbers of `BITS` bits each; `None` for those that are over.
+///
+/// Lemire (2019), "Fast random integer generation in an interval": multiplication with rejection.
+const fn place<const BITS: u32>(part: u64, n: u64, over: u64) -> Option<usize> {
+    let wide = part * n;
+    if wide % (1 << BITS) < over { None } else { Some((wide >> BITS) as usize) }
 }
 
 /// Above this many trials rand_distr's rejection (BTPE) costs less than a bit a trial.
@@ -200,6 +214,15 @@ mod tests {
                 let both = f64::from(sizes[0] + sizes[2]) / clusters as f64;
                 near(moments(drawn.iter().map(|counts| counts[0] + counts[2])), clusters as f64, both);
             }
+        }
+    }
+
+    #[test]
+    fn every_place_is_as_likely() {
+        for n in [1, 3, 100, 12_345, NARROW as u64] {
+            let mut times = vec![0; n as usize];
+            (0..1 << 16).filter_map(|part| place::<16>(part, n, over::<16>(n))).for_each(|place| times[place] += 1);
+            assert!(times.iter().all(|one| *one == (1 << 16) / n), "{n}");
         }
     }
 
