@@ -16,7 +16,7 @@ async function clean(seen) {
 
 test('the first screen answers: models with intervals, outcomes, warnings', async () => {
   const { page, seen } = await open(browser, 'showcase');
-  for (const selector of ['.first .chart .dot', '.first .ci', '.first .stack rect', '.warnings li', '.banner']) {
+  for (const selector of ['.first .chart .mark', '.first .ci', '.first .stack rect', '.warnings li', '.banner']) {
     const box = await page.locator(selector).first().boundingBox();
     assert.ok(box && box.y < 900, `${selector} is on the first screen`);
   }
