@@ -1,7 +1,7 @@
 // Two runs side by side: the differences first, in both languages and themes, with nothing but the page itself.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { axeFinds, launch, open } from './open.mjs';
+import { axeFinds, launch, open, printed } from './open.mjs';
 
 let browser;
 before(async () => { browser = await launch(); });
@@ -41,6 +41,14 @@ test('language and theme switch, warnings and factors with them', async () => {
   const light = await ground();
   await page.click('#theme');
   assert.notEqual(await ground(), light);
+  clean(seen);
+});
+
+test('it prints with every table and every fold', async () => {
+  const { page, seen } = await compared();
+  const { wide, closed, texts } = await printed(page);
+  assert.deepEqual([wide, closed], [[], 0]);
+  assert.match(texts, /McNemar, exact/);
   clean(seen);
 });
 

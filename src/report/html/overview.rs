@@ -185,7 +185,7 @@ mod tests {
             found.ends
         );
         let fields: Vec<_> = fields(run.summary()).iter().map(|field| field.by.join(" ")).collect();
-        assert_eq!(fields, ["model", "category", "risk", "modality", "tag:seed", "category model"]);
+        assert_eq!(fields, ["model", "category", "risk", "modality", "tag:seed", "category model", "tag:seed model"]);
     }
 
     #[test]

@@ -60,7 +60,11 @@ pub(super) const PAGE: &[Label] = &[
     ("of_blocked", "Blocked outputs differ? McNemar, adjusted p", "차단율 차이? 맥니마, 보정 p"),
     ("factors_n", "Risk factors", "위험 요인 수"),
     ("n_factors", "factors", "개 요인"),
-    ("few_cells", "Paler: fewer than 5 scored items", "옅은 칸: 채점된 항목이 5개 미만"),
+    (
+        "few_cells",
+        "Then the 95 % interval, or why there is none. Paler: fewer than 5 scored items",
+        "그 아래: 95 % 구간 또는 구간이 없는 까닭. 옅은 칸: 채점된 항목이 5개 미만",
+    ),
     ("models_n", "Models", "모델"),
     ("judges", "Judges", "판정 모델"),
     ("run_settings", "Id of the experiment's settings", "실험 설정의 식별자"),

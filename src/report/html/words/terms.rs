@@ -27,6 +27,9 @@ pub(super) const TERMS: &[Label] = &[
     ("effect_hedges_g", "Hedges' g", "헤지스 g"),
     ("effect_rank_biserial", "Rank-biserial r", "순위 이연 상관 r"),
     ("effect_cliffs_delta", "Cliff's δ", "클리프 δ"),
+    ("spearman", "Spearman", "스피어만"),
+    ("kendall", "Kendall", "켄들"),
+    ("tag", "Tag", "태그"),
     ("effects", "Effect sizes", "효과 크기"),
     (
         "effects_note",
