@@ -56,8 +56,8 @@ pub(super) const PAGE: &[Label] = &[
     ("groups_more", "Further groups are in groups.csv and summary.json", "나머지 집단은 groups.csv와 summary.json에 있음"),
     ("same_items", "same sources", "같은 원본"),
     ("other_items", "different items", "서로 다른 항목"),
-    ("of_means", "Means differ? Test, adjusted p", "평균 차이? 검정, 보정 p"),
-    ("of_blocked", "Blocked outputs differ? McNemar, adjusted p", "차단율 차이? 맥니마, 보정 p"),
+    ("of_means", "Tests of means, p", "평균 검정, p"),
+    ("of_blocked", "Blocked outputs, McNemar p", "차단된 출력, 맥니마 p"),
     ("factors_n", "Risk factors", "위험 요인 수"),
     ("n_factors", "factors", "개 요인"),
     (
