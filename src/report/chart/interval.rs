@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn one_axis_of_differences_has_room_for_all() {
-        assert_eq!([reach([].into_iter()), reach([0.1, -0.2].into_iter()), reach([-0.7].into_iter())], [0.25, 0.25, 1.0]);
-        assert_eq!([reach([2.5].into_iter()), reach([9.0].into_iter())], [3.0, 4.0]);
+        let of = |drawn: &[f64]| reach(drawn.iter().copied()).to_string();
+        assert_eq!([of(&[]), of(&[0.1, -0.2]), of(&[-0.7]), of(&[2.5]), of(&[9.0])], ["0.25", "0.25", "1", "3", "4"]);
     }
 }
