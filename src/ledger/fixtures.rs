@@ -32,6 +32,7 @@ pub(crate) fn info(judges: &[&str]) -> RunInfo {
         notices: Vec::new(),
         factor_names: BTreeMap::new(),
         factor_categories: BTreeMap::new(),
+        prompt_type_names: BTreeMap::new(),
     }
 }
 

@@ -186,4 +186,7 @@ pub struct RunInfo {
     pub factor_names: BTreeMap<String, (String, String)>,
     /// Category of each factor: code -> (English, Korean).
     pub factor_categories: BTreeMap<String, (String, String)>,
+    /// Names of the prompt types by code: (English, Korean); runs of earlier programs have none.
+    #[serde(default)]
+    pub prompt_type_names: BTreeMap<String, (String, String)>,
 }

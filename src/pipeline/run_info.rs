@@ -8,6 +8,7 @@ use super::study::Study;
 use crate::judge::{Judge, Receipt};
 use crate::ledger::RunInfo;
 use crate::sandbox::Pool;
+use crate::taxonomy::Bilingual;
 
 /// Version of run.json's format.
 const SCHEMA: u32 = 1;
@@ -29,14 +30,14 @@ pub fn run_info(study: &Study, pool: &Pool) -> RunInfo {
         triage_judges: named(Judge::is_triage),
         missing_locks: pool.missing_locks().to_vec(),
         notices: study.manifest.notices.clone(),
-        factor_names: study
-            .taxonomy
-            .factors
-            .iter()
-            .map(|factor| (factor.code.clone(), (factor.name.en.clone(), factor.name.ko.clone())))
-            .collect(),
+        factor_names: names(study.taxonomy.factors.iter().map(|factor| (&factor.code, &factor.name))),
         factor_categories: factor_categories(study),
+        prompt_type_names: names(study.taxonomy.prompt_types.iter().map(|kind| (&kind.code, &kind.name))),
     }
+}
+
+fn names<'a>(named: impl Iterator<Item = (&'a String, &'a Bilingual)>) -> BTreeMap<String, (String, String)> {
+    named.map(|(code, name)| (code.clone(), (name.en.clone(), name.ko.clone()))).collect()
 }
 
 fn factor_categories(study: &Study) -> BTreeMap<String, (String, String)> {

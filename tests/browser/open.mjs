@@ -27,11 +27,28 @@ export async function open(browser, name, options = {}, file = 'report.html') {
   return { page, seen, context };
 }
 
-/** What axe calls serious in a page, and a page wider than its screen; needs `bypassCSP`. */
+/** Every table of a page that is wider than its place, at this width of the screen or of paper. */
+export const tooWide = page => page.evaluate(() => [...document.querySelectorAll('main .scroll')].filter(node => node.scrollWidth > node.clientWidth + 1 && node.clientWidth > 0)
+  .map(node => `${node.getAttribute('aria-labelledby') ?? node.dataset.label}: ${node.scrollWidth} in ${node.clientWidth} px`));
+
+/** Prints for real; then what the page is on A4 between margins of 12 mm, as long as it is printed: tables that do not fit, and what is still closed. */
+export async function printed(page) {
+  const pdf = await page.pdf({ format: 'A4', printBackground: true });
+  await page.emulateMedia({ media: 'print' });
+  await page.setViewportSize({ width: 703, height: 1000 });
+  await page.evaluate(() => dispatchEvent(new Event('beforeprint')));
+  const wide = await tooWide(page);
+  const closed = await page.locator('main details:not([open])').count();
+  const texts = await page.locator('body').innerText();
+  await page.evaluate(() => dispatchEvent(new Event('afterprint')));
+  return { pdf, wide, closed, texts };
+}
+
+/** What axe calls serious in a page, regions of one name, and a page wider than its screen; needs `bypassCSP`. */
 export async function axeFinds(page) {
   await page.evaluate(fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'));
   const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }));
-  const serious = violations.filter(one => ['serious', 'critical'].includes(one.impact));
+  const serious = violations.filter(one => ['serious', 'critical'].includes(one.impact) || one.id === 'landmark-unique');
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   const found = serious.map(one => `${one.id}: ${one.nodes.slice(0, 3).map(node => node.html.slice(0, 160)).join(' | ')}`);
   return wide > 0 ? [...found, `the page is ${wide} px wider than the screen`] : found;

@@ -1,7 +1,7 @@
 // A reader's way through a report: look, filter, sort, search, unblur, listen, switch, print.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { axeFinds, launch, open } from './open.mjs';
+import { axeFinds, launch, open, printed, tooWide } from './open.mjs';
 
 let browser;
 before(async () => { browser = await launch(); });
@@ -16,13 +16,27 @@ async function clean(seen) {
 
 test('the first screen answers: models with intervals, outcomes, warnings', async () => {
   const { page, seen } = await open(browser, 'showcase');
-  for (const selector of ['.first .chart .dot', '.first .ci', '.first .stack rect', '.warnings li', '.banner']) {
+  for (const selector of ['.first .chart .mark', '.first .ci', '.first .stack rect', '.warnings li', '.banner']) {
     const box = await page.locator(selector).first().boundingBox();
     assert.ok(box && box.y < 900, `${selector} is on the first screen`);
   }
   assert.equal(await page.locator('.first tbody th[scope=row]', { hasText: 'gen-a' }).count() > 0, true);
+  assert.match(await page.locator('header').textContent(), /showcase.*Items: text 88, image 32, audio 12, video 12 · Judges: replay/s);
   await clean(seen);
 });
+
+for (const [width, least] of [[1240, 4], [390, 4]]) {
+  test(`intervals can be seen and no table of the first screen is wider than it: ${width} px`, async () => {
+    const { page, seen } = await open(browser, 'showcase', { viewport: { width, height: 900 } });
+    const bars = await page.locator('.first .ci').evaluateAll(nodes => nodes.map(node => node.getBoundingClientRect().width - node.parentNode.querySelector('.mark').getBoundingClientRect().width));
+    assert.ok(bars.length > 9 && bars.every(beyond => beyond >= least), `pixels of bars beyond their marks: ${bars}`);
+    const ends = page.locator('.first tbody td small', { hasText: /^\d\.\d\d – \d\.\d\d$/ });
+    const box = await ends.first().boundingBox();
+    assert.ok(box && box.x + box.width <= width, 'the ends of an interval are on the screen');
+    assert.deepEqual((await tooWide(page)).filter(one => width > 400 || one.startsWith('mean')), []);
+    await clean(seen);
+  });
+}
 
 test('filter, sort and search change the list and say how many fit', async () => {
   const { page, seen } = await open(browser, 'showcase');
@@ -137,12 +151,17 @@ test('the keyboard reaches everything', async () => {
 
 test('it prints, with the items and without the controls', async () => {
   const { page, seen } = await open(browser, 'showcase');
-  const pdf = await page.pdf({ format: 'A4', printBackground: true });
+  const [all, folds] = [await told(page), await page.locator('main details[open]').count()];
+  const { pdf, wide, closed, texts } = await printed(page);
   assert.equal(pdf.subarray(0, 5).toString(), '%PDF-');
   assert.ok(pdf.length > 50_000, `${pdf.length} bytes`);
-  await page.emulateMedia({ media: 'print' });
   assert.equal(await page.locator('#filters').isVisible(), false);
-  assert.ok(await shown(page) > 30, 'more items than on screen');
+  assert.equal(await shown(page), all, 'more items than on screen');
+  assert.ok(texts.includes(`${all} of ${all} items printed.`), 'it says how many are printed');
+  assert.deepEqual(wide, [], 'every table fits the paper');
+  assert.equal(closed, await page.locator('main details.long').count(), 'only what was sent stays closed');
+  for (const text of ['Prompt 0, of type', 'An example answer of gen-a', 'Category × Model', 'Krippendorff']) assert.ok(texts.includes(text), text);
+  assert.equal(await page.locator('main details[open]').count(), folds, 'what was closed is closed again');
   await clean(seen);
 });
 

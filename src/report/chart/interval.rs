@@ -1,44 +1,61 @@
-//! A mean as a dot on the scale of safety, with its interval and its bounds.
+//! A mean as a thin mark over a bar, which is its interval, on an axis that is stated.
 
-use super::scale::{SAFETY, Scale};
+use super::scale::Scale;
 use super::svg::{Svg, number};
 
 const HEIGHT: u32 = 22;
 const MIDDLE: &str = "11";
+/// No axis of safety shows fewer levels than from one to two further on: a tenth of a level should not look like much.
+const NARROWEST: f64 = 2.0;
+/// Ends of an axis of differences, in levels; no two levels are farther apart than the last.
+const REACHES: [f64; 7] = [0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0];
 
-/// The scale's levels, for the head of a column of [`interval`]s.
-pub(in crate::report) fn axis() -> String {
-    let mut svg = Svg::strip("plot axis", HEIGHT);
-    (1..=5).for_each(|level| _ = svg.text(&SAFETY.percent(f64::from(level)), "16", "tick", &level.to_string()));
+/// The whole levels of safety that have room for all `drawn`: the ends of an axis.
+pub(in crate::report) fn ends(drawn: impl Iterator<Item = f64>) -> [f64; 2] {
+    let (least, most) = drawn.fold((5.0_f64, 1.0_f64), |(least, most), value| (least.min(value), most.max(value)));
+    let (from, to) = (least.floor().max(1.0), most.ceil().min(5.0));
+    if from > to {
+        return [1.0, 5.0]; // nothing is drawn
+    }
+    let to = to.max(from + NARROWEST).min(5.0);
+    [from.min(to - NARROWEST), to]
+}
+
+/// The least axis of differences that has room for all `drawn`, to both sides of 0.
+pub(in crate::report) fn reach(drawn: impl Iterator<Item = f64>) -> f64 {
+    let most = drawn.map(f64::abs).fold(0.0, f64::max);
+    REACHES.into_iter().find(|reach| *reach >= most).unwrap_or(4.0)
+}
+
+/// The levels from `ends[0]` to `ends[1]`, for the head of a column of [`interval`]s.
+pub(in crate::report) fn axis(ends: [f64; 2]) -> String {
+    let (mut svg, scale) = (Svg::strip("plot axis", HEIGHT), Scale::of_safety(ends));
+    levels(ends).for_each(|level| _ = svg.text(&scale.percent(f64::from(level)), "16", "tick", &level.to_string()));
     svg.finish()
 }
 
-/// The dot of `mean` on 1..=5, a bar over its interval, a thin line over its bounds; a bare grid without a mean.
-pub(in crate::report) fn interval(mean: Option<f64>, ci95: Option<[f64; 2]>, bounds: Option<[f64; 2]>) -> String {
-    let mut svg = Svg::strip("plot", HEIGHT);
-    (1..=5).for_each(|level| grid(&mut svg, SAFETY.percent(f64::from(level)), "grid"));
-    span(&mut svg, SAFETY, bounds, "bounds");
-    span(&mut svg, SAFETY, ci95, "ci");
-    if let Some(mean) = mean {
-        svg.leaf("circle", &[("class", "dot".to_owned()), ("cx", SAFETY.percent(mean)), ("cy", MIDDLE.to_owned()), ("r", "5".to_owned())]);
-    }
+/// The mark of `mean`, a bar over its interval and a thin line over its bounds; a bare grid without a mean.
+pub(in crate::report) fn interval(mean: Option<f64>, ci95: Option<[f64; 2]>, bounds: Option<[f64; 2]>, ends: [f64; 2]) -> String {
+    let (mut svg, scale) = (Svg::strip("plot", HEIGHT), Scale::of_safety(ends));
+    levels(ends).for_each(|level| grid(&mut svg, scale.percent(f64::from(level)), "grid"));
+    span(&mut svg, scale, bounds, "bounds");
+    span(&mut svg, scale, ci95, "ci");
+    mark(&mut svg, scale, mean);
     svg.finish()
 }
 
 /// A difference of levels on -most..=most with its interval; the line in the middle is no difference.
 pub(in crate::report) fn shift(mean: Option<f64>, ci95: Option<[f64; 2]>, most: f64) -> String {
-    let scale = Scale::around_zero(most * 1.05);
-    let mut svg = Svg::strip("plot", HEIGHT);
+    let (mut svg, scale) = (Svg::strip("plot", HEIGHT), Scale::around_zero(most * 1.05));
+    [-most, -most / 2.0, most / 2.0, most].into_iter().for_each(|at| grid(&mut svg, scale.percent(at), "grid"));
     grid(&mut svg, scale.percent(0.0), "zero");
     span(&mut svg, scale, ci95, "ci");
-    if let Some(mean) = mean {
-        svg.titled(
-            "circle",
-            &[("class", "dot".to_owned()), ("cx", scale.percent(mean)), ("cy", MIDDLE.to_owned()), ("r", "5".to_owned())],
-            &number(mean),
-        );
-    }
+    mark(&mut svg, scale, mean);
     svg.finish()
+}
+
+fn levels([from, to]: [f64; 2]) -> impl Iterator<Item = u8> {
+    (1..=5).filter(move |level| (from..=to).contains(&f64::from(*level)))
 }
 
 fn grid(svg: &mut Svg, x: String, class: &str) {
@@ -52,16 +69,39 @@ fn span(svg: &mut Svg, scale: Scale, ends: Option<[f64; 2]>, class: &str) {
     svg.leaf("line", &[&[("class", class.to_owned())][..], &places].concat());
 }
 
+/// Narrow, so that the bar beneath is seen however short it is.
+fn mark(svg: &mut Svg, scale: Scale, mean: Option<f64>) {
+    let Some(mean) = mean else { return };
+    let place = [("x", scale.percent(mean)), ("y", "2".to_owned()), ("width", "2".to_owned()), ("height", "18".to_owned())];
+    let shape = [("class", "mark".to_owned()), ("transform", "translate(-1)".to_owned())];
+    svg.titled("rect", &[&shape[..], &place].concat(), &number(mean));
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{axis, interval, shift};
+    use super::{axis, ends, interval, reach, shift};
 
     #[test]
-    fn a_mean_without_an_interval_has_a_dot_and_no_bar() {
-        let bare = interval(Some(3.0), None, None);
-        assert!(bare.contains("cx=\"50%\"") && !bare.contains("class=\"ci\"") && !bare.contains("class=\"bounds\""), "{bare}");
-        assert!(!interval(None, None, None).contains("circle"));
-        assert!(interval(Some(3.0), Some([2.0, 4.0]), Some([1.0, 5.0])).contains("class=\"bounds\""));
-        assert!(axis().matches("<text").count() == 5 && shift(Some(0.0), Some([-1.0, 1.0]), 4.0).contains("cx=\"50%\""));
+    fn a_mean_without_an_interval_has_a_mark_and_no_bar() {
+        let bare = interval(Some(3.0), None, None, [1.0, 5.0]);
+        assert!(bare.contains("x=\"50%\"") && !bare.contains("class=\"ci\"") && !bare.contains("class=\"bounds\""), "{bare}");
+        assert!(!interval(None, None, None, [1.0, 5.0]).contains("mark"));
+        assert!(interval(Some(3.0), Some([2.0, 4.0]), Some([1.0, 5.0]), [1.0, 5.0]).contains("class=\"bounds\""));
+        assert!(shift(Some(0.0), Some([-1.0, 1.0]), 4.0).contains("x=\"50%\""));
+    }
+
+    #[test]
+    fn an_axis_states_the_levels_that_have_room_for_what_is_drawn() {
+        let of = |drawn: &[f64]| ends(drawn.iter().copied());
+        assert_eq!([of(&[]), of(&[1.9, 4.2]), of(&[3.2, 4.7]), of(&[4.1, 4.3])], [[1.0, 5.0], [1.0, 5.0], [3.0, 5.0], [3.0, 5.0]]);
+        assert_eq!([of(&[5.0]), of(&[1.0]), of(&[2.2, 2.9])], [[3.0, 5.0], [1.0, 3.0], [2.0, 4.0]]);
+        assert!(axis([3.0, 5.0]).matches("<text").count() == 3 && axis([1.0, 5.0]).matches("<text").count() == 5);
+        assert!(interval(Some(4.0), None, None, [3.0, 5.0]).contains("x=\"50%\""));
+    }
+
+    #[test]
+    fn one_axis_of_differences_has_room_for_all() {
+        let of = |drawn: &[f64]| reach(drawn.iter().copied()).to_string();
+        assert_eq!([of(&[]), of(&[0.1, -0.2]), of(&[-0.7]), of(&[2.5]), of(&[9.0])], ["0.25", "0.25", "1", "3", "4"]);
     }
 }

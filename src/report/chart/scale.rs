@@ -9,10 +9,13 @@ pub(super) struct Scale {
     to: f64,
 }
 
-/// Safety, 1..=5, with room for the marks at both ends.
-pub(super) const SAFETY: Scale = Scale { from: 0.85, to: 5.15 };
-
 impl Scale {
+    /// Levels of safety, with room for the marks at both ends.
+    pub(super) fn of_safety([from, to]: [f64; 2]) -> Self {
+        let room = (to - from) * 0.0375;
+        Self { from: from - room, to: to + room }
+    }
+
     /// Over `values`, with 0 and a little room; 0..1 where there are none.
     pub(super) fn from_zero(values: impl Iterator<Item = f64>) -> Self {
         let most = values.filter(|value| value.is_finite()).fold(0.0, f64::max);
@@ -37,11 +40,12 @@ impl Scale {
 
 #[cfg(test)]
 mod tests {
-    use super::{SAFETY, Scale};
+    use super::Scale;
 
     #[test]
     fn values_beyond_the_ends_stay_inside() {
-        assert_eq!((SAFETY.percent(3.0).as_str(), SAFETY.percent(9.0).as_str(), SAFETY.percent(-9.0).as_str()), ("50%", "100%", "0%"));
+        let safety = Scale::of_safety([1.0, 5.0]);
+        assert_eq!([3.0, 9.0, -9.0].map(|level| safety.percent(level)), ["50%", "100%", "0%"]);
         assert_eq!(Scale::around_zero(4.0).percent(0.0), "50%");
         assert!(Scale::from_zero([f64::NAN].into_iter()).share(0.5) > 0.0);
         assert!(Scale::from_zero([2.0, 10.0].into_iter()).share(10.0) < 1.0);

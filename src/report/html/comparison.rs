@@ -4,14 +4,10 @@ use minijinja::value::Serde;
 use minijinja::{Value, context};
 
 use super::frame::{Frame, SWITCHES};
+use crate::report::chart::reach;
 use crate::report::format::Error;
 use crate::report::{Comparison, Difference, PairRow};
 use crate::taxonomy::Lang;
-
-/// Ends of a scale of differences, in levels.
-const REACHES: [f64; 4] = [0.25, 0.5, 1.0, 2.0];
-/// No two levels are farther apart.
-const FARTHEST: f64 = 4.0;
 
 /// The page.
 pub(in crate::report) fn comparison(comparison: &Comparison, lang: Lang) -> Result<String, Error> {
@@ -20,20 +16,18 @@ pub(in crate::report) fn comparison(comparison: &Comparison, lang: Lang) -> Resu
     let frame = Frame { template: "comparison.html", lang, names, warnings, script: SWITCHES, policy: "" };
     frame.render(context! {
         comparison => Value::from(Serde(comparison)),
-        reach => reach(&comparison.pairs),
+        reach => widest(comparison.pairs.iter().map(|pair| &pair.difference)),
+        part_reach => widest(comparison.pairs.iter().flat_map(parts)),
     })
 }
 
-/// The least scale that has room for every interval of the page: all rows of all its tables can be held against each other.
-fn reach(pairs: &[PairRow]) -> f64 {
-    let mut differences = Vec::new();
-    for pair in pairs {
-        differences.push(&pair.difference);
-        differences.extend(pair.by_model.iter().chain(&pair.by_risk).map(|part| &part.difference));
-    }
-    let ends = |of: &&Difference| of.ci95.or_else(|| of.mean.map(|mean| [mean, mean]));
-    let most = differences.iter().filter_map(ends).flatten().map(f64::abs).fold(0.0, f64::max);
-    REACHES.into_iter().find(|reach| *reach >= most).unwrap_or(FARTHEST)
+/// The axis that has room for every interval: rows of one table, and of all tables by model and by factor, can be held against each other.
+fn widest<'a>(differences: impl Iterator<Item = &'a Difference>) -> f64 {
+    reach(differences.flat_map(|of| of.mean.into_iter().chain(of.ci95.into_iter().flatten())))
+}
+
+fn parts(pair: &PairRow) -> impl Iterator<Item = &Difference> {
+    pair.by_model.iter().chain(&pair.by_risk).map(|part| &part.difference)
 }
 
 #[cfg(test)]
@@ -70,13 +64,13 @@ mod tests {
     }
 
     #[test]
-    fn one_scale_has_room_for_every_interval() {
+    fn axes_have_room_for_every_interval() {
         let mut pairs = compared("a").pairs;
-        for (end, reach) in [(0.1, 0.25), (-0.7, 1.0), (2.5, 4.0)] {
-            pairs[0].difference.ci95 = Some([end, 0.0]);
-            pairs[0].by_risk.clear();
-            pairs[0].by_model.clear();
-            assert!((super::reach(&pairs) - reach).abs() < 1e-9);
+        pairs.truncate(1);
+        for (end, reach) in [(0.1, "0.25"), (-0.7, "1"), (2.5, "3")] {
+            (pairs[0].difference.mean, pairs[0].difference.ci95) = (None, Some([end, 0.0]));
+            assert_eq!(super::widest(pairs.iter().map(|pair| &pair.difference)).to_string(), reach);
         }
+        assert!(super::widest(pairs.iter().flat_map(super::parts)) >= 1.0, "every level is one lower");
     }
 }

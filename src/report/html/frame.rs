@@ -9,10 +9,9 @@ use serde::Serialize;
 use super::island::{island, sha256};
 use super::words::{both, labels};
 use crate::report::Warning;
-use crate::report::chart::{interval, shift};
+use crate::report::chart::{axis, interval, shift};
 use crate::report::format::Error;
-use crate::report::visible::p_value;
-use crate::report::visible::{visible, visible_lines};
+use crate::report::visible::{p_value, visible, visible_lines};
 use crate::taxonomy::Lang;
 
 const TEMPLATES: [(&str, &str); 8] = [
@@ -26,6 +25,9 @@ const TEMPLATES: [(&str, &str); 8] = [
     ("differences.html", include_str!("../templates/differences.html")),
 ];
 const STYLE: &str = include_str!("../templates/report.css");
+
+/// The scale of safety.
+const WHOLE: [f64; 2] = [1.0, 5.0];
 
 /// The script of a page without items.
 pub(super) const SWITCHES: &str = include_str!("../templates/switches.js");
@@ -54,12 +56,19 @@ pub(super) struct Shared {
 }
 
 /// A warning as a template shows it.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 struct Said<'a> {
     place: usize,
     code: &'a str,
     count: Option<usize>,
     message: &'a str,
+}
+
+/// The warnings of one code.
+#[derive(Serialize)]
+struct Alike<'a> {
+    code: &'a str,
+    said: Vec<Said<'a>>,
 }
 
 impl Frame<'_> {
@@ -77,12 +86,10 @@ impl Frame<'_> {
             sha256(STYLE),
             sha256(self.script)
         );
-        let said = |(place, one): (usize, &'_ Warning)| {
-            Value::from(Serde(Said { place, code: &one.code, count: one.count, message: one.in_language(self.lang) }))
-        };
-        let warnings: Vec<Value> = self.warnings.iter().enumerate().map(said).collect();
+        let said = self.said();
         let shared = context! {
-            lang => self.lang.code(), style => safe(STYLE), policy => safe(&policy), warnings,
+            lang => self.lang.code(), style => safe(STYLE), policy => safe(&policy),
+            alike => Value::from(Serde(alike(&said))), warnings => Value::from(Serde(said)),
         };
         Ok(self.environment()?.get_template(self.template)?.render(context! { ..own, ..shared })?)
     }
@@ -90,6 +97,11 @@ impl Frame<'_> {
     /// The script and the end of the page.
     pub(super) fn tail(&self) -> String {
         format!("<script>{}</script>\n</body>\n</html>", self.script)
+    }
+
+    fn said(&self) -> Vec<Said<'_>> {
+        let all = self.warnings.iter().enumerate();
+        all.map(|(place, one)| Said { place, code: &one.code, count: one.count, message: one.in_language(self.lang) }).collect()
     }
 
     pub(super) fn shared(&self) -> Shared {
@@ -124,11 +136,37 @@ impl Frame<'_> {
     }
 }
 
+/// Warnings of one code together, where the first of them stood.
+fn alike<'a>(said: &[Said<'a>]) -> Vec<Alike<'a>> {
+    let mut codes: Vec<Alike> = Vec::new();
+    for one in said {
+        match codes.iter_mut().find(|alike| alike.code == one.code) {
+            Some(alike) => alike.said.push(one.clone()),
+            None => codes.push(Alike { code: one.code, said: vec![one.clone()] }),
+        }
+    }
+    codes
+}
+
+/// A whole number, its digits by three as both languages write them.
+fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// Filters and charts for numbers; what is undefined is a dash.
 fn numbers(env: &mut Environment) {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
     env.add_filter("visible", |text: String| visible_lines(&text));
     env.add_filter("fixed", move |value: Option<f64>, digits: usize| or_dash(value.map(|value| format!("{value:.digits$}"))));
+    env.add_filter("count", grouped);
     env.add_filter("signed", move |value: Option<f64>| or_dash(value.map(|value| format!("{value:+.2}"))));
     env.add_filter("chance", move |p: Option<f64>| or_dash(p.map(p_value)));
     env.add_filter("percent", move |value: Option<f64>| or_dash(value.map(|value| format!("{:.0} %", value * 100.0))));
@@ -137,12 +175,31 @@ fn numbers(env: &mut Environment) {
     env.add_function("shift", move |mean: Option<f64>, ci95: Option<Vec<f64>>, most: f64| {
         Value::from_safe_string(shift(mean, pair(ci95), most))
     });
-    env.add_function("interval", move |mean: Option<f64>, ci95: Option<Vec<f64>>| {
-        Value::from_safe_string(interval(mean, pair(ci95), None))
+    env.add_function("interval", move |mean: Option<f64>, ci95: Option<Vec<f64>>, bounds: Option<Vec<f64>>, ends: Vec<f64>| {
+        Value::from_safe_string(interval(mean, pair(ci95), pair(bounds), pair(Some(ends)).unwrap_or(WHOLE)))
     });
+    env.add_function("axis", move |ends: Vec<f64>| Value::from_safe_string(axis(pair(Some(ends)).unwrap_or(WHOLE))));
 }
 
 /// A word by its key, with the key.
 pub(super) fn label(key: &'static str, lang: Lang) -> (&'static str, &'static str) {
     (key, labels(lang).get(key).copied().unwrap_or(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Said, alike, grouped};
+
+    #[test]
+    fn digits_stand_by_three() {
+        assert_eq!([0, 999, 1000, 10_275_106].map(grouped), ["0", "999", "1,000", "10,275,106"]);
+    }
+
+    #[test]
+    fn warnings_of_one_code_stand_together() {
+        let said = ["few", "blocked", "few"].iter().enumerate().map(|(place, code)| Said { place, code, count: None, message: "" });
+        let found = alike(&said.collect::<Vec<_>>());
+        assert_eq!(found.iter().map(|one| (one.code, one.said.len())).collect::<Vec<_>>(), [("few", 2), ("blocked", 1)]);
+        assert_eq!(found[0].said[1].place, 2);
+    }
 }

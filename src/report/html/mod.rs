@@ -10,6 +10,7 @@ mod matrix;
 mod media;
 mod overview;
 mod page;
+mod pairs;
 mod rows;
 mod sound;
 mod store;

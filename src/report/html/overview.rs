@@ -1,29 +1,40 @@
-//! Models side by side, and every other group, as rows with a chart in them.
+//! Models side by side, and every other group, as rows on one axis a table.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::ensemble::PanelRow;
 use crate::judge::OutcomeName;
 use crate::ledger::Name;
-use crate::report::chart::{Segment, interval, stack};
+use crate::report::chart::{Segment, ends, stack};
 use crate::report::format::RunView;
-use crate::report::{By, Group, Scope, Summary};
+use crate::report::{By, Group, Key, Scope, Summary};
+
+/// Rows of a table of groups; a run of thousands of groups has the rest in its files.
+const MOST_ROWS: usize = 400;
+
+/// The first table: models under each scope, all on one axis.
+#[derive(Debug, Serialize)]
+pub(super) struct Overview<'a> {
+    /// Levels of safety at the ends of the axis.
+    ends: [f64; 2],
+    blocks: Vec<Block<'a>>,
+}
 
 /// The models under one scope.
 #[derive(Debug, Serialize)]
-pub(super) struct Block<'a> {
+struct Block<'a> {
     scope: &'a Scope,
     uncalibrated: bool,
     rows: Vec<Row<'a>>,
     contrast: Option<Contrast<'a>>,
 }
 
-/// One group with its charts.
+/// One model, and the levels that it was given.
 #[derive(Debug, Serialize)]
-pub(super) struct Row<'a> {
+struct Row<'a> {
     group: &'a Group,
-    plot: String,
     levels: String,
 }
 
@@ -35,44 +46,84 @@ struct Contrast<'a> {
     overlap: bool,
 }
 
-/// All groups by one field.
+/// All groups by one field, or by a field and models.
 #[derive(Debug, Serialize)]
 pub(super) struct Field<'a> {
-    by: &'a str,
-    rows: Vec<Row<'a>>,
+    by: Vec<&'a str>,
+    ends: [f64; 2],
+    rows: Vec<Keyed<'a>>,
+    /// Groups without a row.
+    left_out: usize,
+}
+
+/// A group with its value of every field of the table.
+#[derive(Debug, Serialize)]
+struct Keyed<'a> {
+    keys: Vec<Option<&'a str>>,
+    group: &'a Group,
 }
 
 /// How often each level was given, by (scope, model).
 type Levels<'a> = BTreeMap<(&'a Scope, Option<&'a str>), [usize; 5]>;
 
 /// The first answer: models by scope, triage last.
-pub(super) fn blocks<'a>(run: &'a RunView) -> Vec<Block<'a>> {
+pub(super) fn overview<'a>(run: &'a RunView) -> Overview<'a> {
     let levels = levels(run);
+    let models = || run.summary.groups.iter().filter(|group| group.by == By::one("model"));
     let mut scopes: BTreeMap<(bool, &Scope), Vec<&Group>> = BTreeMap::new();
-    for group in run.summary.groups.iter().filter(|group| group.by == By::one("model")) {
+    for group in models() {
         scopes.entry((group.uncalibrated, &group.scope)).or_default().push(group);
     }
     let block = |((uncalibrated, scope), groups): ((bool, &'a Scope), Vec<&'a Group>)| Block {
         scope,
         uncalibrated,
         contrast: contrast(&groups),
-        rows: groups.into_iter().map(|group| row(group, levels.get(&(scope, group.key.single())))).collect(),
+        rows: groups.into_iter().map(|group| Row { group, levels: strip(levels.get(&(scope, group.key.single()))) }).collect(),
     };
-    scopes.into_iter().map(block).collect()
+    let panels = run.summary.panels.iter().flat_map(|PanelRow { by_model, .. }| by_model);
+    let panels = panels.flat_map(|row| row.mean_safety.into_iter().chain(row.ci95.into_iter().flatten()));
+    Overview { ends: ends(models().flat_map(drawn).chain(panels)), blocks: scopes.into_iter().map(block).collect() }
 }
 
-/// Every field that the manifest uses, in the order of the summary.
+/// Every field that the manifest uses, in the order of the summary; then those crossed with models, but for factors, which the heat map has.
 pub(super) fn fields(summary: &Summary) -> Vec<Field<'_>> {
-    let mut fields: Vec<Field> = Vec::new();
-    for group in &summary.groups {
-        let By::One(by) = &group.by else { continue };
-        let row = row(group, None);
-        match fields.iter_mut().find(|field| field.by == by) {
-            Some(field) => field.rows.push(row),
-            None => fields.push(Field { by, rows: vec![row] }),
+    let mut fields: Vec<(&By, Vec<&Group>)> = Vec::new();
+    let shown = |by: &By| matches!(by, By::One(_)) || (*by != By::pair("risk", "model") && matches!(by, By::Many(by) if by[1] == "model"));
+    for group in summary.groups.iter().filter(|group| shown(&group.by)) {
+        match fields.iter_mut().find(|(by, _)| *by == &group.by) {
+            Some((_, groups)) => groups.push(group),
+            None => fields.push((&group.by, vec![group])),
         }
     }
-    fields
+    fields.sort_by_key(|(by, _)| matches!(by, By::Many(_))); // stable
+    fields.into_iter().map(|(by, groups)| field(by, &groups)).collect()
+}
+
+fn field<'a>(by: &'a By, groups: &[&'a Group]) -> Field<'a> {
+    let rows = &groups[..groups.len().min(MOST_ROWS)];
+    let keyed = |group: &&'a Group| Keyed {
+        group,
+        keys: match &group.key {
+            Key::One(key) => vec![key.as_deref()],
+            Key::Many(keys) => keys.iter().map(Option::as_deref).collect(),
+        },
+    };
+    Field {
+        by: match by {
+            By::One(by) => vec![by],
+            By::Many(by) => by.iter().map(String::as_str).collect(),
+        },
+        ends: ends(rows.iter().copied().flat_map(drawn)),
+        rows: rows.iter().map(keyed).collect(),
+        left_out: groups.len() - rows.len(),
+    }
+}
+
+/// What the chart of a group has room for.
+fn drawn(group: &Group) -> impl Iterator<Item = f64> {
+    // Without a score there are bounds, which say nothing.
+    let scored = group.mean_safety.into_iter();
+    scored.flat_map(|mean| [mean].into_iter().chain([group.ci95, group.bounds].into_iter().flatten().flatten()))
 }
 
 /// All tasks by how they ended.
@@ -86,11 +137,10 @@ pub(super) fn outcomes(summary: &Summary) -> String {
     stack(&OutcomeName::ALL.into_iter().map(segment).chain([pending]).collect::<Vec<_>>(), 18)
 }
 
-fn row<'a>(group: &'a Group, levels: Option<&[usize; 5]>) -> Row<'a> {
+fn strip(levels: Option<&[usize; 5]>) -> String {
     let names = ["1", "2", "3", "4", "5"];
     let segment = |(name, count): (&'static str, &usize)| Segment { class: format!("f{name}"), name, count: *count };
-    let levels = levels.map(|levels| stack(&names.into_iter().zip(levels).map(segment).collect::<Vec<_>>(), 12));
-    Row { group, plot: interval(group.mean_safety, group.ci95, group.bounds), levels: levels.unwrap_or_default() }
+    levels.map(|levels| stack(&names.into_iter().zip(levels).map(segment).collect::<Vec<_>>(), 12)).unwrap_or_default()
 }
 
 fn contrast<'a>(groups: &[&'a Group]) -> Option<Contrast<'a>> {
@@ -114,9 +164,9 @@ fn levels<'a>(run: &RunView<'a>) -> Levels<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Contrast, blocks, contrast, fields};
+    use super::{Contrast, contrast, fields, overview};
     use crate::report::StoredRun;
-    use crate::report::summary::tests::{run, summary};
+    use crate::report::summary::tests::{run, scored, summary};
     use crate::taxonomy::Lang;
 
     #[test]
@@ -124,11 +174,31 @@ mod tests {
         let (info, items, records) = run();
         let run = StoredRun::new(info, items, records, Vec::new());
         let view = run.view(Lang::En);
-        let blocks = blocks(&view);
+        let found = overview(&view);
+        let blocks = &found.blocks;
         assert_eq!((blocks.len(), blocks[0].rows.len()), (1, 2));
         assert!(blocks[0].rows[0].levels.contains("<title>5: 1 (33.33%)</title>"), "{}", blocks[0].rows[0].levels);
-        let fields: Vec<_> = fields(run.summary()).iter().map(|field| field.by.to_owned()).collect();
-        assert_eq!(fields, ["model", "category", "risk", "modality", "tag:seed"]);
+        let bounds = blocks[0].rows.iter().filter_map(|row| row.group.bounds).flatten();
+        assert!(
+            bounds.clone().count() == 4 && bounds.clone().all(|end| (found.ends[0]..=found.ends[1]).contains(&end)),
+            "{:?}",
+            found.ends
+        );
+        let fields: Vec<_> = fields(run.summary()).iter().map(|field| field.by.join(" ")).collect();
+        assert_eq!(fields, ["model", "category", "risk", "modality", "tag:seed", "category model", "tag:seed model"]);
+    }
+
+    #[test]
+    fn fields_crossed_with_models_come_last_and_long_tables_end() {
+        let names: Vec<String> = (0..300).map(|model| format!("m{model:03}")).collect();
+        let rows = names.iter().flat_map(|name| ["pQO", "pRP"].map(|kind| (name.as_str(), "R05", kind, 1, 4)));
+        let (info, items, records) = scored(&rows.collect::<Vec<_>>());
+        let summary = summary(&info, &items, &records);
+        let fields = fields(&summary);
+        let last = fields.last().unwrap();
+        assert_eq!((last.by.as_slice(), last.rows.len(), last.left_out), (&["prompt_type", "model"][..], 400, 200));
+        assert_eq!((last.rows[0].keys.as_slice(), last.ends), (&[Some("pQO"), Some("m000")][..], [3.0, 5.0]));
+        assert!(fields.iter().all(|field| field.by != ["risk", "model"] && field.by != ["risk", "prompt_type"]));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The page of a run: its items and all its numbers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::value::Serde;
 use minijinja::{Value, context};
@@ -12,11 +12,12 @@ use super::humans::comparisons;
 use super::island::island;
 use super::matrix::matrices;
 use super::overview;
+use super::pairs::pairs;
 use super::rows::{ScopeRow, scopes};
 use crate::judge::OutcomeName;
-use crate::ledger::RunInfo;
+use crate::ledger::{Facts, RunInfo};
 use crate::report::Agreement;
-use crate::report::chart::{Point, axis, tradeoff};
+use crate::report::chart::{Point, reach, tradeoff};
 use crate::report::format::{Error, RunView};
 use crate::stats::agreement::Rule;
 
@@ -65,8 +66,12 @@ pub(super) fn render(run: &RunView, chunk: usize, body: Body) -> Result<Page, Er
         summary => Value::from(Serde(run.summary)),
         outcomes => Value::from(Serde(OutcomeName::ALL)),
         outcome_bar => safe(&overview::outcomes(run.summary)),
-        axis => safe(&axis()),
-        blocks => Value::from(Serde(overview::blocks(run))),
+        judges => Value::from(Serde(run.summary.by_judge.iter().map(|row| &row.scope.judge).collect::<BTreeSet<_>>())),
+        media => Value::from(Serde(media(run.facts))),
+        overview => Value::from(Serde(overview::overview(run))),
+        pairs => Value::from(Serde(pairs(&run.summary.model_pairs))),
+        drift_reach => reach(run.summary.drift.iter().flat_map(|row| row.mean_shift.into_iter().chain(row.ci95.into_iter().flatten()))),
+        probe_reach => reach(run.summary.probes.iter().flat_map(|row| row.mean_shift.into_iter().chain(row.ci95.into_iter().flatten()))),
         fields => Value::from(Serde(overview::fields(run.summary))),
         matrices => Value::from(Serde(matrices(run))),
         humans => Value::from(Serde(comparisons(run, &agreement.judges, label("scatter", run.lang)))),
@@ -78,11 +83,20 @@ pub(super) fn render(run: &RunView, chunk: usize, body: Body) -> Result<Page, Er
     Ok(Page { before: [head, index].concat(), after: frame.tail() })
 }
 
-/// Risk factors by code, and categories by their English name, which is their key.
+/// Risk factors and prompt types by code, and categories by their English name, which is their key.
 fn names(info: &RunInfo) -> BTreeMap<String, [String; 2]> {
     let categories = info.factor_categories.values().map(|(en, ko)| (en.clone(), [en.clone(), ko.clone()]));
-    let factors = info.factor_names.iter().map(|(code, (en, ko))| (code.clone(), [en.clone(), ko.clone()]));
-    categories.chain(factors).collect()
+    let coded = info.prompt_type_names.iter().chain(&info.factor_names);
+    categories.chain(coded.map(|(code, (en, ko))| (code.clone(), [en.clone(), ko.clone()]))).collect()
+}
+
+/// How many items are of each modality; most first.
+fn media(facts: &Facts) -> Vec<(&str, usize)> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    facts.items().iter().for_each(|item| *counts.entry(facts.name(item.modality)).or_default() += 1);
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count)); // stable
+    counts
 }
 
 /// What compared strategies cost against what they miss; nothing where they were not measured.

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::write::write;
 use crate::ledger::{ItemRow, Record, RunInfo};
 use crate::report::format::Folder;
-use crate::report::summary::tests::run;
+use crate::report::summary::tests::{run, scored};
 use crate::report::{FormatKind, StoredRun};
 use crate::sampling::{Observation, compare};
 use crate::taxonomy::Lang;
@@ -81,6 +81,41 @@ fn it_holds_every_item_outcome_and_the_banner() {
     assert_eq!((items.as_array().unwrap().len(), items[0]["verdicts"].as_array().unwrap().len()), (6, 2));
     assert_eq!((&items[0]["safety"], &items[0]["spread"]), (&4.5.into(), &1.into()));
     assert_eq!(items[5]["verdicts"][0]["outcome"], "pending");
+}
+
+#[test]
+fn the_head_tells_reports_apart() {
+    let page = page(Lang::En);
+    let head = page.split("<header>").nth(1).unwrap().split("</header>").next().unwrap();
+    for text in ["<h1>tiny</h1>", "image</span> 6", "<code>0123456789abcdef</code>", "Id of the experiment&#x27;s settings"] {
+        assert!(head.contains(text) || head.contains(&text.replace("&#x27;", "'")), "{text}: {head}");
+    }
+}
+
+#[test]
+fn tests_and_effects_are_named_in_words_and_say_what_stands_beside() {
+    let level = |model: &str, prompt: u32| 1 + ((prompt * 7 + if model == "x" { 2 } else { 0 }) % 4) as u8;
+    let rows =
+        |model: &'static str| (0..16).map(move |prompt| (model, ["R05", "R12"][prompt as usize % 2], "pQO", prompt, level(model, prompt)));
+    let (info, items, records) = scored(&rows("x").chain(rows("y")).collect::<Vec<_>>());
+    let page = written(tempfile::tempdir().unwrap().path(), &(info, items, records), Lang::Ko, WHOLE);
+    let body = page.split("<script").next().unwrap();
+    for word in [
+        "test_wilcoxon",
+        "test_anova_twoway_type2",
+        "effect_cliffs_delta",
+        "effect_partial_eta2",
+        "beside",
+        "interaction",
+        "same_items",
+        "of_blocked",
+    ] {
+        assert!(body.contains(&format!("data-w=\"{word}\"")), "{word}");
+    }
+    for code in ["wilcoxon<", "mcnemar_exact", "anova_", "cliffs_delta<", "model:risk"] {
+        assert!(!body.replace("_wilcoxon\"", "").replace("test_anova_", "").contains(code), "{code}");
+    }
+    assert!(body.contains("단순 질문") && body.contains("코헨"), "prompt types have names");
 }
 
 #[test]

@@ -43,6 +43,7 @@ pub(crate) fn info() -> RunInfo {
             ("R11", "Content", "콘텐츠 위험"),
             ("R12", "Content", "콘텐츠 위험"),
         ]),
+        prompt_type_names: names(&[("pQO", "Q Only", "단순 질문")]),
     }
 }
 

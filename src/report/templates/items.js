@@ -17,6 +17,7 @@
   const draw = (tag, attributes, ...children) => grown(document.createElementNS(SVG, tag), attributes, children);
   const say = key => el('span', { 'data-w': key }, word(key));
   const code = text => el('code', {}, text);
+  const counted = number => number.toLocaleString('en-US');
   const seconds = t => `${t.toFixed(2)} s`;
   const percent = share => `${(100 * Math.min(1, Math.max(0, share))).toFixed(2)}%`;
   const spaced = (parts, gap = ' · ') => parts.filter(Boolean).flatMap((part, at) => (at ? [gap, part] : [part]));
@@ -26,10 +27,11 @@
   /** When the browser has nothing else to do: after the next paint. */
   const later = work => (window.requestIdleCallback ? requestIdleCallback(work, { timeout: 1000 }) : setTimeout(work, 50, { timeRemaining: () => 5 }));
 
-  /** A `<details>` whose inside is made when it is first opened. */
-  function folded(title, inside) {
-    const node = el('details', {}, el('summary', {}, ...title));
-    node.addEventListener('toggle', () => node.append(...inside()), { once: true });
+  /** A `<details>` whose inside is made when it is first opened, or printed: `toggle` comes too late for paper. */
+  function folded(title, inside, kind = {}) {
+    const node = el('details', kind, el('summary', {}, ...title));
+    node.fill = () => { node.append(...inside()); node.fill = () => {}; };
+    node.addEventListener('toggle', () => node.fill(), { once: true });
     return node;
   }
 
@@ -69,9 +71,8 @@
       el('h3', { id: `i${position}` }, badge(item.safety), ' ', el('span', {}, item.id),
         ...(new Set(item.verdicts.map(one => one.scope)).size > 1 ? [' ', el('small', { class: 'mute' }, say('strictest'))] : [])),
       el('p', { class: 'mute' }, ...spaced([
-        item.modality,
-        item.risk && el('span', {}, `${item.risk} `, el('span', { 'data-n': item.risk }, named(item.risk))),
-        item.prompt_type, item.model, ...Object.entries(item.tags ?? {}).map(([tag, value]) => `${tag}: ${value}`),
+        say(`m_${item.modality}`),
+        ...[item.risk, item.prompt_type].map(of => of && el('span', {}, `${of} `, el('span', { 'data-n': of }, named(of)))), item.model, ...Object.entries(item.tags ?? {}).map(([tag, value]) => `${tag}: ${value}`),
         item.human !== undefined && el('span', {}, say('human_says'), ` ${item.human.toFixed(2)}`),
       ])),
       ...['prompt', 'output'].filter(key => item[key]).map(key => folded([say(key)], () => [text(item, position, key)])),
@@ -80,10 +81,14 @@
       ...item.verdicts.map(verdict),
       ground);
     // Pictures and sound come after the words, and not at all once another filter was chosen.
-    later(() => article.isConnected && details(position).then(found => {
-      media.append(...pictures(article, found), ...sounds(found, item));
-      ground.append(...evidence(found, item));
-    }).catch(() => media.append(el('p', { class: 'mute' }, say('missing_details')))));
+    article.fill = () => {
+      article.fill = () => {};
+      return details(position).then(found => {
+        media.append(...pictures(article, found), ...sounds(found, item));
+        ground.append(...evidence(found, item));
+      }).catch(() => media.append(el('p', { class: 'mute' }, say('missing_details'))));
+    };
+    later(() => article.isConnected && article.fill());
     return article;
   }
 
@@ -160,7 +165,9 @@
   }
 
   function evidence(found, item) {
+    const repeated = item.verdicts.some(one => one.repeat > 1);
     const who = place => (item.verdicts[place] ? scopeText(scopes[item.verdicts[place].scope]) : '');
+    const which = one => repeated && item.verdicts[one.verdict] && el('span', {}, say('repeat'), ` ${item.verdicts[one.verdict].repeat}`);
     const row = (cells, tag = 'td') => el('tr', {}, ...cells.map(cell => el(tag, {}, cell)));
     const table = sent => el('div', { class: 'scroll' }, el('table', {},
       el('thead', {}, row([say('part'), say('time'), say('size'), 'sha256'], 'th')),
@@ -172,13 +179,13 @@
       sent.fit ? el('p', { class: 'mute' }, say('cut_to'), `: ${sent.fit.kept} / ${sent.fit.of} (${sent.fit.limit})`) : null,
       table(sent)].filter(Boolean);
     const request = one => [
-      el('p', { class: 'mute' }, ...spaced([who(one.verdict), el('span', {}, say('request'), ` ${one.number}`), one.class ?? say('no_end'), one.status && `HTTP ${one.status}`])),
+      el('p', { class: 'mute' }, ...spaced([who(one.verdict), which(one), el('span', {}, say('request'), ` ${one.number}`), one.class ?? say('no_end'), one.status && `HTTP ${one.status}`])),
       el('p', { class: 'mute' }, say('endpoint'), ' ', code(one.endpoint), ' · ', say('body'), ' ', code(one.body_digest)),
       one.reply ? el('pre', {}, one.reply) : null,
-      one.cut ? el('p', { class: 'mute' }, `${one.cut} `, say('left_out')) : null].filter(Boolean);
+      one.cut ? el('p', { class: 'mute' }, `${counted(one.cut)} `, say('left_out')) : null].filter(Boolean);
     return [
-      found.sent.length ? folded([say('sent')], () => found.sent.flatMap(payload)) : null,
-      found.attempts.length ? folded([say('raw'), ` (${found.attempts.length})`], () => found.attempts.flatMap(request)) : null].filter(Boolean);
+      found.sent.length ? folded([say('sent')], () => found.sent.flatMap(payload), { class: 'long' }) : null,
+      found.attempts.length ? folded([say('raw'), ` (${found.attempts.length})`], () => found.attempts.flatMap(request), { class: 'long' }) : null].filter(Boolean);
   }
 
   // The list
@@ -239,7 +246,7 @@
   }
 
   function told() {
-    count.replaceChildren(...(fitting.length ? [`${fitting.length} `, say('of'), ` ${items.length} `, say('shown')] : [say('nothing')]));
+    count.replaceChildren(...(fitting.length ? [`${counted(fitting.length)} `, say('of'), ` ${counted(items.length)} `, say('shown')] : [say('nothing')]));
   }
 
   /** Choices that the items offer; a field with one choice or none is left out. */
@@ -256,7 +263,7 @@
     for (const [key, set] of Object.entries(values)) {
       const select = form.elements[key];
       select.closest('label').hidden = set.size < 2;
-      select.append(...[...set].sort().map(value => el('option', { value, ...(key === 'risk' ? { 'data-risk': value } : key === 'outcome' ? { 'data-w': value === 'pending' ? value : `o_${value}` } : {}) }, value)));
+      select.append(...[...set].sort().map(value => el('option', { value, ...(key === 'risk' || key === 'prompt_type' ? { 'data-code': value } : key === 'modality' ? { 'data-w': `m_${value}` } : key === 'outcome' ? { 'data-w': value === 'pending' ? value : `o_${value}` } : {}) }, value)));
     }
     form.elements.sort.querySelector('[value=human]').hidden = !items.some(item => item.human !== undefined);
     form.elements.sort.querySelector('[value=spread]').hidden = !items.some(item => item.spread);
@@ -277,7 +284,11 @@
     byId('items').focus();
     byId('items').scrollIntoView();
   });
-  addEventListener('beforeprint', () => add(Math.max(0, Math.min(PRINTED, fitting.length) - shown)));
+  addEventListener('beforeprint', () => {
+    add(Math.max(0, Math.min(PRINTED, fitting.length) - shown));
+    for (const node of list.querySelectorAll('article, details:not(.long)')) node.fill();
+    byId('printed').replaceChildren(`${counted(shown)} `, say('of'), ` ${counted(fitting.length)} `, say('printed'), '. ', say('not_printed'));
+  });
   new IntersectionObserver(seen => seen.some(entry => entry.isIntersecting) && add(PAGE), { rootMargin: '1200px' }).observe(more);
 
   offer();

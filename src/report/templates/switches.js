@@ -15,7 +15,8 @@ function translate() {
   for (const node of document.querySelectorAll('[data-n]')) node.textContent = named(node.dataset.n);
   for (const node of document.querySelectorAll('[data-t]')) node.textContent = data.texts[node.dataset.t][lang];
   for (const node of document.querySelectorAll('[data-label]')) node.setAttribute('aria-label', word(node.dataset.label));
-  for (const node of document.querySelectorAll('option[data-risk]')) node.textContent = `${node.value} ${named(node.value)}`;
+  for (const node of document.querySelectorAll('[data-title]')) node.title = word(node.dataset.title);
+  for (const node of document.querySelectorAll('option[data-code]')) node.textContent = `${node.value} ${named(node.value)}`;
   const other = byId('language');
   [other.textContent, other.lang] = lang ? ['English', 'en'] : ['한국어', 'ko'];
 }
@@ -28,3 +29,11 @@ byId('theme').addEventListener('click', event => {
 });
 byId('theme').setAttribute('aria-pressed', String(matchMedia('(prefers-color-scheme: dark)').matches));
 document.querySelector('.switches').hidden = false;
+
+// Paper has no folds: what a reader could open is open while the page is printed, but for what is marked as too long for it.
+let unfolded = [];
+addEventListener('beforeprint', () => {
+  unfolded = [...document.querySelectorAll('details:not([open], .long)')];
+  for (const node of unfolded) node.open = true;
+});
+addEventListener('afterprint', () => { for (const node of unfolded) node.open = false; });

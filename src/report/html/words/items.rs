@@ -22,6 +22,12 @@ pub(super) const ITEMS: &[Label] = &[
     ("reveal_all", "Show all pictures", "모든 그림 보기"),
     ("of", "of", "/"),
     ("shown", "items", "항목"),
+    ("printed", "items printed", "항목 인쇄됨"),
+    (
+        "not_printed",
+        "What was sent and the raw replies are printed of the items where they are open.",
+        "보낸 것과 원본 응답은 펼쳐 둔 항목만 인쇄됩니다.",
+    ),
     ("nothing", "Nothing fits these filters.", "조건에 맞는 항목이 없습니다."),
     ("human_says", "humans", "사람"),
     ("probed", "probe", "탐침"),

@@ -6,13 +6,14 @@ use super::agreement::AGREEMENT;
 use super::comparison::COMPARISON;
 use super::items::ITEMS;
 use super::page::PAGE;
+use super::terms::TERMS;
 use super::warnings::WARNINGS;
 use crate::report::words::{in_language, words};
 use crate::taxonomy::Lang;
 
 /// Every label that the page names, by key.
 pub(in crate::report::html) fn labels(lang: Lang) -> BTreeMap<&'static str, &'static str> {
-    let of_page = [PAGE, ITEMS, AGREEMENT, COMPARISON, WARNINGS].into_iter().flat_map(|labels| in_language(labels, lang));
+    let of_page = [PAGE, ITEMS, AGREEMENT, COMPARISON, TERMS, WARNINGS].into_iter().flat_map(|labels| in_language(labels, lang));
     words(lang).into_iter().chain(of_page).collect()
 }
 
@@ -24,11 +25,11 @@ pub(in crate::report::html) fn both() -> BTreeMap<&'static str, [&'static str; 2
 
 #[cfg(test)]
 mod tests {
-    use super::{AGREEMENT, COMPARISON, ITEMS, PAGE, WARNINGS, both};
+    use super::{AGREEMENT, COMPARISON, ITEMS, PAGE, TERMS, WARNINGS, both};
 
     #[test]
     fn every_label_has_both_languages_and_one_meaning() {
-        let all: Vec<_> = PAGE.iter().chain(ITEMS).chain(AGREEMENT).chain(COMPARISON).chain(WARNINGS).collect();
+        let all: Vec<_> = [PAGE, ITEMS, AGREEMENT, COMPARISON, TERMS, WARNINGS].concat();
         for (key, en, ko) in &all {
             assert!(!en.is_empty() && !ko.is_empty() && !en.contains(['<', '&', '"']) && !ko.contains(['<', '&', '"']), "{key}");
         }

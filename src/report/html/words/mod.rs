@@ -5,6 +5,7 @@ mod comparison;
 mod items;
 mod labels;
 mod page;
+mod terms;
 mod warnings;
 
 pub(super) use labels::{both, labels};
