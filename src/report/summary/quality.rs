@@ -132,7 +132,7 @@ impl QualityRow {
             spearman: spearman(pairs).map(|rho| rho.value),
             mae: mean_absolute_error(pairs),
             bias: mean(&differences),
-            bias_ci95: mean_interval(&differences),
+            bias_ci95: mean_interval(&differences).ok(),
             verdicts,
             cost_per_verdict_usd: spent.filter(|_| verdicts > 0).map(|spent| spent / verdicts as f64),
         }
@@ -152,7 +152,7 @@ impl AmongRow {
             n: pairs.len(),
             alpha: alpha(Level::Ordinal, &rows(&pairs)),
             bias: mean(&differences),
-            bias_ci95: mean_interval(&differences),
+            bias_ci95: mean_interval(&differences).ok(),
             mae: mean_absolute_error(&pairs),
         }
     }
