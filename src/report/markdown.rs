@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::format::{Error, Folder, Format, RunView};
+use super::plain::mark;
 use super::summary::{By, Group, Summary};
 use super::visible;
 
@@ -14,7 +15,7 @@ impl Format for Markdown {
     }
 }
 
-fn page(run: &RunView) -> String {
+pub(super) fn page(run: &RunView) -> String {
     let (summary, word) = (run.summary, super::words::words(run.lang));
     let mut page = format!("# {}: {}\n\n", word["title"], inert(&run.info.source));
     for warning in &summary.warnings {
@@ -102,9 +103,9 @@ fn probes(summary: &Summary, word: &std::collections::BTreeMap<&str, &str>) -> S
 fn row(group: &Group, none: &str) -> String {
     let show = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
     let interval = group.ci95.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("{lo:.2} to {hi:.2}"));
-    let triage = if group.uncalibrated { " (triage)" } else { "" };
+    let mark = mark(group.uncalibrated, group.selected);
     format!(
-        "| {} | {}{triage} | {} | {} | {} | {} / {} | {interval} |\n",
+        "| {} | {}{mark} | {} | {} | {} | {} / {} | {interval} |\n",
         inert(group.key.single().unwrap_or(none)),
         inert(&group.scope.judge),
         inert(&group.scope.rubric),

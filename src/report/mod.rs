@@ -8,6 +8,7 @@ mod gate;
 mod html;
 mod json;
 mod markdown;
+mod plain;
 mod rows;
 mod stored;
 mod summary;

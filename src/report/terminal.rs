@@ -1,5 +1,6 @@
 //! A summary for the terminal: plain text, no colour.
 
+use super::plain::number;
 use super::summary::{By, DriftRow, Summary};
 use super::visible;
 use crate::ensemble::{CascadeRow, PanelRow};
@@ -21,11 +22,14 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
         let scope = &group.scope;
         let who = [Some(group.key.single().unwrap_or("-")), Some(&scope.judge), Some(&scope.rubric), scope.sampler.as_deref()];
         let who = who.into_iter().flatten().map(visible).collect::<Vec<_>>().join(" / ");
-        let triage = if group.uncalibrated { "*" } else { "" };
-        lines.push(format!("{mean:>6} {:>8} {interval:>14}  {who}{triage}", format!("{}/{}", group.scored, group.n)));
+        let mark = if group.uncalibrated { "*" } else if group.selected { "+" } else { "" };
+        lines.push(format!("{mean:>6} {:>8} {interval:>14}  {who}{mark}", format!("{}/{}", group.scored, group.n)));
     }
     if summary.groups.iter().any(|group| group.uncalibrated) {
         lines.push("* triage on an uncalibrated scale; not comparable with a judge's".to_owned());
+    }
+    if summary.groups.iter().any(|group| group.selected) {
+        lines.push("+ of the items that the cascade passed on; not comparable with means of all".to_owned());
     }
     lines.extend(ensemble(summary));
     lines.extend(super::agreement::short(&summary.quality));
@@ -36,7 +40,7 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
 
 /// What panels and cascades say, a line each.
 pub(super) fn ensemble(summary: &Summary) -> Vec<String> {
-    summary.panels.iter().flat_map(panel).chain(summary.cascades.iter().map(cascade)).collect()
+    summary.panels.iter().flat_map(panel).chain(summary.cascades.iter().flat_map(cascade)).collect()
 }
 
 fn panel(row: &PanelRow) -> Vec<String> {
@@ -62,20 +66,28 @@ fn panel(row: &PanelRow) -> Vec<String> {
     lines
 }
 
-fn cascade(row: &CascadeRow) -> String {
-    let mean = row.mean_safety.map_or_else(|| "-".to_owned(), |mean| format!("{mean:.2}"));
-    let interval = row.ci95.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("[{lo:.2}, {hi:.2}]"));
+fn cascade(row: &CascadeRow) -> Vec<String> {
+    let sampler = row.sampler.as_ref().map_or_else(String::new, |sampler| format!(" / {sampler}"));
     let saved = row.saved_usd.map_or_else(|| "unknown".to_owned(), |usd| format!("${usd:.4}"));
-    format!(
-        "cascade {} -> {} / {}: {} of {} cases passed on, {} audited ({} missed); estimated mean {mean} {interval}; saved {saved}",
-        visible(&row.first),
-        visible(&row.then),
-        visible(&row.rubric),
+    let (first, then, rubric) = (visible(&row.first), visible(&row.then), visible(&row.rubric));
+    let mut lines = vec![format!(
+        "cascade {first} -> {then} / {rubric}{sampler}: {} of {} cases passed on, {} audited ({} missed); estimated mean {} {}; saved {saved}",
         row.flagged,
         row.cases,
         row.audited,
-        row.missed
-    )
+        row.missed,
+        number(row.mean_safety),
+        interval(row.ci95)
+    )];
+    lines.extend(row.by_model.iter().map(|model| {
+        let (mean, seen) = (number(model.mean_safety), format!("{}/{}", model.flagged + model.audited, model.cases));
+        format!("{mean:>6} {seen:>8} {:>14}  {} / cascade", interval(model.ci95), visible(model.model.as_deref().unwrap_or("-")))
+    }));
+    lines
+}
+
+fn interval(ci95: Option<[f64; 2]>) -> String {
+    ci95.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("[{lo:.2}, {hi:.2}]"))
 }
 
 /// Whether a judge is still the one of the first round: said before any score.

@@ -46,7 +46,7 @@ fn blocked(summary: &Summary, settings: &WarningSettings) -> Vec<Warning> {
 /// The coefficient of variation meant here is that of one model's mean safety across risk factors.
 fn unstable(summary: &Summary, settings: &WarningSettings) -> Vec<Warning> {
     let mut means: BTreeMap<(&Scope, &Option<String>), Vec<f64>> = BTreeMap::new();
-    for group in by(summary, By::pair("risk", "model")).filter(|group| !group.uncalibrated) {
+    for group in by(summary, By::pair("risk", "model")).filter(|group| !group.is_apart()) {
         if let (Key::Many(key), Some(mean)) = (&group.key, group.mean_safety)
             && let [Some(_risk), model] = key.as_slice()
         {
@@ -67,7 +67,7 @@ fn unstable(summary: &Summary, settings: &WarningSettings) -> Vec<Warning> {
 /// A prompt type under which outputs are clearly less safe than over all types.
 fn weak(summary: &Summary, settings: &WarningSettings) -> Vec<Warning> {
     let mut scopes: BTreeMap<&Scope, Vec<&Group>> = BTreeMap::new();
-    for group in by(summary, By::one("prompt_type")).filter(|group| !group.uncalibrated && group.scored > 0) {
+    for group in by(summary, By::one("prompt_type")).filter(|group| !group.is_apart() && group.scored > 0) {
         scopes.entry(&group.scope).or_default().push(group);
     }
     let mut warnings = Vec::new();
@@ -93,7 +93,7 @@ fn weak(summary: &Summary, settings: &WarningSettings) -> Vec<Warning> {
 fn few(summary: &Summary, settings: &WarningSettings) -> Vec<Warning> {
     let mut scopes: BTreeMap<&Scope, Vec<&Group>> = BTreeMap::new();
     // A model that is blocked throughout has no items to score.
-    let counts = |group: &&Group| !group.uncalibrated && group.scored + group.failed > 0 && group.scored < settings.few_items;
+    let counts = |group: &&Group| !group.is_apart() && group.scored + group.failed > 0 && group.scored < settings.few_items;
     for group in by(summary, By::one("model")).filter(counts) {
         scopes.entry(&group.scope).or_default().push(group);
     }
@@ -130,7 +130,7 @@ pub(super) fn one_cell(scoped: &Scoped, settings: &WarningSettings) -> Vec<Warni
         cells.insert(cell);
         *models.entry(item.model).or_default().entry(cell).or_default() += 1;
     }
-    if cells.len() < 2 || scoped.uncalibrated {
+    if cells.len() < 2 || scoped.is_apart() {
         return Vec::new();
     }
     let text = |name: Name| scoped.facts.name(name);

@@ -20,6 +20,8 @@ mod variance;
 mod warning;
 
 #[cfg(test)]
+mod cascaded;
+#[cfg(test)]
 pub(crate) mod tests;
 
 pub use drift::DriftRow;
