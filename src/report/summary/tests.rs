@@ -163,6 +163,9 @@ fn undefined_is_null_and_fields_are_the_contracts() {
     let tests: Vec<_> = value["tests"].as_array().unwrap().iter().map(|row| (row["factor"].clone(), row["test"].clone())).collect();
     assert!(tests.contains(&(json!("model"), json!("kruskal_wallis"))));
     assert!(tests.contains(&(json!("model:risk"), json!("anova_twoway_type2"))));
+    let two_way = value["tests"].as_array().unwrap().iter().filter(|row| row["test"] == "anova_twoway_type2");
+    let terms: Vec<_> = two_way.map(|row| (&row["factor"], &row["beside"])).collect();
+    assert_eq!(terms, [(&json!("model"), &json!("risk")), (&json!("risk"), &json!("model")), (&json!("model:risk"), &json!(null))]);
     assert!(!tests.iter().any(|(factor, _)| factor == "modality")); // only one
 }
 
