@@ -18,6 +18,7 @@ mod tags;
 mod test;
 mod variance;
 mod warning;
+mod weak;
 
 #[cfg(test)]
 mod cascaded;

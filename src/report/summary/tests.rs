@@ -221,7 +221,7 @@ fn warnings_say_what_a_reader_must_know() {
     assert_eq!((cut.count, cut.message.starts_with("m, image: 1 verdict")), (Some(1), true), "{cut:?}");
     let codes_of = |records: &[Record]| codes(&summary(&info, &items, records)).iter().map(|&code| code.to_owned()).collect::<Vec<_>>();
     let found = codes_of(&records);
-    for code in ["authored_replies", "isolation_incomplete", "pending", "media_rejected", "cv_over_15", "skipped_files"] {
+    for code in ["authored_replies", "isolation_incomplete", "pending", "media_rejected", "skipped_files"] {
         assert!(found.iter().any(|one| one == code), "{code} is not in {found:?}");
     }
     assert!(!found.iter().any(|one| ["blocked_over_60", "no_scores", "partial"].contains(&one.as_str())));

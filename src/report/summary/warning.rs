@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::scope::Scoped;
 use super::settings::WarningSettings;
-use super::{JudgeRow, Scope, Summary, doubt, model_pair, tags};
+use super::{JudgeRow, Scope, Summary, doubt, model_pair, tags, weak};
 use crate::judge::{OutcomeName, TRIAGE_FACTORS};
 use crate::ledger::{Facts, RunInfo, ScopeFacts};
 use crate::manifest::Notice;
@@ -62,6 +62,7 @@ pub(super) fn of(info: &RunInfo, summary: &Summary, facts: &Facts, scoped: &[&Sc
     warnings.extend(unproven(info, facts));
     warnings.extend(super::probe::warnings(&summary.probes, info));
     warnings.extend(doubt::of_groups(summary, &settings));
+    warnings.extend(scoped.iter().flat_map(|one| weak::warnings(one, &settings)));
     warnings.extend(scoped.iter().flat_map(|one| doubt::one_cell(one, &settings)));
     warnings.extend(super::quality::warnings(&summary.quality, &settings));
     warnings.extend(scoped.iter().flat_map(|one| tags::warnings(one).into_iter().chain(model_pair::left_out(one))));
