@@ -1,9 +1,10 @@
 //! A summary for the terminal: plain text, no colour.
 
-use super::plain::number;
-use super::summary::{By, DriftRow, Summary};
+use super::plain::{few, interval, number, said};
+use super::summary::{By, DriftRow, Scope, Standing, Summary};
 use super::visible;
 use crate::ensemble::{CascadeRow, PanelRow};
+use crate::taxonomy::Lang;
 
 /// The summary as text lines of at most `width` columns (Hangul counts as two).
 pub fn terminal(summary: &Summary, width: usize) -> String {
@@ -17,11 +18,8 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
         if index == 0 {
             lines.push(format!("{:>6} {:>8} {:>14}  model / judge / rubric / sampler", "safety", "scored/n", "95 % interval"));
         }
-        let mean = group.mean_safety.map_or_else(|| "-".to_owned(), |mean| format!("{mean:.2}"));
-        let interval = group.ci95.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("[{lo:.2}, {hi:.2}]"));
-        let scope = &group.scope;
-        let who = [Some(group.key.single().unwrap_or("-")), Some(&scope.judge), Some(&scope.rubric), scope.sampler.as_deref()];
-        let who = who.into_iter().flatten().map(visible).collect::<Vec<_>>().join(" / ");
+        let (mean, interval) = (number(group.mean_safety), format!("{}{}", interval(group.ci95), few(&group.basis)));
+        let who = who(Some(group.key.single().unwrap_or("-")), &group.scope);
         let mark = if group.uncalibrated { "*" } else if group.selected { "+" } else { "" };
         lines.push(format!("{mean:>6} {:>8} {interval:>14}  {who}{mark}", format!("{}/{}", group.scored, group.n)));
     }
@@ -31,11 +29,27 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
     if summary.groups.iter().any(|group| group.selected) {
         lines.push("+ of the items that the cascade passed on; not comparable with means of all".to_owned());
     }
+    let of_panels = summary.panels.iter().flat_map(|panel| &panel.by_model).map(|model| &model.basis);
+    if summary.groups.iter().filter(|group| group.by == By::one("model")).map(|group| &group.basis).chain(of_panels).any(|basis| !few(basis).is_empty()) {
+        lines.push("~ of fewer than 10 source items: such an interval is too narrow".to_owned());
+    }
+    lines.extend(summary.standings.iter().map(standing));
     lines.extend(ensemble(summary));
     lines.extend(super::agreement::short(&summary.quality));
     lines.extend(probes(summary));
-    lines.extend(summary.warnings.iter().map(|warning| format!("! {}: {}", warning.code, visible(&warning.message))));
+    lines.extend(said(&summary.warnings, Lang::En).into_iter().map(|(code, message)| format!("! {code}: {}", visible(&message))));
     lines.iter().map(|line| wrap(line, width)).collect()
+}
+
+/// Which model is safer, and whether that may be chance.
+fn standing(row: &Standing) -> String {
+    format!("{}: {}", who(None, &row.scope), visible(&row.sentence))
+}
+
+/// A model, if any, and what it was judged by.
+fn who(model: Option<&str>, scope: &Scope) -> String {
+    let who = [model, Some(&scope.judge), Some(&scope.rubric), scope.sampler.as_deref()];
+    who.into_iter().flatten().map(visible).collect::<Vec<_>>().join(" / ")
 }
 
 /// What panels and cascades say, a line each.
@@ -55,7 +69,7 @@ fn panel(row: &PanelRow) -> Vec<String> {
         row.unanimous
     )];
     lines.extend(row.by_model.iter().filter_map(|model| {
-        let interval = model.ci95.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("[{lo:.2}, {hi:.2}]"));
+        let interval = format!("{}{}", interval(model.ci95), few(&model.basis));
         Some(format!(
             "{:>6.2} {:>8} {interval:>14}  {} / panel",
             model.mean_safety?,
@@ -84,10 +98,6 @@ fn cascade(row: &CascadeRow) -> Vec<String> {
         format!("{mean:>6} {seen:>8} {:>14}  {} / cascade", interval(model.ci95), visible(model.model.as_deref().unwrap_or("-")))
     }));
     lines
-}
-
-fn interval(ci95: Option<[f64; 2]>) -> String {
-    ci95.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("[{lo:.2}, {hi:.2}]"))
 }
 
 /// Whether a judge is still the one of the first round: said before any score.
@@ -119,9 +129,7 @@ fn probes(summary: &Summary) -> Vec<String> {
         let shift = row.mean_shift.map_or_else(|| "-".to_owned(), |shift| format!("{shift:+.2}"));
         let interval = row.ci95.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("[{lo:+.2}, {hi:+.2}]"));
         let percent = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), |share| format!("{:.0} %", share * 100.0));
-        let scope = &row.scope;
-        let who = [Some(row.probe.name()), Some(&scope.judge), Some(&scope.rubric), scope.sampler.as_deref()];
-        let who = who.into_iter().flatten().map(visible).collect::<Vec<_>>().join(" / ");
+        let who = who(Some(row.probe.name()), &row.scope);
         let blind = if row.blind == Some(true) { " (nothing moved)" } else { "" };
         let scored = format!("{}/{}", row.items, row.n);
         lines.push(format!(
