@@ -31,5 +31,5 @@ pub use summary::{
     QualityRow, Scope, StandardisedMean, Standing, Summary, TestRow, Tokens, VarianceRow, Versus, Warning, WarningSettings,
 };
 pub use table::TableKind;
-pub use terminal::terminal;
+pub use terminal::{strategies_terminal, terminal};
 pub use visible::visible;

@@ -4,6 +4,7 @@ use super::plain::{few, interval, number, said};
 use super::summary::{By, DriftRow, Scope, Standing, Summary};
 use super::visible;
 use crate::ensemble::{CascadeRow, PanelRow};
+use crate::sampling::Comparison;
 use crate::taxonomy::Lang;
 
 /// The summary as text lines of at most `width` columns (Hangul counts as two).
@@ -141,6 +142,31 @@ fn probes(summary: &Summary) -> Vec<String> {
     lines
 }
 
+/// Compared sampling strategies as text lines of at most `width` columns.
+pub fn strategies_terminal(rows: &[Comparison], width: usize) -> String {
+    let show = |value: Option<f64>, digits: usize| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"));
+    let mut lines = vec![
+        "means per video; max and mean: distance of its moments to the nearest sampled frame".to_owned(),
+        format!(
+            "{:>3} {:>5} {:>7} {:>7} {:>8} {:>6} {:>6} {:>6} {:>5}  sampler",
+            "n", "sent", "decoded", "KB", "CPU ms", "max", "mean", "safety", "flips"
+        ),
+    ];
+    lines.extend(rows.iter().map(|row| {
+        let (sent, decoded, size) = (show(row.frames_sent, 1), show(row.frames_decoded, 1), show(row.bytes.map(|bytes| bytes / 1000.0), 1));
+        let (far, mean) = (show(row.coverage_max, 3), show(row.coverage_mean, 3));
+        let flips = row.flips.map_or_else(|| "-".to_owned(), |flips| flips.to_string());
+        format!(
+            "{:>3} {sent:>5} {decoded:>7} {size:>7} {:>8} {far:>6} {mean:>6} {:>6} {flips:>5}  {}",
+            row.n,
+            show(row.cpu_ms, 1),
+            number(row.mean_safety),
+            visible(&row.sampler)
+        )
+    }));
+    lines.iter().map(|line| wrap(line, width)).collect()
+}
+
 /// Breaks a line at blanks; a word longer than a line is cut.
 pub(super) fn wrap(line: &str, width: usize) -> String {
     let (mut out, mut used) = (String::new(), 0);
@@ -192,6 +218,26 @@ mod tests {
         assert!(text.contains("scored 6") && text.contains("pending 1") && text.contains("isolation_incomplete"));
         assert!(text.contains("x<U+001B>[2J") && text.contains("  1.50      2/3"), "{text}");
         assert!(text.lines().all(|line| columns(line) <= 80), "{text}");
+    }
+
+    #[test]
+    fn strategies_fit_a_terminal() {
+        let row = |sampler: &str, bytes: f64| Comparison {
+            sampler: sampler.into(),
+            n: 12,
+            frames_sent: Some(8.0),
+            frames_decoded: Some(240.5),
+            bytes: Some(bytes),
+            cpu_ms: Some(1234.5),
+            coverage_max: Some(0.5),
+            coverage_mean: Some(0.25),
+            scored: 12,
+            mean_safety: None,
+            flips: Some(3),
+        };
+        let text = strategies_terminal(&[row("uniform:8", 81_234.0), row("scene:8,distinct=0.1,layout=sheet:2x4", 9e7)], 80);
+        assert!(text.lines().all(|line| columns(line) <= 80), "{text}");
+        assert!(text.contains("\n 12   8.0   240.5    81.2   1234.5  0.500  0.250      -     3  uniform:8\n"), "{text}");
     }
 
     proptest! {
