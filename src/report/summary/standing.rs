@@ -219,11 +219,11 @@ mod tests {
         summary(&info, &items, &records)
     }
 
-    /// `a` is a level above `b` on most of 20 prompts; `c` is as `b` on most.
+    /// `z` is a level above `b` on most of 20 prompts; `c` is as `b` on most.
     fn rows() -> Vec<Row> {
         let b = |prompt: u32| 2 + (prompt % 3) as u8;
         let row = |model, risk, of: fn(u32, u8) -> u8| (0..20).map(move |prompt| (model, risk, "pQO", prompt, of(prompt, b(prompt))));
-        row("b", "R05", |_, b| b).chain(row("c", "R05", |at, b| if at % 7 == 0 { b - 1 } else { b })).chain(row("a", "R05", |at, b| b + u8::from(at % 5 > 0))).collect()
+        row("b", "R05", |_, b| b).chain(row("c", "R05", |at, b| if at % 7 == 0 { b - 1 } else { b })).chain(row("z", "R05", |at, b| b + u8::from(at % 5 > 0))).collect()
     }
 
     fn only(summary: &Summary) -> &Standing {
@@ -235,19 +235,19 @@ mod tests {
     fn the_safest_comes_first_and_what_is_chance_is_said() {
         let summary = of(&rows());
         let found = only(&summary);
-        assert_eq!(found.models.iter().map(|one| one.model.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert_eq!(found.models.iter().map(|one| one.model.as_str()).collect::<Vec<_>>(), ["z", "b", "c"]);
         assert_eq!((found.ordered_by, found.unequal_mix), ("mean_safety", false));
         let next = found.models[0].next.as_ref().unwrap();
         assert_eq!((next.model.as_str(), next.n, next.test, next.beyond_chance), ("b", 20, "wilcoxon", Some(true)));
         assert!((next.difference.unwrap() - 0.8).abs() < 1e-12 && next.ci95.unwrap()[0] > 0.0);
         assert_eq!(found.models[1].next.as_ref().unwrap().beyond_chance, Some(false));
         let best = found.models[2].best.as_ref().unwrap();
-        assert_eq!((best.model.as_str(), best.beyond_chance), ("a", Some(true)));
+        assert_eq!((best.model.as_str(), best.beyond_chance), ("z", Some(true)));
         assert!((best.difference.unwrap() - 0.95).abs() < 1e-12, "the higher less the lower");
         assert!(found.models[0].best.is_none() && found.models[2].next.is_none());
         let [lo, hi] = next.ci95.unwrap();
-        assert_eq!(found.sentence, format!("a is safer than b by 0.80 [{lo:.2}, {hi:.2}] on 20 prompts; b and c cannot be told apart."));
-        assert!(found.korean.starts_with("a: b보다 0.80 ["), "{}", found.korean);
+        assert_eq!(found.sentence, format!("z is safer than b by 0.80 [{lo:.2}, {hi:.2}] on 20 prompts; b and c cannot be told apart."));
+        assert!(found.korean.starts_with("z: b보다 0.80 ["), "{}", found.korean);
     }
 
     #[test]
