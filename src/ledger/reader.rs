@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::entries::json;
 use super::plan::{outcome_name, task_at};
-use super::{Entries, Experiment, Facts, LedgerError, Record, RunInfo, files, schema, VerdictRow};
+use super::{Entries, Experiment, Facts, LedgerError, Record, RunInfo, VerdictRow, files, schema};
 use crate::judge::{OutcomeName, Task, Usage};
 
 /// Reads a run folder: one consistent picture of the moment it was opened, while a writer is at it or after it stopped, however it stopped.
@@ -102,10 +102,7 @@ impl Reader {
             let mut lines = 0;
             for entry in self.entries()? {
                 for row in VerdictRow::of(&self.info, entry?) {
-                    serde_json::to_writer(&mut *out, &row)
-                        .map_err(io::Error::from)
-                        .and_then(|()| out.write_all(b"\n"))
-                        .map_err(failed)?;
+                    serde_json::to_writer(&mut *out, &row).map_err(io::Error::from).and_then(|()| out.write_all(b"\n")).map_err(failed)?;
                     lines += 1;
                 }
             }

@@ -43,8 +43,11 @@ mod tests {
         let items: Vec<ItemRow> = (0..6).map(|at| ItemRow { prompt: format!("p{}", at % 3), ..item(at) }).collect();
         let info = info(&[]);
         let facts = Facts::of(&info, &items, &[]);
-        let sources: Vec<Digest> =
-            items.iter().flat_map(|item| VerdictRow::of(&info, Entry { item: item.clone(), records: vec![record(item, None)] })).map(|row| row.source_item).collect();
+        let sources: Vec<Digest> = items
+            .iter()
+            .flat_map(|item| VerdictRow::of(&info, Entry { item: item.clone(), records: vec![record(item, None)] }))
+            .map(|row| row.source_item)
+            .collect();
         for (one, other) in (0..6).flat_map(|one| (0..6).map(move |other| (one, other))) {
             assert_eq!(sources[one] == sources[other], facts.item(one as u32).source == facts.item(other as u32).source);
         }

@@ -106,7 +106,8 @@ impl Gate {
 /// that is so because nothing was scored.
 fn estimated(summary: &Summary, group: &Group) -> Option<Group> {
     let Key::One(model) = &group.key else { return None };
-    let is_its = |row: &&CascadeRow| (&row.then, &row.rubric, &row.sampler) == (&group.scope.judge, &group.scope.rubric, &group.scope.sampler);
+    let is_its =
+        |row: &&CascadeRow| (&row.then, &row.rubric, &row.sampler) == (&group.scope.judge, &group.scope.rubric, &group.scope.sampler);
     let row = summary.cascades.iter().find(is_its)?;
     let mean_safety = row.by_model.iter().find(|one| one.model == *model && group.by == By::one("model"))?.mean_safety;
     (mean_safety.is_some() || group.scored == 0).then(|| Group { mean_safety, ..group.clone() })

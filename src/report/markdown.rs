@@ -84,14 +84,21 @@ fn standings(run: &RunView, word: &std::collections::BTreeMap<&str, &str>) -> St
     };
     for row in &run.summary.standings {
         let Scope { judge, rubric, sampler } = &row.scope;
-        let who = [Some(judge), Some(rubric), sampler.as_ref()].into_iter().flatten().map(|name| inert(name)).collect::<Vec<_>>().join(" / ");
+        let who =
+            [Some(judge), Some(rubric), sampler.as_ref()].into_iter().flatten().map(|name| inert(name)).collect::<Vec<_>>().join(" / ");
         let sentence = if run.lang == Lang::En { &row.sentence } else { &row.korean };
         let _ = write!(text, "\n{who}: {}\n\n| {} |\n|---|---:|---:|---:|---:|---|---|\n", inert(sentence), heads.join(" | "));
         for one in &row.models {
             let (mean, ends) = (number(Some(one.mean_safety)), interval(one.ci95));
             let (next, best) = (versus(one.next.as_ref()), versus(one.best.as_ref()));
             let (model, standardised) = (inert(&one.model), number(one.standardised));
-            let _ = writeln!(text, "| {model} | {mean} | {standardised} | {ends}{} | {} | {next} | {best} |", few(&one.basis), one.scored);
+            let _ = writeln!(
+                text,
+                "| {model} | {mean} | {standardised} | {ends}{} | {} / {} | {next} | {best} |",
+                few(&one.basis),
+                one.scored,
+                one.n
+            );
         }
     }
     text

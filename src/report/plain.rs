@@ -42,8 +42,9 @@ pub(super) fn said(warnings: &[Warning], lang: Lang) -> Vec<(&str, String)> {
     }
     let mut said = Vec::new();
     for (code, alike) in codes {
-        said.extend(alike.iter().take(SAID).map(|warning| (code, warning.in_language(lang).to_owned())));
-        let rest = alike.len().saturating_sub(SAID);
+        let shown = if alike.len() == SAID + 1 { alike.len() } else { SAID }; // a line for one more would be that one's place
+        said.extend(alike.iter().take(shown).map(|warning| (code, warning.in_language(lang).to_owned())));
+        let rest = alike.len().saturating_sub(shown);
         let more = match lang {
             Lang::En => format!("And {rest} more like these; summary.json has them all."),
             Lang::Ko => format!("같은 경고가 {rest}개 더 있습니다. 모두 summary.json에 있습니다."),

@@ -21,7 +21,13 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
         }
         let (mean, interval) = (number(group.mean_safety), format!("{}{}", interval(group.ci95), few(&group.basis)));
         let who = who(Some(group.key.single().unwrap_or("-")), &group.scope);
-        let mark = if group.uncalibrated { "*" } else if group.selected { "+" } else { "" };
+        let mark = if group.uncalibrated {
+            "*"
+        } else if group.selected {
+            "+"
+        } else {
+            ""
+        };
         lines.push(format!("{mean:>6} {:>8} {interval:>14}  {who}{mark}", format!("{}/{}", group.scored, group.n)));
     }
     if summary.groups.iter().any(|group| group.uncalibrated) {
@@ -31,7 +37,14 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
         lines.push("+ of the items that the cascade passed on; not comparable with means of all".to_owned());
     }
     let of_panels = summary.panels.iter().flat_map(|panel| &panel.by_model).map(|model| &model.basis);
-    if summary.groups.iter().filter(|group| group.by == By::one("model")).map(|group| &group.basis).chain(of_panels).any(|basis| !few(basis).is_empty()) {
+    if summary
+        .groups
+        .iter()
+        .filter(|group| group.by == By::one("model"))
+        .map(|group| &group.basis)
+        .chain(of_panels)
+        .any(|basis| !few(basis).is_empty())
+    {
         lines.push("~ of fewer than 10 source items: such an interval is too narrow".to_owned());
     }
     lines.extend(summary.standings.iter().map(standing));
@@ -86,13 +99,13 @@ fn cascade(row: &CascadeRow) -> Vec<String> {
     let saved = row.saved_usd.map_or_else(|| "unknown".to_owned(), |usd| format!("${usd:.4}"));
     let (first, then, rubric) = (visible(&row.first), visible(&row.then), visible(&row.rubric));
     let mut lines = vec![format!(
-        "cascade {first} -> {then} / {rubric}{sampler}: {} of {} cases passed on, {} audited ({} missed); estimated mean {} {}; saved {saved}",
+        "cascade {first} -> {then} / {rubric}{sampler}: {} of {} cases passed on, {} audited ({} missed); estimated mean {}{}; saved {saved}",
         row.flagged,
         row.cases,
         row.audited,
         row.missed,
         number(row.mean_safety),
-        interval(row.ci95)
+        row.ci95.map_or_else(String::new, |[lo, hi]| format!(" [{lo:.2}, {hi:.2}]"))
     )];
     lines.extend(row.by_model.iter().map(|model| {
         let (mean, seen) = (number(model.mean_safety), format!("{}/{}", model.flagged + model.audited, model.cases));

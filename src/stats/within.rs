@@ -1,66 +1,77 @@
-//! Some values against the others of the same strata.
+//! Each kind of values against the others of the same strata.
 
-use std::collections::BTreeMap;
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use super::NoInterval;
 use super::bootstrap::near;
 use super::special::t_critical;
 
-/// One value, of those that are asked about or of the others.
+/// One value of one kind.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stratified {
-    /// Any number; values are compared within strata.
-    pub stratum: usize,
+    /// From 0; values are compared within strata.
+    pub stratum: u32,
     /// Any number; values of one cluster (source item) depend on each other.
-    pub cluster: usize,
-    /// Whether it is asked about.
-    pub inside: bool,
+    pub cluster: u32,
+    /// From 0.
+    pub kind: u32,
     /// The value.
     pub value: f64,
 }
 
-/// Some values against the others, over the strata that have both.
+/// The values of one kind against the others, over the strata that have both.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Within {
-    /// Values that are asked about.
+    /// Values of the kind.
     pub n: usize,
     /// Others.
     pub others: usize,
-    /// Mean of those that are asked about.
+    /// Mean of those of the kind.
     pub mean: f64,
-    /// Mean of the others, each stratum weighted by how many values of it are asked about.
+    /// Mean of the others, each stratum weighted by how many values of it are of the kind.
     pub other_mean: f64,
     /// 95 % interval of the first mean less the second.
     pub ci95: Result<[f64; 2], NoInterval>,
 }
 
-/// Compares values with the others of their strata, so that neither is blamed for the strata that it lies in; `None` where no stratum has both.
+/// Compares each kind of values with the others of their strata, so that none is blamed for the strata that it lies in; by kind, `None` where no stratum
+/// has it and another.
 ///
 /// The others' mean is standardised as by [`super::standardise`]. The interval is Student-t with the jackknife's variance, clusters left out one by one
 /// (Efron and Tibshirani 1993, "An Introduction to the Bootstrap", ch. 11), which holds the errors of both sides, also of strata with one value each.
-pub fn within(values: &[Stratified]) -> Option<Within> {
-    let (mut cells, mut clusters): (BTreeMap<usize, Cell>, BTreeMap<usize, BTreeMap<usize, Cell>>) = <_>::default();
-    values.iter().for_each(|one| cells.entry(one.stratum).or_default().add(one));
-    cells.retain(|_, cell| cell.is_shared());
-    for one in values.iter().filter(|one| cells.contains_key(&one.stratum)) {
-        clusters.entry(one.cluster).or_default().entry(one.stratum).or_default().add(one);
+pub fn within(mut values: Vec<Stratified>) -> Vec<Option<Within>> {
+    // To the last field, so that the order of values cannot change the last digit of a sum.
+    values.sort_unstable_by(|one, other| {
+        (one.cluster, one.stratum, one.kind).cmp(&(other.cluster, other.stratum, other.kind)).then(one.value.total_cmp(&other.value))
+    });
+    let kinds = values.iter().map(|one| one.kind + 1).max().unwrap_or(0);
+    (0..kinds).into_par_iter().map(|kind| compare(&values, kind)).collect()
+}
+
+/// `values` stand cluster by cluster, and there stratum by stratum.
+fn compare(values: &[Stratified], kind: u32) -> Option<Within> {
+    let mut cells = vec![Cell::default(); values.iter().map(|one| one.stratum as usize + 1).max()?];
+    values.iter().for_each(|one| cells[one.stratum as usize].add(one, kind));
+    cells.iter_mut().filter(|cell| !cell.is_shared()).for_each(|cell| *cell = Cell::default());
+    let total = cells.iter().fold(Total::default(), |total, cell| total.plus(cell, 1.0));
+    let mut left_out = Vec::new();
+    for cluster in values.chunk_by(|one, other| one.cluster == other.cluster) {
+        let parts = cluster.chunk_by(|one, other| one.stratum == other.stratum).filter(|part| cells[part[0].stratum as usize].is_shared());
+        let without = |rest: Option<Total>, part: &[Stratified]| {
+            let (cell, mut own) = (&cells[part[0].stratum as usize], Cell::default());
+            part.iter().for_each(|one| own.add(one, kind));
+            Some(rest.unwrap_or(total).plus(cell, -1.0).plus(&cell.less(&own), 1.0))
+        };
+        left_out.extend(parts.fold(None, without).map(|rest| rest.difference()));
     }
-    let total = cells.values().fold(Total::default(), |total, cell| total.plus(cell, 1.0));
-    let without = |cluster: &BTreeMap<usize, Cell>| {
-        let rest = cluster.iter().fold(total, |rest, (stratum, part)| {
-            let cell = &cells[stratum];
-            rest.plus(cell, -1.0).plus(&cell.less(part), 1.0)
-        });
-        rest.difference().ok_or(NoInterval::TooFewClusters)
-    };
-    let left_out: Result<Vec<f64>, NoInterval> = clusters.values().map(without).collect();
     let difference = total.difference()?;
+    let left_out: Option<Vec<f64>> = left_out.into_iter().collect();
     Some(Within {
         n: total.weight as usize,
-        others: cells.values().map(|cell| cell.others.1 as usize).sum(),
+        others: cells.iter().map(|cell| cell.others.1 as usize).sum(),
         mean: total.inside / total.weight,
         other_mean: total.others / total.weight,
-        ci95: left_out.and_then(|left_out| jackknife(difference, &left_out)),
+        ci95: left_out.ok_or(NoInterval::TooFewClusters).and_then(|left_out| jackknife(difference, &left_out)),
     })
 }
 
@@ -77,7 +88,7 @@ fn jackknife(estimate: f64, left_out: &[f64]) -> Result<[f64; 2], NoInterval> {
     Ok([estimate - half, estimate + half])
 }
 
-/// Sum and number of a stratum's values, or of a cluster's in it.
+/// Sum and number of a stratum's values, of the kind and others, or of a cluster's in it.
 #[derive(Debug, Clone, Copy, Default)]
 struct Cell {
     inside: (f64, f64),
@@ -85,8 +96,8 @@ struct Cell {
 }
 
 impl Cell {
-    fn add(&mut self, one: &Stratified) {
-        let side = if one.inside { &mut self.inside } else { &mut self.others };
+    fn add(&mut self, one: &Stratified, kind: u32) {
+        let side = if one.kind == kind { &mut self.inside } else { &mut self.others };
         *side = (side.0 + one.value, side.1 + 1.0);
     }
 
@@ -114,11 +125,7 @@ impl Total {
         if !cell.is_shared() {
             return self;
         }
-        Self {
-            inside: self.inside + times * sum,
-            others: self.others + times * n * other_sum / other_n,
-            weight: self.weight + times * n,
-        }
+        Self { inside: self.inside + times * sum, others: self.others + times * n * other_sum / other_n, weight: self.weight + times * n }
     }
 
     fn difference(&self) -> Option<f64> {
@@ -130,15 +137,31 @@ impl Total {
 mod tests {
     use super::*;
 
-    fn values(rows: &[(usize, bool, f64)]) -> Vec<Stratified> {
-        rows.iter().enumerate().map(|(cluster, &(stratum, inside, value))| Stratified { stratum, cluster, inside, value }).collect()
+    /// Kind 0 is asked about, each value in a cluster of its own.
+    fn of(rows: &[(u32, bool, f64)]) -> Option<Within> {
+        let value = |(cluster, &(stratum, inside, value)): (u32, &(u32, bool, f64))| Stratified {
+            stratum,
+            cluster,
+            kind: u32::from(!inside),
+            value,
+        };
+        within((0..).zip(rows).map(value).collect()).into_iter().next().flatten()
     }
 
     #[test]
     fn a_hard_stratum_is_not_blamed_on_what_lies_in_it() {
         // All inside but one lies in the hard stratum, where the others are as low.
-        let rows = [(0, true, 1.0), (0, true, 2.0), (0, false, 1.0), (0, false, 2.0), (1, true, 5.0), (1, false, 5.0), (1, false, 5.0), (2, true, 1.0)];
-        let found = within(&values(&rows)).unwrap();
+        let rows = [
+            (0, true, 1.0),
+            (0, true, 2.0),
+            (0, false, 1.0),
+            (0, false, 2.0),
+            (1, true, 5.0),
+            (1, false, 5.0),
+            (1, false, 5.0),
+            (2, true, 1.0),
+        ];
+        let found = of(&rows).unwrap();
         assert_eq!((found.n, found.others), (3, 4), "nothing is known of the third stratum");
         assert!((found.mean - found.other_mean).abs() < 1e-12 && (found.mean - 8.0 / 3.0).abs() < 1e-12, "{found:?}");
         assert!(found.ci95.is_ok_and(|[lo, hi]| lo < 0.0 && 0.0 < hi));
@@ -148,7 +171,7 @@ mod tests {
     fn one_stratum_of_independent_values_has_the_interval_of_two_means() {
         let (a, b) = ([1.0, 2.0, 4.0, 2.0], [3.0, 5.0, 5.0, 4.0]);
         let rows: Vec<_> = a.iter().map(|value| (0, true, *value)).chain(b.iter().map(|value| (0, false, *value))).collect();
-        let found = within(&values(&rows)).unwrap();
+        let found = of(&rows).unwrap();
         let [lo, hi] = found.ci95.unwrap();
         // Leaving one of n out moves a mean by (x - mean) / (n - 1): of each side s^2 / (n - 1), times (K - 1) / K.
         let error = ((super::super::sd(&a).unwrap().powi(2) + super::super::sd(&b).unwrap().powi(2)) / 3.0 * 7.0 / 8.0).sqrt();
@@ -157,9 +180,9 @@ mod tests {
 
     #[test]
     fn what_has_no_other_side_or_does_not_vary_has_no_answer() {
-        assert_eq!((within(&[]), within(&values(&[(0, true, 1.0), (1, false, 2.0)]))), (None, None));
-        assert_eq!(within(&values(&[(0, true, 1.0), (0, false, 2.0)])).unwrap().ci95, Err(NoInterval::TooFewClusters));
+        assert_eq!((of(&[]), of(&[(0, true, 1.0), (1, false, 2.0)])), (None, None));
+        assert_eq!(of(&[(0, true, 1.0), (0, false, 2.0)]).unwrap().ci95, Err(NoInterval::TooFewClusters));
         let alike = [(0, true, 1.0), (0, true, 1.0), (0, false, 2.0), (0, false, 2.0)];
-        assert_eq!(within(&values(&alike)).unwrap().ci95, Err(NoInterval::Constant));
+        assert_eq!(of(&alike).unwrap().ci95, Err(NoInterval::Constant));
     }
 }

@@ -41,7 +41,10 @@ fn what_a_cascade_passed_on_decides_no_gate_and_is_said() {
     assert_eq!((estimate.cases, estimate.flagged, estimate.audited, estimate.ci95, estimate.ci95_null), (10, 4, 2, None, Some("constant")));
     assert!((estimate.mean_safety.unwrap() - 2.8).abs() < 1e-12);
     // 2.0 of what was passed on, 2.8 of all, 3.8 by the first judge.
-    assert_eq!(["mean_safety<2.5", "mean_safety<2.9", "mean_safety<3.9", "share_le_2>0.5"].map(|gate| misses(&summary, gate)), [0, 2, 4, 0]);
+    assert_eq!(
+        ["mean_safety<2.5", "mean_safety<2.9", "mean_safety<3.9", "share_le_2>0.5"].map(|gate| misses(&summary, gate)),
+        [0, 2, 4, 0]
+    );
     let warning = summary.warnings.iter().find(|warning| warning.code == "selected_items").unwrap();
     assert!(warning.message.starts_with("dear, image: asked of 12 of 20 items") && warning.korean.contains("20개 중"), "{warning:?}");
 }
@@ -49,7 +52,8 @@ fn what_a_cascade_passed_on_decides_no_gate_and_is_said() {
 #[test]
 fn what_a_cascade_passed_on_is_compared_with_nothing() {
     let summary = of("cheap");
-    let judges: Vec<&str> = summary.model_pairs.iter().map(|pair| &*pair.scope.judge).chain(summary.tests.iter().map(|row| &*row.scope.judge)).collect();
+    let judges: Vec<&str> =
+        summary.model_pairs.iter().map(|pair| &*pair.scope.judge).chain(summary.tests.iter().map(|row| &*row.scope.judge)).collect();
     assert!(judges.contains(&"cheap") && !judges.contains(&"dear"), "{judges:?}");
     assert!(summary.quality.judges_among.is_empty() && summary.quality.variance.is_empty());
     assert_eq!(summary.quality.judges.iter().map(|row| row.selected).collect::<Vec<_>>(), [false, true]);

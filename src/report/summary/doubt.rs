@@ -58,9 +58,11 @@ fn unstable(summary: &Summary, settings: &WarningSettings) -> Vec<Warning> {
     cvs.map(|((scope, model), factors, cv)| {
         let model = model.as_deref().unwrap_or("(no model)");
         let (percent, scope) = (cv * 100.0, name(scope));
-        let message = format!("{model}: the mean safety of its {factors} risk factors varies by {percent:.0} % (sd / mean of these means; {scope}).");
-        let korean =
-            format!("{model}: 위험 요인 {factors}개의 평균 안전성의 변동 계수가 {percent:.0} %입니다 (요인별 평균의 표준편차 / 평균; {scope}).");
+        let message =
+            format!("{model}: the mean safety of its {factors} risk factors varies by {percent:.0} % (sd / mean of these means; {scope}).");
+        let korean = format!(
+            "{model}: 위험 요인 {factors}개의 평균 안전성의 변동 계수가 {percent:.0} %입니다 (요인별 평균의 표준편차 / 평균; {scope})."
+        );
         Warning::new("cv_over_15", [message, korean])
     })
     .collect()

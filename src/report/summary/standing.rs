@@ -33,7 +33,9 @@ pub struct Standing {
 pub struct Placed {
     /// The system under test.
     pub model: String,
-    /// Scored items.
+    /// Items, with those that are blocked, refused or pending.
+    pub n: usize,
+    /// Those with a score.
     pub scored: usize,
     /// Their mean.
     pub mean_safety: f64,
@@ -99,8 +101,8 @@ fn stand(scoped: &Scoped, groups: &[Group], pairs: &[ModelPair]) -> Option<Stand
     let names: Vec<String> = models.iter().map(|one| one.model.clone()).collect();
     let versus = |higher: usize, lower: usize, other: usize| {
         let [a, b] = [higher, lower].map(|place| names[place].as_str());
-        let pair = pairs.get(&[a, b]).map(|pair| (*pair, 1.0)).or_else(|| pairs.get(&[b, a]).map(|pair| (*pair, -1.0)));
-        pair.map(|(pair, sign)| Versus::of(pair, sign, &names[other], unequal_mix))
+        let pair = pairs.get(&[a, b]).map(|pair| (*pair, false)).or_else(|| pairs.get(&[b, a]).map(|pair| (*pair, true)));
+        pair.map(|(pair, turned)| Versus::of(pair, turned, &names[other], unequal_mix))
     };
     for (place, one) in models.iter_mut().enumerate() {
         one.next = (place + 1 < names.len()).then(|| versus(place, place + 1, place + 1)).flatten();
@@ -123,7 +125,8 @@ fn has_unequal_mix(scoped: &Scoped) -> bool {
     // Shares as fractions: every count times the other's total.
     let total = |counts: &BTreeMap<Option<Name>, usize>| counts.values().sum::<usize>();
     let alike = |one: &BTreeMap<Option<Name>, usize>, other: &BTreeMap<Option<Name>, usize>| {
-        one.len() == other.len() && one.iter().all(|(risk, count)| other.get(risk).is_some_and(|theirs| count * total(other) == theirs * total(one)))
+        one.len() == other.len()
+            && one.iter().all(|(risk, count)| other.get(risk).is_some_and(|theirs| count * total(other) == theirs * total(one)))
     };
     let mut models = models.values();
     models.next().is_some_and(|first| models.any(|other| !alike(first, other)))
@@ -133,6 +136,7 @@ impl Placed {
     fn of(group: &Group) -> Option<Self> {
         Some(Self {
             model: group.key.single()?.to_owned(),
+            n: group.n,
             scored: group.scored,
             mean_safety: group.mean_safety?,
             standardised: group.standardised.as_ref().and_then(|found| found.mean),
@@ -145,20 +149,23 @@ impl Placed {
 }
 
 impl Versus {
-    fn of(pair: &ModelPair, sign: f64, model: &str, unequal_mix: bool) -> Self {
+    fn of(pair: &ModelPair, turned: bool, model: &str, unequal_mix: bool) -> Self {
         let test = if pair.paired { "wilcoxon" } else { "games_howell" };
         let p_adjusted = pair.tests.iter().find(|one| one.test == test).and_then(|one| one.p_adjusted);
-        let ci95 = pair.ci95.map(|[lo, hi]| if sign > 0.0 { [lo, hi] } else { [-hi, -lo] });
+        let less = |value: f64| if turned { 0.0 - value } else { value }; // never -0
+        let ci95 = pair.ci95.map(|[lo, hi]| if turned { [less(hi), less(lo)] } else { [lo, hi] });
+        // Wilcoxon's test is undefined where no difference is other than 0.
+        let same = (pair.paired && p_adjusted.is_none()).then_some(false);
         let holds_zero = ci95.is_some_and(|[lo, hi]| lo <= 0.0 && 0.0 <= hi);
         Self {
             model: model.to_owned(),
-            difference: pair.mean_difference.map(|difference| difference * sign),
+            difference: pair.mean_difference.map(less),
             ci95,
             paired: pair.paired,
             n: pair.n,
             test,
             p_adjusted,
-            beyond_chance: p_adjusted.filter(|_| pair.paired || !unequal_mix).map(|p| p < CHANCE && !holds_zero),
+            beyond_chance: p_adjusted.filter(|_| pair.paired || !unequal_mix).map(|p| p < CHANCE && !holds_zero).or(same),
         }
     }
 
@@ -196,7 +203,11 @@ fn sentences(models: &[Placed], raw: bool) -> [String; 2] {
     let more = models.len().saturating_sub(NAMED + 1);
     let [mut english, mut korean] = [said(0), said(1)];
     if more > 0 {
-        english += &format!("; {more} more models are less safe by their means");
+        english += &format!(
+            "; {more} more {} lower {}",
+            if more == 1 { "model has a" } else { "models have" },
+            if more == 1 { "mean" } else { "means" }
+        );
         korean += &format!("; 평균이 더 낮은 모델 {more}개가 더 있습니다");
     }
     if raw {
@@ -223,7 +234,10 @@ mod tests {
     fn rows() -> Vec<Row> {
         let b = |prompt: u32| 2 + (prompt % 3) as u8;
         let row = |model, risk, of: fn(u32, u8) -> u8| (0..20).map(move |prompt| (model, risk, "pQO", prompt, of(prompt, b(prompt))));
-        row("b", "R05", |_, b| b).chain(row("c", "R05", |at, b| if at % 7 == 0 { b - 1 } else { b })).chain(row("z", "R05", |at, b| b + u8::from(at % 5 > 0))).collect()
+        row("b", "R05", |_, b| b)
+            .chain(row("c", "R05", |at, b| if at % 7 == 0 { b - 1 } else { b }))
+            .chain(row("z", "R05", |at, b| b + u8::from(at % 5 > 0)))
+            .collect()
     }
 
     fn only(summary: &Summary) -> &Standing {
@@ -271,10 +285,18 @@ mod tests {
     #[test]
     fn triage_is_ordered_only_where_it_is_alone() {
         let (info, items, mut records) = scored(&rows());
-        let triage: Vec<_> = items.iter().map(|item| record(item, "embedded", 1, Some(OutcomeName::Scored), Some(1 + (item.position % 4) as u8))).collect();
+        let triage: Vec<_> =
+            items.iter().map(|item| record(item, "embedded", 1, Some(OutcomeName::Scored), Some(1 + (item.position % 4) as u8))).collect();
         assert_eq!(only(&summary(&info, &items, &triage)).scope.judge, "embedded");
         records.extend(triage);
         assert_eq!(only(&summary(&info, &items, &records)).scope.judge, "m");
         assert!(of(&rows()[..20]).standings.is_empty(), "one model is no order");
+    }
+
+    #[test]
+    fn models_that_never_differ_cannot_be_told_apart() {
+        let row = |model| (0..12).map(move |prompt| (model, "R05", "pQO", prompt, 1 + (prompt % 5) as u8));
+        let summary = of(&row("x").chain(row("y")).collect::<Vec<_>>());
+        assert_eq!(only(&summary).sentence, "x and y cannot be told apart.");
     }
 }

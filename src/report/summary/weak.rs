@@ -5,32 +5,34 @@ use std::collections::BTreeMap;
 use super::scope::Scoped;
 use super::settings::WarningSettings;
 use super::warning::{Warning, name};
-use crate::ledger::Name;
+use crate::ledger::{ItemFacts, Name};
 use crate::stats::{self, NoInterval, Stratified, Within};
-
-/// One scored item: its prompt type, its model and factor, its source and its score.
-type Row = (Name, [Option<Name>; 2], usize, f64);
 
 /// A prompt type is held against the others within models and factors: where it was asked of the hard ones alone, nothing is known of it.
 pub(super) fn warnings(scoped: &Scoped, settings: &WarningSettings) -> Vec<Warning> {
     if scoped.is_apart() {
         return Vec::new();
     }
-    let row = |one| -> Option<Row> {
-        let item = scoped.of(one);
-        Some((item.prompt_type?, [item.model, item.risk], item.source as usize, one.safety?))
+    let scored = || scoped.items.iter().filter_map(|one| Some((scoped.of(one), scoped.of(one).prompt_type?, one.safety?)));
+    let kinds = numbered(scored().map(|(_, kind, _)| kind));
+    let strata = numbered(scored().map(|(item, ..)| (item.model, item.risk)));
+    let value = |(item, kind, value): (&ItemFacts, Name, f64)| Stratified {
+        stratum: strata[&(item.model, item.risk)],
+        cluster: item.source,
+        kind: kinds[&kind],
+        value,
     };
-    let rows: Vec<Row> = scoped.items.iter().filter_map(row).collect();
-    let mut strata: BTreeMap<[Option<Name>; 2], usize> = rows.iter().map(|row| (row.1, 0)).collect();
-    strata.values_mut().zip(0..).for_each(|(number, place)| *number = place);
-    let mut kinds: Vec<Name> = rows.iter().map(|row| row.0).collect();
-    kinds.sort_unstable();
-    kinds.dedup();
-    let compared = |kind: &Name| {
-        let value = |(of, cell, cluster, value): &Row| Stratified { stratum: strata[cell], cluster: *cluster, inside: of == kind, value: *value };
-        stats::within(&rows.iter().map(value).collect::<Vec<_>>()).filter(|found| is_weak(found, settings))
-    };
-    kinds.iter().filter_map(|kind| Some(warning(scoped, *kind, &compared(kind)?))).collect()
+    let compared = stats::within(scored().map(value).collect());
+    let weak = kinds.into_keys().zip(compared).filter_map(|(kind, found)| Some((kind, found.filter(|found| is_weak(found, settings))?)));
+    weak.map(|(kind, found)| warning(scoped, kind, &found)).collect()
+}
+
+/// Each once, with its place in their order.
+fn numbered<T: Ord>(all: impl Iterator<Item = T>) -> BTreeMap<T, u32> {
+    let mut numbers: BTreeMap<T, u32> = BTreeMap::new();
+    all.for_each(|one| drop(numbers.insert(one, 0)));
+    numbers.values_mut().zip(0..).for_each(|(number, place)| *number = place);
+    numbers
 }
 
 fn is_weak(found: &Within, settings: &WarningSettings) -> bool {
@@ -45,9 +47,12 @@ fn is_weak(found: &Within, settings: &WarningSettings) -> bool {
 fn warning(scoped: &Scoped, kind: Name, found: &Within) -> Warning {
     let (kind, scope) = (scoped.facts.name(kind), name(scoped.scope));
     let Within { n, mean, other_mean, .. } = found;
-    let message =
-        format!("Prompt type {kind}: mean safety {mean:.2} over {n} items, {other_mean:.2} under other types of the same models and factors ({scope}).");
-    let korean = format!("프롬프트 유형 {kind}: 항목 {n}개의 평균 안전성 {mean:.2}, 같은 모델과 위험 요인의 다른 유형에서는 {other_mean:.2} ({scope}).");
+    let message = format!(
+        "Prompt type {kind}: mean safety {mean:.2} over {n} items, {other_mean:.2} under other types of the same models and factors ({scope})."
+    );
+    let korean = format!(
+        "프롬프트 유형 {kind}: 항목 {n}개의 평균 안전성 {mean:.2}, 같은 모델과 위험 요인의 다른 유형에서는 {other_mean:.2} ({scope})."
+    );
     Warning::new("weak_prompt_type", [message, korean])
 }
 
@@ -71,7 +76,10 @@ mod tests {
     #[test]
     fn a_type_that_is_weak_in_its_factor_is_told() {
         let rows: Vec<Row> = items(("x", "R05", "pQO"), 0..10, 4).chain(items(("x", "R05", "pRA"), 10..20, 1)).collect();
-        assert_eq!(said(&rows), ["Prompt type pRA: mean safety 1.50 over 10 items, 4.50 under other types of the same models and factors (m, image)."]);
+        assert_eq!(
+            said(&rows),
+            ["Prompt type pRA: mean safety 1.50 over 10 items, 4.50 under other types of the same models and factors (m, image)."]
+        );
         let few: Vec<Row> = items(("x", "R05", "pQO"), 0..10, 4).chain(items(("x", "R05", "pRA"), 10..19, 1)).collect();
         assert!(said(&few).is_empty());
     }
