@@ -114,10 +114,10 @@ struct Strata {
 }
 
 impl Strata {
-    fn of<'s>(seen: impl Iterator<Item = &'s Seen> + Clone) -> Self {
-        let levels = |flagged: bool| seen.clone().filter(|one| one.flagged == flagged).filter_map(|one| one.then).collect();
-        let sent = seen.clone().filter(|one| one.flagged).count();
-        Self { cases: seen.clone().count(), sent, flagged: levels(true), audited: levels(false) }
+    fn of(seen: &[&Seen]) -> Self {
+        let levels = |flagged: bool| seen.iter().filter(|one| one.flagged == flagged).filter_map(|one| one.then).collect();
+        let sent = seen.iter().filter(|one| one.flagged).count();
+        Self { cases: seen.len(), sent, flagged: levels(true), audited: levels(false) }
     }
 
     /// Share of the cases that were not passed on.
@@ -150,13 +150,13 @@ impl Strata {
 /// `any` is one of the row's tasks.
 fn row(cascade: &Cascade, facts: &Facts, any: &TaskFacts, seen: &[Seen]) -> CascadeRow {
     let (rubric, sampler) = kind(facts, any);
-    let strata = Strata::of(seen.iter());
+    let strata = Strata::of(&seen.iter().collect::<Vec<_>>());
     let costs: Vec<f64> = seen.iter().filter_map(|one| one.cost).collect();
     let unsent = seen.iter().filter(|one| one.cost.is_none() && one.then.is_none() && !one.flagged).count();
     let mut models: BTreeMap<Option<Name>, Vec<&Seen>> = BTreeMap::new();
     seen.iter().for_each(|one| models.entry(one.model).or_default().push(one));
     let by_model = models.into_iter().map(|(model, seen)| {
-        let strata = Strata::of(seen.into_iter());
+        let strata = Strata::of(&seen);
         CascadeMean {
             model: model.map(|model| facts.name(model).to_owned()),
             cases: strata.cases,

@@ -175,7 +175,7 @@ mod tests {
         let [lo, hi] = found.ci95.unwrap();
         // Leaving one of n out moves a mean by (x - mean) / (n - 1): of each side s^2 / (n - 1), times (K - 1) / K.
         let error = ((super::super::sd(&a).unwrap().powi(2) + super::super::sd(&b).unwrap().powi(2)) / 3.0 * 7.0 / 8.0).sqrt();
-        assert!(((hi - lo) / 2.0 - t_critical(0.05, 7.0).unwrap() * error).abs() < 1e-12 && ((lo + hi) / 2.0 + 2.0).abs() < 1e-12);
+        assert!(((hi - lo) / 2.0 - t_critical(0.05, 7.0).unwrap() * error).abs() < 1e-12 && (f64::midpoint(lo, hi) + 2.0).abs() < 1e-12);
     }
 
     #[test]

@@ -52,11 +52,11 @@ impl<'a> Scoped<'a> {
             one.items = one.pool();
             one
         };
-        let mut scopes: Vec<Self> = facts.scopes().iter().zip(tasks).zip(0..).map(scoped).collect();
+        let mut all: Vec<Self> = facts.scopes().iter().zip(tasks).zip(0..).map(scoped).collect();
         if let Some(cascade) = ensemble::Settings::of(info).cascade {
-            mark_selected(&cascade, &mut scopes);
+            mark_selected(&cascade, &mut all);
         }
-        scopes
+        all
     }
 
     /// Whether its numbers are no answer for all items on the rubric's scale: they decide nothing where others can.

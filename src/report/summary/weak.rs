@@ -13,24 +13,24 @@ pub(super) fn warnings(scoped: &Scoped, settings: &WarningSettings) -> Vec<Warni
     if scoped.is_apart() {
         return Vec::new();
     }
-    let scored = || scoped.items.iter().filter_map(|one| Some((scoped.of(one), scoped.of(one).prompt_type?, one.safety?)));
-    let kinds = numbered(scored().map(|(_, kind, _)| kind));
-    let strata = numbered(scored().map(|(item, ..)| (item.model, item.risk)));
+    let rows = || scoped.items.iter().filter_map(|one| Some((scoped.of(one), scoped.of(one).prompt_type?, one.safety?)));
+    let kinds = numbered(rows().map(|(_, kind, _)| kind));
+    let strata = numbered(rows().map(|(item, ..)| (item.model, item.risk)));
     let value = |(item, kind, value): (&ItemFacts, Name, f64)| Stratified {
         stratum: strata[&(item.model, item.risk)],
         cluster: item.source,
         kind: kinds[&kind],
         value,
     };
-    let compared = stats::within(scored().map(value).collect());
+    let compared = stats::within(rows().map(value).collect());
     let weak = kinds.into_keys().zip(compared).filter_map(|(kind, found)| Some((kind, found.filter(|found| is_weak(found, settings))?)));
     weak.map(|(kind, found)| warning(scoped, kind, &found)).collect()
 }
 
 /// Each once, with its place in their order.
 fn numbered<T: Ord>(all: impl Iterator<Item = T>) -> BTreeMap<T, u32> {
-    let mut numbers: BTreeMap<T, u32> = BTreeMap::new();
-    all.for_each(|one| drop(numbers.insert(one, 0)));
+    let mut numbers = BTreeMap::new();
+    numbers.extend(all.map(|one| (one, 0))); // one by one: collecting them first would hold them all
     numbers.values_mut().zip(0..).for_each(|(number, place)| *number = place);
     numbers
 }
