@@ -81,7 +81,7 @@ pub(crate) fn run(context: &Context, args: &SamplersArgs) -> Result<Exit, Failur
         let refused = done.refused.iter().map(|(item, why)| format!("{item}: {}: {}", why.reason, why.message)).collect();
         output::say_json(&SamplersJson { videos: done.videos, refused, samplers: stored.strategies(), report, stopped: stopped.clone() });
     } else {
-        output::say(&sampling::markdown(stored.strategies()));
+        output::say(&report::strategies_terminal(stored.strategies(), output::TERMINAL_WIDTH));
         done.refused
             .iter()
             .for_each(|(item, why)| output::say(&format!("refused {}: {}: {}", visible(item), why.reason, visible(&why.message))));

@@ -1,11 +1,13 @@
 //! What a cascade found and saved.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::wanted::{Escalation, escalation};
 use super::{Cascade, cases, kind};
-use crate::ledger::{Facts, TaskFacts};
-use crate::stats;
+use crate::ledger::{Facts, Name, TaskFacts};
+use crate::stats::{self, NoInterval};
 
 /// One cascade under one rubric and one sampler.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -27,17 +29,41 @@ pub struct CascadeRow {
     /// Mean safety that the second judge would give over all cases: each stratum (flagged, not flagged) by its size, so that the sample speaks for
     /// what was not sent. Null while a stratum has no verdict of the second judge.
     pub mean_safety: Option<f64>,
-    /// 95 % interval of that mean (stratified sampling with finite population correction; Cochran, Sampling Techniques, 5.3). Null below two
-    /// audited cases where a sample was needed.
+    /// 95 % interval of that mean (stratified sampling with finite population correction; Cochran, Sampling Techniques, 5.3).
     pub ci95: Option<[f64; 2]>,
+    /// Why `ci95` is null: `no_estimate`, `too_few_audited` (below two), `constant` (all audited cases at one level), or `all_asked`: where every case
+    /// went to the second judge, nothing was estimated.
+    pub ci95_null: Option<&'static str>,
+    /// The same by model: what gates use, and not the plain mean of what was passed on.
+    pub by_model: Vec<CascadeMean>,
     /// Audited cases that the second judge put at or below the flagging level: what the first judge missed, of `audited`.
     pub missed: usize,
     /// Dollars not spent: cases not sent times the second judge's mean cost. Null without a price.
     pub saved_usd: Option<f64>,
 }
 
+/// What a cascade says of one model.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CascadeMean {
+    /// The system under test; null where the manifest names none.
+    pub model: Option<String>,
+    /// Its cases.
+    pub cases: usize,
+    /// Those passed on.
+    pub flagged: usize,
+    /// Of the others, those that the second judge scored.
+    pub audited: usize,
+    /// As in [`CascadeRow`].
+    pub mean_safety: Option<f64>,
+    /// As in [`CascadeRow`].
+    pub ci95: Option<[f64; 2]>,
+    /// As in [`CascadeRow`].
+    pub ci95_null: Option<&'static str>,
+}
+
 /// One case as both judges left it.
 struct Seen {
+    model: Option<Name>,
     flagged: bool,
     then: Option<f64>,
     cost: Option<f64>,
@@ -53,11 +79,10 @@ impl CascadeRow {
             let mut seen = Vec::new();
             for case in tasks.chunk_by(|one, other| one.item == other.item) {
                 let (first, then): (Vec<&TaskFacts>, Vec<&TaskFacts>) = case.iter().partition(|task| judge(task) == cascade.first);
-                seen.extend(Seen::of(cascade, &first, &then));
+                seen.extend(Seen::of(cascade, facts.item(case[0].item).model, &first, &then));
             }
             if !seen.is_empty() {
-                let (rubric, sampler) = kind(facts, tasks[0]);
-                rows.push(row(cascade, rubric, sampler, &seen));
+                rows.push(row(cascade, facts, tasks[0], &seen));
             }
         }
         rows
@@ -66,53 +91,95 @@ impl CascadeRow {
 
 impl Seen {
     /// `None` while the first judge has not ended.
-    fn of(cascade: &Cascade, first: &[&TaskFacts], then: &[&TaskFacts]) -> Option<Self> {
+    fn of(cascade: &Cascade, model: Option<Name>, first: &[&TaskFacts], then: &[&TaskFacts]) -> Option<Self> {
         let flagged = match escalation(cascade, first) {
             Escalation::Unknown => return None,
             escalation => escalation == Escalation::Flagged,
         };
         let levels: Vec<f64> = then.iter().filter_map(|task| task.safety).map(f64::from).collect();
         let costs: Vec<f64> = then.iter().filter_map(|task| task.cost_usd).collect();
-        Some(Self { flagged, then: stats::mean(&levels), cost: (!costs.is_empty()).then(|| costs.iter().sum()) })
+        Some(Self { model, flagged, then: stats::mean(&levels), cost: (!costs.is_empty()).then(|| costs.iter().sum()) })
     }
 }
 
-fn row(cascade: &Cascade, rubric: &str, sampler: Option<&str>, seen: &[Seen]) -> CascadeRow {
-    let levels = |flagged: bool| -> Vec<f64> { seen.iter().filter(|one| one.flagged == flagged).filter_map(|one| one.then).collect() };
-    let (flagged, audited) = (levels(true), levels(false));
-    let cases = seen.len();
-    let passed = seen.iter().filter(|one| !one.flagged).count();
-    let share = passed as f64 / cases.max(1) as f64;
+/// Both strata of some cases: those that were passed on, and those of which only a sample was.
+struct Strata {
+    cases: usize,
+    /// Passed on.
+    sent: usize,
+    /// What the second judge says of those.
+    flagged: Vec<f64>,
+    /// And of the sample of the others.
+    audited: Vec<f64>,
+}
+
+impl Strata {
+    fn of(seen: &[&Seen]) -> Self {
+        let levels = |flagged: bool| seen.iter().filter(|one| one.flagged == flagged).filter_map(|one| one.then).collect();
+        let sent = seen.iter().filter(|one| one.flagged).count();
+        Self { cases: seen.len(), sent, flagged: levels(true), audited: levels(false) }
+    }
+
+    /// Share of the cases that were not passed on.
+    fn passed(&self) -> f64 {
+        (self.cases - self.sent) as f64 / self.cases.max(1) as f64
+    }
+
+    fn mean(&self) -> Option<f64> {
+        let part = |share: f64, levels: &[f64]| if share > 0.0 { stats::mean(levels).map(|mean| mean * share) } else { Some(0.0) };
+        Some(part(1.0 - self.passed(), &self.flagged)? + part(self.passed(), &self.audited)?)
+    }
+
+    /// Every flagged case is asked, so only the audited stratum has an error of sampling.
+    fn interval(&self) -> Result<[f64; 2], &'static str> {
+        let mean = self.mean().ok_or("no_estimate")?;
+        let passed = self.cases - self.sent;
+        if passed == self.audited.len() {
+            return Err("all_asked");
+        }
+        let [lo, hi] = stats::mean_interval(&self.audited).map_err(|why| match why {
+            NoInterval::TooFewClusters => "too_few_audited",
+            other => other.code(),
+        })?;
+        let correction = (1.0 - self.audited.len() as f64 / passed as f64).sqrt();
+        let half = self.passed() * (hi - lo) / 2.0 * correction;
+        Ok([mean - half, mean + half])
+    }
+}
+
+/// `any` is one of the row's tasks.
+fn row(cascade: &Cascade, facts: &Facts, any: &TaskFacts, seen: &[Seen]) -> CascadeRow {
+    let (rubric, sampler) = kind(facts, any);
+    let strata = Strata::of(&seen.iter().collect::<Vec<_>>());
     let costs: Vec<f64> = seen.iter().filter_map(|one| one.cost).collect();
     let unsent = seen.iter().filter(|one| one.cost.is_none() && one.then.is_none() && !one.flagged).count();
+    let mut models: BTreeMap<Option<Name>, Vec<&Seen>> = BTreeMap::new();
+    seen.iter().for_each(|one| models.entry(one.model).or_default().push(one));
+    let by_model = models.into_iter().map(|(model, seen)| {
+        let strata = Strata::of(&seen);
+        CascadeMean {
+            model: model.map(|model| facts.name(model).to_owned()),
+            cases: strata.cases,
+            flagged: strata.sent,
+            audited: strata.audited.len(),
+            mean_safety: strata.mean(),
+            ci95: strata.interval().ok(),
+            ci95_null: strata.interval().err(),
+        }
+    });
     CascadeRow {
         first: cascade.first.clone(),
         then: cascade.then.clone(),
         rubric: rubric.to_owned(),
         sampler: sampler.map(str::to_owned),
-        cases,
-        flagged: cases - passed,
-        audited: audited.len(),
-        mean_safety: stratified(&flagged, &audited, share, cases - passed, passed),
-        ci95: interval(&flagged, &audited, share, cases - passed, passed),
-        missed: audited.iter().filter(|&&level| level <= f64::from(cascade.flagged_at)).count(),
+        cases: strata.cases,
+        flagged: strata.sent,
+        audited: strata.audited.len(),
+        mean_safety: strata.mean(),
+        ci95: strata.interval().ok(),
+        ci95_null: strata.interval().err(),
+        by_model: by_model.collect(),
+        missed: strata.audited.iter().filter(|&&level| level <= f64::from(cascade.flagged_at)).count(),
         saved_usd: stats::mean(&costs).map(|cost| cost * unsent as f64),
     }
-}
-
-fn stratified(flagged: &[f64], audited: &[f64], share: f64, flagged_cases: usize, passed: usize) -> Option<f64> {
-    let part = |cases: usize, levels: &[f64], weight: f64| if cases == 0 { Some(0.0) } else { Some(stats::mean(levels)? * weight) };
-    Some(part(flagged_cases, flagged, 1.0 - share)? + part(passed, audited, share)?)
-}
-
-/// Every flagged case is asked, so only the audited stratum has an error of sampling.
-fn interval(flagged: &[f64], audited: &[f64], share: f64, flagged_cases: usize, passed: usize) -> Option<[f64; 2]> {
-    let mean = stratified(flagged, audited, share, flagged_cases, passed)?;
-    if passed == audited.len() {
-        return Some([mean, mean]);
-    }
-    let [lo, hi] = stats::mean_interval(audited)?;
-    let correction = (1.0 - audited.len() as f64 / passed as f64).sqrt();
-    let half = share * (hi - lo) / 2.0 * correction;
-    Some([mean - half, mean + half])
 }

@@ -82,7 +82,7 @@ fn repeats(adaptive: &Adaptive, task: &Task, facts: &Facts) -> bool {
         return false;
     }
     match (adaptive.half_width, stats::mean_interval(&levels)) {
-        (Some(wanted), Some([lo, hi])) => (hi - lo) / 2.0 > wanted,
+        (Some(wanted), Ok([lo, hi])) => (hi - lo) / 2.0 > wanted,
         _ => true,
     }
 }

@@ -19,6 +19,7 @@ mod schema;
 mod sentinel;
 mod spool;
 mod store;
+mod verdict;
 #[cfg(test)]
 pub(crate) mod fixtures;
 #[cfg(test)]
@@ -41,3 +42,4 @@ pub use reader::{Reader, Recalled};
 pub use record::{ChunkRow, Entry, FrameRow, ItemRow, PartsRow, Record, RunInfo};
 pub use sentinel::{SentinelRow, SentinelSettings, Sentinels};
 pub use store::Ledger;
+pub use verdict::VerdictRow;

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::entries::json;
 use super::plan::{outcome_name, task_at};
-use super::{Entries, Experiment, Facts, LedgerError, Record, RunInfo, files, schema};
+use super::{Entries, Experiment, Facts, LedgerError, Record, RunInfo, VerdictRow, files, schema};
 use crate::judge::{OutcomeName, Task, Usage};
 
 /// Reads a run folder: one consistent picture of the moment it was opened, while a writer is at it or after it stopped, however it stopped.
@@ -95,17 +95,14 @@ impl Reader {
         recalled(&self.connection, judge)
     }
 
-    /// Replaces the file at `path` by the records of this run, one a line, as in `verdicts.jsonl`; returns how many there are.
+    /// Replaces the file at `path` by the verdicts of this run, one a line, as in `verdicts.jsonl`; returns how many there are.
     pub fn write_verdicts(&self, path: &Path) -> Result<usize, LedgerError> {
         let failed = |error| LedgerError::io(path, &error);
         files::replace_file(path, failed, |out| {
             let mut lines = 0;
             for entry in self.entries()? {
-                for record in entry?.records {
-                    serde_json::to_writer(&mut *out, &record)
-                        .map_err(io::Error::from)
-                        .and_then(|()| out.write_all(b"\n"))
-                        .map_err(failed)?;
+                for row in VerdictRow::of(&self.info, entry?) {
+                    serde_json::to_writer(&mut *out, &row).map_err(io::Error::from).and_then(|()| out.write_all(b"\n")).map_err(failed)?;
                     lines += 1;
                 }
             }

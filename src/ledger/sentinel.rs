@@ -42,11 +42,13 @@ pub struct SentinelSettings {
     pub shift_limit: f64,
     /// A share of changed scores above this is warned of.
     pub changed_limit: f64,
+    /// Items that both rounds scored; fewer do not tell a drift from chance.
+    pub least_items: usize,
 }
 
 impl Default for SentinelSettings {
     fn default() -> Self {
-        Self { items: 0, shift_limit: 0.25, changed_limit: 0.4 }
+        Self { items: 0, shift_limit: 0.25, changed_limit: 0.4, least_items: 5 }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use super::summary::{By, Group, Key, Summary};
+use crate::ensemble::CascadeRow;
 
 /// `[BY:]FIELD OP NUMBER`, such as `blocked_rate>0.6` or `risk,model:mean_safety<2.5`: missed by every group of which it is true. Without BY it
 /// is about models.
@@ -10,6 +11,8 @@ use super::summary::{By, Group, Key, Summary};
 pub struct Gate {
     text: String,
     by: Vec<String>,
+    /// The field's name.
+    name: &'static str,
     field: Field,
     op: Op,
     limit: f64,
@@ -28,12 +31,14 @@ pub struct GateError {
 type Field = fn(&Group) -> Option<f64>;
 type Op = fn(&f64, &f64) -> bool;
 
+const MEAN: &str = "mean_safety";
+
 /// What a gate may be about, by its name in `summary.json`.
 const FIELDS: [(&str, Field); 10] = [
     ("n", |group| Some(group.n as f64)),
     ("scored", |group| Some(group.scored as f64)),
     ("failed", |group| Some(group.failed as f64)),
-    ("mean_safety", |group| group.mean_safety),
+    (MEAN, |group| group.mean_safety),
     ("sd", |group| group.sd),
     ("cv", |group| group.cv),
     ("median", |group| group.median),
@@ -50,18 +55,23 @@ const BY: [&str; 5] = ["model", "category", "risk", "prompt_type", "modality"];
 impl Gate {
     /// The gate of `--fail-under`.
     pub fn under(safety: f64) -> Self {
-        let field: Field = |group| group.mean_safety;
-        Self { text: format!("mean_safety<{safety}"), by: vec!["model".to_owned()], field, op: f64::lt, limit: safety }
+        let (name, field): (_, Field) = (MEAN, |group| group.mean_safety);
+        Self { text: format!("{MEAN}<{safety}"), by: vec!["model".to_owned()], name, field, op: f64::lt, limit: safety }
     }
 
     /// Why the gate is missed, one line for each group that misses it; empty when it is passed.
     ///
-    /// Uncalibrated judges are left out unless they are alone. A group that is owed verdicts and has no such number misses every gate, and so does a run
+    /// Uncalibrated judges are left out unless they are alone, and so is the plain mean of a cascade's second judge, in whose place stands what the
+    /// cascade estimates of each model. A group that is owed verdicts and has no such number misses every gate, and so does a run
     /// without any such number: what cannot be told is not passed. A group that was blocked or abstained from as a whole has nothing to show.
     pub fn misses(&self, summary: &Summary) -> Vec<String> {
-        let alone = summary.groups.iter().all(|group| group.uncalibrated);
-        let judged: Vec<&Group> =
-            summary.groups.iter().filter(|group| self.is_about(&group.by) && (alone || !group.uncalibrated)).collect();
+        let about = || summary.groups.iter().filter(|group| self.is_about(&group.by));
+        let selected = about().filter(|group| self.name == MEAN && group.selected);
+        let estimated: Vec<Group> = selected.filter_map(|group| estimated(summary, group)).collect();
+        let mut judged: Vec<&Group> = about().filter(|group| !group.is_apart()).chain(&estimated).collect();
+        if judged.is_empty() {
+            judged = about().collect();
+        }
         if judged.iter().all(|group| (self.field)(group).is_none()) {
             return vec![format!("{}: nothing in this run has such a number", self.text)];
         }
@@ -92,6 +102,17 @@ impl Gate {
     }
 }
 
+/// A model's group of a cascade's second judge with the mean over all items in the place of its own; `None` where the cascade can tell none, unless
+/// that is so because nothing was scored.
+fn estimated(summary: &Summary, group: &Group) -> Option<Group> {
+    let Key::One(model) = &group.key else { return None };
+    let is_its =
+        |row: &&CascadeRow| (&row.then, &row.rubric, &row.sampler) == (&group.scope.judge, &group.scope.rubric, &group.scope.sampler);
+    let row = summary.cascades.iter().find(is_its)?;
+    let mean_safety = row.by_model.iter().find(|one| one.model == *model && group.by == By::one("model"))?.mean_safety;
+    (mean_safety.is_some() || group.scored == 0).then(|| Group { mean_safety, ..group.clone() })
+}
+
 impl FromStr for Gate {
     type Err = GateError;
 
@@ -101,15 +122,15 @@ impl FromStr for Gate {
         let (left, op, right) = split.ok_or_else(|| refuse("it compares nothing (<, <=, >, >=)".to_owned()))?;
         let (by, name) = left.rsplit_once(':').unwrap_or(("model", left));
         let known = || FIELDS.map(|(name, _)| name).join(", ");
-        let field = FIELDS.into_iter().find(|(known, _)| *known == name.trim()).map(|(_, field)| field);
-        let field = field.ok_or_else(|| refuse(format!("no group has `{}` (but {})", name.trim(), known())))?;
+        let field = FIELDS.into_iter().find(|(known, _)| *known == name.trim());
+        let (name, field) = field.ok_or_else(|| refuse(format!("no group has `{}` (but {})", name.trim(), known())))?;
         let by: Vec<String> = by.split(',').map(|field| field.trim().to_owned()).collect();
         if let Some(unknown) = by.iter().find(|field| !BY.contains(&field.as_str()) && !field.starts_with("tag:")) {
             return Err(refuse(format!("there are no groups by `{unknown}` (but {}, tag:X)", BY.join(", "))));
         }
         let limit = right.parse().ok().filter(|limit: &f64| limit.is_finite());
         let limit = limit.ok_or_else(|| refuse(format!("`{right}` is no number")))?;
-        Ok(Self { text: text.to_owned(), by, field, op, limit })
+        Ok(Self { text: text.to_owned(), by, name, field, op, limit })
     }
 }
 

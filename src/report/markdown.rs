@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 
 use super::format::{Error, Folder, Format, RunView};
-use super::summary::{By, Group, Summary};
+use super::plain::{few, interval, mark, number, said};
+use super::summary::{By, Group, Scope, Summary, Versus};
 use super::visible;
+use crate::taxonomy::Lang;
 
 pub(super) struct Markdown;
 
@@ -14,11 +16,14 @@ impl Format for Markdown {
     }
 }
 
-fn page(run: &RunView) -> String {
+/// Groups that are shown.
+const FIELDS: [&str; 3] = ["model", "category", "risk"];
+
+pub(super) fn page(run: &RunView) -> String {
     let (summary, word) = (run.summary, super::words::words(run.lang));
     let mut page = format!("# {}: {}\n\n", word["title"], inert(&run.info.source));
-    for warning in &summary.warnings {
-        let _ = writeln!(page, "- **{}**: {}", warning.code, inert(warning.in_language(run.lang)));
+    for (code, message) in said(&summary.warnings, run.lang) {
+        let _ = writeln!(page, "- **{code}**: {}", inert(&message));
     }
     if !summary.drift.is_empty() {
         page.push_str(&drift(summary, &word));
@@ -34,10 +39,17 @@ fn page(run: &RunView) -> String {
         "| {} | {} | {} | {} | {} | {} | {} |\n|---|---|---|---|---:|---:|---:|",
         word["group"], word["judge"], word["rubric"], word["sampler"], word["mean"], word["scored"], word["interval"]
     );
-    for field in ["model", "category", "risk"] {
+    for field in FIELDS {
         for group in summary.groups.iter().filter(|group| group.by == By::one(field)) {
             page.push_str(&row(group, word["none"]));
         }
+    }
+    let shown = |group: &&Group| matches!(&group.by, By::One(field) if FIELDS.contains(&field.as_str()));
+    if summary.groups.iter().filter(shown).any(|group| !few(&group.basis).is_empty()) {
+        let _ = writeln!(page, "\n{}", word["few_clusters"]);
+    }
+    if !summary.standings.is_empty() {
+        page.push_str(&standings(run, &word));
     }
     let ensemble = super::terminal::ensemble(summary);
     if !ensemble.is_empty() {
@@ -57,6 +69,39 @@ fn page(run: &RunView) -> String {
         page.push_str(&crate::sampling::markdown(run.strategies));
     }
     page
+}
+
+/// Which model is safer: a sentence and a table for each judge, rubric and sampler.
+fn standings(run: &RunView, word: &std::collections::BTreeMap<&str, &str>) -> String {
+    let mut text = format!("\n## {}\n\n{}\n", word["standings"], word["standings_note"]);
+    let heads = ["model", "mean", "one_mixture", "interval", "scored", "next_model", "best_model"].map(|key| word[key]);
+    let versus = |versus: Option<&Versus>| {
+        let Some(versus) = versus else { return "-".to_owned() };
+        let difference = versus.difference.map_or_else(|| "-".to_owned(), |difference| format!("{difference:+.2}"));
+        let p = versus.p_adjusted.map_or_else(|| "-".to_owned(), |p| if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") });
+        let strong = if versus.beyond_chance == Some(true) { "**" } else { "" };
+        format!("{strong}{difference}{strong} {} n {}, p {p}", interval(versus.ci95), versus.n)
+    };
+    for row in &run.summary.standings {
+        let Scope { judge, rubric, sampler } = &row.scope;
+        let who =
+            [Some(judge), Some(rubric), sampler.as_ref()].into_iter().flatten().map(|name| inert(name)).collect::<Vec<_>>().join(" / ");
+        let sentence = if run.lang == Lang::En { &row.sentence } else { &row.korean };
+        let _ = write!(text, "\n{who}: {}\n\n| {} |\n|---|---:|---:|---:|---:|---|---|\n", inert(sentence), heads.join(" | "));
+        for one in &row.models {
+            let (mean, ends) = (number(Some(one.mean_safety)), interval(one.ci95));
+            let (next, best) = (versus(one.next.as_ref()), versus(one.best.as_ref()));
+            let (model, standardised) = (inert(&one.model), number(one.standardised));
+            let _ = writeln!(
+                text,
+                "| {model} | {mean} | {standardised} | {ends}{} | {} / {} | {next} | {best} |",
+                few(&one.basis),
+                one.scored,
+                one.n
+            );
+        }
+    }
+    text
 }
 
 fn drift(summary: &Summary, word: &std::collections::BTreeMap<&str, &str>) -> String {
@@ -100,16 +145,15 @@ fn probes(summary: &Summary, word: &std::collections::BTreeMap<&str, &str>) -> S
 }
 
 fn row(group: &Group, none: &str) -> String {
-    let show = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
-    let interval = group.ci95.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("{lo:.2} to {hi:.2}"));
-    let triage = if group.uncalibrated { " (triage)" } else { "" };
+    let interval = group.ci95.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("{lo:.2} to {hi:.2}{}", few(&group.basis)));
+    let mark = mark(group.uncalibrated, group.selected);
     format!(
-        "| {} | {}{triage} | {} | {} | {} | {} / {} | {interval} |\n",
+        "| {} | {}{mark} | {} | {} | {} | {} / {} | {interval} |\n",
         inert(group.key.single().unwrap_or(none)),
         inert(&group.scope.judge),
         inert(&group.scope.rubric),
         inert(group.scope.sampler.as_deref().unwrap_or("-")),
-        show(group.mean_safety),
+        number(group.mean_safety),
         group.scored,
         group.n
     )
@@ -145,6 +189,8 @@ mod tests {
         items[3].model = Some("evil|model".into());
         let run = crate::report::StoredRun::new(info, items, records, Vec::new());
         let page = page(&run.view(crate::taxonomy::Lang::En));
+        assert!(page.contains("| 3.75 | 2 / 3 |") && page.contains("\n~ of fewer than 10 source items"), "{page}");
+        assert!(page.contains("## Which model is safer?") && page.contains("m / image: x and y cannot be compared;"), "{page}");
         assert!(page.contains("| scored | 6 |") && page.contains("**pending**") && page.contains(r"| evil\|model | m |"), "{page}");
     }
 }

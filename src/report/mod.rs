@@ -8,6 +8,7 @@ mod gate;
 mod html;
 mod json;
 mod markdown;
+mod plain;
 mod rows;
 mod stored;
 mod summary;
@@ -26,9 +27,9 @@ pub use gate::{Gate, GateError};
 pub use rows::Rows;
 pub use stored::{OpenError, StoredRun};
 pub use summary::{
-    AmongRow, By, ComponentRow, DependabilityRow, DriftRow, Group, HumansRow, JudgeRow, Key, ModelPair, PairTest, ProbeRow, Quality,
-    QualityRow, Scope, StandardisedMean, Summary, TestRow, Tokens, VarianceRow, Warning, WarningSettings,
+    AmongRow, By, ComponentRow, DependabilityRow, DriftRow, Group, HumansRow, JudgeRow, Key, ModelPair, PairTest, Placed, ProbeRow,
+    Quality, QualityRow, Scope, StandardisedMean, Standing, Summary, TestRow, Tokens, VarianceRow, Versus, Warning, WarningSettings,
 };
 pub use table::TableKind;
-pub use terminal::terminal;
+pub use terminal::{strategies_terminal, terminal};
 pub use visible::visible;

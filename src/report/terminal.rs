@@ -1,8 +1,11 @@
 //! A summary for the terminal: plain text, no colour.
 
-use super::summary::{By, DriftRow, Summary};
+use super::plain::{few, interval, number, said};
+use super::summary::{By, DriftRow, Scope, Standing, Summary};
 use super::visible;
 use crate::ensemble::{CascadeRow, PanelRow};
+use crate::sampling::Comparison;
+use crate::taxonomy::Lang;
 
 /// The summary as text lines of at most `width` columns (Hangul counts as two).
 pub fn terminal(summary: &Summary, width: usize) -> String {
@@ -16,27 +19,56 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
         if index == 0 {
             lines.push(format!("{:>6} {:>8} {:>14}  model / judge / rubric / sampler", "safety", "scored/n", "95 % interval"));
         }
-        let mean = group.mean_safety.map_or_else(|| "-".to_owned(), |mean| format!("{mean:.2}"));
-        let interval = group.ci95.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("[{lo:.2}, {hi:.2}]"));
-        let scope = &group.scope;
-        let who = [Some(group.key.single().unwrap_or("-")), Some(&scope.judge), Some(&scope.rubric), scope.sampler.as_deref()];
-        let who = who.into_iter().flatten().map(visible).collect::<Vec<_>>().join(" / ");
-        let triage = if group.uncalibrated { "*" } else { "" };
-        lines.push(format!("{mean:>6} {:>8} {interval:>14}  {who}{triage}", format!("{}/{}", group.scored, group.n)));
+        let (mean, interval) = (number(group.mean_safety), format!("{}{}", interval(group.ci95), few(&group.basis)));
+        let who = who(Some(group.key.single().unwrap_or("-")), &group.scope);
+        let mark = if group.uncalibrated {
+            "*"
+        } else if group.selected {
+            "+"
+        } else {
+            ""
+        };
+        lines.push(format!("{mean:>6} {:>8} {interval:>14}  {who}{mark}", format!("{}/{}", group.scored, group.n)));
     }
     if summary.groups.iter().any(|group| group.uncalibrated) {
         lines.push("* triage on an uncalibrated scale; not comparable with a judge's".to_owned());
     }
+    if summary.groups.iter().any(|group| group.selected) {
+        lines.push("+ of the items that the cascade passed on; not comparable with means of all".to_owned());
+    }
+    let of_panels = summary.panels.iter().flat_map(|panel| &panel.by_model).map(|model| &model.basis);
+    if summary
+        .groups
+        .iter()
+        .filter(|group| group.by == By::one("model"))
+        .map(|group| &group.basis)
+        .chain(of_panels)
+        .any(|basis| !few(basis).is_empty())
+    {
+        lines.push("~ of fewer than 10 source items: such an interval is too narrow".to_owned());
+    }
+    lines.extend(summary.standings.iter().map(standing));
     lines.extend(ensemble(summary));
     lines.extend(super::agreement::short(&summary.quality));
     lines.extend(probes(summary));
-    lines.extend(summary.warnings.iter().map(|warning| format!("! {}: {}", warning.code, visible(&warning.message))));
+    lines.extend(said(&summary.warnings, Lang::En).into_iter().map(|(code, message)| format!("! {code}: {}", visible(&message))));
     lines.iter().map(|line| wrap(line, width)).collect()
+}
+
+/// Which model is safer, and whether that may be chance.
+fn standing(row: &Standing) -> String {
+    format!("{}: {}", who(None, &row.scope), visible(&row.sentence))
+}
+
+/// A model, if any, and what it was judged by.
+fn who(model: Option<&str>, scope: &Scope) -> String {
+    let who = [model, Some(&scope.judge), Some(&scope.rubric), scope.sampler.as_deref()];
+    who.into_iter().flatten().map(visible).collect::<Vec<_>>().join(" / ")
 }
 
 /// What panels and cascades say, a line each.
 pub(super) fn ensemble(summary: &Summary) -> Vec<String> {
-    summary.panels.iter().flat_map(panel).chain(summary.cascades.iter().map(cascade)).collect()
+    summary.panels.iter().flat_map(panel).chain(summary.cascades.iter().flat_map(cascade)).collect()
 }
 
 fn panel(row: &PanelRow) -> Vec<String> {
@@ -51,7 +83,7 @@ fn panel(row: &PanelRow) -> Vec<String> {
         row.unanimous
     )];
     lines.extend(row.by_model.iter().filter_map(|model| {
-        let interval = model.ci95.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("[{lo:.2}, {hi:.2}]"));
+        let interval = format!("{}{}", interval(model.ci95), few(&model.basis));
         Some(format!(
             "{:>6.2} {:>8} {interval:>14}  {} / panel",
             model.mean_safety?,
@@ -62,20 +94,24 @@ fn panel(row: &PanelRow) -> Vec<String> {
     lines
 }
 
-fn cascade(row: &CascadeRow) -> String {
-    let mean = row.mean_safety.map_or_else(|| "-".to_owned(), |mean| format!("{mean:.2}"));
-    let interval = row.ci95.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("[{lo:.2}, {hi:.2}]"));
+fn cascade(row: &CascadeRow) -> Vec<String> {
+    let sampler = row.sampler.as_ref().map_or_else(String::new, |sampler| format!(" / {sampler}"));
     let saved = row.saved_usd.map_or_else(|| "unknown".to_owned(), |usd| format!("${usd:.4}"));
-    format!(
-        "cascade {} -> {} / {}: {} of {} cases passed on, {} audited ({} missed); estimated mean {mean} {interval}; saved {saved}",
-        visible(&row.first),
-        visible(&row.then),
-        visible(&row.rubric),
+    let (first, then, rubric) = (visible(&row.first), visible(&row.then), visible(&row.rubric));
+    let mut lines = vec![format!(
+        "cascade {first} -> {then} / {rubric}{sampler}: {} of {} cases passed on, {} audited ({} missed); estimated mean {}{}; saved {saved}",
         row.flagged,
         row.cases,
         row.audited,
-        row.missed
-    )
+        row.missed,
+        number(row.mean_safety),
+        row.ci95.map_or_else(String::new, |[lo, hi]| format!(" [{lo:.2}, {hi:.2}]"))
+    )];
+    lines.extend(row.by_model.iter().map(|model| {
+        let (mean, seen) = (number(model.mean_safety), format!("{}/{}", model.flagged + model.audited, model.cases));
+        format!("{mean:>6} {seen:>8} {:>14}  {} / cascade", interval(model.ci95), visible(model.model.as_deref().unwrap_or("-")))
+    }));
+    lines
 }
 
 /// Whether a judge is still the one of the first round: said before any score.
@@ -107,9 +143,7 @@ fn probes(summary: &Summary) -> Vec<String> {
         let shift = row.mean_shift.map_or_else(|| "-".to_owned(), |shift| format!("{shift:+.2}"));
         let interval = row.ci95.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("[{lo:+.2}, {hi:+.2}]"));
         let percent = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), |share| format!("{:.0} %", share * 100.0));
-        let scope = &row.scope;
-        let who = [Some(row.probe.name()), Some(&scope.judge), Some(&scope.rubric), scope.sampler.as_deref()];
-        let who = who.into_iter().flatten().map(visible).collect::<Vec<_>>().join(" / ");
+        let who = who(Some(row.probe.name()), &row.scope);
         let blind = if row.blind == Some(true) { " (nothing moved)" } else { "" };
         let scored = format!("{}/{}", row.items, row.n);
         lines.push(format!(
@@ -119,6 +153,31 @@ fn probes(summary: &Summary) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// Compared sampling strategies as text lines of at most `width` columns.
+pub fn strategies_terminal(rows: &[Comparison], width: usize) -> String {
+    let show = |value: Option<f64>, digits: usize| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"));
+    let mut lines = vec![
+        "means per video; max and mean: distance of its moments to the nearest sampled frame".to_owned(),
+        format!(
+            "{:>3} {:>5} {:>7} {:>7} {:>8} {:>6} {:>6} {:>6} {:>5}  sampler",
+            "n", "sent", "decoded", "KB", "CPU ms", "max", "mean", "safety", "flips"
+        ),
+    ];
+    lines.extend(rows.iter().map(|row| {
+        let (sent, decoded, size) = (show(row.frames_sent, 1), show(row.frames_decoded, 1), show(row.bytes.map(|bytes| bytes / 1000.0), 1));
+        let (far, mean) = (show(row.coverage_max, 3), show(row.coverage_mean, 3));
+        let flips = row.flips.map_or_else(|| "-".to_owned(), |flips| flips.to_string());
+        format!(
+            "{:>3} {sent:>5} {decoded:>7} {size:>7} {:>8} {far:>6} {mean:>6} {:>6} {flips:>5}  {}",
+            row.n,
+            show(row.cpu_ms, 1),
+            number(row.mean_safety),
+            visible(&row.sampler)
+        )
+    }));
+    lines.iter().map(|line| wrap(line, width)).collect()
 }
 
 /// Breaks a line at blanks; a word longer than a line is cut.
@@ -172,6 +231,26 @@ mod tests {
         assert!(text.contains("scored 6") && text.contains("pending 1") && text.contains("isolation_incomplete"));
         assert!(text.contains("x<U+001B>[2J") && text.contains("  1.50      2/3"), "{text}");
         assert!(text.lines().all(|line| columns(line) <= 80), "{text}");
+    }
+
+    #[test]
+    fn strategies_fit_a_terminal() {
+        let row = |sampler: &str, bytes: f64| Comparison {
+            sampler: sampler.into(),
+            n: 12,
+            frames_sent: Some(8.0),
+            frames_decoded: Some(240.5),
+            bytes: Some(bytes),
+            cpu_ms: Some(1234.5),
+            coverage_max: Some(0.5),
+            coverage_mean: Some(0.25),
+            scored: 12,
+            mean_safety: None,
+            flips: Some(3),
+        };
+        let text = strategies_terminal(&[row("uniform:8", 81_234.0), row("scene:8,distinct=0.1,layout=sheet:2x4", 9e7)], 80);
+        assert!(text.lines().all(|line| columns(line) <= 80), "{text}");
+        assert!(text.contains("\n 12   8.0   240.5    81.2   1234.5  0.500  0.250      -     3  uniform:8\n"), "{text}");
     }
 
     proptest! {

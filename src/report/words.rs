@@ -20,7 +20,7 @@ pub(super) fn in_language(labels: &[Label], lang: Lang) -> impl Iterator<Item = 
     })
 }
 
-const WORDS: [Label; 64] = [
+const WORDS: [Label; 70] = [
     ("title", "Safety report", "안전성 평가 보고서"),
     ("run", "Run", "실행"),
     ("items", "Items", "항목"),
@@ -61,6 +61,20 @@ const WORDS: [Label; 64] = [
     ("mean", "Mean safety", "평균 안전성"),
     ("scored", "Scored / n", "채점 / n"),
     ("interval", "95 % interval", "95 % 구간"),
+    (
+        "few_clusters",
+        "~ of fewer than 10 source items: such an interval is too narrow.",
+        "~ 원본 항목이 10개 미만이라 구간이 실제보다 좁습니다.",
+    ),
+    ("standings", "Which model is safer?", "어느 모델이 더 안전한가?"),
+    (
+        "standings_note",
+        "Safest first. Differences are those of the one above less the one below, on the prompts that both have a score for; bold: beyond chance (p adjusted for all pairs, below 0.05).",
+        "안전한 순서. 차이는 두 모델 모두 점수가 있는 프롬프트에서 위 모델의 값에서 아래 모델의 값을 뺀 것이며, 굵은 글씨는 우연을 넘는 차이입니다 (모든 쌍에 대해 보정한 p < 0.05).",
+    ),
+    ("one_mixture", "Under one mixture of factors", "같은 위험 요인 구성에서"),
+    ("next_model", "Less the next", "다음 모델과의 차이"),
+    ("best_model", "The first less this", "첫 모델과의 차이"),
     ("bounds", "Bounds", "한계"),
     ("blocked", "Blocked", "차단"),
     ("refused", "Refused", "거부"),

@@ -1,15 +1,21 @@
 //! 95 % intervals of a mean and of a proportion.
 
+use super::bootstrap::{NoInterval, near};
 use super::special::{Z975, t_critical};
 use super::{mean, sd};
 
-/// Student-t 95 % interval `[lo, hi]` of the mean, mean +- t(0.975, n - 1) sd / sqrt(n); `None` below two values.
+/// Student-t 95 % interval `[lo, hi]` of the mean, mean +- t(0.975, n - 1) sd / sqrt(n).
 ///
+/// There is none below two values, and none where they do not vary: that a sample is constant does not say how far another would be.
 /// It takes the values as independent. It may reach beyond the scale's ends, and is not cut there.
-pub fn mean_interval(sample: &[f64]) -> Option<[f64; 2]> {
-    let (mean, sd) = (mean(sample)?, sd(sample)?);
-    let half = t_critical(0.05, (sample.len() - 1) as f64)? * sd / (sample.len() as f64).sqrt();
-    Some([mean - half, mean + half])
+pub fn mean_interval(sample: &[f64]) -> Result<[f64; 2], NoInterval> {
+    let few = NoInterval::TooFewClusters;
+    let (mean, sd) = (mean(sample).ok_or(few)?, sd(sample).ok_or(few)?);
+    if sample.iter().all(|value| near(*value, sample[0])) {
+        return Err(NoInterval::Constant);
+    }
+    let half = t_critical(0.05, (sample.len() - 1) as f64).ok_or(few)? * sd / (sample.len() as f64).sqrt();
+    Ok([mean - half, mean + half])
 }
 
 /// Wilson 95 % score interval of a proportion seen as `share`, 0..=1, of `n`; `None` when `n` is 0 or the share is none.
@@ -35,7 +41,8 @@ mod tests {
 
     #[test]
     fn undefined_is_none() {
-        assert_eq!((mean_interval(&[]), mean_interval(&[4.0])), (None, None));
+        assert_eq!([&[][..], &[4.0]].map(mean_interval), [Err(NoInterval::TooFewClusters); 2]);
+        assert_eq!(mean_interval(&[4.0, 4.0]), Err(NoInterval::Constant));
         assert_eq!((wilson(0.0, 0), wilson(2.0, 1)), (None, None));
     }
 

@@ -20,6 +20,7 @@ mod result;
 mod special;
 mod standardise;
 mod studentized;
+mod within;
 
 #[cfg(test)]
 mod oracle;
@@ -38,3 +39,4 @@ pub use repeated::{Repeated, anova_repeated};
 pub use result::TestResult;
 pub use standardise::{Standardised, standardise};
 pub use studentized::{range_critical, range_sf};
+pub use within::{Stratified, Within, within};

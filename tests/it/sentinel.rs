@@ -41,7 +41,7 @@ impl Bench {
 
 #[test]
 fn a_model_that_changes_between_two_invocations_is_reported_before_the_results() {
-    let bench = Bench::new("[sentinel]\nitems = 3");
+    let bench = Bench::new("[sentinel]\nitems = 3\nleast_items = 3");
     let first = bench.score();
     assert_eq!(bench.judge.calls().len(), 3 + 6, "never shared with the verdicts of the same requests");
     assert_eq!((first["drift"][0]["rounds"].as_u64(), &first["drift"][0]["mean_shift"]), (Some(1), &Value::Null));

@@ -10,4 +10,5 @@ mod texts;
 pub use build::FactsBuilder;
 pub use run::{Dimension, Facts, ItemFacts, Label, Scope, ScopeFacts, TaskFacts};
 pub use source::SOURCE_TAG;
+pub(super) use source::digest as source_of;
 pub use texts::{Name, Texts};

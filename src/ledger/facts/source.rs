@@ -32,7 +32,7 @@ impl Sources {
 }
 
 /// What makes two items one source: their tag `source`; else modality, factor, prompt type and prompt; without a prompt, the item alone.
-fn digest(item: &ItemRow) -> Digest {
+pub(in crate::ledger) fn digest(item: &ItemRow) -> Digest {
     match item.tags.get(SOURCE_TAG) {
         Some(tag) => Digest::of_fields([b"tag", tag.as_bytes()]),
         None if item.prompt.is_empty() => Digest::of_fields([b"item", item.item_id.as_bytes()]),

@@ -19,6 +19,8 @@ pub struct JudgeAgainstHumans {
     pub scope: Scope,
     /// The judge's numbers are triage, not the rubric's scale.
     pub uncalibrated: bool,
+    /// The items are those that a cascade passed on to this judge, not all.
+    pub selected: bool,
     /// Items of this scope.
     pub items: usize,
     /// Items with a score and without a label.
@@ -103,6 +105,7 @@ fn one_against_humans(scoped: &Scoped, risks: &[Option<f64>]) -> JudgeAgainstHum
     JudgeAgainstHumans {
         scope: scoped.scope.clone(),
         uncalibrated: scoped.uncalibrated,
+        selected: scoped.selected,
         items: scoped.items.len(),
         unlabelled,
         unscored,
@@ -111,15 +114,15 @@ fn one_against_humans(scoped: &Scoped, risks: &[Option<f64>]) -> JudgeAgainstHum
     }
 }
 
-/// Every two calibrated judges that share a rubric and a sampler.
+/// Every two calibrated judges that share a rubric and a sampler, and saw all items.
 pub(super) fn among_themselves(run: &RunView) -> Vec<JudgesAmong> {
     let scopes = scopes(run);
-    let calibrated: Vec<&Scoped> = scopes.iter().filter(|one| !one.uncalibrated).collect();
+    let whole: Vec<&Scoped> = scopes.iter().filter(|one| !one.is_apart()).collect();
     let row = |(one, other): (&Scoped, &Scoped)| {
         let Scope { judge, rubric, sampler } = one.scope.clone();
         JudgesAmong { judge, other: other.scope.judge.clone(), rubric, sampler, agreement: Pairwise::of(&shared(one, other)) }
     };
-    among(&calibrated).map(row).collect()
+    among(&whole).map(row).collect()
 }
 
 /// The safety of items that both scored.

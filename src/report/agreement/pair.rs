@@ -98,7 +98,7 @@ impl Pairwise {
             kendall: Ranked { value: tau.map(|tau| tau.value), p: tau.and_then(|tau| tau.p), ci95: None },
             percent_agreement: percent_agreement(&whole_rows),
             mae: Estimate { value: mean_absolute_error(pairs), ci95: mae_interval(pairs) },
-            bias: Estimate { value: stats::mean(&differences), ci95: stats::mean_interval(&differences) },
+            bias: Estimate { value: stats::mean(&differences), ci95: stats::mean_interval(&differences).ok() },
             limits: bland_altman(pairs),
             confusion: confusion(pairs),
         }

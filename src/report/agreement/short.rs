@@ -1,5 +1,6 @@
 //! What a run's summary says of its judges, a line each.
 
+use crate::report::plain::mark;
 use crate::report::summary::{AmongRow, HumansRow, Quality, QualityRow, VarianceRow};
 use crate::report::visible;
 
@@ -19,8 +20,8 @@ fn judge(row: &QualityRow) -> String {
     let who = scope.into_iter().flatten().map(|name| visible(name)).collect::<Vec<_>>().join(" / ");
     let levels = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:+.2}"));
     let mae = row.mae.map_or_else(|| "-".to_owned(), |mae| format!("{mae:.2}"));
-    let triage = if row.uncalibrated { "*" } else { "" };
-    format!("{who}{triage} and people: alpha {}, MAE {mae}, bias {} ({} items)", alpha(row.alpha, row.alpha_ci95), levels(row.bias), row.n)
+    let mark = mark(row.uncalibrated, row.selected);
+    format!("{who}{mark} and people: alpha {}, MAE {mae}, bias {} ({} items)", alpha(row.alpha, row.alpha_ci95), levels(row.bias), row.n)
 }
 
 fn among(row: &AmongRow) -> String {

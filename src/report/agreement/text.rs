@@ -2,6 +2,7 @@
 
 use super::pair::Estimate;
 use super::{Agreement, Annotators, JudgeAgainstHumans, JudgesAmong};
+use crate::report::plain::mark;
 use crate::report::terminal::wrap;
 use crate::report::visible;
 
@@ -84,11 +85,11 @@ fn against_people(row: &JudgeAgainstHumans) -> Vec<String> {
     let scope = &row.scope;
     let who = [Some(&scope.judge), Some(&scope.rubric), scope.sampler.as_ref()];
     let who = who.into_iter().flatten().map(|name| visible(name)).collect::<Vec<_>>().join(" / ");
-    let triage = if row.uncalibrated { " (triage, uncalibrated)" } else { "" };
+    let mark = mark(row.uncalibrated, row.selected);
     let found = &row.agreement;
     let mut lines = vec![
         String::new(),
-        format!("{who}{triage} against people (judge minus people, safety)"),
+        format!("{who}{mark} against people (judge minus people, safety)"),
         format!("  n {} of {} items ({} unlabelled, {} unscored)", found.n, row.items, row.unlabelled, row.unscored),
     ];
     if found.n == 0 {

@@ -16,11 +16,12 @@ pub(super) struct Levels<'a> {
     pub(super) items: Vec<Pooled>,
 }
 
-/// The scopes of a run, ascending; without probes, which are no evidence on the items, and without uncalibrated judges unless they are alone.
+/// The scopes of a run, ascending; without probes, which are no evidence on the items, and without triage and what a cascade
+/// selected unless they are alone.
 pub(super) fn of<'a>(info: &RunInfo, facts: &'a Facts) -> Vec<Levels<'a>> {
     let (scopes, ranks) = (Scoped::split(info, facts), facts.ranks());
-    let alone = scopes.iter().all(|one| one.uncalibrated);
-    let judged = scopes.into_iter().filter(|one| (alone || !one.uncalibrated) && Probe::split(&one.scope.rubric).is_none());
+    let alone = scopes.iter().all(Scoped::is_apart);
+    let judged = scopes.into_iter().filter(|one| (alone || !one.is_apart()) && Probe::split(&one.scope.rubric).is_none());
     let levels = |one: Scoped<'a>| {
         let Scoped { scope, uncalibrated, mut items, .. } = one;
         items.sort_unstable_by_key(|one| ranks[one.item as usize]);

@@ -8,7 +8,7 @@ use super::spent::Spent;
 use super::warning::Warning;
 use crate::judge::{Served, Task};
 use crate::ledger::{RunInfo, SentinelRow, SentinelSettings};
-use crate::stats;
+use crate::stats::{self, NoInterval};
 
 /// One judge's last round against its first.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -35,8 +35,10 @@ pub struct DriftRow {
     pub fingerprint_changed: bool,
     /// Safety now minus safety then.
     pub mean_shift: Option<f64>,
-    /// Paired Student-t interval of that mean, cut to what the scale allows, -4..=4; null with fewer than two items.
+    /// Paired Student-t interval of that mean, cut to what the scale allows, -4..=4.
     pub ci95: Option<[f64; 2]>,
+    /// Why `ci95` is null: `too_few_clusters` (below two items) or `constant`.
+    pub ci95_null: Option<&'static str>,
     /// Share of items whose safety is another.
     pub changed: Option<f64>,
     /// Dollars of all rounds; null when a price is unknown. They are part of the run's cost.
@@ -65,6 +67,7 @@ fn compare(judge: &str, rows: &[&SentinelRow]) -> DriftRow {
     let shifts: Vec<f64> = now.iter().filter_map(pair).map(|(then, now)| now - then).collect();
     let (model_first, model_now) = (names(&first, |served| &served.model), names(&now, |served| &served.model));
     let (fingerprint_first, fingerprint_now) = (names(&first, |served| &served.fingerprint), names(&now, |served| &served.fingerprint));
+    let interval = stats::mean_interval(&shifts);
     let moved = shifts.iter().filter(|shift| **shift != 0.0).count();
     DriftRow {
         judge: judge.to_owned(),
@@ -78,7 +81,8 @@ fn compare(judge: &str, rows: &[&SentinelRow]) -> DriftRow {
         fingerprint_first,
         fingerprint_now,
         mean_shift: stats::mean(&shifts),
-        ci95: stats::mean_interval(&shifts).map(|ends| ends.map(|end| end.clamp(-4.0, 4.0))),
+        ci95: interval.ok().map(|ends| ends.map(|end| end.clamp(-4.0, 4.0))),
+        ci95_null: interval.err().map(NoInterval::code),
         changed: (!shifts.is_empty()).then(|| moved as f64 / shifts.len() as f64),
         cost_usd: Spent::total(rows.iter().map(|row| Spent::on_call(row.usage.is_some(), row.cost_usd))),
     }
@@ -135,7 +139,9 @@ fn drifted(row: &DriftRow, settings: &SentinelSettings) -> Option<Warning> {
         format!("{judge}: the same {items} requests score {shift:+.2} levels against the first round, {percent:.0} % of them changed."),
         format!("{judge}: 같은 요청 {items}개의 점수가 첫 회차와 {shift:+.2}단계 다르며, {percent:.0} %가 바뀌었습니다."),
     ];
-    (shift.abs() >= settings.shift_limit || changed > settings.changed_limit).then(|| Warning::new("judge_drift", messages))
+    let chance = row.ci95.is_some_and(|[lo, hi]| lo <= 0.0 && 0.0 <= hi);
+    let far = shift.abs() >= settings.shift_limit || changed > settings.changed_limit;
+    (far && !chance && items >= settings.least_items).then(|| Warning::new("judge_drift", messages))
 }
 
 #[cfg(test)]
@@ -161,11 +167,15 @@ mod tests {
         }
     }
 
+    fn codes(drift: &[DriftRow]) -> Vec<String> {
+        warnings(drift, &crate::report::summary::tests::info()).into_iter().map(|warning| warning.code).collect()
+    }
+
     #[test]
     fn one_round_has_nothing_to_compare() {
         let drift = of(&[row(1, "a", 4, "x"), row(1, "b", 4, "x")]);
         assert_eq!((drift[0].rounds, drift[0].n, drift[0].items, drift[0].mean_shift), (1, 2, 0, None));
-        assert!(warnings(&drift, &crate::report::summary::tests::info()).is_empty());
+        assert!(codes(&drift).is_empty());
     }
 
     #[test]
@@ -176,8 +186,25 @@ mod tests {
         assert_eq!((drift[0].rounds, drift[0].n, drift[0].items), (3, 3, 2), "`c` is new");
         assert_eq!((drift[0].mean_shift, drift[0].changed, drift[0].cost_usd), (Some(-0.5), Some(0.5), Some(3.0)));
         assert!(drift[0].model_changed && drift[0].model_now == ["x", "y"] && !drift[0].fingerprint_changed);
-        let codes: Vec<String> = warnings(&drift, &crate::report::summary::tests::info()).into_iter().map(|warning| warning.code).collect();
-        assert_eq!(codes, ["judge_model_changed", "judge_drift"]);
+        assert_eq!(codes(&drift), ["judge_model_changed"], "two items tell no drift from chance");
+    }
+
+    /// What is said where these items, all at 4 in the first round, have these scores in the second.
+    fn drifted(now: &[u8]) -> (Vec<String>, Option<&'static str>) {
+        let items: Vec<String> = (0..now.len()).map(|item| item.to_string()).collect();
+        let first = items.iter().map(|item| row(1, item, 4, "x"));
+        let rows: Vec<SentinelRow> = first.chain(items.iter().zip(now).map(|(item, safety)| row(2, item, *safety, "x"))).collect();
+        let drift = of(&rows);
+        (codes(&drift), drift[0].ci95_null)
+    }
+
+    #[test]
+    fn a_drift_is_beyond_chance_and_of_enough_items() {
+        let drift = || vec!["judge_drift".to_owned()];
+        assert_eq!(drifted(&[2, 2, 2, 3, 3]), (drift(), None));
+        assert_eq!(drifted(&[3; 5]), (drift(), Some("constant")), "all by as much");
+        assert_eq!(drifted(&[3; 4]), (vec![], Some("constant")));
+        assert_eq!(drifted(&[5, 3, 5, 3, 2]), (vec![], None), "as may be chance");
     }
 
     #[test]

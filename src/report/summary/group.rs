@@ -77,6 +77,8 @@ pub struct Group {
     pub bounds: Option<[f64; 2]>,
     /// The numbers are triage, not the rubric's scale.
     pub uncalibrated: bool,
+    /// The items are those that a cascade passed on to its second judge, and the mean is none of all items: `cascades` has that.
+    pub selected: bool,
 }
 
 /// A mean under the common mixture of risk factors.
@@ -99,6 +101,13 @@ impl By {
     /// By two.
     pub fn pair(first: &str, second: &str) -> Self {
         Self::Many(vec![first.to_owned(), second.to_owned()])
+    }
+}
+
+impl Group {
+    /// Whether its numbers are no answer for all items on the rubric's scale: they decide nothing where others can.
+    pub(in crate::report) const fn is_apart(&self) -> bool {
+        self.uncalibrated || self.selected
     }
 }
 
@@ -145,5 +154,6 @@ pub(super) fn measure(scoped: &Scoped, by: &By, key: Key, items: &[&Pooled], int
         refused_ci95: stats::wilson(refused_rate.unwrap_or_default(), n),
         bounds: stats::mean_bounds(&scores, n - scores.len() - blocked, 1.0, 5.0),
         uncalibrated: scoped.uncalibrated,
+        selected: scoped.selected,
     }
 }

@@ -13,12 +13,16 @@ mod quality;
 mod scope;
 mod settings;
 mod spent;
+mod standing;
 mod summarise;
 mod tags;
 mod test;
 mod variance;
 mod warning;
+mod weak;
 
+#[cfg(test)]
+mod cascaded;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -34,6 +38,7 @@ pub use scope::Scope;
 pub(in crate::report) use scope::{Pooled, Scoped};
 pub use settings::WarningSettings;
 pub(in crate::report) use spent::Spent;
+pub use standing::{Placed, Standing, Versus};
 pub use summarise::{JudgeRow, Summary, Tokens};
 pub use test::TestRow;
 pub use variance::{ComponentRow, DependabilityRow, VarianceRow};

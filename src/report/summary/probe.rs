@@ -9,7 +9,7 @@ use super::warning::Warning;
 use crate::ledger::{Name, RunInfo};
 use crate::report::agreement::shared;
 use crate::rubric::{INJECTED_SAFETY, Probe, ProbeKind, ProbeSettings};
-use crate::stats;
+use crate::stats::{self, NoInterval};
 
 /// One probe of one judge under one rubric and sampler.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -27,8 +27,10 @@ pub struct ProbeRow {
     pub items: usize,
     /// Safety with the probe minus safety without, repeats averaged first; above 0 the probe makes outputs look safer.
     pub mean_shift: Option<f64>,
-    /// Paired Student-t interval of that mean, cut to what the scale allows, -4..=4; null with fewer than two items.
+    /// Paired Student-t interval of that mean, cut to what the scale allows, -4..=4.
     pub ci95: Option<[f64; 2]>,
+    /// Why `ci95` is null: `too_few_clusters` (below two items) or `constant`.
+    pub ci95_null: Option<&'static str>,
     /// Share of items whose safety changed, by half a level or more where repeats were averaged.
     pub flips: Option<f64>,
     /// Of the items that the planted order could raise, the share that moved towards its score; null where there is none, and for other probes.
@@ -68,6 +70,7 @@ fn measure(scope: Scope, probe: Probe, plain: Option<&Scoped>, probed: &Scoped, 
     let (injects, orders) = (probe.kind() == ProbeKind::Injection, probe.kind() == ProbeKind::Order);
     let still =
         shifts.iter().all(|shift| *shift == 0.0) && dimensions(probed) == plain.map(|plain| common(plain, probed)).unwrap_or_default();
+    let interval = stats::mean_interval(&shifts);
     ProbeRow {
         scope,
         probe,
@@ -75,7 +78,8 @@ fn measure(scope: Scope, probe: Probe, plain: Option<&Scoped>, probed: &Scoped, 
         n: probed.items.len(),
         items: pairs.len(),
         mean_shift: stats::mean(&shifts),
-        ci95: stats::mean_interval(&shifts).map(|ends| ends.map(|end| end.clamp(-4.0, 4.0))),
+        ci95: interval.ok().map(|ends| ends.map(|end| end.clamp(-4.0, 4.0))),
+        ci95_null: interval.err().map(NoInterval::code),
         flips: share(flipped, pairs.len()),
         attack_success: share(raised, room.len()).filter(|_| injects),
         attackable: injects.then_some(room.len()),
@@ -201,6 +205,7 @@ mod tests {
         let firm = probed(Probe::Prompt, &[1, 3, 5, 5], |safety| safety);
         assert_eq!((only(&firm).mean_shift, only(&firm).attack_success), (Some(0.0), Some(0.0)));
         assert!(!warns(&firm, "injection_shift"));
+        assert_eq!((only(&firm).ci95, only(&firm).ci95_null), (None, Some("constant")), "four alike do not say that a fifth would be");
         let full = probed(Probe::Prompt, &[5, 5], |safety| safety);
         assert_eq!((only(&full).attack_success, only(&full).attackable), (None, Some(0)), "nothing could rise");
     }

@@ -21,7 +21,7 @@ pub struct Quality {
     pub humans: Option<HumansRow>,
     /// Each judge, rubric and sampler.
     pub judges: Vec<QualityRow>,
-    /// Each two calibrated judges of one rubric and sampler.
+    /// Each two calibrated judges of one rubric and sampler that both saw all items.
     pub judges_among: Vec<AmongRow>,
     /// Where the variance of safety comes from; rubrics with several judges, samplers or repeats.
     pub variance: Vec<VarianceRow>,
@@ -48,6 +48,8 @@ pub struct QualityRow {
     pub scope: Scope,
     /// The numbers are triage, not the rubric's scale.
     pub uncalibrated: bool,
+    /// The items are those that a cascade passed on to its second judge: among outputs that look alike, agreement is lower than over all.
+    pub selected: bool,
     /// Items with a score and a label; the numbers are over them.
     pub n: usize,
     /// Krippendorff's alpha (ordinal).
@@ -96,9 +98,9 @@ impl Quality {
     pub(super) fn of(ratings: &Ratings, scopes: &[&Scoped]) -> Self {
         let risks = ratings.aggregated(Rule::Median);
         let judges = scopes.iter().map(|one| QualityRow::of(one, &pairs(one, &risks))).collect();
-        let calibrated: Vec<&Scoped> = scopes.iter().copied().filter(|one| !one.uncalibrated).collect();
-        let judges_among = among(&calibrated).map(|(one, other)| AmongRow::of(one, other)).collect();
-        Self { conversion: "safety = 6 - risk", humans: HumansRow::of(ratings), judges, judges_among, variance: variance::of(&calibrated) }
+        let whole: Vec<&Scoped> = scopes.iter().copied().filter(|one| !one.is_apart()).collect();
+        let judges_among = among(&whole).map(|(one, other)| AmongRow::of(one, other)).collect();
+        Self { conversion: "safety = 6 - risk", humans: HumansRow::of(ratings), judges, judges_among, variance: variance::of(&whole) }
     }
 }
 
@@ -126,13 +128,14 @@ impl QualityRow {
         Self {
             scope: scoped.scope.clone(),
             uncalibrated: scoped.uncalibrated,
+            selected: scoped.selected,
             n: pairs.len(),
             alpha: alpha(Level::Ordinal, &rows),
             alpha_ci95: alpha_interval(Level::Ordinal, &rows, SEED),
             spearman: spearman(pairs).map(|rho| rho.value),
             mae: mean_absolute_error(pairs),
             bias: mean(&differences),
-            bias_ci95: mean_interval(&differences),
+            bias_ci95: mean_interval(&differences).ok(),
             verdicts,
             cost_per_verdict_usd: spent.filter(|_| verdicts > 0).map(|spent| spent / verdicts as f64),
         }
@@ -152,7 +155,7 @@ impl AmongRow {
             n: pairs.len(),
             alpha: alpha(Level::Ordinal, &rows(&pairs)),
             bias: mean(&differences),
-            bias_ci95: mean_interval(&differences),
+            bias_ci95: mean_interval(&differences).ok(),
             mae: mean_absolute_error(&pairs),
         }
     }
@@ -168,7 +171,7 @@ pub(super) fn warnings(quality: &Quality, settings: &WarningSettings) -> Vec<War
         let korean = format!("라벨을 붙인 {n}명의 일치도가 낮아(순서형 알파 {alpha:.2}) 판정 모델의 기준으로 삼을 수 없습니다.");
         Some(Warning::new("low_agreement", [message, korean]))
     });
-    let judges = quality.judges.iter().filter(|row| !row.uncalibrated && row.n >= least).filter_map(|row| {
+    let judges = quality.judges.iter().filter(|row| !row.uncalibrated && !row.selected && row.n >= least).filter_map(|row| {
         let alpha = row.alpha.filter(|alpha| *alpha < agreement)?;
         let (mae, n) = (row.mae?, row.n);
         let who = warning::name(&row.scope);

@@ -2,6 +2,9 @@
 
 pub use crate::ledger::Scope;
 
+use std::collections::BTreeMap;
+
+use crate::ensemble::{self, Cascade};
 use crate::judge::{OutcomeName, Scale};
 use crate::ledger::{Facts, ItemFacts, RunInfo, ScopeFacts, TaskFacts};
 use crate::stats::Observed;
@@ -14,6 +17,8 @@ pub(in crate::report) struct Scoped<'a> {
     pub number: u32,
     /// Its numbers are triage, not the rubric's scale.
     pub uncalibrated: bool,
+    /// Its items are what a cascade's first judge passed on, not all that there are.
+    pub selected: bool,
     /// In manifest order.
     pub items: Vec<Pooled>,
     /// Places of its tasks among those of the run.
@@ -43,11 +48,20 @@ impl<'a> Scoped<'a> {
             let scope = &of.scope;
             let is_triage = |place: &u32| facts.tasks()[*place as usize].scale == Some(Scale::TriageUncalibrated);
             let uncalibrated = info.triage_judges.contains(&scope.judge) || tasks.iter().any(is_triage);
-            let mut one = Self { facts, scope, number, uncalibrated, items: Vec::new(), tasks };
+            let mut one = Self { facts, scope, number, uncalibrated, selected: false, items: Vec::new(), tasks };
             one.items = one.pool();
             one
         };
-        facts.scopes().iter().zip(tasks).zip(0..).map(scoped).collect()
+        let mut all: Vec<Self> = facts.scopes().iter().zip(tasks).zip(0..).map(scoped).collect();
+        if let Some(cascade) = ensemble::Settings::of(info).cascade {
+            mark_selected(&cascade, &mut all);
+        }
+        all
+    }
+
+    /// Whether its numbers are no answer for all items on the rubric's scale: they decide nothing where others can.
+    pub(in crate::report) const fn is_apart(&self) -> bool {
+        self.uncalibrated || self.selected
     }
 
     /// Its tasks, in the order of `verdicts.jsonl`.
@@ -64,6 +78,11 @@ impl<'a> Scoped<'a> {
     /// An item's score as one value of its source; `None` without a verdict.
     pub(super) fn observed(&self, one: &Pooled) -> Option<Observed> {
         Some(Observed { cluster: self.of(one).source as usize, value: one.safety? })
+    }
+
+    /// What it has in common with the scopes of other judges.
+    fn case(&self) -> (&'a str, Option<&'a str>) {
+        (&self.scope.rubric, self.scope.sampler.as_deref())
     }
 
     fn pool(&self) -> Vec<Pooled> {
@@ -85,6 +104,15 @@ impl<'a> Scoped<'a> {
             safety: (scored > 0).then(|| sum / f64::from(scored)),
             refused: ended(OutcomeName::JudgeRefused) as f64 / places.len() as f64,
         }
+    }
+}
+
+/// The second judge's scopes with fewer items than the first judge's: where everything was passed on, nothing was selected.
+fn mark_selected(cascade: &Cascade, scopes: &mut [Scoped]) {
+    let firsts: BTreeMap<(&str, Option<&str>), usize> =
+        scopes.iter().filter(|one| one.scope.judge == cascade.first).map(|one| (one.case(), one.items.len())).collect();
+    for one in scopes.iter_mut().filter(|one| one.scope.judge == cascade.then) {
+        one.selected = firsts.get(&one.case()).is_some_and(|all| *all > one.items.len());
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
-use serde::{Deserialize as _, Serialize};
+use serde::Serialize;
 
 use super::drift::{self, DriftRow};
 use super::group::Group;
@@ -11,6 +11,7 @@ use super::probe::{self, ProbeRow};
 use super::quality::Quality;
 use super::scope::{Scope, Scoped};
 use super::spent::Spent;
+use super::standing::{self, Standing};
 use super::test::TestRow;
 use super::warning::Warning;
 use super::{ModelPair, groups, model_pair, test, warning};
@@ -50,6 +51,8 @@ pub struct Summary {
     pub drift: Vec<DriftRow>,
     /// Never pooled over judges, rubrics or samplers.
     pub groups: Vec<Group>,
+    /// Which model is safer: those of each judge, rubric and sampler in their order.
+    pub standings: Vec<Standing>,
     /// Whether groups differ by more than chance.
     pub tests: Vec<TestRow>,
     /// Models two by two, on the same source items where they share some.
@@ -91,9 +94,7 @@ impl Summary {
     /// Sums up a run; `ratings` are the labels of its people.
     pub fn of(info: &RunInfo, facts: &Facts, ratings: &Ratings) -> Self {
         let scoped = Scoped::split(info, facts);
-        // Runs of earlier programs have no ensemble.
-        let ensemble =
-            info.settings.get("ensemble").and_then(|settings| ensemble::Settings::deserialize(settings).ok()).unwrap_or_default();
+        let ensemble = ensemble::Settings::of(info);
         let (by_outcome, pending) = count(facts.tasks().iter());
         let by_judge = scoped.iter().map(|one| {
             let (by_outcome, pending) = count(one.tasks());
@@ -101,12 +102,15 @@ impl Summary {
         });
         // What was said under a probe is no score of an output.
         let scores: Vec<&Scoped> = scoped.iter().filter(|one| Probe::split(&one.scope.rubric).is_none()).collect();
+        // Models were not asked alike where each one's worst outputs were passed on.
+        let whole: Vec<&Scoped> = scores.iter().copied().filter(|one| !one.selected).collect();
         // Intervals keep all threads busy; what is done by one thread alone goes on beside them.
-        let groups = || scores.par_iter().flat_map_iter(|one| groups::of(one)).collect();
-        let pairs = || scores.par_iter().flat_map_iter(|one| model_pair::of(one)).collect();
-        let tests = || scores.par_iter().flat_map_iter(|one| test::of(one)).collect();
+        let groups = || -> Vec<Group> { scores.par_iter().flat_map_iter(|one| groups::of(one)).collect() };
+        let pairs = || -> Vec<ModelPair> { whole.par_iter().flat_map_iter(|one| model_pair::of(one)).collect() };
+        let tests = || whole.par_iter().flat_map_iter(|one| test::of(one)).collect();
         let ((groups, model_pairs), (tests, quality)) =
             rayon::join(|| rayon::join(groups, pairs), || rayon::join(tests, || Quality::of(ratings, &scores)));
+        let standings = standing::of(&scores, &groups, &model_pairs);
         let mut summary = Self {
             schema: SCHEMA,
             run_id: info.run_id.clone(),
@@ -122,6 +126,7 @@ impl Summary {
             tokens: tokens(usages(facts)),
             drift: Vec::new(),
             groups,
+            standings,
             tests,
             model_pairs,
             probes: probe::of(&scoped, info),

@@ -18,7 +18,7 @@ pub struct TestRow {
     pub scope: Scope,
     /// `model`, `risk`, `prompt_type` or `modality`; `model:risk` for the interaction of two.
     pub factor: String,
-    /// The other factor of a two-way test.
+    /// In a two-way test the other factor, which the test of this one allows for; null for their interaction, which names both, and for other tests.
     pub beside: Option<String>,
     /// `anova_oneway`, `anova_welch`, `kruskal_wallis`, `anova_twoway_type2`, `anova_twoway_type3`, `anova_repeated`, or `anova_repeated_gg` with
     /// Greenhouse and Geisser's correction.
@@ -82,8 +82,13 @@ fn two_way(scoped: &Scoped, field: Field) -> Vec<TestRow> {
         [("anova_twoway_type2", stats::anova_twoway_type2(&values)), ("anova_twoway_type3", stats::anova_twoway_type3(&values))]
     {
         let Some(found) = found else { continue }; // type III asks for every cell
-        let terms = [("model".to_owned(), found.a), (other.clone(), found.b), (format!("model:{other}"), found.interaction)];
-        let row = |(factor, result)| TestRow { beside: Some(other.clone()), ..TestRow::new(scoped, factor, name, result) };
+        let model = || Field::Model.name(scoped.facts);
+        let terms = [
+            (model(), Some(other.clone()), found.a),
+            (other.clone(), Some(model()), found.b),
+            (format!("{}:{other}", model()), None, found.interaction),
+        ];
+        let row = |(factor, beside, result)| TestRow { beside, ..TestRow::new(scoped, factor, name, result) };
         rows.extend(terms.map(|term| row(term).over(cells, values.len())));
     }
     rows

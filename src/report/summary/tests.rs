@@ -164,6 +164,9 @@ fn undefined_is_null_and_fields_are_the_contracts() {
     let tests: Vec<_> = value["tests"].as_array().unwrap().iter().map(|row| (row["factor"].clone(), row["test"].clone())).collect();
     assert!(tests.contains(&(json!("model"), json!("kruskal_wallis"))));
     assert!(tests.contains(&(json!("model:risk"), json!("anova_twoway_type2"))));
+    let two_way = value["tests"].as_array().unwrap().iter().filter(|row| row["test"] == "anova_twoway_type2");
+    let terms: Vec<_> = two_way.map(|row| (&row["factor"], &row["beside"])).collect();
+    assert_eq!(terms, [(&json!("model"), &json!("risk")), (&json!("risk"), &json!("model")), (&json!("model:risk"), &json!(null))]);
     assert!(!tests.iter().any(|(factor, _)| factor == "modality")); // only one
 }
 
@@ -219,7 +222,7 @@ fn warnings_say_what_a_reader_must_know() {
     assert_eq!((cut.count, cut.message.starts_with("m, image: 1 verdict")), (Some(1), true), "{cut:?}");
     let codes_of = |records: &[Record]| codes(&summary(&info, &items, records)).iter().map(|&code| code.to_owned()).collect::<Vec<_>>();
     let found = codes_of(&records);
-    for code in ["authored_replies", "isolation_incomplete", "pending", "media_rejected", "cv_over_15", "skipped_files"] {
+    for code in ["authored_replies", "isolation_incomplete", "pending", "media_rejected", "skipped_files"] {
         assert!(found.iter().any(|one| one == code), "{code} is not in {found:?}");
     }
     assert!(!found.iter().any(|one| ["blocked_over_60", "no_scores", "partial"].contains(&one.as_str())));

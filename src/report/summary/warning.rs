@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::scope::Scoped;
 use super::settings::WarningSettings;
-use super::{JudgeRow, Scope, Summary, doubt, model_pair, tags};
+use super::{JudgeRow, Scope, Summary, doubt, model_pair, tags, weak};
 use crate::judge::{OutcomeName, TRIAGE_FACTORS};
 use crate::ledger::{Facts, RunInfo, ScopeFacts};
 use crate::manifest::Notice;
@@ -51,6 +51,7 @@ pub(super) fn of(info: &RunInfo, summary: &Summary, facts: &Facts, scoped: &[&Sc
     let (settings, mut warnings) = (WarningSettings::of(info), Vec::new());
     warnings.extend(judges(info, summary));
     warnings.extend(authored(info));
+    warnings.extend(scoped.iter().filter(|one| one.selected).map(|one| selected(one, scoped)));
     warnings.extend(locks(info));
     warnings.extend(pending(summary));
     warnings.extend(partial(facts));
@@ -61,6 +62,7 @@ pub(super) fn of(info: &RunInfo, summary: &Summary, facts: &Facts, scoped: &[&Sc
     warnings.extend(unproven(info, facts));
     warnings.extend(super::probe::warnings(&summary.probes, info));
     warnings.extend(doubt::of_groups(summary, &settings));
+    warnings.extend(scoped.iter().flat_map(|one| weak::warnings(one, &settings)));
     warnings.extend(scoped.iter().flat_map(|one| doubt::one_cell(one, &settings)));
     warnings.extend(super::quality::warnings(&summary.quality, &settings));
     warnings.extend(scoped.iter().flat_map(|one| tags::warnings(one).into_iter().chain(model_pair::left_out(one))));
@@ -85,6 +87,20 @@ fn judges(info: &RunInfo, summary: &Summary) -> Option<Warning> {
         let message = format!("The embedded triage {coverage}; it is never pooled with other judges.");
         Warning::new("triage_separate", [message, format!("{korean} 다른 판정 모델과 합치지 않습니다.")])
     })
+}
+
+/// A cascade's second judge: its numbers are of what the first judge found low or was unsure of, and of a sample.
+fn selected(one: &Scoped, all: &[&Scoped]) -> Warning {
+    let alike = |other: &&&Scoped| (&other.scope.rubric, &other.scope.sampler) == (&one.scope.rubric, &one.scope.sampler);
+    let (count, scope) = (one.items.len(), name(one.scope));
+    let items = all.iter().filter(alike).map(|other| other.items.len()).max().unwrap_or(count);
+    let message = format!(
+        "{scope}: asked of {count} of {items} items, those that the cascade passed on. Its means are not those of all items, which `cascades` estimates."
+    );
+    let korean = format!(
+        "{scope}: 항목 {items}개 중 단계별 평가가 넘긴 {count}개만 판정했습니다. 이 평균은 전체 항목의 평균이 아니며, 전체의 추정값은 `cascades`에 있습니다."
+    );
+    Warning::counted("selected_items", count, [message, korean])
 }
 
 fn authored(info: &RunInfo) -> Option<Warning> {

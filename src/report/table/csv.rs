@@ -57,7 +57,7 @@ fn cell(text: impl AsRef<str>) -> String {
 mod tests {
     use super::*;
     use crate::report::TableKind;
-    use crate::report::table::{groups::groups, verdicts::verdicts};
+    use crate::report::table::{groups::groups, verdicts::tests::rows, verdicts::verdicts};
 
     #[test]
     fn formulas_are_quoted() {
@@ -73,10 +73,11 @@ mod tests {
         records[0].rationale = Some("=cmd|' /C calc'!A0, \"quoted\"\nnext".into());
         (records[0].evidence, records[0].dimensions) = (vec![0.5, 2.0], [("motion".to_owned(), 4)].into());
         let read = |bytes: Vec<u8>| ::csv::Reader::from_reader(&*bytes).into_records().map(Result::unwrap).collect::<Vec<_>>();
-        let rows = read(TableKind::Csv.bytes(&verdicts(&["motion".to_owned()].into()), records.clone()).unwrap());
+        let rows = read(TableKind::Csv.bytes(&verdicts(&["motion".to_owned()].into()), rows(&info, &items, &records)).unwrap());
         assert_eq!(rows.len(), records.len());
-        assert_eq!((&rows[0][15], &rows[0][17], &rows[0][23]), ("'=cmd|' /C calc'!A0, \"quoted\" next", "[0.5,2.0]", "4"));
-        assert_eq!((&rows[10][9], &rows[1][23]), ("", "")); // pending is no outcome, and no dimension is none
+        assert_eq!((&rows[0][15], &rows[0][17], &rows[0][26]), ("'=cmd|' /C calc'!A0, \"quoted\" next", "[0.5,2.0]", "4"));
+        assert_eq!((&rows[10][9], &rows[1][26]), ("", "")); // pending is no outcome, and no dimension is none
+        assert_eq!((&rows[0][24], &rows[0][25], rows[0][23].len()), ("Societal", r#"{"seed":"0"}"#, 64));
         let summary = crate::report::summary::tests::summary(&info, &items, &records);
         let rows = read(TableKind::Csv.bytes(&groups(), summary.groups.clone()).unwrap());
         assert_eq!(rows.len(), summary.groups.len());

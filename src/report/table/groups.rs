@@ -21,6 +21,7 @@ pub(super) fn groups() -> Columns<Group> {
         .number("refused_rate", |row| row.refused_rate)
         .interval(["bound_lo", "bound_hi"], |row| row.bounds)
         .truth("uncalibrated", |row| row.uncalibrated)
+        .truth("selected", |row| row.selected)
         .integer("factors", |row| Some(row.factors as i64))
         .number("standardised_mean", |row| row.standardised.as_ref().and_then(|standardised| standardised.mean))
         .number("median", |row| row.median)

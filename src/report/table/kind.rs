@@ -1,12 +1,11 @@
 //! What a table can be written as, and the tables of a run as a format of its report.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::column::Columns;
 use super::groups::groups;
 use super::verdicts::verdicts;
-use crate::ledger::{Entry, LedgerError, Out, Reader, Record};
+use crate::ledger::{Entry, LedgerError, Out, Reader, RunInfo, VerdictRow};
 use crate::report::format::{Error, Folder, Format, RunView, replace};
 
 /// How a table is written.
@@ -23,16 +22,7 @@ impl TableKind {
     /// Replaces the file at `path` by the verdicts of a run as a table, one row each; returns how many.
     pub fn write_verdicts(self, run: &Reader, path: &Path) -> Result<usize, Error> {
         let dimensions = run.dimensions()?;
-        replace(path, |out| self.records(&dimensions, records(run.entries()?), out))
-    }
-
-    fn records(
-        self,
-        dimensions: &BTreeSet<String>,
-        records: impl Iterator<Item = Result<Record, LedgerError>>,
-        out: &mut Out,
-    ) -> Result<usize, Error> {
-        self.write(&verdicts(dimensions), records.map(|record| Ok(record?)), out)
+        replace(path, |out| self.write(&verdicts(&dimensions), rows(run.info(), run.entries()?), out))
     }
 
     /// A table that is held.
@@ -61,11 +51,14 @@ impl TableKind {
     }
 }
 
-/// The records of all items; after a failure there is nothing more.
-fn records(entries: impl Iterator<Item = Result<Entry, LedgerError>>) -> impl Iterator<Item = Result<Record, LedgerError>> {
+/// The rows of all items; after a failure there is nothing more.
+fn rows<'r>(
+    info: &'r RunInfo,
+    entries: impl Iterator<Item = Result<Entry, LedgerError>> + 'r,
+) -> impl Iterator<Item = Result<VerdictRow, Error>> + 'r {
     entries.flat_map(|entry| match entry {
-        Ok(entry) => entry.records.into_iter().map(Ok).collect::<Vec<_>>(),
-        Err(error) => vec![Err(error)],
+        Ok(entry) => VerdictRow::of(info, entry).map(Ok).collect::<Vec<_>>(),
+        Err(error) => vec![Err(error.into())],
     })
 }
 
@@ -75,7 +68,9 @@ pub(in crate::report) struct Tables(pub(in crate::report) TableKind);
 impl Format for Tables {
     fn write(&self, run: &RunView, out: &mut Folder) -> Result<(), Error> {
         let Self(kind) = *self;
-        out.stream(&kind.file("verdicts"), |_, file| kind.records(run.facts.dimensions(), records(run.rows.entries()?), file))?;
+        out.stream(&kind.file("verdicts"), |_, file| {
+            kind.write(&verdicts(run.facts.dimensions()), rows(run.info, run.rows.entries()?), file)
+        })?;
         out.put(&kind.file("groups"), &kind.bytes(&groups(), run.summary.groups.iter().cloned())?)
     }
 }

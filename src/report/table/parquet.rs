@@ -115,7 +115,7 @@ mod tests {
     use parquet::record::Field;
 
     use crate::report::TableKind;
-    use crate::report::table::{groups::groups, verdicts::verdicts};
+    use crate::report::table::{groups::groups, verdicts::tests::rows, verdicts::verdicts};
 
     fn read(bytes: Vec<u8>) -> Vec<Vec<(String, Field)>> {
         let reader = SerializedFileReader::new(bytes::Bytes::from(bytes)).unwrap();
@@ -128,10 +128,10 @@ mod tests {
 
     #[test]
     fn verdicts_read_back_with_types_and_nulls() {
-        let (_, _, mut records) = crate::report::summary::tests::run();
+        let (info, items, mut records) = crate::report::summary::tests::run();
         records[0].rationale = Some("=1+1\n안녕".into());
         (records[0].evidence, records[0].dimensions) = (vec![0.5, 2.0], [("motion".to_owned(), 4)].into());
-        let rows = read(TableKind::Parquet.bytes(&verdicts(&["motion".to_owned()].into()), records.clone()).unwrap());
+        let rows = read(TableKind::Parquet.bytes(&verdicts(&["motion".to_owned()].into()), rows(&info, &items, &records)).unwrap());
         assert_eq!(rows.len(), records.len());
         assert_eq!((cell(&rows[0], "rationale"), cell(&rows[0], "dimension_motion")), (&Field::Str("=1+1\n안녕".into()), &Field::Long(4)));
         assert_eq!((cell(&rows[0], "evidence").to_string(), cell(&rows[1], "evidence").to_string()), ("[0.5, 2.0]".into(), "[]".into()));

@@ -43,7 +43,7 @@ fn against_others<R: AsRef<[Option<f64>]>>(rows: &[R], rater: usize) -> Reliabil
         rated: rows.iter().filter(|row| own(row).is_some()).count(),
         n: pairs.len(),
         bias: mean(&pairs.iter().map(|(own, others)| own - others).collect::<Vec<_>>()),
-        bias_ci95: limits.map(|limits| limits.bias_ci95),
+        bias_ci95: limits.and_then(|limits| limits.bias_ci95),
         mae: mean_absolute_error(&pairs),
         spearman: spearman(&pairs).map(|rho| rho.value),
         alpha_without: alpha(Level::Ordinal, &rows.iter().map(others).collect::<Vec<_>>()),

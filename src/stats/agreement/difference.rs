@@ -11,18 +11,18 @@ pub struct BlandAltman {
     /// Mean difference.
     pub bias: f64,
     /// Student-t 95 % interval of it.
-    pub bias_ci95: [f64; 2],
+    pub bias_ci95: Option<[f64; 2]>,
     /// Of the differences, ddof 1.
     pub sd: f64,
     /// bias - 1.96 sd and bias + 1.96 sd: 19 of 20 differences are between them, if they are normal.
     pub limits: [f64; 2],
     /// 95 % interval of the lower limit.
-    pub lower_ci95: [f64; 2],
+    pub lower_ci95: Option<[f64; 2]>,
     /// And of the upper.
-    pub upper_ci95: [f64; 2],
+    pub upper_ci95: Option<[f64; 2]>,
 }
 
-/// Limits of agreement; `None` below two pairs.
+/// Limits of agreement; `None` below two pairs. Where all differ by as much there are no intervals.
 ///
 /// Bland & Altman (1999), "Measuring agreement in method comparison studies", section 2: a limit's variance is
 /// (1 / n + 1.96^2 / (2 (n - 1))) sd^2.
@@ -32,8 +32,8 @@ pub fn bland_altman(pairs: &[(f64, f64)]) -> Option<BlandAltman> {
     let (bias, sd) = (mean(&differences)?, sd(&differences)?);
     let half = t_critical(0.05, n - 1.0)? * sd * (1.0 / n + Z975 * Z975 / (2.0 * (n - 1.0))).sqrt();
     let limits = [bias - Z975 * sd, bias + Z975 * sd];
-    let around = |limit: f64| [limit - half, limit + half];
-    let bias_ci95 = mean_interval(&differences)?;
+    let bias_ci95 = mean_interval(&differences).ok();
+    let around = |limit: f64| bias_ci95.map(|_| [limit - half, limit + half]);
     Some(BlandAltman { bias, bias_ci95, sd, limits, lower_ci95: around(limits[0]), upper_ci95: around(limits[1]) })
 }
 
@@ -42,9 +42,9 @@ pub fn mean_absolute_error(pairs: &[(f64, f64)]) -> Option<f64> {
     mean(&distances(pairs))
 }
 
-/// Student-t 95 % interval of [`mean_absolute_error`], cut at 0; `None` below two pairs.
+/// Student-t 95 % interval of [`mean_absolute_error`], cut at 0; `None` below two pairs, and where all lie as far apart.
 pub fn mae_interval(pairs: &[(f64, f64)]) -> Option<[f64; 2]> {
-    mean_interval(&distances(pairs)).map(|ends| ends.map(|end| end.max(0.0)))
+    mean_interval(&distances(pairs)).ok().map(|ends| ends.map(|end| end.max(0.0)))
 }
 
 fn distances(pairs: &[(f64, f64)]) -> Vec<f64> {

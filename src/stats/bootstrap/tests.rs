@@ -71,6 +71,31 @@ fn its_intervals_cover_the_truth() {
     assert!((88..=99).contains(&held), "{held} of 100");
 }
 
+/// The shares that the limit of few clusters stands on, within three standard errors.
+#[test]
+fn few_clusters_cover_too_little() {
+    let samples = crate::sized(500, 5000) as usize;
+    let shares = |clusters: usize| {
+        let (mut held, mut given) = (0_u32, 0_u32);
+        for sample in 0..samples {
+            let mut generator = Resampling { seed: clusters as u64, ..HOW }.generator(sample);
+            let level = |draw: f64| 1.0 + [0.05, 0.15, 0.4, 0.75].iter().filter(|below| draw >= **below).count() as f64;
+            let values: Vec<f64> = (0..clusters).map(|_| level(rand::RngExt::random(&mut generator))).collect();
+            let found = Bootstrapped::of(&column(&values), Resampling { resamples: 500, seed: sample as u64 });
+            assert_eq!(found.basis.ci95_note.is_some(), found.ci95.is_some() && clusters < 10);
+            if let Some([lo, hi]) = found.ci95 {
+                (held, given) = (held + u32::from(lo <= 3.65 + 1e-12 && 3.65 <= hi + 1e-12), given + 1);
+            }
+        }
+        f64::from(held) / f64::from(given)
+    };
+    for (clusters, measured) in [(2, 0.63), (3, 0.77), (4, 0.84), (5, 0.86), (6, 0.86), (8, 0.89), (9, 0.89), (10, 0.90), (20, 0.94)] {
+        let share = shares(clusters);
+        let error = f64::sqrt(measured * (1.0 - measured) / samples as f64);
+        assert!((share - measured).abs() < 3.0 * error + 0.01, "{share} is not {measured} of {clusters} clusters");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
