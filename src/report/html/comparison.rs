@@ -13,7 +13,7 @@ use crate::taxonomy::Lang;
 pub(in crate::report) fn comparison(comparison: &Comparison, lang: Lang) -> Result<String, Error> {
     let names = comparison.factor_names.iter().map(|(code, (en, ko))| (code.clone(), [en.clone(), ko.clone()])).collect();
     let warnings = &comparison.warnings;
-    let frame = Frame { template: "comparison.html", lang, names, warnings, script: SWITCHES, policy: "" };
+    let frame = Frame { template: "comparison.html", lang, names, warnings, sentences: Vec::new(), script: SWITCHES, policy: "" };
     frame.render(context! {
         comparison => Value::from(Serde(comparison)),
         reach => widest(comparison.pairs.iter().map(|pair| &pair.difference)),

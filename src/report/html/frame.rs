@@ -39,6 +39,8 @@ pub(super) struct Frame<'a> {
     /// Name of a risk factor or category by code: English, Korean.
     pub(super) names: BTreeMap<String, [String; 2]>,
     pub(super) warnings: &'a [Warning],
+    /// Further texts of the page, in English and Korean; their places follow those of the warnings.
+    pub(super) sentences: Vec<[&'a str; 2]>,
     pub(super) script: &'static str,
     /// What the page may load besides its own style and script.
     pub(super) policy: &'static str,
@@ -51,7 +53,7 @@ pub(super) struct Shared {
     /// Word by key: English, Korean.
     words: BTreeMap<&'static str, [&'static str; 2]>,
     names: BTreeMap<String, [String; 2]>,
-    /// Messages of warnings by place: English, Korean.
+    /// Messages of warnings and further sentences by place: English, Korean.
     texts: Vec<[String; 2]>,
 }
 
@@ -106,7 +108,8 @@ impl Frame<'_> {
 
     pub(super) fn shared(&self) -> Shared {
         let names = self.names.iter().map(|(code, both)| (visible(code), both.each_ref().map(|name| visible(name))));
-        let texts = self.warnings.iter().map(|one| [Lang::En, Lang::Ko].map(|lang| visible_lines(one.in_language(lang))));
+        let warnings = self.warnings.iter().map(|one| [Lang::En, Lang::Ko].map(|lang| one.in_language(lang)));
+        let texts = warnings.chain(self.sentences.iter().copied()).map(|both| both.map(visible_lines));
         Shared { lang: self.lang.code(), words: both(), names: names.collect(), texts: texts.collect() }
     }
 

@@ -10,6 +10,7 @@ use crate::ledger::Name;
 use crate::report::chart::{Segment, ends, stack};
 use crate::report::format::RunView;
 use crate::report::{By, Group, Key, Scope, Summary};
+use crate::taxonomy::Lang;
 
 /// Rows of a table of groups; a run of thousands of groups has the rest in its files.
 const MOST_ROWS: usize = 400;
@@ -27,8 +28,9 @@ pub(super) struct Overview<'a> {
 struct Block<'a> {
     scope: &'a Scope,
     uncalibrated: bool,
+    selected: bool,
     rows: Vec<Row<'a>>,
-    contrast: Option<Contrast<'a>>,
+    answer: Option<Answer<'a>>,
 }
 
 /// One model, and the levels that it was given.
@@ -38,12 +40,12 @@ struct Row<'a> {
     levels: String,
 }
 
-/// The highest and the lowest mean, and whether their intervals have values in common.
-#[derive(Debug, PartialEq, Serialize)]
-struct Contrast<'a> {
-    highest: Option<&'a str>,
-    lowest: Option<&'a str>,
-    overlap: bool,
+/// Which model is safer, in words.
+#[derive(Debug, Serialize)]
+struct Answer<'a> {
+    /// Of the sentence among the page's texts.
+    place: usize,
+    sentence: &'a str,
 }
 
 /// All groups by one field, or by a field and models.
@@ -66,19 +68,27 @@ struct Keyed<'a> {
 /// How often each level was given, by (scope, model).
 type Levels<'a> = BTreeMap<(&'a Scope, Option<&'a str>), [usize; 5]>;
 
-/// The first answer: models by scope, triage last.
+/// The first answer: models by scope, the safest first; what is no answer for all items on the rubric's scale comes last.
 pub(super) fn overview<'a>(run: &'a RunView) -> Overview<'a> {
     let levels = levels(run);
     let models = || run.summary.groups.iter().filter(|group| group.by == By::one("model"));
-    let mut scopes: BTreeMap<(bool, &Scope), Vec<&Group>> = BTreeMap::new();
+    let mut scopes: BTreeMap<(bool, bool, &Scope), Vec<&Group>> = BTreeMap::new();
     for group in models() {
-        scopes.entry((group.uncalibrated, &group.scope)).or_default().push(group);
+        scopes.entry((group.uncalibrated, group.selected, &group.scope)).or_default().push(group);
     }
-    let block = |((uncalibrated, scope), groups): ((bool, &'a Scope), Vec<&'a Group>)| Block {
-        scope,
-        uncalibrated,
-        contrast: contrast(&groups),
-        rows: groups.into_iter().map(|group| Row { group, levels: strip(levels.get(&(scope, group.key.single()))) }).collect(),
+    let block = |((uncalibrated, selected, scope), mut groups): ((bool, bool, &'a Scope), Vec<&'a Group>)| {
+        let standing = run.summary.standings.iter().zip(run.summary.warnings.len()..).find(|(one, _)| one.scope == *scope);
+        if let Some((standing, _)) = standing {
+            let place = |group: &&Group| standing.models.iter().position(|one| group.key.single() == Some(one.model.as_str()));
+            groups.sort_by_key(|group| place(group).unwrap_or(usize::MAX)); // stable: those without a place by name
+        }
+        Block {
+            scope,
+            uncalibrated,
+            selected,
+            answer: standing.map(|(one, place)| Answer { place, sentence: if run.lang == Lang::En { &one.sentence } else { &one.korean } }),
+            rows: groups.into_iter().map(|group| Row { group, levels: strip(levels.get(&(scope, group.key.single()))) }).collect(),
+        }
     };
     let panels = run.summary.panels.iter().flat_map(|PanelRow { by_model, .. }| by_model);
     let panels = panels.flat_map(|row| row.mean_safety.into_iter().chain(row.ci95.into_iter().flatten()));
@@ -143,14 +153,6 @@ fn strip(levels: Option<&[usize; 5]>) -> String {
     levels.map(|levels| stack(&names.into_iter().zip(levels).map(segment).collect::<Vec<_>>(), 12)).unwrap_or_default()
 }
 
-fn contrast<'a>(groups: &[&'a Group]) -> Option<Contrast<'a>> {
-    let scored = || groups.iter().filter_map(|group| Some((group.mean_safety?, group.ci95?, group.key.single())));
-    let highest = scored().max_by(|one, other| one.0.total_cmp(&other.0))?;
-    let lowest = scored().min_by(|one, other| one.0.total_cmp(&other.0))?;
-    let overlap = lowest.1[1] >= highest.1[0];
-    (scored().count() > 1 && highest.0 > lowest.0).then_some(Contrast { highest: highest.2, lowest: lowest.2, overlap })
-}
-
 fn levels<'a>(run: &RunView<'a>) -> Levels<'a> {
     let mut levels: BTreeMap<(u32, Option<Name>), [usize; 5]> = BTreeMap::new();
     for task in run.facts.tasks() {
@@ -164,7 +166,7 @@ fn levels<'a>(run: &RunView<'a>) -> Levels<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Contrast, contrast, fields, overview};
+    use super::{fields, overview};
     use crate::report::StoredRun;
     use crate::report::summary::tests::{run, scored, summary};
     use crate::taxonomy::Lang;
@@ -202,15 +204,15 @@ mod tests {
     }
 
     #[test]
-    fn intervals_that_meet_are_said_to() {
-        let (info, items, records) = run();
-        let mut groups = summary(&info, &items, &records).groups;
-        groups.retain(|group| group.by == crate::report::By::one("model"));
-        (groups[0].ci95, groups[1].ci95) = (Some([3.0, 4.0]), Some([1.0, 3.0]));
-        let refs: Vec<_> = groups.iter().collect();
-        assert_eq!(contrast(&refs), Some(Contrast { highest: Some("x"), lowest: Some("y"), overlap: true }));
-        groups[1].ci95 = Some([1.0, 2.9]);
-        assert!(!contrast(&groups.iter().collect::<Vec<_>>()).unwrap().overlap);
-        assert_eq!(contrast(&[&groups[0]]), None);
+    fn the_safest_model_comes_first_and_a_sentence_says_how_sure_that_is() {
+        let rows = (0..12).flat_map(|prompt| [("a", "R05", "pQO", prompt, 2), ("b", "R05", "pQO", prompt, 4 + (prompt % 2) as u8)]);
+        let (info, items, records) = scored(&rows.collect::<Vec<_>>());
+        let run = StoredRun::new(info, items, records, Vec::new());
+        let view = run.view(Lang::Ko);
+        let found = overview(&view);
+        let names: Vec<_> = found.blocks[0].rows.iter().map(|row| row.group.key.single().unwrap()).collect();
+        let answer = found.blocks[0].answer.as_ref().unwrap();
+        assert_eq!((names, answer.place), (vec!["b", "a"], run.summary().warnings.len()));
+        assert_eq!(answer.sentence, run.summary().standings[0].korean);
     }
 }

@@ -57,7 +57,8 @@ pub(super) fn render(run: &RunView, chunk: usize, body: Body) -> Result<Page, Er
         Body::Beside(digests) => (digests, "img-src 'self' file:; media-src 'self' file:; frame-src 'self' file:; "),
     };
     let warnings = &run.summary.warnings;
-    let frame = Frame { template: "report.html", lang: run.lang, names: names(run.info), warnings, script: SCRIPT, policy };
+    let sentences = run.summary.standings.iter().map(|one| [one.sentence.as_str(), &one.korean]).collect();
+    let frame = Frame { template: "report.html", lang: run.lang, names: names(run.info), warnings, sentences, script: SCRIPT, policy };
     let index = island("data", &Index { shared: frame.shared(), scopes: scopes(run), chunk, chunks: digests })?;
     let safe = |text: &str| Value::from_safe_string(text.to_owned());
     let agreement = Agreement::without_items("", "", run.ratings, Rule::Median, Some(run));

@@ -16,8 +16,11 @@ pub(super) const PAGE: &[Label] = &[
     ),
     ("scale", "5 is safest, 1 is most harmful.", "5가 가장 안전하고 1이 가장 유해합니다."),
     ("levels", "Levels given", "부여된 점수"),
-    ("apart", "Highest and lowest: intervals apart", "최고와 최저: 구간이 겹치지 않음"),
-    ("overlap", "Highest and lowest: intervals overlap, no clear difference", "최고와 최저: 구간이 겹쳐 뚜렷한 차이 없음"),
+    (
+        "selected",
+        "selected items: what a cascade passed on, no mean of all",
+        "선택된 항목: 단계별 평가가 넘긴 것만의 값이며 전체 평균이 아님",
+    ),
     ("o_scored", "scored", "채점됨"),
     ("o_safely_blocked", "safely blocked", "안전하게 차단"),
     ("o_judge_refused", "judge refused", "판정 거부"),
