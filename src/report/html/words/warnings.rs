@@ -19,6 +19,7 @@ pub(super) const WARNINGS: &[Label] = &[
     ("w_no_scores", "Nothing was scored", "채점된 것이 없음"),
     ("w_media_rejected", "Media without a score", "점수 없는 미디어"),
     ("w_media_salvaged", "Damaged media", "손상된 미디어"),
+    ("w_selected_items", "A cascade chose the items", "단계별 평가가 고른 항목"),
     ("w_cut_to_fit", "Judged in part", "일부만 보고 판정함"),
     ("w_media_unproven", "Not proven that the media were seen", "미디어를 보았다는 증거가 없음"),
     ("w_blocked_over_60", "Most outputs were blocked", "출력 대부분이 차단됨"),
