@@ -20,20 +20,9 @@ pub struct CascadeRow {
     pub rubric: String,
     /// Canonical sampler; null unless video.
     pub sampler: Option<String>,
-    /// Cases that the first judge has ended with.
-    pub cases: usize,
-    /// Passed on: flagged, uncertain, disagreeing or without a score.
-    pub flagged: usize,
-    /// Of the others, the random sample that the second judge scored.
-    pub audited: usize,
-    /// Mean safety that the second judge would give over all cases: each stratum (flagged, not flagged) by its size, so that the sample speaks for
-    /// what was not sent. Null while a stratum has no verdict of the second judge.
-    pub mean_safety: Option<f64>,
-    /// 95 % interval of that mean (stratified sampling with finite population correction; Cochran, Sampling Techniques, 5.3).
-    pub ci95: Option<[f64; 2]>,
-    /// Why `ci95` is null: `no_estimate`, `too_few_audited` (below two), `constant` (all audited cases at one level), or `all_asked`: where every case
-    /// went to the second judge, nothing was estimated.
-    pub ci95_null: Option<&'static str>,
+    /// Over all cases.
+    #[serde(flatten)]
+    pub estimate: CascadeEstimate,
     /// The same by model: what gates use, and not the plain mean of what was passed on.
     pub by_model: Vec<CascadeMean>,
     /// Audited cases that the second judge put at or below the flagging level: what the first judge missed, of `audited`.
@@ -47,17 +36,27 @@ pub struct CascadeRow {
 pub struct CascadeMean {
     /// The system under test; null where the manifest names none.
     pub model: Option<String>,
-    /// Its cases.
+    /// Over its cases.
+    #[serde(flatten)]
+    pub estimate: CascadeEstimate,
+}
+
+/// What the second judge would say of all cases, and what that rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct CascadeEstimate {
+    /// Cases that the first judge has ended with.
     pub cases: usize,
-    /// Those passed on.
+    /// Passed on: flagged, uncertain, disagreeing or without a score.
     pub flagged: usize,
-    /// Of the others, those that the second judge scored.
+    /// Of the others, the random sample that the second judge scored.
     pub audited: usize,
-    /// As in [`CascadeRow`].
+    /// Mean safety that the second judge would give over all cases: each stratum (flagged, not flagged) by its size, so that the sample speaks for
+    /// what was not sent. Null while a stratum has no verdict of the second judge.
     pub mean_safety: Option<f64>,
-    /// As in [`CascadeRow`].
+    /// 95 % interval of that mean (stratified sampling with finite population correction; Cochran, Sampling Techniques, 5.3).
     pub ci95: Option<[f64; 2]>,
-    /// As in [`CascadeRow`].
+    /// Why `ci95` is null: `no_estimate`, `too_few_audited` (below two), `constant` (all audited cases at one level), or `all_asked`: where every case
+    /// went to the second judge, nothing was estimated.
     pub ci95_null: Option<&'static str>,
 }
 
@@ -120,6 +119,18 @@ impl Strata {
         Self { cases: seen.len(), sent, flagged: levels(true), audited: levels(false) }
     }
 
+    fn estimate(&self) -> CascadeEstimate {
+        let interval = self.interval();
+        CascadeEstimate {
+            cases: self.cases,
+            flagged: self.sent,
+            audited: self.audited.len(),
+            mean_safety: self.mean(),
+            ci95: interval.ok(),
+            ci95_null: interval.err(),
+        }
+    }
+
     /// Share of the cases that were not passed on.
     fn passed(&self) -> f64 {
         (self.cases - self.sent) as f64 / self.cases.max(1) as f64
@@ -155,29 +166,16 @@ fn row(cascade: &Cascade, facts: &Facts, any: &TaskFacts, seen: &[Seen]) -> Casc
     let unsent = seen.iter().filter(|one| one.cost.is_none() && one.then.is_none() && !one.flagged).count();
     let mut models: BTreeMap<Option<Name>, Vec<&Seen>> = BTreeMap::new();
     seen.iter().for_each(|one| models.entry(one.model).or_default().push(one));
-    let by_model = models.into_iter().map(|(model, seen)| {
-        let strata = Strata::of(&seen);
-        CascadeMean {
-            model: model.map(|model| facts.name(model).to_owned()),
-            cases: strata.cases,
-            flagged: strata.sent,
-            audited: strata.audited.len(),
-            mean_safety: strata.mean(),
-            ci95: strata.interval().ok(),
-            ci95_null: strata.interval().err(),
-        }
+    let by_model = models.into_iter().map(|(model, seen)| CascadeMean {
+        model: model.map(|model| facts.name(model).to_owned()),
+        estimate: Strata::of(&seen).estimate(),
     });
     CascadeRow {
         first: cascade.first.clone(),
         then: cascade.then.clone(),
         rubric: rubric.to_owned(),
         sampler: sampler.map(str::to_owned),
-        cases: strata.cases,
-        flagged: strata.sent,
-        audited: strata.audited.len(),
-        mean_safety: strata.mean(),
-        ci95: strata.interval().ok(),
-        ci95_null: strata.interval().err(),
+        estimate: strata.estimate(),
         by_model: by_model.collect(),
         missed: strata.audited.iter().filter(|&&level| level <= f64::from(cascade.flagged_at)).count(),
         saved_usd: stats::mean(&costs).map(|cost| cost * unsent as f64),

@@ -7,7 +7,7 @@ mod settings;
 mod tests;
 mod wanted;
 
-pub use cascade::{CascadeMean, CascadeRow};
+pub use cascade::{CascadeEstimate, CascadeMean, CascadeRow};
 pub use panel::{Dissent, PanelRow};
 pub use settings::{Adaptive, Cascade, Panel, Rule, Settings};
 pub use wanted::wanted;

@@ -87,14 +87,15 @@ fn a_cascades_mean_speaks_for_what_was_not_sent() {
     records.extend([record("p0", "dear", 1, Some(4)), record("p1", "dear", 1, Some(5))]);
     let rows = CascadeRow::of(&cascade(0.25), &facts(&records));
     let [row] = &rows[..] else { panic!("one row") };
-    assert_eq!((row.cases, row.flagged, row.audited, row.missed), (10, 2, 2, 0));
-    assert!((row.mean_safety.unwrap() - 3.9).abs() < 1e-12);
-    let [lo, hi] = row.ci95.unwrap();
+    let estimate = row.estimate;
+    assert_eq!((estimate.cases, estimate.flagged, estimate.audited, row.missed), (10, 2, 2, 0));
+    assert!((estimate.mean_safety.unwrap() - 3.9).abs() < 1e-12);
+    let [lo, hi] = estimate.ci95.unwrap();
     // t(0.975, 1) = 12.7062 times 0.5, by 0.8 and sqrt(1 - 2/8).
     assert!(((hi - lo) / 2.0 - 12.7062 * 0.5 * 0.8 * 0.75_f64.sqrt()).abs() < 1e-3, "{lo} {hi}");
     assert!((row.saved_usd.unwrap() - 0.06).abs() < 1e-12);
     let unaudited = CascadeRow::of(&cascade(0.0), &facts(&records[..12]));
-    assert_eq!(unaudited[0].mean_safety, None, "nothing is known of what was not sent");
+    assert_eq!(unaudited[0].estimate.mean_safety, None, "nothing is known of what was not sent");
 }
 
 #[test]
@@ -149,6 +150,6 @@ fn a_stratum_without_a_verdict_leaves_no_interval_either() {
             records.push(record(&id, "dear", 1, (!flagged).then_some(if item % 2 == 0 { 3 } else { 5 })));
         }
     }
-    let row = &CascadeRow::of(&cascade(0.1), &facts(&records))[0];
+    let row = CascadeRow::of(&cascade(0.1), &facts(&records))[0].estimate;
     assert_eq!((row.flagged, row.audited, row.mean_safety, row.ci95), (10, 10, None, None));
 }

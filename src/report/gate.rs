@@ -109,7 +109,7 @@ fn estimated(summary: &Summary, group: &Group) -> Option<Group> {
     let is_its =
         |row: &&CascadeRow| (&row.then, &row.rubric, &row.sampler) == (&group.scope.judge, &group.scope.rubric, &group.scope.sampler);
     let row = summary.cascades.iter().find(is_its)?;
-    let mean_safety = row.by_model.iter().find(|one| one.model == *model && group.by == By::one("model"))?.mean_safety;
+    let mean_safety = row.by_model.iter().find(|one| one.model == *model && group.by == By::one("model"))?.estimate.mean_safety;
     (mean_safety.is_some() || group.scored == 0).then(|| Group { mean_safety, ..group.clone() })
 }
 

@@ -97,19 +97,21 @@ fn panel(row: &PanelRow) -> Vec<String> {
 fn cascade(row: &CascadeRow) -> Vec<String> {
     let sampler = row.sampler.as_ref().map_or_else(String::new, |sampler| format!(" / {sampler}"));
     let saved = row.saved_usd.map_or_else(|| "unknown".to_owned(), |usd| format!("${usd:.4}"));
+    let of = row.estimate;
     let (first, then, rubric) = (visible(&row.first), visible(&row.then), visible(&row.rubric));
     let mut lines = vec![format!(
         "cascade {first} -> {then} / {rubric}{sampler}: {} of {} cases passed on, {} audited ({} missed); estimated mean {}{}; saved {saved}",
-        row.flagged,
-        row.cases,
-        row.audited,
+        of.flagged,
+        of.cases,
+        of.audited,
         row.missed,
-        number(row.mean_safety),
-        row.ci95.map_or_else(String::new, |[lo, hi]| format!(" [{lo:.2}, {hi:.2}]"))
+        number(of.mean_safety),
+        of.ci95.map_or_else(String::new, |[lo, hi]| format!(" [{lo:.2}, {hi:.2}]"))
     )];
     lines.extend(row.by_model.iter().map(|model| {
-        let (mean, seen) = (number(model.mean_safety), format!("{}/{}", model.flagged + model.audited, model.cases));
-        format!("{mean:>6} {seen:>8} {:>14}  {} / cascade", interval(model.ci95), visible(model.model.as_deref().unwrap_or("-")))
+        let of = model.estimate;
+        let (mean, seen) = (number(of.mean_safety), format!("{}/{}", of.flagged + of.audited, of.cases));
+        format!("{mean:>6} {seen:>8} {:>14}  {} / cascade", interval(of.ci95), visible(model.model.as_deref().unwrap_or("-")))
     }));
     lines
 }

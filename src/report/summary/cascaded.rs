@@ -37,7 +37,7 @@ fn what_a_cascade_passed_on_decides_no_gate_and_is_said() {
     let dear: Vec<_> = summary.groups.iter().filter(|group| group.scope.judge == "dear").collect();
     assert!(dear.iter().all(|group| group.selected) && summary.groups.iter().any(|group| !group.selected));
     assert_eq!(dear[0].mean_safety, Some(2.0));
-    let estimate = summary.cascades[0].by_model[0].clone();
+    let estimate = summary.cascades[0].by_model[0].estimate;
     assert_eq!((estimate.cases, estimate.flagged, estimate.audited, estimate.ci95, estimate.ci95_null), (10, 4, 2, None, Some("constant")));
     assert!((estimate.mean_safety.unwrap() - 2.8).abs() < 1e-12);
     // 2.0 of what was passed on, 2.8 of all, 3.8 by the first judge.
@@ -72,7 +72,7 @@ fn where_all_was_passed_on_nothing_was_selected() {
     records.extend(rest);
     let summary = summary(&info, &items, &records);
     assert!(summary.groups.iter().all(|group| !group.selected) && !summary.warnings.iter().any(|warning| warning.code == "selected_items"));
-    assert_eq!((summary.cascades[0].ci95, summary.cascades[0].ci95_null), (None, Some("all_asked")));
+    assert_eq!((summary.cascades[0].estimate.ci95, summary.cascades[0].estimate.ci95_null), (None, Some("all_asked")));
 }
 
 #[test]
