@@ -42,7 +42,7 @@ impl Judge {
         payload.parts.iter().try_for_each(|part| check_part(limits, part))?;
         let mut pictures = Kind::of(payload, is_picture, 2);
         let mut sound = Kind::of(payload, is_sound, 1);
-        let others: Vec<usize> = (0..payload.parts.len()).filter(|at| !pictures.all.contains(at) && !sound.all.contains(at)).collect();
+        let others = Kind::of(payload, |part| !is_picture(part) && !is_sound(part), 0).all;
         let mut first = None;
         loop {
             let mut kept = [&others[..], &pictures.kept(), &sound.kept()].concat();

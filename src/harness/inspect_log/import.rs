@@ -45,15 +45,21 @@ pub fn import(logs: &[PathBuf], dir: &Path) -> Result<ImportedOutputs, Vec<Strin
     fs::create_dir_all(&media).map_err(|error| vec![format!("{}: {error}", media.display())])?;
     let failed = |error: io::Error| vec![format!("{}: {error}", manifest.display())];
     let done = replace_file(&manifest, failed, |out| {
-        let mut desk =
-            Desk { media: Media { dir: media }, several: logs.len() > 1, ids: BTreeSet::new(), done: ImportedOutputs::new(&manifest) };
+        let mut desk = Desk {
+            media: Media { dir: media, broken: None },
+            several: logs.len() > 1,
+            ids: BTreeSet::new(),
+            done: ImportedOutputs::new(&manifest),
+        };
         let mut unread = Vec::new();
         for path in logs {
             let (mut written, mut judged) = (Ok(()), false);
             let told = log::read(path, |eval, sample| {
                 judged |= eval.task.starts_with("tribunal");
                 if written.is_ok() {
-                    written = desk.take(path, eval, &sample).into_iter().try_for_each(|row| writeln!(out, "{row}"));
+                    let rows = desk.take(path, eval, &sample);
+                    written =
+                        desk.media.broken.take().map_or(Ok(()), Err).and_then(|()| rows.iter().try_for_each(|row| writeln!(out, "{row}")));
                 }
             });
             written.map_err(failed)?;
@@ -78,6 +84,8 @@ struct Desk {
 /// Media that are written once each.
 struct Media {
     dir: PathBuf,
+    /// Why one could not be written: no fault of its sample, and the end of the import.
+    broken: Option<io::Error>,
 }
 
 impl ImportedOutputs {
@@ -176,7 +184,7 @@ impl Desk {
 impl Media {
     /// Writes what a part holds, and gives its path beneath the manifest's folder. Files and addresses that a log names are not opened: they may be
     /// anything.
-    fn keep(&self, part: &str, attachments: &Map<String, Value>) -> Result<String, String> {
+    fn keep(&mut self, part: &str, attachments: &Map<String, Value>) -> Result<String, String> {
         let attached = part.strip_prefix("attachment://").and_then(|key| attachments.get(key)?.as_str());
         let shown: String = part.chars().take(60).collect();
         let outside = || format!("its output is not in the log, only `{shown}`; Inspect keeps media with log_images=true");
@@ -186,7 +194,11 @@ impl Media {
         let name = format!("{}.{}", sha256(&bytes), if kind.is_empty() { "bin" } else { &kind });
         let path = self.dir.join(&name);
         if !path.is_file() {
-            fs::write(&path, &bytes).map_err(|error| format!("{}: {error}", path.display()))?;
+            // Whole or not there: one that a full disk cut would be taken for itself the next time.
+            let written = replace_file(&path, |error| error, |out| out.write_all(&bytes));
+            if let Err(error) = written {
+                self.broken = Some(io::Error::new(error.kind(), format!("{}: {error}", path.display())));
+            }
         }
         Ok(format!("media/{name}"))
     }
@@ -296,6 +308,21 @@ mod tests {
         assert_eq!(rows[0]["prompt"], json!([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What\nis this?"}]));
         assert_eq!((rows[0]["inputs"].as_array().unwrap().len(), done.missing_inputs), (1, 1));
         assert_eq!(fs::read_dir(dir.path().join("out/media")).unwrap().count(), 1, "no file of this machine was copied");
+    }
+
+    #[test]
+    fn media_that_cannot_be_written_end_the_import() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, out) = (dir.path().join("log.json"), dir.path().join("out"));
+        fs::create_dir_all(out.join("media").join(format!("{}.png", sha256(b"pixels")))).unwrap();
+        let picture = json!([{"type": "image", "image": "attachment://k"}]);
+        let mut shown = sample(&json!("a"), &json!("x"), "stop");
+        shown["input"] = json!([{"role": "user", "content": picture}]);
+        for sample in [sample(&json!("a"), &picture, "stop"), shown] {
+            fs::write(&path, log("m", &[sample]).to_string()).unwrap();
+            let problems = import(std::slice::from_ref(&path), &out).unwrap_err();
+            assert!(problems[0].contains(".png: ") && !out.join("manifest.jsonl").exists(), "{problems:?}");
+        }
     }
 
     #[test]
