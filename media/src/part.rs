@@ -110,9 +110,9 @@ pub struct FrameDetail {
     pub time_base: Option<(i32, i32)>,
     /// Position in display order.
     pub index: Option<u64>,
-    /// Whether the container marks it as a keyframe.
+    /// Whether decoding can begin with it: the container marks it as a keyframe, and nothing in its packet or picture says otherwise.
     pub keyframe: Option<bool>,
-    /// The file has no timestamps; `t` and `pts` are counted.
+    /// The file does not tell its timestamp; `t` and `pts` are counted on from the frame before.
     pub estimated: bool,
     /// The frame asked for could not be decoded; this is the nearer of its neighbours that could.
     pub substituted: bool,

@@ -26,7 +26,8 @@ pub struct Report {
     pub keyframes_total: Option<u64>,
     /// Seconds from which nothing could be decoded, when the source is cut or damaged.
     pub truncated_at: Option<f64>,
-    /// Picked frames that were left out because they look like one that was kept (`distinct=` of a sampler).
+    /// Picked frames that were left out because they look like one that was kept (`distinct=` of a sampler): the first 4096, the note
+    /// `dropped_unlisted` counts the others.
     pub dropped: Vec<Dropped>,
     /// What the moving pictures measure, as far as they were decoded.
     pub video: Option<VideoSignals>,

@@ -54,7 +54,7 @@ pub(super) fn commit(fault: Fault, channel: &mut Channel) -> Result<Report, Erro
         Fault::None => return Ok(Report::default()),
         Fault::Segfault => sys::segfault(),
         Fault::Abort => std::process::abort(),
-        Fault::Panic => return Err(Error::Panic("on purpose".to_owned())),
+        Fault::Panic => std::panic::panic_any("on purpose"),
         Fault::Spin => loop {
             std::hint::spin_loop();
         },

@@ -169,6 +169,25 @@ fn frames_after_a_hidden_or_false_keyframe_are_whole() {
 }
 
 #[test]
+fn headers_are_read_as_they_are_meant() {
+    let work = tempdir().unwrap();
+    let (folder, out) = (work.path().join("in"), work.path().join("out"));
+    fs::create_dir(&folder).unwrap();
+    let expected = [("sar43.mp4", [480, 270]), ("square_box.mkv", [360, 270]), ("start_12s.mkv", [480, 270]), ("raw.h264", [480, 270])];
+    for (name, _) in expected {
+        fs::copy(odd_set().join("media").join(name), folder.join(name)).unwrap();
+    }
+    run_to(0, &["prepare", folder.to_str().unwrap(), "-o", out.to_str().unwrap(), "--sampler", "first"]);
+    let items = jsonl(&out.join("items.jsonl"));
+    for (name, dimensions) in expected {
+        let item = items.iter().find(|item| item["item_id"] == name).unwrap();
+        assert_eq!(item["dimensions"], serde_json::json!(dimensions), "{name}");
+        let notes = item["notes"].as_array().unwrap();
+        assert!(notes.iter().all(|note| note["code"] == "timestamps_estimated"), "{name}: {notes:?}");
+    }
+}
+
+#[test]
 fn a_cut_file_says_that_it_is_cut() {
     let by_structure = ["cut_start_12s.mkv", "cut_vp9.webm", "cut_theora.ogv", "cut_wmv2.wmv", "cut_whole.ts"];
     for name in ["cut_moov_front.mp4", "cut.avi", "cut.flv", "cut_bare.mp3", "cut_s.ac3"].into_iter().chain(by_structure) {
@@ -243,6 +262,9 @@ fn difference(jpeg: &Path, gray: &[u8]) -> f64 {
 /// Scaling filters and range rounding differ a little; another frame of the test picture differs far more (checked below).
 const SAME_PICTURE: f64 = 6.0;
 
+/// Oddities of files that do not tell when frames are presented.
+const INFERRED: [&str; 3] = ["clock restarts", "copied stamps", "no container"];
+
 #[test]
 fn the_frame_is_the_frame_we_say() {
     let work = tempdir().unwrap();
@@ -268,6 +290,12 @@ fn the_frame_is_the_frame_we_say() {
             wrong.push(format!("{name} {sampler}: no frame is shown at {t}"));
             continue;
         };
+        if !INFERRED.contains(&expected[name].0.as_str()) {
+            let (pts, base) = (line["pts"].as_f64().unwrap(), [0, 1].map(|at| line["time_base"][at].as_f64().unwrap()));
+            if line["estimated"] == true || (pts * base[0] / base[1] - truth.seconds[index]).abs() > 0.001 {
+                wrong.push(format!("{name} {sampler}: {pts} x {base:?} is not {}, or estimated", truth.seconds[index]));
+            }
+        }
         let shown = difference(&out.join(line["path"].as_str().unwrap()), &truth.gray[index * 1024..][..1024]);
         // What a decoder makes of a damaged frame depends on where it started; which frame it is does not.
         if shown > SAME_PICTURE && expected[name].1 == "ok" {

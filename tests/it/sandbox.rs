@@ -58,7 +58,7 @@ fn every_fault_has_its_reason_and_the_next_job_succeeds() {
         // CPU time; on a machine where it gets less than a quarter of a core, the wall's backstop is there first.
         (Fault::Spin, "timed_out", "time"),
         (Fault::Hang, "timed_out", "wall time"),
-        (Fault::Panic, "panic", "purpose"),
+        (Fault::Panic, "panic", "outside the decoders"),
     ] {
         let retried = pool.counts().retried;
         let failure = pool.misbehave(fault).unwrap_err();

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use tempfile::tempdir;
 
+use crate::odd::odd_set;
 use crate::support::{jsonl, run_to};
 
 /// A folder with `film.mp4`: three scenes of 2 s (moving, still, moving) and one flash of white at 5 s; 25 frames a second, one keyframe
@@ -142,6 +143,30 @@ fn neither_company_nor_threads_nor_isolation_change_a_byte() {
     }
 }
 
+/// What a decoder makes up hangs on what it was given before.
+#[test]
+fn company_does_not_change_what_is_made_of_damage() {
+    let (folder, out) = (tempdir().unwrap(), tempdir().unwrap());
+    let names =
+        ["half_longgop.mp4", "half_bframes.avi", "hole.mp4", "hole_vp9.webm", "hole_whole.ts", "noise_theora.ogv", "lost_hevc10.mp4"];
+    for name in names {
+        std::fs::copy(odd_set().join("media").join(name), folder.path().join(name)).unwrap();
+    }
+    let frames = |out: &Path, samplers: &[&str]| -> Vec<Value> {
+        let mut args = vec!["prepare", folder.path().to_str().unwrap(), "-o", out.to_str().unwrap()];
+        samplers.iter().for_each(|sampler| args.extend(["--sampler", sampler]));
+        run_to(0, &args);
+        let of = |part: &Value| ["item_id", "t", "sha256", "damaged", "substituted"].map(|field| part[field].clone());
+        jsonl(&out.join("parts.jsonl")).iter().filter(|part| part["sampler"] == "uniform:16").map(of).map(Value::from_iter).collect()
+    };
+    let alone = frames(&out.path().join("alone"), &["uniform:16"]);
+    let together = frames(&out.path().join("together"), &["linspace:200", "uniform:16", "scene:4", "first"]);
+    assert_eq!(alone.len(), together.len());
+    let other: Vec<_> = alone.iter().zip(&together).filter(|(alone, together)| alone != together).collect();
+    assert!(other.is_empty(), "{} of {}: {other:#?}", other.len(), alone.len());
+    assert!(alone.iter().filter(|frame| frame[3] == true).count() > 20, "too few are damaged to tell");
+}
+
 /// A clip made by the ffmpeg tool out of `arguments`, prepared; its delivered frames and the line about it.
 fn made(arguments: &[&str]) -> (Vec<image::RgbImage>, Value) {
     let (folder, out) = (tempdir().unwrap(), tempdir().unwrap());
@@ -162,10 +187,13 @@ fn fields_that_would_comb_are_not_shown_at_once() {
     // A bar that moves 12 pixels from field to field.
     let bar = "color=white:s=60x288:r=50:d=2[bar];color=black:s=360x288:r=50:d=2[ground];[ground][bar]overlay=x='mod(t*600,300)',\
                tinterlace=interleave_top,fieldorder=tff,format=yuv420p";
-    let (frames, item) =
-        made(&["-f", "lavfi", "-i", bar, "-c:v", "libx264", "-preset", "superfast", "-flags", "+ilme+ildct", "-x264-params", "tff=1"]);
-    assert!(notes(&item).is_superset(&["interlaced", "deinterlaced"].into()), "{item}");
-    for frame in frames {
+    let x264 = ["-c:v", "libx264", "-preset", "superfast", "-flags", "+ilme+ildct", "-x264-params", "tff=1"];
+    let of_depth = |pixels: &str| {
+        let (frames, item) = made(&[&["-f", "lavfi", "-i", bar, "-pix_fmt", pixels][..], &x264].concat());
+        assert!(notes(&item).is_superset(&["interlaced", "deinterlaced"].into()), "{pixels}: {item}");
+        frames
+    };
+    for frame in ["yuv420p", "yuv420p10le"].into_iter().flat_map(of_depth) {
         let level = |x: u32, y: u32| i32::from(frame.get_pixel(x, y).0[1]);
         let combs = |x: u32, y: u32| {
             let (up, down) = (level(x, y) - level(x, y - 1), level(x, y) - level(x, y + 1));

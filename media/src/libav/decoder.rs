@@ -4,6 +4,7 @@
 
 use ffmpeg_next::ffi;
 
+use super::allow::VIDEO_WITH_ALPHA;
 use super::{Frame, Packet, failure};
 use crate::Error;
 
@@ -75,6 +76,11 @@ impl Decoder {
     /// libav's name of the decoder.
     pub(crate) const fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// Whether it reads the transparency that WebM keeps beside the picture.
+    pub(crate) fn reads_alpha(&self) -> bool {
+        VIDEO_WITH_ALPHA.contains(&self.name)
     }
 
     /// Hands over a packet; `None` asks for everything that is held back. `false`: it was refused as damaged.

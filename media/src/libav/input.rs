@@ -79,8 +79,8 @@ pub(crate) struct Stream {
     pub pixels: String,
     /// Bytes per two pixels in memory; 4:2:0 in 8 bits when unknown.
     pub bytes_per_two_pixels: u64,
-    /// Width of a pixel over its height; (1, 1) when unknown.
-    pub sample_aspect: (i32, i32),
+    /// Width of a pixel over its height, by the container; `None` when it does not say.
+    pub sample_aspect: Option<(i32, i32)>,
     /// The rows of `[a b u; c d v; x y w]` that say how to turn the picture for display.
     pub display_matrix: Option<[i32; 9]>,
     /// Frames, by the header; `None` when it does not say.
@@ -192,10 +192,8 @@ impl<'s> Input<'s> {
         let container = (container > 0).then(|| container as f64 / f64::from(ffi::AV_TIME_BASE));
         let size = (u32::try_from(par.width).unwrap_or(0), u32::try_from(par.height).unwrap_or(0));
         // SAFETY: both pointers are valid; the frame may be null.
-        let (aspect, rate) = unsafe {
-            let (format, stream) = (self.format.as_ptr().cast_mut(), stream.as_ptr().cast_mut());
-            (ffi::av_guess_sample_aspect_ratio(format, stream, null_mut()), ffi::av_guess_frame_rate(format, stream, null_mut()))
-        };
+        let rate = unsafe { ffi::av_guess_frame_rate(self.format.as_ptr().cast_mut(), stream.as_ptr().cast_mut(), null_mut()) };
+        let aspect = raw.sample_aspect_ratio;
         Some(Stream {
             index,
             kind,
@@ -207,7 +205,7 @@ impl<'s> Input<'s> {
             size,
             pixels: if kind == Kind::Video { pixel::name(par.format) } else { String::new() },
             bytes_per_two_pixels: pixel::layout(par.format).map_or(3, |layout| layout.bytes_per_two_pixels),
-            sample_aspect: if aspect.num > 0 && aspect.den > 0 { (aspect.num, aspect.den) } else { (1, 1) },
+            sample_aspect: (aspect.num > 0 && aspect.den > 0).then_some((aspect.num, aspect.den)),
             display_matrix: display_matrix(&stream),
             frames: u64::try_from(raw.nb_frames).ok().filter(|frames| *frames > 0),
             frame_rate: (rate.num > 0 && rate.den > 0).then(|| f64::from(rate.num) / f64::from(rate.den)),

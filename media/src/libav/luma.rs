@@ -48,21 +48,21 @@ impl Frame {
         Some(plane)
     }
 
-    /// Whether the two fields, shown at once, comb: something moved between them. `false` when that cannot be told.
-    pub(crate) fn combs(&self) -> bool {
+    /// Whether the two fields, shown at once, comb: something moved between them. `None` when that cannot be told.
+    pub(crate) fn combs(&self) -> Option<bool> {
         // Each field must have whole rows of chroma, or scaling one would read past the lower one's last.
-        let Some(luma) = Luma::of(self).filter(|luma| luma.depth == 8 && luma.height.is_multiple_of(4)) else { return false };
+        let luma = Luma::of(self).filter(|luma| luma.height.is_multiple_of(4))?;
         let (mut combing, mut seen) = (0, 0);
         for y in 1..luma.height - 1 {
             let rows = [luma.bytes(y - 1), luma.bytes(y), luma.bytes(y + 1)];
             for x in (0..luma.width).step_by(4) {
-                let [above, here, below] = rows.map(|row| i32::from(row[x]));
+                let [above, here, below] = rows.map(|row| luma.level(row, x));
                 let (up, down) = (here - above, here - below);
                 combing += usize::from(up.abs() > COMB && down.abs() > COMB && (up > 0) == (down > 0));
                 seen += 1;
             }
         }
-        combing * COMBED > seen
+        Some(combing * COMBED > seen)
     }
 }
 
@@ -85,6 +85,11 @@ impl<'f> Luma<'f> {
             let row = raw.data[0].add(y.min(self.height - 1) * raw.linesize[0] as usize);
             std::slice::from_raw_parts(row, width)
         }
+    }
+
+    /// The sample at `x` of a row, in levels of 8 bits.
+    fn level(&self, row: &[u8], x: usize) -> i32 {
+        if self.depth == 8 { row[x].into() } else { i32::from(u16::from_le_bytes([row[2 * x], row[2 * x + 1]]) >> (self.depth - 8)) }
     }
 
     /// Sum of the samples of a row from `left` to before `right`, both within the width.

@@ -49,13 +49,14 @@ pub(super) fn layout(format: c_int) -> Option<Layout> {
     Some(Layout { alpha, bytes_per_two_pixels: bytes * (full + chroma) })
 }
 
-/// Bits of a luma sample where the first plane holds nothing but luma, in one byte or in two of the low end first.
+/// Bits of a luma sample where the first plane holds nothing but luma, in one byte or in two of the low end first; `None` also where pixels can be
+/// transparent, since such luma is not what shows.
 pub(super) fn luma_depth(format: c_int) -> Option<u32> {
     let format = known(format)?;
     // SAFETY: a table lookup; the result is null or static.
     let found = unsafe { ffi::av_pix_fmt_desc_get(format).as_ref() }?;
     let odd = ffi::AV_PIX_FMT_FLAG_HWACCEL | ffi::AV_PIX_FMT_FLAG_BE | ffi::AV_PIX_FMT_FLAG_RGB | ffi::AV_PIX_FMT_FLAG_PAL;
-    let odd = odd | ffi::AV_PIX_FMT_FLAG_BITSTREAM | ffi::AV_PIX_FMT_FLAG_FLOAT;
+    let odd = odd | ffi::AV_PIX_FMT_FLAG_BITSTREAM | ffi::AV_PIX_FMT_FLAG_FLOAT | ffi::AV_PIX_FMT_FLAG_ALPHA;
     let luma = found.comp[0];
     let plain = found.flags & odd as u64 == 0 && luma.plane == 0 && luma.offset == 0 && luma.shift == 0 && found.nb_components > 0;
     let depth = u32::try_from(luma.depth).ok()?;
@@ -102,9 +103,9 @@ mod tests {
         let depth = |format: AVPixelFormat| super::luma_depth(format as i32);
         assert_eq!((depth(AVPixelFormat::AV_PIX_FMT_NV12), depth(AVPixelFormat::AV_PIX_FMT_YUV422P10LE)), (Some(8), Some(10)));
         assert_eq!(
-            (depth(AVPixelFormat::AV_PIX_FMT_RGB24), depth(AVPixelFormat::AV_PIX_FMT_YUYV422)),
-            (None, None),
-            "no plane of luma alone"
+            [AVPixelFormat::AV_PIX_FMT_RGB24, AVPixelFormat::AV_PIX_FMT_YUYV422, AVPixelFormat::AV_PIX_FMT_YUVA420P].map(depth),
+            [None; 3],
+            "no plane of luma alone, or not what shows"
         );
     }
 }

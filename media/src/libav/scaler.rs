@@ -192,6 +192,14 @@ fn matrix(frame: &Frame) -> c_int {
     }
 }
 
+impl Frame {
+    /// The number of its matrix coefficients in ITU-T H.273, where swscale has none for it and takes those of BT.601: YCgCo (8), YDzDx (11), those
+    /// derived from chroma (12, 13), ICtCp (14) and whatever came after.
+    pub(crate) fn unread_matrix(&self) -> Option<c_int> {
+        Some(self.matrix()).filter(|matrix| *matrix == 8 || *matrix > 10)
+    }
+}
+
 /// A pixel over an opaque background, rounded.
 fn composite([r, g, b]: [u8; 3], alpha: u8, background: [u8; 3]) -> [u8; 3] {
     let alpha = u32::from(alpha);

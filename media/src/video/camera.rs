@@ -16,6 +16,16 @@ pub(super) struct Shot {
     pub film: Film,
 }
 
+impl Shot {
+    /// Bytes in memory.
+    pub(super) fn bytes(&self) -> usize {
+        match &self.film {
+            Film::Part(_, bytes) | Film::PackedCell(bytes) => bytes.len(),
+            Film::Cell(rgb) => rgb.pixels.len(),
+        }
+    }
+}
+
 /// How a picture waits until it is sent.
 pub(super) enum Film {
     /// As the finished bytes of a part.
@@ -29,6 +39,9 @@ pub(super) enum Film {
 /// So many bytes of pixels may wait for one recipe's sheets.
 const MOST_WAITING: usize = 64 << 20;
 
+/// What shows through transparent pictures when they are looked at, whatever recipes put there.
+const WHITE: [u8; 3] = [255; 3];
+
 /// Cells that wait as JPEGs lose what nobody sees.
 const PACKED: FrameView = FrameView::Jpeg { long_edge: u32::MAX, quality: 97, background: [0; 3] };
 
@@ -41,11 +54,13 @@ pub(super) struct Camera<'a> {
     scaler: Scaler,
     /// Another scaler for looks, so that neither drops the other's tables.
     small: Scaler,
+    /// Whether it has seen a picture.
+    has_seen: bool,
 }
 
 impl<'a> Camera<'a> {
     pub(super) const fn new(recipes: &'a [Recipe], waiting: Vec<usize>, stream: &'a Stream) -> Self {
-        Self { recipes, waiting, stream, scaler: Scaler::new(), small: Scaler::new() }
+        Self { recipes, waiting, stream, scaler: Scaler::new(), small: Scaler::new(), has_seen: false }
     }
 
     /// What the frame looks like at a glance.
@@ -54,7 +69,7 @@ impl<'a> Camera<'a> {
             return Ok(Look::new(plane));
         }
         let edge = PLANE as u32;
-        let rgb = self.small.rgb(frame, None, (edge, edge), [0; 3])?;
+        let rgb = self.small.rgb(frame, None, (edge, edge), WHITE)?;
         let (_, _, _, luma) = encode(&FrameView::Gray { edge }, &rgb)?;
         let plane = luma.try_into().map_err(|_| Error::Malformed("a small picture of the wrong size".to_owned()))?;
         Ok(Look::new(plane))
@@ -65,10 +80,16 @@ impl<'a> Camera<'a> {
         if frame.is_hdr() {
             report.note("hdr_not_tone_mapped", "HDR brightness is shown as it is stored");
         }
+        if let Some(matrix) = frame.unread_matrix() {
+            let message = format!("colours by matrix {matrix} of ITU-T H.273 are not read here; they are taken for those of BT.601");
+            report.note("colour_matrix_unread", message);
+        }
         let field = field(frame, report);
         let geometry = Geometry::new(frame.size(), frame.sample_aspect(), self.stream);
-        report.dimensions.get_or_insert(geometry.upright); // the header of a stream joined late does not tell
         let upright = geometry.upright;
+        if !std::mem::replace(&mut self.has_seen, true) {
+            report.dimensions = Some(upright); // headers do not always tell the size, nor the shape of pixels
+        }
         let mut shots = Vec::new();
         for (layout, sharing) in by_layout(self.recipes, recipes) {
             for (view, recipes) in shared_views(sharing) {
@@ -105,11 +126,17 @@ impl<'a> Camera<'a> {
 fn field(frame: &Frame, report: &mut Report) -> Option<Field> {
     let upper_first = frame.upper_field_first()?;
     report.note("interlaced", "the fields of a frame were taken at different times");
-    if !frame.combs() {
-        return None;
+    match frame.combs() {
+        Some(true) => {
+            report.note("deinterlaced", "frames whose fields comb show their first field alone");
+            Some(if upper_first { Field::Upper } else { Field::Lower })
+        }
+        Some(false) => None,
+        None => {
+            report.note("fields_shown_together", "whether fields comb cannot be told of pictures of this height or pixel format");
+            None
+        }
     }
-    report.note("deinterlaced", "frames whose fields comb show their first field alone");
-    Some(if upper_first { Field::Upper } else { Field::Lower })
 }
 
 /// The recipes at `positions` with their views, by layout.

@@ -19,13 +19,15 @@ pub(super) struct Cursor<'s> {
     next: usize,
     /// The packet that a jump landed on is held already.
     held: bool,
+    /// Whether jumps have always landed so far: where one has not, each failure would cost reading from the start again.
+    lands: bool,
     earlier_packets: u64,
 }
 
 impl<'s> Cursor<'s> {
     /// Takes over an input that was read to its end.
     pub(super) fn new(source: &'s Source, input: Input<'s>, stream: Stream) -> Result<Self, Error> {
-        Ok(Self { source, input, stream, packet: Packet::new()?, next: usize::MAX, held: false, earlier_packets: 0 })
+        Ok(Self { source, input, stream, packet: Packet::new()?, next: usize::MAX, held: false, lands: true, earlier_packets: 0 })
     }
 
     /// Opens the decoder of the stream, which must hold back `delay` frames to put them in order.
@@ -57,7 +59,7 @@ impl<'s> Cursor<'s> {
 
     /// Tries to get to `ordinal`, or near it from before. Only containers with an index of their own land where they say.
     fn jump(&mut self, ordinal: usize, packets: &[Entry], limits: &Limits) -> Result<(), Error> {
-        if !matches!(self.input.format().as_str(), "mov" | "matroska") {
+        if !self.lands || !matches!(self.input.format().as_str(), "mov" | "matroska") {
             return Ok(());
         }
         self.next = usize::MAX; // wherever the jump goes, reading on from before is over
@@ -74,6 +76,7 @@ impl<'s> Cursor<'s> {
                 return Ok(());
             }
         }
+        self.lands = false;
         Ok(())
     }
 

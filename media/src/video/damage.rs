@@ -45,6 +45,9 @@ impl Damage {
     /// The frame of a packet refers to one that is missing. One that is shown before its keyframe spreads that only to others of its kind, since
     /// nothing that is shown later refers to them.
     pub(super) fn lack_at(&mut self, packet: usize, packets: &[Entry], shown: &[Option<usize>]) {
+        if self.holds(packet) {
+            return;
+        }
         let key = packets[..packet].iter().rposition(|entry| entry.key);
         match key.and_then(|key| Some((key, last_leading(key, packets, shown)?))) {
             Some((key, last)) if packet <= last => self.insert(packet, Suspects { last, key }),

@@ -1,14 +1,13 @@
 //! From stretches of packets to pictures of the wanted frames: finds each, or the nearest that can be decoded, and sends it.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 use super::camera::Camera;
 use super::damage::Damage;
 use super::findings::{Findings, Found};
 use super::index::Index;
 use super::outbox::Outbox;
-use super::plan::{Run, earlier_start};
+use super::plan::{Run, by_group, earlier_start};
 use super::session::{Out, Session};
 use crate::libav::{Frame, Stream};
 use crate::sampler::{Glimpse, Scout, most_held};
@@ -69,26 +68,51 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    /// Decodes a stretch and sends what was found, as soon as it is certain; tries again from further back for what is missing.
+    /// Decodes a stretch and sends what was found, as soon as it is certain; tries again from further back for what is missing or damaged, and
+    /// sends in the end what there is.
     pub(super) fn run(&mut self, session: &mut Session<'_>, run: &Run, report: &mut Report) -> Result<(), Error> {
         let mut found = Findings::default();
         self.decode(session, run, true, &mut found, report)?;
+        self.try_earlier(session, run, &mut found, report)?;
+        self.decode_alone(session, run, &mut found, report)?;
+        for wanted in run.wanted[found.sent..].iter().copied() {
+            match found.remove(wanted) {
+                Some(found) => self.send_found(wanted, found, report)?,
+                None => self.lost += 1,
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts again from further and further back for what is missing or damaged.
+    fn try_earlier(&mut self, session: &mut Session<'_>, run: &Run, found: &mut Findings, report: &mut Report) -> Result<(), Error> {
         let mut again = Run { wanted: run.wanted[found.sent..].to_vec(), ..run.clone() };
         let mut attempt = 1;
         while let Some(start) = earlier_start(&self.index.packets, again.start, attempt) {
             again.wanted.retain(|position| !found.is_certain(*position));
-            let settled = attempt > 1 && again.wanted.iter().all(|position| found.frames.contains_key(position));
+            let settled = attempt > 1 && again.wanted.iter().all(|position| found.has(*position));
             if again.wanted.is_empty() || settled {
                 break;
             }
             again.start = start;
-            self.decode(session, &again, false, &mut found, report)?;
+            self.decode(session, &again, false, found, report)?;
             attempt += 1;
         }
-        for wanted in run.wanted[found.sent..].iter().copied() {
-            match found.frames.remove(&wanted) {
-                Some(found) => self.send_found(wanted, found, report)?,
-                None => self.lost += 1,
+        Ok(())
+    }
+
+    /// What a decoder makes up, and which neighbour can stand in for a frame, hang on what was decoded before, and so on what others want; decoding
+    /// each group of pictures by itself and whole makes it the file's own.
+    fn decode_alone(&mut self, session: &mut Session<'_>, run: &Run, found: &mut Findings, report: &mut Report) -> Result<(), Error> {
+        let made_up = run.wanted[found.sent..].iter().copied().filter(|position| !found.is_certain(*position));
+        for group in by_group(self.index, made_up) {
+            let others: Vec<(usize, Found)> = group.wanted.iter().filter_map(|wanted| Some((*wanted, found.remove(*wanted)?))).collect();
+            self.decode(session, &group, false, found, report)?;
+            for (wanted, other) in others {
+                let alone = found.get_mut(wanted).map(|alone| alone.position);
+                if alone.is_none() || other.position == wanted && alone != Some(wanted) {
+                    found.insert(wanted, other);
+                }
             }
         }
         Ok(())
@@ -103,7 +127,7 @@ impl<'a> Delivery<'a> {
                 }
             }
         }
-        self.outbox.finish()?;
+        self.outbox.finish(report)?;
         report.video = self.meter.finish();
         let starved = |(at, recipe): (usize, &Recipe)| recipe.sampler().is_some() && !self.outbox.has_served(at);
         if self.recipes.iter().enumerate().any(starved) {
@@ -133,14 +157,14 @@ impl<'a> Delivery<'a> {
             let look = self.camera.look(frame)?;
             let seen = Seen { position, frame, look: &look };
             while let Some(missing) = wanted.next_if(|wanted| *wanted < position) {
-                if let Entry::Vacant(place) = found.frames.entry(missing) {
+                if !found.has(missing) {
                     let earlier = before.as_ref().filter(|(at, ..)| *at < missing && self.is_nearer(missing, *at, position));
                     let earlier = earlier.map(|(at, frame, look)| Seen { position: *at, frame, look });
-                    place.insert(self.find(missing, earlier.as_ref().unwrap_or(&seen), report)?);
+                    found.insert(missing, self.find(missing, earlier.as_ref().unwrap_or(&seen), report)?);
                 }
             }
             if run.wanted.binary_search(&position).is_ok() && found.is_worse(position, damage.holds(packet)) {
-                found.frames.insert(position, self.find(position, &seen, report)?);
+                found.insert(position, self.find(position, &seen, report)?);
             }
             if first {
                 self.measure(&seen, report)?;
@@ -152,13 +176,13 @@ impl<'a> Delivery<'a> {
         if let Some((position, frame, look)) = before {
             let seen = Seen { position, frame: &frame, look: &look };
             for missing in wanted.filter(|wanted| *wanted > position) {
-                if let Entry::Vacant(place) = found.frames.entry(missing) {
-                    place.insert(self.find(missing, &seen, report)?);
+                if !found.has(missing) {
+                    found.insert(missing, self.find(missing, &seen, report)?);
                 }
             }
         }
         let held = self.searches.iter_mut().flat_map(|search| search.held.values_mut());
-        found.frames.values_mut().chain(held).for_each(|found| found.settle(index, session.damage()));
+        found.all_mut().chain(held).for_each(|found| found.settle(index, session.damage()));
         Ok(())
     }
 
@@ -172,15 +196,15 @@ impl<'a> Delivery<'a> {
     /// `latest` has just come out.
     fn send_certain(&mut self, run: &Run, found: &mut Findings, latest: usize, damage: &Damage, report: &mut Report) -> Result<(), Error> {
         while let Some(wanted) = run.wanted.get(found.sent).copied() {
-            if let Some(found) = found.frames.get_mut(&wanted)
+            if let Some(found) = found.get_mut(wanted)
                 && self.reaches[self.index.display[found.position]] <= latest
             {
                 found.settle(self.index, damage);
             }
-            if !found.is_certain(wanted) {
+            if !found.is_ready(wanted) {
                 break;
             }
-            if let Some(found) = found.frames.remove(&wanted) {
+            if let Some(found) = found.remove(wanted) {
                 self.send_found(wanted, found, report)?;
             }
             found.sent += 1;
@@ -241,7 +265,7 @@ impl<'a> Delivery<'a> {
             time_base: Some(self.index.time_base),
             index: Some(position as u64),
             keyframe: Some(moment.keyframe),
-            estimated: self.index.estimated,
+            estimated: self.index.estimated[position],
             ..FrameDetail::still(0, 0)
         }
     }

@@ -14,10 +14,10 @@ pub(super) struct Geometry {
 }
 
 impl Geometry {
-    /// The geometry of a picture of `width` x `height` stored pixels, of the shape `aspect` unless the container knows better.
-    pub(super) fn new((width, height): (u32, u32), aspect: Option<(i32, i32)>, stream: &Stream) -> Self {
+    /// The geometry of a picture of `width` x `height` stored pixels, of the shape that the container says, or else the picture itself (`coded`).
+    pub(super) fn new((width, height): (u32, u32), coded: Option<(i32, i32)>, stream: &Stream) -> Self {
         let (turns, mirrored) = stream.display_matrix.map_or((0, false), |matrix| orientation(&matrix));
-        let (num, den) = if stream.sample_aspect == (1, 1) { aspect.unwrap_or((1, 1)) } else { stream.sample_aspect };
+        let (num, den) = stream.sample_aspect.or(coded).unwrap_or((1, 1));
         let (num, den) = (u64::from(num.unsigned_abs()), u64::from(den.unsigned_abs()));
         let plausible = den > 0 && num <= 16 * den && den <= 16 * num;
         let shown = if plausible { ((u64::from(width) * num + den / 2) / den).max(1) as u32 } else { width };

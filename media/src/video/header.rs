@@ -28,6 +28,12 @@ pub(super) fn is_dependent(codec: &str, packet: &[u8]) -> bool {
     kind == Some(true)
 }
 
+/// Whether `packet` holds a picture that is never shown: others refer to it. In VP8, such packets have a time that is that of the next one
+/// (RFC 6386, 9.1: the fifth bit of the frame tag is `show_frame`); VP9 has them in one packet with a picture that is shown.
+pub(super) fn is_hidden(codec: &str, packet: &[u8]) -> bool {
+    codec == "vp8" && packet.first().is_some_and(|tag| tag >> 4 & 1 == 0)
+}
+
 /// The picture type of Sorenson's H.263: after a start code of 17 bits, 5 of version and 8 of time comes the size, in a code of 3 bits that
 /// 2 or 4 bytes may follow.
 fn sorenson_type(packet: &[u8]) -> Option<u64> {
@@ -98,7 +104,7 @@ const fn exp_golomb(bits: u64) -> Option<(u32, u64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_bidirectional, is_dependent, units};
+    use super::{is_bidirectional, is_dependent, is_hidden, units};
 
     #[test]
     fn the_first_header_tells() {
@@ -117,6 +123,12 @@ mod tests {
         ] {
             assert_eq!(is_bidirectional(codec, packet), expected, "{codec} {packet:02x?}");
         }
+    }
+
+    #[test]
+    fn a_picture_without_the_bit_of_showing_is_hidden() {
+        assert!(is_hidden("vp8", &[0b1100_0001, 2, 0]) && !is_hidden("vp8", &[0b1101_0001, 2, 0]));
+        assert!(!is_hidden("vp8", &[]) && !is_hidden("vp9", &[0b1100_0001, 2, 0]));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::clock::Clock;
 use super::counting::Counting;
-use super::header::{is_bidirectional, is_dependent};
+use super::header::{is_bidirectional, is_dependent, is_hidden};
 use super::holes::is_hollow;
 use super::jump::Jumps;
 use super::order::{Order, Shown, stretches};
@@ -45,14 +45,18 @@ pub(super) struct Index {
     pub packets: Vec<Entry>,
     /// Packet of each displayed frame, in display order.
     pub display: Vec<usize>,
+    /// Those at which decoding can start, ascending.
+    pub keys: Vec<usize>,
     /// Where in `display` each packet stands, for those that are displayed.
     pub shown: Vec<Option<usize>>,
     /// Their timeline.
     pub timeline: Timeline,
     /// Seconds per tick of `timeline`.
     pub time_base: (i32, i32),
-    /// The file has no timestamps: they are counted.
-    pub estimated: bool,
+    /// Whether the file has timestamps; else all are counted.
+    pub has_clock: bool,
+    /// By place, whether the file does not tell the timestamp of a frame, so that it is counted on from the one before.
+    pub estimated: Vec<bool>,
     /// Each time that the file's clock starts anew: the seconds to add from there on, so that times go on from the stretch before.
     pub shifts: Vec<f64>,
     /// Frames that share the timestamp of the one before them.
@@ -85,6 +89,7 @@ pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> R
             let before = std::mem::replace(&mut rubbish, heard().rubbish);
             scan.after_rubbish.extend((rubbish > before).then_some(scan.packets.len()));
             scan.short = packet.is_short();
+            let is_empty = packet.size() == 0; // nothing to decode: the frame before stays on screen
             scan.packets.push(Entry {
                 lacks: counting.as_mut().is_some_and(|counting| counting.leaves_out(packet.bytes())),
                 damaged: scan.short || is_hollow(&stream.codec, packet.bytes()),
@@ -93,8 +98,8 @@ pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> R
                 duration: packet.duration(),
                 pos: packet.pos(),
                 size: packet.size(),
-                key: packet.is_key() && !is_dependent(&stream.codec, packet.bytes()),
-                discard: packet.is_discard(),
+                key: packet.is_key() && !is_empty && !is_dependent(&stream.codec, packet.bytes()),
+                discard: packet.is_discard() || is_empty || is_hidden(&stream.codec, packet.bytes()),
                 bidirectional: is_bidirectional(&stream.codec, packet.bytes()),
             });
         }
@@ -118,7 +123,7 @@ impl Index {
     pub(super) fn new(mut packets: Vec<Entry>, stream: &Stream, decoded: Option<Vec<Shown>>, jumps: Option<&Jumps>) -> Result<Self, Error> {
         let empty = || Error::Empty("the video has no displayed frame".to_owned());
         let is_counted = decoded.is_some(); // where there is no time of frames, there is hardly one of how long they last
-        let Order { display, stamps, time_base, estimated } = match decoded {
+        let Order { display, stamps, time_base, has_clock, estimated } = match decoded {
             Some(frames) => {
                 // The decoder knows better than the container which frames refer to no other, but for those that it does not show.
                 let intra: BTreeSet<usize> = frames.iter().filter(|frame| frame.intra).map(|frame| frame.packet).collect();
@@ -131,14 +136,14 @@ impl Index {
         let first_key = packets.iter().position(|packet| packet.key).unwrap_or(0);
         let key_place = display.iter().position(|packet| *packet == first_key).unwrap_or(0);
         let lead = (0..display.len()).take_while(|place| *place < key_place || display[*place] < first_key).count();
-        let (display, stamps) = (display[lead..].to_vec(), &stamps[lead..]);
+        let (display, stamps, estimated) = (display[lead..].to_vec(), &stamps[lead..], estimated[lead..].to_vec());
         let first = *stamps.first().ok_or_else(empty)?;
-        let lasting = |place: usize| if estimated || is_counted { 0 } else { packets[display[place]].duration };
+        let lasting = |place: usize| if !has_clock || is_counted { 0 } else { packets[display[place]].duration };
         let seconds = |ticks: i64| ticks as f64 * f64::from(time_base.0) / f64::from(time_base.1);
         let is_set = |place: usize, ticks: i64| {
             let from = seconds(stamps[place]);
             let (one, next) = (&packets[display[place]], &packets[display[place + 1]]);
-            !estimated && jumps.is_some_and(|jumps| jumps.is_set(one, next, from, from + seconds(ticks)))
+            has_clock && jumps.is_some_and(|jumps| jumps.is_set(one, next, from, from + seconds(ticks)))
         };
         let clock = Clock::new(stamps, lasting, is_set);
         let tick = (i64::from(time_base.0), i64::from(time_base.1) * clock.parts);
@@ -157,11 +162,12 @@ impl Index {
         let end = clock.ticks[last].saturating_add(tail);
         let timeline = Timeline::new((0..=last).map(moment).collect(), end, tick).ok_or_else(empty)?;
         let shown = places(&display, packets.len());
-        let origin = if estimated { 0.0 } else { first as f64 * f64::from(time_base.0) / f64::from(time_base.1) };
+        let keys = (0..packets.len()).filter(|at| packets[*at].key).collect();
+        let origin = if has_clock { first as f64 * f64::from(time_base.0) / f64::from(time_base.1) } else { 0.0 };
         let shift =
             |place: &usize| origin + timeline.moments()[*place].t - stamps[*place] as f64 * f64::from(time_base.0) / f64::from(time_base.1);
         let shifts = clock.restarts.iter().map(shift).collect();
-        Ok(Self { packets, display, shown, timeline, time_base, estimated, shifts, equal: clock.equal, lead, origin })
+        Ok(Self { packets, display, keys, shown, timeline, time_base, has_clock, estimated, shifts, equal: clock.equal, lead, origin })
     }
 
     /// How many frames come before another in the file and after it on screen, at most: so many must a decoder hold back.

@@ -39,6 +39,9 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
     Ok(report)
 }
 
+/// Containers whose header says when the last frame ends, not how long all of them last.
+const COUNTING_FROM_ZERO: [&str; 2] = ["matroska", "asf"];
+
 /// Streams of pictures without a container.
 const BARE: [&str; 4] = ["h264", "hevc", "mpegvideo", "m4v"];
 
@@ -87,7 +90,8 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     let broken = short || input.is_broken() || input.points_past(stream.index, source.len()) || ending.is_some();
     let cursor = Cursor::new(source, input, stream.clone())?;
     let mut session = Session::new(cursor, stream.clone(), Index::delay(&packets), limits)?;
-    if are_decoding_times(&packets, || if stream.codec == "hevc" { session.reorders(&packets) } else { Ok(false) })? {
+    let copied = are_decoding_times(&packets, || if stream.codec == "hevc" { session.reorders(&packets) } else { Ok(false) })?;
+    if copied {
         packets.iter_mut().for_each(|packet| packet.pts = None);
     }
     let order = if needs_decoding(&packets) { Some(session.display_order(&packets)?) } else { None };
@@ -99,7 +103,9 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     let duration = index.timeline.duration();
     Limits::check("duration in seconds", duration as u64, limits.seconds)?;
     let of_bytes = ending.as_ref().and_then(|ending| ending.share);
-    let promised = stream.duration.filter(|_| index.shifts.is_empty()); // a clock that starts anew tells no length
+    let before = if COUNTING_FROM_ZERO.contains(&format.as_str()) { index.origin.max(0.0) } else { 0.0 };
+    let promised = stream.duration.map(|end| end - before).filter(|promised| *promised > 0.0);
+    let promised = promised.filter(|_| index.shifts.is_empty()); // a clock that starts anew tells no length
     let left = promised.map(|promised| duration / promised).into_iter().chain(of_bytes).reduce(f64::min);
     if let Some(left) = left.filter(|left| cut && *left < limits.least_share) {
         return Err(Error::Truncated(format!("{duration:.2} seconds, {:.1} % of what the file promises, are left", left * 100.0)));
@@ -125,13 +131,22 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
         report.truncated_at = Some(duration);
         report.note("broken_off", format!("the container breaks off after {duration:.3} s{why}"));
     }
-    remark(&mut report, &index, &stream);
+    if stream.side_alpha && !session.reads_alpha() {
+        report.note("alpha_ignored", "the decoders that read the transparency beside the pictures are missing here");
+    }
+    if copied {
+        report.note(
+            "decoding_times",
+            "the file has times of decoding where those of presentation belong; frames are timed by the order in which they come",
+        );
+    }
+    remark(&mut report, &index, &stream, promised);
     Ok(Opened { session, stream, index, report })
 }
 
-fn remark(report: &mut Report, index: &Index, stream: &Stream) {
+fn remark(report: &mut Report, index: &Index, stream: &Stream, promised: Option<f64>) {
     let duration = index.timeline.duration();
-    if let Some(header) = stream.duration.filter(|_| !index.estimated)
+    if let Some(header) = promised.filter(|_| index.has_clock)
         && (header - duration).abs() > duration.max(header) / 10.0
     {
         report.note("header_duration_differs", format!("the header says {header:.3} s, the frames last {duration:.3} s"));
@@ -139,8 +154,12 @@ fn remark(report: &mut Report, index: &Index, stream: &Stream) {
     if let Some(header) = stream.frames.filter(|frames| *frames != index.packets.len() as u64) {
         report.note("header_count_differs", format!("the header says {header} frames, there are {}", index.packets.len()));
     }
-    if index.estimated {
+    if !index.has_clock {
         report.note("timestamps_estimated", "the file has no timestamps; frames are counted");
+    }
+    let counted = index.estimated.iter().filter(|is_counted| **is_counted).count();
+    if counted > 0 {
+        report.note("timestamps_estimated", format!("{counted} frames have no timestamp; they are counted on from the one before"));
     }
     if !index.shifts.is_empty() {
         report.note("clock_restarts", format!("the file's clock starts anew {} times; times go on from there", index.shifts.len()));

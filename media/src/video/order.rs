@@ -30,8 +30,10 @@ pub(super) struct Order {
     pub stamps: Vec<i64>,
     /// Seconds per tick.
     pub time_base: (i32, i32),
-    /// The file has no timestamps worth the name: they are counted.
-    pub estimated: bool,
+    /// Whether the file has timestamps worth the name; else all are counted.
+    pub has_clock: bool,
+    /// Which of them are counted, since the file tells none.
+    pub estimated: Vec<bool>,
 }
 
 /// Whether a muxer made presentation times of decoding times: none differs, though pictures are reordered. Some refer to one that is shown
@@ -101,7 +103,8 @@ impl Order {
             stamps.extend(dated.iter().map(|(stamp, _)| *stamp));
             display.extend(dated.into_iter().map(|(_, at)| at));
         }
-        Self { display, stamps, time_base: stream.time_base, estimated: false }.or_counted(stream)
+        let estimated = vec![false; stamps.len()];
+        Self { display, stamps, time_base: stream.time_base, has_clock: true, estimated }.or_counted(stream)
     }
 
     /// By what came out of the decoder, as far as it is displayed.
@@ -114,7 +117,10 @@ impl Order {
         let dated: Vec<Option<i64>> = frames.iter().map(stamp).collect();
         let display: Vec<usize> = frames.iter().map(|frame| frame.packet).collect();
         let stamps = filled(&dated, |at| packets[display[at]].duration);
-        Self { display, stamps, time_base: stream.time_base, estimated: false }.or_counted(stream)
+        // Those that come out at the end have no packet after them: they follow one another as all before.
+        let told = dated.iter().rposition(Option::is_some).unwrap_or(0);
+        let estimated = dated.iter().enumerate().map(|(at, stamp)| at < told && stamp.is_none()).collect();
+        Self { display, stamps, time_base: stream.time_base, has_clock: true, estimated }.or_counted(stream)
     }
 
     /// Counts the frames where timestamps are missing or mostly the same.
@@ -124,13 +130,13 @@ impl Order {
         if self.stamps.len() < count || is_worthless(distinct, count) {
             let rate = stream.frame_rate.filter(|rate| (1.0..=1000.0).contains(rate)).unwrap_or(25.0);
             self.stamps = (0..count).map(|frame| (frame as f64 * 1000.0 / rate).round() as i64).collect();
-            (self.time_base, self.estimated) = ((1, 1000), true);
+            (self.time_base, self.has_clock, self.estimated) = ((1, 1000), false, vec![true; count]);
         }
         self
     }
 }
 
-/// The timestamps with those that are missing counted on from the one before; none at all when most are missing.
+/// The timestamps with those that are missing counted on from the one before, but not past the next that is known; none at all when most are missing.
 fn filled(dated: &[Option<i64>], lasting: impl Fn(usize) -> i64) -> Vec<i64> {
     let known: Vec<i64> = dated.iter().flatten().copied().collect();
     let Some(first) = dated.iter().position(Option::is_some).filter(|_| !is_worthless(known.len(), dated.len())) else {
@@ -141,10 +147,13 @@ fn filled(dated: &[Option<i64>], lasting: impl Fn(usize) -> i64) -> Vec<i64> {
     let typical = gaps.get(gaps.len() / 2).copied().unwrap_or(0);
     let step = |at: usize| if typical > 0 { typical } else { lasting(at) }; // AVI calls a frame of H.264 half as long as it is
     let mut stamps: Vec<i64> = Vec::with_capacity(dated.len());
+    let mut ahead = known.into_iter().peekable();
     for (at, stamp) in dated.iter().enumerate() {
-        let counted = || match stamps.last() {
-            Some(before) => before.saturating_add(step(at - 1)),
-            None => known[0].saturating_sub((0..first).map(step).fold(0, i64::saturating_add)),
+        let next = ahead.next_if(|_| stamp.is_some()).or_else(|| ahead.peek().copied());
+        let counted = || match stamps.last().copied() {
+            // The clock of the next may have been set anew; then nothing bounds the count.
+            Some(before) => before.saturating_add(step(at - 1)).min(next.filter(|next| *next >= before).unwrap_or(i64::MAX)),
+            None => next.unwrap_or(0).saturating_sub((0..first).map(step).fold(0, i64::saturating_add)),
         };
         stamps.push(stamp.unwrap_or_else(counted));
     }
@@ -220,6 +229,8 @@ mod tests {
     fn missing_timestamps_are_counted_on() {
         assert_eq!(filled(&[None, Some(10), Some(12), None, Some(16), Some(18)], |_| 0), [8, 10, 12, 14, 16, 18]);
         assert_eq!(filled(&[Some(10), None], |_| 5), [10, 15]);
+        assert_eq!(filled(&[Some(0), Some(9), None, None, Some(12), Some(21)], |_| 0), [0, 9, 12, 12, 12, 21], "not past the next");
+        assert_eq!(filled(&[Some(0), Some(9), None, Some(2), Some(11)], |_| 0), [0, 9, 18, 2, 11], "the clock starts anew");
         assert_eq!(filled(&[Some(10), None, None], |_| 5), [0; 0], "most are missing");
     }
 }

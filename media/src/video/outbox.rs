@@ -6,11 +6,15 @@ use super::camera::{Film, Shot};
 use crate::frame::{Rgb, encode, sheet};
 use crate::{Detail, Dropped, Error, FrameDetail, FrameView, Layout, PartHeader, PartSink, PerceptualHash, Recipe, Report, SheetDetail};
 
+/// So many dropped frames are listed, and all are counted: a report is one message of a bounded size.
+const MOST_DROPPED: usize = 4096;
+
 /// Sends pictures to their recipes, each recipe's in the order of time.
 pub(super) struct Outbox<'a> {
     recipes: &'a [Recipe],
     sink: &'a mut dyn PartSink,
     of: BTreeMap<usize, Sent>,
+    unlisted: u64,
 }
 
 /// What one recipe has got so far.
@@ -26,7 +30,7 @@ struct Sent {
 
 impl<'a> Outbox<'a> {
     pub(super) fn new(recipes: &'a [Recipe], sink: &'a mut dyn PartSink) -> Self {
-        Self { recipes, sink, of: BTreeMap::new() }
+        Self { recipes, sink, of: BTreeMap::new(), unlisted: 0 }
     }
 
     /// Whether a recipe has got any frame.
@@ -58,8 +62,11 @@ impl<'a> Outbox<'a> {
         Ok(())
     }
 
-    /// Sends sheets that are not full.
-    pub(super) fn finish(&mut self) -> Result<(), Error> {
+    /// Sends sheets that are not full; notes how many dropped frames are not listed.
+    pub(super) fn finish(&mut self, report: &mut Report) -> Result<(), Error> {
+        if self.unlisted > 0 {
+            report.note("dropped_unlisted", format!("{} more frames were dropped than are listed", self.unlisted));
+        }
         let open: Vec<usize> = self.of.iter().filter(|(_, sent)| !sent.cells.is_empty()).map(|(recipe, _)| *recipe).collect();
         open.into_iter().try_for_each(|recipe| self.send_sheet(recipe))
     }
@@ -71,7 +78,11 @@ impl<'a> Outbox<'a> {
         let kept = &mut self.of.entry(recipe).or_default().kept;
         match *kept {
             Some((like_t, like)) if hash.distance(like) <= threshold => {
-                report.dropped.push(Dropped { recipe, t, pts, like_t, distance: hash.distance(like) });
+                if report.dropped.len() < MOST_DROPPED {
+                    report.dropped.push(Dropped { recipe, t, pts, like_t, distance: hash.distance(like) });
+                } else {
+                    self.unlisted += 1;
+                }
                 true
             }
             _ => {

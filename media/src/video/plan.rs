@@ -33,6 +33,24 @@ pub(super) fn plan(index: &Index, wanted: impl IntoIterator<Item = usize>) -> Ve
     runs
 }
 
+/// Stretches that each begin where the first of their frames can be decoded from and end with that group of pictures, whatever of it is wanted.
+pub(super) fn by_group(index: &Index, wanted: impl IntoIterator<Item = usize>) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for position in wanted {
+        let start = keyframe_for(index, position);
+        let next = index.keys.partition_point(|key| *key <= index.display[position]);
+        let last = index.keys.get(next).copied().unwrap_or(index.packets.len()).saturating_sub(1);
+        match runs.last_mut() {
+            Some(run) if run.start == start => {
+                run.last = run.last.max(last);
+                run.wanted.push(position);
+            }
+            _ => runs.push(Run { start, last, wanted: vec![position] }),
+        }
+    }
+    runs
+}
+
 /// One stretch over everything, for samplers that look at every frame.
 pub(super) fn whole(index: &Index, wanted: impl IntoIterator<Item = usize>) -> Run {
     let start =
@@ -43,8 +61,9 @@ pub(super) fn whole(index: &Index, wanted: impl IntoIterator<Item = usize>) -> R
 /// The packet from which the frame at `position` can be decoded.
 fn keyframe_for(index: &Index, position: usize) -> usize {
     // A frame that precedes its keyframe on screen refers to frames before that keyframe (an open group of pictures).
-    let reaches = |at: usize| index.packets[at].key && index.shown[at].is_none_or(|shown| shown <= position);
-    (0..=index.display[position]).rev().find(|at| reaches(*at)).unwrap_or(0)
+    let reaches = |at: &usize| index.shown[*at].is_none_or(|shown| shown <= position);
+    let until = index.keys.partition_point(|key| *key <= index.display[position]);
+    index.keys[..until].iter().rev().copied().find(reaches).unwrap_or(0)
 }
 
 /// Where to start again when decoding from `start` did not give a frame; `attempt` counts from 1, `None` when there is nothing earlier.
@@ -60,7 +79,7 @@ pub(super) fn earlier_start(packets: &[Entry], start: usize, attempt: u32) -> Op
 
 #[cfg(test)]
 mod tests {
-    use super::{Run, earlier_start, plan, whole};
+    use super::{Run, by_group, earlier_start, plan, whole};
     use crate::video::index::{Entry, Index, places};
     use crate::{Moment, Timeline};
 
@@ -86,8 +105,22 @@ mod tests {
             Moment { pts: ticks, ticks, t: ticks as f64, keyframe: packets[*at].key, bytes: 1 }
         };
         let timeline = Timeline::new(display.iter().map(moment).collect(), stamps.len() as i64, (1, 1)).unwrap();
-        let shown = places(&display, packets.len());
-        Index { packets, display, shown, timeline, time_base: (1, 1), estimated: false, shifts: Vec::new(), equal: 0, lead: 0, origin: 1.0 }
+        let (shown, estimated) = (places(&display, packets.len()), vec![false; packets.len()]);
+        let keys = (0..packets.len()).filter(|at| packets[*at].key).collect();
+        Index {
+            packets,
+            display,
+            keys,
+            shown,
+            timeline,
+            time_base: (1, 1),
+            has_clock: true,
+            estimated,
+            shifts: Vec::new(),
+            equal: 0,
+            lead: 0,
+            origin: 1.0,
+        }
     }
 
     fn run(start: usize, last: usize, wanted: &[usize]) -> Run {
@@ -117,6 +150,14 @@ mod tests {
         assert_eq!(plan(&index, [2]), [run(0, 3, &[2])]);
         assert_eq!(plan(&index, [2, 4]), [run(0, 3, &[2, 4])], "its keyframe was decoded on the way");
         assert_eq!(plan(&index, [5]), [run(2, 5, &[5])]);
+    }
+
+    #[test]
+    fn groups_by_themselves_are_whole_whatever_is_wanted() {
+        let index = index(&[-1, 2, -5, 3, 4, 6, -9, 8, 10]);
+        assert_eq!(by_group(&index, [1]), [run(0, 1, &[1])]);
+        assert_eq!(by_group(&index, [5]), [run(2, 5, &[5])]);
+        assert_eq!(by_group(&index, [1, 2, 4, 6]), [run(0, 5, &[1, 2]), run(2, 8, &[4, 6])], "also those shown before their keyframe");
     }
 
     #[test]

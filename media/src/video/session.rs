@@ -68,6 +68,11 @@ impl<'s> Session<'s> {
         self.decoder.name()
     }
 
+    /// Whether the decoder gives the transparency that is kept beside the picture.
+    pub(super) fn reads_alpha(&self) -> bool {
+        self.decoder.reads_alpha()
+    }
+
     /// What is damaged in the stretch that was decoded last.
     pub(super) const fn damage(&self) -> &Damage {
         &self.damage
@@ -110,6 +115,9 @@ impl<'s> Session<'s> {
         let hidden = packets.get(start).is_some_and(|packet| packet.key && packet.discard); // it is decoded, and does not come out
         self.groundless = self.stream.codec != RECOVERS && !hidden;
         for ordinal in start..=last {
+            if packets[ordinal].size == 0 {
+                continue;
+            }
             let Some(packet) = self.cursor.packet(ordinal, packets, &self.limits)? else { break };
             packet.stamp(ordinal as i64);
             self.decoder.skip_unreferenced(idle(ordinal));
