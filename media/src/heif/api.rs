@@ -36,6 +36,14 @@ impl Status {
     }
 }
 
+/// The first fields of `struct heif_color_profile_nclx`: numbers of ITU-T H.273.
+#[repr(C)]
+pub(super) struct Nclx {
+    pub version: u8,
+    pub primaries: c_int,
+    pub transfer: c_int,
+}
+
 /// An object of libheif: context, handle or image.
 pub(super) type Object = *mut c_void;
 
@@ -76,6 +84,9 @@ functions! {
     heif_image_handle_get_color_profile_type(Object) -> u32;
     heif_image_handle_get_raw_color_profile_size(Object) -> usize;
     heif_image_handle_get_raw_color_profile(Object, *mut c_void) -> Status;
+    heif_image_handle_get_nclx_color_profile(Object, *mut *mut Nclx) -> Status;
+    heif_nclx_color_profile_free(*mut Nclx);
+    heif_image_handle_is_premultiplied_alpha(Object) -> c_int;
     heif_decode_image(Object, *mut Object, c_int, c_int, *const c_void) -> Status;
     heif_image_create(c_int, c_int, c_int, c_int, *mut Object) -> Status;
     heif_image_add_plane(Object, c_int, c_int, c_int, c_int) -> Status;

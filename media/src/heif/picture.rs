@@ -8,7 +8,7 @@ use std::ptr::null_mut;
 use image::error::{DecodingError, ImageFormatHint};
 use image::{ColorType, ImageDecoder, ImageError, ImageResult};
 
-use super::api::{Api, Object, Status, loaded};
+use super::api::{Api, Nclx, Object, Status, loaded};
 use crate::{Error, Limits, Source};
 
 /// `heif_colorspace_RGB`, `heif_chroma_interleaved_RGB`, `..._RGBA`, `heif_channel_interleaved`.
@@ -16,6 +16,12 @@ const RGB: c_int = 1;
 const INTERLEAVED_RGB: c_int = 10;
 const INTERLEAVED_RGBA: c_int = 11;
 const INTERLEAVED: c_int = 10;
+
+/// Colour primaries and transfer characteristics of ITU-T H.273; 2 is unspecified in both.
+const BT709: c_int = 1;
+const UNSAID: c_int = 2;
+const PQ: c_int = 16;
+const HLG: c_int = 18;
 
 /// A file whose main picture was found.
 pub(crate) struct HeifPicture {
@@ -60,7 +66,7 @@ impl HeifPicture {
     }
 
     /// How many pictures beside the main one the file shows on their own.
-    pub(crate) fn others(&self) -> u32 {
+    fn others(&self) -> u32 {
         // SAFETY: the context is open.
         let all = unsafe { (self.api.heif_context_get_number_of_top_level_images)(self.context) };
         u32::try_from(all).unwrap_or(0).saturating_sub(1)
@@ -72,6 +78,35 @@ impl HeifPicture {
         let bits = unsafe { (self.api.heif_image_handle_get_luma_bits_per_pixel)(self.handle) };
         let pixels = u64::from(self.size.0) * u64::from(self.size.1);
         self.bytes.len() as u64 * 2 + pixels * if bits > 8 { 24 } else { 16 }
+    }
+
+    /// What of its colours is not converted, by stable code.
+    pub(crate) fn oddities(&self) -> Vec<(&'static str, String)> {
+        let mut oddities = Vec::new();
+        if self.others() > 0 {
+            oddities.push(("only_main_picture", format!("the file holds {} more pictures, which are not shown", self.others())));
+        }
+        // SAFETY: the handle is open; the profile is libheif's, read and freed once.
+        let (primaries, transfer, premultiplied) = unsafe {
+            let mut nclx: *mut Nclx = null_mut();
+            let told = (self.api.heif_image_handle_get_nclx_color_profile)(self.handle, &raw mut nclx);
+            let told = nclx.as_ref().filter(|_| told.code == 0).map(|nclx| (nclx.primaries, nclx.transfer));
+            if !nclx.is_null() {
+                (self.api.heif_nclx_color_profile_free)(nclx);
+            }
+            let (primaries, transfer) = told.unwrap_or((UNSAID, UNSAID));
+            (primaries, transfer, self.has_alpha() && (self.api.heif_image_handle_is_premultiplied_alpha)(self.handle) != 0)
+        };
+        if matches!(transfer, PQ | HLG) {
+            oddities.push(("hdr_not_tone_mapped", "HDR brightness is shown as it is stored".to_owned()));
+        }
+        if !matches!(primaries, BT709 | UNSAID) {
+            oddities.push(("primaries_not_converted", format!("colours of primaries {primaries} of ITU-T H.273 are shown as if they were sRGB's")));
+        }
+        if premultiplied {
+            oddities.push(("premultiplied_alpha", "pixels hold their colour times their opacity, and are shown as if they did not".to_owned()));
+        }
+        oddities
     }
 
     fn has_alpha(&self) -> bool {
@@ -238,6 +273,23 @@ mod tests {
         for limits in [Limits { pixels: 96 * 64 - 1, ..Limits::default() }, Limits { decode_bytes: 60_000, ..Limits::default() }] {
             assert!(matches!(run(file.clone(), &limits), Err(Error::Limit { .. })));
         }
+    }
+
+    #[test]
+    fn colours_that_are_not_converted_are_said() {
+        let codes = |file: Vec<u8>| {
+            let (_, report) = run(file, &Limits::default()).unwrap();
+            report.notes.into_iter().map(|note| note.code).collect::<Vec<_>>()
+        };
+        let Some(plain) = heic() else { return };
+        assert_eq!(codes(plain), [""; 0]);
+        let folder = tempfile::tempdir().unwrap();
+        let wide = folder.path().join("wide.avif");
+        let tags = ["-color_primaries", "bt2020", "-color_trc", "smpte2084", "-colorspace", "bt2020nc"];
+        let mut ffmpeg = Command::new("ffmpeg");
+        ffmpeg.args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=96x64:d=1", "-frames:v", "1", "-pix_fmt", "yuv420p"]);
+        assert!(ffmpeg.args(tags).args(["-c:v", "libaom-av1", "-still-picture", "1"]).arg(&wide).status().unwrap().success());
+        assert_eq!(codes(std::fs::read(wide).unwrap()), ["hdr_not_tone_mapped", "primaries_not_converted"]);
     }
 
     #[test]

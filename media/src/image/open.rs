@@ -53,10 +53,8 @@ pub(super) fn open<'a>(source: &'a Source, limits: &Limits) -> Result<Opened<'a>
     Limits::check("memory for the picture in bytes", decoder.peak_bytes(source.len(), pixels), limits.decode_bytes)?;
     let rgba = decoder.is_animated() || decoder.as_dyn().color_type().has_alpha(); // animations always come as RGBA8
     let (tags, mut oddities) = tags(decoder.as_dyn(), rgba);
-    if let Decoder::Heif(_, picture) = &decoder
-        && picture.others() > 0
-    {
-        oddities.push(("only_main_picture", format!("the file holds {} more pictures, which are not shown", picture.others())));
+    if let Decoder::Heif(_, picture) = &decoder {
+        oddities.extend(picture.oddities());
     }
     Ok(Opened { decoder, tags, oddities })
 }
