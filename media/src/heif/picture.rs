@@ -101,10 +101,14 @@ impl HeifPicture {
             oddities.push(("hdr_not_tone_mapped", "HDR brightness is shown as it is stored".to_owned()));
         }
         if !matches!(primaries, BT709 | UNSAID) {
-            oddities.push(("primaries_not_converted", format!("colours of primaries {primaries} of ITU-T H.273 are shown as if they were sRGB's")));
+            oddities.push((
+                "primaries_not_converted",
+                format!("colours of primaries {primaries} of ITU-T H.273 are shown as if they were sRGB's"),
+            ));
         }
         if premultiplied {
-            oddities.push(("premultiplied_alpha", "pixels hold their colour times their opacity, and are shown as if they did not".to_owned()));
+            oddities
+                .push(("premultiplied_alpha", "pixels hold their colour times their opacity, and are shown as if they did not".to_owned()));
         }
         oddities
     }

@@ -68,8 +68,8 @@ const fn least_common_multiple(a: i64, b: i64) -> i64 {
     a / divisor * b
 }
 
-/// The median distance of neighbours that do not share a timestamp; 0 without any.
-fn typical(stamps: &[i64]) -> i64 {
+/// The median distance of neighbours that do not share a timestamp and do not go back; 0 without any.
+pub(super) fn typical(stamps: &[i64]) -> i64 {
     let mut deltas: Vec<i64> = stamps.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).filter(|delta| *delta > 0).collect();
     deltas.sort_unstable();
     deltas.get(deltas.len() / 2).copied().unwrap_or(0)

@@ -1,6 +1,7 @@
 //! Holes in a file: stretches that were never written (a download or a disk that left zeros), which demuxers step over in silence, and other
 //! rubbish, of which they tell their log.
 
+use super::clock::typical;
 use super::index::Entry;
 use crate::libav::{Input, Stream};
 use crate::{Error, Source};
@@ -46,9 +47,7 @@ pub(super) fn mark(
         return Ok(Vec::new());
     }
     let apart = |pair: &[Entry]| Some(pair[1].dts.or(pair[1].pts)?.saturating_sub(pair[0].dts.or(pair[0].pts)?));
-    let mut deltas: Vec<i64> = packets.windows(2).filter_map(apart).filter(|delta| *delta > 0).collect();
-    deltas.sort_unstable();
-    let typical = deltas.get(deltas.len() / 2).copied().unwrap_or(0);
+    let typical = typical(&packets.iter().filter_map(|packet| packet.dts.or(packet.pts)).collect::<Vec<_>>());
     let mut holes = Vec::new();
     for after in 1..packets.len() {
         let (before, pair) = (&packets[..after - 1], &packets[after - 1..=after]);

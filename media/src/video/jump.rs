@@ -58,14 +58,14 @@ impl Jumps {
 }
 
 /// Decoders that say by themselves when part of a picture was not there.
-const TELLING: [&str; 3] = ["h264", "mpeg1video", "mpeg2video"];
+const CONFESSING: [&str; 3] = ["h264", "mpeg1video", "mpeg2video"];
 
 /// Where the demuxer notices that packets of the stream are missing, it takes the picture before for damaged, and its parser the one before that.
 const NOTICED: usize = 2;
 
 /// Takes back what the demuxer says of the last pictures of a recording that another was joined to: its count of packets starts anew there.
 pub(super) fn trust_decoder_at_joins(packets: &mut [Entry], codec: &str) {
-    if TELLING.contains(&codec) && packets.iter().any(|packet| packet.damaged) {
+    if CONFESSING.contains(&codec) && packets.iter().any(|packet| packet.damaged) {
         for join in
             stretches(packets).into_iter().skip(1).map(|stretch| stretch.start).filter(|join| packets[*join].key).collect::<Vec<_>>()
         {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use super::clock::typical;
 use super::index::Entry;
 use crate::Error;
 use crate::libav::Stream;
@@ -142,9 +143,7 @@ fn filled(dated: &[Option<i64>], lasting: impl Fn(usize) -> i64) -> Vec<i64> {
     let Some(first) = dated.iter().position(Option::is_some).filter(|_| !is_worthless(known.len(), dated.len())) else {
         return Vec::new();
     };
-    let mut gaps: Vec<i64> = known.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).filter(|gap| *gap > 0).collect();
-    gaps.sort_unstable();
-    let typical = gaps.get(gaps.len() / 2).copied().unwrap_or(0);
+    let typical = typical(&known);
     let step = |at: usize| if typical > 0 { typical } else { lasting(at) }; // AVI calls a frame of H.264 half as long as it is
     let mut stamps: Vec<i64> = Vec::with_capacity(dated.len());
     let mut ahead = known.into_iter().peekable();
