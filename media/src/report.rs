@@ -18,7 +18,7 @@ pub struct Report {
     pub dimensions: Option<(u32, u32)>,
     /// Frames that the decoder had to produce.
     pub frames_decoded: u64,
-    /// Packets read, including the index pass.
+    /// Packets read, the index pass and looks for sound included.
     pub packets_read: u64,
     /// Frames the source holds, by its index.
     pub frames_total: Option<u64>,
@@ -81,7 +81,7 @@ pub struct Note {
     pub message: String,
 }
 
-/// What the decoders see in a source, without producing parts.
+/// What the decoders see in a source, as they make its parts for nobody.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Probe {
     /// What it would be judged as.

@@ -36,9 +36,10 @@ pub(super) fn take_stdin() -> OwnedFd {
 }
 
 /// Closes every descriptor from 3 up: those that other libraries of the starting process left inheritable.
-pub(super) fn close_inherited() {
+pub(super) fn close_inherited() -> io::Result<()> {
     // SAFETY: called first thing in the zygote, when this process has opened nothing itself above 2.
-    unsafe { libc::syscall(libc::SYS_close_range, 3_usize, usize::from(u16::MAX), 0_usize) };
+    let done = unsafe { libc::syscall(libc::SYS_close_range, 3_usize, u32::MAX as usize, 0_usize) };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Leaves at once: no exit handlers, no flushing of buffers copied from the zygote.

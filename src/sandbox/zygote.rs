@@ -20,10 +20,9 @@ pub(super) const MAX_CONTROL: usize = 4096;
 /// `test_faults` lets workers misbehave when a test asks them to. Call it first thing in `main`, before any thread exists.
 pub fn serve_zygote(test_faults: bool) -> ExitCode {
     let control = sys::take_stdin();
-    sys::close_inherited();
     // A decoder's panic is an answer, not a text on stderr; and the default hook asks for calls that are not allowed.
     std::panic::set_hook(Box::new(|_| {}));
-    let born = match warm_up() {
+    let born = match sys::close_inherited().and_then(|()| warm_up()) {
         Ok(()) => Born::Hello,
         Err(error) => Born::Failed { message: error.to_string() },
     };

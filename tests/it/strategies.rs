@@ -126,6 +126,14 @@ fn no_more_is_decoded_than_the_frames_need() {
     assert_eq!((together, all), ((150, packets), 150), "six samplers share one decode");
 }
 
+/// Its parameter sets say that no frame overtakes another.
+#[test]
+fn the_order_of_frames_is_not_decoded_where_it_is_told() {
+    let film = ["-f", "lavfi", "-i", "testsrc2=s=320x240:r=25:d=1", "-pix_fmt", "yuv420p", "-c:v", "libx265", "-preset", "ultrafast"];
+    let (_, item) = made(&[&film[..], &["-x265-params", "log-level=error:bframes=0", "-tag:v", "hvc1"]].concat());
+    assert_eq!(item["frames_decoded"], 21, "up to the last of three: {item}");
+}
+
 #[test]
 fn neither_company_nor_threads_nor_isolation_change_a_byte() {
     let samplers = ["uniform:4", "scene:4", "motion:4", "packets:3", "uniform:4,layout=sheet:2x2", "fps:2,distinct=0.1"];

@@ -83,6 +83,12 @@ impl Decoder {
         VIDEO_WITH_ALPHA.contains(&self.name)
     }
 
+    /// How many frames it holds back to put them in order, as far as it knows: once open, what the stream's parameter sets say.
+    pub(crate) fn delay(&self) -> usize {
+        // SAFETY: the context is open.
+        usize::try_from(unsafe { (*self.context).has_b_frames }).unwrap_or(0)
+    }
+
     /// Hands over a packet; `None` asks for everything that is held back. `false`: it was refused as damaged.
     ///
     /// Take out all frames before the next call.

@@ -1,7 +1,7 @@
 //! What the first bits of a coded picture say of the pictures that it refers to.
 
-/// Whether `packet` holds a B picture of MPEG-1, MPEG-2, MPEG-4 part 2 or H.264. A file with such pictures shows frames in another order
-/// than it stores them. Of other codecs nothing is known.
+/// Whether `packet` holds a B picture of MPEG-1, MPEG-2, MPEG-4 part 2 or H.264: as a rule, a file with such pictures shows frames in another
+/// order than it stores them. Of other codecs nothing is known.
 pub(super) fn is_bidirectional(codec: &str, packet: &[u8]) -> bool {
     match codec {
         "mpeg1video" | "mpeg2video" => {

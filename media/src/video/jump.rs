@@ -20,6 +20,8 @@ pub(super) struct Jumps {
     /// Moments at which the clock goes on, in seconds, ascending: there is sound, or a picture is decoded long before it is shown. Not looked for
     /// where pictures never jump.
     alive: Vec<f64>,
+    /// Packets that were read for that.
+    pub packets_read: u64,
 }
 
 impl Jumps {
@@ -29,7 +31,7 @@ impl Jumps {
             from.zip(to).is_some_and(|(from, to)| seconds(to.saturating_sub(from), stream.time_base) > LONGEST_PAUSE)
         };
         let jumping: Vec<&[Entry]> = packets.windows(2).filter(|pair| jumps(pair[0].pts, pair[1].pts)).collect();
-        let mut alive = Vec::new();
+        let (mut alive, mut packets_read) = (Vec::new(), 0);
         if !jumping.is_empty() {
             let going_on = jumping.iter().filter(|pair| pair[0].dts.is_some() && pair[1].dts.is_some() && !jumps(pair[0].dts, pair[1].dts));
             let between =
@@ -43,8 +45,9 @@ impl Jumps {
                 alive.extend(of.zip(packet.pts()).map(|(stream, pts)| seconds(pts, stream.time_base)));
             }
             alive.sort_by(f64::total_cmp);
+            packets_read = input.packets_read();
         }
-        Ok(Self { alive })
+        Ok(Self { alive, packets_read })
     }
 
     /// Whether the clock was set between two frames that are shown one after the other, at `from` and `to` seconds.
@@ -97,9 +100,9 @@ mod tests {
         assert!(!silent.is_set(&packet(0), &packet(9000), 5.0, 15.0), "a pause");
         assert!(!silent.is_set(&packet(0), &packet(90_000), 5.0, 25.0), "sound or stuffing goes on meanwhile");
         assert!(!silent.is_set(&packet(-1), &packet(9000), 5.0, 25.0), "nobody knows");
-        let sound = |from: i32, to: i32| Jumps { alive: (from..to).map(f64::from).collect() };
+        let sound = |from: i32, to: i32| Jumps { alive: (from..to).map(f64::from).collect(), packets_read: 0 };
         assert!(!sound(0, 30).is_set(&packet(0), &packet(9000), 5.0, 25.0), "sound goes on, wherever it is stored");
-        let jumps = Jumps { alive: [sound(0, 7).alive, sound(25, 30).alive].concat() };
+        let jumps = Jumps { alive: [sound(0, 7).alive, sound(25, 30).alive].concat(), packets_read: 0 };
         assert!(!jumps.is_set(&packet(0), &packet(9000), 4.0, 25.0), "some of it");
         assert!(jumps.is_set(&packet(0), &packet(9000), 5.5, 25.0), "sound jumps as well");
     }

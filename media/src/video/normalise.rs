@@ -30,7 +30,7 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
     }
     delivery.finish(&mut report)?;
     report.frames_decoded = session.frames_decoded;
-    report.packets_read = session.cursor.packets_read();
+    report.packets_read += session.cursor.packets_read();
     drop(session);
     let clock = PictureClock { origin: index.origin, duration: index.timeline.duration(), shifts: index.shifts };
     for (spec, sharing) in soundtracks(recipes) {
@@ -116,7 +116,7 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
         decoder: format!("libav:{}", session.decoder_name()),
         duration: Some(duration),
         dimensions: (stream.size.0 > 0 && stream.size.1 > 0).then_some(geometry.upright),
-        packets_read: session.cursor.packets_read(),
+        packets_read: jumps.as_ref().map_or(0, |jumps| jumps.packets_read),
         frames_total: Some(index.display.len() as u64),
         keyframes_total: Some(index.keyframes() as u64),
         ..Report::default()

@@ -88,8 +88,11 @@ impl<'s> Session<'s> {
         Ok(order)
     }
 
-    /// Whether frames come out in another order than they went in, by the first ones.
+    /// Whether frames come out in another order than they went in: not where parameter sets rule it out, else by the first ones.
     pub(super) fn reorders(&mut self, packets: &[Entry]) -> Result<bool, Error> {
+        if !self.stream.extradata.is_empty() && self.decoder.delay() == 0 {
+            return Ok(false);
+        }
         let first = self.display_order(&packets[..packets.len().min(TOLD_BY)])?;
         Ok(first.windows(2).any(|pair| pair[1].packet < pair[0].packet))
     }

@@ -13,7 +13,17 @@ use crate::ledger::{Entry, ItemRow, LedgerError, Record, RunInfo};
 use crate::rubric::{Probe, ProbeKind};
 
 /// Notes of the decoders that mean: what was judged is not all that the file was meant to hold.
-const SALVAGE_NOTES: [&str; 6] = ["truncated", "broken_off", "damaged_frames", "holes", "decode_errors", "soundtrack_truncated"];
+const SALVAGE_NOTES: [&str; 9] = [
+    "truncated",
+    "broken_off",
+    "damaged_frames",
+    "frames_substituted",
+    "holes",
+    "decode_errors",
+    "soundtrack_truncated",
+    "soundtrack_holes",
+    "soundtrack_decode_errors",
+];
 
 /// Takes the rows of a run in manifest order and keeps what statistics need.
 #[derive(Debug)]
