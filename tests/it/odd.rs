@@ -151,21 +151,21 @@ fn every_frame_that_damage_changes_is_marked() {
     }
 }
 
-/// A keyframe that an edit list hides is decoded all the same, the picture before a join is not damaged by it, and false keyframes are no
-/// places to begin.
+/// A keyframe that an edit list hides is decoded all the same, the picture before a join is not damaged by it, false keyframes are no places to
+/// begin, and packets without a picture to show are no frames.
 #[test]
 fn frames_after_a_hidden_or_false_keyframe_are_whole() {
     let work = tempdir().unwrap();
     let (folder, out) = (work.path().join("in"), work.path().join("out"));
     fs::create_dir(&folder).unwrap();
-    let others = ["joined.ts", "false_keys_mpeg4.mp4", "false_keys_hevc.mp4"];
+    let others = ["joined.ts", "false_keys_mpeg4.mp4", "false_keys_hevc.mp4", "hidden_vp8.webm", "empty_sample.mov", "empty_chunk.avi"];
     for name in ["edit_list.mp4", "edit_list_hevc10.mp4", "edit_list_vp9.mp4"].into_iter().chain(others) {
         fs::copy(odd_set().join("media").join(name), folder.join(name)).unwrap();
     }
     run_to(0, &["prepare", folder.to_str().unwrap(), "-o", out.to_str().unwrap(), "--sampler", "linspace:1000"]);
     let lines = jsonl(&out.join("parts.jsonl"));
     let marked = |line: &&Value| line["damaged"] == true || line["substituted"] == true;
-    assert_eq!((lines.len(), lines.iter().filter(marked).count()), (351 + 125 + 150 + 150, 0));
+    assert_eq!((lines.len(), lines.iter().filter(marked).count()), (351 + 125 + 150 + 150 + 150 + 149 + 150, 0));
 }
 
 #[test]
