@@ -22,6 +22,9 @@ enum Bytes {
     File(Arc<File>),
     Sealed(Arc<Sealed>),
     Memory(Arc<Vec<u8>>),
+    /// A disk that gives no byte from this offset on.
+    #[cfg(test)]
+    Failing(Arc<Vec<u8>>, u64),
 }
 
 impl Source {
@@ -34,6 +37,12 @@ impl Source {
     /// Wraps bytes in memory (inline text, tests).
     pub fn memory(bytes: Vec<u8>) -> Self {
         Self { len: bytes.len() as u64, bytes: Bytes::Memory(Arc::new(bytes)) }
+    }
+
+    /// `bytes` on a disk that fails from offset `from` on.
+    #[cfg(test)]
+    pub(crate) fn failing(bytes: Vec<u8>, from: u64) -> Self {
+        Self { len: bytes.len() as u64, bytes: Bytes::Failing(Arc::new(bytes), from) }
     }
 
     /// Length in bytes.
@@ -60,6 +69,11 @@ impl Source {
             },
             Bytes::Sealed(sealed) => Ok(copy(sealed.bytes(), buffer, offset)),
             Bytes::Memory(bytes) => Ok(copy(bytes, buffer, offset)),
+            #[cfg(test)]
+            Bytes::Failing(bytes, from) => match from.saturating_sub(offset) as usize {
+                0 => Err(io::Error::from_raw_os_error(libc::EIO)),
+                good => Ok(copy(bytes, &mut buffer[..good.min(wanted)], offset)),
+            },
         }
     }
 
@@ -127,38 +141,5 @@ impl io::Seek for Reader<'_> {
         };
         self.position = target.ok_or(io::ErrorKind::InvalidInput)?;
         Ok(self.position)
-    }
-}
-
-/// A reader that shares the source's bytes instead of borrowing them, for C libraries that keep it.
-#[derive(Debug)]
-pub(crate) struct OwnedReader {
-    source: Source,
-    position: u64,
-}
-
-impl OwnedReader {
-    /// A cursor at the start.
-    pub(crate) fn new(source: &Source) -> Self {
-        Self { source: Source { bytes: source.bytes.clone(), len: source.len }, position: 0 }
-    }
-
-    fn with<T>(&mut self, act: impl FnOnce(&mut Reader<'_>) -> T) -> T {
-        let mut reader = Reader { source: &self.source, position: self.position };
-        let result = act(&mut reader);
-        self.position = reader.position;
-        result
-    }
-}
-
-impl io::Read for OwnedReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.with(|reader| io::Read::read(reader, buffer))
-    }
-}
-
-impl io::Seek for OwnedReader {
-    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
-        self.with(|reader| io::Seek::seek(reader, to))
     }
 }

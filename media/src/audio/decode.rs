@@ -101,15 +101,20 @@ pub(super) fn open<'a>(source: &'a Source, limits: &Limits) -> Result<Box<dyn De
     let symphonia = || Symphonia::open(source, limits).map(|decoder| Box::new(decoder) as Box<dyn Decoder + 'a>);
     let libav_first = LIBAV_FIRST.contains(&super::symphonia::recognise(source)?.0);
     let refusal = match if libav_first { libav() } else { symphonia() } {
-        Err(error @ (Error::Limit { .. } | Error::Io(_) | Error::NotMedia(_) | Error::OutOfMemory)) => return Err(error),
-        Err(error) => error,
+        Err(error) if !is_final(&error) => error,
         opened => return opened,
     };
     match (if libav_first { symphonia() } else { libav() }, refusal) {
         (Ok(decoder), _) => Ok(decoder),
+        (Err(error), _) if is_final(&error) => Err(error),
         (Err(error), Error::Unsupported(_)) | (Err(error @ Error::Unsupported(_)), Error::Truncated(_)) => Err(error),
         (Err(_), refusal) => Err(refusal),
     }
+}
+
+/// Whether no other decoder could do better: the error is none of the bytes as this one understands them.
+const fn is_final(error: &Error) -> bool {
+    matches!(error, Error::Limit { .. } | Error::Io(_) | Error::NotMedia(_) | Error::OutOfMemory | Error::NestedOpen)
 }
 
 /// Refuses rates that no real sound has.

@@ -94,8 +94,7 @@ fn track_id(trak: &[u8]) -> Option<u32> {
 /// The body of the movie box.
 fn movie(source: &Source) -> Result<Option<Vec<u8>>, Error> {
     let mut offset = 0;
-    let mut head = [0; 16];
-    while source.read_at(&mut head, offset)? == head.len() {
+    while let Ok(head) = <[u8; 16]>::try_from(source.read(offset, 16)?) {
         let (header, size) = match be32(&head).unwrap_or_default() {
             0 => (8, source.len() - offset),
             1 => (16, be64(&head[8..]).unwrap_or_default()),

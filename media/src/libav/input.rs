@@ -102,15 +102,20 @@ pub(crate) struct Stream {
 impl<'s> Input<'s> {
     /// Opens the container and looks at its streams, no further than `probing` says where that will do.
     pub(crate) fn open(source: &'s Source, limits: &Limits, probing: Probing) -> Result<Self, Error> {
-        let io = Io::new(source)?;
-        let opened = open_format(&io);
-        let format = opened.map_err(|error| io.failure().unwrap_or(error))?;
-        let mut input = Self { format, io, packets_read: 0, broken: false };
+        let mut input = Self::open_as(source, allow::FORMATS, &allow::decoders())?;
         if probing == Probing::Packets || !input.header_tells_all() {
             input.find_streams(limits)?;
         }
         Limits::check("number of streams", input.format.nb_streams().into(), MAX_STREAMS)?;
         Ok(input)
+    }
+
+    /// Opens the container with one of these demuxers; what looks at its streams may open these decoders.
+    pub(super) fn open_as(source: &'s Source, demuxers: &str, decoders: &str) -> Result<Self, Error> {
+        let io = Io::new(source)?;
+        let opened = open_format(&io, demuxers, decoders);
+        let format = opened.map_err(|error| io.failure().unwrap_or(error))?;
+        Ok(Self { format, io, packets_read: 0, broken: false })
     }
 
     /// Whether decoding its pictures needs nothing that the header does not say.
@@ -124,7 +129,7 @@ impl<'s> Input<'s> {
         TELLING.contains(&self.format().as_str()) && pictures().next().is_some() && pictures().all(|stream| told(&stream))
     }
 
-    fn find_streams(&mut self, limits: &Limits) -> Result<(), Error> {
+    pub(super) fn find_streams(&mut self, limits: &Limits) -> Result<(), Error> {
         Limits::check("number of streams", self.format.nb_streams().into(), MAX_STREAMS)?;
         let pixels = limits.pixels.to_string();
         let mut options: Vec<*mut ffi::AVDictionary> = Vec::new();
@@ -165,7 +170,7 @@ impl<'s> Input<'s> {
         streams.into_iter().next()
     }
 
-    fn stream(&self, index: usize) -> Option<Stream> {
+    pub(super) fn stream(&self, index: usize) -> Option<Stream> {
         let stream = self.format.stream(index)?;
         // SAFETY: stream and parameters are valid while the container is open; enums are read as numbers, since a file can hold any.
         let (raw, par) = unsafe { (&*stream.as_ptr(), (*stream.as_ptr()).codecpar) };
@@ -298,11 +303,11 @@ impl<'s> Input<'s> {
     }
 }
 
-fn open_format(io: &Io<'_>) -> Result<context::Input, Error> {
+fn open_format(io: &Io<'_>, demuxers: &str, decoders: &str) -> Result<context::Input, Error> {
     let mut options = Dictionary::new();
     options.set("protocol_whitelist", "");
-    options.set("format_whitelist", allow::FORMATS);
-    options.set("codec_whitelist", &allow::decoders());
+    options.set("format_whitelist", demuxers);
+    options.set("codec_whitelist", decoders);
     PROBE.iter().for_each(|(key, value)| options.set(key, value));
     // SAFETY: the context is checked for null; on failure `avformat_open_input` frees it, on success the wrapper does.
     unsafe {

@@ -10,7 +10,9 @@ mod log;
 mod luma;
 mod packet;
 mod pixel;
+mod samples;
 mod scaler;
+mod sound;
 mod still;
 
 pub(crate) use decoder::{Decoder, Step};
