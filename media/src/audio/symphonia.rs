@@ -8,6 +8,7 @@ use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as Failure;
 use symphonia::core::formats::{FormatOptions, FormatReader, Track, TrackType};
 use symphonia::core::io::{MediaSource, MediaSourceStream};
+use symphonia::core::packet::Packet;
 use symphonia::core::units::{Time, TimeBase, Timestamp};
 use symphonia::default::formats::{AdtsReader, AiffReader, FlacReader, IsoMp4Reader, MkvReader, MpaReader, OggReader, WavReader};
 
@@ -27,9 +28,7 @@ pub(super) struct Symphonia<'a> {
     track: u32,
     tick: Option<TimeBase>,
     facts: Facts,
-    mixdown: (Channels, Mixdown),
-    planes: Vec<Vec<f32>>,
-    trim: Trim,
+    mixer: Mixer,
     /// When the last packet of FLAC began, in ticks.
     began: Option<Timestamp>,
     packets: u64,
@@ -57,9 +56,7 @@ impl<'a> Symphonia<'a> {
             track,
             tick,
             facts,
-            mixdown: (Channels::None, Mixdown::mean(1)),
-            planes: Vec::new(),
-            trim,
+            mixer: Mixer { mixdown: (Channels::None, Mixdown::mean(1)), planes: Vec::new(), trim },
             began: None,
             packets: 0,
             packet_limit: limits.packets,
@@ -82,8 +79,8 @@ impl<'a> Symphonia<'a> {
             }
         }
         self.facts.rate = block.rate;
-        self.facts.channels = self.mixdown.1.channels();
-        self.facts.mixdown = self.mixdown.1.name();
+        self.facts.channels = self.mixer.mixdown.1.channels();
+        self.facts.mixdown = self.mixer.mixdown.1.name();
         self.ready = Some(block);
         self.started = true; // from here on, what a packet does wrong is the file's fault
         Ok(())
@@ -91,56 +88,13 @@ impl<'a> Symphonia<'a> {
 
     fn decode_packet(&mut self, block: &mut Block) -> Result<Step, Error> {
         block.samples.clear();
-        loop {
-            if self.trim.is_over() {
-                return Ok(Step::End);
-            }
-            let packet = match self.format.next_packet() {
-                // Frames are counted from 0 on, and packets after that are no longer in order.
-                Ok(Some(packet)) if self.began.is_some_and(|began| packet.pts < began) => {
-                    return Ok(Step::Cut("another stream follows the end of this one, and is left out".to_owned()));
-                }
-                Ok(Some(packet)) => packet,
-                Ok(None) => return Ok(Step::End),
-                Err(Failure::ResetRequired) => {
-                    self.restart()?;
-                    continue;
-                }
-                Err(Failure::DecodeError(_)) if self.lost < LOST => {
-                    self.lost += 1;
-                    return Ok(Step::Damaged);
-                }
-                Err(Failure::IoError(error)) if error.raw_os_error().is_some() => return Err(error.into()),
-                Err(failure) => return Ok(Step::Cut(failure.to_string())),
+        while !self.mixer.trim.is_over() {
+            let packet = match self.read()? {
+                Ok(packet) => packet,
+                Err(step) => return Ok(step),
             };
-            self.packets += 1;
-            Limits::check("packets", self.packets, self.packet_limit)?;
-            if packet.track_id != self.track {
-                continue;
-            }
-            self.lost = 0;
-            self.began = (self.facts.format == "flac").then_some(packet.pts);
             match self.decoder.decode(&packet) {
-                Ok(decoded) => {
-                    block.rate = decoded.spec().rate();
-                    check_rate(block.rate)?;
-                    let seconds = |time: Time| time.as_secs_f64();
-                    block.at = self.tick.and_then(|tick| tick.calc_time(packet.pts)).map(seconds);
-                    let stated = self.tick.and_then(|tick| tick.calc_duration(packet.dur)).map_or(0.0, seconds);
-                    block.lasting = stated.max(decoded.frames() as f64 / f64::from(block.rate));
-                    check_channels(decoded.spec().channels().count())?;
-                    if self.mixdown.0 != *decoded.spec().channels() {
-                        self.mixdown = (decoded.spec().channels().clone(), mixdown(decoded.spec().channels()));
-                    }
-                    let (kept, mixdown) = (self.trim.take(decoded.frames()), &self.mixdown.1);
-                    block.mixed = (kept.len() * mixdown.channels()) as u64;
-                    block.loud = if let GenericAudioBufferRef::F32(buffer) = &decoded {
-                        mixdown.mix(|channel| buffer.plane(channel).map_or(&[][..], |plane| &plane[kept.clone()]), &mut block.samples)
-                    } else {
-                        decoded.copy_to_vecs_planar(&mut self.planes);
-                        mixdown.mix(|channel| &self.planes[channel][kept.clone()], &mut block.samples)
-                    };
-                }
+                Ok(decoded) => self.mixer.mix(&decoded, block)?,
                 Err(Failure::Unsupported(what)) if !self.started => return Err(Error::Unsupported(what.to_owned())),
                 Err(Failure::ResetRequired) => {
                     self.decoder.reset();
@@ -149,7 +103,43 @@ impl<'a> Symphonia<'a> {
                 Err(_) => return Ok(Step::Damaged),
             }
             if !block.samples.is_empty() {
+                let seconds = |time: Time| time.as_secs_f64();
+                let stated = self.tick.and_then(|tick| tick.calc_duration(packet.dur)).map_or(0.0, seconds);
+                block.at = self.tick.and_then(|tick| tick.calc_time(packet.pts)).map(seconds);
+                block.lasting = block.lasting.max(stated);
                 return Ok(Step::Samples);
+            }
+        }
+        Ok(Step::End)
+    }
+
+    /// The next packet of the track, or what there is instead.
+    fn read(&mut self) -> Result<Result<Packet, Step>, Error> {
+        loop {
+            let packet = match self.format.next_packet() {
+                // Frames are counted from 0 on, and packets after that are no longer in order.
+                Ok(Some(packet)) if self.began.is_some_and(|began| packet.pts < began) => {
+                    return Ok(Err(Step::Cut("another stream follows the end of this one, and is left out".to_owned())));
+                }
+                Ok(Some(packet)) => packet,
+                Ok(None) => return Ok(Err(Step::End)),
+                Err(Failure::ResetRequired) => {
+                    self.restart()?;
+                    continue;
+                }
+                Err(Failure::DecodeError(_)) if self.lost < LOST => {
+                    self.lost += 1;
+                    return Ok(Err(Step::Damaged));
+                }
+                Err(Failure::IoError(error)) if error.raw_os_error().is_some() => return Err(error.into()),
+                Err(failure) => return Ok(Err(Step::Cut(failure.to_string()))),
+            };
+            self.packets += 1;
+            Limits::check("packets", self.packets, self.packet_limit)?;
+            if packet.track_id == self.track {
+                self.lost = 0;
+                self.began = (self.facts.format == "flac").then_some(packet.pts);
+                return Ok(Ok(packet));
             }
         }
     }
@@ -181,19 +171,42 @@ impl Decoder for Symphonia<'_> {
     }
 }
 
+/// Makes one channel of what was decoded, without what does not belong to the sound.
+struct Mixer {
+    /// The way to mix down, and the layout that it is for.
+    mixdown: (Channels, Mixdown),
+    planes: Vec<Vec<f32>>,
+    trim: Trim,
+}
+
+impl Mixer {
+    /// Fills `block` but for its time.
+    fn mix(&mut self, decoded: &GenericAudioBufferRef<'_>, block: &mut Block) -> Result<(), Error> {
+        let (rate, channels) = (decoded.spec().rate(), decoded.spec().channels());
+        check_rate(rate)?;
+        check_channels(channels.count())?;
+        if self.mixdown.0 != *channels {
+            self.mixdown = (channels.clone(), mixdown(channels));
+        }
+        let (kept, mixdown) = (self.trim.take(decoded.frames()), &self.mixdown.1);
+        block.rate = rate;
+        block.lasting = decoded.frames() as f64 / f64::from(rate);
+        block.mixed = (kept.len() * mixdown.channels()) as u64;
+        block.loud = if let GenericAudioBufferRef::F32(buffer) = decoded {
+            mixdown.mix(|channel| buffer.plane(channel).map_or(&[][..], |plane| &plane[kept.clone()]), &mut block.samples)
+        } else {
+            decoded.copy_to_vecs_planar(&mut self.planes);
+            mixdown.mix(|channel| &self.planes[channel][kept.clone()], &mut block.samples)
+        };
+        Ok(())
+    }
+}
+
 /// The format by its first bytes, and where it starts: after an ID3v2 tag, whatever carries it.
 pub(super) fn recognise(source: &Source) -> Result<(&'static str, u64), Error> {
     let mut start = 0;
     loop {
-        let mut head = vec![0; 4096];
-        let mut filled = 0;
-        while filled < head.len() {
-            match source.read_at(&mut head[filled..], start + filled as u64)? {
-                0 => break,
-                read => filled += read,
-            }
-        }
-        head.truncate(filled);
+        let head = source.read(start, 4096)?;
         if let Some(len) = id3v2_len(&head) {
             start += len;
         } else {
