@@ -128,6 +128,14 @@ impl Recipe {
         }
     }
 
+    /// What is made of the sound beside pictures, if it is asked for.
+    pub const fn soundtrack(&self) -> Option<&SoundSpec> {
+        match self {
+            Self::Video { soundtrack, .. } => soundtrack.as_ref(),
+            Self::Text { .. } | Self::Image { .. } | Self::Audio(_) => None,
+        }
+    }
+
     /// The recipe in words, with the decoder path and versions: two recipes with one canonical form give one set of bytes.
     pub fn canonical(&self) -> String {
         let body = match self {

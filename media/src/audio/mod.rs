@@ -5,6 +5,7 @@ mod chunk;
 mod decode;
 mod edit;
 mod flac;
+mod hearing;
 mod libav;
 mod meter;
 mod mixdown;
@@ -17,6 +18,8 @@ mod symphonia;
 mod tests;
 #[cfg(test)]
 mod tests_formats;
+#[cfg(test)]
+mod tests_trouble;
 pub(crate) mod wav;
 
 pub(crate) use normalise::{normalise, soundtrack, streams};

@@ -85,8 +85,8 @@ impl Outlets {
         Ok(())
     }
 
-    /// Delivers what is left and notes what was odd.
-    pub(super) fn finish(mut self, origin: f64, sink: &mut dyn PartSink, report: &mut Report) -> Result<(), Error> {
+    /// Delivers what is left, notes what was odd, and says what the sound measures.
+    pub(super) fn finish(mut self, origin: f64, sink: &mut dyn PartSink, report: &mut Report) -> Result<SoundSignals, Error> {
         self.each.iter_mut().try_for_each(|outlet| outlet.finish(origin, sink))?;
         if self.each.iter().any(|outlet| outlet.written == 0) {
             return Err(Error::Empty("too short for a single sample".to_owned()));
@@ -102,14 +102,13 @@ impl Outlets {
         }
         let measured = self.each.iter_mut().find_map(|outlet| outlet.meter.take()).map(Meter::finish);
         let (loudness_lufs, silent_share) = measured.unwrap_or_default();
-        report.sound = Some(SoundSignals {
+        Ok(SoundSignals {
             loudness_lufs,
             silent_share,
             peak_dbfs: (self.peak > 0.0).then(|| 20.0 * f64::from(self.peak).log10()),
             clipped_share: self.loud as f64 / self.mixed.max(1) as f64,
-            ..report.sound.take().unwrap_or_default()
-        });
-        Ok(())
+            ..SoundSignals::default()
+        })
     }
 }
 

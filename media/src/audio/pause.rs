@@ -6,6 +6,9 @@ use crate::Report;
 /// A jump of the clock over more seconds than this is a hole; less is rounding and unsteadiness of containers.
 const HOLE: f64 = 0.1;
 
+/// Where packets were lost, a jump over more seconds than this is one: containers round to milliseconds, and no packet lasts less than 2.5 of them.
+const LOST: f64 = 0.002;
+
 /// A clock that goes back by more seconds than this was set anew; less is overlap.
 const OVERLAP: f64 = 1.0;
 
@@ -35,6 +38,8 @@ pub(super) struct Pauses {
     until: Option<f64>,
     /// Seconds given so far, silence included.
     given: f64,
+    /// Whether packets were lost since the last block: the next jump is a hole, however short.
+    lost: bool,
     /// Where each hole begins and how long it is, in seconds.
     holes: Vec<(f64, f64)>,
     restarts: usize,
@@ -67,7 +72,7 @@ impl Pauses {
     }
 
     const fn new(lead: Lead) -> Self {
-        Self { lead, until: None, given: 0.0, holes: Vec::new(), restarts: 0 }
+        Self { lead, until: None, given: 0.0, lost: false, holes: Vec::new(), restarts: 0 }
     }
 
     /// The time of the first sample in seconds.
@@ -78,15 +83,22 @@ impl Pauses {
         }
     }
 
+    /// A packet was lost: the time until the next block is missing, and many short ones would add up.
+    pub(super) const fn lose(&mut self) {
+        self.lost = true;
+    }
+
     /// Seconds of silence that belong before `block`.
     pub(super) fn before(&mut self, block: &Block) -> f64 {
-        let silence = block.at.map_or(0.0, |at| self.silence(at));
+        let least = if std::mem::take(&mut self.lost) { LOST } else { HOLE };
+        let silence = block.at.map_or(0.0, |at| self.silence(at, least));
         self.until = block.at.or(self.until).map(|at| at + block.lasting);
         self.given += silence + block.seconds();
         silence
     }
 
-    fn silence(&mut self, at: f64) -> f64 {
+    /// Seconds of silence before what begins at `at`, and none up to the `least`.
+    fn silence(&mut self, at: f64, least: f64) -> f64 {
         let jump = self.until.map_or(0.0, |until| at - until);
         let forward = match &self.lead {
             Lead::Own { broadcast: false } => jump > LONGEST_HOLE,
@@ -105,10 +117,10 @@ impl Pauses {
             }
         };
         self.restarts += usize::from(is_set);
-        if jump > HOLE && !is_set {
+        if jump > least && !is_set {
             self.holes.push((self.given, jump));
         }
-        if missing > HOLE { missing } else { 0.0 }
+        if missing > least { missing } else { 0.0 }
     }
 
     /// Notes what was filled.
@@ -149,6 +161,32 @@ mod tests {
         let uneven: Vec<f64> = (0..30).map(|n| f64::from(n) * 1.05).collect();
         assert_eq!(silences(Pauses::alone(false), &uneven), (vec![0.0; 30], Vec::new()));
         assert_eq!(silences(Pauses::alone(false), &[0.0, 0.8, 1.7]), (vec![0.0; 3], Vec::new()), "overlaps");
+    }
+
+    #[test]
+    fn what_follows_lost_packets_keeps_its_time_however_short_they_are() {
+        // Every second block of 24 ms is lost; that the clock says 1 ms too much after the others is rounding.
+        let (step, rounding) = (0.048, 0.001);
+        for mut pauses in [Pauses::alone(false), beside(0.0, &[])] {
+            let mut given = 0.0;
+            for n in 0..50 {
+                let block = |at: f64| Block { samples: vec![0.5; 24], rate: 1000, at: Some(at), lasting: 0.024, ..Block::default() };
+                given += pauses.before(&block(f64::from(n) * step)) + 0.024;
+                pauses.lose();
+            }
+            assert!((given - (49.0 * step + 0.024)).abs() < 1e-9, "{given}");
+            pauses.lose();
+            let (_, codes) = silences(pauses, &[49.0 * step + 0.024 + rounding]);
+            assert_eq!(codes, ["holes"]);
+        }
+        let mut pauses = Pauses::alone(false);
+        pauses.before(&Block { at: Some(5.0), lasting: 1.0, ..Block::default() });
+        pauses.lose();
+        assert_eq!(
+            silences(pauses, &[6.0 + rounding, 7.024]),
+            (vec![0.0; 2], Vec::new()),
+            "no time is missing, and the next pause is none"
+        );
     }
 
     #[test]

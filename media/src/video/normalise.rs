@@ -33,8 +33,9 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
     report.packets_read += session.cursor.packets_read();
     drop(session);
     let clock = PictureClock { origin: index.origin, duration: index.timeline.duration(), shifts: index.shifts };
-    for (spec, sharing) in soundtracks(recipes) {
-        crate::audio::soundtrack(source, spec, &sharing, &clock, limits, sink, &mut report)?;
+    let soundtracks: Vec<_> = recipes.iter().enumerate().filter_map(|(at, recipe)| Some((at, recipe.soundtrack()?))).collect();
+    if !soundtracks.is_empty() {
+        crate::audio::soundtrack(source, &soundtracks, &clock, limits, sink, &mut report)?;
     }
     Ok(report)
 }
@@ -204,16 +205,4 @@ fn format_name(libav: &str) -> &str {
         "mov" => "mp4",
         name => name,
     }
-}
-
-fn soundtracks(recipes: &[Recipe]) -> Vec<(&crate::SoundSpec, Vec<usize>)> {
-    let mut shared: Vec<(&crate::SoundSpec, Vec<usize>)> = Vec::new();
-    for (at, recipe) in recipes.iter().enumerate() {
-        let Recipe::Video { soundtrack: Some(spec), .. } = recipe else { continue };
-        match shared.iter_mut().find(|(known, _)| *known == spec) {
-            Some((_, sharing)) => sharing.push(at),
-            None => shared.push((spec, vec![at])),
-        }
-    }
-    shared
 }

@@ -1,0 +1,101 @@
+//! Sound from an open decoder to the parts: everything that it gives, and what to think of it.
+
+use super::decode::{Block, Decoder, Step};
+use super::outlet::Outlets;
+use super::pause::Pauses;
+use crate::{Error, Limits, PartSink, Report, SoundSignals};
+
+/// Fewer good packets than one in this many: what came out is noise, not the recording.
+const LEAST_GOOD: u64 = 100;
+
+/// Of the promised length, this share may be missing before the file counts as cut: encoders' padding is less.
+const SHORTFALL: f64 = 0.01;
+
+/// One pass over the sound: [`Hearing::hear`], then [`Hearing::judge`], then [`Hearing::finish`].
+pub(super) struct Hearing<'d> {
+    decoder: &'d mut dyn Decoder,
+    outlets: Outlets,
+    pauses: Pauses,
+    origin: f64,
+    good: u64,
+    damaged: u64,
+    /// Why the sound ends before it should.
+    cut: Option<String>,
+}
+
+impl<'d> Hearing<'d> {
+    /// Nothing is decoded yet.
+    pub(super) fn new(decoder: &'d mut dyn Decoder, outlets: Outlets, pauses: Pauses) -> Self {
+        let origin = pauses.origin();
+        Self { decoder, outlets, pauses, origin, good: 0, damaged: 0, cut: None }
+    }
+
+    /// Decodes to the end; finished chunks leave through `sink`. After an error what came before it can still be judged and finished.
+    pub(super) fn hear(&mut self, sink: &mut dyn PartSink) -> Result<(), Error> {
+        let mut block = Block::default();
+        loop {
+            match self.decoder.next(&mut block)? {
+                Step::Samples => {
+                    self.good += 1;
+                    self.outlets.pause(self.pauses.before(&block), block.rate, self.origin, sink)?;
+                    self.outlets.push(&mut block, self.origin, sink)?;
+                }
+                Step::Damaged => {
+                    self.damaged += 1;
+                    self.pauses.lose();
+                }
+                Step::End => return Ok(()),
+                Step::Cut(reason) => {
+                    self.cut = Some(reason);
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Says why nothing comes after what was heard so far, unless the decoder has said so.
+    pub(super) fn end(&mut self, reason: impl FnOnce(f64) -> String) {
+        let seconds = self.outlets.seconds();
+        self.cut.get_or_insert_with(|| reason(seconds));
+    }
+
+    /// Notes what is missing; an error where hardly anything is there. `share` is that of the file's bytes, when it says how many there should be.
+    pub(super) fn judge(&self, share: Option<f64>, limits: &Limits, report: &mut Report) -> Result<(), Error> {
+        let (seconds, damaged, all) = (self.outlets.seconds(), self.damaged, self.damaged + self.good);
+        if seconds <= 0.0 {
+            return Err(match &self.cut {
+                Some(reason) => Error::Truncated(format!("no sample before the end: {reason}")),
+                None if damaged > 0 => Error::Malformed(format!("none of {damaged} packets could be decoded")),
+                None => Error::Empty("the stream holds no samples".to_owned()),
+            });
+        }
+        if self.good * LEAST_GOOD < all {
+            return Err(Error::Malformed(format!("{damaged} of {all} packets could not be decoded")));
+        }
+        if damaged > 0 {
+            report.note("decode_errors", format!("{damaged} of {all} packets could not be decoded"));
+        }
+        let promised = self.decoder.facts().promised;
+        let missing = promised.filter(|promised| seconds < promised * (1.0 - SHORTFALL) - 0.1);
+        let left = missing.map(|promised| seconds / promised).or(share);
+        if let Some(left) = left.filter(|left| *left < limits.least_share) {
+            return Err(Error::Truncated(format!("{seconds:.2} seconds, {:.1} % of what the file promises, are left", left * 100.0)));
+        }
+        if missing.is_some() || self.cut.is_some() {
+            report.truncated_at = Some(seconds);
+            report.note("truncated", self.cut.as_deref().unwrap_or("the sound is shorter than its header says"));
+        }
+        Ok(())
+    }
+
+    /// Delivers what is left and reports what was heard.
+    pub(super) fn finish(self, sink: &mut dyn PartSink, report: &mut Report) -> Result<(), Error> {
+        report.packets_read = self.decoder.packets();
+        report.duration = Some(self.outlets.seconds());
+        self.pauses.finish(report);
+        let signals = self.outlets.finish(self.origin, sink, report)?;
+        let facts = self.decoder.facts();
+        report.sound = Some(SoundSignals { channels: facts.channels as u32, mixdown: facts.mixdown.clone(), ..signals });
+        Ok(())
+    }
+}
