@@ -13,13 +13,14 @@ use crate::ledger::{Entry, ItemRow, LedgerError, Record, RunInfo};
 use crate::rubric::{Probe, ProbeKind};
 
 /// Notes of the decoders that mean: what was judged is not all that the file was meant to hold.
-const SALVAGE_NOTES: [&str; 9] = [
+const SALVAGE_NOTES: [&str; 10] = [
     "truncated",
     "broken_off",
     "damaged_frames",
     "frames_substituted",
     "holes",
     "decode_errors",
+    "soundtrack_malformed",
     "soundtrack_truncated",
     "soundtrack_holes",
     "soundtrack_decode_errors",
