@@ -109,4 +109,12 @@ impl Report {
             self.notes.push(Note { code: code.to_owned(), message: message.into() });
         }
     }
+
+    /// Says more in the note with that code, or adds it.
+    pub(crate) fn add_to_note(&mut self, code: &str, message: impl Into<String>) {
+        match self.notes.iter_mut().find(|note| note.code == code) {
+            Some(note) => note.message = format!("{}; {}", note.message, message.into()),
+            None => self.note(code, message),
+        }
+    }
 }

@@ -53,10 +53,14 @@ impl<'d> Hearing<'d> {
         }
     }
 
-    /// Says why nothing comes after what was heard so far, unless the decoder has said so.
-    pub(super) fn end(&mut self, reason: impl FnOnce(f64) -> String) {
-        let seconds = self.outlets.seconds();
-        self.cut.get_or_insert_with(|| reason(seconds));
+    /// Seconds heard so far.
+    pub(super) const fn seconds(&self) -> f64 {
+        self.outlets.seconds()
+    }
+
+    /// Says why nothing comes after what was heard, unless the decoder has said so.
+    pub(super) fn end(&mut self, reason: String) {
+        self.cut.get_or_insert(reason);
     }
 
     /// Notes what is missing; an error where hardly anything is there. `share` is that of the file's bytes, when it says how many there should be.

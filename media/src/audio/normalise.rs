@@ -31,13 +31,15 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
     let reason = ending.map(|ending| ending.reason).or_else(|| chain.cut.then(|| "the last frame is cut".to_owned()));
     let mut hearing = Hearing::new(&mut *decoder, outlets, pauses);
     hearing.hear(sink)?;
-    reason.into_iter().for_each(|reason| hearing.end(|_| reason));
+    if let Some(reason) = reason {
+        hearing.end(reason);
+    }
     hearing.judge(share, limits, &mut report)?;
     hearing.finish(sink, &mut report)?;
     if chain.holes > 0 {
         let Chain { holes, rubbish, .. } = chain;
         let what = format!("frames do not follow one another in {holes} places, and {rubbish} bytes between them are no sound");
-        report.note("holes", format!("{what}; how long the holes last is unknown"));
+        report.add_to_note("holes", format!("{what}; how long those holes last is unknown"));
     }
     Ok(report)
 }
@@ -79,7 +81,7 @@ pub(crate) fn soundtrack(
 /// Delivers all that comes out, and notes what went wrong on the way. How the file ends, the video's own report says.
 pub(super) fn salvage(mut hearing: Hearing<'_>, limits: &Limits, sink: &mut dyn PartSink, report: &mut Report) -> Result<(), Error> {
     if let Err(error) = spared(hearing.hear(sink))? {
-        hearing.end(|seconds| format!("nothing came after {seconds:.3} s of sound: {error}"));
+        hearing.end(format!("nothing came after {:.3} s of sound: {error}", hearing.seconds()));
     }
     if let Err(error) = spared(hearing.judge(None, limits, report))? {
         report.note(error.reason_code(), error.to_string());
