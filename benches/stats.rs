@@ -6,7 +6,7 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::json;
 use tribunal::ledger::{Facts, FactsBuilder, ItemRow, Record, RunInfo};
-use tribunal::report::{Ratings, Summary};
+use tribunal::report::{Ratings, RunSettings, Summary};
 use tribunal::stats::{Observed, Resampling, clustered_intervals};
 
 const ITEMS: usize = 12_000;
@@ -82,6 +82,7 @@ fn info_of(value: serde_json::Value) -> RunInfo {
 
 fn summary(criterion: &mut Criterion) {
     let (info, items, records) = run();
+    let settings = RunSettings::of(&info).unwrap_or_else(|error| panic!("{error}"));
     // Item by item with its own records, as they come from a run's folder.
     let facts = || -> Facts {
         let mut builder = FactsBuilder::new(&info);
@@ -93,7 +94,7 @@ fn summary(criterion: &mut Criterion) {
     group.bench_function("facts of 10^6 verdicts", |bencher| bencher.iter(|| black_box(facts()).tasks().len()));
     let summary = || {
         let facts = facts();
-        Summary::of(&info, &facts, &Ratings::of_facts(&facts)).groups.len()
+        Summary::of(&info, &settings, &facts, &Ratings::of_facts(&facts)).groups.len()
     };
     group.bench_function("10^6 verdicts", |bencher| bencher.iter(|| black_box(summary())));
     group.finish();

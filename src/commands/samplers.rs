@@ -71,7 +71,7 @@ pub(crate) fn run(context: &Context, args: &SamplersArgs) -> Result<Exit, Failur
         (run, scored.stopped)
     } else {
         let items = pipeline::item_rows(&study).collect::<Result<_, _>>().map_err(Failure::stopped)?;
-        (StoredRun::new(info, items, Vec::new(), Vec::new()), None)
+        (StoredRun::new(info, items, Vec::new(), Vec::new()).map_err(Failure::stopped)?, None)
     };
     let stored = stored.with_strategies(sampling::compare(&done.observations));
     let formats = report::FormatKind::DEFAULTS;

@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::RunInfo;
-
 /// How several judges and repeats work together.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Settings {
@@ -99,11 +97,6 @@ const fn a_tenth() -> f64 {
 }
 
 impl Settings {
-    /// A run's own; those of earlier programs have none.
-    pub fn of(info: &RunInfo) -> Self {
-        info.settings.get("ensemble").and_then(|stored| Self::deserialize(stored).ok()).unwrap_or_default()
-    }
-
     /// What is wrong, given the names of the judges that were opened.
     pub fn check(&self, judges: &[&str]) -> Result<(), String> {
         let known = |table: &str, name: &String| {

@@ -14,6 +14,14 @@ pub enum LedgerError {
     /// Written by a newer version.
     #[error("the run was written by a newer version (schema {0})")]
     Newer(u32),
+    /// A setting that the run keeps is not what this program knows under its name.
+    #[error("ledger.sqlite: the run's setting `{key}` cannot be read: {problem}")]
+    Setting {
+        /// The setting.
+        key: String,
+        /// Why.
+        problem: String,
+    },
     /// SQLite or the file system failed.
     #[error("{0}")]
     Store(String),

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tribunal_media::{Digest, Modality, Report};
 
+use super::LedgerError;
 use crate::judge::{Fit, Odds, OutcomeName, ReplyFormat, Scale, Triage, Usage};
 
 /// One row of `verdicts.jsonl`: one task, its end and its grounds. Field order is the file's.
@@ -189,4 +191,12 @@ pub struct RunInfo {
     /// Names of the prompt types by code: (English, Korean); runs of earlier programs have none.
     #[serde(default)]
     pub prompt_type_names: BTreeMap<String, (String, String)>,
+}
+
+impl RunInfo {
+    /// One of the run's settings; runs of earlier programs lack some, and have what those did by default.
+    pub fn stored<T: DeserializeOwned + Default>(&self, key: &str) -> Result<T, LedgerError> {
+        let Some(stored) = self.settings.get(key) else { return Ok(T::default()) };
+        T::deserialize(stored).map_err(|error| LedgerError::Setting { key: key.to_owned(), problem: error.to_string() })
+    }
 }

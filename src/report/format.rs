@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::table::Tables;
-use super::{Ratings, Rows, Summary, TableKind, html, json, markdown};
+use super::{Ratings, Rows, RunSettings, Summary, TableKind, html, json, markdown};
 use crate::ledger::{Facts, LedgerError, Out, RunInfo, replace_file};
 use crate::sampling::Comparison;
 use crate::taxonomy::Lang;
@@ -32,6 +32,8 @@ pub enum FormatKind {
 pub struct RunView<'a> {
     /// What the run is made of.
     pub info: &'a RunInfo,
+    /// Its settings.
+    pub settings: &'a RunSettings,
     /// What statistics need of it.
     pub facts: &'a Facts,
     /// The labels of people.
@@ -226,7 +228,7 @@ mod tests {
     #[test]
     fn a_folder_that_takes_no_file_is_told_with_the_file_and_the_reason() {
         let (info, items, records) = run();
-        let (folder, run) = (tempfile::tempdir().unwrap(), StoredRun::new(info, items, records, Vec::new()));
+        let (folder, run) = (tempfile::tempdir().unwrap(), StoredRun::new(info, items, records, Vec::new()).unwrap());
         // A folder stands where each file is made.
         for kind in FormatKind::ALL {
             for name in ["report.html", "report.md", "summary.json", "verdicts.csv", "verdicts.parquet"] {
@@ -242,7 +244,7 @@ mod tests {
         let (info, items, records) = run();
         let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let contents = folders.each_ref().map(|folder| {
-            let run = StoredRun::new(info.clone(), items.clone(), records.clone(), Vec::new());
+            let run = StoredRun::new(info.clone(), items.clone(), records.clone(), Vec::new()).unwrap();
             let mut paths = write(folder.path(), &run.view(Lang::En), FormatKind::ALL).unwrap();
             paths.sort();
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), paths.len()); // no partial file is left

@@ -187,7 +187,7 @@ mod tests {
     fn it_names_outcomes_models_and_warnings() {
         let (info, mut items, records) = crate::report::summary::tests::run();
         items[3].model = Some("evil|model".into());
-        let run = crate::report::StoredRun::new(info, items, records, Vec::new());
+        let run = crate::report::StoredRun::new(info, items, records, Vec::new()).unwrap();
         let page = page(&run.view(crate::taxonomy::Lang::En));
         assert!(page.contains("| 3.75 | 2 / 3 |") && page.contains("\n~ of fewer than 10 source items"), "{page}");
         assert!(page.contains("## Which model is safer?") && page.contains("m / image: x and y cannot be compared;"), "{page}");

@@ -28,7 +28,8 @@ pub use rows::Rows;
 pub use stored::{OpenError, StoredRun};
 pub use summary::{
     AmongRow, By, ComponentRow, DependabilityRow, DriftRow, Group, HumansRow, JudgeRow, Key, ModelPair, PairTest, Placed, ProbeRow,
-    Quality, QualityRow, Scope, StandardisedMean, Standing, Summary, TestRow, Tokens, VarianceRow, Versus, Warning, WarningSettings,
+    Quality, QualityRow, RunSettings, Scope, StandardisedMean, Standing, Summary, TestRow, Tokens, VarianceRow, Versus, Warning,
+    WarningSettings,
 };
 pub use table::TableKind;
 pub use terminal::{strategies_terminal, terminal};

@@ -1,9 +1,10 @@
 //! A run folder, or the complementary shards of one run, read back for reporting.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::rows::{self, Rows};
-use super::{Ratings, RunView, Summary};
+use super::{Ratings, RunSettings, RunView, Summary};
 use crate::ledger::{Entry, Facts, FactsBuilder, ItemRow, LedgerError, Reader, Record, RunInfo, SentinelRow};
 use crate::sampling::Comparison;
 use crate::taxonomy::Lang;
@@ -12,6 +13,7 @@ use crate::taxonomy::Lang;
 #[derive(Debug)]
 pub struct StoredRun {
     info: RunInfo,
+    settings: RunSettings,
     facts: Facts,
     ratings: Ratings,
     summary: Summary,
@@ -29,6 +31,14 @@ pub enum OpenError {
         path: PathBuf,
         /// Why.
         source: LedgerError,
+    },
+    /// What compared strategies gave cannot be read.
+    #[error("{}: {problem}", path.display())]
+    Strategies {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        problem: String,
     },
     /// Two runs that are no shards of one.
     #[error("{} and {} are no complementary shards of one experiment: {problem}", first.display(), other.display())]
@@ -54,8 +64,9 @@ impl StoredRun {
         let first = dirs.first().ok_or(OpenError::None)?;
         let rows = Rows::open(dirs).map_err(|(dir, source)| failed(&dir, source))?;
         let info = merged(&rows)?;
+        let settings = RunSettings::of(&info).map_err(|source| failed(first, source))?;
         let facts = facts(&info, &rows)?;
-        let strategies = std::fs::read(first.join(SAMPLERS)).ok().and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
+        let strategies = strategies(&first.join(SAMPLERS))?;
         let (mut sentinels, mut perhaps_billed, mut planned): (Vec<Vec<SentinelRow>>, u64, bool) = (Vec::new(), 0, true);
         for (dir, reader) in rows.folders() {
             planned &= reader.is_planned().map_err(|source| failed(dir, source))?;
@@ -63,18 +74,19 @@ impl StoredRun {
             perhaps_billed += reader.perhaps_billed().map_err(|source| failed(dir, source))?;
         }
         let ratings = Ratings::of_facts(&facts);
-        let summary = Summary::of(&info, &facts, &ratings)
-            .with_sentinels(&info, &facts, &sentinels)
+        let summary = Summary::of(&info, &settings, &facts, &ratings)
+            .with_sentinels(&settings, &facts, &sentinels)
             .with_perhaps_billed(perhaps_billed)
             .with_plan(planned);
-        Ok(Self { info, facts, ratings, summary, strategies, rows })
+        Ok(Self { info, settings, facts, ratings, summary, strategies, rows })
     }
 
     /// A run from its parts, without a folder.
-    pub fn new(info: RunInfo, mut items: Vec<ItemRow>, records: Vec<Record>, strategies: Vec<Comparison>) -> Self {
+    pub fn new(info: RunInfo, mut items: Vec<ItemRow>, records: Vec<Record>, strategies: Vec<Comparison>) -> Result<Self, LedgerError> {
+        let settings = RunSettings::of(&info)?;
         let facts = Facts::of(&info, &items, &records);
         let ratings = Ratings::of_facts(&facts);
-        let summary = Summary::of(&info, &facts, &ratings);
+        let summary = Summary::of(&info, &settings, &facts, &ratings);
         items.sort_by(|one, other| (one.position, &one.item_id).cmp(&(other.position, &other.item_id)));
         let mut entries: Vec<Entry> = items.into_iter().map(|item| Entry { item, records: Vec::new() }).collect();
         for record in records {
@@ -82,7 +94,7 @@ impl StoredRun {
                 entries[item as usize].records.push(record);
             }
         }
-        Self { info, facts, ratings, summary, strategies, rows: Rows::Given(entries) }
+        Ok(Self { info, settings, facts, ratings, summary, strategies, rows: Rows::Given(entries) })
     }
 
     /// The same run with compared strategies.
@@ -94,6 +106,11 @@ impl StoredRun {
     /// What the run is made of.
     pub const fn info(&self) -> &RunInfo {
         &self.info
+    }
+
+    /// Its settings.
+    pub const fn settings(&self) -> &RunSettings {
+        &self.settings
     }
 
     /// What statistics need of it.
@@ -118,8 +135,18 @@ impl StoredRun {
 
     /// What renderers see.
     pub fn view(&self, lang: Lang) -> RunView<'_> {
-        let Self { info, facts, ratings, summary, strategies, rows } = self;
-        RunView { info, facts, ratings, summary, strategies, rows, lang }
+        let Self { info, settings, facts, ratings, summary, strategies, rows } = self;
+        RunView { info, settings, facts, ratings, summary, strategies, rows, lang }
+    }
+}
+
+/// What compared strategies gave; none where none were.
+fn strategies(path: &Path) -> Result<Vec<Comparison>, OpenError> {
+    let refused = |problem: String| OpenError::Strategies { path: path.to_owned(), problem };
+    match std::fs::read(path) {
+        Ok(json) => serde_json::from_slice(&json).map_err(|error| refused(error.to_string())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(refused(error.to_string())),
     }
 }
 
@@ -257,6 +284,15 @@ mod tests {
         assert!(ledger.plan(rows).is_err());
         ledger.close().unwrap();
         assert!(told());
+    }
+
+    #[test]
+    fn compared_strategies_that_cannot_be_read_are_an_error_by_their_file() {
+        let dir = shard(&items(3), &[0]);
+        assert!(opened(&[&dir]).unwrap().strategies().is_empty());
+        std::fs::write(dir.path().join("samplers.json"), "[{").unwrap();
+        let error = opened(&[&dir]).unwrap_err();
+        assert!(matches!(error, OpenError::Strategies { .. }) && error.to_string().contains("samplers.json: EOF"), "{error}");
     }
 
     #[test]

@@ -72,7 +72,7 @@ pub(in crate::report) const fn turned(scale: f64) -> f64 {
 
 /// The scopes that hold scores: what was said under a probe is none.
 fn scopes<'a>(run: &RunView<'a>) -> Vec<Scoped<'a>> {
-    let mut scopes = Scoped::split(run.info, run.facts);
+    let mut scopes = Scoped::split(run.info, run.settings, run.facts);
     scopes.retain(|one| Probe::split(&one.scope.rubric).is_none());
     scopes
 }

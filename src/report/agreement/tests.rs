@@ -52,7 +52,7 @@ fn ids(ids: &[&str]) -> Arc<Texts> {
 
 fn agreement(rule: Rule) -> Agreement {
     let (info, items, records) = run();
-    let run = StoredRun::new(info, items, records, Vec::new());
+    let run = StoredRun::new(info, items, records, Vec::new()).unwrap();
     let view = run.view(Lang::En);
     Agreement::of("tiny", "the source", view.ratings, rule, Some(&view))
 }

@@ -71,7 +71,7 @@ impl Comparison {
 
     /// Compares runs by their names.
     pub fn of(runs: &[(String, &StoredRun)]) -> Self {
-        let levels: Vec<Vec<Levels>> = runs.iter().map(|(_, run)| levels::of(run.info(), run.facts())).collect();
+        let levels: Vec<Vec<Levels>> = runs.iter().map(|(_, run)| levels::of(run.info(), run.settings(), run.facts())).collect();
         let mut comparison = Self {
             schema: SCHEMA,
             runs: runs.iter().map(compared).collect(),

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::ledger::{Facts, ItemFacts, Name, RunInfo, Scope};
-use crate::report::summary::{Pooled, Scoped};
+use crate::report::summary::{Pooled, RunSettings, Scoped};
 use crate::rubric::Probe;
 
 /// The items of one scope.
@@ -18,8 +18,8 @@ pub(super) struct Levels<'a> {
 
 /// The scopes of a run, ascending; without probes, which are no evidence on the items, and without triage and what a cascade
 /// selected unless they are alone.
-pub(super) fn of<'a>(info: &RunInfo, facts: &'a Facts) -> Vec<Levels<'a>> {
-    let (scopes, ranks) = (Scoped::split(info, facts), facts.ranks());
+pub(super) fn of<'a>(info: &RunInfo, settings: &RunSettings, facts: &'a Facts) -> Vec<Levels<'a>> {
+    let (scopes, ranks) = (Scoped::split(info, settings, facts), facts.ranks());
     let alone = scopes.iter().all(Scoped::is_apart);
     let judged = scopes.into_iter().filter(|one| (alone || !one.is_apart()) && Probe::split(&one.scope.rubric).is_none());
     let levels = |one: Scoped<'a>| {

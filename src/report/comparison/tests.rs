@@ -6,7 +6,7 @@ use crate::report::StoredRun;
 use crate::report::summary::tests::{run, scored};
 
 fn stored((info, items, records): (RunInfo, Vec<ItemRow>, Vec<Record>)) -> StoredRun {
-    StoredRun::new(info, items, records, Vec::new())
+    StoredRun::new(info, items, records, Vec::new()).unwrap()
 }
 
 /// The run of the summary's tests, its judge's levels moved by `by`, and only items for which `keep` is true.

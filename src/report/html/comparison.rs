@@ -40,7 +40,7 @@ mod tests {
         let (info, items, records) = run();
         let mut lower = records.clone();
         lower.iter_mut().for_each(|record| record.safety = record.safety.map(|level| level.saturating_sub(1).max(1)));
-        let [a, b] = [records, lower].map(|records| StoredRun::new(info.clone(), items.clone(), records, Vec::new()));
+        let [a, b] = [records, lower].map(|records| StoredRun::new(info.clone(), items.clone(), records, Vec::new()).unwrap());
         Comparison::of(&[(name.to_owned(), &a), ("b".to_owned(), &b)])
     }
 

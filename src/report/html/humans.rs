@@ -26,7 +26,7 @@ pub(super) fn human_safety(item: &ItemRow) -> Option<f64> {
 /// Every scope of a full judge that has items with labels; `label` names the charts.
 pub(super) fn comparisons<'a>(run: &RunView, judges: &'a [JudgeAgainstHumans], label: (&str, &str)) -> Vec<Comparison<'a>> {
     let risks = run.ratings.aggregated(Rule::Median);
-    let scopes = Scoped::split(run.info, run.facts);
+    let scopes = Scoped::split(run.info, run.settings, run.facts);
     let drawn = judges.iter().filter(|one| !one.uncalibrated && one.agreement.n > 0);
     let compare = |agreement: &'a JudgeAgainstHumans| {
         let found = scopes.iter().find(|one| *one.scope == agreement.scope)?;

@@ -98,7 +98,7 @@ mod tests {
             .enumerate()
             .flat_map(|(model, name)| (0..4 + model as u32).map(move |prompt| (name.as_str(), "R05", "pQO", prompt, 4)));
         let (info, items, records) = scored(&rows.collect::<Vec<_>>());
-        let run = StoredRun::new(info, items, records, Vec::new());
+        let run = StoredRun::new(info, items, records, Vec::new()).unwrap();
         let view = run.view(Lang::En);
         let found = matrices(&view);
         assert_eq!(found.iter().map(|part| (part.first, part.models.len(), part.all)).collect::<Vec<_>>(), [(1, 8, 10), (9, 2, 10)]);

@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn models_stand_side_by_side_with_the_levels_they_got() {
         let (info, items, records) = run();
-        let run = StoredRun::new(info, items, records, Vec::new());
+        let run = StoredRun::new(info, items, records, Vec::new()).unwrap();
         let view = run.view(Lang::En);
         let found = overview(&view);
         let blocks = &found.blocks;
@@ -207,7 +207,7 @@ mod tests {
     fn the_safest_model_comes_first_and_a_sentence_says_how_sure_that_is() {
         let rows = (0..12).flat_map(|prompt| [("a", "R05", "pQO", prompt, 2), ("b", "R05", "pQO", prompt, 4 + (prompt % 2) as u8)]);
         let (info, items, records) = scored(&rows.collect::<Vec<_>>());
-        let run = StoredRun::new(info, items, records, Vec::new());
+        let run = StoredRun::new(info, items, records, Vec::new()).unwrap();
         let view = run.view(Lang::Ko);
         let found = overview(&view);
         let names: Vec<_> = found.blocks[0].rows.iter().map(|row| row.group.key.single().unwrap()).collect();

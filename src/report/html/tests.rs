@@ -37,7 +37,7 @@ fn written(dir: &Path, (info, items, records): &(RunInfo, Vec<ItemRow>, Vec<Reco
         safety: None,
         dense_safety: None,
     };
-    let run = StoredRun::new(info.clone(), items.clone(), records.clone(), compare(&[seen]));
+    let run = StoredRun::new(info.clone(), items.clone(), records.clone(), compare(&[seen])).unwrap();
     write(&run.view(lang), &mut Folder::at(dir), limit).unwrap();
     std::fs::read_to_string(dir.join("report.html")).unwrap()
 }

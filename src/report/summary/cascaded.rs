@@ -81,7 +81,7 @@ fn reports_mark_what_was_passed_on() {
     let text = terminal(&summary(&info, &items, &records), 80);
     assert!(text.contains("x / dear / image+\n") && text.contains("\n+ of the items that the cascade passed on"), "{text}");
     assert!(text.contains("  2.80     6/10              -  x / cascade\n"), "{text}");
-    let run = StoredRun::new(info, items, records, Vec::new());
+    let run = StoredRun::new(info, items, records, Vec::new()).unwrap();
     let page = crate::report::markdown::page(&run.view(Lang::Ko));
     assert!(page.contains("| x | dear (selected items) | image |"), "{page}");
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::spent::Spent;
 use super::warning::Warning;
 use crate::judge::{Served, Task};
-use crate::ledger::{RunInfo, SentinelRow, SentinelSettings};
+use crate::ledger::{SentinelRow, SentinelSettings};
 use crate::stats::{self, NoInterval};
 
 /// One judge's last round against its first.
@@ -43,11 +43,6 @@ pub struct DriftRow {
     pub changed: Option<f64>,
     /// Dollars of all rounds; null when a price is unknown. They are part of the run's cost.
     pub cost_usd: Option<f64>,
-}
-
-/// The run's own settings; reports are made of a stored run alone.
-fn settings(info: &RunInfo) -> SentinelSettings {
-    info.settings.get("sentinel").and_then(|stored| serde_json::from_value(stored.clone()).ok()).unwrap_or_default()
 }
 
 /// One row a judge, by name; `rows` are those of one run folder.
@@ -109,9 +104,8 @@ fn is_new(first: &[String], now: &[String]) -> bool {
 }
 
 /// What a reader must know before comparing scores of different days.
-pub(super) fn warnings(rows: &[DriftRow], info: &RunInfo) -> Vec<Warning> {
-    let settings = settings(info);
-    rows.iter().flat_map(|row| [changed(row), drifted(row, &settings)]).flatten().collect()
+pub(super) fn warnings(rows: &[DriftRow], settings: &SentinelSettings) -> Vec<Warning> {
+    rows.iter().flat_map(|row| [changed(row), drifted(row, settings)]).flatten().collect()
 }
 
 fn changed(row: &DriftRow) -> Option<Warning> {
@@ -168,7 +162,7 @@ mod tests {
     }
 
     fn codes(drift: &[DriftRow]) -> Vec<String> {
-        warnings(drift, &crate::report::summary::tests::info()).into_iter().map(|warning| warning.code).collect()
+        warnings(drift, &SentinelSettings::default()).into_iter().map(|warning| warning.code).collect()
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub(in crate::report) use quality::among;
 pub use quality::{AmongRow, HumansRow, Quality, QualityRow};
 pub use scope::Scope;
 pub(in crate::report) use scope::{Pooled, Scoped};
-pub use settings::WarningSettings;
+pub use settings::{RunSettings, WarningSettings};
 pub(in crate::report) use spent::Spent;
 pub use standing::{Placed, Standing, Versus};
 pub use summarise::{JudgeRow, Summary, Tokens};

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::scope::{Scope, Scoped};
 use super::warning::Warning;
-use crate::ledger::{Name, RunInfo};
+use crate::ledger::Name;
 use crate::report::agreement::shared;
 use crate::rubric::{INJECTED_SAFETY, Probe, ProbeKind, ProbeSettings};
 use crate::stats::{self, NoInterval};
@@ -41,19 +41,13 @@ pub struct ProbeRow {
     pub blind: Option<bool>,
 }
 
-/// The run's own settings; reports are made of a stored run alone.
-pub(super) fn settings(info: &RunInfo) -> ProbeSettings {
-    info.settings.get("probes").and_then(|stored| serde_json::from_value(stored.clone()).ok()).unwrap_or_default()
-}
-
 /// Every probe of every scope, in the order of scopes and then of [`Probe::ALL`].
-pub(super) fn of(scoped: &[Scoped], info: &RunInfo) -> Vec<ProbeRow> {
-    let settings = settings(info);
+pub(super) fn of(scoped: &[Scoped], settings: &ProbeSettings) -> Vec<ProbeRow> {
     let row = |probed: &Scoped| {
         let (base, probe) = Probe::split(&probed.scope.rubric)?;
         let scope = Scope { rubric: base.to_owned(), ..probed.scope.clone() };
         let plain = scoped.iter().find(|one| *one.scope == scope);
-        Some(measure(scope, probe, plain, probed, &settings))
+        Some(measure(scope, probe, plain, probed, settings))
     };
     let mut rows: Vec<ProbeRow> = scoped.iter().filter_map(row).collect();
     rows.sort_by(|one, other| (&one.scope, one.probe).cmp(&(&other.scope, other.probe)));
@@ -109,8 +103,7 @@ fn sums(scoped: &Scoped, of: impl Fn(u32) -> bool) -> Dimensions {
 }
 
 /// What the probes say that a reader must know before using the scores.
-pub(super) fn warnings(rows: &[ProbeRow], info: &RunInfo) -> Vec<Warning> {
-    let settings = settings(info);
+pub(super) fn warnings(rows: &[ProbeRow], settings: &ProbeSettings) -> Vec<Warning> {
     let mut warnings = blind(rows);
     let large = |row: &&ProbeRow| row.mean_shift.is_some_and(|shift| shift.abs() >= settings.shift_limit);
     warnings.extend(rows.iter().filter(|row| row.kind == ProbeKind::Injection).filter(large).map(|row| {

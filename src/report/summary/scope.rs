@@ -4,7 +4,8 @@ pub use crate::ledger::Scope;
 
 use std::collections::BTreeMap;
 
-use crate::ensemble::{self, Cascade};
+use super::settings::RunSettings;
+use crate::ensemble::Cascade;
 use crate::judge::{OutcomeName, Scale};
 use crate::ledger::{Facts, ItemFacts, RunInfo, ScopeFacts, TaskFacts};
 use crate::stats::Observed;
@@ -41,7 +42,7 @@ pub(in crate::report) struct Pooled {
 
 impl<'a> Scoped<'a> {
     /// The scopes of a run, ascending.
-    pub(in crate::report) fn split(info: &RunInfo, facts: &'a Facts) -> Vec<Self> {
+    pub(in crate::report) fn split(info: &RunInfo, settings: &RunSettings, facts: &'a Facts) -> Vec<Self> {
         let mut tasks: Vec<Vec<u32>> = facts.scopes().iter().map(|of| Vec::with_capacity(of.tasks)).collect();
         facts.tasks().iter().zip(0..).for_each(|(task, place)| tasks[task.scope as usize].push(place));
         let scoped = |((of, tasks), number): ((&'a ScopeFacts, Vec<u32>), u32)| {
@@ -53,8 +54,8 @@ impl<'a> Scoped<'a> {
             one
         };
         let mut all: Vec<Self> = facts.scopes().iter().zip(tasks).zip(0..).map(scoped).collect();
-        if let Some(cascade) = ensemble::Settings::of(info).cascade {
-            mark_selected(&cascade, &mut all);
+        if let Some(cascade) = &settings.ensemble.cascade {
+            mark_selected(cascade, &mut all);
         }
         all
     }

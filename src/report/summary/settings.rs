@@ -1,8 +1,28 @@
-//! The `[warnings]` table of tribunal.toml.
+//! The settings that a report reads: the `[warnings]` table of tribunal.toml, and what else a run keeps.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::RunInfo;
+use crate::ensemble;
+use crate::judge::Receipt;
+use crate::ledger::{LedgerError, RunInfo, SentinelSettings};
+use crate::rubric::ProbeSettings;
+
+/// The run's own settings; reports are made of a stored run alone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunSettings {
+    /// From where on a reader is warned.
+    pub warnings: WarningSettings,
+    /// Panels and cascades.
+    pub ensemble: ensemble::Settings,
+    /// Of probes.
+    pub probes: ProbeSettings,
+    /// Of sentinel items.
+    pub sentinel: SentinelSettings,
+    /// How each judge proves that it saw or heard what it was sent.
+    pub receipts: BTreeMap<String, Receipt>,
+}
 
 /// From where on a reader is warned.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -33,6 +53,19 @@ pub struct WarningSettings {
     pub mismatch: f64,
     /// Items that both rated; fewer say nothing of agreement.
     pub agreement_items: usize,
+}
+
+impl RunSettings {
+    /// Those of a run; one that cannot be read is an error, since a default in its place would change what the report says.
+    pub fn of(info: &RunInfo) -> Result<Self, LedgerError> {
+        Ok(Self {
+            warnings: info.stored("warnings")?,
+            ensemble: info.stored("ensemble")?,
+            probes: info.stored("probes")?,
+            sentinel: info.stored("sentinel")?,
+            receipts: info.stored("receipts")?,
+        })
+    }
 }
 
 impl Default for WarningSettings {
@@ -67,16 +100,25 @@ impl WarningSettings {
             None => Ok(self),
         }
     }
-
-    /// The run's own; reports are made of a stored run alone.
-    pub(super) fn of(info: &RunInfo) -> Self {
-        info.settings.get("warnings").and_then(|stored| serde_json::from_value(stored.clone()).ok()).unwrap_or_default()
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::WarningSettings;
+    use serde_json::json;
+
+    use super::{RunSettings, WarningSettings};
+    use crate::report::summary::tests::info;
+
+    #[test]
+    fn a_setting_that_cannot_be_read_is_an_error_by_its_name() {
+        assert_eq!(RunSettings::of(&info()).unwrap().warnings, WarningSettings::default());
+        for key in ["warnings", "ensemble", "probes", "sentinel", "receipts"] {
+            let mut info = info();
+            info.settings.insert(key.to_owned(), json!(["of another program"]));
+            let error = RunSettings::of(&info).unwrap_err().to_string();
+            assert!(error.contains(&format!("ledger.sqlite: the run's setting `{key}`")), "{error}");
+        }
+    }
 
     #[test]
     fn what_is_out_of_range_is_named() {

@@ -10,6 +10,7 @@ use super::group::Group;
 use super::probe::{self, ProbeRow};
 use super::quality::Quality;
 use super::scope::{Scope, Scoped};
+use super::settings::RunSettings;
 use super::spent::Spent;
 use super::standing::{self, Standing};
 use super::test::TestRow;
@@ -91,10 +92,10 @@ pub struct Tokens {
 }
 
 impl Summary {
-    /// Sums up a run; `ratings` are the labels of its people.
-    pub fn of(info: &RunInfo, facts: &Facts, ratings: &Ratings) -> Self {
-        let scoped = Scoped::split(info, facts);
-        let ensemble = ensemble::Settings::of(info);
+    /// Sums up a run; `settings` are its own, `ratings` the labels of its people.
+    pub fn of(info: &RunInfo, settings: &RunSettings, facts: &Facts, ratings: &Ratings) -> Self {
+        let scoped = Scoped::split(info, settings, facts);
+        let ensemble::Settings { panel, cascade, .. } = &settings.ensemble;
         let (by_outcome, pending) = count(facts.tasks().iter());
         let by_judge = scoped.iter().map(|one| {
             let (by_outcome, pending) = count(one.tasks());
@@ -119,8 +120,8 @@ impl Summary {
             by_outcome,
             pending,
             by_judge: by_judge.collect(),
-            panels: ensemble.panel.map_or_else(Vec::new, |panel| PanelRow::of(&panel, facts)),
-            cascades: ensemble.cascade.map_or_else(Vec::new, |cascade| CascadeRow::of(&cascade, facts)),
+            panels: panel.as_ref().map_or_else(Vec::new, |panel| PanelRow::of(panel, facts)),
+            cascades: cascade.as_ref().map_or_else(Vec::new, |cascade| CascadeRow::of(cascade, facts)),
             cost_usd: Spent::total(Spent::on_run(facts)),
             perhaps_billed_usd: None,
             tokens: tokens(usages(facts)),
@@ -129,11 +130,11 @@ impl Summary {
             standings,
             tests,
             model_pairs,
-            probes: probe::of(&scoped, info),
+            probes: probe::of(&scoped, &settings.probes),
             quality,
             warnings: Vec::new(),
         };
-        summary.warnings = warning::of(info, &summary, facts, &scores);
+        summary.warnings = warning::of(info, settings, &summary, facts, &scores);
         summary
     }
 
@@ -157,7 +158,7 @@ impl Summary {
 
     /// Adds the sentinel rounds of each run folder: what they say, and what they cost.
     #[must_use]
-    pub fn with_sentinels(mut self, info: &RunInfo, facts: &Facts, folders: &[Vec<SentinelRow>]) -> Self {
+    pub fn with_sentinels(mut self, settings: &RunSettings, facts: &Facts, folders: &[Vec<SentinelRow>]) -> Self {
         let rows = || folders.iter().flatten();
         if rows().next().is_none() {
             return self;
@@ -166,7 +167,7 @@ impl Summary {
         self.tokens = tokens(usages(facts).chain(rows().filter_map(|row| row.usage)));
         self.drift = folders.iter().flat_map(|rows| drift::of(rows)).collect();
         // First: scores of different judges are no one run.
-        self.warnings.splice(0..0, drift::warnings(&self.drift, info));
+        self.warnings.splice(0..0, drift::warnings(&self.drift, &settings.sentinel));
         self
     }
 }

@@ -109,7 +109,7 @@ pub(crate) fn run() -> (RunInfo, Vec<ItemRow>, Vec<Record>) {
 /// The summary of these rows.
 pub(crate) fn summary(info: &RunInfo, items: &[ItemRow], records: &[Record]) -> Summary {
     let facts = Facts::of(info, items, records);
-    Summary::of(info, &facts, &Ratings::of_facts(&facts))
+    Summary::of(info, &RunSettings::of(info).unwrap(), &facts, &Ratings::of_facts(&facts))
 }
 
 fn find<'a>(summary: &'a Summary, by: &By, key: &Key) -> &'a Group {

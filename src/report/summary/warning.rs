@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::scope::Scoped;
-use super::settings::WarningSettings;
+use super::settings::RunSettings;
 use super::{JudgeRow, Scope, Summary, doubt, model_pair, tags, weak};
-use crate::judge::{OutcomeName, TRIAGE_FACTORS};
+use crate::judge::{OutcomeName, Receipt, TRIAGE_FACTORS};
 use crate::ledger::{Facts, RunInfo, ScopeFacts};
 use crate::manifest::Notice;
 use crate::rubric::Probe;
@@ -47,8 +47,8 @@ impl Warning {
 }
 
 /// The warnings of a run, the gravest first.
-pub(super) fn of(info: &RunInfo, summary: &Summary, facts: &Facts, scoped: &[&Scoped]) -> Vec<Warning> {
-    let (settings, mut warnings) = (WarningSettings::of(info), Vec::new());
+pub(super) fn of(info: &RunInfo, run: &RunSettings, summary: &Summary, facts: &Facts, scoped: &[&Scoped]) -> Vec<Warning> {
+    let (settings, mut warnings) = (&run.warnings, Vec::new());
     warnings.extend(judges(info, summary));
     warnings.extend(authored(info));
     warnings.extend(scoped.iter().filter(|one| one.selected).map(|one| selected(one, scoped)));
@@ -59,12 +59,12 @@ pub(super) fn of(info: &RunInfo, summary: &Summary, facts: &Facts, scoped: &[&Sc
     warnings.extend(rejected(facts));
     warnings.extend(salvaged(facts));
     warnings.extend(facts.scopes().iter().filter_map(cut));
-    warnings.extend(unproven(info, facts));
-    warnings.extend(super::probe::warnings(&summary.probes, info));
-    warnings.extend(doubt::of_groups(summary, &settings));
-    warnings.extend(scoped.iter().flat_map(|one| weak::warnings(one, &settings)));
-    warnings.extend(scoped.iter().flat_map(|one| doubt::one_cell(one, &settings)));
-    warnings.extend(super::quality::warnings(&summary.quality, &settings));
+    warnings.extend(unproven(&run.receipts, facts));
+    warnings.extend(super::probe::warnings(&summary.probes, &run.probes));
+    warnings.extend(doubt::of_groups(summary, settings));
+    warnings.extend(scoped.iter().flat_map(|one| weak::warnings(one, settings)));
+    warnings.extend(scoped.iter().flat_map(|one| doubt::one_cell(one, settings)));
+    warnings.extend(super::quality::warnings(&summary.quality, settings));
     warnings.extend(scoped.iter().flat_map(|one| tags::warnings(one).into_iter().chain(model_pair::left_out(one))));
     warnings.extend(info.notices.iter().map(noticed));
     warnings
@@ -186,10 +186,10 @@ fn cut(of: &ScopeFacts) -> Option<Warning> {
 }
 
 /// Judges of which nothing proves that they saw or heard what they were sent: their servers do not say what they counted, and no canary was sent.
-fn unproven(info: &RunInfo, facts: &Facts) -> Vec<Warning> {
+fn unproven(receipts: &BTreeMap<String, Receipt>, facts: &Facts) -> Vec<Warning> {
     let mut judges: BTreeMap<&str, usize> = BTreeMap::new();
     facts.scopes().iter().filter(|of| of.uncounted > 0).for_each(|of| *judges.entry(&of.scope.judge).or_default() += of.uncounted);
-    let has_canary = |judge: &str| info.settings.get("receipts").and_then(|all| all.get(judge)).is_none_or(|receipt| receipt == "canary");
+    let has_canary = |judge: &str| receipts.get(judge).is_none_or(|receipt| *receipt == Receipt::Canary);
     let warning = |(judge, count)| {
         let message = format!(
             "{judge}: nothing proves that it saw or heard the media of {count} verdicts, for its server does not count pictures and sound; \
