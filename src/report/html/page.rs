@@ -19,7 +19,6 @@ use crate::ledger::{Facts, RunInfo};
 use crate::report::Agreement;
 use crate::report::chart::{Point, reach, tradeoff};
 use crate::report::format::{Error, RunView};
-use crate::stats::agreement::Rule;
 
 const SCRIPT: &str = concat!(include_str!("../templates/switches.js"), include_str!("../templates/items.js"));
 
@@ -50,8 +49,8 @@ pub(super) struct Page {
     pub(super) after: String,
 }
 
-/// The page; `chunk` items share a chunk of details.
-pub(super) fn render(run: &RunView, chunk: usize, body: Body) -> Result<Page, Error> {
+/// The page; `agreement` is the run's, `chunk` items share a chunk of details.
+pub(super) fn render(run: &RunView, agreement: &Agreement, chunk: usize, body: Body) -> Result<Page, Error> {
     let (digests, policy): (&[String], _) = match body {
         Body::Whole => (&[], "img-src data:; media-src data:; "),
         Body::Beside(digests) => (digests, "img-src 'self' file:; media-src 'self' file:; frame-src 'self' file:; "),
@@ -61,7 +60,6 @@ pub(super) fn render(run: &RunView, chunk: usize, body: Body) -> Result<Page, Er
     let frame = Frame { template: "report.html", lang: run.lang, names: names(run.info), warnings, sentences, script: SCRIPT, policy };
     let index = island("data", &Index { shared: frame.shared(), scopes: scopes(run), chunk, chunks: digests })?;
     let safe = |text: &str| Value::from_safe_string(text.to_owned());
-    let agreement = Agreement::without_items("", "", run.ratings, Rule::Median, Some(run));
     let head = frame.head(context! {
         info => Value::from(Serde(run.info)),
         summary => Value::from(Serde(run.summary)),
@@ -76,7 +74,7 @@ pub(super) fn render(run: &RunView, chunk: usize, body: Body) -> Result<Page, Er
         fields => Value::from(Serde(overview::fields(run.summary))),
         matrices => Value::from(Serde(matrices(run))),
         humans => Value::from(Serde(comparisons(run, &agreement.judges, label("scatter", run.lang)))),
-        agreement => Value::from(Serde(&agreement)),
+        agreement => Value::from(Serde(agreement)),
         costs => Value::from(Serde(costs(run.facts))),
         strategies => Value::from(Serde(run.strategies)),
         strategy_chart => strategies(run).map(|chart| safe(&chart)),

@@ -15,7 +15,9 @@ use super::page::{self, Body, Page};
 use super::rows::{Row, places};
 use super::store::Store;
 use crate::ledger::{Entry, LedgerError, Out};
+use crate::report::Agreement;
 use crate::report::format::{Error, Folder, Format, RunView};
+use crate::stats::agreement::Rule;
 
 /// Bytes of the largest page that carries everything itself.
 const LIMIT: u64 = 25_000_000;
@@ -36,8 +38,9 @@ impl Format for Html {
 
 /// Writes the page; one larger than `limit` bytes leaves the details of its items in `report-data/`, its pictures in `thumbs/`.
 pub(super) fn write(run: &RunView, out: &mut Folder, limit: u64) -> Result<(), Error> {
-    match out.stream("report.html", |folder, page| whole(run, folder, page, limit)) {
-        Err(Error::Io { source, .. }) if is_over_limit(&source) => beside(run, out),
+    let agreement = Agreement::without_items("", "", run.ratings, Rule::Median, Some(run));
+    match out.stream("report.html", |folder, page| whole(run, &agreement, folder, page, limit)) {
+        Err(Error::Io { source, .. }) if is_over_limit(&source) => beside(run, &agreement, out),
         written => written,
     }
 }
@@ -46,8 +49,8 @@ pub(super) fn write(run: &RunView, out: &mut Folder, limit: u64) -> Result<(), E
 type Items<'a> = Peekable<Box<dyn Iterator<Item = Result<Entry, LedgerError>> + 'a>>;
 
 /// The page with everything in it: the list of items goes there at once, their details wait in a file until the list is whole.
-fn whole(run: &RunView, folder: &Folder, page: &mut Out, limit: u64) -> Result<(), Error> {
-    let Page { before, after } = page::render(run, CHUNK, Body::Whole)?;
+fn whole(run: &RunView, agreement: &Agreement, folder: &Folder, page: &mut Out, limit: u64) -> Result<(), Error> {
+    let Page { before, after } = page::render(run, agreement, CHUNK, Body::Whole)?;
     let (store, places) = (Store(run.rows), places(run));
     let (mut waiting, left) = (folder.spool()?, Cell::new(limit));
     let (mut out, mut details) = (Limited { out: page, left: &left }, Limited { out: &mut waiting, left: &left });
@@ -77,7 +80,7 @@ fn whole(run: &RunView, folder: &Folder, page: &mut Out, limit: u64) -> Result<(
 }
 
 /// The page without details, which lie beside it chunk by chunk; it names their digests before its list of items, which waits in a file until then.
-fn beside(run: &RunView, out: &mut Folder) -> Result<(), Error> {
+fn beside(run: &RunView, agreement: &Agreement, out: &mut Folder) -> Result<(), Error> {
     let places = places(run);
     let (mut waiting, mut digests) = (out.spool()?, Vec::new());
     let (mut list, mut items) = (serializer(&mut waiting), run.rows.entries()?.peekable());
@@ -90,7 +93,7 @@ fn beside(run: &RunView, out: &mut Folder) -> Result<(), Error> {
         digests.push(digest);
     }
     rows.end()?;
-    let Page { before, after } = page::render(run, CHUNK, Body::Beside(&digests))?;
+    let Page { before, after } = page::render(run, agreement, CHUNK, Body::Beside(&digests))?;
     out.stream("report.html", |_, page| {
         page.write_all([before, opening("rows")].concat().as_bytes())?;
         append(waiting, page)?;
