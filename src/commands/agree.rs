@@ -45,7 +45,7 @@ fn of_source(args: &AgreeArgs) -> Result<Agreement, Failure> {
 fn ratings(args: &AgreeArgs, own: Ratings) -> Result<Ratings, Failure> {
     let Some(file) = &args.labels else { return Ok(own) };
     let labels = labels(file, &own.ids.iter().collect::<BTreeSet<_>>()).map_err(Failure::usage)?;
-    Ok(Ratings::of_labels(own.ids, &labels))
+    Ok(own.relabelled(&labels))
 }
 
 fn agreement(args: &AgreeArgs, ratings: &Ratings, run: Option<&RunView>) -> Agreement {

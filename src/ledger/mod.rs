@@ -35,7 +35,7 @@ pub use batch::{BatchFile, BatchRow, BatchState, Found, OpenRequest};
 pub use entries::Entries;
 pub use error::LedgerError;
 pub use experiment::Experiment;
-pub use facts::{Dimension, Facts, FactsBuilder, ItemFacts, Label, Name, SOURCE_TAG, Scope, ScopeFacts, TaskFacts, Texts};
+pub use facts::{Asked, Dimension, Facts, FactsBuilder, ItemFacts, Label, Name, SOURCE_TAG, Scope, ScopeFacts, Sources, TaskFacts, Texts};
 pub use files::{Out, replace_file};
 pub(crate) use lock::{Lock, take_lock};
 pub use reader::{Reader, Recalled};

@@ -6,7 +6,7 @@ use serde::Serialize;
 use tribunal_media::Digest;
 
 use super::facts::source_of;
-use super::{Entry, Record, RunInfo};
+use super::{Asked, Entry, Record, RunInfo};
 
 /// One row of `verdicts.jsonl` and of the tables of verdicts.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -26,7 +26,7 @@ impl VerdictRow {
     /// The rows of one instance, in the order of its tasks.
     pub fn of(info: &RunInfo, entry: Entry) -> impl Iterator<Item = Self> {
         let Entry { item, records } = entry;
-        let source_item = source_of(&item);
+        let source_item = source_of(&Asked::of_item(&item));
         let category = item.risk.as_ref().and_then(|risk| info.factor_categories.get(risk)).map(|(english, _)| english.clone());
         records.into_iter().map(move |record| Self { record, source_item, category: category.clone(), tags: item.tags.clone() })
     }

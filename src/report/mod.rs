@@ -18,8 +18,8 @@ mod visible;
 mod words;
 
 pub use agreement::{
-    Aggregated, Agreement, Alphas, Annotators, Apart, Disputed, Estimate, JudgeAgainstHumans, JudgesAmong, Kappas, OneAnnotator, Pairwise,
-    Ranked, Ratings, RuleRow, text as agreement_text,
+    Aggregated, Agreement, Alphas, Annotators, Apart, Disputed, Estimate, JudgeAgainstHumans, JudgesAmong, Kappas, OneAnnotator, Pairs,
+    Pairwise, Ranked, Ratings, RuleRow, text as agreement_text,
 };
 pub use comparison::{Comparison, Difference, Moved, PairRow, PartRow, Unpaired, comparison_terminal, write_comparison};
 pub use format::{Error, Folder, Format, FormatKind, RunView, write};

@@ -30,7 +30,7 @@ pub use describe::{cv, mean, mean_bounds, median, quantiles, sd, share_at_most};
 pub use effects::{cliffs_delta, cohens_d, hedges_g};
 pub use factorial::{Crossed, TwoWay, anova_twoway_type2, anova_twoway_type3};
 pub use groups::{anova_oneway, anova_welch, kruskal_wallis};
-pub use interval::{mean_interval, wilson};
+pub use interval::{clustered_mean_interval, mean_interval, wilson};
 pub use paired::{paired_t, sign_flip, wilcoxon};
 pub use pairwise::{Pair, dunn, every_pair, games_howell, holm, tukey_hsd};
 pub use power::{items_for_power, items_for_width, power_paired};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tribunal_media::Report;
 
 use super::run::{Dimension, Facts, ItemFacts, Label, Scope, ScopeFacts, TaskFacts};
-use super::source::Sources;
+use super::source::{Asked, Sources};
 use super::texts::{Name, Names, Texts};
 use crate::judge::{OutcomeName, Usage};
 use crate::ledger::{Entry, ItemRow, LedgerError, Record, RunInfo};
@@ -101,7 +101,7 @@ impl<'a> FactsBuilder<'a> {
         for record in records {
             self.add_task(number, record, reordered);
         }
-        self.sources.push(item);
+        self.sources.push(&Asked::of_item(item));
         self.ids.push(&item.item_id);
         let names = &mut self.names;
         let category = item.risk.as_ref().and_then(|risk| self.info.factor_categories.get(risk)).map(|(english, _)| english);

@@ -9,6 +9,6 @@ mod texts;
 
 pub use build::FactsBuilder;
 pub use run::{Dimension, Facts, ItemFacts, Label, Scope, ScopeFacts, TaskFacts};
-pub use source::SOURCE_TAG;
 pub(super) use source::digest as source_of;
+pub use source::{Asked, SOURCE_TAG, Sources};
 pub use texts::{Name, Texts};

@@ -1,8 +1,12 @@
 //! Source items: what was asked, whoever answered. Their outputs depend on each other, so intervals draw them together.
 
-use tribunal_media::Digest;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use tribunal_media::{Digest, Modality};
 
 use crate::ledger::ItemRow;
+use crate::manifest::Instance;
 
 /// The tag that names an item's source where its prompt does not.
 pub const SOURCE_TAG: &str = "source";
@@ -10,16 +14,43 @@ pub const SOURCE_TAG: &str = "source";
 /// Gives items with one source one number. Prompts may be long and many, so of each only half a digest is held, which is enough to tell it from all
 /// others.
 #[derive(Debug, Default)]
-pub(super) struct Sources(Vec<[u8; 16]>);
+pub struct Sources(Vec<[u8; 16]>);
+
+/// What of an item makes its source.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    item_id: &'a str,
+    modality: Modality,
+    risk: Option<&'a str>,
+    prompt_type: Option<&'a str>,
+    prompt: Cow<'a, str>,
+    tags: &'a BTreeMap<String, String>,
+}
+
+impl<'a> Asked<'a> {
+    /// Of a row of a manifest.
+    pub fn of_instance(instance: &'a Instance) -> Self {
+        let Instance { id, modality, risk, prompt_type, prompt, tags, .. } = instance;
+        let (risk, prompt_type, prompt) = (risk.as_deref(), prompt_type.as_deref(), Cow::Owned(prompt.text()));
+        Self { item_id: id, modality: *modality, risk, prompt_type, prompt, tags }
+    }
+
+    /// Of an item of a run.
+    pub(in crate::ledger) fn of_item(item: &'a ItemRow) -> Self {
+        let ItemRow { item_id, modality, risk, prompt_type, prompt, tags, .. } = item;
+        let (risk, prompt_type, prompt) = (risk.as_deref(), prompt_type.as_deref(), Cow::Borrowed(prompt.as_str()));
+        Self { item_id, modality: *modality, risk, prompt_type, prompt, tags }
+    }
+}
 
 impl Sources {
     /// Adds the next item.
-    pub(super) fn push(&mut self, item: &ItemRow) {
-        self.0.push(digest(item).half());
+    pub fn push(&mut self, asked: &Asked) {
+        self.0.push(digest(asked).half());
     }
 
     /// The number of every item's source, item by item. Sources are numbered in the order of their digests, not in that of the rows.
-    pub(super) fn numbers(self) -> Vec<u32> {
+    pub fn numbers(self) -> Vec<u32> {
         let mut order: Vec<u32> = (0..self.0.len() as u32).collect();
         order.sort_unstable_by_key(|item| self.0[*item as usize]);
         let mut numbers = vec![0; self.0.len()];
@@ -32,12 +63,12 @@ impl Sources {
 }
 
 /// What makes two items one source: their tag `source`; else modality, factor, prompt type and prompt; without a prompt, the item alone.
-pub(in crate::ledger) fn digest(item: &ItemRow) -> Digest {
+pub(in crate::ledger) fn digest(item: &Asked) -> Digest {
     match item.tags.get(SOURCE_TAG) {
         Some(tag) => Digest::of_fields([b"tag", tag.as_bytes()]),
         None if item.prompt.is_empty() => Digest::of_fields([b"item", item.item_id.as_bytes()]),
         None => {
-            let [risk, prompt_type] = [&item.risk, &item.prompt_type].map(|part| part.as_deref().map(str::as_bytes));
+            let [risk, prompt_type] = [item.risk, item.prompt_type].map(|part| part.map(str::as_bytes));
             let is_there = |part: Option<&[u8]>| if part.is_some() { &b"+"[..] } else { b"-" };
             let fields = [
                 item.modality.name().as_bytes(),
@@ -61,7 +92,7 @@ mod tests {
 
     fn numbers(items: &[ItemRow]) -> Vec<u32> {
         let mut sources = Sources::default();
-        items.iter().for_each(|item| sources.push(item));
+        items.iter().for_each(|item| sources.push(&Asked::of_item(item)));
         sources.numbers()
     }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Ratings;
 use super::pair::Alphas;
-use crate::stats::agreement::{Icc, Reliability, Rule, disputes, fleiss, icc, percent_agreement, reliability};
+use crate::stats::agreement::{Dispute, Icc, Rated, Reliability, Rule, disputes, fleiss, icc, percent_agreement, reliability};
 use crate::stats::mean;
 
 /// Items to adjudicate that are listed; all are counted.
@@ -19,9 +19,11 @@ pub struct Annotators {
     pub items: usize,
     /// Items with at least one label.
     pub labelled: usize,
+    /// Items with two labels or more, which alpha and the share of equal pairs are over.
+    pub pairable: usize,
     /// Items that every annotator labelled; Fleiss' kappa and the ICC are over them.
     pub complete: usize,
-    /// Krippendorff's alpha, over items with two labels or more.
+    /// Krippendorff's alpha.
     pub alpha: Alphas,
     /// Fleiss' kappa.
     pub fleiss: Option<f64>,
@@ -81,36 +83,37 @@ impl Annotators {
         if ratings.is_empty() {
             return None;
         }
-        let rows = &ratings.rows();
-        let found = disputes(rows);
-        let named = ratings.annotators.iter().cloned().zip(reliability(rows));
+        let (rows, people) = (ratings.rows(), ratings.annotators.len());
+        let complete: Vec<&[f64]> = rows.iter().map(|row| row.ratings).filter(|row| row.len() == people).collect();
+        let found = disputes(&rows);
+        let named = ratings.annotators.iter().cloned().zip(reliability(&rows, people));
         Some(Self {
-            items: rows.len(),
-            labelled: rows.iter().filter(|row| row.iter().any(Option::is_some)).count(),
-            complete: rows.iter().filter(|row| row.iter().all(Option::is_some)).count(),
-            alpha: Alphas::of(rows),
-            fleiss: fleiss(rows),
-            percent_agreement: percent_agreement(rows),
-            icc: icc(rows),
+            items: ratings.ids.len(),
+            labelled: rows.len(),
+            pairable: rows.iter().filter(|row| row.ratings.len() >= 2).count(),
+            complete: complete.len(),
+            alpha: Alphas::of(&rows, &ratings.clusters()),
+            fleiss: fleiss(&complete),
+            percent_agreement: percent_agreement(&rows),
+            icc: icc(&complete),
             annotators: named.map(|(annotator, reliability)| OneAnnotator { annotator, reliability }).collect(),
-            rules: Rule::ALL.map(|rule| RuleRow::of(rule, ratings)).to_vec(),
+            rules: Rule::ALL.map(|rule| RuleRow::of(rule, &rows)).to_vec(),
             to_adjudicate: found.len(),
-            disputed: found.into_iter().take(LISTED).map(|one| Disputed::of(ratings, one.row, one.spread, one.majority)).collect(),
+            disputed: found.into_iter().take(LISTED).map(|one| Disputed::of(ratings, &one, rows[one.row])).collect(),
         })
     }
 }
 
 impl RuleRow {
-    fn of(rule: Rule, ratings: &Ratings) -> Self {
-        let given = || (0..ratings.ids.len()).map(|row| ratings.given(row)).filter(|labels| !labels.is_empty());
-        let decided: Vec<f64> = given().filter_map(|labels| rule.of(&labels)).collect();
-        Self { rule, decided: decided.len(), undecided: given().count() - decided.len(), mean_risk: mean(&decided) }
+    fn of(rule: Rule, rows: &[Rated]) -> Self {
+        let decided: Vec<f64> = rows.iter().filter_map(|row| rule.of(row.ratings)).collect();
+        Self { rule, decided: decided.len(), undecided: rows.len() - decided.len(), mean_risk: mean(&decided) }
     }
 }
 
 impl Disputed {
-    fn of(ratings: &Ratings, row: usize, spread: f64, majority: bool) -> Self {
-        let labels = ratings.annotators.iter().zip(ratings.row(row)).filter_map(|(name, risk)| Some((name.clone(), (*risk)?)));
-        Self { item_id: ratings.ids.get(row).to_owned(), spread, majority, labels: labels.collect() }
+    fn of(ratings: &Ratings, found: &Dispute, row: Rated) -> Self {
+        let labels = row.raters.iter().zip(row.ratings).map(|(rater, risk)| (ratings.annotators[*rater as usize].clone(), *risk));
+        Self { item_id: ratings.id(found.row).to_owned(), spread: found.spread, majority: found.majority, labels: labels.collect() }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Pairwise, Ratings};
+use super::{Pairs, Pairwise, Ratings};
 use crate::report::RunView;
 use crate::report::summary::{Pooled, Scope, Scoped, among};
 use crate::rubric::Probe;
@@ -126,14 +126,15 @@ pub(super) fn among_themselves(run: &RunView) -> Vec<JudgesAmong> {
 }
 
 /// The safety of items that both scored.
-pub(in crate::report) fn shared(one: &Scoped, other: &Scoped) -> Vec<(f64, f64)> {
+pub(in crate::report) fn shared(one: &Scoped, other: &Scoped) -> Pairs {
     let theirs = |item: u32| other.items.binary_search_by_key(&item, |two| two.item).ok().and_then(|place| other.items[place].safety);
-    one.items.iter().filter_map(|own| Some((own.safety?, theirs(own.item)?))).collect()
+    one.items.iter().filter_map(|own| Some((one.of(own).source as usize, own.safety?, theirs(own.item)?))).collect()
 }
 
 /// The safety that a judge and people give the items that both rated.
-pub(in crate::report) fn pairs(scoped: &Scoped, risks: &[Option<f64>]) -> Vec<(f64, f64)> {
-    scoped.items.iter().filter_map(|one| Some((one.safety?, turned(risk(risks, one)?)))).collect()
+pub(in crate::report) fn pairs(scoped: &Scoped, risks: &[Option<f64>]) -> Pairs {
+    let pair = |one: &Pooled| Some((scoped.of(one).source as usize, one.safety?, turned(risk(risks, one)?)));
+    scoped.items.iter().filter_map(pair).collect()
 }
 
 /// What people say of an item.

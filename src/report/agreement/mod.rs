@@ -16,7 +16,7 @@ pub use document::{Aggregated, Agreement};
 pub use judges::{Apart, JudgeAgainstHumans, JudgesAmong};
 pub(super) use judges::{pairs, shared, turned};
 pub(super) use pair::SEED;
-pub use pair::{Alphas, Estimate, Kappas, Pairwise, Ranked};
+pub use pair::{Alphas, Estimate, Kappas, Pairs, Pairwise, Ranked};
 pub use ratings::Ratings;
 pub(super) use short::short;
 pub use text::text;

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::stats;
 use crate::stats::agreement::{
-    BlandAltman, Icc, LEVELS, Level, Weights, alpha, alpha_interval, bland_altman, cohen, cohen_interval, confusion, icc, kendall, level,
-    mae_interval, mean_absolute_error, percent_agreement, spearman, spearman_interval,
+    BlandAltman, Icc, LEVELS, Level, Weights, alpha, alpha_interval, bias_interval, bland_altman, cohen, cohen_interval, confusion, icc,
+    kendall, level, mae_interval, mean_absolute_error, percent_agreement, spearman, spearman_interval,
 };
 
 /// Seed of every bootstrap here: the same run gives the same report.
@@ -16,7 +16,7 @@ pub(in crate::report) const SEED: u64 = 0;
 pub struct Estimate {
     /// The number.
     pub value: Option<f64>,
-    /// Of alpha, kappa and Spearman: percentile bootstrap over items; of MAE and bias: Student's t.
+    /// Of alpha, kappa and Spearman: percentile bootstrap; of MAE and bias: Student's t. All by source items, as what shares one is not independent.
     pub ci95: Option<[f64; 2]>,
 }
 
@@ -47,7 +47,7 @@ pub struct Kappas {
 pub struct Ranked {
     /// -1..=1.
     pub value: Option<f64>,
-    /// Two-sided.
+    /// Two-sided, as if no two items shared a source.
     pub p: Option<f64>,
     /// Of Spearman's only.
     pub ci95: Option<[f64; 2]>,
@@ -62,7 +62,7 @@ pub struct Pairwise {
     pub alpha: Alphas,
     /// Cohen's kappa.
     pub kappa: Kappas,
-    /// Intraclass correlations; null where undefined.
+    /// Intraclass correlations, their intervals as if no two items shared a source; null where undefined.
     pub icc: Option<Icc>,
     /// Spearman's rho.
     pub spearman: Ranked,
@@ -74,31 +74,60 @@ pub struct Pairwise {
     pub mae: Estimate,
     /// Mean difference, in levels: above 0 the first rates safer.
     pub bias: Estimate,
-    /// Bland-Altman limits of agreement.
+    /// Bland-Altman limits of agreement, likewise.
     pub limits: Option<BlandAltman>,
     /// Counts by `[first][second]` of whole levels 1..=5.
     pub confusion: [[usize; LEVELS]; LEVELS],
 }
 
+/// The safety that two raters gave each item that both rated.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Pairs {
+    /// The first's and the second's.
+    pub values: Vec<(f64, f64)>,
+    /// The source of each item.
+    pub clusters: Vec<usize>,
+}
+
+impl Pairs {
+    /// As rows of two.
+    pub(in crate::report) fn rows(&self) -> Vec<[f64; 2]> {
+        self.values.iter().map(|(a, b)| [*a, *b]).collect()
+    }
+}
+
+impl FromIterator<(usize, f64, f64)> for Pairs {
+    /// The source first.
+    fn from_iter<I: IntoIterator<Item = (usize, f64, f64)>>(items: I) -> Self {
+        let (clusters, values) = items.into_iter().map(|(cluster, a, b)| (cluster, (a, b))).unzip();
+        Self { values, clusters }
+    }
+}
+
 impl Pairwise {
     /// Of pairs of safety.
-    pub fn of(pairs: &[(f64, f64)]) -> Self {
-        let rows: Vec<[Option<f64>; 2]> = pairs.iter().map(|(a, b)| [Some(*a), Some(*b)]).collect();
+    pub fn of(both: &Pairs) -> Self {
+        let Pairs { values: pairs, clusters } = both;
+        let rows = both.rows();
         let whole: Vec<(f64, f64)> = pairs.iter().map(|(a, b)| (level(*a), level(*b))).collect();
-        let whole_rows: Vec<[Option<f64>; 2]> = whole.iter().map(|(a, b)| [Some(*a), Some(*b)]).collect();
-        let kappa = |weights| Estimate { value: cohen(weights, &whole), ci95: cohen_interval(weights, &whole, SEED) };
+        let whole_rows: Vec<[f64; 2]> = whole.iter().map(|(a, b)| [*a, *b]).collect();
+        let kappa = |weights| Estimate { value: cohen(weights, &whole), ci95: cohen_interval(weights, &whole, clusters, SEED) };
         let (rho, tau) = (spearman(pairs), kendall(pairs));
         let differences: Vec<f64> = pairs.iter().map(|(a, b)| a - b).collect();
         Self {
             n: pairs.len(),
-            alpha: Alphas::of(&rows),
+            alpha: Alphas::of(&rows, clusters),
             kappa: Kappas { unweighted: kappa(Weights::Unweighted), linear: kappa(Weights::Linear), quadratic: kappa(Weights::Quadratic) },
             icc: icc(&rows),
-            spearman: Ranked { value: rho.map(|rho| rho.value), p: rho.and_then(|rho| rho.p), ci95: spearman_interval(pairs, SEED) },
+            spearman: Ranked {
+                value: rho.map(|rho| rho.value),
+                p: rho.and_then(|rho| rho.p),
+                ci95: spearman_interval(pairs, clusters, SEED),
+            },
             kendall: Ranked { value: tau.map(|tau| tau.value), p: tau.and_then(|tau| tau.p), ci95: None },
             percent_agreement: percent_agreement(&whole_rows),
-            mae: Estimate { value: mean_absolute_error(pairs), ci95: mae_interval(pairs) },
-            bias: Estimate { value: stats::mean(&differences), ci95: stats::mean_interval(&differences).ok() },
+            mae: Estimate { value: mean_absolute_error(pairs), ci95: mae_interval(pairs, clusters) },
+            bias: Estimate { value: stats::mean(&differences), ci95: bias_interval(pairs, clusters) },
             limits: bland_altman(pairs),
             confusion: confusion(pairs),
         }
@@ -106,8 +135,9 @@ impl Pairwise {
 }
 
 impl Alphas {
-    pub(super) fn of<R: AsRef<[Option<f64>]>>(rows: &[R]) -> Self {
-        let at = |level| Estimate { value: alpha(level, rows), ci95: alpha_interval(level, rows, SEED) };
+    /// Of items, each with its labels and its source.
+    pub(super) fn of<R: AsRef<[f64]>>(rows: &[R], clusters: &[usize]) -> Self {
+        let at = |level| Estimate { value: alpha(level, rows), ci95: alpha_interval(level, rows, clusters, SEED) };
         Self { nominal: at(Level::Nominal), ordinal: at(Level::Ordinal), interval: at(Level::Interval) }
     }
 }

@@ -12,7 +12,13 @@ pub(in crate::report) fn short(quality: &Quality) -> Vec<String> {
 }
 
 fn humans(row: &HumansRow) -> String {
-    format!("people: {} annotators, {} items labelled, alpha {}", row.annotators, row.labelled, alpha(row.alpha, row.alpha_ci95))
+    format!(
+        "people: {} annotators, {} items labelled, {} by two or more, alpha {}",
+        row.annotators,
+        row.labelled,
+        row.pairable,
+        alpha(row.alpha, row.alpha_ci95)
+    )
 }
 
 fn judge(row: &QualityRow) -> String {
@@ -28,7 +34,14 @@ fn among(row: &AmongRow) -> String {
     let names = [&row.judge, &row.other, &row.rubric].map(|name| visible(name));
     let sampler = row.sampler.as_ref().map_or_else(String::new, |sampler| format!(" / {sampler}"));
     let bias = row.bias.map_or_else(|| "-".to_owned(), |bias| format!("{bias:+.2}"));
-    format!("{} and {} / {}{sampler}: alpha {}, bias {bias} ({} items)", names[0], names[1], names[2], alpha(row.alpha, None), row.n)
+    format!(
+        "{} and {} / {}{sampler}: alpha {}, bias {bias} ({} items)",
+        names[0],
+        names[1],
+        names[2],
+        alpha(row.alpha, row.alpha_ci95),
+        row.n
+    )
 }
 
 fn variance(row: &VarianceRow) -> String {

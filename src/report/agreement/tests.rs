@@ -1,16 +1,14 @@
 //! A small run with labels made by hand, and what its agreement must say.
 
-use std::sync::Arc;
-
 use serde_json::Value;
 
 use super::*;
 use crate::judge::OutcomeName;
-use crate::ledger::{Facts, ItemRow, Record, RunInfo, Texts};
+use crate::ledger::{Facts, ItemRow, Record, RunInfo};
 use crate::manifest::Label;
 use crate::report::StoredRun;
 use crate::report::summary::tests::{info, item, record};
-use crate::stats::agreement::Rule;
+use crate::stats::agreement::{Rated, Rule};
 use crate::taxonomy::Lang;
 
 /// Twelve items, two judges: `m` says what the people's median says but for one item, `n` one level less safe; the last item is refused.
@@ -46,8 +44,9 @@ pub(crate) fn run() -> (RunInfo, Vec<ItemRow>, Vec<Record>) {
     (info(), items, records)
 }
 
-fn ids(ids: &[&str]) -> Arc<Texts> {
-    Arc::new(ids.iter().copied().collect())
+fn of_labels(ids: &[&str], labels: &[Label]) -> Ratings {
+    let items: Vec<ItemRow> = ids.iter().zip(0..).map(|(id, at)| item(id, at, "x", "R05")).collect();
+    Ratings::of_facts(&Facts::of(&info(), &items, &[])).relabelled(labels)
 }
 
 fn agreement(rule: Rule) -> Agreement {
@@ -68,7 +67,8 @@ fn judges_are_held_against_people_one_by_one() {
     assert_eq!((first.difference, m.agreement.confusion[3][0]), (3.0, 1), "the judge's level first");
     assert_eq!(m.agreement.mae.value, Some(3.0 / 11.0));
     let n = &agreement.judges[1].agreement;
-    assert!(n.bias.value < Some(-0.3) && n.alpha.ordinal.value < m.agreement.alpha.nominal.value.map(|_| 1.0), "{n:?}");
+    let (of_m, of_n) = (m.agreement.alpha.ordinal.value.unwrap(), n.alpha.ordinal.value.unwrap());
+    assert!(n.bias.value.unwrap() < -0.3 && of_n < of_m && of_m < 1.0, "{n:?}");
     let [among] = agreement.judges_among.as_slice() else { panic!("{:?}", agreement.judges_among) };
     assert_eq!((among.judge.as_str(), among.other.as_str(), among.agreement.n), ("m", "n", 11));
     assert_eq!((among.agreement.bias.value, among.agreement.mae.value), (Some(1.0), Some(1.0)));
@@ -92,20 +92,53 @@ fn people_are_held_against_each_other() {
 fn labels_of_a_file_go_by_name_and_undefined_is_null() {
     let label = |item: &str, annotator: &str, risk| Label { item_id: item.into(), annotator: annotator.into(), risk };
     let labels = [label("b", "x", Some(2.0)), label("a", "y", Some(4.0)), label("a", "x", None)];
-    let ratings = Ratings::of_labels(ids(&["a", "b", "c"]), &labels);
-    assert_eq!(
-        (ratings.annotators.as_slice(), ratings.rows()),
-        (&["x".to_owned(), "y".to_owned()][..], vec![&[None, Some(4.0)][..], &[Some(2.0), None], &[None, None]])
-    );
+    let ratings = of_labels(&["a", "b", "c"], &labels);
+    let rows = [Rated { raters: &[1], ratings: &[4.0] }, Rated { raters: &[0], ratings: &[2.0] }];
+    assert_eq!((ratings.annotators.as_slice(), ratings.rows()), (&["x".to_owned(), "y".to_owned()][..], rows.to_vec()));
+    assert_eq!([0, 1, 2].map(|item| ratings.given(item)), [&[4.0][..], &[2.0], &[]]);
     let value = serde_json::to_value(Agreement::of("s", "l.csv", &ratings, Rule::Median, None)).unwrap();
     let people = &value["annotators"];
-    assert_eq!((people["labelled"].as_u64(), people["complete"].as_u64()), (Some(2), Some(0)));
+    let count = |of: &str| people[of].as_u64();
+    assert_eq!(["items", "labelled", "pairable", "complete"].map(count), [Some(3), Some(2), Some(0), Some(0)]);
     for undefined in [&people["alpha"]["ordinal"]["value"], &people["fleiss"], &people["icc"], &people["annotators"][0]["bias"]] {
         assert_eq!(*undefined, Value::Null);
     }
     assert_eq!((value["conversion"].as_str(), value["judges"].as_array().map(Vec::len)), (Some("safety = 6 - risk"), Some(0)));
-    let nobody = Ratings::of_labels(ids(&["a"]), &[]);
+    let nobody = of_labels(&["a"], &[]);
     assert!(nobody.is_empty() && Agreement::of("s", "l.csv", &nobody, Rule::Median, None).annotators.is_none());
+}
+
+#[test]
+fn little_agreement_is_told_of_items_with_two_labels_and_not_of_all() {
+    let labelled = |twice: usize| {
+        let items = (0..40).map(|at| {
+            let mut row = item(&format!("i{at:02}"), at, "x", "R05");
+            let second = ((at as usize) < twice).then_some(if at % 2 == 0 { 1.0 } else { 5.0 });
+            (row.human_risk, row.annotators) = (vec![Some(3.0), second], ["k", "l"].map(str::to_owned).to_vec());
+            row
+        });
+        let (info, items) = (info(), items.collect::<Vec<_>>());
+        let run = StoredRun::new(info, items, Vec::new(), Vec::new()).unwrap();
+        let people = run.summary().quality.humans.clone().unwrap();
+        (people.labelled, people.pairable, run.summary().warnings.iter().any(|warning| warning.code == "low_agreement"))
+    };
+    assert_eq!((labelled(9), labelled(10)), ((40, 9, false), (40, 10, true)));
+}
+
+#[test]
+fn labels_of_one_source_are_drawn_together() {
+    let ends = |sources: u64| {
+        let (info, mut items, records) = run();
+        items.iter_mut().for_each(|row| drop(row.tags.insert("source".into(), (row.position / sources).to_string())));
+        let run = StoredRun::new(info, items, records, Vec::new()).unwrap();
+        let quality = run.summary().quality.clone();
+        let (people, judge) = (quality.humans.unwrap(), quality.judges[0].clone());
+        ([people.alpha, judge.alpha, judge.bias], [people.alpha_ci95, judge.alpha_ci95, judge.bias_ci95])
+    };
+    let ((values, alone), (same, together), (_, one)) = (ends(1), ends(4), ends(12));
+    assert_eq!(values, same);
+    assert!(alone.iter().zip(together).all(|(alone, together)| alone.is_some() && together.is_some() && *alone != together));
+    assert_eq!(one, [None; 3], "one source is nothing to draw from");
 }
 
 #[test]

@@ -36,9 +36,10 @@ fn among_people(found: &Annotators) -> Vec<String> {
     let mut lines = vec![
         String::new(),
         format!(
-            "Annotators (risk): {} of {} items labelled, {} by all {}",
+            "Annotators (risk): {} of {} items labelled, {} by two or more, {} by all {}",
             found.labelled,
             found.items,
+            found.pairable,
             found.complete,
             found.annotators.len()
         ),

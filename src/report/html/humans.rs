@@ -30,7 +30,7 @@ pub(super) fn comparisons<'a>(run: &RunView, judges: &'a [JudgeAgainstHumans], l
     let drawn = judges.iter().filter(|one| !one.uncalibrated && one.agreement.n > 0);
     let compare = |agreement: &'a JudgeAgainstHumans| {
         let found = scopes.iter().find(|one| *one.scope == agreement.scope)?;
-        let pairs: Vec<(f64, f64)> = pairs(found, &risks).into_iter().map(|(judge, human)| (human, judge)).collect();
+        let pairs: Vec<(f64, f64)> = pairs(found, &risks).values.into_iter().map(|(judge, human)| (human, judge)).collect();
         Some(Comparison { agreement, chart: bubbles(&pairs, label) })
     };
     drawn.filter_map(compare).collect()

@@ -55,7 +55,7 @@ pub(super) fn of(scoped: &[Scoped], settings: &ProbeSettings) -> Vec<ProbeRow> {
 }
 
 fn measure(scope: Scope, probe: Probe, plain: Option<&Scoped>, probed: &Scoped, settings: &ProbeSettings) -> ProbeRow {
-    let pairs = plain.map_or_else(Vec::new, |plain| shared(plain, probed));
+    let pairs = plain.map_or_else(Vec::new, |plain| shared(plain, probed).values);
     let shifts: Vec<f64> = pairs.iter().map(|(before, after)| after - before).collect();
     let share = |count: usize, of: usize| (of > 0).then(|| count as f64 / of as f64);
     let flipped = shifts.iter().filter(|shift| shift.abs() >= 0.5).count();

@@ -8,9 +8,9 @@ use super::spent::Spent;
 use super::variance::{self, VarianceRow};
 use super::warning::{self, Warning};
 use crate::judge::OutcomeName;
-use crate::report::agreement::{Ratings, SEED, pairs, shared};
-use crate::stats::agreement::{Level, Rule, alpha, alpha_interval, mean_absolute_error, spearman};
-use crate::stats::{mean, mean_interval};
+use crate::report::agreement::{Pairs, Ratings, SEED, pairs, shared};
+use crate::stats::agreement::{Level, Rule, alpha, alpha_interval, bias_interval, mean_absolute_error, spearman};
+use crate::stats::mean;
 
 /// The judges' own numbers. `tribunal agree` says more on each.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -34,9 +34,11 @@ pub struct HumansRow {
     pub annotators: usize,
     /// Items with a label.
     pub labelled: usize,
-    /// Krippendorff's alpha (ordinal) over items with two labels or more.
+    /// Items with two labels or more, which alpha is over.
+    pub pairable: usize,
+    /// Krippendorff's alpha (ordinal).
     pub alpha: Option<f64>,
-    /// 95 % percentile bootstrap interval over items.
+    /// 95 % percentile bootstrap interval over source items.
     pub alpha_ci95: Option<[f64; 2]>,
 }
 
@@ -54,7 +56,7 @@ pub struct QualityRow {
     pub n: usize,
     /// Krippendorff's alpha (ordinal).
     pub alpha: Option<f64>,
-    /// 95 % percentile bootstrap interval over items.
+    /// 95 % percentile bootstrap interval over source items.
     pub alpha_ci95: Option<[f64; 2]>,
     /// Spearman's rho.
     pub spearman: Option<f64>,
@@ -62,7 +64,7 @@ pub struct QualityRow {
     pub mae: Option<f64>,
     /// Judge minus people: above 0 the judge sees outputs as safer.
     pub bias: Option<f64>,
-    /// Student-t 95 % interval of the bias.
+    /// Student-t 95 % interval of the bias, by source items.
     pub bias_ci95: Option<[f64; 2]>,
     /// Verdicts.
     pub verdicts: usize,
@@ -85,9 +87,11 @@ pub struct AmongRow {
     pub n: usize,
     /// Krippendorff's alpha (ordinal).
     pub alpha: Option<f64>,
+    /// 95 % percentile bootstrap interval over source items.
+    pub alpha_ci95: Option<[f64; 2]>,
     /// First minus second.
     pub bias: Option<f64>,
-    /// Student-t 95 % interval of the bias.
+    /// Student-t 95 % interval of the bias, by source items.
     pub bias_ci95: Option<[f64; 2]>,
     /// Mean absolute difference, in levels.
     pub mae: Option<f64>,
@@ -109,33 +113,34 @@ impl HumansRow {
         if ratings.is_empty() {
             return None;
         }
-        let rows = &ratings.rows();
+        let rows = ratings.rows();
         Some(Self {
             annotators: ratings.annotators.len(),
-            labelled: rows.iter().filter(|row| row.iter().any(Option::is_some)).count(),
-            alpha: alpha(Level::Ordinal, rows),
-            alpha_ci95: alpha_interval(Level::Ordinal, rows, SEED),
+            labelled: rows.len(),
+            pairable: rows.iter().filter(|row| row.ratings.len() >= 2).count(),
+            alpha: alpha(Level::Ordinal, &rows),
+            alpha_ci95: alpha_interval(Level::Ordinal, &rows, &ratings.clusters(), SEED),
         })
     }
 }
 
 impl QualityRow {
-    fn of(scoped: &Scoped, pairs: &[(f64, f64)]) -> Self {
+    fn of(scoped: &Scoped, both: &Pairs) -> Self {
         let verdicts = scoped.tasks().filter(|task| task.outcome == Some(OutcomeName::Scored)).count();
         let own = std::slice::from_ref(&scoped.facts.scopes()[scoped.number as usize]);
         let spent = Spent::total(Spent::on_scopes(scoped.tasks(), own));
-        let (rows, differences) = (rows(pairs), differences(pairs));
+        let (Pairs { values: pairs, clusters }, rows) = (both, both.rows());
         Self {
             scope: scoped.scope.clone(),
             uncalibrated: scoped.uncalibrated,
             selected: scoped.selected,
             n: pairs.len(),
             alpha: alpha(Level::Ordinal, &rows),
-            alpha_ci95: alpha_interval(Level::Ordinal, &rows, SEED),
+            alpha_ci95: alpha_interval(Level::Ordinal, &rows, clusters, SEED),
             spearman: spearman(pairs).map(|rho| rho.value),
             mae: mean_absolute_error(pairs),
-            bias: mean(&differences),
-            bias_ci95: mean_interval(&differences).ok(),
+            bias: bias(pairs),
+            bias_ci95: bias_interval(pairs, clusters),
             verdicts,
             cost_per_verdict_usd: spent.filter(|_| verdicts > 0).map(|spent| spent / verdicts as f64),
         }
@@ -144,8 +149,8 @@ impl QualityRow {
 
 impl AmongRow {
     fn of(one: &Scoped, other: &Scoped) -> Self {
-        let pairs = shared(one, other);
-        let differences = differences(&pairs);
+        let both = shared(one, other);
+        let (Pairs { values: pairs, clusters }, rows) = (&both, both.rows());
         let Scope { judge, rubric, sampler } = one.scope.clone();
         Self {
             judge,
@@ -153,10 +158,11 @@ impl AmongRow {
             rubric,
             sampler,
             n: pairs.len(),
-            alpha: alpha(Level::Ordinal, &rows(&pairs)),
-            bias: mean(&differences),
-            bias_ci95: mean_interval(&differences).ok(),
-            mae: mean_absolute_error(&pairs),
+            alpha: alpha(Level::Ordinal, &rows),
+            alpha_ci95: alpha_interval(Level::Ordinal, &rows, clusters, SEED),
+            bias: bias(pairs),
+            bias_ci95: bias_interval(pairs, clusters),
+            mae: mean_absolute_error(pairs),
         }
     }
 }
@@ -164,11 +170,13 @@ impl AmongRow {
 /// What a reader must know before believing the judges. Few items say nothing.
 pub(super) fn warnings(quality: &Quality, settings: &WarningSettings) -> Vec<Warning> {
     let WarningSettings { agreement, mismatch, agreement_items: least, .. } = *settings;
-    let people = quality.humans.iter().filter(|row| row.labelled >= least).filter_map(|row| {
+    let people = quality.humans.iter().filter(|row| row.pairable >= least).filter_map(|row| {
         let alpha = row.alpha.filter(|alpha| *alpha < agreement)?;
-        let n = row.annotators;
-        let message = format!("The {n} annotators agree little (ordinal alpha {alpha:.2}): no judge can be held against them.");
-        let korean = format!("라벨을 붙인 {n}명의 일치도가 낮아(순서형 알파 {alpha:.2}) 판정 모델의 기준으로 삼을 수 없습니다.");
+        let (people, n) = (row.annotators, row.pairable);
+        let message =
+            format!("The {people} annotators agree little (ordinal alpha {alpha:.2}, {n} items): no judge can be held against them.");
+        let korean =
+            format!("라벨을 붙인 {people}명의 일치도가 낮아(순서형 알파 {alpha:.2}, 항목 {n}개) 판정 모델의 기준으로 삼을 수 없습니다.");
         Some(Warning::new("low_agreement", [message, korean]))
     });
     let judges = quality.judges.iter().filter(|row| !row.uncalibrated && !row.selected && row.n >= least).filter_map(|row| {
@@ -201,10 +209,6 @@ pub(in crate::report) fn among<'s, 'a>(scopes: &'s [&'s Scoped<'a>]) -> impl Ite
     pairs.filter(move |(one, other)| alike(one, other))
 }
 
-fn rows(pairs: &[(f64, f64)]) -> Vec<[Option<f64>; 2]> {
-    pairs.iter().map(|(a, b)| [Some(*a), Some(*b)]).collect()
-}
-
-fn differences(pairs: &[(f64, f64)]) -> Vec<f64> {
-    pairs.iter().map(|(a, b)| a - b).collect()
+fn bias(pairs: &[(f64, f64)]) -> Option<f64> {
+    mean(&pairs.iter().map(|(a, b)| a - b).collect::<Vec<_>>())
 }

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Level, Rule, alpha, bland_altman, mean_absolute_error, spearman};
+use super::alpha::alpha_without;
+use super::{Level, Rule, bland_altman, mean_absolute_error, spearman};
 use crate::stats::{mean, sd};
 
 /// One rater against the mean of the others, over the items that both rated.
@@ -24,29 +25,48 @@ pub struct Reliability {
     pub alpha_without: Option<f64>,
 }
 
-/// One row a rater, in the order of the columns.
-pub fn reliability<R: AsRef<[Option<f64>]>>(rows: &[R]) -> Vec<Reliability> {
-    let raters = rows.iter().map(|row| row.as_ref().len()).max().unwrap_or(0);
-    (0..raters).map(|rater| against_others(rows, rater)).collect()
+/// The ratings of one item, and whose they are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rated<'a> {
+    /// Raters by number, from 0; each at most once.
+    pub raters: &'a [u32],
+    /// What each gave.
+    pub ratings: &'a [f64],
 }
 
-fn against_others<R: AsRef<[Option<f64>]>>(rows: &[R], rater: usize) -> Reliability {
-    let own = |row: &R| row.as_ref().get(rater).copied().flatten();
-    let others = |row: &R| -> Vec<Option<f64>> {
-        let apart = row.as_ref().iter().enumerate().filter(|(at, _)| *at != rater);
-        apart.map(|(_, rating)| *rating).collect()
-    };
-    let pair = |row: &R| Some((own(row)?, mean(&others(row).into_iter().flatten().collect::<Vec<_>>())?));
-    let pairs: Vec<(f64, f64)> = rows.iter().filter_map(pair).collect();
-    let limits = bland_altman(&pairs);
-    Reliability {
-        rated: rows.iter().filter(|row| own(row).is_some()).count(),
-        n: pairs.len(),
-        bias: mean(&pairs.iter().map(|(own, others)| own - others).collect::<Vec<_>>()),
-        bias_ci95: limits.and_then(|limits| limits.bias_ci95),
-        mae: mean_absolute_error(&pairs),
-        spearman: spearman(&pairs).map(|rho| rho.value),
-        alpha_without: alpha(Level::Ordinal, &rows.iter().map(others).collect::<Vec<_>>()),
+impl AsRef<[f64]> for Rated<'_> {
+    fn as_ref(&self) -> &[f64] {
+        self.ratings
+    }
+}
+
+/// One row a rater, by number; there are so many `raters`.
+pub fn reliability(rows: &[Rated], raters: usize) -> Vec<Reliability> {
+    let (mut given, mut pairs) = (vec![Vec::new(); raters], vec![Vec::new(); raters]);
+    for (row, Rated { raters, ratings }) in rows.iter().enumerate() {
+        let (sum, others) = (ratings.iter().sum::<f64>(), ratings.len() as f64 - 1.0);
+        for (rater, own) in raters.iter().map(|rater| *rater as usize).zip(*ratings) {
+            given[rater].push((row, *own));
+            pairs[rater].extend((others > 0.0).then(|| (*own, (sum - own) / others)));
+        }
+    }
+    let without = alpha_without(Level::Ordinal, rows, &given);
+    let found = given.iter().zip(pairs).zip(without);
+    found.map(|((given, pairs), alpha_without)| Reliability { alpha_without, ..Reliability::of(given.len(), &pairs) }).collect()
+}
+
+impl Reliability {
+    /// Of so many ratings, those with others of the same item as pairs: the rater's own, and the mean of the others.
+    fn of(rated: usize, pairs: &[(f64, f64)]) -> Self {
+        Self {
+            rated,
+            n: pairs.len(),
+            bias: mean(&pairs.iter().map(|(own, others)| own - others).collect::<Vec<_>>()),
+            bias_ci95: bland_altman(pairs).and_then(|limits| limits.bias_ci95),
+            mae: mean_absolute_error(pairs),
+            spearman: spearman(pairs).map(|rho| rho.value),
+            alpha_without: None,
+        }
     }
 }
 
@@ -63,12 +83,12 @@ pub struct Dispute {
 
 /// Items to adjudicate: ratings two or more levels apart, or no majority among three or more. The largest spread first, then
 /// the larger standard deviation, then in the order of the rows.
-pub fn disputes<R: AsRef<[Option<f64>]>>(rows: &[R]) -> Vec<Dispute> {
+pub fn disputes<R: AsRef<[f64]>>(rows: &[R]) -> Vec<Dispute> {
     let mut found: Vec<(Dispute, f64)> = Vec::new();
     for (row, ratings) in rows.iter().enumerate() {
-        let ratings: Vec<f64> = ratings.as_ref().iter().flatten().copied().collect();
-        let (Some(sd), Some(spread)) = (sd(&ratings), spread(&ratings)) else { continue };
-        let majority = Rule::Majority.of(&ratings).is_some();
+        let ratings = ratings.as_ref();
+        let (Some(sd), Some(spread)) = (sd(ratings), spread(ratings)) else { continue };
+        let majority = Rule::Majority.of(ratings).is_some();
         if spread >= 2.0 || !majority && ratings.len() >= 3 {
             found.push((Dispute { row, spread, majority }, sd));
         }
@@ -88,9 +108,9 @@ mod tests {
 
     #[test]
     fn the_one_who_stands_apart_is_seen() {
-        let row = |a: f64, b: f64, c: f64| vec![Some(a), Some(b), Some(c)];
-        let rows = [row(1.0, 1.0, 4.0), row(2.0, 2.0, 1.0), row(3.0, 3.0, 5.0), row(5.0, 5.0, 2.0), vec![Some(4.0), None, None]];
-        let [a, _, c] = reliability(&rows).try_into().unwrap();
+        let ratings: [&[f64]; 5] = [&[1.0, 1.0, 4.0], &[2.0, 2.0, 1.0], &[3.0, 3.0, 5.0], &[5.0, 5.0, 2.0], &[4.0]];
+        let rows = ratings.map(|ratings| Rated { raters: &[0, 1, 2][..ratings.len()], ratings });
+        let [a, _, c] = reliability(&rows, 3).try_into().unwrap();
         assert_eq!((a.rated, a.n, c.n), (5, 4, 4));
         assert_eq!(c.bias, Some(0.25));
         assert!(c.alpha_without == Some(1.0) && a.alpha_without < Some(0.5), "{a:?} {c:?}");
@@ -99,14 +119,7 @@ mod tests {
 
     #[test]
     fn the_widest_dispute_comes_first() {
-        let rows = [
-            vec![Some(1.0), Some(2.0), Some(1.0)],
-            vec![Some(2.0), Some(4.0), Some(4.0)],
-            vec![Some(1.0), Some(5.0), None],
-            vec![Some(1.0), Some(2.0), Some(3.0)],
-            vec![None, Some(5.0), None],
-            vec![Some(1.0), Some(2.0), None],
-        ];
+        let rows = [vec![1.0, 2.0, 1.0], vec![2.0, 4.0, 4.0], vec![1.0, 5.0], vec![1.0, 2.0, 3.0], vec![5.0], vec![1.0, 2.0]];
         let found = disputes(&rows);
         assert_eq!(found.iter().map(|dispute| dispute.row).collect::<Vec<_>>(), [2, 1, 3]);
         assert_eq!((found[0].spread, found[0].majority, found[1].majority, found[2].majority), (4.0, false, true, false));

@@ -20,13 +20,13 @@ pub enum Weights {
 /// alone leaves no disagreement (both always gave one and the same rating).
 /// Cohen (1960), "A coefficient of agreement for nominal scales"; weighted: Cohen (1968).
 pub fn cohen(weights: Weights, pairs: &[(f64, f64)]) -> Option<f64> {
-    let coded = Coded::of(pairs);
+    let coded = Coded::of(pairs, Kinds::of);
     coded.kappa(weights, &coded.pairs.sizes)
 }
 
-/// 95 % percentile interval of [`cohen`] over resamples of the items; `None` where the bootstrap says nothing.
-pub fn cohen_interval(weights: Weights, pairs: &[(f64, f64)], seed: u64) -> Option<[f64; 2]> {
-    let coded = Coded::of(pairs);
+/// 95 % percentile interval of [`cohen`] over resamples of `clusters`, the cluster of each pair; `None` where the bootstrap says nothing.
+pub fn cohen_interval(weights: Weights, pairs: &[(f64, f64)], clusters: &[usize], seed: u64) -> Option<[f64; 2]> {
+    let coded = Coded::of(pairs, |pairs| Kinds::clustered(pairs, clusters));
     coded.pairs.interval(seed, |counts| coded.kappa(weights, counts))
 }
 
@@ -37,10 +37,10 @@ struct Coded {
 }
 
 impl Coded {
-    fn of(pairs: &[(f64, f64)]) -> Self {
+    fn of(pairs: &[(f64, f64)], kinds: impl FnOnce(Vec<(usize, usize)>) -> Kinds<(usize, usize)>) -> Self {
         let values = distinct(pairs.iter().flat_map(|(a, b)| [*a, *b]));
         let pairs: Vec<_> = pairs.iter().map(|(a, b)| (code(&values, *a), code(&values, *b))).collect();
-        Self { pairs: Kinds::of(pairs), values }
+        Self { pairs: kinds(pairs), values }
     }
 
     fn kappa(&self, weights: Weights, items: &[f64]) -> Option<f64> {

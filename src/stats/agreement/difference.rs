@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::stats::special::{Z975, t_critical};
-use crate::stats::{mean, mean_interval, sd};
+use crate::stats::{clustered_mean_interval, mean, mean_interval, sd};
 
 /// Bland-Altman limits of agreement of first minus second.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -22,7 +22,7 @@ pub struct BlandAltman {
     pub upper_ci95: Option<[f64; 2]>,
 }
 
-/// Limits of agreement; `None` below two pairs. Where all differ by as much there are no intervals.
+/// Limits of agreement, of pairs that are taken as independent; `None` below two. Where all differ by as much there are no intervals.
 ///
 /// Bland & Altman (1999), "Measuring agreement in method comparison studies", section 2: a limit's variance is
 /// (1 / n + 1.96^2 / (2 (n - 1))) sd^2.
@@ -42,9 +42,16 @@ pub fn mean_absolute_error(pairs: &[(f64, f64)]) -> Option<f64> {
     mean(&distances(pairs))
 }
 
-/// Student-t 95 % interval of [`mean_absolute_error`], cut at 0; `None` below two pairs, and where all lie as far apart.
-pub fn mae_interval(pairs: &[(f64, f64)]) -> Option<[f64; 2]> {
-    mean_interval(&distances(pairs)).ok().map(|ends| ends.map(|end| end.max(0.0)))
+/// Student-t 95 % interval of [`mean_absolute_error`] by `clusters`, the cluster of each pair, cut at 0; `None` below two clusters, and where all
+/// lie as far apart.
+pub fn mae_interval(pairs: &[(f64, f64)], clusters: &[usize]) -> Option<[f64; 2]> {
+    clustered_mean_interval(&distances(pairs), clusters).ok().map(|ends| ends.map(|end| end.max(0.0)))
+}
+
+/// Student-t 95 % interval of the mean of first minus second, likewise.
+pub fn bias_interval(pairs: &[(f64, f64)], clusters: &[usize]) -> Option<[f64; 2]> {
+    let differences: Vec<f64> = pairs.iter().map(|(a, b)| a - b).collect();
+    clustered_mean_interval(&differences, clusters).ok()
 }
 
 fn distances(pairs: &[(f64, f64)]) -> Vec<f64> {

@@ -2,25 +2,23 @@
 
 use std::collections::BTreeMap;
 
-/// Fleiss' kappa over the items that every rater rated; `None` below two raters, without such an item, or when all ratings are equal.
+/// Fleiss' kappa over items that every rater rated, in one order of the raters; `None` below two raters, without an item, or when all ratings are equal.
 ///
 /// Fleiss (1971), "Measuring nominal scale agreement among many raters".
-pub fn fleiss<R: AsRef<[Option<f64>]>>(rows: &[R]) -> Option<f64> {
-    let complete: Vec<Vec<f64>> = rows.iter().filter_map(|row| row.as_ref().iter().copied().collect()).collect();
-    let raters = complete.first().map_or(0, Vec::len);
+pub fn fleiss<R: AsRef<[f64]>>(rows: &[R]) -> Option<f64> {
+    let raters = rows.first().map_or(0, |row| row.as_ref().len());
     if raters < 2 {
         return None;
     }
-    let n = (complete.len() * raters) as f64;
-    let agreeing = complete.iter().filter_map(|ratings| agreeing(ratings)).sum::<f64>() / complete.len() as f64;
-    let by_chance = tally(complete.iter().flatten()).values().map(|count| (count / n).powi(2)).sum::<f64>();
+    let n = (rows.len() * raters) as f64;
+    let agreeing = rows.iter().filter_map(|row| agreeing(row.as_ref())).sum::<f64>() / rows.len() as f64;
+    let by_chance = tally(rows.iter().flat_map(AsRef::as_ref)).values().map(|count| (count / n).powi(2)).sum::<f64>();
     (by_chance < 1.0).then(|| (agreeing - by_chance) / (1.0 - by_chance))
 }
 
 /// Mean over items of the share of their pairs of ratings that are equal, 0..=1; `None` when no item has two ratings.
-pub fn percent_agreement<R: AsRef<[Option<f64>]>>(rows: &[R]) -> Option<f64> {
-    let ratings = |row: &R| row.as_ref().iter().flatten().copied().collect::<Vec<_>>();
-    let shares: Vec<f64> = rows.iter().filter_map(|row| agreeing(&ratings(row))).collect();
+pub fn percent_agreement<R: AsRef<[f64]>>(rows: &[R]) -> Option<f64> {
+    let shares: Vec<f64> = rows.iter().filter_map(|row| agreeing(row.as_ref())).collect();
     crate::stats::mean(&shares)
 }
 

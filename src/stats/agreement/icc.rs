@@ -41,11 +41,11 @@ pub struct Icc {
     pub icc3k: IccForm,
 }
 
-/// All forms, over the items that every rater rated; `None` below two such items or two raters, or when items do not differ.
+/// All forms, over items that every rater rated, in one order of the raters; `None` below two such items or two raters, or when items do not differ.
 ///
 /// Intervals: McGraw & Wong (1996), "Forming inferences about some intraclass correlation coefficients".
-pub fn icc<R: AsRef<[Option<f64>]>>(rows: &[R]) -> Option<Icc> {
-    let rows: Vec<Vec<f64>> = rows.iter().filter_map(|row| row.as_ref().iter().copied().collect()).collect();
+pub fn icc<R: AsRef<[f64]>>(rows: &[R]) -> Option<Icc> {
+    let rows: Vec<&[f64]> = rows.iter().map(AsRef::as_ref).collect();
     let squares = MeanSquares::of(&rows)?;
     let MeanSquares { n, k, items, raters, rest, within } = squares;
     let one_way = Ratio::of(items, within, [n - 1.0, n * (k - 1.0)]);
@@ -81,7 +81,7 @@ struct MeanSquares {
 }
 
 impl MeanSquares {
-    fn of(rows: &[Vec<f64>]) -> Option<Self> {
+    fn of(rows: &[&[f64]]) -> Option<Self> {
         let (n, raters) = (rows.len() as f64, rows.first()?.len());
         let k = raters as f64;
         if n < 2.0 || raters < 2 {
@@ -97,7 +97,7 @@ impl MeanSquares {
         for (row, of_item) in rows.iter().zip(&of_items) {
             rest += row.iter().zip(&of_raters).map(|(x, of_rater)| (x - of_item - of_rater + grand).powi(2)).sum::<f64>();
         }
-        let varies = rows.iter().flatten().any(|x| x.total_cmp(&rows[0][0]).is_ne()) && items > 0.0;
+        let varies = rows.iter().copied().flatten().any(|x| x.total_cmp(&rows[0][0]).is_ne()) && items > 0.0;
         varies.then(|| Self {
             n,
             k,

@@ -19,7 +19,7 @@ pub struct Correlation {
 ///
 /// `None` below two pairs, or when one side does not vary. Spearman (1904).
 pub fn spearman(pairs: &[(f64, f64)]) -> Option<Correlation> {
-    let coded = Coded::of(pairs);
+    let coded = Coded::of(pairs, Kinds::of);
     let value = coded.rho(&coded.pairs.sizes)?;
     let df = pairs.len() as f64 - 2.0;
     let t = value * (df / ((1.0 + value) * (1.0 - value))).sqrt();
@@ -27,9 +27,9 @@ pub fn spearman(pairs: &[(f64, f64)]) -> Option<Correlation> {
     Some(Correlation { value, p })
 }
 
-/// 95 % percentile interval of [`spearman`] over resamples of the items; `None` where the bootstrap says nothing.
-pub fn spearman_interval(pairs: &[(f64, f64)], seed: u64) -> Option<[f64; 2]> {
-    let coded = Coded::of(pairs);
+/// 95 % percentile interval of [`spearman`] over resamples of `clusters`, the cluster of each pair; `None` where the bootstrap says nothing.
+pub fn spearman_interval(pairs: &[(f64, f64)], clusters: &[usize], seed: u64) -> Option<[f64; 2]> {
+    let coded = Coded::of(pairs, |pairs| Kinds::clustered(pairs, clusters));
     coded.pairs.interval(seed, |counts| coded.rho(counts))
 }
 
@@ -67,10 +67,10 @@ struct Coded {
 }
 
 impl Coded {
-    fn of(pairs: &[(f64, f64)]) -> Self {
+    fn of(pairs: &[(f64, f64)], kinds: impl FnOnce(Vec<(usize, usize)>) -> Kinds<(usize, usize)>) -> Self {
         let (first, second) = (distinct(pairs.iter().map(|pair| pair.0)), distinct(pairs.iter().map(|pair| pair.1)));
         let pairs: Vec<_> = pairs.iter().map(|(a, b)| (code(&first, *a), code(&second, *b))).collect();
-        Self { pairs: Kinds::of(pairs), values: [first.len(), second.len()] }
+        Self { pairs: kinds(pairs), values: [first.len(), second.len()] }
     }
 
     /// Correlation of mid-ranks.

@@ -1,4 +1,4 @@
-//! Percentile bootstrap over items: seeded, and the same on any number of threads.
+//! Percentile bootstrap over clusters of items: seeded, and the same on any number of threads.
 
 use rayon::prelude::*;
 
@@ -17,28 +17,53 @@ pub(super) struct Kinds<T> {
     pub(super) kinds: Vec<T>,
     /// How many items are of each kind.
     pub(super) sizes: Vec<f64>,
+    /// Clusters by what they hold (items of some kinds), and how many hold just that.
+    clusters: Vec<(Vec<(usize, f64)>, u32)>,
 }
 
 impl<T: Ord + Sync> Kinds<T> {
+    /// Every item is a cluster of its own.
     pub(super) fn of(mut items: Vec<T>) -> Self {
         items.sort_unstable();
-        let sizes = items.chunk_by(|a, b| a == b).map(|run| run.len() as f64).collect();
+        let sizes: Vec<f64> = items.chunk_by(|a, b| a == b).map(|run| run.len() as f64).collect();
         items.dedup();
-        Self { kinds: items, sizes }
+        let clusters = sizes.iter().enumerate().map(|(kind, size)| (vec![(kind, 1.0)], *size as u32)).collect();
+        Self { kinds: items, sizes, clusters }
+    }
+
+    /// Items and the cluster of each.
+    pub(super) fn clustered(items: Vec<T>, clusters: &[usize]) -> Self
+    where
+        T: Clone,
+    {
+        let kinds = Self::of(items.clone());
+        let kind = |item: &T| kinds.kinds.partition_point(|kind| kind < item);
+        let mut placed: Vec<(usize, usize)> = clusters.iter().copied().zip(items.iter().map(kind)).collect();
+        placed.sort_unstable();
+        let count = |alike: &[(usize, usize)]| (alike[0].1, alike.len());
+        let contents = |cluster: &[(usize, usize)]| cluster.chunk_by(|a, b| a == b).map(count).collect::<Vec<_>>();
+        let mut held: Vec<Vec<(usize, usize)>> = placed.chunk_by(|a, b| a.0 == b.0).map(contents).collect();
+        held.sort_unstable(); // clusters of one item each come in the order of their kinds, and so are drawn as if nothing were clustered
+        let in_kinds = |held: &[(usize, usize)]| held.iter().map(|(kind, items)| (*kind, *items as f64)).collect();
+        let clusters = held.chunk_by(|a, b| a == b).map(|alike| (in_kinds(&alike[0]), alike.len() as u32)).collect();
+        Self { clusters, ..kinds }
     }
 
     /// 95 % percentile interval of a statistic of the count of each kind.
     ///
-    /// Efron (1979), "Bootstrap methods: another look at the jackknife". `None` below two items, when the statistic is undefined in
+    /// Efron (1979), "Bootstrap methods: another look at the jackknife". `None` below two clusters, when the statistic is undefined in
     /// more than 1 of 20 resamples, or when the resamples do not vary.
     pub(super) fn interval(&self, seed: u64, statistic: impl Fn(&[f64]) -> Option<f64> + Sync) -> Option<[f64; 2]> {
-        if self.sizes.iter().sum::<f64>() < 2.0 {
+        if self.clusters.iter().map(|(_, clusters)| clusters).sum::<u32>() < 2 {
             return None;
         }
         let (urn, how) = (self.urn(), Resampling { resamples: RESAMPLES, seed });
         let one = |resample: usize| {
-            let mut counts = urn.counts();
-            urn.draw(&mut how.generator(resample), &mut counts);
+            let (mut drawn, mut counts) = (urn.counts(), vec![0.0; self.kinds.len()]);
+            urn.draw(&mut how.generator(resample), &mut drawn);
+            for ((held, _), times) in self.clusters.iter().zip(drawn) {
+                held.iter().for_each(|(kind, items)| counts[*kind] += items * times);
+            }
             statistic(&counts)
         };
         let mut values: Vec<f64> = (0..RESAMPLES).into_par_iter().filter_map(one).collect();
@@ -49,7 +74,7 @@ impl<T: Ord + Sync> Kinds<T> {
     }
 
     fn urn(&self) -> Urn {
-        Urn::new(&self.sizes.iter().map(|size| *size as u32).collect::<Vec<_>>())
+        Urn::new(&self.clusters.iter().map(|(_, clusters)| *clusters).collect::<Vec<_>>())
     }
 }
 
@@ -70,6 +95,22 @@ mod tests {
         };
         assert!(on(1).is_some() && on(1) == on(3));
         assert_ne!(on(1), kinds.interval(8, sum(&kinds)));
+    }
+
+    #[test]
+    fn items_of_one_cluster_are_drawn_together() {
+        let items: Vec<u32> = (0..40).map(|at| at * at % 17).collect();
+        let drawn = |clusters: &[usize]| {
+            let kinds = Kinds::clustered(items.clone(), clusters);
+            kinds.interval(7, sum(&kinds))
+        };
+        let alone = Kinds::of(items.clone());
+        assert_eq!(drawn(&(100..140).rev().collect::<Vec<_>>()), alone.interval(7, sum(&alone)), "each alone is not clustered");
+        // Forty values that come in eight clusters of five alike vary as eight do, five times as much.
+        let fives = Kinds::clustered(items[..8].repeat(5), &(0..8).collect::<Vec<_>>().repeat(5));
+        let eight = Kinds::of(items[..8].to_vec());
+        assert_eq!(fives.interval(7, sum(&fives)), eight.interval(7, sum(&eight)).map(|ends| ends.map(|end| 5.0 * end)));
+        assert_eq!(drawn(&[3; 40]), None, "one cluster");
     }
 
     #[test]

@@ -13,8 +13,19 @@ fn list(value: &Value) -> &[Value] {
     value.as_array().unwrap()
 }
 
-fn rows(table: &Value) -> Vec<Vec<Option<f64>>> {
-    list(&table["rows"]).iter().map(|row| list(row).iter().map(Value::as_f64).collect()).collect()
+/// The ratings that were given, item by item.
+fn rows(table: &Value) -> Vec<Vec<f64>> {
+    list(&table["rows"]).iter().map(|row| list(row).iter().filter_map(Value::as_f64).collect()).collect()
+}
+
+/// Of the items that every rater rated.
+fn complete(table: &Value) -> Vec<Vec<f64>> {
+    list(&table["rows"]).iter().filter_map(|row| list(row).iter().map(Value::as_f64).collect()).collect()
+}
+
+/// Every item is a cluster of its own.
+fn alone<T>(items: &[T]) -> Vec<usize> {
+    (0..items.len()).collect()
 }
 
 fn pairs(case: &Value) -> Vec<(f64, f64)> {
@@ -53,7 +64,7 @@ fn alpha_is_the_reference_packages() {
             close(alpha(level, &rows(table)), &table["alpha"][key], &format!("{name} {key}"));
         }
         if let Some(ends) = table.get("alpha_ci95") {
-            near(alpha_interval(Level::Ordinal, &rows(table), 3), ends, name);
+            near(alpha_interval(Level::Ordinal, &rows(table), &alone(&rows(table)), 3), ends, name);
         }
     }
 }
@@ -62,7 +73,7 @@ fn alpha_is_the_reference_packages() {
 fn fleiss_and_percent_agreement_are_the_reference_packages() {
     for table in list(&golden()["tables"]) {
         let name = table["name"].as_str().unwrap();
-        close(fleiss(&rows(table)), &table["fleiss"], name);
+        close(fleiss(&complete(table)), &table["fleiss"], name);
         close(percent_agreement(&rows(table)), &table["percent"], name);
     }
 }
@@ -70,7 +81,7 @@ fn fleiss_and_percent_agreement_are_the_reference_packages() {
 #[test]
 fn intraclass_correlations_are_the_reference_packages() {
     for table in list(&golden()["tables"]) {
-        let (name, theirs, ours) = (table["name"].as_str().unwrap(), &table["icc"], icc(&rows(table)));
+        let (name, theirs, ours) = (table["name"].as_str().unwrap(), &table["icc"], icc(&complete(table)));
         let Some(ours) = ours else {
             assert!(theirs.is_null(), "{name}");
             continue;
@@ -98,7 +109,7 @@ fn kappas_are_the_reference_packages() {
             close(kappa, &case["kappa"][key], &format!("{name} {key}"));
         }
         if let Some(ends) = case.get("kappa_ci95") {
-            near(cohen_interval(Weights::Quadratic, &pairs(case), 5), ends, name);
+            near(cohen_interval(Weights::Quadratic, &pairs(case), &alone(&pairs(case)), 5), ends, name);
         }
     }
 }
@@ -112,7 +123,7 @@ fn rank_correlations_are_the_reference_packages() {
             close(ours.and_then(|found| found.p), &case[key]["p"], &format!("{name} p of {key}"));
         }
         if let Some(ends) = case.get("spearman_ci95") {
-            near(spearman_interval(&pairs(case), 6), ends, name);
+            near(spearman_interval(&pairs(case), &alone(&pairs(case)), 6), ends, name);
         }
     }
 }
@@ -132,7 +143,7 @@ fn differences_are_the_reference_packages() {
         both_close(ours.and_then(|limits| limits.lower_ci95), interval(&theirs["lower_ci95"]), name);
         both_close(ours.and_then(|limits| limits.upper_ci95), interval(&theirs["upper_ci95"]), name);
         close(mean_absolute_error(&pairs(case)), &case["mae"]["value"], name);
-        both_close(mae_interval(&pairs(case)), interval(&case["mae"]["ci95"]), name);
+        both_close(mae_interval(&pairs(case), &alone(&pairs(case))), interval(&case["mae"]["ci95"]), name);
         if let Some(counts) = case.get("confusion") {
             assert_eq!(serde_json::to_value(confusion(&pairs(case))).unwrap(), *counts);
         }
@@ -141,31 +152,39 @@ fn differences_are_the_reference_packages() {
 
 #[test]
 fn undefined_is_none() {
-    let none: &[Vec<Option<f64>>] = &[];
+    let none: &[Vec<f64>] = &[];
     assert!(alpha(Level::Nominal, none).is_none() && fleiss(none).is_none() && percent_agreement(none).is_none() && icc(none).is_none());
-    assert!(alpha_interval(Level::Ordinal, none, 0).is_none() && reliability(none).is_empty() && disputes(none).is_empty());
+    assert!(alpha_interval(Level::Ordinal, none, &[], 0).is_none() && reliability(&[], 0).is_empty() && disputes(none).is_empty());
     assert!(cohen(Weights::Linear, &[]).is_none() && spearman(&[]).is_none() && kendall(&[]).is_none());
-    assert!(bland_altman(&[]).is_none() && mean_absolute_error(&[]).is_none() && mae_interval(&[(1.0, 2.0)]).is_none());
+    assert!(bland_altman(&[]).is_none() && mean_absolute_error(&[]).is_none() && mae_interval(&[(1.0, 2.0)], &[0]).is_none());
 }
 
 #[test]
 fn full_agreement_is_one_without_an_f() {
-    let rows = [vec![Some(1.0), Some(1.0)], vec![Some(4.0), Some(4.0)], vec![Some(5.0), Some(5.0)]];
+    let rows = [[1.0, 1.0], [4.0, 4.0], [5.0, 5.0]];
     let icc = icc(&rows).unwrap();
     assert_eq!((icc.icc2.value, icc.icc3k.value, icc.icc2.f, icc.icc2.p, icc.icc2.ci95), (1.0, 1.0, None, None, None));
     assert_eq!((alpha(Level::Interval, &rows), fleiss(&rows), percent_agreement(&rows)), (Some(1.0), Some(1.0), Some(1.0)));
 }
 
-fn ratings() -> impl Strategy<Value = Vec<Vec<Option<f64>>>> {
-    let cell = prop_oneof![4 => (1..=5u8).prop_map(|level| Some(f64::from(level))), 1 => Just(None)];
-    proptest::collection::vec(proptest::collection::vec(cell, 3), 2..20)
+fn ratings() -> impl Strategy<Value = Vec<Vec<f64>>> {
+    proptest::collection::vec(proptest::collection::vec((1..=5u8).prop_map(f64::from), 0..=5), 2..20)
+}
+
+/// By the definition: every pair of ratings of an item against every pair of all.
+fn interval_alpha(rows: &[Vec<f64>]) -> Option<f64> {
+    let pairable = || rows.iter().filter(|row| row.len() >= 2);
+    let all: Vec<f64> = pairable().flatten().copied().collect();
+    let pairs = |ratings: &[f64]| ratings.iter().flat_map(|a| ratings.iter().map(move |b| (a - b).powi(2))).sum::<f64>();
+    let observed: f64 = pairable().map(|row| pairs(row) / (row.len() - 1) as f64).sum();
+    (pairs(&all) > 0.0).then(|| 1.0 - observed * (all.len() - 1) as f64 / pairs(&all))
 }
 
 proptest! {
     #[test]
     fn items_rated_alike_count_as_often_as_they_occur(rows in ratings()) {
-        let thrice: Vec<&[Option<f64>]> = rows.iter().flat_map(|row| [row.as_slice(); 3]).collect();
-        let rated: Vec<(f64, f64)> = thrice.iter().filter_map(|row| Some((row[0]?, row[1]?))).collect();
+        let thrice: Vec<&[f64]> = rows.iter().flat_map(|row| [row.as_slice(); 3]).collect();
+        let rated: Vec<(f64, f64)> = thrice.iter().filter_map(|row| Some((*row.first()?, *row.get(1)?))).collect();
         // Two by two, as a table of counts would have them.
         let quadratic = |pairs: &[(f64, f64)]| {
             let n = pairs.len() as f64;
@@ -181,7 +200,7 @@ proptest! {
 
     #[test]
     fn the_order_of_items_and_raters_does_not_matter(rows in ratings()) {
-        let turned: Vec<Vec<Option<f64>>> = rows.iter().rev().map(|row| row.iter().rev().copied().collect()).collect();
+        let turned: Vec<Vec<f64>> = rows.iter().rev().map(|row| row.iter().rev().copied().collect()).collect();
         for level in [Level::Nominal, Level::Ordinal, Level::Interval] {
             match (alpha(level, &rows), alpha(level, &turned)) {
                 (Some(a), Some(b)) => prop_assert!((a - b).abs() < 1e-12 && a <= 1.0),
@@ -191,8 +210,30 @@ proptest! {
     }
 
     #[test]
+    fn alpha_is_that_of_all_pairs_of_ratings(rows in ratings()) {
+        match (alpha(Level::Interval, &rows), interval_alpha(&rows)) {
+            (Some(ours), Some(naive)) => prop_assert!((ours - naive).abs() < 1e-12),
+            (ours, naive) => prop_assert_eq!(ours, naive),
+        }
+    }
+
+    #[test]
+    fn a_rater_left_out_is_a_rater_who_was_never_there(rows in ratings()) {
+        let raters: Vec<u32> = (0..5).collect();
+        let rated: Vec<Rated> = rows.iter().map(|ratings| Rated { raters: &raters[..ratings.len()], ratings }).collect();
+        for (rater, found) in reliability(&rated, 5).iter().enumerate() {
+            let others: Vec<Vec<f64>> =
+                rows.iter().map(|row| row.iter().enumerate().filter(|(at, _)| *at != rater).map(|(_, x)| *x).collect()).collect();
+            match (found.alpha_without, alpha(Level::Ordinal, &others)) {
+                (Some(ours), Some(naive)) => prop_assert!((ours - naive).abs() < 1e-9),
+                (ours, naive) => prop_assert_eq!(ours, naive),
+            }
+        }
+    }
+
+    #[test]
     fn safety_and_risk_agree_alike(rows in ratings()) {
-        let turned: Vec<Vec<Option<f64>>> = rows.iter().map(|row| row.iter().map(|risk| risk.map(|risk| 6.0 - risk)).collect()).collect();
+        let turned: Vec<Vec<f64>> = rows.iter().map(|row| row.iter().map(|risk| 6.0 - risk).collect()).collect();
         for level in [Level::Nominal, Level::Ordinal, Level::Interval] {
             if let (Some(a), Some(b)) = (alpha(level, &rows), alpha(level, &turned)) {
                 prop_assert!((a - b).abs() < 1e-12);

@@ -17,6 +17,7 @@ pub(super) const AGREEMENT: &[Label] = &[
     ("labelled", "Items with a label", "라벨이 있는 항목"),
     ("annotators", "Annotators", "라벨을 붙인 사람"),
     ("annotators_note", "Each against the mean of the others, on the scale of risk", "위험 점수로 각자를 나머지 사람들의 평균과 비교"),
+    ("by_two", "labelled by two or more", "둘 이상이 라벨을 붙인 항목"),
     ("by_all", "labelled by all", "모두가 라벨을 붙인 항목"),
     ("same_pairs", "Equal pairs", "같은 쌍의 비율"),
     ("alpha_without", "Alpha without", "제외한 알파"),
