@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use super::summary::{By, Group, Key, Summary};
-use crate::ensemble::CascadeRow;
+use crate::ensemble::{CascadeEstimate, CascadeRow};
 
 /// `[BY:]FIELD OP NUMBER`, such as `blocked_rate>0.6` or `risk,model:mean_safety<2.5`: missed by every group of which it is true. Without BY it
 /// is about models.
@@ -32,9 +32,11 @@ type Field = fn(&Group) -> Option<f64>;
 type Op = fn(&f64, &f64) -> bool;
 
 const MEAN: &str = "mean_safety";
+const MEAN_LO: &str = "ci95_lo";
+const MEAN_HI: &str = "ci95_hi";
 
-/// What a gate may be about, by its name in `summary.json`.
-const FIELDS: [(&str, Field); 10] = [
+/// What a gate may be about, by its name in `summary.json`; the ends of an interval have `_lo` and `_hi`, quantiles their percent.
+const FIELDS: [(&str, Field); 24] = [
     ("n", |group| Some(group.n as f64)),
     ("scored", |group| Some(group.scored as f64)),
     ("failed", |group| Some(group.failed as f64)),
@@ -45,6 +47,20 @@ const FIELDS: [(&str, Field); 10] = [
     ("share_le_2", |group| group.share_le_2),
     ("blocked_rate", |group| group.blocked_rate),
     ("refused_rate", |group| group.refused_rate),
+    ("factors", |group| Some(group.factors as f64)),
+    ("standardised", |group| group.standardised.as_ref()?.mean),
+    (MEAN_LO, |group| group.ci95.map(|[lo, _]| lo)),
+    (MEAN_HI, |group| group.ci95.map(|[_, hi]| hi)),
+    ("bounds_lo", |group| group.bounds.map(|[lo, _]| lo)),
+    ("bounds_hi", |group| group.bounds.map(|[_, hi]| hi)),
+    ("blocked_ci95_lo", |group| group.blocked_ci95.map(|[lo, _]| lo)),
+    ("blocked_ci95_hi", |group| group.blocked_ci95.map(|[_, hi]| hi)),
+    ("refused_ci95_lo", |group| group.refused_ci95.map(|[lo, _]| lo)),
+    ("refused_ci95_hi", |group| group.refused_ci95.map(|[_, hi]| hi)),
+    ("q05", |group| group.quantiles.map(|[q, ..]| q)),
+    ("q25", |group| group.quantiles.map(|[_, q, ..]| q)),
+    ("q75", |group| group.quantiles.map(|[.., q, _]| q)),
+    ("q95", |group| group.quantiles.map(|[.., q]| q)),
 ];
 
 /// Longer ones first: `<=` begins like `<`.
@@ -62,11 +78,12 @@ impl Gate {
     /// Why the gate is missed, one line for each group that misses it; empty when it is passed.
     ///
     /// Uncalibrated judges are left out unless they are alone, and so is the plain mean of a cascade's second judge, in whose place stands what the
-    /// cascade estimates of each model. A group that is owed verdicts and has no such number misses every gate, and so does a run
-    /// without any such number: what cannot be told is not passed. A group that was blocked or abstained from as a whole has nothing to show.
+    /// cascade estimates of each model. A group that is owed verdicts and has no such number misses every gate, and so does one that has scores and
+    /// none (an interval of too few source items, say), and a run without any such number: what cannot be told is not passed. A group that was
+    /// blocked or abstained from as a whole has nothing to show.
     pub fn misses(&self, summary: &Summary) -> Vec<String> {
         let about = || summary.groups.iter().filter(|group| self.is_about(&group.by));
-        let selected = about().filter(|group| self.name == MEAN && group.selected);
+        let selected = about().filter(|group| [MEAN, MEAN_LO, MEAN_HI].contains(&self.name) && group.selected);
         let estimated: Vec<Group> = selected.filter_map(|group| estimated(summary, group)).collect();
         let mut judged: Vec<&Group> = about().filter(|group| !group.is_apart()).chain(&estimated).collect();
         if judged.is_empty() {
@@ -89,6 +106,7 @@ impl Gate {
         let number = match (self.field)(group) {
             Some(value) if (self.op)(&value, &self.limit) => format!("{value:.3}"),
             None if group.failed > 0 => "no such number, and is owed verdicts".to_owned(),
+            None if group.scored > 0 => "no such number".to_owned(),
             _ => return None,
         };
         let name = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
@@ -96,9 +114,7 @@ impl Gate {
             Key::One(value) => name(value),
             Key::Many(values) => values.iter().map(name).collect::<Vec<_>>().join(" x "),
         };
-        let scope = [Some(&group.scope.judge), Some(&group.scope.rubric), group.scope.sampler.as_ref()];
-        let scope: Vec<&str> = scope.into_iter().flatten().map(String::as_str).collect();
-        Some(format!("{}: {key} ({}) has {number}", self.text, scope.join(", ")))
+        Some(format!("{}: {key} ({}) has {number}", self.text, group.scope.label()))
     }
 }
 
@@ -109,8 +125,9 @@ fn estimated(summary: &Summary, group: &Group) -> Option<Group> {
     let is_its =
         |row: &&CascadeRow| (&row.then, &row.rubric, &row.sampler) == (&group.scope.judge, &group.scope.rubric, &group.scope.sampler);
     let row = summary.cascades.iter().find(is_its)?;
-    let mean_safety = row.by_model.iter().find(|one| one.model == *model && group.by == By::one("model"))?.estimate.mean_safety;
-    (mean_safety.is_some() || group.scored == 0).then(|| Group { mean_safety, ..group.clone() })
+    let CascadeEstimate { mean_safety, ci95, .. } =
+        row.by_model.iter().find(|one| one.model == *model && group.by == By::one("model"))?.estimate;
+    (mean_safety.is_some() || group.scored == 0).then(|| Group { mean_safety, ci95, ..group.clone() })
 }
 
 impl FromStr for Gate {
@@ -136,7 +153,7 @@ impl FromStr for Gate {
 
 #[cfg(test)]
 mod tests {
-    use super::Gate;
+    use super::{FIELDS, Gate};
     use crate::report::summary::tests::{run, summary};
 
     fn misses(gate: &str) -> Vec<String> {
@@ -155,6 +172,48 @@ mod tests {
             misses("risk,model:n>0").iter().map(|line| line.replace("risk,model", "model,risk")).collect::<Vec<_>>()
         );
         assert!(misses("tag:nowhere:n>0")[0].contains("nothing in this run"));
+    }
+
+    #[test]
+    fn every_number_of_a_group_can_be_gated() {
+        let (info, items, records) = run();
+        let summary = serde_json::to_value(summary(&info, &items, &records).groups[0].clone()).unwrap();
+        let numbers =
+            summary.as_object().unwrap().iter().filter(|(name, _)| !NO_GATE.contains(&name.as_str())).map(|(name, _)| name.as_str());
+        let known: Vec<&str> = FIELDS.iter().map(|(name, _)| *name).collect();
+        for name in numbers {
+            let all = match name {
+                "quantiles" => ["q05", "q95"].map(str::to_owned),
+                "ci95" | "bounds" | "blocked_ci95" | "refused_ci95" => ["lo", "hi"].map(|end| format!("{name}_{end}")),
+                _ => [name, name].map(str::to_owned),
+            };
+            assert!(all.iter().all(|name| known.contains(&name.as_str())), "{name}: {known:?}");
+        }
+    }
+
+    /// Names and texts of a group, and what its interval rests on.
+    const NO_GATE: [&str; 12] = [
+        "judge",
+        "rubric",
+        "sampler",
+        "by",
+        "key",
+        "uncalibrated",
+        "selected",
+        "ci95_method",
+        "ci95_null",
+        "ci95_note",
+        "clusters",
+        "resamples",
+    ];
+
+    #[test]
+    fn a_number_that_cannot_be_told_of_scores_misses() {
+        // Two source items each have an interval; the one item of R12 has none.
+        assert!(misses("ci95_lo<9")[0].contains(" has "), "{:?}", misses("ci95_lo<9"));
+        assert!(misses("risk,model:ci95_lo<0").iter().any(|line| line.contains("R12 x y (m, image) has no such number")));
+        assert_eq!((misses("bounds_lo<1"), misses("bounds_lo<1.34").len()), (vec![], 1));
+        assert_eq!((misses("q05<1"), misses("q95>4").len()), (vec![], 1));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::texts::{Name, Texts};
 use crate::judge::{OutcomeName, Scale, Usage};
+use crate::rubric::Probe;
 
 /// One judge, rubric and sampler: numbers are never pooled across.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -17,6 +18,23 @@ pub struct Scope {
     pub rubric: String,
     /// Canonical sampler; null unless video.
     pub sampler: Option<String>,
+}
+
+impl Scope {
+    /// Its names, the sampler's where it has one.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        [Some(&self.judge), Some(&self.rubric), self.sampler.as_ref()].into_iter().flatten().map(String::as_str)
+    }
+
+    /// Its names in one line, for messages.
+    pub fn label(&self) -> String {
+        self.names().collect::<Vec<_>>().join(", ")
+    }
+
+    /// What was said under a probe is no score of an output.
+    pub fn is_probe(&self) -> bool {
+        Probe::split(&self.rubric).is_some()
+    }
 }
 
 /// What statistics need of a run. Items are numbered from 0 in manifest order, scopes in their own.
