@@ -17,6 +17,7 @@ use crate::manifest::{Instance, RowsError};
 use crate::prepare::{self, Part, Payload, Rejected};
 use crate::rubric::{self, fence_text};
 use crate::sandbox::Pool;
+use crate::stats::agreement::human_safety;
 
 /// What was exported and what was left out.
 #[derive(Debug)]
@@ -83,7 +84,7 @@ fn sample(study: &Study, instance: &Instance, want: &Want, payload: &Payload) ->
         before: asked.prompt.before.clone(),
         parts: payload.parts.iter().zip(labels).map(|(part, label)| sample_part(part, label, &asked.nonce)).collect(),
         after: asked.prompt.after.clone(),
-        target: human_safety(instance).map_or_else(String::new, |safety| format!("{safety:.2}")),
+        target: human_safety(&instance.human_risk).map_or_else(String::new, |safety| format!("{safety:.2}")),
         metadata: metadata(instance, want, sampler.as_deref()),
         nonce: asked.nonce,
     })
@@ -95,12 +96,6 @@ fn sample_part(part: &Part, label: &str, nonce: &str) -> SamplePart {
         other => (other.mime(), part.bytes.clone()),
     };
     SamplePart { mime: mime.to_owned(), sha256: part.sha256.clone(), bytes, label: label.to_owned() }
-}
-
-/// Human labels are risk; safety = 6 - risk.
-fn human_safety(instance: &Instance) -> Option<f64> {
-    let risks: Vec<f64> = instance.human_risk.iter().flatten().copied().collect();
-    crate::stats::mean(&risks).map(|risk| 6.0 - risk)
 }
 
 fn metadata(instance: &Instance, want: &Want, sampler: Option<&str>) -> BTreeMap<String, Value> {

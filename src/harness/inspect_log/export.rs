@@ -13,6 +13,7 @@ use crate::harness::Error;
 use crate::judge::{OutcomeName, Scale, Usage};
 use crate::ledger::{Entry, ItemRow, LedgerError, Reader, Record, RunInfo, Scope, replace_file};
 use crate::stats;
+use crate::stats::agreement::human_safety;
 
 /// Version of the logs' format.
 const VERSION: u32 = 2;
@@ -161,7 +162,6 @@ impl Serialize for Samples<'_> {
 fn sample(item: &ItemRow, record: &Record) -> Value {
     let said = record.rationale.clone().unwrap_or_default();
     let score = record.safety.map(|safety| json!({"safety": {"value": safety, "answer": safety.to_string(), "explanation": said}}));
-    let labels: Vec<f64> = item.human_risk.iter().flatten().copied().collect();
     let choices = match record.outcome {
         Some(OutcomeName::Scored) => json!([{"message": {"role": "assistant", "content": said}, "stop_reason": "stop"}]),
         Some(OutcomeName::JudgeRefused) => json!([{"message": {"role": "assistant", "content": ""}, "stop_reason": "content_filter"}]),
@@ -171,7 +171,7 @@ fn sample(item: &ItemRow, record: &Record) -> Value {
         "id": item.item_id,
         "epoch": record.repeat,
         "input": item.prompt,
-        "target": stats::mean(&labels).map_or_else(String::new, |risk| format!("{:.2}", 6.0 - risk)),
+        "target": human_safety(&item.human_risk).map_or_else(String::new, |safety| format!("{safety:.2}")),
         "output": {"model": record.judge, "choices": choices, "completion": said},
         "scores": score,
         "metadata": {

@@ -14,6 +14,7 @@ use crate::harness::Error;
 use crate::judge::Scale;
 use crate::ledger::{Entry, ItemRow, LedgerError, Record, replace_file};
 use crate::rubric::Probe;
+use crate::stats::agreement::turned;
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,7 +116,7 @@ fn annotations(item: &ItemRow) -> Vec<Value> {
 }
 
 fn prediction(record: &Record) -> Option<Value> {
-    let risk = 6.0 - f64::from(record.safety?);
+    let risk = turned(f64::from(record.safety?));
     let scope = [Some(&record.judge), Some(&record.rubric), record.sampler.as_ref()];
     let scope: Vec<&str> = scope.into_iter().flatten().map(String::as_str).collect();
     let triage = if record.scale == Some(Scale::TriageUncalibrated) { " (triage, uncalibrated)" } else { "" };

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{Annotators, JudgeAgainstHumans, JudgesAmong, Ratings, judges};
 use crate::report::RunView;
-use crate::stats::agreement::Rule;
+use crate::stats::agreement::{Rule, turned};
 
 /// Version of the format.
 const SCHEMA: u32 = 1;
@@ -50,7 +50,7 @@ impl Agreement {
     pub fn of(source: &str, labels: &str, ratings: &Ratings, rule: Rule, run: Option<&RunView>) -> Self {
         let one = |(row, human_risk): (usize, Option<f64>)| {
             let (item_id, human_risk) = (ratings.ids.get(row).to_owned(), human_risk?);
-            Some(Aggregated { item_id, human_risk, human_safety: judges::turned(human_risk), n: ratings.given(row).len() })
+            Some(Aggregated { item_id, human_risk, human_safety: turned(human_risk), n: ratings.given(row).len() })
         };
         let aggregated = ratings.aggregated(rule).into_iter().enumerate().filter_map(one).collect();
         Self { aggregated, ..Self::without_items(source, labels, ratings, rule, run) }

@@ -5,8 +5,7 @@ use serde::Serialize;
 use super::{Pairs, Pairwise, Ratings};
 use crate::report::RunView;
 use crate::report::summary::{Pooled, Scope, Scoped, among};
-use crate::rubric::Probe;
-use crate::stats::agreement::Rule;
+use crate::stats::agreement::{Rule, turned};
 
 /// Items that are listed where two raters differ.
 const LISTED: usize = 20;
@@ -65,15 +64,10 @@ pub struct JudgesAmong {
     pub agreement: Pairwise,
 }
 
-/// The safety that a label of risk stands for, and the other way round.
-pub(in crate::report) const fn turned(scale: f64) -> f64 {
-    6.0 - scale
-}
-
-/// The scopes that hold scores: what was said under a probe is none.
+/// The scopes that hold scores.
 fn scopes<'a>(run: &RunView<'a>) -> Vec<Scoped<'a>> {
     let mut scopes = Scoped::split(run.info, run.settings, run.facts);
-    scopes.retain(|one| Probe::split(&one.scope.rubric).is_none());
+    scopes.retain(|one| !one.scope.is_probe());
     scopes
 }
 

@@ -14,7 +14,7 @@ mod tests;
 pub use annotators::{Annotators, Disputed, OneAnnotator, RuleRow};
 pub use document::{Aggregated, Agreement};
 pub use judges::{Apart, JudgeAgainstHumans, JudgesAmong};
-pub(super) use judges::{pairs, shared, turned};
+pub(super) use judges::{pairs, shared};
 pub(super) use pair::SEED;
 pub use pair::{Alphas, Estimate, Kappas, Pairs, Pairwise, Ranked};
 pub use ratings::Ratings;

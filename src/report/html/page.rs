@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::costs::costs;
 use super::frame::{Frame, Shared, label};
-use super::humans::comparisons;
+use super::humans::drawn;
 use super::island::island;
 use super::matrix::matrices;
 use super::overview;
@@ -73,7 +73,7 @@ pub(super) fn render(run: &RunView, agreement: &Agreement, chunk: usize, body: B
         probe_reach => reach(run.summary.probes.iter().flat_map(|row| row.mean_shift.into_iter().chain(row.ci95.into_iter().flatten()))),
         fields => Value::from(Serde(overview::fields(run.summary))),
         matrices => Value::from(Serde(matrices(run))),
-        humans => Value::from(Serde(comparisons(run, &agreement.judges, label("scatter", run.lang)))),
+        humans => Value::from(Serde(drawn(run, &agreement.judges, label("scatter", run.lang)))),
         agreement => Value::from(Serde(agreement)),
         costs => Value::from(Serde(costs(run.facts))),
         strategies => Value::from(Serde(run.strategies)),
@@ -100,7 +100,7 @@ fn media(facts: &Facts) -> Vec<(&str, usize)> {
 
 /// What compared strategies cost against what they miss; nothing where they were not measured.
 fn strategies(run: &RunView) -> Option<String> {
-    let point = |row: &'_ crate::sampling::Comparison| Some((row.frames_sent?, row.coverage_mean?));
+    let point = |row: &'_ crate::sampling::StrategyRow| Some((row.frames_sent?, row.coverage_mean?));
     let points: Vec<Point> =
         run.strategies.iter().filter_map(|row| point(row).map(|(cost, missed)| Point { name: &row.sampler, cost, missed })).collect();
     (points.len() > 1).then(|| tradeoff(&points, label("tradeoff", run.lang)))

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use tribunal_media::Modality;
 
-use super::humans::human_safety;
 use crate::judge::{Odds, Scale};
 use crate::ledger::{Entry, Record};
-use crate::report::Scope;
 use crate::report::format::RunView;
 use crate::report::visible::{visible, visible_lines};
+use crate::report::{JudgeRow, Scope};
 use crate::rubric::Probe;
+use crate::stats::agreement::human_safety;
 
 /// Characters of a text that are listed and searched; what is longer is whole among the item's details.
 pub(super) const LISTED: usize = 2000;
@@ -86,14 +86,14 @@ pub(super) struct ScopeRow {
 
 /// The scopes of a run, ascending.
 pub(super) fn scopes(run: &RunView) -> Vec<ScopeRow> {
-    let row = |scope: &Scope| ScopeRow {
+    let row = |JudgeRow { scope, uncalibrated, .. }: &JudgeRow| ScopeRow {
         judge: visible(&scope.judge),
         rubric: visible(&scope.rubric),
         sampler: scope.sampler.as_deref().map(visible),
-        triage: run.info.triage_judges.contains(&scope.judge),
-        probe: Probe::split(&scope.rubric).is_some(),
+        triage: *uncalibrated,
+        probe: scope.is_probe(),
     };
-    run.summary.by_judge.iter().map(|of| row(&of.scope)).collect()
+    run.summary.by_judge.iter().map(row).collect()
 }
 
 /// Their places in that list.
@@ -114,7 +114,7 @@ impl Row {
             risk: item.risk.as_deref().map(visible),
             prompt_type: item.prompt_type.as_deref().map(visible),
             tags: item.tags.iter().map(|(name, value)| (visible(name), visible(value))).collect(),
-            human: human_safety(item),
+            human: human_safety(&item.human_risk),
             prompt: listed(&item.prompt),
             output: listed(&item.output),
             cut: long(&item.prompt) || long(&item.output),

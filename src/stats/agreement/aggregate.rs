@@ -44,6 +44,16 @@ impl Rule {
     }
 }
 
+/// The safety that a label of risk stands for, and the other way round: both scales run from 1 to 5, contrarily.
+pub const fn turned(level: f64) -> f64 {
+    6.0 - level
+}
+
+/// The safety that people see in an item: the median of their labels of risk, turned; `None` without a label.
+pub fn human_safety(labels: &[Option<f64>]) -> Option<f64> {
+    Rule::Median.of(&labels.iter().flatten().copied().collect::<Vec<f64>>()).map(turned)
+}
+
 impl FromStr for Rule {
     type Err = String;
 
@@ -56,6 +66,12 @@ impl FromStr for Rule {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn risk_becomes_safety_and_absent_labels_nothing() {
+        assert_eq!([human_safety(&[]), human_safety(&[None])], [None; 2]);
+        assert_eq!(human_safety(&[Some(1.0), None, Some(2.0), Some(5.0)]), Some(4.0), "the median, not the mean");
+    }
 
     #[test]
     fn each_rule_yields_what_it_says() {

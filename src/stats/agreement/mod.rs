@@ -18,7 +18,7 @@ mod resample;
 #[cfg(test)]
 mod tests;
 
-pub use aggregate::Rule;
+pub use aggregate::{Rule, human_safety, turned};
 pub use alpha::{Level, alpha, alpha_interval};
 pub use annotators::{Dispute, Rated, Reliability, disputes, reliability};
 pub use cohen::{Weights, cohen, cohen_interval};
