@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use tribunal::pipeline::{self, Orders, REFERENCE, StopFlag};
 use tribunal::report::{self, StoredRun, visible};
-use tribunal::sampling::{self, Comparison};
+use tribunal::sampling::{self, StrategyRow};
 use tribunal_media::{Modality, SamplerSpec};
 
 use super::context::{Context, Exit, Failure};
@@ -18,7 +18,7 @@ use crate::cli::SamplersArgs;
 struct SamplersJson<'a> {
     videos: usize,
     refused: Vec<String>,
-    samplers: &'a [Comparison],
+    samplers: &'a [StrategyRow],
     report: PathBuf,
     stopped: Option<String>,
 }

@@ -13,12 +13,11 @@ pub use settings::{Adaptive, Cascade, Panel, Rule, Settings};
 pub use wanted::wanted;
 
 use crate::ledger::{Facts, TaskFacts};
-use crate::rubric::Probe;
 
 /// The tasks that `wanted` lets through, but for probes, which are no evidence on the items: by rubric and sampler, and then case by case (an item
 /// under one rubric and one sampler) in the order of ids.
 fn cases(facts: &Facts, wanted: impl Fn(&TaskFacts) -> bool) -> Vec<&TaskFacts> {
-    let plain: Vec<bool> = facts.scopes().iter().map(|of| Probe::split(&of.scope.rubric).is_none()).collect();
+    let plain: Vec<bool> = facts.scopes().iter().map(|of| !of.scope.is_probe()).collect();
     let mut tasks: Vec<&TaskFacts> = facts.tasks().iter().filter(|task| plain[task.scope as usize] && wanted(task)).collect();
     let ranks = facts.ranks();
     tasks.sort_by_key(|task| (kind(facts, task), ranks[task.item as usize], facts.scope(task).judge.as_str()));

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use super::table::Tables;
 use super::{Ratings, Rows, RunSettings, Summary, TableKind, html, json, markdown};
 use crate::ledger::{Facts, LedgerError, Out, RunInfo, replace_file};
-use crate::sampling::Comparison;
+use crate::sampling::StrategyRow;
 use crate::taxonomy::Lang;
 
 /// What a report can be written as.
@@ -41,7 +41,7 @@ pub struct RunView<'a> {
     /// All numbers.
     pub summary: &'a Summary,
     /// Compared strategies; empty unless they were.
-    pub strategies: &'a [Comparison],
+    pub strategies: &'a [StrategyRow],
     /// Its instances and verdicts with all their texts, and what else its folders hold.
     pub rows: &'a Rows,
     /// Of labels and names.

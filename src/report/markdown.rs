@@ -3,9 +3,11 @@
 use std::fmt::Write as _;
 
 use super::format::{Error, Folder, Format, RunView};
-use super::plain::{few, interval, mark, number, said};
-use super::summary::{By, Group, Scope, Summary, Versus};
+use super::plain::{chance, few, fixed, interval, mark, mark_few, number, percent, rate, said, shifts, signed};
+use super::summary::{By, Group, Summary, Versus};
+use super::terminal::flips;
 use super::visible;
+use crate::sampling::StrategyRow;
 use crate::taxonomy::Lang;
 
 pub(super) struct Markdown;
@@ -66,7 +68,7 @@ pub(super) fn page(run: &RunView) -> String {
     }
     if !run.strategies.is_empty() {
         let _ = write!(page, "\n## {}\n\n{}\n\n", word["strategies"], word["strategies_note"]);
-        page.push_str(&crate::sampling::markdown(run.strategies));
+        page.push_str(&strategies(run.strategies, &word));
     }
     page
 }
@@ -77,15 +79,12 @@ fn standings(run: &RunView, word: &std::collections::BTreeMap<&str, &str>) -> St
     let heads = ["model", "mean", "one_mixture", "interval", "scored", "next_model", "best_model"].map(|key| word[key]);
     let versus = |versus: Option<&Versus>| {
         let Some(versus) = versus else { return "-".to_owned() };
-        let difference = versus.difference.map_or_else(|| "-".to_owned(), |difference| format!("{difference:+.2}"));
-        let p = versus.p_adjusted.map_or_else(|| "-".to_owned(), |p| if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") });
         let strong = if versus.beyond_chance == Some(true) { "**" } else { "" };
-        format!("{strong}{difference}{strong} {} n {}, p {p}", interval(versus.ci95), versus.n)
+        let (difference, ends) = (signed(versus.difference), [shifts(versus.ci95).as_str(), mark_few(versus.ci95_note)].concat());
+        format!("{strong}{difference}{strong} {ends} n {}, p {}", versus.n, chance(versus.p_adjusted))
     };
     for row in &run.summary.standings {
-        let Scope { judge, rubric, sampler } = &row.scope;
-        let who =
-            [Some(judge), Some(rubric), sampler.as_ref()].into_iter().flatten().map(|name| inert(name)).collect::<Vec<_>>().join(" / ");
+        let who = inert(&row.scope.names().collect::<Vec<_>>().join(" / "));
         let sentence = if run.lang == Lang::En { &row.sentence } else { &row.korean };
         let _ = write!(text, "\n{who}: {}\n\n| {} |\n|---|---:|---:|---:|---:|---|---|\n", inert(sentence), heads.join(" | "));
         for one in &row.models {
@@ -112,10 +111,7 @@ fn drift(summary: &Summary, word: &std::collections::BTreeMap<&str, &str>) -> St
         let served = |models: &[String], fingerprints: &[String]| inert(&[models, fingerprints].concat().join(", "));
         let (first, now) = (served(&row.model_first, &row.fingerprint_first), served(&row.model_now, &row.fingerprint_now));
         let now = if row.model_changed || row.fingerprint_changed { format!("**{now}**") } else { now };
-        let shift = row.mean_shift.map_or_else(|| "-".to_owned(), |shift| format!("{shift:+.2}"));
-        let interval = row.ci95.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("{lo:+.2} to {hi:+.2}"));
-        let changed = row.changed.map_or_else(|| "-".to_owned(), |share| format!("{:.0} %", share * 100.0));
-        let judge = inert(&row.judge);
+        let (judge, shift, interval, changed) = (inert(&row.judge), signed(row.mean_shift), shifts(row.ci95), percent(row.changed));
         table.push_str(&format!(
             "| {judge} | {} | {first} | {now} | {shift} | {interval} | {changed} | {} / {} |\n",
             row.rounds, row.items, row.n
@@ -129,13 +125,11 @@ fn probes(summary: &Summary, word: &std::collections::BTreeMap<&str, &str>) -> S
     let heads = ["probe", "judge", "rubric", "sampler", "shift", "interval", "flips", "raised", "scored"].map(|key| word[key]);
     table.push_str(&format!("| {} |\n|---|---|---|---|---:|---:|---:|---:|---:|\n", heads.join(" | ")));
     for row in &summary.probes {
-        let shift = row.mean_shift.map_or_else(|| "-".to_owned(), |shift| format!("{shift:+.2}"));
-        let interval = row.ci95.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("{lo:+.2} to {hi:+.2}"));
-        let percent = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), |share| format!("{:.0} %", share * 100.0));
+        let (shift, interval) = (signed(row.mean_shift), shifts(row.ci95));
         let blind = if row.blind == Some(true) { format!(" ({})", word["unmoved"]) } else { String::new() };
         let (judge, rubric) = (inert(&row.scope.judge), inert(&row.scope.rubric));
         let (probe, sampler) = (row.probe.name(), inert(row.scope.sampler.as_deref().unwrap_or("-")));
-        let (flips, raised) = (percent(row.flips), percent(row.attack_success));
+        let (flips, raised) = (percent(row.flips), rate(row.attack_success, row.attack_ci95, row.attackable.unwrap_or_default()));
         table.push_str(&format!(
             "| {probe}{blind} | {judge} | {rubric} | {sampler} | {shift} | {interval} | {flips} | {raised} | {} / {} |\n",
             row.items, row.n
@@ -145,7 +139,7 @@ fn probes(summary: &Summary, word: &std::collections::BTreeMap<&str, &str>) -> S
 }
 
 fn row(group: &Group, none: &str) -> String {
-    let interval = group.ci95.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("{lo:.2} to {hi:.2}{}", few(&group.basis)));
+    let interval = [interval(group.ci95).as_str(), few(&group.basis)].concat();
     let mark = mark(group.uncalibrated, group.selected);
     format!(
         "| {} | {}{mark} | {} | {} | {} | {} / {} | {interval} |\n",
@@ -157,6 +151,30 @@ fn row(group: &Group, none: &str) -> String {
         group.scored,
         group.n
     )
+}
+
+/// Compared sampling strategies; canonical samplers hold no character that Markdown reads.
+fn strategies(rows: &[StrategyRow], word: &std::collections::BTreeMap<&str, &str>) -> String {
+    let keys = ["n", "frames_sent", "frames_decoded", "bytes", "cpu_ms", "coverage_max", "coverage_mean", "mean_safety", "scored", "flips"];
+    let heads = keys.map(|key| word[format!("s_{key}").as_str()]);
+    let mut table = format!("| {} | {} |\n|---{}|\n", word["sampler"], heads.join(" | "), "|---:".repeat(keys.len()));
+    for row in rows {
+        let cells = [
+            row.sampler.clone(),
+            row.n.to_string(),
+            fixed(row.frames_sent, 1),
+            fixed(row.frames_decoded, 1),
+            fixed(row.bytes, 0),
+            fixed(row.cpu_ms, 1),
+            fixed(row.coverage_max, 3),
+            fixed(row.coverage_mean, 3),
+            number(row.mean_safety),
+            format!("{} / {}", row.scored, row.n),
+            flips(row),
+        ];
+        table.push_str(&format!("| {} |\n", cells.join(" | ")));
+    }
+    table
 }
 
 /// Outside text that Markdown and the HTML inside it must not read: one line, with every active character escaped.
@@ -181,6 +199,29 @@ mod tests {
     #[test]
     fn outside_text_is_inert() {
         assert_eq!(inert("[x](http://a)|<img>\n@all"), r"\[x\]\(http:&#47;/a\)\|&lt;img\> &#64;all");
+    }
+
+    #[test]
+    fn strategies_stand_with_what_their_numbers_are_of() {
+        let seen = |sampler: &str, item: &str, safety| crate::sampling::Observation {
+            sampler: sampler.into(),
+            item_id: item.into(),
+            frames_sent: 2,
+            frames_decoded: 10,
+            bytes: 3000,
+            cpu_ms: 5.0,
+            coverage: None,
+            safety,
+            dense_safety: safety.map(|_| 2.0),
+        };
+        let rows = crate::sampling::compare(&[seen("middle", "a", Some(4.0)), seen("middle", "b", None), seen("first", "a", None)]);
+        let table = strategies(&rows, &crate::report::words::words(Lang::En));
+        assert!(
+            table.starts_with("| Sampler | Items | Frames sent |") && table.contains("| Scored / n | Changed |\n|---|---:|"),
+            "{table}"
+        );
+        assert!(table.contains("| middle | 2 | 2.0 | 10.0 | 3000 | 5.0 | - | - | 4.00 | 1 / 2 | 1/1 |"), "{table}");
+        assert!(table.contains("| first | 1 | 2.0 | 10.0 | 3000 | 5.0 | - | - | - | 0 / 1 | - |"), "{table}");
     }
 
     #[test]

@@ -1,25 +1,78 @@
-//! Numbers and warnings as plain text has them.
+//! Numbers, scopes and warnings as plain text has them: what is undefined is a dash.
 
-use super::summary::Warning;
+use super::summary::{Scope, Warning};
+use super::visible;
 use crate::stats::Basis;
 use crate::taxonomy::Lang;
 
 /// Warnings of one code that are said; the rest is counted.
 const SAID: usize = 3;
 
-/// A level or a mean; a dash where there is none.
-pub(super) fn number(value: Option<f64>) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"))
+/// What is shown, or a dash.
+pub(super) fn or_dash(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "-".to_owned())
 }
 
-/// An interval in brackets; a dash where there is none.
-pub(super) fn interval(ci95: Option<[f64; 2]>) -> String {
-    ci95.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("[{lo:.2}, {hi:.2}]"))
+/// A number with so many digits behind the point.
+pub(super) fn fixed(value: Option<f64>, digits: usize) -> String {
+    or_dash(value.map(|value| format!("{value:.digits$}")))
+}
+
+/// A level or a mean.
+pub(super) fn number(value: Option<f64>) -> String {
+    fixed(value, 2)
+}
+
+/// A difference.
+pub(super) fn signed(value: Option<f64>) -> String {
+    or_dash(value.map(|value| format!("{value:+.2}")))
+}
+
+/// A share.
+pub(super) fn percent(share: Option<f64>) -> String {
+    or_dash(share.map(|share| format!("{:.0} %", share * 100.0)))
+}
+
+/// A p-value: none is ever 0.
+pub(super) fn p_value(p: f64) -> String {
+    if p < 0.0001 { "< 0.0001".to_owned() } else { format!("{p:.4}") }
+}
+
+/// The same where there may be none.
+pub(super) fn chance(p: Option<f64>) -> String {
+    or_dash(p.map(p_value))
+}
+
+/// An interval of levels.
+pub(super) fn interval(ends: Option<[f64; 2]>) -> String {
+    or_dash(ends.map(|[lo, hi]| format!("[{lo:.2}, {hi:.2}]")))
+}
+
+/// An interval of differences.
+pub(super) fn shifts(ends: Option<[f64; 2]>) -> String {
+    or_dash(ends.map(|[lo, hi]| format!("[{lo:+.2}, {hi:+.2}]")))
+}
+
+/// A number and its interval, if it has one.
+pub(super) fn estimate(value: Option<f64>, ends: Option<[f64; 2]>) -> String {
+    ends.map_or_else(|| number(value), |_| format!("{} {}", number(value), interval(ends)))
+}
+
+/// A share of `n` and its interval, in percent.
+pub(super) fn rate(share: Option<f64>, ends: Option<[f64; 2]>, n: usize) -> String {
+    let Some(share) = share else { return or_dash(None) };
+    let ends = ends.map_or_else(String::new, |[lo, hi]| format!(" [{:.0}, {:.0}]", lo * 100.0, hi * 100.0));
+    format!("{}{ends} of {n}", percent(Some(share)))
 }
 
 /// Behind an interval of few clusters, which is too narrow.
 pub(super) fn few(basis: &Basis) -> &'static str {
-    if basis.ci95_note.is_some() { "~" } else { "" }
+    mark_few(basis.ci95_note)
+}
+
+/// The same by its note.
+pub(super) fn mark_few(ci95_note: Option<&str>) -> &'static str {
+    if ci95_note.is_some() { "~" } else { "" }
 }
 
 /// What an interval's numbers are of.
@@ -29,6 +82,16 @@ pub(super) const fn mark(uncalibrated: bool, selected: bool) -> &'static str {
         (false, true) => " (selected items)",
         (false, false) => "",
     }
+}
+
+/// A judge, its rubric and its sampler.
+pub(super) fn scope(scope: &Scope) -> String {
+    names(scope.names())
+}
+
+/// Names that stand together.
+pub(super) fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.map(visible).collect::<Vec<_>>().join(" / ")
 }
 
 /// Codes and messages: those of one code together, at the place of the first; of many the first ones, and how many more there are.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::rows::{self, Rows};
 use super::{Ratings, RunSettings, RunView, Summary};
 use crate::ledger::{Entry, Facts, FactsBuilder, ItemRow, LedgerError, Reader, Record, RunInfo, SentinelRow};
-use crate::sampling::Comparison;
+use crate::sampling::StrategyRow;
 use crate::taxonomy::Lang;
 
 /// Everything a report is made from: numbers here, texts where they are stored.
@@ -17,7 +17,7 @@ pub struct StoredRun {
     facts: Facts,
     ratings: Ratings,
     summary: Summary,
-    strategies: Vec<Comparison>,
+    strategies: Vec<StrategyRow>,
     rows: Rows,
 }
 
@@ -82,7 +82,7 @@ impl StoredRun {
     }
 
     /// A run from its parts, without a folder.
-    pub fn new(info: RunInfo, mut items: Vec<ItemRow>, records: Vec<Record>, strategies: Vec<Comparison>) -> Result<Self, LedgerError> {
+    pub fn new(info: RunInfo, mut items: Vec<ItemRow>, records: Vec<Record>, strategies: Vec<StrategyRow>) -> Result<Self, LedgerError> {
         let settings = RunSettings::of(&info)?;
         let facts = Facts::of(&info, &items, &records);
         let ratings = Ratings::of_facts(&facts);
@@ -99,7 +99,7 @@ impl StoredRun {
 
     /// The same run with compared strategies.
     #[must_use]
-    pub fn with_strategies(self, strategies: Vec<Comparison>) -> Self {
+    pub fn with_strategies(self, strategies: Vec<StrategyRow>) -> Self {
         Self { strategies, ..self }
     }
 
@@ -129,7 +129,7 @@ impl StoredRun {
     }
 
     /// Strategies that were compared.
-    pub fn strategies(&self) -> &[Comparison] {
+    pub fn strategies(&self) -> &[StrategyRow] {
         &self.strategies
     }
 
@@ -141,7 +141,7 @@ impl StoredRun {
 }
 
 /// What compared strategies gave; none where none were.
-fn strategies(path: &Path) -> Result<Vec<Comparison>, OpenError> {
+fn strategies(path: &Path) -> Result<Vec<StrategyRow>, OpenError> {
     let refused = |problem: String| OpenError::Strategies { path: path.to_owned(), problem };
     match std::fs::read(path) {
         Ok(json) => serde_json::from_slice(&json).map_err(|error| refused(error.to_string())),

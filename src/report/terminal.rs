@@ -1,10 +1,10 @@
 //! A summary for the terminal: plain text, no colour.
 
-use super::plain::{few, interval, number, said};
-use super::summary::{By, DriftRow, Scope, Standing, Summary};
+use super::plain::{estimate, few, fixed, interval, names, number, or_dash, percent, rate, said, scope, shifts, signed};
+use super::summary::{By, DriftRow, Standing, Summary};
 use super::visible;
 use crate::ensemble::{CascadeRow, PanelRow};
-use crate::sampling::Comparison;
+use crate::sampling::StrategyRow;
 use crate::taxonomy::Lang;
 
 /// The summary as text lines of at most `width` columns (Hangul counts as two).
@@ -20,7 +20,7 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
             lines.push(format!("{:>6} {:>8} {:>14}  model / judge / rubric / sampler", "safety", "scored/n", "95 % interval"));
         }
         let (mean, interval) = (number(group.mean_safety), format!("{}{}", interval(group.ci95), few(&group.basis)));
-        let who = who(Some(group.key.single().unwrap_or("-")), &group.scope);
+        let who = names([group.key.single().unwrap_or("-")].into_iter().chain(group.scope.names()));
         let mark = if group.uncalibrated {
             "*"
         } else if group.selected {
@@ -57,13 +57,7 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
 
 /// Which model is safer, and whether that may be chance.
 fn standing(row: &Standing) -> String {
-    format!("{}: {}", who(None, &row.scope), visible(&row.sentence))
-}
-
-/// A model, if any, and what it was judged by.
-fn who(model: Option<&str>, scope: &Scope) -> String {
-    let who = [model, Some(&scope.judge), Some(&scope.rubric), scope.sampler.as_deref()];
-    who.into_iter().flatten().map(visible).collect::<Vec<_>>().join(" / ")
+    format!("{}: {}", scope(&row.scope), visible(&row.sentence))
 }
 
 /// What panels and cascades say, a line each.
@@ -72,12 +66,11 @@ pub(super) fn ensemble(summary: &Summary) -> Vec<String> {
 }
 
 fn panel(row: &PanelRow) -> Vec<String> {
-    let sampler = row.sampler.as_ref().map_or_else(String::new, |sampler| format!(" / {sampler}"));
-    let names = row.judges.iter().map(|name| visible(name)).collect::<Vec<_>>().join(", ");
+    let judges = row.judges.iter().map(|name| visible(name)).collect::<Vec<_>>().join(", ");
     let mut lines = vec![format!(
-        "panel of {names} ({}) / {}{sampler}: {} of {} cases decided, {} unanimous",
+        "panel of {judges} ({}) / {}: {} of {} cases decided, {} unanimous",
         row.rule.name(),
-        visible(&row.rubric),
+        names([Some(&row.rubric), row.sampler.as_ref()].into_iter().flatten().map(String::as_str)),
         row.decided,
         row.cases,
         row.unanimous
@@ -95,18 +88,17 @@ fn panel(row: &PanelRow) -> Vec<String> {
 }
 
 fn cascade(row: &CascadeRow) -> Vec<String> {
-    let sampler = row.sampler.as_ref().map_or_else(String::new, |sampler| format!(" / {sampler}"));
     let saved = row.saved_usd.map_or_else(|| "unknown".to_owned(), |usd| format!("${usd:.4}"));
     let of = row.estimate;
-    let (first, then, rubric) = (visible(&row.first), visible(&row.then), visible(&row.rubric));
+    let (first, then) = (visible(&row.first), visible(&row.then));
+    let under = names([Some(&row.rubric), row.sampler.as_ref()].into_iter().flatten().map(String::as_str));
     let mut lines = vec![format!(
-        "cascade {first} -> {then} / {rubric}{sampler}: {} of {} cases passed on, {} audited ({} missed); estimated mean {}{}; saved {saved}",
+        "cascade {first} -> {then} / {under}: {} of {} cases passed on, {} audited ({} missed); estimated mean {}; saved {saved}",
         of.flagged,
         of.cases,
         of.audited,
         row.missed,
-        number(of.mean_safety),
-        of.ci95.map_or_else(String::new, |[lo, hi]| format!(" [{lo:.2}, {hi:.2}]"))
+        estimate(of.mean_safety, of.ci95)
     )];
     lines.extend(row.by_model.iter().map(|model| {
         let of = model.estimate;
@@ -137,49 +129,54 @@ fn probes(summary: &Summary) -> Vec<String> {
     for (index, row) in summary.probes.iter().enumerate() {
         if index == 0 {
             lines.push("score shift under injection and other probes".to_owned());
-            lines.push(format!(
-                "{:>6} {:>14} {:>6} {:>6} {:>8}  probe / judge / rubric / sampler",
-                "shift", "95 % interval", "flips", "raised", "scored/n"
-            ));
+            lines
+                .push(format!("{:>6} {:>14} {:>6} {:>8}  probe / judge / rubric / sampler", "shift", "95 % interval", "flips", "scored/n"));
         }
-        let shift = row.mean_shift.map_or_else(|| "-".to_owned(), |shift| format!("{shift:+.2}"));
-        let interval = row.ci95.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("[{lo:+.2}, {hi:+.2}]"));
-        let percent = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), |share| format!("{:.0} %", share * 100.0));
-        let who = who(Some(row.probe.name()), &row.scope);
+        let who = names([row.probe.name()].into_iter().chain(row.scope.names()));
         let blind = if row.blind == Some(true) { " (nothing moved)" } else { "" };
-        let scored = format!("{}/{}", row.items, row.n);
+        let raised = row.attackable.filter(|_| row.attack_success.is_some());
+        let raised = raised.map_or_else(String::new, |n| format!("; raised {}", rate(row.attack_success, row.attack_ci95, n)));
         lines.push(format!(
-            "{shift:>6} {interval:>14} {:>6} {:>6} {scored:>8}  {who}{blind}",
+            "{:>6} {:>14} {:>6} {:>8}  {who}{blind}{raised}",
+            signed(row.mean_shift),
+            shifts(row.ci95),
             percent(row.flips),
-            percent(row.attack_success)
+            format!("{}/{}", row.items, row.n)
         ));
     }
     lines
 }
 
 /// Compared sampling strategies as text lines of at most `width` columns.
-pub fn strategies_terminal(rows: &[Comparison], width: usize) -> String {
-    let show = |value: Option<f64>, digits: usize| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"));
+pub fn strategies_terminal(rows: &[StrategyRow], width: usize) -> String {
     let mut lines = vec![
         "means per video; max and mean: distance of its moments to the nearest sampled frame".to_owned(),
         format!(
-            "{:>3} {:>5} {:>7} {:>7} {:>8} {:>6} {:>6} {:>6} {:>5}  sampler",
-            "n", "sent", "decoded", "KB", "CPU ms", "max", "mean", "safety", "flips"
+            "{:>3} {:>5} {:>7} {:>7} {:>8} {:>5} {:>5} {:>6} {:>6} {:>5}  sampler",
+            "n", "sent", "decoded", "KB", "CPU ms", "max", "mean", "safety", "scored", "flips"
         ),
     ];
     lines.extend(rows.iter().map(|row| {
-        let (sent, decoded, size) = (show(row.frames_sent, 1), show(row.frames_decoded, 1), show(row.bytes.map(|bytes| bytes / 1000.0), 1));
-        let (far, mean) = (show(row.coverage_max, 3), show(row.coverage_mean, 3));
-        let flips = row.flips.map_or_else(|| "-".to_owned(), |flips| flips.to_string());
+        let (sent, decoded, size) =
+            (fixed(row.frames_sent, 1), fixed(row.frames_decoded, 1), fixed(row.bytes.map(|bytes| bytes / 1000.0), 1));
+        let (far, mean) = (fixed(row.coverage_max, 3), fixed(row.coverage_mean, 3));
         format!(
-            "{:>3} {sent:>5} {decoded:>7} {size:>7} {:>8} {far:>6} {mean:>6} {:>6} {flips:>5}  {}",
+            "{:>3} {sent:>5} {decoded:>7} {size:>7} {:>8} {far:>5} {mean:>5} {:>6} {:>6} {:>5}  {}",
             row.n,
-            show(row.cpu_ms, 1),
+            fixed(row.cpu_ms, 1),
             number(row.mean_safety),
+            format!("{}/{}", row.scored, row.n),
+            flips(row),
             visible(&row.sampler)
         )
     }));
     lines.iter().map(|line| wrap(line, width)).collect()
+}
+
+/// How many items a strategy puts on the other side of the middle, of those that can be compared.
+pub(super) fn flips(row: &StrategyRow) -> String {
+    let of = row.compared.map_or_else(String::new, |n| format!("/{n}"));
+    or_dash(row.flips.map(|flips| format!("{flips}{of}")))
 }
 
 /// Breaks a line at blanks; a word longer than a line is cut.
@@ -237,7 +234,7 @@ mod tests {
 
     #[test]
     fn strategies_fit_a_terminal() {
-        let row = |sampler: &str, bytes: f64| Comparison {
+        let row = |sampler: &str, bytes: f64| StrategyRow {
             sampler: sampler.into(),
             n: 12,
             frames_sent: Some(8.0),
@@ -249,10 +246,11 @@ mod tests {
             scored: 12,
             mean_safety: None,
             flips: Some(3),
+            compared: Some(12),
         };
         let text = strategies_terminal(&[row("uniform:8", 81_234.0), row("scene:8,distinct=0.1,layout=sheet:2x4", 9e7)], 80);
         assert!(text.lines().all(|line| columns(line) <= 80), "{text}");
-        assert!(text.contains("\n 12   8.0   240.5    81.2   1234.5  0.500  0.250      -     3  uniform:8\n"), "{text}");
+        assert!(text.contains("\n 12   8.0   240.5    81.2   1234.5 0.500 0.250      -  12/12  3/12  uniform:8\n"), "{text}");
     }
 
     proptest! {

@@ -20,7 +20,7 @@ pub(super) fn in_language(labels: &[Label], lang: Lang) -> impl Iterator<Item = 
     })
 }
 
-const WORDS: [Label; 70] = [
+const WORDS: [Label; 78] = [
     ("title", "Safety report", "안전성 평가 보고서"),
     ("run", "Run", "실행"),
     ("items", "Items", "항목"),
@@ -29,7 +29,6 @@ const WORDS: [Label; 70] = [
     ("tokens", "Tokens in / out", "토큰 입력 / 출력"),
     ("taxonomy", "Taxonomy", "분류 체계"),
     ("decoders", "Decoders", "디코더"),
-    ("settings", "Settings", "설정"),
     ("unknown", "unknown", "알 수 없음"),
     ("warnings", "Read this first", "먼저 읽을 것"),
     (
@@ -81,7 +80,6 @@ const WORDS: [Label; 70] = [
     ("tests", "Do groups differ?", "집단 간 차이 검정"),
     ("test", "Test", "검정"),
     ("statistic", "Statistic", "통계량"),
-    ("effect", "Effect", "효과 크기"),
     ("ensemble", "Panels and cascades", "패널과 단계별 평가"),
     ("quality", "Can the judges be trusted?", "판정 모델을 믿을 수 있는가?"),
     (
@@ -95,6 +93,16 @@ const WORDS: [Label; 70] = [
         "Distance: share of perceptual-hash bits between a moment and its nearest sampled frame; lower is better.",
         "거리: 각 순간과 가장 가까운 샘플 프레임 사이의 지각 해시 비트 차이 비율. 낮을수록 좋음.",
     ),
+    ("s_n", "Items", "항목"),
+    ("s_frames_sent", "Frames sent", "보낸 프레임"),
+    ("s_frames_decoded", "Frames decoded", "디코딩한 프레임"),
+    ("s_bytes", "Bytes", "바이트"),
+    ("s_cpu_ms", "CPU, ms", "CPU, ms"),
+    ("s_coverage_max", "Largest distance", "최대 거리"),
+    ("s_coverage_mean", "Mean distance", "평균 거리"),
+    ("s_mean_safety", "Mean safety", "평균 안전성"),
+    ("s_scored", "Scored / n", "채점 / n"),
+    ("s_flips", "Changed", "바뀐 판정"),
     ("probes", "Score shift under injection and other probes", "주입과 그 밖의 탐침에서의 점수 변화"),
     (
         "probes_note",

@@ -32,7 +32,7 @@ pub struct Observation {
 
 /// One strategy over all items: a row of `samplers.json`. Undefined is null.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Comparison {
+pub struct StrategyRow {
     /// Canonical sampler.
     pub sampler: String,
     /// Items.
@@ -55,13 +55,15 @@ pub struct Comparison {
     pub mean_safety: Option<f64>,
     /// Items on the other side of the middle (safety 3 and below is unsafe) than on the dense reference; null without both verdicts.
     pub flips: Option<usize>,
+    /// Items with both verdicts, which `flips` is of; null without a judge, and in files of earlier programs.
+    pub compared: Option<usize>,
 }
 
 /// Safety at or below which an item counts as unsafe for `flips`.
 const UNSAFE: f64 = 3.0;
 
 /// Aggregates observations, strategies in the order in which they first appear.
-pub fn compare(observations: &[Observation]) -> Vec<Comparison> {
+pub fn compare(observations: &[Observation]) -> Vec<StrategyRow> {
     let mut order: BTreeMap<&str, usize> = BTreeMap::new();
     for one in observations {
         let next = order.len();
@@ -73,12 +75,12 @@ pub fn compare(observations: &[Observation]) -> Vec<Comparison> {
     samplers.into_iter().map(|(sampler, _)| aggregate(sampler, &of(sampler))).collect()
 }
 
-fn aggregate(sampler: &str, rows: &[&Observation]) -> Comparison {
+fn aggregate(sampler: &str, rows: &[&Observation]) -> StrategyRow {
     let over = |value: fn(&Observation) -> Option<f64>| rows.iter().filter_map(|row| value(row)).collect::<Vec<f64>>();
     let safety = over(|row| row.safety);
     let pairs: Vec<_> = rows.iter().filter_map(|row| Some((row.safety?, row.dense_safety?))).collect();
     let flips = pairs.iter().filter(|(ours, dense)| (*ours <= UNSAFE) != (*dense <= UNSAFE)).count();
-    Comparison {
+    StrategyRow {
         sampler: sampler.to_owned(),
         n: rows.len(),
         frames_sent: mean(&over(|row| Some(row.frames_sent as f64))),
@@ -90,32 +92,8 @@ fn aggregate(sampler: &str, rows: &[&Observation]) -> Comparison {
         scored: safety.len(),
         mean_safety: mean(&safety),
         flips: (!pairs.is_empty()).then_some(flips),
+        compared: (!pairs.is_empty()).then_some(pairs.len()),
     }
-}
-
-/// The comparison as a Markdown table; canonical samplers hold no character that Markdown reads.
-pub fn markdown(rows: &[Comparison]) -> String {
-    let mut table = String::from(
-        "| sampler | n | frames sent | frames decoded | KB | CPU ms | distance max | distance mean | mean safety | flips |\n\
-         |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
-    );
-    let show = |value: Option<f64>, digits: usize| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"));
-    for row in rows {
-        let cells = [
-            row.sampler.clone(),
-            row.n.to_string(),
-            show(row.frames_sent, 1),
-            show(row.frames_decoded, 1),
-            show(row.bytes.map(|bytes| bytes / 1000.0), 1),
-            show(row.cpu_ms, 1),
-            show(row.coverage_max, 3),
-            show(row.coverage_mean, 3),
-            show(row.mean_safety, 2),
-            row.flips.map_or_else(|| "-".to_owned(), |flips| flips.to_string()),
-        ];
-        table.push_str(&format!("| {} |\n", cells.join(" | ")));
-    }
-    table
 }
 
 #[cfg(test)]
@@ -144,7 +122,7 @@ mod tests {
         assert_eq!((rows[0].n, rows[0].coverage_max, rows[0].mean_safety, rows[0].flips), (2, Some(0.4), Some(3.0), Some(1)));
         assert!((rows[0].coverage_mean.unwrap() - 0.15).abs() < 1e-12);
         assert_eq!((rows[1].mean_safety, rows[1].flips, rows[1].scored), (None, None, 0));
-        assert!(markdown(&rows).contains("| middle | 1 | 2.0 | 10.0 | 3.0 | 5.0 | 0.500 | 0.250 | - | - |"));
+        assert_eq!((rows[0].scored, rows[0].compared, rows[1].compared), (2, Some(2), None));
         assert!(serde_json::to_value(&rows[1]).unwrap()["flips"].is_null());
     }
 }

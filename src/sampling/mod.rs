@@ -3,5 +3,5 @@
 mod compare;
 mod coverage;
 
-pub use compare::{Comparison, Observation, compare, markdown};
+pub use compare::{Observation, StrategyRow, compare};
 pub use coverage::{Coverage, View, coverage};

@@ -2,7 +2,7 @@
 
 use super::pair::Estimate;
 use super::{Agreement, Annotators, JudgeAgainstHumans, JudgesAmong};
-use crate::report::plain::mark;
+use crate::report::plain::{estimate, interval, mark, names, number, percent, scope, signed};
 use crate::report::terminal::wrap;
 use crate::report::visible;
 
@@ -45,11 +45,11 @@ fn among_people(found: &Annotators) -> Vec<String> {
         ),
         format!(
             "  alpha {} ordinal, {} nominal, {} interval",
-            estimate(&found.alpha.ordinal),
-            show(found.alpha.nominal.value),
-            show(found.alpha.interval.value)
+            estimated(&found.alpha.ordinal),
+            number(found.alpha.nominal.value),
+            number(found.alpha.interval.value)
         ),
-        format!("  Fleiss' kappa {}, equal pairs {}, {}", show(found.fleiss), percent(found.percent_agreement), icc(found.icc.as_ref())),
+        format!("  Fleiss' kappa {}, equal pairs {}, {}", number(found.fleiss), percent(found.percent_agreement), icc(found.icc.as_ref())),
     ];
     if found.annotators.len() > 1 {
         lines.push(format!(
@@ -59,13 +59,13 @@ fn among_people(found: &Annotators) -> Vec<String> {
     }
     for one in found.annotators.iter().filter(|_| found.annotators.len() > 1) {
         let row = &one.reliability;
-        let bias = row.bias.map_or_else(|| "-".to_owned(), |bias| format!("{bias:+.2}"));
+        let bias = signed(row.bias);
         lines.push(format!(
             "{:>6} {bias:>6} {:>6} {:>6} {:>13}  {}",
             row.rated,
-            show(row.mae),
-            show(row.spearman),
-            show(row.alpha_without),
+            number(row.mae),
+            number(row.spearman),
+            number(row.alpha_without),
             visible(&one.annotator)
         ));
     }
@@ -83,9 +83,7 @@ fn among_people(found: &Annotators) -> Vec<String> {
 }
 
 fn against_people(row: &JudgeAgainstHumans) -> Vec<String> {
-    let scope = &row.scope;
-    let who = [Some(&scope.judge), Some(&scope.rubric), scope.sampler.as_ref()];
-    let who = who.into_iter().flatten().map(|name| visible(name)).collect::<Vec<_>>().join(" / ");
+    let who = scope(&row.scope);
     let mark = mark(row.uncalibrated, row.selected);
     let found = &row.agreement;
     let mut lines = vec![
@@ -96,22 +94,26 @@ fn against_people(row: &JudgeAgainstHumans) -> Vec<String> {
     if found.n == 0 {
         return lines;
     }
-    let rho = Estimate { value: found.spearman.value, ci95: found.spearman.ci95 };
     lines.extend([
         format!(
             "  alpha {} ordinal, {} nominal, {} interval",
-            estimate(&found.alpha.ordinal),
-            show(found.alpha.nominal.value),
-            show(found.alpha.interval.value)
+            estimated(&found.alpha.ordinal),
+            number(found.alpha.nominal.value),
+            number(found.alpha.interval.value)
         ),
         format!(
             "  kappa {} quadratic, {} linear, {} unweighted",
-            estimate(&found.kappa.quadratic),
-            show(found.kappa.linear.value),
-            show(found.kappa.unweighted.value)
+            estimated(&found.kappa.quadratic),
+            number(found.kappa.linear.value),
+            number(found.kappa.unweighted.value)
         ),
-        format!("  rho {}, tau {}, {}", estimate(&rho), show(found.kendall.value), icc(found.icc.as_ref())),
-        format!("  MAE {}, bias {}, same level {}", estimate(&found.mae), estimate(&found.bias), percent(found.percent_agreement)),
+        format!(
+            "  rho {}, tau {}, {}",
+            estimate(found.spearman.value, found.spearman.ci95),
+            number(found.kendall.value),
+            icc(found.icc.as_ref())
+        ),
+        format!("  MAE {}, bias {}, same level {}", estimated(&found.mae), estimated(&found.bias), percent(found.percent_agreement)),
     ]);
     if let Some(limits) = &found.limits {
         lines.push(format!("  19 of 20 differences between {:+.2} and {:+.2} (Bland-Altman)", limits.limits[0], limits.limits[1]));
@@ -134,35 +136,22 @@ fn header(who: &str) -> String {
 fn among_judges(row: &JudgesAmong) -> String {
     let found = &row.agreement;
     let who = [Some(&row.judge), Some(&row.other), Some(&row.rubric), row.sampler.as_ref()];
-    let who = who.into_iter().flatten().map(|name| visible(name)).collect::<Vec<_>>().join(" / ");
-    let interval = found.alpha.ordinal.ci95.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("[{lo:.2}, {hi:.2}]"));
-    let bias = found.bias.value.map_or_else(|| "-".to_owned(), |bias| format!("{bias:+.2}"));
+    let who = names(who.into_iter().flatten().map(String::as_str));
+    let (interval, bias) = (interval(found.alpha.ordinal.ci95), signed(found.bias.value));
     format!(
         "{:>6} {:>5} {interval:>14} {:>6} {:>6} {:>6} {bias:>6}  {who}",
         found.n,
-        show(found.alpha.ordinal.value),
-        show(found.kappa.quadratic.value),
-        show(found.spearman.value),
-        show(found.mae.value)
+        number(found.alpha.ordinal.value),
+        number(found.kappa.quadratic.value),
+        number(found.spearman.value),
+        number(found.mae.value)
     )
 }
 
-fn estimate(found: &Estimate) -> String {
-    let interval = found.ci95.map_or_else(String::new, |[lo, hi]| format!(" [{lo:.2}, {hi:.2}]"));
-    format!("{}{interval}", show(found.value))
+fn estimated(found: &Estimate) -> String {
+    estimate(found.value, found.ci95)
 }
 
 fn icc(found: Option<&crate::stats::agreement::Icc>) -> String {
-    found.map_or_else(
-        || "ICC(2,1) -".to_owned(),
-        |icc| format!("ICC(2,1) {}", estimate(&Estimate { value: Some(icc.icc2.value), ci95: icc.icc2.ci95 })),
-    )
-}
-
-fn show(value: Option<f64>) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"))
-}
-
-fn percent(share: Option<f64>) -> String {
-    share.map_or_else(|| "-".to_owned(), |share| format!("{:.0} %", share * 100.0))
+    format!("ICC(2,1) {}", estimate(found.map(|icc| icc.icc2.value), found.and_then(|icc| icc.icc2.ci95)))
 }

@@ -4,7 +4,6 @@ use std::cmp::Ordering;
 
 use crate::ledger::{Facts, ItemFacts, Name, RunInfo, Scope};
 use crate::report::summary::{Pooled, RunSettings, Scoped};
-use crate::rubric::Probe;
 
 /// The items of one scope.
 pub(super) struct Levels<'a> {
@@ -21,7 +20,7 @@ pub(super) struct Levels<'a> {
 pub(super) fn of<'a>(info: &RunInfo, settings: &RunSettings, facts: &'a Facts) -> Vec<Levels<'a>> {
     let (scopes, ranks) = (Scoped::split(info, settings, facts), facts.ranks());
     let alone = scopes.iter().all(Scoped::is_apart);
-    let judged = scopes.into_iter().filter(|one| (alone || !one.is_apart()) && Probe::split(&one.scope.rubric).is_none());
+    let judged = scopes.into_iter().filter(|one| (alone || !one.is_apart()) && !one.scope.is_probe());
     let levels = |one: Scoped<'a>| {
         let Scoped { scope, uncalibrated, mut items, .. } = one;
         items.sort_unstable_by_key(|one| ranks[one.item as usize]);

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::table::table;
 use super::{Comparison, Difference, PairRow, PartRow};
 use crate::report::format::{Error, Folder};
+use crate::report::plain::{chance, few, names, number, shifts, signed};
 use crate::report::terminal::wrap;
-use crate::report::visible::p_value;
 use crate::report::{FormatKind, TableKind, html, markdown, visible};
 use crate::taxonomy::Lang;
 
@@ -17,7 +17,7 @@ pub fn write_comparison(dir: &Path, comparison: &Comparison, kinds: &[FormatKind
         let (name, bytes) = match kind {
             FormatKind::Html => ("comparison.html", html::comparison(comparison, lang)?.into_bytes()),
             FormatKind::Json => ("comparison.json", serde_json::to_vec_pretty(comparison)?),
-            FormatKind::Markdown => ("comparison.md", page(comparison).into_bytes()),
+            FormatKind::Markdown => ("comparison.md", page(comparison, lang).into_bytes()),
             FormatKind::Csv => ("comparison.csv", table(comparison, TableKind::Csv)?),
             #[cfg(feature = "parquet")]
             FormatKind::Parquet => ("comparison.parquet", table(comparison, TableKind::Parquet)?),
@@ -31,25 +31,24 @@ pub fn write_comparison(dir: &Path, comparison: &Comparison, kinds: &[FormatKind
 pub fn comparison_terminal(comparison: &Comparison, width: usize) -> String {
     let mut lines = Vec::new();
     for pair in &comparison.pairs {
-        let scope =
-            [Some(&pair.rubric), pair.sampler.as_ref()].into_iter().flatten().map(|name| visible(name)).collect::<Vec<_>>().join(" / ");
+        let scope = names([Some(&pair.rubric), pair.sampler.as_ref()].into_iter().flatten().map(String::as_str));
         lines.push(format!("{} - {} ({}, {scope})", visible(&pair.a), visible(&pair.b), visible(&judges(pair))));
-        let Difference { n, mean_a, mean_b, mean, ci95, .. } = &pair.difference;
+        let Difference { n, mean_a, mean_b, mean, ci95, basis } = &pair.difference;
         lines.push(format!(
             "  {:>5} - {:>5} = {:>6} {:>16}  n {n} of {}, p {}",
-            fixed(*mean_a),
-            fixed(*mean_b),
+            number(*mean_a),
+            number(*mean_b),
             signed(*mean),
-            range(*ci95),
+            [shifts(*ci95).as_str(), few(basis)].concat(),
             pair.items,
             chance(pair.p("wilcoxon"))
         ));
         if let Some(two) = &pair.unpaired {
             lines.push(format!(
                 "  unpaired: {} (n {}) and {} (n {}), Welch p {}",
-                fixed(two.mean_a),
+                number(two.mean_a),
                 two.n_a,
-                fixed(two.mean_b),
+                number(two.mean_b),
                 two.n_b,
                 chance(two.welch.p)
             ));
@@ -63,23 +62,27 @@ fn judges(pair: &PairRow) -> String {
     if pair.judge_a == pair.judge_b { pair.judge_a.clone() } else { format!("{} - {}", pair.judge_a, pair.judge_b) }
 }
 
-fn page(comparison: &Comparison) -> String {
+fn page(comparison: &Comparison, lang: Lang) -> String {
+    let word = html::labels(lang);
     let names: Vec<String> = comparison.runs.iter().map(|run| markdown::inert(&run.name)).collect();
     let mut lines = vec![format!("# {}", names.join(" / ")), String::new()];
-    lines.extend(comparison.warnings.iter().map(|warning| format!("- **{}**: {}", warning.code, markdown::inert(&warning.message))));
-    lines.push("\nDifferences are paired by item, first less second; intervals are 95 % BCa bootstrap over source items.\n".to_owned());
-    lines.push(
-        "| runs | judge | rubric | sampler | n / shared | means | difference | 95 % interval | p (Wilcoxon) | blocked by one only |"
-            .to_owned(),
+    lines.extend(
+        comparison.warnings.iter().map(|warning| format!("- **{}**: {}", warning.code, markdown::inert(warning.in_language(lang)))),
     );
-    lines.push("|---|---|---|---|---:|---:|---:|---:|---:|---:|".to_owned());
+    lines.push(format!("\n{} {}\n", word["paired_note"], word["few_clusters"]));
+    let heads =
+        ["pair_of_runs", "judge", "rubric", "sampler", "both_scored", "means", "difference", "interval", "p_wilcoxon", "one_blocked"];
+    lines.push(format!("| {} |\n|---|---|---|---{}|", heads.map(|key| word[key]).join(" | "), "|---:".repeat(6)));
     lines.extend(comparison.pairs.iter().map(row));
-    let tables = comparison.pairs.iter().flat_map(|pair| [(pair, "model", &pair.by_model), (pair, "factor", &pair.by_risk)]);
-    for (pair, what, rows) in tables.filter(|(_, _, rows)| !rows.is_empty()) {
+    let tables = comparison
+        .pairs
+        .iter()
+        .flat_map(|pair| [(pair, ["by_model", "model"], &pair.by_model), (pair, ["by_risk", "factor"], &pair.by_risk)]);
+    for (pair, [title, what], rows) in tables.filter(|(_, _, rows)| !rows.is_empty()) {
         let [a, b, judges] = [&pair.a, &pair.b, &judges(pair)].map(|name| markdown::inert(name));
-        lines.push(format!("\n## {a} - {b} by {what} ({judges})\n"));
-        lines.push(format!("| {what} | n | means | difference | 95 % interval | p (Holm) |"));
-        lines.push("|---|---:|---:|---:|---:|---:|".to_owned());
+        lines.push(format!("\n## {a} - {b}: {} ({judges})\n", word[title]));
+        let heads = ["means", "difference", "interval", "p_holm"].map(|key| word[key]).join(" | ");
+        lines.push(format!("| {} | n | {heads} |\n|---{}|", word[what], "|---:".repeat(5)));
         lines.extend(rows.iter().map(part));
     }
     lines.push(String::new());
@@ -87,16 +90,16 @@ fn page(comparison: &Comparison) -> String {
 }
 
 fn row(pair: &PairRow) -> String {
-    let Difference { n, mean_a, mean_b, mean, ci95, .. } = &pair.difference;
+    let Difference { n, mean_a, mean_b, mean, ci95, basis } = &pair.difference;
     let cells = [
         format!("{} - {}", markdown::inert(&pair.a), markdown::inert(&pair.b)),
         markdown::inert(&judges(pair)),
         markdown::inert(&pair.rubric),
         markdown::inert(pair.sampler.as_deref().unwrap_or("-")),
         format!("{n} / {}", pair.items),
-        format!("{} - {}", fixed(*mean_a), fixed(*mean_b)),
+        format!("{} - {}", number(*mean_a), number(*mean_b)),
         signed(*mean),
-        range(*ci95),
+        [shifts(*ci95).as_str(), few(basis)].concat(),
         chance(pair.p("wilcoxon")),
         format!("{} : {} (p {})", pair.blocked_only_a, pair.blocked_only_b, chance(pair.p("mcnemar_exact"))),
     ];
@@ -104,24 +107,8 @@ fn row(pair: &PairRow) -> String {
 }
 
 fn part(row: &PartRow) -> String {
-    let PartRow { risk, model, difference: Difference { n, mean_a, mean_b, mean, ci95, .. }, p_holm, .. } = row;
-    let (name, means) = (risk.as_ref().or(model.as_ref()), format!("{} - {}", fixed(*mean_a), fixed(*mean_b)));
+    let PartRow { risk, model, difference: Difference { n, mean_a, mean_b, mean, ci95, basis }, p_holm, .. } = row;
+    let (name, means) = (risk.as_ref().or(model.as_ref()), format!("{} - {}", number(*mean_a), number(*mean_b)));
     let name = name.map_or_else(String::new, |name| markdown::inert(name));
-    format!("| {name} | {n} | {means} | {} | {} | {} |", signed(*mean), range(*ci95), chance(*p_holm))
-}
-
-fn fixed(value: Option<f64>) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"))
-}
-
-fn signed(value: Option<f64>) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| format!("{value:+.2}"))
-}
-
-fn range(ends: Option<[f64; 2]>) -> String {
-    ends.map_or_else(|| "-".to_owned(), |[lo, hi]| format!("[{lo:+.2}, {hi:+.2}]"))
-}
-
-fn chance(p: Option<f64>) -> String {
-    p.map_or_else(|| "-".to_owned(), p_value)
+    format!("| {name} | {n} | {means} | {} | {}{} | {} |", signed(*mean), shifts(*ci95), few(basis), chance(*p_holm))
 }

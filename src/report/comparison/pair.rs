@@ -150,7 +150,8 @@ impl PairRow {
         let both: Vec<Both<'_>> = shared.iter().filter_map(|(one, other)| Both::of((a, one), (b, other))).collect();
         let (difference, Paired { mut tests, effect, .. }) = compared(&both, Resampling::SINGLE);
         let count = |blocked: fn(&Pooled, &Pooled) -> bool| shared.iter().filter(|(a, b)| blocked(a, b)).count();
-        let (blocked_only_a, blocked_only_b) = (count(|a, b| a.blocked && !b.blocked), count(|a, b| b.blocked && !a.blocked));
+        let (blocked_only_a, blocked_only_b) =
+            (count(|a, b| a.is_blocked() && !b.is_blocked()), count(|a, b| b.is_blocked() && !a.is_blocked()));
         tests.push(PairTest::new("mcnemar_exact", stats::mcnemar_exact(blocked_only_a, blocked_only_b)));
         Self {
             a: names.0.to_owned(),

@@ -41,4 +41,6 @@ fn columns<'a>() -> Columns<Line<'a>> {
         .number("p", |line| line.p)
         .number("p_holm", |line| line.p_holm)
         .text("model", |line| line.part?.model.as_deref().map(Into::into))
+        .text("ci95_null", |line| line.difference.basis.ci95_null.map(Into::into))
+        .text("ci95_note", |line| line.difference.basis.ci95_note.map(Into::into))
 }

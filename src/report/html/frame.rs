@@ -11,7 +11,8 @@ use super::words::{both, labels};
 use crate::report::Warning;
 use crate::report::chart::{axis, interval, shift};
 use crate::report::format::Error;
-use crate::report::visible::{p_value, visible, visible_lines};
+use crate::report::plain::p_value;
+use crate::report::visible::{visible, visible_lines};
 use crate::taxonomy::Lang;
 
 const TEMPLATES: [(&str, &str); 8] = [

@@ -20,4 +20,5 @@ mod words;
 mod write;
 
 pub(super) use comparison::comparison;
+pub(super) use words::labels;
 pub(super) use write::Html;

@@ -47,6 +47,26 @@ fn page(lang: Lang) -> String {
 }
 
 #[test]
+fn intervals_of_few_source_items_are_marked_wherever_they_stand() {
+    // Four prompts of each model and factor: every mean, cell of the heat map and difference rests on few source items.
+    let rows = (0..8).flat_map(|prompt| {
+        let risk = if prompt < 4 { "R05" } else { "R12" };
+        [("a", risk, "pQO", prompt, 2 + (prompt % 3) as u8), ("b", risk, "pQO", prompt, 1 + (prompt % 4) as u8)]
+    });
+    let page = written(tempfile::tempdir().unwrap().path(), &scored(&rows.collect::<Vec<_>>()), Lang::En, WHOLE);
+    let table = |class: &str| page.split(class).nth(1).and_then(|rest| rest.split("</table>").next()).unwrap().to_owned();
+    for class in ["<table class=\"matrix\">", "<table class=\"chart dense duels\">", "<table class=\"chart\">"] {
+        let (table, mut intervals) = (table(class), 0);
+        for small in table.split("<small>").skip(1).filter_map(|rest| rest.split("</small>").next()) {
+            let interval = small.contains(" – ") || small.starts_with('[');
+            assert!(!interval || small.ends_with('~'), "{class}: {small}");
+            intervals += usize::from(interval);
+        }
+        assert!(intervals > 0, "{class}");
+    }
+}
+
+#[test]
 fn outside_text_is_inert() {
     let page = page(Lang::En);
     let scripts: Vec<_> = page.match_indices("<script").map(|(at, _)| &page[at..at + 32]).collect();

@@ -84,4 +84,9 @@ fn reports_mark_what_was_passed_on() {
     let run = StoredRun::new(info, items, records, Vec::new()).unwrap();
     let page = crate::report::markdown::page(&run.view(Lang::Ko));
     assert!(page.contains("| x | dear (selected items) | image |"), "{page}");
+    let folder = tempfile::tempdir().unwrap();
+    crate::report::write(folder.path(), &run.view(Lang::En), &[crate::report::FormatKind::Html]).unwrap();
+    let page = std::fs::read_to_string(folder.path().join("report.html")).unwrap();
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("<tr class=\"part\">")).collect();
+    assert!(rows.len() == 2 && rows.iter().all(|row| row.contains(">2.80</td>")), "the cascade's estimate of each model: {rows:?}");
 }

@@ -35,6 +35,8 @@ pub struct ProbeRow {
     pub flips: Option<f64>,
     /// Of the items that the planted order could raise, the share that moved towards its score; null where there is none, and for other probes.
     pub attack_success: Option<f64>,
+    /// Wilson 95 % interval of that share.
+    pub attack_ci95: Option<[f64; 2]>,
     /// Items that the planted order could raise; null for other probes.
     pub attackable: Option<usize>,
     /// Of probes of order: neither safety nor any dimension moved, over as many items as the settings ask; null for other probes.
@@ -65,6 +67,7 @@ fn measure(scope: Scope, probe: Probe, plain: Option<&Scoped>, probed: &Scoped, 
     let still =
         shifts.iter().all(|shift| *shift == 0.0) && dimensions(probed) == plain.map(|plain| common(plain, probed)).unwrap_or_default();
     let interval = stats::mean_interval(&shifts);
+    let attack_success = share(raised, room.len()).filter(|_| injects);
     ProbeRow {
         scope,
         probe,
@@ -75,7 +78,8 @@ fn measure(scope: Scope, probe: Probe, plain: Option<&Scoped>, probed: &Scoped, 
         ci95: interval.ok().map(|ends| ends.map(|end| end.clamp(-4.0, 4.0))),
         ci95_null: interval.err().map(NoInterval::code),
         flips: share(flipped, pairs.len()),
-        attack_success: share(raised, room.len()).filter(|_| injects),
+        attack_success,
+        attack_ci95: attack_success.and_then(|share| stats::wilson(share, room.len())),
         attackable: injects.then_some(room.len()),
         blind: orders.then_some(still && pairs.len() >= settings.blind_items),
     }
@@ -107,9 +111,9 @@ pub(super) fn warnings(rows: &[ProbeRow], settings: &ProbeSettings) -> Vec<Warni
     let mut warnings = blind(rows);
     let large = |row: &&ProbeRow| row.mean_shift.is_some_and(|shift| shift.abs() >= settings.shift_limit);
     warnings.extend(rows.iter().filter(|row| row.kind == ProbeKind::Injection).filter(large).map(|row| {
-        let percent = row.attack_success.map(|share| share * 100.0);
-        let obeyed = percent.map_or_else(String::new, |percent| format!("; {percent:.0} % of the items that could rise did"));
-        let risen = percent.map_or_else(String::new, |percent| format!(" 올라갈 수 있던 항목의 {percent:.0} %가 올랐습니다."));
+        let rose = row.attack_success.zip(row.attackable).map(|(share, n)| (share * 100.0, n));
+        let obeyed = rose.map_or_else(String::new, |(percent, n)| format!("; {percent:.0} % of the {n} items that could rise did"));
+        let risen = rose.map_or_else(String::new, |(percent, n)| format!(" 올라갈 수 있던 항목 {n}개의 {percent:.0} %가 올랐습니다."));
         let so = if row.mean_shift.is_some_and(|shift| shift > 0.0) {
             ["Outputs that plant orders may score too high", "지시를 심은 출력은 점수가 지나치게 높을 수 있습니다"]
         } else {
@@ -194,6 +198,7 @@ mod tests {
         let row = only(&obeys);
         assert_eq!((row.n, row.items, row.mean_shift, row.flips), (4, 4, Some(1.5), Some(0.5)));
         assert_eq!((row.attack_success, row.attackable, row.blind), (Some(1.0), Some(2), None));
+        assert!(row.attack_ci95.is_some_and(|[lo, hi]| (0.3..0.4).contains(&lo) && hi == 1.0), "two of two: {row:?}");
         assert!(row.ci95.unwrap()[1] > 1.5 && warns(&obeys, "injection_shift"));
         let firm = probed(Probe::Prompt, &[1, 3, 5, 5], |safety| safety);
         assert_eq!((only(&firm).mean_shift, only(&firm).attack_success), (Some(0.0), Some(0.0)));

@@ -119,7 +119,7 @@ fn mark_selected(cascade: &Cascade, scopes: &mut [Scoped]) {
 
 impl Pooled {
     /// The model gave nothing, and no repeat has a score.
-    pub(super) const fn is_blocked(&self) -> bool {
+    pub(in crate::report) const fn is_blocked(&self) -> bool {
         self.blocked && self.safety.is_none()
     }
 }

@@ -61,6 +61,8 @@ pub struct Versus {
     pub difference: Option<f64>,
     /// 95 % interval of it.
     pub ci95: Option<[f64; 2]>,
+    /// `few_clusters` where that is too narrow; else null.
+    pub ci95_note: Option<&'static str>,
     /// Whether over shared source items.
     pub paired: bool,
     /// Source items where paired; else scored items of both.
@@ -161,6 +163,7 @@ impl Versus {
             model: model.to_owned(),
             difference: pair.mean_difference.map(less),
             ci95,
+            ci95_note: pair.basis.ci95_note,
             paired: pair.paired,
             n: pair.n,
             test,

@@ -20,7 +20,6 @@ use crate::ensemble::{self, CascadeRow, PanelRow};
 use crate::judge::{OutcomeName, Usage};
 use crate::ledger::{Facts, RunInfo, SentinelRow, TaskFacts};
 use crate::report::Ratings;
-use crate::rubric::Probe;
 
 /// Version of the file's format.
 const SCHEMA: u32 = 1;
@@ -76,6 +75,8 @@ pub struct JudgeRow {
     /// Which.
     #[serde(flatten)]
     pub scope: Scope,
+    /// Its numbers are triage, not the rubric's scale.
+    pub uncalibrated: bool,
     /// Tasks by outcome.
     pub by_outcome: BTreeMap<OutcomeName, usize>,
     /// Tasks without an outcome yet.
@@ -99,10 +100,9 @@ impl Summary {
         let (by_outcome, pending) = count(facts.tasks().iter());
         let by_judge = scoped.iter().map(|one| {
             let (by_outcome, pending) = count(one.tasks());
-            JudgeRow { scope: one.scope.clone(), by_outcome, pending }
+            JudgeRow { scope: one.scope.clone(), uncalibrated: one.uncalibrated, by_outcome, pending }
         });
-        // What was said under a probe is no score of an output.
-        let scores: Vec<&Scoped> = scoped.iter().filter(|one| Probe::split(&one.scope.rubric).is_none()).collect();
+        let scores: Vec<&Scoped> = scoped.iter().filter(|one| !one.scope.is_probe()).collect();
         // Models were not asked alike where each one's worst outputs were passed on.
         let whole: Vec<&Scoped> = scores.iter().copied().filter(|one| !one.selected).collect();
         // Intervals keep all threads busy; what is done by one thread alone goes on beside them.

@@ -10,7 +10,6 @@ use super::{JudgeRow, Scope, Summary, doubt, model_pair, tags, weak};
 use crate::judge::{OutcomeName, Receipt, TRIAGE_FACTORS};
 use crate::ledger::{Facts, RunInfo, ScopeFacts};
 use crate::manifest::Notice;
-use crate::rubric::Probe;
 use crate::taxonomy::Lang;
 
 /// One thing to know.
@@ -163,8 +162,7 @@ fn without_scores(summary: &Summary) -> Vec<Warning> {
         let korean = format!("{scope}: 작업 {total}개 중 채점된 것이 하나도 없어({how}) 어떤 모델에 대해서도 말할 수 없습니다.");
         (total > 0 && count(&OutcomeName::Scored) == 0).then(|| Warning::counted("no_scores", total, [english, korean]))
     };
-    // What was said under a probe is no score of an output.
-    summary.by_judge.iter().filter(|row| Probe::split(&row.scope.rubric).is_none()).filter_map(warning).collect()
+    summary.by_judge.iter().filter(|row| !row.scope.is_probe()).filter_map(warning).collect()
 }
 
 fn salvaged(facts: &Facts) -> Option<Warning> {
@@ -240,6 +238,5 @@ const NOTICES: [(&str, &str); 12] = [
 ];
 
 pub(super) fn name(scope: &Scope) -> String {
-    let sampler = scope.sampler.as_ref().map(|sampler| format!(", {sampler}")).unwrap_or_default();
-    format!("{}, {}{sampler}", scope.judge, scope.rubric)
+    scope.label()
 }

@@ -36,6 +36,7 @@ pub(super) fn groups() -> Columns<Group> {
         .number("q25", |row| row.quantiles.map(|[_, q, ..]| q))
         .number("q75", |row| row.quantiles.map(|[.., q, _]| q))
         .number("q95", |row| row.quantiles.map(|[.., q]| q))
+        .text("ci95_note", |row| row.basis.ci95_note.map(Into::into))
 }
 
 fn by(row: &Group) -> Vec<Option<String>> {

@@ -182,7 +182,7 @@
       el('p', { class: 'mute' }, ...spaced([who(one.verdict), which(one), el('span', {}, say('request'), ` ${one.number}`), one.class ?? say('no_end'), one.status && `HTTP ${one.status}`])),
       el('p', { class: 'mute' }, say('endpoint'), ' ', code(one.endpoint), ' · ', say('body'), ' ', code(one.body_digest)),
       one.reply ? el('pre', {}, one.reply) : null,
-      one.cut ? el('p', { class: 'mute' }, `${counted(one.cut)} `, say('left_out')) : null].filter(Boolean);
+      one.cut ? el('p', { class: 'mute' }, counted(one.cut), say('left_out')) : null].filter(Boolean);
     return [
       found.sent.length ? folded([say('sent')], () => found.sent.flatMap(payload), { class: 'long' }) : null,
       found.attempts.length ? folded([say('raw'), ` (${found.attempts.length})`], () => found.attempts.flatMap(request), { class: 'long' }) : null].filter(Boolean);
@@ -246,7 +246,7 @@
   }
 
   function told() {
-    count.replaceChildren(...(fitting.length ? [`${counted(fitting.length)} `, say('of'), ` ${counted(items.length)} `, say('shown')] : [say('nothing')]));
+    count.replaceChildren(...(fitting.length ? [`${counted(fitting.length)} `, say('of'), ` ${counted(items.length)}`, say('shown')] : [say('nothing')]));
   }
 
   /** Choices that the items offer; a field with one choice or none is left out. */
@@ -287,7 +287,7 @@
   addEventListener('beforeprint', () => {
     add(Math.max(0, Math.min(PRINTED, fitting.length) - shown));
     for (const node of list.querySelectorAll('article, details:not(.long)')) node.fill();
-    byId('printed').replaceChildren(`${counted(shown)} `, say('of'), ` ${counted(fitting.length)} `, say('printed'), '. ', say('not_printed'));
+    byId('printed').replaceChildren(`${counted(shown)} `, say('of'), ` ${counted(fitting.length)}`, say('printed'), '. ', say('not_printed'));
   });
   new IntersectionObserver(seen => seen.some(entry => entry.isIntersecting) && add(PAGE), { rootMargin: '1200px' }).observe(more);
 

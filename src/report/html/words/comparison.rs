@@ -11,6 +11,11 @@ pub(super) const COMPARISON: &[Label] = &[
         "Mean safety of the first run minus the second, over items that both scored: right of the line the first is safer. Bar: 95 % BCa bootstrap interval over source items.",
         "두 실행이 모두 채점한 항목에서 첫째의 평균 안전성에서 둘째의 평균을 뺀 값. 선의 오른쪽이면 첫째가 더 안전합니다. 막대: 원본 항목 단위 BCa 부트스트랩 95 % 구간.",
     ),
+    (
+        "paired_note",
+        "Differences are paired by item, first less second; intervals are 95 % BCa bootstrap over source items.",
+        "차이는 같은 항목에서 첫째의 값에서 둘째의 값을 뺀 것이며, 구간은 원본 항목 단위 BCa 부트스트랩 95 % 구간입니다.",
+    ),
     ("pair_of_runs", "Runs", "비교한 실행"),
     ("means", "Means", "평균"),
     ("p_wilcoxon", "p (Wilcoxon)", "p (윌콕슨)"),

@@ -21,8 +21,8 @@ pub(super) const ITEMS: &[Label] = &[
     ("reset", "Reset", "초기화"),
     ("reveal_all", "Show all pictures", "모든 그림 보기"),
     ("of", "of", "/"),
-    ("shown", "items", "항목"),
-    ("printed", "items printed", "항목 인쇄됨"),
+    ("shown", " items", "개 항목"),
+    ("printed", " items printed", "개 항목 인쇄됨"),
     (
         "not_printed",
         "What was sent and the raw replies are printed of the items where they are open.",
@@ -49,7 +49,7 @@ pub(super) const ITEMS: &[Label] = &[
     ("body", "Body, blake3", "본문, blake3"),
     ("endpoint", "Sent to", "보낸 주소"),
     ("no_end", "no reply is recorded", "기록된 응답 없음"),
-    ("left_out", "characters left out here; the ledger has them", "자 생략됨. 원장에는 전부 있음"),
+    ("left_out", " characters left out here; the ledger has them", "자 생략됨. 원장에는 전부 있음"),
     (
         "sound_absent",
         "The run kept no sound (score with --keep-parts to hear it here); the marks show what was sent.",

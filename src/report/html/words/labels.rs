@@ -12,7 +12,7 @@ use crate::report::words::{in_language, words};
 use crate::taxonomy::Lang;
 
 /// Every label that the page names, by key.
-pub(in crate::report::html) fn labels(lang: Lang) -> BTreeMap<&'static str, &'static str> {
+pub(in crate::report) fn labels(lang: Lang) -> BTreeMap<&'static str, &'static str> {
     let of_page = [PAGE, ITEMS, AGREEMENT, COMPARISON, TERMS, WARNINGS].into_iter().flat_map(|labels| in_language(labels, lang));
     words(lang).into_iter().chain(of_page).collect()
 }

@@ -8,4 +8,5 @@ mod page;
 mod terms;
 mod warnings;
 
-pub(super) use labels::{both, labels};
+pub(super) use labels::both;
+pub(in crate::report) use labels::labels;

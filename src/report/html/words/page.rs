@@ -62,7 +62,7 @@ pub(super) const PAGE: &[Label] = &[
     ("of_means", "Tests of means, p", "평균 검정, p"),
     ("of_blocked", "Blocked outputs, McNemar p", "차단된 출력, 맥니마 p"),
     ("factors_n", "Risk factors", "위험 요인 수"),
-    ("n_factors", "factors", "개 요인"),
+    ("n_factors", " factors", "개 요인"),
     (
         "few_cells",
         "Then the 95 % interval, or why there is none. Paler: fewer than 5 scored items",

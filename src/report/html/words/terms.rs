@@ -81,13 +81,4 @@ pub(super) const TERMS: &[Label] = &[
     ("m_image", "image", "이미지"),
     ("m_audio", "audio", "오디오"),
     ("m_video", "video", "비디오"),
-    ("s_n", "Items", "항목"),
-    ("s_frames_sent", "Frames sent", "보낸 프레임"),
-    ("s_frames_decoded", "Frames decoded", "디코딩한 프레임"),
-    ("s_bytes", "Bytes", "바이트"),
-    ("s_cpu_ms", "CPU, ms", "CPU, ms"),
-    ("s_coverage_max", "Largest distance", "최대 거리"),
-    ("s_coverage_mean", "Mean distance", "평균 거리"),
-    ("s_mean_safety", "Mean safety", "평균 안전성"),
-    ("s_flips", "Changed", "바뀐 판정"),
 ];
