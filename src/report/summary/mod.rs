@@ -1,4 +1,4 @@
-//! What a run amounts to: the contract's `summary.json`, and the only numbers that renderers show.
+//! What a run amounts to: the contract's `summary.json`, and most numbers that renderers show.
 
 mod doubt;
 mod drift;
