@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::stats;
 use crate::stats::agreement::{
-    BlandAltman, Icc, LEVELS, Level, Weights, alpha, alpha_interval, bias_interval, bland_altman, cohen, cohen_interval, confusion, icc,
+    BlandAltman, Icc, LEVELS, Metric, Weights, alpha, alpha_interval, bias_interval, bland_altman, cohen, cohen_interval, confusion, icc,
     kendall, level, mae_interval, mean_absolute_error, percent_agreement, spearman, spearman_interval,
 };
 
@@ -137,7 +137,7 @@ impl Pairwise {
 impl Alphas {
     /// Of items, each with its labels and its source.
     pub(super) fn of<R: AsRef<[f64]>>(rows: &[R], clusters: &[usize]) -> Self {
-        let at = |level| Estimate { value: alpha(level, rows), ci95: alpha_interval(level, rows, clusters, SEED) };
-        Self { nominal: at(Level::Nominal), ordinal: at(Level::Ordinal), interval: at(Level::Interval) }
+        let at = |metric| Estimate { value: alpha(metric, rows), ci95: alpha_interval(metric, rows, clusters, SEED) };
+        Self { nominal: at(Metric::Nominal), ordinal: at(Metric::Ordinal), interval: at(Metric::Interval) }
     }
 }

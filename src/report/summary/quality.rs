@@ -9,7 +9,7 @@ use super::variance::{self, VarianceRow};
 use super::warning::{self, Warning};
 use crate::judge::OutcomeName;
 use crate::report::agreement::{Pairs, Ratings, SEED, pairs, shared};
-use crate::stats::agreement::{Level, Rule, alpha, alpha_interval, bias_interval, mean_absolute_error, spearman};
+use crate::stats::agreement::{Metric, Rule, alpha, alpha_interval, bias_interval, mean_absolute_error, spearman};
 use crate::stats::mean;
 
 /// The judges' own numbers. `tribunal agree` says more on each.
@@ -118,8 +118,8 @@ impl HumansRow {
             annotators: ratings.annotators.len(),
             labelled: rows.len(),
             pairable: rows.iter().filter(|row| row.ratings.len() >= 2).count(),
-            alpha: alpha(Level::Ordinal, &rows),
-            alpha_ci95: alpha_interval(Level::Ordinal, &rows, &ratings.clusters(), SEED),
+            alpha: alpha(Metric::Ordinal, &rows),
+            alpha_ci95: alpha_interval(Metric::Ordinal, &rows, &ratings.clusters(), SEED),
         })
     }
 }
@@ -135,8 +135,8 @@ impl QualityRow {
             uncalibrated: scoped.uncalibrated,
             selected: scoped.selected,
             n: pairs.len(),
-            alpha: alpha(Level::Ordinal, &rows),
-            alpha_ci95: alpha_interval(Level::Ordinal, &rows, clusters, SEED),
+            alpha: alpha(Metric::Ordinal, &rows),
+            alpha_ci95: alpha_interval(Metric::Ordinal, &rows, clusters, SEED),
             spearman: spearman(pairs).map(|rho| rho.value),
             mae: mean_absolute_error(pairs),
             bias: bias(pairs),
@@ -158,8 +158,8 @@ impl AmongRow {
             rubric,
             sampler,
             n: pairs.len(),
-            alpha: alpha(Level::Ordinal, &rows),
-            alpha_ci95: alpha_interval(Level::Ordinal, &rows, clusters, SEED),
+            alpha: alpha(Metric::Ordinal, &rows),
+            alpha_ci95: alpha_interval(Metric::Ordinal, &rows, clusters, SEED),
             bias: bias(pairs),
             bias_ci95: bias_interval(pairs, clusters),
             mae: mean_absolute_error(pairs),

@@ -3,9 +3,9 @@
 use super::codes::{code, distinct, mid_ranks};
 use super::resample::Kinds;
 
-/// What differences between ratings mean.
+/// What differences between ratings mean: Krippendorff's metric, which follows from the level of measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
+pub enum Metric {
     /// Names: different or not.
     Nominal,
     /// Ranks: squared number of ratings between the two, by the ratings given.
@@ -18,21 +18,21 @@ pub enum Level {
 ///
 /// Items with fewer than two ratings say nothing and are left out. `None` without a pair of ratings, or when all ratings are equal.
 /// Krippendorff (2019), "Content Analysis", 4th ed., ch. 12; ordinal distances are differences of mid-ranks.
-pub fn alpha<R: AsRef<[f64]>>(level: Level, rows: &[R]) -> Option<f64> {
+pub fn alpha<R: AsRef<[f64]>>(metric: Metric, rows: &[R]) -> Option<f64> {
     let coded = Coded::of(rows, Kinds::of);
-    coded.alpha(level, &coded.coincidences(&coded.units.sizes))
+    coded.alpha(metric, &coded.coincidences(&coded.units.sizes))
 }
 
 /// 95 % percentile interval of [`alpha`] over resamples of `clusters`, the cluster of each row; `None` where the bootstrap says nothing.
-pub fn alpha_interval<R: AsRef<[f64]>>(level: Level, rows: &[R], clusters: &[usize], seed: u64) -> Option<[f64; 2]> {
+pub fn alpha_interval<R: AsRef<[f64]>>(metric: Metric, rows: &[R], clusters: &[usize], seed: u64) -> Option<[f64; 2]> {
     let pairable = rows.iter().zip(clusters).filter(|(row, _)| is_pairable(*row));
     let clusters: Vec<usize> = pairable.map(|(_, cluster)| *cluster).collect();
     let coded = Coded::of(rows, |units| Kinds::clustered(units, &clusters));
-    coded.units.interval(seed, |items| coded.alpha(level, &coded.coincidences(items)))
+    coded.units.interval(seed, |items| coded.alpha(metric, &coded.coincidences(items)))
 }
 
 /// [`alpha`] of all but some of the ratings at a time: each of `left_out` names some by row and rating.
-pub(super) fn alpha_without<R: AsRef<[f64]>>(level: Level, rows: &[R], left_out: &[Vec<(usize, f64)>]) -> Vec<Option<f64>> {
+pub(super) fn alpha_without<R: AsRef<[f64]>>(metric: Metric, rows: &[R], left_out: &[Vec<(usize, f64)>]) -> Vec<Option<f64>> {
     let coded = Coded::of(rows, Kinds::of);
     let all = coded.coincidences(&coded.units.sizes);
     let without = |ratings: &Vec<(usize, f64)>| {
@@ -43,7 +43,7 @@ pub(super) fn alpha_without<R: AsRef<[f64]>>(level: Level, rows: &[R], left_out:
             unit.iter_mut().filter(|(of, _)| *of == value).for_each(|(_, times)| *times -= 1);
             others.add(&coded.meetings(&unit), 1.0);
         }
-        coded.alpha(level, &others)
+        coded.alpha(metric, &others)
     };
     left_out.iter().map(without).collect()
 }
@@ -124,14 +124,14 @@ impl Coded {
         all
     }
 
-    fn alpha(&self, level: Level, found: &Coincidences) -> Option<f64> {
+    fn alpha(&self, metric: Metric, found: &Coincidences) -> Option<f64> {
         if found.values.iter().filter(|count| **count > 0.0).count() < 2 {
             return None;
         }
-        let places = match level {
-            Level::Nominal => None,
-            Level::Ordinal => Some(mid_ranks(&found.values)),
-            Level::Interval => Some(self.values.clone()),
+        let places = match metric {
+            Metric::Nominal => None,
+            Metric::Ordinal => Some(mid_ranks(&found.values)),
+            Metric::Interval => Some(self.values.clone()),
         };
         let distance = |(a, b): (usize, usize)| places.as_ref().map_or(1.0, |places| (places[a] - places[b]).powi(2));
         let observed: f64 = self.pairs.iter().zip(&found.pairs).map(|(pair, met)| met * distance(*pair)).sum();

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::alpha::alpha_without;
-use super::{Level, Rule, bland_altman, mean_absolute_error, spearman};
+use super::{Metric, Rule, bland_altman, mean_absolute_error, spearman};
 use crate::stats::{mean, sd};
 
 /// One rater against the mean of the others, over the items that both rated.
@@ -50,7 +50,7 @@ pub fn reliability(rows: &[Rated], raters: usize) -> Vec<Reliability> {
             pairs[rater].extend((others > 0.0).then(|| (*own, (sum - own) / others)));
         }
     }
-    let without = alpha_without(Level::Ordinal, rows, &given);
+    let without = alpha_without(Metric::Ordinal, rows, &given);
     let found = given.iter().zip(pairs).zip(without);
     found.map(|((given, pairs), alpha_without)| Reliability { alpha_without, ..Reliability::of(given.len(), &pairs) }).collect()
 }

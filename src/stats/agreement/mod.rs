@@ -19,7 +19,7 @@ mod resample;
 mod tests;
 
 pub use aggregate::{Rule, human_safety, turned};
-pub use alpha::{Level, alpha, alpha_interval};
+pub use alpha::{Metric, alpha, alpha_interval};
 pub use annotators::{Dispute, Rated, Reliability, disputes, reliability};
 pub use cohen::{Weights, cohen, cohen_interval};
 pub use confusion::{LEVELS, confusion, level};

@@ -60,11 +60,11 @@ fn near(ours: Option<[f64; 2]>, golden: &Value, what: &str) {
 fn alpha_is_the_reference_packages() {
     for table in list(&golden()["tables"]) {
         let name = table["name"].as_str().unwrap();
-        for (level, key) in [(Level::Nominal, "nominal"), (Level::Ordinal, "ordinal"), (Level::Interval, "interval")] {
+        for (level, key) in [(Metric::Nominal, "nominal"), (Metric::Ordinal, "ordinal"), (Metric::Interval, "interval")] {
             close(alpha(level, &rows(table)), &table["alpha"][key], &format!("{name} {key}"));
         }
         if let Some(ends) = table.get("alpha_ci95") {
-            near(alpha_interval(Level::Ordinal, &rows(table), &alone(&rows(table)), 3), ends, name);
+            near(alpha_interval(Metric::Ordinal, &rows(table), &alone(&rows(table)), 3), ends, name);
         }
     }
 }
@@ -153,8 +153,8 @@ fn differences_are_the_reference_packages() {
 #[test]
 fn undefined_is_none() {
     let none: &[Vec<f64>] = &[];
-    assert!(alpha(Level::Nominal, none).is_none() && fleiss(none).is_none() && percent_agreement(none).is_none() && icc(none).is_none());
-    assert!(alpha_interval(Level::Ordinal, none, &[], 0).is_none() && reliability(&[], 0).is_empty() && disputes(none).is_empty());
+    assert!(alpha(Metric::Nominal, none).is_none() && fleiss(none).is_none() && percent_agreement(none).is_none() && icc(none).is_none());
+    assert!(alpha_interval(Metric::Ordinal, none, &[], 0).is_none() && reliability(&[], 0).is_empty() && disputes(none).is_empty());
     assert!(cohen(Weights::Linear, &[]).is_none() && spearman(&[]).is_none() && kendall(&[]).is_none());
     assert!(bland_altman(&[]).is_none() && mean_absolute_error(&[]).is_none() && mae_interval(&[(1.0, 2.0)], &[0]).is_none());
 }
@@ -164,7 +164,7 @@ fn full_agreement_is_one_without_an_f() {
     let rows = [[1.0, 1.0], [4.0, 4.0], [5.0, 5.0]];
     let icc = icc(&rows).unwrap();
     assert_eq!((icc.icc2.value, icc.icc3k.value, icc.icc2.f, icc.icc2.p, icc.icc2.ci95), (1.0, 1.0, None, None, None));
-    assert_eq!((alpha(Level::Interval, &rows), fleiss(&rows), percent_agreement(&rows)), (Some(1.0), Some(1.0), Some(1.0)));
+    assert_eq!((alpha(Metric::Interval, &rows), fleiss(&rows), percent_agreement(&rows)), (Some(1.0), Some(1.0), Some(1.0)));
 }
 
 fn ratings() -> impl Strategy<Value = Vec<Vec<f64>>> {
@@ -201,7 +201,7 @@ proptest! {
     #[test]
     fn the_order_of_items_and_raters_does_not_matter(rows in ratings()) {
         let turned: Vec<Vec<f64>> = rows.iter().rev().map(|row| row.iter().rev().copied().collect()).collect();
-        for level in [Level::Nominal, Level::Ordinal, Level::Interval] {
+        for level in [Metric::Nominal, Metric::Ordinal, Metric::Interval] {
             match (alpha(level, &rows), alpha(level, &turned)) {
                 (Some(a), Some(b)) => prop_assert!((a - b).abs() < 1e-12 && a <= 1.0),
                 (a, b) => prop_assert_eq!(a, b),
@@ -211,7 +211,7 @@ proptest! {
 
     #[test]
     fn alpha_is_that_of_all_pairs_of_ratings(rows in ratings()) {
-        match (alpha(Level::Interval, &rows), interval_alpha(&rows)) {
+        match (alpha(Metric::Interval, &rows), interval_alpha(&rows)) {
             (Some(ours), Some(naive)) => prop_assert!((ours - naive).abs() < 1e-12),
             (ours, naive) => prop_assert_eq!(ours, naive),
         }
@@ -224,7 +224,7 @@ proptest! {
         for (rater, found) in reliability(&rated, 5).iter().enumerate() {
             let others: Vec<Vec<f64>> =
                 rows.iter().map(|row| row.iter().enumerate().filter(|(at, _)| *at != rater).map(|(_, x)| *x).collect()).collect();
-            match (found.alpha_without, alpha(Level::Ordinal, &others)) {
+            match (found.alpha_without, alpha(Metric::Ordinal, &others)) {
                 (Some(ours), Some(naive)) => prop_assert!((ours - naive).abs() < 1e-9),
                 (ours, naive) => prop_assert_eq!(ours, naive),
             }
@@ -234,7 +234,7 @@ proptest! {
     #[test]
     fn safety_and_risk_agree_alike(rows in ratings()) {
         let turned: Vec<Vec<f64>> = rows.iter().map(|row| row.iter().map(|risk| 6.0 - risk).collect()).collect();
-        for level in [Level::Nominal, Level::Ordinal, Level::Interval] {
+        for level in [Metric::Nominal, Metric::Ordinal, Metric::Interval] {
             if let (Some(a), Some(b)) = (alpha(level, &rows), alpha(level, &turned)) {
                 prop_assert!((a - b).abs() < 1e-12);
             }
