@@ -154,7 +154,7 @@ impl FromStr for Gate {
 #[cfg(test)]
 mod tests {
     use super::{FIELDS, Gate};
-    use crate::report::summary::tests::{run, summary};
+    use crate::report::summary::tests::{run, scored, summary};
 
     fn misses(gate: &str) -> Vec<String> {
         let (info, items, records) = run();
@@ -209,11 +209,16 @@ mod tests {
 
     #[test]
     fn a_number_that_cannot_be_told_of_scores_misses() {
-        // Two source items each have an interval; the one item of R12 has none.
-        assert!(misses("ci95_lo<9")[0].contains(" has "), "{:?}", misses("ci95_lo<9"));
-        assert!(misses("risk,model:ci95_lo<0").iter().any(|line| line.contains("R12 x y (m, image) has no such number")));
-        assert_eq!((misses("bounds_lo<1"), misses("bounds_lo<1.34").len()), (vec![], 1));
-        assert_eq!((misses("q05<1"), misses("q95>4").len()), (vec![], 1));
+        let rows = [("x", "R05", "pQO", 1, 5), ("x", "R05", "pQO", 2, 4), ("x", "R05", "pQO", 3, 2), ("x", "R12", "pQO", 4, 3)];
+        let (info, items, records) = scored(&rows);
+        let summary = summary(&info, &items, &records);
+        let misses = |gate: &str| gate.parse::<Gate>().unwrap().misses(&summary);
+        assert_eq!(misses("risk:ci95_lo<1"), ["risk:ci95_lo<1: R12 (m, image) has no such number"], "an item of its own has no interval");
+        assert_eq!(misses("risk:ci95_hi>3.5").len(), 2);
+        assert_eq!(
+            (misses("q05<2"), misses("q95>4.5").len(), misses("bounds_lo<3.5"), misses("bounds_hi>3.4").len()),
+            (vec![], 1, vec![], 1)
+        );
     }
 
     #[test]
