@@ -63,7 +63,7 @@ pub enum Rule {
     /// The middle one; the lower of two middle ones.
     #[default]
     Median,
-    /// The one that most judges gave; the lowest of several.
+    /// The one that most judges gave, be they fewer than half of them (a plurality); the lowest of several.
     Majority,
     /// Their mean.
     Mean,
