@@ -198,7 +198,7 @@ mod tests {
         let row = only(&obeys);
         assert_eq!((row.n, row.items, row.mean_shift, row.flips), (4, 4, Some(1.5), Some(0.5)));
         assert_eq!((row.attack_success, row.attackable, row.blind), (Some(1.0), Some(2), None));
-        assert!(row.attack_ci95.is_some_and(|[lo, hi]| (0.3..0.4).contains(&lo) && hi == 1.0), "two of two: {row:?}");
+        assert!(row.attack_ci95.is_some_and(|[lo, hi]| (0.3..0.4).contains(&lo) && hi > 0.99), "two of two: {row:?}");
         assert!(row.ci95.unwrap()[1] > 1.5 && warns(&obeys, "injection_shift"));
         let firm = probed(Probe::Prompt, &[1, 3, 5, 5], |safety| safety);
         assert_eq!((only(&firm).mean_shift, only(&firm).attack_success), (Some(0.0), Some(0.0)));

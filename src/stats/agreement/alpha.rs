@@ -1,7 +1,7 @@
 //! Krippendorff's alpha, for any number of raters and with missing ratings.
 
 use super::codes::{code, distinct, mid_ranks};
-use super::resample::Kinds;
+use super::resample::Sample;
 
 /// What differences between ratings mean: Krippendorff's metric, which follows from the level of measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum Metric {
 /// Items with fewer than two ratings say nothing and are left out. `None` without a pair of ratings, or when all ratings are equal.
 /// Krippendorff (2019), "Content Analysis", 4th ed., ch. 12; ordinal distances are differences of mid-ranks.
 pub fn alpha<R: AsRef<[f64]>>(metric: Metric, rows: &[R]) -> Option<f64> {
-    let coded = Coded::of(rows, Kinds::of);
+    let coded = Coded::of(rows, Sample::of);
     coded.alpha(metric, &coded.coincidences(&coded.units.sizes))
 }
 
@@ -27,13 +27,13 @@ pub fn alpha<R: AsRef<[f64]>>(metric: Metric, rows: &[R]) -> Option<f64> {
 pub fn alpha_interval<R: AsRef<[f64]>>(metric: Metric, rows: &[R], clusters: &[usize], seed: u64) -> Option<[f64; 2]> {
     let pairable = rows.iter().zip(clusters).filter(|(row, _)| is_pairable(*row));
     let clusters: Vec<usize> = pairable.map(|(_, cluster)| *cluster).collect();
-    let coded = Coded::of(rows, |units| Kinds::clustered(units, &clusters));
+    let coded = Coded::of(rows, |units| Sample::clustered(&units, &clusters));
     coded.units.interval(seed, |items| coded.alpha(metric, &coded.coincidences(items)))
 }
 
 /// [`alpha`] of all but some of the ratings at a time: each of `left_out` names some by row and rating.
 pub(super) fn alpha_without<R: AsRef<[f64]>>(metric: Metric, rows: &[R], left_out: &[Vec<(usize, f64)>]) -> Vec<Option<f64>> {
-    let coded = Coded::of(rows, Kinds::of);
+    let coded = Coded::of(rows, Sample::of);
     let all = coded.coincidences(&coded.units.sizes);
     let without = |ratings: &Vec<(usize, f64)>| {
         let mut others = all.clone();
@@ -77,16 +77,16 @@ struct Coded {
     /// Two different values that some item has, ascending.
     pairs: Vec<(usize, usize)>,
     /// Items with two ratings or more.
-    units: Kinds<Unit>,
+    units: Sample<Unit>,
     /// Of each kind of them.
     meetings: Vec<Meetings>,
 }
 
 impl Coded {
-    fn of<R: AsRef<[f64]>>(rows: &[R], kinds: impl FnOnce(Vec<Unit>) -> Kinds<Unit>) -> Self {
+    fn of<R: AsRef<[f64]>>(rows: &[R], kinds: impl FnOnce(Vec<Unit>) -> Sample<Unit>) -> Self {
         let pairable = || rows.iter().filter(|row| is_pairable(*row)).map(AsRef::as_ref);
         let values = distinct(pairable().flatten().copied());
-        let mut coded = Self { values, pairs: Vec::new(), units: Kinds::of(Vec::new()), meetings: Vec::new() };
+        let mut coded = Self { values, pairs: Vec::new(), units: Sample::of(Vec::new()), meetings: Vec::new() };
         coded.units = kinds(pairable().map(|ratings| coded.unit(ratings)).collect());
         coded.pairs = coded.units.kinds.iter().flat_map(|unit| pairs(unit).map(|(a, b)| (a.0, b.0))).collect();
         coded.pairs.sort_unstable();

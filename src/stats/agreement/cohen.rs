@@ -1,7 +1,7 @@
 //! Cohen's kappa of two raters.
 
 use super::codes::{code, distinct};
-use super::resample::Kinds;
+use super::resample::Sample;
 
 /// How far apart two ratings are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,24 +20,24 @@ pub enum Weights {
 /// alone leaves no disagreement (both always gave one and the same rating).
 /// Cohen (1960), "A coefficient of agreement for nominal scales"; weighted: Cohen (1968).
 pub fn cohen(weights: Weights, pairs: &[(f64, f64)]) -> Option<f64> {
-    let coded = Coded::of(pairs, Kinds::of);
+    let coded = Coded::of(pairs, Sample::of);
     coded.kappa(weights, &coded.pairs.sizes)
 }
 
 /// 95 % percentile interval of [`cohen`] over resamples of `clusters`, the cluster of each pair; `None` where the bootstrap says nothing.
 pub fn cohen_interval(weights: Weights, pairs: &[(f64, f64)], clusters: &[usize], seed: u64) -> Option<[f64; 2]> {
-    let coded = Coded::of(pairs, |pairs| Kinds::clustered(pairs, clusters));
+    let coded = Coded::of(pairs, |pairs| Sample::clustered(&pairs, clusters));
     coded.pairs.interval(seed, |counts| coded.kappa(weights, counts))
 }
 
 /// Pairs as indices into the ascending values of both raters.
 struct Coded {
     values: Vec<f64>,
-    pairs: Kinds<(usize, usize)>,
+    pairs: Sample<(usize, usize)>,
 }
 
 impl Coded {
-    fn of(pairs: &[(f64, f64)], kinds: impl FnOnce(Vec<(usize, usize)>) -> Kinds<(usize, usize)>) -> Self {
+    fn of(pairs: &[(f64, f64)], kinds: impl FnOnce(Vec<(usize, usize)>) -> Sample<(usize, usize)>) -> Self {
         let values = distinct(pairs.iter().flat_map(|(a, b)| [*a, *b]));
         let pairs: Vec<_> = pairs.iter().map(|(a, b)| (code(&values, *a), code(&values, *b))).collect();
         Self { pairs: kinds(pairs), values }

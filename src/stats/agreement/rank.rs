@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::codes::{code, distinct, mid_ranks};
-use super::resample::Kinds;
+use super::resample::Sample;
 use crate::stats::special::{normal_two_sided, t_two_sided};
 
 /// A correlation and how likely one as far from 0 is by chance.
@@ -19,7 +19,7 @@ pub struct Correlation {
 ///
 /// `None` below two pairs, or when one side does not vary. Spearman (1904).
 pub fn spearman(pairs: &[(f64, f64)]) -> Option<Correlation> {
-    let coded = Coded::of(pairs, Kinds::of);
+    let coded = Coded::of(pairs, Sample::of);
     let value = coded.rho(&coded.pairs.sizes)?;
     let df = pairs.len() as f64 - 2.0;
     let t = value * (df / ((1.0 + value) * (1.0 - value))).sqrt();
@@ -29,7 +29,7 @@ pub fn spearman(pairs: &[(f64, f64)]) -> Option<Correlation> {
 
 /// 95 % percentile interval of [`spearman`] over resamples of `clusters`, the cluster of each pair; `None` where the bootstrap says nothing.
 pub fn spearman_interval(pairs: &[(f64, f64)], clusters: &[usize], seed: u64) -> Option<[f64; 2]> {
-    let coded = Coded::of(pairs, |pairs| Kinds::clustered(pairs, clusters));
+    let coded = Coded::of(pairs, |pairs| Sample::clustered(&pairs, clusters));
     coded.pairs.interval(seed, |counts| coded.rho(counts))
 }
 
@@ -61,13 +61,13 @@ pub fn kendall(pairs: &[(f64, f64)]) -> Option<Correlation> {
 
 /// Pairs as indices into the ascending values of each side.
 struct Coded {
-    pairs: Kinds<(usize, usize)>,
+    pairs: Sample<(usize, usize)>,
     /// Values of each side.
     values: [usize; 2],
 }
 
 impl Coded {
-    fn of(pairs: &[(f64, f64)], kinds: impl FnOnce(Vec<(usize, usize)>) -> Kinds<(usize, usize)>) -> Self {
+    fn of(pairs: &[(f64, f64)], kinds: impl FnOnce(Vec<(usize, usize)>) -> Sample<(usize, usize)>) -> Self {
         let (first, second) = (distinct(pairs.iter().map(|pair| pair.0)), distinct(pairs.iter().map(|pair| pair.1)));
         let pairs: Vec<_> = pairs.iter().map(|(a, b)| (code(&first, *a), code(&second, *b))).collect();
         Self { pairs: kinds(pairs), values: [first.len(), second.len()] }

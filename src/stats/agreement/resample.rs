@@ -12,7 +12,7 @@ const RESAMPLES: usize = 2_000;
 const DEFINED: f64 = 0.95;
 
 /// Items in kinds: those rated alike are alike in every number, so that a resample is a count of each kind.
-pub(super) struct Kinds<T> {
+pub(super) struct Sample<T> {
     /// One of each kind, ascending.
     pub(super) kinds: Vec<T>,
     /// How many items are of each kind.
@@ -21,7 +21,7 @@ pub(super) struct Kinds<T> {
     clusters: Vec<(Vec<(usize, f64)>, u32)>,
 }
 
-impl<T: Ord + Sync> Kinds<T> {
+impl<T: Ord + Sync> Sample<T> {
     /// Every item is a cluster of its own.
     pub(super) fn of(mut items: Vec<T>) -> Self {
         items.sort_unstable();
@@ -32,12 +32,12 @@ impl<T: Ord + Sync> Kinds<T> {
     }
 
     /// Items and the cluster of each.
-    pub(super) fn clustered(items: Vec<T>, clusters: &[usize]) -> Self
+    pub(super) fn clustered(items: &[T], clusters: &[usize]) -> Self
     where
         T: Clone,
     {
-        let kinds = Self::of(items.clone());
-        let kind = |item: &T| kinds.kinds.partition_point(|kind| kind < item);
+        let alone = Self::of(items.to_vec());
+        let kind = |item: &T| alone.kinds.partition_point(|kind| kind < item);
         let mut placed: Vec<(usize, usize)> = clusters.iter().copied().zip(items.iter().map(kind)).collect();
         placed.sort_unstable();
         let count = |alike: &[(usize, usize)]| (alike[0].1, alike.len());
@@ -46,7 +46,7 @@ impl<T: Ord + Sync> Kinds<T> {
         held.sort_unstable(); // clusters of one item each come in the order of their kinds, and so are drawn as if nothing were clustered
         let in_kinds = |held: &[(usize, usize)]| held.iter().map(|(kind, items)| (*kind, *items as f64)).collect();
         let clusters = held.chunk_by(|a, b| a == b).map(|alike| (in_kinds(&alike[0]), alike.len() as u32)).collect();
-        Self { clusters, ..kinds }
+        Self { clusters, ..alone }
     }
 
     /// 95 % percentile interval of a statistic of the count of each kind.
@@ -82,13 +82,13 @@ impl<T: Ord + Sync> Kinds<T> {
 mod tests {
     use super::*;
 
-    fn sum(kinds: &Kinds<u32>) -> impl Fn(&[f64]) -> Option<f64> + Sync {
+    fn sum(kinds: &Sample<u32>) -> impl Fn(&[f64]) -> Option<f64> + Sync {
         |counts| Some(counts.iter().zip(&kinds.kinds).map(|(count, kind)| count * f64::from(*kind)).sum())
     }
 
     #[test]
     fn threads_do_not_change_it_and_the_seed_does() {
-        let kinds = Kinds::of((0..40).map(|at| at * at % 17).collect::<Vec<u32>>());
+        let kinds = Sample::of((0..40).map(|at| at * at % 17).collect::<Vec<u32>>());
         let on = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| kinds.interval(7, sum(&kinds)))
@@ -101,22 +101,22 @@ mod tests {
     fn items_of_one_cluster_are_drawn_together() {
         let items: Vec<u32> = (0..40).map(|at| at * at % 17).collect();
         let drawn = |clusters: &[usize]| {
-            let kinds = Kinds::clustered(items.clone(), clusters);
+            let kinds = Sample::clustered(&items, clusters);
             kinds.interval(7, sum(&kinds))
         };
-        let alone = Kinds::of(items.clone());
+        let alone = Sample::of(items.clone());
         assert_eq!(drawn(&(100..140).rev().collect::<Vec<_>>()), alone.interval(7, sum(&alone)), "each alone is not clustered");
         // Forty values that come in eight clusters of five alike vary as eight do, five times as much.
-        let fives = Kinds::clustered(items[..8].repeat(5), &(0..8).collect::<Vec<_>>().repeat(5));
-        let eight = Kinds::of(items[..8].to_vec());
+        let fives = Sample::clustered(&items[..8].repeat(5), &(0..8).collect::<Vec<_>>().repeat(5));
+        let eight = Sample::of(items[..8].to_vec());
         assert_eq!(fives.interval(7, sum(&fives)), eight.interval(7, sum(&eight)).map(|ends| ends.map(|end| 5.0 * end)));
         assert_eq!(drawn(&[3; 40]), None, "one cluster");
     }
 
     #[test]
     fn what_says_nothing_is_none() {
-        let kinds = Kinds::of(vec![1, 2, 3, 4]);
-        assert_eq!(Kinds::of(vec![1]).interval(0, |_| Some(1.0)), None, "one item");
+        let kinds = Sample::of(vec![1, 2, 3, 4]);
+        assert_eq!(Sample::of(vec![1]).interval(0, |_| Some(1.0)), None, "one item");
         assert_eq!(kinds.interval(0, |_| Some(1.0)), None, "no resample differs");
         assert_eq!(kinds.interval(0, |counts| (counts[0] > 0.0).then(|| counts[1])), None, "often undefined");
     }
