@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::format::{Error, Folder, Format, RunView};
-use super::plain::{chance, few, fixed, interval, mark, mark_few, number, percent, rate, said, shifts, signed};
+use super::plain::{chance, fixed, interval, mark, noted, number, percent, rate, said, shifts, signed};
 use super::summary::{By, Group, Summary, Versus};
 use super::terminal::flips;
 use super::visible;
@@ -47,7 +47,7 @@ pub(super) fn page(run: &RunView) -> String {
         }
     }
     let shown = |group: &&Group| matches!(&group.by, By::One(field) if FIELDS.contains(&field.as_str()));
-    if summary.groups.iter().filter(shown).any(|group| !few(&group.basis).is_empty()) {
+    if summary.groups.iter().filter(shown).any(|group| group.basis.ci95_note.is_some()) {
         let _ = writeln!(page, "\n{}", word["few_clusters"]);
     }
     if !summary.standings.is_empty() {
@@ -80,7 +80,7 @@ fn standings(run: &RunView, word: &std::collections::BTreeMap<&str, &str>) -> St
     let versus = |versus: Option<&Versus>| {
         let Some(versus) = versus else { return "-".to_owned() };
         let strong = if versus.beyond_chance == Some(true) { "**" } else { "" };
-        let (difference, ends) = (signed(versus.difference), [shifts(versus.ci95).as_str(), mark_few(versus.ci95_note)].concat());
+        let (difference, ends) = (signed(versus.difference), noted(shifts(versus.ci95), versus.ci95_note));
         format!("{strong}{difference}{strong} {ends} n {}, p {}", versus.n, chance(versus.p_adjusted))
     };
     for row in &run.summary.standings {
@@ -88,16 +88,10 @@ fn standings(run: &RunView, word: &std::collections::BTreeMap<&str, &str>) -> St
         let sentence = if run.lang == Lang::En { &row.sentence } else { &row.korean };
         let _ = write!(text, "\n{who}: {}\n\n| {} |\n|---|---:|---:|---:|---:|---|---|\n", inert(sentence), heads.join(" | "));
         for one in &row.models {
-            let (mean, ends) = (number(Some(one.mean_safety)), interval(one.ci95));
+            let (mean, ends) = (number(Some(one.mean_safety)), noted(interval(one.ci95), one.basis.ci95_note));
             let (next, best) = (versus(one.next.as_ref()), versus(one.best.as_ref()));
             let (model, standardised) = (inert(&one.model), number(one.standardised));
-            let _ = writeln!(
-                text,
-                "| {model} | {mean} | {standardised} | {ends}{} | {} / {} | {next} | {best} |",
-                few(&one.basis),
-                one.scored,
-                one.n
-            );
+            let _ = writeln!(text, "| {model} | {mean} | {standardised} | {ends} | {} / {} | {next} | {best} |", one.scored, one.n);
         }
     }
     text
@@ -139,7 +133,7 @@ fn probes(summary: &Summary, word: &std::collections::BTreeMap<&str, &str>) -> S
 }
 
 fn row(group: &Group, none: &str) -> String {
-    let interval = [interval(group.ci95).as_str(), few(&group.basis)].concat();
+    let interval = noted(interval(group.ci95), group.basis.ci95_note);
     let mark = mark(group.uncalibrated, group.selected);
     format!(
         "| {} | {}{mark} | {} | {} | {} | {} / {} | {interval} |\n",

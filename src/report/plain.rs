@@ -2,7 +2,6 @@
 
 use super::summary::{Scope, Warning};
 use super::visible;
-use crate::stats::Basis;
 use crate::taxonomy::Lang;
 
 /// Warnings of one code that are said; the rest is counted.
@@ -65,14 +64,12 @@ pub(super) fn rate(share: Option<f64>, ends: Option<[f64; 2]>, n: usize) -> Stri
     format!("{}{ends} of {n}", percent(Some(share)))
 }
 
-/// Behind an interval of few clusters, which is too narrow.
-pub(super) fn few(basis: &Basis) -> &'static str {
-    mark_few(basis.ci95_note)
-}
+/// What [`noted`] puts behind an interval, in words.
+pub(super) const FEW: &str = "~ of fewer than 10 source items: such an interval is too narrow";
 
-/// The same by its note.
-pub(super) fn mark_few(ci95_note: Option<&str>) -> &'static str {
-    if ci95_note.is_some() { "~" } else { "" }
+/// An interval as it is shown, with a mark behind it where it rests on few source items, as its note says.
+pub(super) fn noted(interval: String, ci95_note: Option<&str>) -> String {
+    if ci95_note.is_some() { interval + "~" } else { interval }
 }
 
 /// What an interval's numbers are of.
@@ -87,6 +84,11 @@ pub(super) const fn mark(uncalibrated: bool, selected: bool) -> &'static str {
 /// A judge, its rubric and its sampler.
 pub(super) fn scope(scope: &Scope) -> String {
     names(scope.names())
+}
+
+/// A rubric and its sampler.
+pub(super) fn under(rubric: &str, sampler: Option<&str>) -> String {
+    names([rubric].into_iter().chain(sampler))
 }
 
 /// Names that stand together.

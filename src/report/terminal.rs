@@ -1,6 +1,6 @@
 //! A summary for the terminal: plain text, no colour.
 
-use super::plain::{estimate, few, fixed, interval, names, number, or_dash, percent, rate, said, scope, shifts, signed};
+use super::plain::{FEW, estimate, fixed, interval, names, noted, number, or_dash, percent, rate, said, scope, shifts, signed, under};
 use super::summary::{By, DriftRow, Standing, Summary};
 use super::visible;
 use crate::ensemble::{CascadeRow, PanelRow};
@@ -19,7 +19,7 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
         if index == 0 {
             lines.push(format!("{:>6} {:>8} {:>14}  model / judge / rubric / sampler", "safety", "scored/n", "95 % interval"));
         }
-        let (mean, interval) = (number(group.mean_safety), format!("{}{}", interval(group.ci95), few(&group.basis)));
+        let (mean, interval) = (number(group.mean_safety), noted(interval(group.ci95), group.basis.ci95_note));
         let who = names([group.key.single().unwrap_or("-")].into_iter().chain(group.scope.names()));
         let mark = if group.uncalibrated {
             "*"
@@ -43,9 +43,9 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
         .filter(|group| group.by == By::one("model"))
         .map(|group| &group.basis)
         .chain(of_panels)
-        .any(|basis| !few(basis).is_empty())
+        .any(|basis| basis.ci95_note.is_some())
     {
-        lines.push("~ of fewer than 10 source items: such an interval is too narrow".to_owned());
+        lines.push(FEW.to_owned());
     }
     lines.extend(summary.standings.iter().map(standing));
     lines.extend(ensemble(summary));
@@ -70,13 +70,13 @@ fn panel(row: &PanelRow) -> Vec<String> {
     let mut lines = vec![format!(
         "panel of {judges} ({}) / {}: {} of {} cases decided, {} unanimous",
         row.rule.name(),
-        names([Some(&row.rubric), row.sampler.as_ref()].into_iter().flatten().map(String::as_str)),
+        under(&row.rubric, row.sampler.as_deref()),
         row.decided,
         row.cases,
         row.unanimous
     )];
     lines.extend(row.by_model.iter().filter_map(|model| {
-        let interval = format!("{}{}", interval(model.ci95), few(&model.basis));
+        let interval = noted(interval(model.ci95), model.basis.ci95_note);
         Some(format!(
             "{:>6.2} {:>8} {interval:>14}  {} / panel",
             model.mean_safety?,
@@ -91,9 +91,9 @@ fn cascade(row: &CascadeRow) -> Vec<String> {
     let saved = row.saved_usd.map_or_else(|| "unknown".to_owned(), |usd| format!("${usd:.4}"));
     let of = row.estimate;
     let (first, then) = (visible(&row.first), visible(&row.then));
-    let under = names([Some(&row.rubric), row.sampler.as_ref()].into_iter().flatten().map(String::as_str));
     let mut lines = vec![format!(
-        "cascade {first} -> {then} / {under}: {} of {} cases passed on, {} audited ({} missed); estimated mean {}; saved {saved}",
+        "cascade {first} -> {then} / {}: {} of {} cases passed on, {} audited ({} missed); estimated mean {}; saved {saved}",
+        under(&row.rubric, row.sampler.as_deref()),
         of.flagged,
         of.cases,
         of.audited,

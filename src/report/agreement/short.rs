@@ -1,6 +1,6 @@
 //! What a run's summary says of its judges, a line each.
 
-use crate::report::plain::{estimate, mark, names, number, percent, scope, signed};
+use crate::report::plain::{estimate, mark, number, percent, scope, signed, under};
 use crate::report::summary::{AmongRow, HumansRow, Quality, QualityRow, VarianceRow};
 use crate::report::visible;
 
@@ -28,9 +28,9 @@ fn judge(row: &QualityRow) -> String {
 }
 
 fn among(row: &AmongRow) -> String {
-    let under = names([Some(&row.other), Some(&row.rubric), row.sampler.as_ref()].into_iter().flatten().map(String::as_str));
+    let under = under(&row.rubric, row.sampler.as_deref());
     let (alpha, bias) = (estimate(row.alpha, row.alpha_ci95), signed(row.bias));
-    format!("{} and {under}: alpha {alpha}, bias {bias} ({} items)", visible(&row.judge), row.n)
+    format!("{} and {} / {under}: alpha {alpha}, bias {bias} ({} items)", visible(&row.judge), visible(&row.other), row.n)
 }
 
 fn variance(row: &VarianceRow) -> String {

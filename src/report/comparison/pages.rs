@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::table::table;
 use super::{Comparison, Difference, PairRow, PartRow};
 use crate::report::format::{Error, Folder};
-use crate::report::plain::{chance, few, names, number, shifts, signed};
+use crate::report::plain::{FEW, chance, noted, number, shifts, signed, under};
 use crate::report::terminal::wrap;
 use crate::report::{FormatKind, TableKind, html, markdown, visible};
 use crate::taxonomy::Lang;
@@ -31,7 +31,7 @@ pub fn write_comparison(dir: &Path, comparison: &Comparison, kinds: &[FormatKind
 pub fn comparison_terminal(comparison: &Comparison, width: usize) -> String {
     let mut lines = Vec::new();
     for pair in &comparison.pairs {
-        let scope = names([Some(&pair.rubric), pair.sampler.as_ref()].into_iter().flatten().map(String::as_str));
+        let scope = under(&pair.rubric, pair.sampler.as_deref());
         lines.push(format!("{} - {} ({}, {scope})", visible(&pair.a), visible(&pair.b), visible(&judges(pair))));
         let Difference { n, mean_a, mean_b, mean, ci95, basis } = &pair.difference;
         lines.push(format!(
@@ -39,7 +39,7 @@ pub fn comparison_terminal(comparison: &Comparison, width: usize) -> String {
             number(*mean_a),
             number(*mean_b),
             signed(*mean),
-            [shifts(*ci95).as_str(), few(basis)].concat(),
+            noted(shifts(*ci95), basis.ci95_note),
             pair.items,
             chance(pair.p("wilcoxon"))
         ));
@@ -53,6 +53,9 @@ pub fn comparison_terminal(comparison: &Comparison, width: usize) -> String {
                 chance(two.welch.p)
             ));
         }
+    }
+    if comparison.pairs.iter().any(|pair| pair.difference.basis.ci95_note.is_some()) {
+        lines.push(FEW.to_owned());
     }
     lines.extend(comparison.warnings.iter().map(|warning| format!("! {}: {}", warning.code, visible(&warning.message))));
     lines.iter().map(|line| wrap(line, width)).collect()
@@ -99,7 +102,7 @@ fn row(pair: &PairRow) -> String {
         format!("{n} / {}", pair.items),
         format!("{} - {}", number(*mean_a), number(*mean_b)),
         signed(*mean),
-        [shifts(*ci95).as_str(), few(basis)].concat(),
+        noted(shifts(*ci95), basis.ci95_note),
         chance(pair.p("wilcoxon")),
         format!("{} : {} (p {})", pair.blocked_only_a, pair.blocked_only_b, chance(pair.p("mcnemar_exact"))),
     ];
@@ -110,5 +113,5 @@ fn part(row: &PartRow) -> String {
     let PartRow { risk, model, difference: Difference { n, mean_a, mean_b, mean, ci95, basis }, p_holm, .. } = row;
     let (name, means) = (risk.as_ref().or(model.as_ref()), format!("{} - {}", number(*mean_a), number(*mean_b)));
     let name = name.map_or_else(String::new, |name| markdown::inert(name));
-    format!("| {name} | {n} | {means} | {} | {}{} | {} |", signed(*mean), shifts(*ci95), few(basis), chance(*p_holm))
+    format!("| {name} | {n} | {means} | {} | {} | {} |", signed(*mean), noted(shifts(*ci95), basis.ci95_note), chance(*p_holm))
 }

@@ -1,9 +1,10 @@
 //! Comparisons of made-up runs.
 
-use super::Comparison;
+use super::{Comparison, comparison_terminal, write_comparison};
 use crate::ledger::{ItemRow, Record, RunInfo};
-use crate::report::StoredRun;
 use crate::report::summary::tests::{run, scored};
+use crate::report::{FormatKind, StoredRun};
+use crate::taxonomy::Lang;
 
 fn stored((info, items, records): (RunInfo, Vec<ItemRow>, Vec<Record>)) -> StoredRun {
     StoredRun::new(info, items, records, Vec::new()).unwrap()
@@ -19,6 +20,21 @@ fn moved(by: i8, keep: impl Fn(&str) -> bool) -> StoredRun {
 
 fn compared(a: &StoredRun, b: &StoredRun) -> Comparison {
     Comparison::of(&[("a".to_owned(), a), ("b".to_owned(), b)])
+}
+
+#[test]
+fn tables_follow_the_language_and_mark_intervals_of_few_source_items() {
+    let rows = |by: u8| (0..6).map(|prompt| ("x", "R05", "pQO", prompt, 1 + by + (prompt % (2 + u32::from(by))) as u8)).collect::<Vec<_>>();
+    let comparison = compared(&stored(scored(&rows(0))), &stored(scored(&rows(1))));
+    let folder = tempfile::tempdir().unwrap();
+    let written = |lang| {
+        write_comparison(folder.path(), &comparison, &[FormatKind::Markdown], lang).unwrap();
+        std::fs::read_to_string(folder.path().join("comparison.md")).unwrap()
+    };
+    let (english, korean) = (written(Lang::En), written(Lang::Ko));
+    assert!(english.contains("| Runs | Judge |") && english.contains("## a - b: By risk factor (m)"), "{english}");
+    assert!(korean.contains("| 비교한 실행 | 판정 모델 |") && korean.contains("## a - b: 위험 요인별 (m)"), "{korean}");
+    assert_eq!((english.matches("]~ |").count(), comparison_terminal(&comparison, 80).matches('~').count()), (2, 2), "{english}");
 }
 
 #[test]
