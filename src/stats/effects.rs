@@ -2,6 +2,7 @@
 
 use super::describe::squares;
 use super::mean;
+use super::rounding::{code, distinct};
 use super::special::{Z975, stirling_error};
 
 /// Cohen's d: the difference of means in units of the pooled standard deviation; `None` with an empty group, without a degree of freedom, or when
@@ -35,25 +36,28 @@ pub fn cliffs_delta(a: &[f64], b: &[f64]) -> Option<(f64, Option<[f64; 2]>)> {
     if a.is_empty() || b.is_empty() {
         return None;
     }
-    let (of_a, of_b) = (dominance(a, b), dominance(b, a));
+    let levels = distinct(a.iter().chain(b).copied());
+    let codes = |group: &[f64]| group.iter().map(|value| code(&levels, *value)).collect::<Vec<_>>();
+    let (a, b) = (codes(a), codes(b));
+    let (of_a, of_b) = (dominance(&a, &b), dominance(&b, &a));
     let delta = mean(&of_a)?;
-    Some((delta, interval(delta, &of_a, &of_b, unequal(a, b))))
+    Some((delta, interval(delta, &of_a, &of_b, unequal(&a, &b))))
 }
 
 /// For each value of `a`, the share of `b` below it less the share above it.
-fn dominance(a: &[f64], b: &[f64]) -> Vec<f64> {
+fn dominance(a: &[usize], b: &[usize]) -> Vec<f64> {
     let mut sorted = b.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let below = |x: f64| sorted.partition_point(|y| *y < x) as f64;
-    let above = |x: f64| (sorted.len() - sorted.partition_point(|y| *y <= x)) as f64;
+    sorted.sort_unstable();
+    let below = |x: usize| sorted.partition_point(|y| *y < x) as f64;
+    let above = |x: usize| (sorted.len() - sorted.partition_point(|y| *y <= x)) as f64;
     a.iter().map(|x| (below(*x) - above(*x)) / b.len() as f64).collect()
 }
 
 /// Pairs that are not tied.
-fn unequal(a: &[f64], b: &[f64]) -> f64 {
+fn unequal(a: &[usize], b: &[usize]) -> f64 {
     let mut sorted = b.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let tied = |x: &f64| sorted.partition_point(|y| y <= x) - sorted.partition_point(|y| y < x);
+    sorted.sort_unstable();
+    let tied = |x: &usize| sorted.partition_point(|y| y <= x) - sorted.partition_point(|y| y < x);
     a.iter().map(|x| (b.len() - tied(x)) as f64).sum()
 }
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::bootstrap::{NoInterval, near};
+use super::bootstrap::NoInterval;
+use super::rounding::near;
 use super::special::{Z975, t_critical};
 use super::{mean, sd};
 

@@ -17,6 +17,7 @@ mod ranks;
 mod rates;
 mod repeated;
 mod result;
+mod rounding;
 mod special;
 mod standardise;
 mod studentized;

@@ -2,8 +2,9 @@
 
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
-use super::bootstrap::{Resampling, heads, near};
+use super::bootstrap::{Resampling, heads};
 use super::ranks::midranks;
+use super::rounding::near;
 use super::special::{normal_two_sided, t_two_sided};
 use super::{TestResult, mean, sd};
 
@@ -22,7 +23,7 @@ pub fn paired_t(differences: &[f64]) -> Option<TestResult> {
 /// As scipy chooses: exact up to 50 differences where no two are as large and none is zero, and up to 13 otherwise; else the normal approximation
 /// with tie correction and without continuity correction. Effect: `rank_biserial`, (W+ - W-) / (W+ + W-). `None` when every difference is zero.
 pub fn wilcoxon(differences: &[f64]) -> Option<TestResult> {
-    let moved: Vec<f64> = differences.iter().copied().filter(|d| *d != 0.0).collect();
+    let moved = moved(differences);
     let (ranks, ties) = midranks(&moved.iter().map(|d| d.abs()).collect::<Vec<_>>());
     let n = moved.len() as f64;
     let total = n * (n + 1.0) / 2.0;
@@ -36,6 +37,11 @@ pub fn wilcoxon(differences: &[f64]) -> Option<TestResult> {
         normal_two_sided((plus - total / 2.0) / variance.sqrt())
     };
     TestResult::new(lower, [], p, [("rank_biserial", (2.0 * plus - total) / total)])
+}
+
+/// Those that are not zero but for rounding.
+fn moved(differences: &[f64]) -> Vec<f64> {
+    differences.iter().copied().filter(|d| !near(*d, 0.0)).collect()
 }
 
 /// Share of all choices of signs under which the ranks with a plus sum to at most `limit`; ranks are multiples of a half.
@@ -91,7 +97,7 @@ impl Size {
 
 /// Sizes ascending, without 0.
 fn sizes(differences: &[f64]) -> Vec<Size> {
-    let mut moved: Vec<f64> = differences.iter().copied().filter(|d| *d != 0.0).collect();
+    let mut moved = moved(differences);
     moved.sort_unstable_by(|one, other| one.abs().total_cmp(&other.abs()).then(one.total_cmp(other)));
     let alike = moved.chunk_by(|one, other| near(one.abs(), other.abs()));
     alike.map(|run| Size { value: run[0].abs(), times: run.len() as u64, net: run.iter().map(|d| d.signum()).sum() }).collect()

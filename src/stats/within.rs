@@ -3,7 +3,7 @@
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use super::NoInterval;
-use super::bootstrap::near;
+use super::rounding::near;
 use super::special::t_critical;
 
 /// One value of one kind.

@@ -1,7 +1,8 @@
 //! Krippendorff's alpha, for any number of raters and with missing ratings.
 
-use super::codes::{code, distinct, mid_ranks};
 use super::resample::Sample;
+use crate::stats::ranks::mid_ranks;
+use crate::stats::rounding::{code, distinct};
 
 /// What differences between ratings mean: Krippendorff's metric, which follows from the level of measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Cohen's kappa of two raters.
 
-use super::codes::{code, distinct};
 use super::resample::Sample;
+use crate::stats::rounding::{code, distinct};
 
 /// How far apart two ratings are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::stats::mean;
+use crate::stats::rounding::near;
 use crate::stats::special::{f_critical, f_sf};
 
 /// One intraclass correlation.
@@ -97,7 +98,7 @@ impl MeanSquares {
         for (row, of_item) in rows.iter().zip(&of_items) {
             rest += row.iter().zip(&of_raters).map(|(x, of_rater)| (x - of_item - of_rater + grand).powi(2)).sum::<f64>();
         }
-        let varies = rows.iter().copied().flatten().any(|x| x.total_cmp(&rows[0][0]).is_ne()) && items > 0.0;
+        let varies = rows.iter().copied().flatten().any(|x| !near(*x, rows[0][0])) && items > 0.0;
         varies.then(|| Self {
             n,
             k,

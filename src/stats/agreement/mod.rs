@@ -6,7 +6,6 @@
 mod aggregate;
 mod alpha;
 mod annotators;
-mod codes;
 mod cohen;
 mod confusion;
 mod difference;

@@ -1,9 +1,12 @@
 //! Rank correlations of two raters.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
-use super::codes::{code, distinct, mid_ranks};
 use super::resample::Sample;
+use crate::stats::ranks::mid_ranks;
+use crate::stats::rounding::{code, distinct};
 use crate::stats::special::{normal_two_sided, t_two_sided};
 
 /// A correlation and how likely one as far from 0 is by chance.
@@ -38,14 +41,15 @@ pub fn spearman_interval(pairs: &[(f64, f64)], clusters: &[usize], seed: u64) ->
 ///
 /// Kendall (1970), "Rank Correlation Methods", 4th ed. Its time grows with the square of the number of different pairs.
 pub fn kendall(pairs: &[(f64, f64)]) -> Option<Correlation> {
-    let (n, ties) = (pairs.len() as f64, [runs(pairs.iter().map(|pair| pair.0)), runs(pairs.iter().map(|pair| pair.1))]);
-    let [x, y] = ties.each_ref().map(|runs| Ties::of(runs));
+    let Coded { pairs: sample, .. } = Coded::of(pairs, Sample::of);
+    let n = pairs.len() as f64;
+    let (x, y) = (Ties::of(&sample, |pair| pair.0), Ties::of(&sample, |pair| pair.1));
     let total = n * (n - 1.0) / 2.0;
     let scale = ((total - x.pairs) * (total - y.pairs)).sqrt();
     if scale.is_nan() || scale <= 0.0 {
         return None;
     }
-    let (concordant, discordant) = orders(pairs);
+    let (concordant, discordant) = orders(&sample);
     let value = ((concordant - discordant) / scale).clamp(-1.0, 1.0);
     let fewer = concordant.min(discordant);
     let p = if x.pairs == 0.0 && y.pairs == 0.0 && (n <= 33.0 || fewer <= 1.0) {
@@ -89,13 +93,6 @@ impl Coded {
     }
 }
 
-/// How often each value occurs.
-fn runs(values: impl Iterator<Item = f64>) -> Vec<f64> {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.chunk_by(|a, b| a.total_cmp(b).is_eq()).map(|run| run.len() as f64).collect()
-}
-
 /// Sums over runs of t equal values.
 struct Ties {
     /// t (t - 1) / 2
@@ -107,8 +104,10 @@ struct Ties {
 }
 
 impl Ties {
-    fn of(runs: &[f64]) -> Self {
-        let sum = |term: fn(f64) -> f64| runs.iter().map(|t| term(*t)).sum();
+    fn of(pairs: &Sample<(usize, usize)>, side: fn(&(usize, usize)) -> usize) -> Self {
+        let mut runs: BTreeMap<usize, f64> = BTreeMap::new();
+        pairs.kinds.iter().zip(&pairs.sizes).for_each(|(pair, size)| *runs.entry(side(pair)).or_default() += size);
+        let sum = |term: fn(f64) -> f64| runs.values().map(|t| term(*t)).sum();
         Self {
             pairs: sum(|t| t * (t - 1.0) / 2.0),
             triples: sum(|t| t * (t - 1.0) * (t - 2.0)),
@@ -118,13 +117,11 @@ impl Ties {
 }
 
 /// Pairs of items that both sides order alike, and contrarily; equal pairs are counted together.
-fn orders(pairs: &[(f64, f64)]) -> (f64, f64) {
-    let mut sorted = pairs.to_vec();
-    sorted.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
-    let cells: Vec<(f64, f64, f64)> = sorted.chunk_by(|a, b| a == b).map(|run| (run[0].0, run[0].1, run.len() as f64)).collect();
+fn orders(pairs: &Sample<(usize, usize)>) -> (f64, f64) {
+    let cells = || pairs.kinds.iter().zip(&pairs.sizes);
     let (mut concordant, mut discordant) = (0.0, 0.0);
-    for (at, (x, y, count)) in cells.iter().enumerate() {
-        for (_, other, more) in cells[at + 1..].iter().filter(|(other, _, _)| other > x) {
+    for (at, ((x, y), count)) in cells().enumerate() {
+        for ((_, other), more) in cells().skip(at + 1).filter(|((other, _), _)| other > x) {
             concordant += if other > y { count * more } else { 0.0 };
             discordant += if other < y { count * more } else { 0.0 };
         }

@@ -8,6 +8,7 @@ use rayon::slice::ParallelSliceMut as _;
 use super::bca::{self, NoInterval};
 use super::draws::{Resampling, Urn};
 use super::lattice::Lattice;
+use crate::stats::rounding::{less, near};
 
 /// One value, and the cluster (source item) that it comes from.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,7 +38,7 @@ pub fn differences(a: &[Observed], b: &[Observed]) -> Vec<Observed> {
     let pair = |one: &Observed| {
         while others.next_if(|other| other.cluster < one.cluster).is_some() {}
         let other = others.next_if(|other| other.cluster == one.cluster)?;
-        Some(Observed { value: one.value - other.value, ..*one })
+        Some(Observed { value: less(one.value, other.value), ..*one })
     };
     means.iter().filter_map(pair).collect()
 }
@@ -158,9 +159,4 @@ fn order(one: &[(f64, f64)], other: &[(f64, f64)]) -> Ordering {
 /// Whether clusters are of one kind.
 fn alike(one: &[(f64, f64)], other: &[(f64, f64)]) -> bool {
     one.iter().zip(other).all(|(a, b)| a.1.total_cmp(&b.1).is_eq() && near(a.0, b.0))
-}
-
-/// Sums in another order differ in the last digits; such sums are equal.
-pub(in crate::stats) fn near(one: f64, other: f64) -> bool {
-    (one - other).abs() <= 1e-12 * other.abs().max(1.0)
 }

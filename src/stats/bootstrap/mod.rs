@@ -10,7 +10,6 @@ pub use basis::{Basis, Bootstrapped};
 pub use bca::NoInterval;
 pub use draws::Resampling;
 pub(super) use draws::{Urn, heads};
-pub(super) use means::near;
 pub use means::{Observed, cluster_means, clustered_intervals, differences};
 
 #[cfg(test)]
