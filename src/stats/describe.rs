@@ -1,5 +1,7 @@
 //! Location and spread of one sample.
 
+use super::rounding::less;
+
 /// Arithmetic mean; `None` for an empty sample.
 pub fn mean(sample: &[f64]) -> Option<f64> {
     (!sample.is_empty()).then(|| sample.iter().sum::<f64>() / sample.len() as f64)
@@ -54,10 +56,10 @@ pub fn mean_bounds(sample: &[f64], unknown: usize, worst: f64, best: f64) -> Opt
     (n > 0).then(|| [worst, best].map(|level| (known + level * unknown as f64) / n as f64))
 }
 
-/// Sum of squared distances from the mean; `None` for an empty sample.
+/// Sum of squared distances from the mean, exactly 0 where values differ by rounding alone; `None` for an empty sample.
 pub(super) fn squares(sample: &[f64]) -> Option<f64> {
     let centre = mean(sample)?;
-    Some(sample.iter().map(|x| (x - centre).powi(2)).sum())
+    Some(sample.iter().map(|x| less(*x, centre).powi(2)).sum())
 }
 
 #[cfg(test)]
@@ -71,6 +73,14 @@ mod tests {
         assert_eq!((mean(&[]), sd(&[3.0]), cv(&[3.0]), cv(&[-1.0, 1.0])), (None, None, None, None));
         assert_eq!((mean(&[3.0]), sd(&[3.0, 3.0])), (Some(3.0), Some(0.0)));
         assert_eq!((median(&[]), share_at_most(&[], 2.0), mean_bounds(&[], 0, 1.0, 5.0)), (None, None, None));
+    }
+
+    #[test]
+    fn what_differs_by_rounding_alone_does_not_vary() {
+        let third = 11.0 / 3.0 - 10.0 / 3.0;
+        assert!((2..200).all(|n| sd(&vec![third; n]) == Some(0.0)));
+        let thirds = [4.0 / 3.0 - 1.0, 7.0 / 3.0 - 2.0, 4.0 - 11.0 / 3.0];
+        assert!(thirds[0] < thirds[1] && sd(&thirds) == Some(0.0));
     }
 
     #[test]

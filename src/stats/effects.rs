@@ -84,6 +84,7 @@ mod tests {
     #[test]
     fn undefined_is_none() {
         assert!(cohens_d(&[1.0], &[2.0]).is_none() && cohens_d(&[2.0, 2.0], &[2.0]).is_none() && cohens_d(&[], &[1.0, 2.0]).is_none());
+        assert!(cohens_d(&[11.0 / 3.0 - 10.0 / 3.0; 30], &[4.2 - 4.0; 30]).is_none(), "neither varies but by rounding");
         assert!(hedges_g(&[1.0, 2.0], &[4.0]).is_none(), "its factor is 0");
         assert_eq!(cliffs_delta(&[], &[1.0]), None);
         assert_eq!(cliffs_delta(&[5.0, 4.0], &[1.0, 2.0]), Some((1.0, None)));

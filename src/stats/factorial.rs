@@ -1,6 +1,7 @@
 //! Two-way analysis of variance of unbalanced and of sparse tables.
 
 use super::noncentral::variance_share;
+use super::rounding::less;
 use super::special::f_sf;
 use super::{TestResult, mean};
 
@@ -80,12 +81,12 @@ impl Table {
             *cell = (cell.0 + 1.0, cell.1 + one.value - grand);
         }
         let centre = |one: &Crossed| cells[one.a * columns + one.b].1 / cells[one.a * columns + one.b].0;
-        let squares = values.iter().map(|one| (one.value - grand - centre(one)).powi(2)).sum();
-        let total = values.iter().map(|one| (one.value - grand).powi(2)).sum();
+        let squares = values.iter().map(|one| less(one.value, grand + centre(one)).powi(2)).sum();
+        let total = values.iter().map(|one| less(one.value, grand).powi(2)).sum();
         let n = values.len() as f64;
         let mut table = Self { rows, columns, cells, within: Term { squares, df: n }, total, n };
         table.within.df -= table.occupied() as f64;
-        (table.within.df >= 1.0 && squares > 1e-14 * total).then_some(table)
+        (table.within.df >= 1.0 && squares > 0.0).then_some(table)
     }
 
     fn occupied(&self) -> usize {
@@ -198,6 +199,9 @@ mod tests {
         assert_eq!(anova_twoway_type2(&[]), None);
         assert_eq!(anova_twoway_type2(&table(&[(0, 0, 1.0), (1, 1, 2.0)])), None, "no degree of freedom within");
         assert_eq!(anova_twoway_type2(&table(&[(0, 0, 3.0), (0, 0, 3.0), (1, 0, 3.0), (1, 0, 3.0)])), None, "nothing varies");
+        let third = 11.0 / 3.0 - 10.0 / 3.0;
+        let rounded: Vec<_> = (0..60).map(|at| (at % 2, at % 3, third)).collect();
+        assert_eq!(anova_twoway_type2(&table(&rounded)), None, "nothing varies but by rounding");
         let one_level = anova_twoway_type2(&table(&[(0, 0, 1.0), (0, 0, 2.0), (1, 0, 4.0), (1, 0, 4.5)])).unwrap();
         assert!(one_level.a.is_some() && one_level.b.is_none() && one_level.interaction.is_none());
     }

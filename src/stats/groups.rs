@@ -3,6 +3,7 @@
 use super::describe::squares;
 use super::noncentral::variance_share;
 use super::ranks::midranks;
+use super::rounding::less;
 use super::special::{chi2_sf, f_sf};
 use super::{TestResult, mean};
 
@@ -88,7 +89,7 @@ impl Sums {
         let mut sums = Self { k: groups.len() as f64, n: 0.0, between: 0.0, within: 0.0 };
         for group in groups {
             sums.n += group.len() as f64;
-            sums.between += group.len() as f64 * (mean(group)? - grand).powi(2);
+            sums.between += group.len() as f64 * less(mean(group)?, grand).powi(2);
             sums.within += squares(group)?;
         }
         Some(sums)

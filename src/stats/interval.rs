@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::bootstrap::NoInterval;
-use super::rounding::near;
 use super::special::{Z975, t_critical};
 use super::{mean, sd};
 
@@ -14,7 +13,7 @@ use super::{mean, sd};
 pub fn mean_interval(sample: &[f64]) -> Result<[f64; 2], NoInterval> {
     let few = NoInterval::TooFewClusters;
     let (mean, sd) = (mean(sample).ok_or(few)?, sd(sample).ok_or(few)?);
-    if sample.iter().all(|value| near(*value, sample[0])) {
+    if sd <= 0.0 {
         return Err(NoInterval::Constant);
     }
     let half = t_critical(0.05, (sample.len() - 1) as f64).ok_or(few)? * sd / (sample.len() as f64).sqrt();

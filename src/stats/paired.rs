@@ -141,6 +141,7 @@ mod tests {
             assert!(paired_t(differences).is_none() && wilcoxon(differences).is_none() && sign_flip(differences, HOW).is_none());
         }
         assert!(paired_t(&[1.0]).is_none() && paired_t(&[1.0, 1.0]).is_none());
+        assert!(paired_t(&[11.0 / 3.0 - 10.0 / 3.0; 30]).is_none(), "no spread but by rounding");
         assert_eq!(wilcoxon(&[1.0]).map(|test| test.p), Some(1.0));
     }
 

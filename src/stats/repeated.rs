@@ -1,6 +1,7 @@
 //! Repeated measures: the same items under every condition.
 
 use super::noncentral::variance_share;
+use super::rounding::less;
 use super::special::f_sf;
 use super::{TestResult, mean};
 
@@ -31,9 +32,9 @@ pub fn anova_repeated(items: &[&[f64]]) -> Option<Repeated> {
     let of_conditions: Vec<f64> = (0..k).map(|j| items.iter().map(|item| item[j]).sum::<f64>() / rows).collect();
     let conditions = rows * of_conditions.iter().map(|centre| (centre - grand).powi(2)).sum::<f64>();
     let between = columns * of_items.iter().map(|centre| (centre - grand).powi(2)).sum::<f64>();
-    let residual = |i: usize, j: usize| items[i][j] - of_items[i] - of_conditions[j] + grand;
+    let residual = |i: usize, j: usize| less(items[i][j], of_items[i] + of_conditions[j] - grand);
     let error: f64 = (0..n).flat_map(|i| (0..k).map(move |j| residual(i, j).powi(2))).sum();
-    if error <= 1e-14 * (conditions + between + error) {
+    if error <= 0.0 {
         return None;
     }
     let (df, df_error) = (columns - 1.0, (rows - 1.0) * (columns - 1.0));
@@ -61,6 +62,8 @@ mod tests {
         assert_eq!(anova_repeated(&[&[1.0], &[2.0]]), None);
         assert_eq!(anova_repeated(&[&[1.0, 2.0], &[2.0]]), None);
         assert_eq!(anova_repeated(&[&[1.0, 2.0], &[3.0, 4.0]]), None, "items differ, and nothing else varies");
+        let thirds: Vec<Vec<f64>> = (3..12).map(|sum| [0.0, 1.0, 4.0].map(|more| (f64::from(sum) + more) / 3.0).into()).collect();
+        assert_eq!(anova_repeated(&thirds.iter().map(Vec::as_slice).collect::<Vec<_>>()), None, "nothing varies but by rounding");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use super::NoInterval;
-use super::rounding::near;
+use super::describe::squares;
 use super::special::t_critical;
 
 /// One value of one kind.
@@ -79,11 +79,10 @@ fn compare(values: &[Stratified], kind: u32) -> Option<Within> {
 fn jackknife(estimate: f64, left_out: &[f64]) -> Result<[f64; 2], NoInterval> {
     let n = left_out.len() as f64;
     let few = NoInterval::TooFewClusters;
-    let centre = super::mean(left_out).filter(|_| left_out.len() > 1).ok_or(few)?;
-    if left_out.iter().all(|one| near(*one, centre)) {
+    let variance = squares(left_out).filter(|_| left_out.len() > 1).ok_or(few)? * (n - 1.0) / n;
+    if variance <= 0.0 {
         return Err(NoInterval::Constant);
     }
-    let variance = left_out.iter().map(|one| (one - centre).powi(2)).sum::<f64>() * (n - 1.0) / n;
     let half = t_critical(0.05, n - 1.0).ok_or(few)? * variance.sqrt();
     Ok([estimate - half, estimate + half])
 }

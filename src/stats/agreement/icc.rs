@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::stats::mean;
-use crate::stats::rounding::near;
+use crate::stats::rounding::less;
 use crate::stats::special::{f_critical, f_sf};
 
 /// One intraclass correlation.
@@ -92,14 +92,13 @@ impl MeanSquares {
         let of_items = rows.iter().map(|row| mean(row)).collect::<Option<Vec<f64>>>()?;
         let of_raters =
             (0..raters).map(|rater| mean(&rows.iter().map(|row| row[rater]).collect::<Vec<_>>())).collect::<Option<Vec<f64>>>()?;
-        let around = |means: &[f64]| means.iter().map(|mean| (mean - grand).powi(2)).sum::<f64>();
+        let around = |means: &[f64]| means.iter().map(|mean| less(*mean, grand).powi(2)).sum::<f64>();
         let (items, between) = (k * around(&of_items), n * around(&of_raters));
         let mut rest = 0.0;
         for (row, of_item) in rows.iter().zip(&of_items) {
-            rest += row.iter().zip(&of_raters).map(|(x, of_rater)| (x - of_item - of_rater + grand).powi(2)).sum::<f64>();
+            rest += row.iter().zip(&of_raters).map(|(x, of_rater)| less(*x, of_item + of_rater - grand).powi(2)).sum::<f64>();
         }
-        let varies = rows.iter().copied().flatten().any(|x| !near(*x, rows[0][0])) && items > 0.0;
-        varies.then(|| Self {
+        (items > 0.0).then(|| Self {
             n,
             k,
             items: items / (n - 1.0),
