@@ -10,7 +10,7 @@ use super::paired::{PairTest, Paired};
 use super::scope::{Scope, Scoped};
 use super::warning::{self, Warning};
 use crate::ledger::Name;
-use crate::stats::{self, Basis, Observed, Pair, Resampling, TestResult};
+use crate::stats::{self, Basis, NoInterval, Observed, Resampling, TestResult};
 
 /// Two models under one judge, rubric and sampler.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -137,18 +137,17 @@ fn add_group_tests(sides: &[Side], apart: Vec<([usize; 2], &mut ModelPair)>) {
     let results = [
         ("tukey_hsd", stats::tukey_hsd(&groups, &wanted)),
         ("games_howell", stats::games_howell(&groups, &wanted)),
-        ("dunn", stats::dunn(&groups)),
+        ("dunn", stats::dunn(&groups, &wanted)),
     ];
     for (pair, comparison) in apart {
-        let its = |found: &[Pair]| found.binary_search_by_key(&of_groups(pair)?, |one| one.groups).ok().map(|place| found[place].clone());
+        let place = of_groups(pair).and_then(|pair| wanted.binary_search(&pair).ok());
         for (name, found) in &results {
-            let pair = found.as_deref().and_then(its);
-            let (statistic, p_adjusted) = (pair.as_ref().map(|pair| pair.statistic), pair.as_ref().map(|pair| pair.p));
+            let found = place.map_or(Err(NoInterval::TooFewClusters), |place| found[place].clone());
+            let (statistic, p_adjusted) = (found.as_ref().ok().map(|pair| pair.statistic), found.as_ref().ok().map(|pair| pair.p));
             comparison.tests.push(PairTest { test: name, statistic, df: None, p: None, p_adjusted });
-            if *name == "games_howell"
-                && let Some(ends) = pair.and_then(|pair| pair.ci95)
-            {
-                (comparison.ci95, comparison.basis.ci95_null) = (Some(ends), None);
+            if *name == "games_howell" {
+                comparison.ci95 = found.as_ref().ok().and_then(|pair| pair.ci95);
+                comparison.basis.ci95_null = found.err().map(NoInterval::code);
             }
         }
     }
@@ -233,6 +232,12 @@ mod tests {
     fn what_cannot_be_compared_is_null_with_a_code() {
         let one = compared(&[("a", "R05", "pQO", 1, 4), ("b", "R05", "pQO", 2, 4)]);
         assert_eq!((one[0].ci95, one[0].basis.ci95_null, one[0].paired), (None, Some("too_few_clusters"), false));
+        // Each model at a level of its own: the difference is known, and no spread.
+        let level = |model, first: u32, safety| (first..first + 4).map(move |prompt| (model, "R05", "pQO", prompt, safety));
+        let varied = (20..24).map(|prompt| ("c", "R05", "pQO", prompt, 1 + (prompt % 3) as u8));
+        let flat = compared(&level("a", 0, 4).chain(level("b", 10, 2)).chain(varied).collect::<Vec<_>>());
+        assert_eq!((flat[0].mean_difference, flat[0].ci95, flat[0].basis.ci95_null), (Some(2.0), None, Some("constant")));
+        assert!(flat[1..].iter().all(|pair| pair.ci95.is_some() && pair.basis.ci95_null.is_none()), "{flat:?}");
         let same = compared(&[("a", "R05", "pQO", 1, 4), ("a", "R05", "pQO", 2, 2), ("b", "R05", "pQO", 1, 4), ("b", "R05", "pQO", 2, 2)]);
         assert_eq!((same[0].ci95, same[0].basis.ci95_null, same[0].mean_difference), (None, Some("constant"), Some(0.0)));
         assert!(same[0].tests.iter().all(|test| test.p.is_none() && test.p_adjusted.is_none()));
