@@ -8,6 +8,15 @@ use super::rounding::near;
 use super::special::{normal_two_sided, t_two_sided};
 use super::{TestResult, mean, sd};
 
+/// Share of the smaller side's items that both sides must have for their pairs to stand for them. From half on, pairs leave out less of that side
+/// than they keep; below, a comparison of all items knows more, and takes the few that are on both sides as independent, which errs to the safe side.
+const SHARED: f64 = 0.5;
+
+/// Whether two sides with `one` and `other` items are compared on those that they share, by their differences, or as two groups of all their items.
+pub fn is_paired(shared: usize, one: usize, other: usize) -> bool {
+    shared as f64 >= SHARED * one.min(other) as f64
+}
+
 /// Student's t test of differences. Effect: `cohen_dz`, their mean in units of their own standard deviation.
 ///
 /// `None` below two differences, or when they do not vary.
@@ -143,6 +152,12 @@ mod tests {
         assert!(paired_t(&[1.0]).is_none() && paired_t(&[1.0, 1.0]).is_none());
         assert!(paired_t(&[11.0 / 3.0 - 10.0 / 3.0; 30]).is_none(), "no spread but by rounding");
         assert_eq!(wilcoxon(&[1.0]).map(|test| test.p), Some(1.0));
+    }
+
+    #[test]
+    fn few_shared_items_do_not_stand_for_the_rest() {
+        assert!(is_paired(500, 1000, 1000) && !is_paired(499, 1000, 1000) && !is_paired(2, 1000, 1000) && !is_paired(0, 1, 1));
+        assert!(is_paired(3, 5, 1000), "most of the smaller side");
     }
 
     #[test]

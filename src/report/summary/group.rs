@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::scope::{Pooled, Scope, Scoped};
 use crate::ledger::Name;
-use crate::stats::{self, Basis, Bootstrapped};
+use crate::stats::{self, Basis, Bootstrapped, Observed};
 
 /// What a group is by: one field, or several crossed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -38,7 +38,7 @@ pub struct Group {
     pub by: By,
     /// Its value.
     pub key: Key,
-    /// Items, with those that are blocked, refused or pending.
+    /// Items, with those that are blocked, refused or pending: what means and rates are over. Their intervals are over source items.
     pub n: usize,
     /// Items with at least one verdict.
     pub scored: usize,
@@ -67,11 +67,11 @@ pub struct Group {
     pub basis: Basis,
     /// Share of `n` that the model blocked.
     pub blocked_rate: Option<f64>,
-    /// Wilson 95 % interval of it.
+    /// Wilson 95 % interval of it, of as many independent items as would tell as much where source items have several each.
     pub blocked_ci95: Option<[f64; 2]>,
     /// Share of `n` that the judge refused.
     pub refused_rate: Option<f64>,
-    /// Wilson 95 % interval of it.
+    /// As `blocked_ci95`.
     pub refused_ci95: Option<[f64; 2]>,
     /// The mean if every item without a score that is not blocked had 1, and 5.
     pub bounds: Option<[f64; 2]>,
@@ -129,7 +129,10 @@ pub(super) fn measure(scoped: &Scoped, by: &By, key: Key, items: &[&Pooled], int
     let blocked = items.iter().filter(|one| one.is_blocked()).count();
     let refused: f64 = items.iter().map(|one| one.refused).sum();
     let rate = |count: f64| (n > 0).then(|| count / n as f64);
-    let (blocked_rate, refused_rate) = (rate(blocked as f64), rate(refused));
+    let rate_ci95 = |share: fn(&Pooled) -> f64| {
+        let observed = |one: &&Pooled| Observed { cluster: scoped.of(one).source as usize, value: share(one) };
+        stats::wilson_clustered(&items.iter().map(observed).collect::<Vec<_>>())
+    };
     let quantiles = stats::quantiles(&scores, [0.05, 0.25, 0.5, 0.75, 0.95]);
     Group {
         scope: scoped.scope.clone(),
@@ -148,10 +151,10 @@ pub(super) fn measure(scoped: &Scoped, by: &By, key: Key, items: &[&Pooled], int
         share_le_2: stats::share_at_most(&scores, 2.0),
         ci95: interval.ci95,
         basis: interval.basis,
-        blocked_rate,
-        blocked_ci95: stats::wilson(blocked_rate.unwrap_or_default(), n),
-        refused_rate,
-        refused_ci95: stats::wilson(refused_rate.unwrap_or_default(), n),
+        blocked_rate: rate(blocked as f64),
+        blocked_ci95: rate_ci95(|one| f64::from(u8::from(one.is_blocked()))),
+        refused_rate: rate(refused),
+        refused_ci95: rate_ci95(|one| one.refused),
         bounds: stats::mean_bounds(&scores, n - scores.len() - blocked, 1.0, 5.0),
         uncalibrated: scoped.uncalibrated,
         selected: scoped.selected,

@@ -36,10 +36,10 @@ pub(super) fn of(scoped: &Scoped) -> Vec<Group> {
     singles.chain(pairs).collect()
 }
 
-/// The items of one scope by fields, keys ascending.
+/// The items of one scope by fields, keys ascending, and within a group those of one source side by side.
 pub(super) fn split<'s, const N: usize>(scoped: &'s Scoped, fields: [Field; N]) -> Split<'s, N> {
     let mut groups = Split::new();
-    for one in &scoped.items {
+    for one in scoped.by_source() {
         groups.entry(fields.map(|field| field.of(scoped.facts, one.item))).or_default().push(one);
     }
     groups

@@ -22,6 +22,8 @@ pub(in crate::report) struct Scoped<'a> {
     pub selected: bool,
     /// In manifest order.
     pub items: Vec<Pooled>,
+    /// Their places, those of one source item side by side, so that sorting any part of them by source costs little.
+    by_source: Vec<u32>,
     /// Places of its tasks among those of the run.
     tasks: Vec<u32>,
 }
@@ -49,8 +51,9 @@ impl<'a> Scoped<'a> {
             let scope = &of.scope;
             let is_triage = |place: &u32| facts.tasks()[*place as usize].scale == Some(Scale::TriageUncalibrated);
             let uncalibrated = info.triage_judges.contains(&scope.judge) || tasks.iter().any(is_triage);
-            let mut one = Self { facts, scope, number, uncalibrated, selected: false, items: Vec::new(), tasks };
+            let mut one = Self { facts, scope, number, uncalibrated, selected: false, items: Vec::new(), by_source: Vec::new(), tasks };
             one.items = one.pool();
+            one.by_source = one.order();
             one
         };
         let mut all: Vec<Self> = facts.scopes().iter().zip(tasks).zip(0..).map(scoped).collect();
@@ -76,6 +79,11 @@ impl<'a> Scoped<'a> {
         self.facts.item(one.item)
     }
 
+    /// Its items, those of one source side by side.
+    pub(super) fn by_source(&self) -> impl Iterator<Item = &Pooled> {
+        self.by_source.iter().map(|place| &self.items[*place as usize])
+    }
+
     /// An item's score as one value of its source; `None` without a verdict.
     pub(super) fn observed(&self, one: &Pooled) -> Option<Observed> {
         Some(Observed { cluster: self.of(one).source as usize, value: one.safety? })
@@ -92,6 +100,12 @@ impl<'a> Scoped<'a> {
         let mut pooled = Vec::with_capacity(repeats.clone().count());
         pooled.extend(repeats.map(|places| self.average(places)));
         pooled
+    }
+
+    fn order(&self) -> Vec<u32> {
+        let mut places: Vec<u32> = (0..self.items.len() as u32).collect();
+        places.sort_by_key(|place| self.of(&self.items[*place as usize]).source); // stable: items of a source stay in manifest order
+        places
     }
 
     fn average(&self, places: &[u32]) -> Pooled {

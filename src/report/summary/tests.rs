@@ -152,7 +152,8 @@ fn repeats_are_averaged_per_item_first() {
 
 #[test]
 fn undefined_is_null_and_fields_are_the_contracts() {
-    let (info, items, records) = run();
+    let (info, mut items, records) = run();
+    items.iter_mut().for_each(|item| item.prompt += &item.item_id);
     let value = serde_json::to_value(summary(&info, &items, &records)).unwrap();
     let pair = value["groups"].as_array().unwrap().iter().find(|group| group["key"] == json!(["R12", "x"])).unwrap();
     for field in ["mean_safety", "sd", "cv", "ci95", "bounds"] {
