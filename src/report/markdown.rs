@@ -225,7 +225,7 @@ mod tests {
         let run = crate::report::StoredRun::new(info, items, records, Vec::new()).unwrap();
         let page = page(&run.view(crate::taxonomy::Lang::En));
         assert!(page.contains("| 3.75 | 2 / 3 |") && page.contains("\n~ of fewer than 10 source items"), "{page}");
-        assert!(page.contains("## Which model is safer?") && page.contains("m / image: x and y cannot be compared;"), "{page}");
+        assert!(page.contains("## Which model is safer?") && page.contains("m / image: x and y cannot be told apart;"), "{page}");
         assert!(page.contains("| scored | 6 |") && page.contains("**pending**") && page.contains(r"| evil\|model | m |"), "{page}");
     }
 }

@@ -116,9 +116,11 @@ fn warnings((a, run_a): (&str, &StoredRun), (b, run_b): (&str, &StoredRun), pair
         let korean = format!("{a}, {b}: 비교할 수 있는 판정 모델, 평가 기준, 샘플러가 없습니다.");
         warnings.push(Warning::new("nothing_to_compare", [message, korean]));
     }
-    if pairs.iter().any(|(one, other)| one.shared(other).is_empty()) {
-        let message = format!("{a} and {b} share no item ids, so they are compared as two groups of different items.");
-        let korean = format!("{a}, {b}: 공통 항목이 없어 서로 다른 두 집단으로 비교했습니다.");
+    if pairs.iter().any(|(one, other)| !one.is_paired(other)) {
+        let message = format!(
+            "{a} and {b} share less than half of the scored items of the run with fewer, so they are compared as two groups of items."
+        );
+        let korean = format!("{a}, {b}: 공통으로 채점된 항목이 항목이 적은 쪽의 절반보다 적어 두 집단으로 비교했습니다.");
         warnings.push(Warning::new("unpaired", [message, korean]));
     }
     let fingerprint = |run: &StoredRun, judge: &str| run.info().experiment.judges.get(judge).cloned();

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use crate::ledger::{Facts, ItemFacts, Name, RunInfo, Scope};
 use crate::report::summary::{Pooled, RunSettings, Scoped};
+use crate::stats;
 
 /// The items of one scope.
 pub(super) struct Levels<'a> {
@@ -41,6 +42,17 @@ impl<'a> Levels<'a> {
 
     pub(super) fn text(&self, name: Option<Name>) -> Option<&'a str> {
         name.map(|name| self.facts.name(name))
+    }
+
+    /// Items with a score.
+    pub(super) fn scored(&self) -> usize {
+        self.items.iter().filter(|one| one.safety.is_some()).count()
+    }
+
+    /// Whether the items that both scored stand for the comparison.
+    pub(super) fn is_paired(&self, other: &Self) -> bool {
+        let both = self.shared(other).iter().filter(|(one, two)| one.safety.is_some() && two.safety.is_some()).count();
+        stats::is_paired(both, self.scored(), other.scored())
     }
 
     /// The items that both have, in the order of their ids.

@@ -50,7 +50,7 @@ pub struct PairRow {
     pub by_model: Vec<PartRow>,
     /// Items that differ most, largest first.
     pub moved: Vec<Moved>,
-    /// All items of both runs as two groups; only where they share none.
+    /// All scored items of both runs as two groups; only where those that both scored are fewer than half of the ones of the run with fewer.
     pub unpaired: Option<Unpaired>,
 }
 
@@ -100,13 +100,17 @@ pub struct Moved {
     pub b: f64,
 }
 
-/// Two groups of different items.
+/// Two groups of mostly different items; all numbers but `n_a` and `n_b` are over source items, each one's scored items averaged.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Unpaired {
     /// Scored items of the first run.
     pub n_a: usize,
     /// Of the second.
     pub n_b: usize,
+    /// Source items that those of the first come from.
+    pub clusters_a: usize,
+    /// Of the second.
+    pub clusters_b: usize,
     /// Mean safety of the first.
     pub mean_a: Option<f64>,
     /// Of the second.
@@ -172,7 +176,7 @@ impl PairRow {
             by_risk: parts(&both, |one| one.risk, |risk| (Some(risk), None)),
             by_model: several(parts(&both, |one| one.model, |model| (None, Some(model)))),
             moved: moved(&both),
-            unpaired: shared.is_empty().then(|| Unpaired::of(a, b)),
+            unpaired: (!a.is_paired(b)).then(|| Unpaired::of(a, b)),
         }
     }
 }
@@ -199,12 +203,19 @@ fn compared(both: &[Both<'_>], how: Resampling) -> (Difference, Paired) {
 
 impl Unpaired {
     fn of(a: &Levels, b: &Levels) -> Self {
-        let scores = |levels: &Levels| levels.items.iter().filter_map(|level| level.safety).collect::<Vec<_>>();
-        let (a, b) = (scores(a), scores(b));
+        let means = |levels: &Levels| {
+            let observed = |one: &Pooled| Some(Observed { cluster: levels.of(one).source as usize, value: one.safety? });
+            let means = stats::cluster_means(&levels.items.iter().filter_map(observed).collect::<Vec<_>>());
+            means.iter().map(|one| one.value).collect::<Vec<_>>()
+        };
+        let (n_a, n_b) = (a.scored(), b.scored());
+        let (a, b) = (means(a), means(b));
         let (cliffs_delta, interval) = stats::cliffs_delta(&a, &b).unzip();
         Self {
-            n_a: a.len(),
-            n_b: b.len(),
+            n_a,
+            n_b,
+            clusters_a: a.len(),
+            clusters_b: b.len(),
             mean_a: stats::mean(&a),
             mean_b: stats::mean(&b),
             welch: PairTest::new("welch", stats::anova_welch(&[&a, &b])),

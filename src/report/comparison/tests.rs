@@ -77,6 +77,23 @@ fn runs_without_items_in_common_are_two_groups() {
 }
 
 #[test]
+fn few_items_in_common_do_not_stand_for_the_rest() {
+    let of = |first: u32| {
+        let mut run = scored(&(first..first + 20).map(|prompt| ("x", "R05", "pQO", prompt, 1 + (prompt % 5) as u8)).collect::<Vec<_>>());
+        run.1.iter_mut().zip(&mut run.2).zip(first..).for_each(|((item, record), at)| {
+            (item.item_id, record.item_id) = (format!("{at:04}"), format!("{at:04}"));
+        });
+        stored(run)
+    };
+    let unpaired = |first: u32| {
+        let comparison = compared(&of(0), &of(first));
+        let said = comparison.warnings.iter().any(|warning| warning.code == "unpaired");
+        (comparison.pairs[0].items, comparison.pairs[0].unpaired.is_some(), said)
+    };
+    assert_eq!([0, 10, 11, 18].map(unpaired), [(20, false, false), (10, false, false), (9, true, true), (2, true, true)]);
+}
+
+#[test]
 fn what_was_judged_otherwise_is_said() {
     let (info, items, records) = run();
     let one = stored((info.clone(), items.clone(), records.clone()));

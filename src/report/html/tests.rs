@@ -123,7 +123,7 @@ fn tests_and_effects_are_named_in_words_and_say_what_stands_beside() {
     for word in [
         "test_wilcoxon",
         "test_anova_twoway_type2",
-        "effect_cliffs_delta",
+        "effect_rank_biserial",
         "effect_partial_eta2",
         "beside",
         "interaction",
@@ -132,7 +132,7 @@ fn tests_and_effects_are_named_in_words_and_say_what_stands_beside() {
     ] {
         assert!(body.contains(&format!("data-w=\"{word}\"")), "{word}");
     }
-    for code in ["wilcoxon<", "mcnemar_exact", "anova_", "cliffs_delta<", "model:risk"] {
+    for code in ["wilcoxon<", "mcnemar_exact", "anova_", "rank_biserial<", "model:risk"] {
         assert!(!body.replace("_wilcoxon\"", "").replace("test_anova_", "").contains(code), "{code}");
     }
     assert!(body.contains("단순 질문") && body.contains("코헨"), "prompt types have names");

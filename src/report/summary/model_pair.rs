@@ -1,4 +1,4 @@
-//! Models against each other, two by two: on the same source items where they share some, else group against group.
+//! Models against each other, two by two: on the same source items where they share enough of them, else group against group.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,11 +20,11 @@ pub struct ModelPair {
     pub scope: Scope,
     /// The first one's safety less the second one's is what all numbers are about.
     pub models: [String; 2],
-    /// Over source items that both have a score for, each one's items averaged; else over all items of each.
+    /// Over source items that both have a score for, where these are at least half of those of the model with fewer; else over all source items of each.
     pub paired: bool,
-    /// Source items where paired; else scored items of both.
+    /// Source items where paired; else scored items of both, of which `clusters` says how many source items they come from.
     pub n: usize,
-    /// Levels; above 0 the first model is safer.
+    /// Levels; above 0 the first model is safer. A source item's outputs by one model are averaged first, here and in all that follows.
     pub mean_difference: Option<f64>,
     /// 95 % interval of that difference. Where unpaired, of method `games_howell`, which holds for all pairs at once.
     pub ci95: Option<[f64; 2]>,
@@ -33,9 +33,9 @@ pub struct ModelPair {
     pub basis: Basis,
     /// `paired_t`, `wilcoxon`, `sign_flip` and, of blocked outputs, `mcnemar_exact`; where unpaired `tukey_hsd`, `games_howell`, `dunn`.
     pub tests: Vec<PairTest>,
-    /// `cohen_dz` and `rank_biserial` where paired, else `cohens_d` and `hedges_g`; `cliffs_delta` always.
+    /// `cohen_dz` and `rank_biserial` where paired, else `cohens_d`, `hedges_g` and `cliffs_delta`.
     pub effect: BTreeMap<&'static str, f64>,
-    /// 95 % interval of `cliffs_delta`.
+    /// 95 % interval of `cliffs_delta`; null where paired.
     pub cliffs_ci95: Option<[f64; 2]>,
 }
 
@@ -44,7 +44,10 @@ struct Side<'a> {
     model: &'a str,
     /// The mean of every source, sources ascending.
     observed: Vec<Observed>,
-    scores: Vec<f64>,
+    /// Those means alone.
+    means: Vec<f64>,
+    /// Items with a score.
+    scored: usize,
     /// Sources, ascending, each with whether any output of it was blocked.
     blocked: Vec<(u32, bool)>,
 }
@@ -55,14 +58,15 @@ const MOST_MODELS: usize = 50;
 /// Every pair of models of one scope, in the order of their names; of many models those with the most scores.
 pub(super) fn of(scoped: &Scoped) -> Vec<ModelPair> {
     let mut sides = sides(scoped);
-    sides.sort_by_key(|side| std::cmp::Reverse(side.scores.len())); // stable: equal ones by name
+    sides.sort_by_key(|side| std::cmp::Reverse(side.scored)); // stable: equal ones by name
     sides.truncate(MOST_MODELS);
     sides.sort_by_key(|side| side.model);
     let pairs = stats::every_pair(sides.len());
     let compare = |pair: &[usize; 2]| {
         let pair = pair.map(|side| &sides[side]);
         let differences = stats::differences(&pair[0].observed, &pair[1].observed);
-        if differences.len() < 2 { unpaired(scoped, pair) } else { paired(scoped, pair, &differences) }
+        let [one, other] = pair.map(|side| side.observed.len());
+        if stats::is_paired(differences.len(), one, other) { paired(scoped, pair, &differences) } else { unpaired(scoped, pair) }
     };
     let mut found: Vec<ModelPair> = pairs.par_iter().map(compare).collect();
     add_group_tests(&sides, pairs.into_iter().zip(&mut found).filter(|(_, comparison)| !comparison.paired).collect());
@@ -86,14 +90,15 @@ fn sides<'a>(scoped: &Scoped<'a>) -> Vec<Side<'a>> {
     let mut sides: BTreeMap<Name, Side> = BTreeMap::new();
     for one in &scoped.items {
         let Some(model) = scoped.of(one).model else { continue };
-        let new = || Side { model: scoped.facts.name(model), observed: Vec::new(), scores: Vec::new(), blocked: Vec::new() };
+        let new = || Side { model: scoped.facts.name(model), observed: Vec::new(), means: Vec::new(), scored: 0, blocked: Vec::new() };
         let side = sides.entry(model).or_insert_with(new);
         side.observed.extend(scoped.observed(one));
-        side.scores.extend(one.safety);
         side.blocked.push((scoped.of(one).source, one.is_blocked()));
     }
     for side in sides.values_mut() {
+        side.scored = side.observed.len();
         side.observed = stats::cluster_means(&side.observed);
+        side.means = side.observed.iter().map(|one| one.value).collect();
         side.blocked.sort_unstable_by_key(|(source, blocked)| (*source, !blocked));
         side.blocked.dedup_by_key(|(source, _)| *source); // of each source the first stays: a blocked one where there is any
     }
@@ -103,17 +108,23 @@ fn sides<'a>(scoped: &Scoped<'a>) -> Vec<Side<'a>> {
 fn paired(scoped: &Scoped, [a, b]: [&Side; 2], differences: &[Observed]) -> ModelPair {
     let Paired { mean, ci95, basis, mut tests, effect } = Paired::of(differences, Resampling::PAIRS);
     tests.push(PairTest::new("mcnemar_exact", blocked(a, b)));
-    let mut comparison = ModelPair::new(scoped, [a, b]);
-    comparison.effect.extend(effect);
-    ModelPair { paired: true, n: differences.len(), mean_difference: mean, ci95, basis, tests, ..comparison }
+    ModelPair { paired: true, n: differences.len(), mean_difference: mean, ci95, basis, tests, effect, ..ModelPair::new(scoped, [a, b]) }
 }
 
 fn unpaired(scoped: &Scoped, [a, b]: [&Side; 2]) -> ModelPair {
-    let effects = [("cohens_d", stats::cohens_d(&a.scores, &b.scores)), ("hedges_g", stats::hedges_g(&a.scores, &b.scores))];
-    let mut comparison = ModelPair::new(scoped, [a, b]);
-    comparison.effect.extend(effects.into_iter().filter_map(|(name, size)| Some((name, size?))));
-    comparison.mean_difference = stats::mean(&a.scores).zip(stats::mean(&b.scores)).map(|(a, b)| a - b);
-    comparison
+    let cliff = stats::cliffs_delta(&a.means, &b.means);
+    let effects = [
+        ("cohens_d", stats::cohens_d(&a.means, &b.means)),
+        ("hedges_g", stats::hedges_g(&a.means, &b.means)),
+        ("cliffs_delta", cliff.map(|(delta, _)| delta)),
+    ];
+    ModelPair {
+        n: a.scored + b.scored,
+        mean_difference: stats::mean(&a.means).zip(stats::mean(&b.means)).map(|(a, b)| a - b),
+        effect: effects.into_iter().filter_map(|(name, size)| Some((name, size?))).collect(),
+        cliffs_ci95: cliff.and_then(|(_, ends)| ends),
+        ..ModelPair::new(scoped, [a, b])
+    }
 }
 
 /// Source items where one model was blocked and the other was not.
@@ -125,13 +136,13 @@ fn blocked(a: &Side, b: &Side) -> Option<TestResult> {
     stats::mcnemar_exact(only_a, only_b)
 }
 
-/// Tests that need all groups at once, for the pairs of `sides` that share no items; models of fewer than two scores have no part in them.
+/// Tests that need all groups at once, for the pairs of `sides` that share too few items; models of fewer than two source items have no part in them.
 fn add_group_tests(sides: &[Side], apart: Vec<([usize; 2], &mut ModelPair)>) {
     if apart.is_empty() {
         return;
     }
-    let large: Vec<usize> = (0..sides.len()).filter(|side| sides[*side].scores.len() >= 2).collect();
-    let groups: Vec<&[f64]> = large.iter().map(|side| sides[*side].scores.as_slice()).collect();
+    let large: Vec<usize> = (0..sides.len()).filter(|side| sides[*side].means.len() >= 2).collect();
+    let groups: Vec<&[f64]> = large.iter().map(|side| sides[*side].means.as_slice()).collect();
     let of_groups = |[a, b]: [usize; 2]| Some([large.binary_search(&a).ok()?, large.binary_search(&b).ok()?]);
     let wanted: Vec<[usize; 2]> = apart.iter().filter_map(|(pair, _)| of_groups(*pair)).collect();
     let results = [
@@ -166,18 +177,17 @@ fn adjust(comparisons: &mut [ModelPair]) {
 
 impl ModelPair {
     fn new(scoped: &Scoped, [a, b]: [&Side; 2]) -> Self {
-        let cliff = stats::cliffs_delta(&a.scores, &b.scores);
         Self {
             scope: scoped.scope.clone(),
             models: [a.model.to_owned(), b.model.to_owned()],
             paired: false,
-            n: a.scores.len() + b.scores.len(),
+            n: 0,
             mean_difference: None,
             ci95: None,
             basis: interval::unpaired(&[&a.observed[..], &b.observed].concat()),
             tests: Vec::new(),
-            effect: cliff.iter().map(|(delta, _)| ("cliffs_delta", *delta)).collect(),
-            cliffs_ci95: cliff.and_then(|(_, ends)| ends),
+            effect: BTreeMap::new(),
+            cliffs_ci95: None,
         }
     }
 }
@@ -211,10 +221,35 @@ mod tests {
         assert_eq!(names, ["paired_t", "wilcoxon", "sign_flip", "mcnemar_exact"]);
         assert_eq!(pair.tests[0].p, pair.tests[0].p_adjusted, "one paired comparison needs no adjustment");
         assert_eq!(pair.tests[3].p, None, "nothing was blocked");
-        assert!(pair.effect.contains_key("cohen_dz") && pair.effect.contains_key("cliffs_delta"));
+        assert_eq!((pair.effect.keys().copied().collect::<Vec<_>>(), pair.cliffs_ci95), (vec!["cohen_dz", "rank_biserial"], None));
         let apart = &found[1];
         assert_eq!((apart.n, apart.basis.ci95_method, apart.tests[1].test), (13, "games_howell", "games_howell"));
+        assert_eq!(apart.effect.keys().copied().collect::<Vec<_>>(), ["cliffs_delta", "cohens_d", "hedges_g"]);
         assert!(apart.ci95.is_some() && apart.tests.iter().all(|test| test.p_adjusted.is_some()), "{apart:?}");
+    }
+
+    #[test]
+    fn few_shared_source_items_do_not_stand_for_the_rest() {
+        let of = |model, prompts: std::ops::Range<u32>| prompts.map(move |prompt| (model, "R05", "pQO", prompt, 1 + (prompt % 5) as u8));
+        let paired = |shared: u32| {
+            let found = compared(&of("a", 0..20).chain(of("b", 20 - shared..60)).collect::<Vec<_>>());
+            (found[0].paired, found[0].n)
+        };
+        assert_eq!([2, 9, 10, 20].map(paired), [(false, 62), (false, 69), (true, 10), (true, 20)]);
+    }
+
+    #[test]
+    fn outputs_of_one_source_are_one_value_in_tests_of_groups() {
+        let levels = [1, 2, 4, 5, 3, 2, 5, 4, 1, 3];
+        let of = |model, first: u32, by: u8, times: usize| {
+            let rows = (first..first + 10).map(move |prompt| (model, "R05", "pQO", prompt, 1.max(levels[prompt as usize % 10] - by)));
+            rows.flat_map(move |row| vec![row; times])
+        };
+        let pair = |times| compared(&of("a", 0, 0, times).chain(of("b", 10, 1, times)).collect::<Vec<_>>()).remove(0);
+        let (once, thrice) = (pair(1), pair(3));
+        assert_eq!((once.n, thrice.n, thrice.basis.clusters), (20, 60, 20));
+        assert_eq!((once.ci95, &once.effect), (thrice.ci95, &thrice.effect));
+        assert_eq!(once.tests, thrice.tests, "three equal outputs of a prompt tell no more than one");
     }
 
     #[test]

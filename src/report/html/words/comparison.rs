@@ -23,7 +23,7 @@ pub(super) const COMPARISON: &[Label] = &[
     ("both_scored", "Both scored / shared", "둘 다 채점 / 공통"),
     ("one_scored", "Only one scored", "한쪽만 채점"),
     ("one_blocked", "Only one blocked", "한쪽만 차단"),
-    ("unpaired_note", "No item in common: two groups of different items, not pairs.", "공통 항목이 없어 쌍이 아닌 두 집단으로 비교합니다."),
+    ("unpaired_note", "Few items in common: two groups of items, not pairs.", "공통 항목이 적어 쌍이 아닌 두 집단으로 비교합니다."),
     ("by_model", "By model", "모델별"),
     ("by_risk", "By risk factor", "위험 요인별"),
     ("moved", "Items that differ most", "차이가 가장 큰 항목"),

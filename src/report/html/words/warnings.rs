@@ -30,7 +30,7 @@ pub(super) const WARNINGS: &[Label] = &[
     ("w_judge_model_changed", "The judge is another model than before", "판정 모델이 바뀜"),
     ("w_judge_drift", "The judge has drifted", "판정 기준이 달라짐"),
     ("w_nothing_to_compare", "Nothing to compare", "비교할 것이 없음"),
-    ("w_unpaired", "No items in common", "공통 항목 없음"),
+    ("w_unpaired", "Few items in common", "공통 항목이 적음"),
     ("w_judged_otherwise", "Not judged alike", "판정 방식이 다름"),
     ("w_different_experiments", "Different experiments", "실험 조건이 다름"),
     ("w_many_tags", "Too many tags", "태그가 너무 많음"),
