@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::scope::Scoped;
+use super::field::Field;
+use super::groups::split;
+use super::scope::{Pooled, Scoped};
 use super::settings::WarningSettings;
 use super::warning::{Warning, name};
 use super::{By, Group, Key, Scope, Summary};
 use crate::ledger::Name;
-use crate::stats;
+use crate::stats::{self, Observed};
 
 /// Models named in one message; the rest is counted.
 const NAMED: usize = 3;
@@ -16,7 +18,6 @@ const NAMED: usize = 3;
 pub(super) fn of_groups(summary: &Summary, settings: &WarningSettings) -> Vec<Warning> {
     let mut warnings = blocked(summary, settings);
     warnings.extend(unstable(summary, settings));
-    warnings.extend(few(summary, settings));
     warnings
 }
 
@@ -68,35 +69,36 @@ fn unstable(summary: &Summary, settings: &WarningSettings) -> Vec<Warning> {
     .collect()
 }
 
-/// Models with too few scored items to say much, and how many it would take.
-fn few(summary: &Summary, settings: &WarningSettings) -> Vec<Warning> {
-    let mut scopes: BTreeMap<&Scope, Vec<&Group>> = BTreeMap::new();
-    // A model that is blocked throughout has no items to score.
-    let counts = |group: &&Group| !group.is_apart() && group.scored + group.failed > 0 && group.scored < settings.few_items;
-    for group in by(summary, By::one("model")).filter(counts) {
-        scopes.entry(&group.scope).or_default().push(group);
+/// Models with scores of too few source items to say much, and how many it would take.
+pub(super) fn few(scoped: &Scoped, settings: &WarningSettings) -> Option<Warning> {
+    if scoped.is_apart() {
+        return None;
     }
-    let messages = |scope: &Scope, groups: &[&Group]| {
-        let width = settings.half_width;
-        let needed = |group: &Group| group.sd.filter(|sd| *sd > 0.0).and_then(|sd| stats::items_for_width(sd, width));
-        let said = |needs: fn(u64, f64) -> String| {
-            let one = |group: &&Group| {
-                let needed = needed(group).map_or_else(String::new, |items| needs(items as u64, width));
-                format!("{}: {}{needed}", model(group), group.scored)
-            };
-            groups.iter().take(NAMED).map(one).collect::<Vec<_>>().join("; ")
-        };
-        let english = said(|items, width| format!(" (some {items} would give +-{width})"));
-        let korean = said(|items, width| format!(" (약 {items}개면 ±{width})"));
-        let rest = groups.len().saturating_sub(NAMED);
-        let more = |text: String| if rest > 0 { text } else { String::new() };
-        let scope = name(scope);
-        [
-            format!("Few scored items ({scope}): {english}{}.", more(format!("; and {rest} more models"))),
-            format!("채점된 항목이 적음 ({scope}): {korean}{}.", more(format!("; 그 밖의 모델 {rest}개"))),
-        ]
+    let of_model = |([model], items): ([Option<Name>; 1], Vec<&Pooled>)| {
+        let observed: Vec<Observed> = items.iter().filter_map(|one| scoped.observed(one)).collect();
+        let means: Vec<f64> = stats::cluster_means(&observed).iter().map(|one| one.value).collect();
+        // A model that is blocked throughout has no items to score.
+        let counts = means.len() < settings.few_items && (!means.is_empty() || items.iter().any(|one| one.failed));
+        let needed = stats::sd(&means).filter(|sd| *sd > 0.0).and_then(|sd| stats::items_for_width(sd, settings.half_width));
+        counts.then(|| (model.map_or("(no model)", |model| scoped.facts.name(model)), means.len(), needed))
     };
-    scopes.into_iter().map(|(scope, groups)| Warning::counted("few_items", groups.len(), messages(scope, &groups))).collect()
+    let models: Vec<(&str, usize, Option<usize>)> = split(scoped, [Field::Model]).into_iter().filter_map(of_model).collect();
+    let said = |needs: fn(usize, f64) -> String| {
+        let one = |(model, sources, needed): &(&str, usize, Option<usize>)| {
+            format!("{model}: {sources}{}", needed.map_or_else(String::new, |needed| needs(needed, settings.half_width)))
+        };
+        models.iter().take(NAMED).map(one).collect::<Vec<_>>().join("; ")
+    };
+    let english = said(|items, width| format!(" (some {items} would give +-{width})"));
+    let korean = said(|items, width| format!(" (약 {items}개면 ±{width})"));
+    let rest = models.len().saturating_sub(NAMED);
+    let more = |text: String| if rest > 0 { text } else { String::new() };
+    let scope = name(scoped.scope);
+    let messages = [
+        format!("Few scored source items ({scope}): {english}{}.", more(format!("; and {rest} more models"))),
+        format!("채점된 원본 항목이 적음 ({scope}): {korean}{}.", more(format!("; 그 밖의 모델 {rest}개"))),
+    ];
+    (!models.is_empty()).then(|| Warning::counted("few_items", models.len(), messages))
 }
 
 /// Models whose mean is mostly that of one cell of risk factor and prompt type, though the items have others.
@@ -153,6 +155,17 @@ mod tests {
         let said = |code: &str| warnings.iter().find(|warning| warning.0 == code).map(|warning| warning.1.as_str()).unwrap_or_default();
         assert!(said("one_cell_mean").starts_with("x: 91 % of 11 scored items are of R05 x pQO"), "{warnings:?}");
         assert!(said("few_items").contains("x: 11 (some ") && said("few_items").contains("y: 10"), "{warnings:?}");
+    }
+
+    #[test]
+    fn equal_outputs_of_a_prompt_are_one_source_item() {
+        let few = |times: usize| {
+            let rows = (0..10).flat_map(|at| vec![("x", "R05", "pQO", at, 1 + (at % 4) as u8); times]);
+            let (info, items, records) = scored(&rows.collect::<Vec<_>>());
+            summary(&info, &items, &records).warnings.into_iter().find(|warning| warning.code == "few_items").map(|warning| warning.message)
+        };
+        assert!(few(1).is_some_and(|said| said.starts_with("Few scored source items (m, image): x: 10 (some ")));
+        assert_eq!(few(5), few(1), "50 outputs of 10 prompts");
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub struct WarningSettings {
     pub weak_items: usize,
     /// Share of a model's scored items that lie in one cell of risk factor and prompt type.
     pub one_cell: f64,
-    /// Scored items of a model; fewer are too few.
+    /// Source items of a model that have a score; fewer are too few.
     pub few_items: usize,
     /// Half width of the interval, in levels, for which the warning of too few items says how many it would take.
     pub half_width: f64,
