@@ -4,7 +4,7 @@ use super::{Adaptive, Cascade, CascadeRow, Panel, PanelRow, Rule, Settings, want
 use crate::judge::{OutcomeName, Task};
 use crate::ledger::fixtures::{self, info, item};
 use crate::ledger::{Facts, ItemRow, Record};
-use crate::stats::{Observed, Resampling, clustered_intervals};
+use crate::stats::{Bootstrapped, Observed, Resampling};
 
 fn record(of: &str, judge: &str, repeat: u32, safety: Option<u8>) -> Record {
     let item = ItemRow { item_id: of.to_owned(), model: Some("sut".to_owned()), ..item(0) };
@@ -126,7 +126,7 @@ fn a_panels_interval_draws_source_items() {
     let apart = mean(|at| at.to_string());
     assert_eq!((apart.basis.ci95_method, apart.basis.clusters, apart.basis.resamples), ("bca_bootstrap", 8, 10_000));
     let values: Vec<Observed> = levels.iter().enumerate().map(|(cluster, level)| Observed { cluster, value: f64::from(*level) }).collect();
-    assert_eq!(clustered_intervals(&[&values], Resampling::SINGLE), [Ok(apart.ci95.unwrap())]);
+    assert_eq!(Bootstrapped::of(&values, Resampling::SINGLE).ci95, apart.ci95);
     let alike = mean(|_| "one prompt".to_owned());
     assert_eq!((alike.ci95, alike.basis.ci95_null), (None, Some("too_few_clusters")));
 }

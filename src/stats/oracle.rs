@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::noncentral::f_cdf;
 use super::special::{f_sf, t_critical};
+use super::studentized::range_sf;
 use super::*;
 
 fn golden() -> Value {
@@ -203,9 +204,6 @@ fn rates_and_power() {
     for case in list("mcnemar") {
         let [b, c] = ["b", "c"].map(|key| case[key].as_u64().unwrap() as usize);
         close(mcnemar_exact(b, c).unwrap().p, &case["exact"]);
-        let chi2 = mcnemar_chi2(b, c).unwrap();
-        close(chi2.statistic, &case["chi2"]);
-        close(chi2.p, &case["p"]);
     }
     for case in list("power") {
         let (dz, n) = (case["dz"].as_f64().unwrap(), case["n"].as_u64().unwrap() as usize);

@@ -1,7 +1,7 @@
 //! Rates of two models on the same items.
 
 use super::TestResult;
-use super::special::{beta_reg, chi2_sf};
+use super::special::beta_reg;
 
 /// McNemar's test, exact: whether items that only the first model blocked are as many as those that only the second did.
 ///
@@ -16,24 +16,13 @@ pub fn mcnemar_exact(only_first: usize, only_second: usize) -> Option<TestResult
     TestResult::new(fewer as f64, [], (2.0 * at_most).min(1.0), [])
 }
 
-/// McNemar's test by chi-squared with one degree of freedom and Edwards' continuity correction; `None` as in [`mcnemar_exact`].
-pub fn mcnemar_chi2(only_first: usize, only_second: usize) -> Option<TestResult> {
-    let n = only_first + only_second;
-    if n == 0 {
-        return None;
-    }
-    let distance = only_first.abs_diff(only_second) as f64 - 1.0;
-    let chi2 = distance * distance / n as f64;
-    TestResult::new(chi2, [1.0], chi2_sf(chi2, 1.0)?, [])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn equal_rates_are_no_evidence() {
-        assert!(mcnemar_exact(0, 0).is_none() && mcnemar_chi2(0, 0).is_none());
+        assert!(mcnemar_exact(0, 0).is_none());
         assert_eq!(mcnemar_exact(7, 7).map(|test| test.p), Some(1.0));
         assert_eq!(mcnemar_exact(0, 5).map(|test| (test.p * 16.0).round()), Some(1.0));
     }

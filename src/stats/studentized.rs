@@ -11,7 +11,7 @@ const INNER: f64 = 0.25;
 /// The double integral of Copenhaver and Holland (1988), by trapezoidal sums over the logarithm of the standard deviation and over the
 /// normal quantile. The tail itself is summed, not 1 minus the rest, so that small probabilities are as good as large ones: within 1e-11 of
 /// what mpmath gives.
-pub fn range_sf(q: f64, k: usize, df: f64) -> Option<f64> {
+pub(super) fn range_sf(q: f64, k: usize, df: f64) -> Option<f64> {
     if k < 2 || df.is_nan() || df < 1.0 || q.is_nan() || q < 0.0 {
         return None;
     }
@@ -44,7 +44,7 @@ pub fn range_sf(q: f64, k: usize, df: f64) -> Option<f64> {
 }
 
 /// The `q` beyond which lies `p` of the studentized range, 0 < p < 1.
-pub fn range_critical(p: f64, k: usize, df: f64) -> Option<f64> {
+pub(super) fn range_critical(p: f64, k: usize, df: f64) -> Option<f64> {
     let (mut lo, mut hi) = (0.0, 4.0);
     while range_sf(hi, k, df)? > p {
         (lo, hi) = (hi, hi * 2.0);

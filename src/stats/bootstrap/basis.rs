@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{NoInterval, Observed, Resampling, clustered_intervals};
+use super::{Observed, Resampling, means};
 
 /// Below as many clusters a bootstrap interval is too narrow, since its draws know no value beyond those few.
 ///
@@ -38,8 +38,7 @@ pub struct Basis {
 impl Bootstrapped {
     /// The interval of the mean of `values`.
     pub fn of(values: &[Observed], how: Resampling) -> Self {
-        let found = clustered_intervals(&[values], how).pop().unwrap_or(Err(NoInterval::TooFewClusters));
-        match found {
+        match means::interval(values, how) {
             Ok(ends) => Self { ci95: Some(ends), basis: Basis::of(values, None, how.resamples) },
             Err(why) => Self::none(values, why.code()),
         }

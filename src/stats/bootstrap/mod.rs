@@ -10,7 +10,7 @@ pub use basis::{Basis, Bootstrapped};
 pub use bca::NoInterval;
 pub use draws::Resampling;
 pub(super) use draws::{Urn, heads};
-pub use means::{Observed, cluster_means, clustered_intervals, differences};
+pub use means::{Observed, cluster_means, differences};
 
 #[cfg(test)]
 mod tests;
