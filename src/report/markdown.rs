@@ -76,7 +76,7 @@ pub(super) fn page(run: &RunView) -> String {
 /// Which model is safer: a sentence and a table for each judge, rubric and sampler.
 fn standings(run: &RunView, word: &std::collections::BTreeMap<&str, &str>) -> String {
     let mut text = format!("\n## {}\n\n{}\n", word["standings"], word["standings_note"]);
-    let heads = ["model", "mean", "one_mixture", "interval", "scored", "next_model", "best_model"].map(|key| word[key]);
+    let heads = ["model", "mean", "interval", "one_mixture", "interval", "scored", "next_model", "best_model"].map(|key| word[key]);
     let versus = |versus: Option<&Versus>| {
         let Some(versus) = versus else { return "-".to_owned() };
         let strong = if versus.beyond_chance == Some(true) { "**" } else { "" };
@@ -86,12 +86,16 @@ fn standings(run: &RunView, word: &std::collections::BTreeMap<&str, &str>) -> St
     for row in &run.summary.standings {
         let who = inert(&row.scope.names().collect::<Vec<_>>().join(" / "));
         let sentence = if run.lang == Lang::En { &row.sentence } else { &row.korean };
-        let _ = write!(text, "\n{who}: {}\n\n| {} |\n|---|---:|---:|---:|---:|---|---|\n", inert(sentence), heads.join(" | "));
+        let _ = write!(text, "\n{who}: {}\n\n| {} |\n|---|---:|---:|---:|---:|---:|---|---|\n", inert(sentence), heads.join(" | "));
         for one in &row.models {
             let (mean, ends) = (number(Some(one.mean_safety)), noted(interval(one.ci95), one.basis.ci95_note));
             let (next, best) = (versus(one.next.as_ref()), versus(one.best.as_ref()));
-            let (model, standardised) = (inert(&one.model), number(one.standardised));
-            let _ = writeln!(text, "| {model} | {mean} | {standardised} | {ends} | {} / {} | {next} | {best} |", one.scored, one.n);
+            let (model, standardised, its_ends) = (inert(&one.model), number(one.standardised), interval(one.standardised_ci95));
+            let _ = writeln!(
+                text,
+                "| {model} | {mean} | {ends} | {standardised} | {its_ends} | {} / {} | {next} | {best} |",
+                one.scored, one.n
+            );
         }
     }
     text

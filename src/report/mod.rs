@@ -27,9 +27,9 @@ pub use gate::{Gate, GateError};
 pub use rows::Rows;
 pub use stored::{OpenError, StoredRun};
 pub use summary::{
-    AmongRow, By, ComponentRow, DependabilityRow, DriftRow, Group, HumansRow, JudgeRow, Key, ModelPair, PairTest, Placed, ProbeRow,
-    Quality, QualityRow, RunSettings, Scope, StandardisedMean, Standing, Summary, TestRow, Tokens, VarianceRow, Versus, Warning,
-    WarningSettings,
+    AmongRow, By, ComponentRow, DependabilityRow, Detects, DriftRow, Group, HumansRow, JudgeRow, Key, ModelPair, PairTest, Placed,
+    ProbeRow, Quality, QualityRow, RunSettings, Scope, StandardisedDifference, StandardisedMean, Standing, Summary, TestRow, Tokens,
+    VarianceRow, Versus, Warning, WarningSettings,
 };
 pub use table::TableKind;
 pub use terminal::{strategies_terminal, terminal};

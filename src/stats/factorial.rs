@@ -199,8 +199,8 @@ mod tests {
         assert_eq!(anova_twoway_type2(&[]), None);
         assert_eq!(anova_twoway_type2(&table(&[(0, 0, 1.0), (1, 1, 2.0)])), None, "no degree of freedom within");
         assert_eq!(anova_twoway_type2(&table(&[(0, 0, 3.0), (0, 0, 3.0), (1, 0, 3.0), (1, 0, 3.0)])), None, "nothing varies");
-        let third = 11.0 / 3.0 - 10.0 / 3.0;
-        let rounded: Vec<_> = (0..60).map(|at| (at % 2, at % 3, third)).collect();
+        let thirds = [4.0 / 3.0 - 1.0, 7.0 / 3.0 - 2.0, 4.0 - 11.0 / 3.0];
+        let rounded: Vec<_> = (0..60).map(|at| (at % 2, at / 2 % 2, thirds[at % 3])).collect();
         assert_eq!(anova_twoway_type2(&table(&rounded)), None, "nothing varies but by rounding");
         let one_level = anova_twoway_type2(&table(&[(0, 0, 1.0), (0, 0, 2.0), (1, 0, 4.0), (1, 0, 4.5)])).unwrap();
         assert!(one_level.a.is_some() && one_level.b.is_none() && one_level.interaction.is_none());

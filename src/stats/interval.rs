@@ -44,7 +44,7 @@ pub fn wilson(share: f64, n: usize) -> Option<[f64; 2]> {
     (n > 0 && (0.0..=1.0).contains(&share)).then(|| score(share, n as f64))
 }
 
-/// [`wilson`] of the mean of shares, each 0..=1, whose clusters (source items) may be alike within: of as many independent shares as would tell as much.
+/// Wilson 95 % score interval of the mean of shares, each 0..=1, whose clusters (source items) may be alike within: of as many independent shares as would tell as much.
 ///
 /// These are n* = p (1 - p) / v, with the variance v of the mean as clusters differ in it, times (t(0.975, n - 1) / t(0.975, c - 1))^2 for what c clusters
 /// know of v; and never more than n. Korn and Graubard (1998), "Confidence intervals for proportions with small expected number of positive counts estimated

@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn what_is_undefined_says_why() {
         let (few, constant) = (NoInterval::TooFewClusters, NoInterval::Constant);
-        let why = |found: Vec<Result<Pair, NoInterval>>| found.into_iter().map(|pair| pair.err()).collect::<Vec<_>>();
+        let why = |found: Vec<Result<Pair, NoInterval>>| found.into_iter().map(Result::err).collect::<Vec<_>>();
         let undefined: [(&[&[f64]], NoInterval); 3] =
             [(&[&[1.0], &[2.0]], few), (&[&[3.0, 3.0], &[3.0, 3.0]], constant), (&[&[1.0, 2.0], &[]], few)];
         for (groups, reason) in undefined {

@@ -62,8 +62,9 @@ mod tests {
         assert_eq!(anova_repeated(&[&[1.0], &[2.0]]), None);
         assert_eq!(anova_repeated(&[&[1.0, 2.0], &[2.0]]), None);
         assert_eq!(anova_repeated(&[&[1.0, 2.0], &[3.0, 4.0]]), None, "items differ, and nothing else varies");
-        let thirds: Vec<Vec<f64>> = (3..12).map(|sum| [0.0, 1.0, 4.0].map(|more| (f64::from(sum) + more) / 3.0).into()).collect();
-        assert_eq!(anova_repeated(&thirds.iter().map(Vec::as_slice).collect::<Vec<_>>()), None, "nothing varies but by rounding");
+        let thirds = [4.0 / 3.0 - 1.0, 7.0 / 3.0 - 2.0, 4.0 - 11.0 / 3.0];
+        let rounded: Vec<[f64; 2]> = (0..9).map(|at| [thirds[at % 3], 1.0 + thirds[at / 3]]).collect();
+        assert_eq!(anova_repeated(&rounded.iter().map(|row| &row[..]).collect::<Vec<_>>()), None, "nothing varies but by rounding");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Means as they would be under one common mixture of strata.
 
-use super::mean;
+use super::NoInterval;
+use super::jackknife::{Jackknifed, jackknife};
+use super::within::Stratified;
 
 /// A mean after post-stratification.
 #[derive(Debug, Clone, PartialEq)]
@@ -9,35 +11,125 @@ pub struct Standardised {
     pub mean: Option<f64>,
     /// Places of the strata that have a share and no value.
     pub missing: Vec<usize>,
+    /// Clusters ascending, and by how much the mean changes without each; `None` where one of them is all that a stratum has.
+    changes: Option<Vec<(u32, f64)>>,
 }
 
-/// The mean of stratum means, weighted by each stratum's share of the common mixture (direct standardisation), so that models which were asked
-/// other mixtures of risk factors can be compared.
+/// The mean of stratum means of each kind of values, weighted by each stratum's share of the common mixture (direct standardisation), so that models which
+/// were asked other mixtures of risk factors can be compared; by kind, of so many `kinds`.
 ///
 /// `shares` are 0 or more and need not sum to 1; a stratum without a share does not count. Holt and Smith (1979), "Post stratification".
-pub fn standardise(shares: &[f64], strata: &[&[f64]]) -> Standardised {
-    let wanted = || shares.iter().zip(strata).enumerate().filter(|(_, (share, _))| **share > 0.0);
-    let missing: Vec<usize> = wanted().filter(|(_, (_, values))| values.is_empty()).map(|(place, _)| place).collect();
-    let total: f64 = wanted().map(|(_, (share, _))| share).sum();
-    let sum: Option<f64> = wanted().map(|(_, (share, values))| Some(share * mean(values)?)).sum();
-    Standardised { mean: sum.filter(|_| total > 0.0).map(|sum| sum / total), missing }
+pub fn standardise(shares: &[f64], values: impl Iterator<Item = Stratified>, kinds: usize) -> Vec<Standardised> {
+    let mut of_kinds = vec![Vec::new(); kinds];
+    values.for_each(|one| of_kinds[one.kind as usize].push(one));
+    let total: f64 = shares.iter().sum();
+    let shares: Vec<f64> = shares.iter().map(|share| share / total).collect();
+    of_kinds.into_iter().map(|values| Standardised::of(&shares, values)).collect()
+}
+
+impl Standardised {
+    fn of(shares: &[f64], mut values: Vec<Stratified>) -> Self {
+        // To the last field, so that the order of values cannot change the last digit of a sum.
+        values.sort_unstable_by(|one, other| {
+            (one.cluster, one.stratum).cmp(&(other.cluster, other.stratum)).then(one.value.total_cmp(&other.value))
+        });
+        let mut cells = vec![(0.0, 0.0); shares.len()];
+        for one in &values {
+            let (sum, n): &mut (f64, f64) = &mut cells[one.stratum as usize];
+            (*sum, *n) = (*sum + one.value, *n + 1.0);
+        }
+        let wanted = || (0..shares.len()).filter(|place| shares[*place] > 0.0);
+        let missing: Vec<usize> = wanted().filter(|place| cells[*place].1 <= 0.0).collect();
+        if !missing.is_empty() || wanted().next().is_none() {
+            return Self { mean: None, missing, changes: None };
+        }
+        let mean = wanted().map(|place| shares[place] * cells[place].0 / cells[place].1).sum();
+        let change = |part: &[Stratified]| {
+            let place = part[0].stratum as usize;
+            let ((sum, n), own) = (cells[place], part.iter().map(|one| one.value).sum::<f64>());
+            let rest = n - part.len() as f64;
+            let change = || shares[place] * ((sum - own) / rest - sum / n);
+            if shares[place] > 0.0 { (rest > 0.0).then(change) } else { Some(0.0) }
+        };
+        let without = |cluster: &[Stratified]| {
+            let parts = cluster.chunk_by(|one, other| one.stratum == other.stratum);
+            Some((cluster[0].cluster, parts.map(change).sum::<Option<f64>>()?))
+        };
+        let changes = values.chunk_by(|one, other| one.cluster == other.cluster).map(without).collect();
+        Self { mean: Some(mean), missing, changes }
+    }
+
+    /// 95 % interval of the mean, by the jackknife over clusters; none where a stratum has one cluster only.
+    pub fn ci95(&self) -> Result<[f64; 2], NoInterval> {
+        let few = NoInterval::TooFewClusters;
+        let (mean, changes) = (self.mean.ok_or(few)?, self.changes.as_ref().ok_or(few)?);
+        let left_out: Vec<f64> = changes.iter().map(|(_, change)| mean + change).collect();
+        Ok(jackknife(mean, &left_out)?.ci95)
+    }
+
+    /// This mean less the other one, and how sure that is, a cluster that both have being left out of both at once; `None` without either mean.
+    pub fn less(&self, other: &Self) -> Option<(f64, Result<Jackknifed, NoInterval>)> {
+        let difference = self.mean? - other.mean?;
+        let (Some(own), Some(theirs)) = (&self.changes, &other.changes) else {
+            return Some((difference, Err(NoInterval::TooFewClusters)));
+        };
+        let mut changes: Vec<(u32, f64)> = own.iter().copied().chain(theirs.iter().map(|(cluster, change)| (*cluster, -change))).collect();
+        changes.sort_by_key(|(cluster, _)| *cluster); // stable, and two ascending runs are merged
+        let clusters = changes.chunk_by(|one, other| one.0 == other.0);
+        let left_out: Vec<f64> = clusters.map(|alike| difference + alike.iter().map(|(_, change)| change).sum::<f64>()).collect();
+        Some((difference, jackknife(difference, &left_out)))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::special::t_critical;
+    use crate::stats::{paired_t, sd};
+
+    /// Of each kind the values of each stratum, every value in a cluster of its own.
+    fn of(shares: &[f64], kinds: &[&[&[f64]]]) -> Vec<Standardised> {
+        let strata =
+            kinds.iter().zip(0..).flat_map(|(strata, kind)| strata.iter().zip(0..).map(move |(values, stratum)| (kind, stratum, *values)));
+        let values = strata.flat_map(|(kind, stratum, values)| values.iter().map(move |value| (kind, stratum, *value)));
+        let one = |((kind, stratum, value), cluster)| Stratified { stratum, cluster, kind, value };
+        standardise(shares, values.zip(0..).map(one), kinds.len())
+    }
 
     #[test]
     fn strata_weigh_as_the_common_mixture_says() {
         let easy: &[f64] = &[5.0, 5.0, 5.0];
-        let found = standardise(&[1.0, 1.0], &[easy, &[1.0]]);
-        assert_eq!(found, Standardised { mean: Some(3.0), missing: vec![] });
-        assert_eq!(standardise(&[2.0, 0.0], &[easy, &[]]).mean, Some(5.0));
+        let found = &of(&[1.0, 1.0], &[&[easy, &[1.0]]])[0];
+        assert_eq!((found.mean, &found.missing[..], found.ci95()), (Some(3.0), &[][..], Err(NoInterval::TooFewClusters)));
+        assert_eq!(of(&[2.0, 0.0], &[&[easy, &[]]])[0].mean, Some(5.0));
+        assert_eq!(of(&[1.0, 1.0], &[&[easy, &[1.0, 1.0]]])[0].ci95(), Err(NoInterval::Constant));
     }
 
     #[test]
     fn an_empty_stratum_is_named_and_leaves_no_mean() {
-        assert_eq!(standardise(&[1.0, 1.0, 1.0], &[&[2.0], &[], &[]]), Standardised { mean: None, missing: vec![1, 2] });
-        assert_eq!(standardise(&[], &[]).mean, None);
+        let found = &of(&[1.0, 1.0, 1.0], &[&[&[2.0], &[], &[]]])[0];
+        assert_eq!((found.mean, &found.missing[..]), (None, &[1, 2][..]));
+        assert_eq!(of(&[], &[&[]])[0].mean, None);
+        assert_eq!(of(&[1.0, 1.0], &[&[&[2.0], &[]], &[&[2.0], &[3.0]]])[0].less(found), None);
+    }
+
+    #[test]
+    fn one_stratum_has_the_interval_of_its_mean() {
+        let values = [1.0, 2.0, 4.0, 2.0, 5.0];
+        let found = &of(&[3.0], &[&[&values]])[0];
+        let half = t_critical(0.05, 4.0).unwrap() * sd(&values).unwrap() / 5f64.sqrt();
+        let [lo, hi] = found.ci95().unwrap();
+        assert!((lo - (2.8 - half)).abs() < 1e-12 && (hi - (2.8 + half)).abs() < 1e-12, "{lo} {hi}");
+    }
+
+    #[test]
+    fn kinds_on_the_same_clusters_differ_as_pairs_do() {
+        let (a, b) = ([5.0, 3.0, 4.0, 2.0, 5.0], [4.0, 3.0, 2.0, 1.0, 5.0]);
+        let values =
+            |kind, of: [f64; 5]| of.into_iter().zip(0..).map(move |(value, cluster)| Stratified { stratum: 0, cluster, kind, value });
+        let found = standardise(&[1.0], values(0, a).chain(values(1, b)), 2);
+        let (difference, Ok(jackknifed)) = found[0].less(&found[1]).unwrap() else { panic!() };
+        let t = paired_t(&std::array::from_fn::<f64, 5, _>(|at| a[at] - b[at])).unwrap();
+        assert!((difference - 0.8).abs() < 1e-12 && (jackknifed.test.p - t.p).abs() < 1e-12 && jackknifed.test.df == t.df);
     }
 }

@@ -3,8 +3,7 @@
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use super::NoInterval;
-use super::describe::squares;
-use super::special::t_critical;
+use super::jackknife::jackknife;
 
 /// One value of one kind.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,8 +36,8 @@ pub struct Within {
 /// Compares each kind of values with the others of their strata, so that none is blamed for the strata that it lies in; by kind, `None` where no stratum
 /// has it and another.
 ///
-/// The others' mean is standardised as by [`super::standardise`]. The interval is Student-t with the jackknife's variance, clusters left out one by one
-/// (Efron and Tibshirani 1993, "An Introduction to the Bootstrap", ch. 11), which holds the errors of both sides, also of strata with one value each.
+/// The others' mean is standardised as by [`super::standardise`]. The interval is the jackknife's, clusters left out one by one, which holds the
+/// errors of both sides, also of strata with one value each.
 pub fn within(mut values: Vec<Stratified>) -> Vec<Option<Within>> {
     // To the last field, so that the order of values cannot change the last digit of a sum.
     values.sort_unstable_by(|one, other| {
@@ -71,20 +70,8 @@ fn compare(values: &[Stratified], kind: u32) -> Option<Within> {
         others: cells.iter().map(|cell| cell.others.1 as usize).sum(),
         mean: total.inside / total.weight,
         other_mean: total.others / total.weight,
-        ci95: left_out.ok_or(NoInterval::TooFewClusters).and_then(|left_out| jackknife(difference, &left_out)),
+        ci95: left_out.ok_or(NoInterval::TooFewClusters).and_then(|left_out| Ok(jackknife(difference, &left_out)?.ci95)),
     })
-}
-
-/// The interval around `estimate`, given what it is without each cluster.
-fn jackknife(estimate: f64, left_out: &[f64]) -> Result<[f64; 2], NoInterval> {
-    let n = left_out.len() as f64;
-    let few = NoInterval::TooFewClusters;
-    let variance = squares(left_out).filter(|_| left_out.len() > 1).ok_or(few)? * (n - 1.0) / n;
-    if variance <= 0.0 {
-        return Err(NoInterval::Constant);
-    }
-    let half = t_critical(0.05, n - 1.0).ok_or(few)? * variance.sqrt();
-    Ok([estimate - half, estimate + half])
 }
 
 /// Sum and number of a stratum's values, of the kind and others, or of a cluster's in it.
@@ -135,6 +122,7 @@ impl Total {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::special::t_critical;
 
     /// Kind 0 is asked about, each value in a cluster of its own.
     fn of(rows: &[(u32, bool, f64)]) -> Option<Within> {

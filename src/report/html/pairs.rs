@@ -49,7 +49,7 @@ fn of_scope(pairs: &[ModelPair], most: usize) -> OfScope<'_> {
     }
 }
 
-/// The adjusted p of the test that needs no normal scores: Wilcoxon's, or Games and Howell's of models that share no items. Without one, last.
+/// The adjusted p of the test that needs no normal scores: Wilcoxon's, or Games and Howell's of models that share too few items. Without one, last.
 fn evidence(pair: &ModelPair) -> f64 {
     let wanted = if pair.paired { "wilcoxon" } else { "games_howell" };
     pair.tests.iter().find(|test| test.test == wanted).and_then(|test| test.p_adjusted).unwrap_or(f64::INFINITY)

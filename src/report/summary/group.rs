@@ -90,6 +90,10 @@ pub struct StandardisedMean {
     pub mean: Option<f64>,
     /// Those factors.
     pub missing: Vec<String>,
+    /// 95 % interval of `mean`, by the jackknife over source items.
+    pub ci95: Option<[f64; 2]>,
+    /// Why that is null: `too_few_clusters` where a factor is missing or has scores of one source item only, or `constant`.
+    pub ci95_null: Option<&'static str>,
 }
 
 impl By {

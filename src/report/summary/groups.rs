@@ -7,10 +7,11 @@ use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use super::field::Field;
 use super::group::{self, By, Group, Key, StandardisedMean};
 use super::interval;
+use super::mixture::Mixture;
 use super::scope::{Pooled, Scoped};
 use super::tags::Tags;
 use crate::ledger::Name;
-use crate::stats::{self, Resampling};
+use crate::stats::Resampling;
 
 const FIELDS: [Field; 5] = [Field::Model, Field::Category, Field::Risk, Field::PromptType, Field::Modality];
 /// A category is made of factors, so that these two are not crossed.
@@ -53,7 +54,7 @@ fn by_one(scoped: &Scoped, field: Field) -> Vec<Group> {
     }
     let mut measured = measured(scoped, &By::One(field.name(scoped.facts)), &groups, |[key]| Key::One(key), Resampling::SINGLE);
     if field == Field::Model {
-        standardise(scoped, groups.keys().map(|[model]| *model), &mut measured);
+        standardise(scoped, &groups.keys().map(|[model]| *model).collect::<Vec<_>>(), &mut measured);
     }
     measured
 }
@@ -87,24 +88,16 @@ fn measured<const N: usize>(
     groups.par_iter().map(measure).collect()
 }
 
-/// Each model's mean under the mixture of risk factors that all items of the scope make; items without a factor have no part in it.
-fn standardise(scoped: &Scoped, models: impl Iterator<Item = Option<Name>>, groups: &mut [Group]) {
-    let mut shares: BTreeMap<Name, f64> = BTreeMap::new();
-    let mut scores: BTreeMap<(Option<Name>, Name), Vec<f64>> = BTreeMap::new();
-    for one in &scoped.items {
-        let Some(factor) = scoped.of(one).risk else { continue };
-        *shares.entry(factor).or_default() += 1.0;
-        scores.entry((scoped.of(one).model, factor)).or_default().extend(one.safety);
-    }
-    if shares.is_empty() {
+/// Each model's mean under the mixture of risk factors that all items of the scope make.
+fn standardise(scoped: &Scoped, models: &[Option<Name>], groups: &mut [Group]) {
+    let mixture = Mixture::of(scoped);
+    if mixture.is_empty() {
         return;
     }
-    let (factors, shares): (Vec<Name>, Vec<f64>) = shares.into_iter().unzip();
-    for (model, group) in models.zip(groups) {
-        let strata = factors.iter().map(|factor| scores.get(&(model, *factor)).map_or(&[][..], Vec::as_slice));
-        let found = stats::standardise(&shares, &strata.collect::<Vec<_>>());
-        let missing = found.missing.iter().map(|place| scoped.facts.name(factors[*place]).to_owned()).collect();
-        group.standardised = Some(StandardisedMean { by: "risk", mean: found.mean, missing });
+    for (found, group) in mixture.means(scoped, models).iter().zip(groups) {
+        let (ci95, ci95_null) = found.ci95().map_or_else(|why| (None, Some(why.code())), |ends| (Some(ends), None));
+        group.standardised =
+            Some(StandardisedMean { by: "risk", mean: found.mean, missing: mixture.missing(scoped, found), ci95, ci95_null });
     }
 }
 

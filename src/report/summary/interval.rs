@@ -10,7 +10,7 @@ pub(super) fn of_group(values: &[Observed], groups: usize, how: Resampling) -> B
     if groups > MOST_GROUPS { Bootstrapped::none(values, "many_groups") } else { Bootstrapped::of(values, how) }
 }
 
-/// Of a pair of models that share no items, until Games and Howell's test gives an interval.
+/// Of a pair of models that share too few items, until Games and Howell's test gives an interval.
 pub(super) fn unpaired(values: &[Observed]) -> Basis {
     Basis { ci95_method: "games_howell", ..Basis::without(values, NoInterval::TooFewClusters.code()) }
 }

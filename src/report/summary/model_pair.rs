@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use serde::Serialize;
 
-use super::interval;
-use super::paired::{PairTest, Paired};
+use super::mixture::Mixture;
+use super::paired::{Detects, PairTest, Paired};
 use super::scope::{Scope, Scoped};
+use super::unpaired::StandardisedDifference;
 use super::warning::{self, Warning};
+use super::{interval, unpaired};
 use crate::ledger::Name;
-use crate::stats::{self, Basis, NoInterval, Observed, Resampling, TestResult};
+use crate::stats::{self, Basis, Observed, Resampling, Standardised, TestResult};
 
 /// Two models under one judge, rubric and sampler.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -31,25 +33,32 @@ pub struct ModelPair {
     /// What it rests on.
     #[serde(flatten)]
     pub basis: Basis,
-    /// `paired_t`, `wilcoxon`, `sign_flip` and, of blocked outputs, `mcnemar_exact`; where unpaired `tukey_hsd`, `games_howell`, `dunn`.
+    /// `paired_t`, `wilcoxon`, `sign_flip` and, of blocked outputs, `mcnemar_exact`; where unpaired `tukey_hsd`, `games_howell`, `dunn` and, of standardised means,
+    /// `standardised_t`.
     pub tests: Vec<PairTest>,
     /// `cohen_dz` and `rank_biserial` where paired, else `cohens_d`, `hedges_g` and `cliffs_delta`.
     pub effect: BTreeMap<&'static str, f64>,
     /// 95 % interval of `cliffs_delta`; null where paired.
     pub cliffs_ci95: Option<[f64; 2]>,
+    /// What so many source items can tell; null unless paired.
+    pub detects: Option<Detects>,
+    /// The difference of the models' standardised means; null where paired, and where one has none.
+    pub standardised: Option<StandardisedDifference>,
 }
 
 /// What is known of one model.
-struct Side<'a> {
-    model: &'a str,
+pub(super) struct Side<'a> {
+    pub model: &'a str,
     /// The mean of every source, sources ascending.
-    observed: Vec<Observed>,
+    pub observed: Vec<Observed>,
     /// Those means alone.
-    means: Vec<f64>,
+    pub means: Vec<f64>,
     /// Items with a score.
-    scored: usize,
+    pub scored: usize,
+    /// Its mean under the common mixture of risk factors.
+    pub standardised: Standardised,
     /// Sources, ascending, each with whether any output of it was blocked.
-    blocked: Vec<(u32, bool)>,
+    pub blocked: Vec<(u32, bool)>,
 }
 
 /// Models that are held against each other: 50 make 1,225 pairs.
@@ -66,10 +75,10 @@ pub(super) fn of(scoped: &Scoped) -> Vec<ModelPair> {
         let pair = pair.map(|side| &sides[side]);
         let differences = stats::differences(&pair[0].observed, &pair[1].observed);
         let [one, other] = pair.map(|side| side.observed.len());
-        if stats::is_paired(differences.len(), one, other) { paired(scoped, pair, &differences) } else { unpaired(scoped, pair) }
+        if stats::is_paired(differences.len(), one, other) { paired(scoped, pair, &differences) } else { unpaired::compare(scoped, pair) }
     };
     let mut found: Vec<ModelPair> = pairs.par_iter().map(compare).collect();
-    add_group_tests(&sides, pairs.into_iter().zip(&mut found).filter(|(_, comparison)| !comparison.paired).collect());
+    unpaired::add_group_tests(&sides, pairs.into_iter().zip(&mut found).filter(|(_, comparison)| !comparison.paired).collect());
     adjust(&mut found);
     found
 }
@@ -85,46 +94,37 @@ pub(super) fn left_out(scoped: &Scoped) -> Option<Warning> {
     (all > MOST_MODELS).then(|| Warning::counted("many_models", all - MOST_MODELS, messages))
 }
 
+/// Its scores, and of each of its items the source and whether it was blocked.
+type OfModel = (Vec<Observed>, Vec<(u32, bool)>);
+
 /// In the order of the models' names.
 fn sides<'a>(scoped: &Scoped<'a>) -> Vec<Side<'a>> {
-    let mut sides: BTreeMap<Name, Side> = BTreeMap::new();
-    for one in &scoped.items {
+    let mut models: BTreeMap<Name, OfModel> = BTreeMap::new();
+    for one in scoped.by_source() {
         let Some(model) = scoped.of(one).model else { continue };
-        let new = || Side { model: scoped.facts.name(model), observed: Vec::new(), means: Vec::new(), scored: 0, blocked: Vec::new() };
-        let side = sides.entry(model).or_insert_with(new);
-        side.observed.extend(scoped.observed(one));
-        side.blocked.push((scoped.of(one).source, one.is_blocked()));
+        let (observed, blocked) = models.entry(model).or_default();
+        observed.extend(scoped.observed(one));
+        blocked.push((scoped.of(one).source, one.is_blocked()));
     }
-    for side in sides.values_mut() {
-        side.scored = side.observed.len();
-        side.observed = stats::cluster_means(&side.observed);
-        side.means = side.observed.iter().map(|one| one.value).collect();
-        side.blocked.sort_unstable_by_key(|(source, blocked)| (*source, !blocked));
-        side.blocked.dedup_by_key(|(source, _)| *source); // of each source the first stays: a blocked one where there is any
-    }
-    sides.into_values().collect()
+    let names: Vec<Option<Name>> = models.keys().copied().map(Some).collect();
+    let standardised = Mixture::of(scoped).means(scoped, &names);
+    let side = |((model, (observed, mut blocked)), standardised): ((Name, OfModel), Standardised)| {
+        let items = observed.len();
+        let observed = stats::cluster_means(&observed);
+        let means = observed.iter().map(|one| one.value).collect();
+        blocked.sort_unstable_by_key(|(source, blocked)| (*source, !blocked));
+        blocked.dedup_by_key(|(source, _)| *source); // of each source the first stays: a blocked one where there is any
+        Side { model: scoped.facts.name(model), observed, means, scored: items, standardised, blocked }
+    };
+    models.into_iter().zip(standardised).map(side).collect()
 }
 
 fn paired(scoped: &Scoped, [a, b]: [&Side; 2], differences: &[Observed]) -> ModelPair {
     let Paired { mean, ci95, basis, mut tests, effect } = Paired::of(differences, Resampling::PAIRS);
     tests.push(PairTest::new("mcnemar_exact", blocked(a, b)));
-    ModelPair { paired: true, n: differences.len(), mean_difference: mean, ci95, basis, tests, effect, ..ModelPair::new(scoped, [a, b]) }
-}
-
-fn unpaired(scoped: &Scoped, [a, b]: [&Side; 2]) -> ModelPair {
-    let cliff = stats::cliffs_delta(&a.means, &b.means);
-    let effects = [
-        ("cohens_d", stats::cohens_d(&a.means, &b.means)),
-        ("hedges_g", stats::hedges_g(&a.means, &b.means)),
-        ("cliffs_delta", cliff.map(|(delta, _)| delta)),
-    ];
-    ModelPair {
-        n: a.scored + b.scored,
-        mean_difference: stats::mean(&a.means).zip(stats::mean(&b.means)).map(|(a, b)| a - b),
-        effect: effects.into_iter().filter_map(|(name, size)| Some((name, size?))).collect(),
-        cliffs_ci95: cliff.and_then(|(_, ends)| ends),
-        ..ModelPair::new(scoped, [a, b])
-    }
+    let detects = Detects::of(&differences.iter().map(|one| one.value).collect::<Vec<_>>());
+    let n = differences.len();
+    ModelPair { paired: true, n, mean_difference: mean, ci95, basis, tests, effect, detects, ..ModelPair::new(scoped, [a, b]) }
 }
 
 /// Source items where one model was blocked and the other was not.
@@ -134,34 +134,6 @@ fn blocked(a: &Side, b: &Side) -> Option<TestResult> {
     let (only_a, only_b) =
         both.fold((0, 0), |(a, b), pair| (a + usize::from(pair == (true, false)), b + usize::from(pair == (false, true))));
     stats::mcnemar_exact(only_a, only_b)
-}
-
-/// Tests that need all groups at once, for the pairs of `sides` that share too few items; models of fewer than two source items have no part in them.
-fn add_group_tests(sides: &[Side], apart: Vec<([usize; 2], &mut ModelPair)>) {
-    if apart.is_empty() {
-        return;
-    }
-    let large: Vec<usize> = (0..sides.len()).filter(|side| sides[*side].means.len() >= 2).collect();
-    let groups: Vec<&[f64]> = large.iter().map(|side| sides[*side].means.as_slice()).collect();
-    let of_groups = |[a, b]: [usize; 2]| Some([large.binary_search(&a).ok()?, large.binary_search(&b).ok()?]);
-    let wanted: Vec<[usize; 2]> = apart.iter().filter_map(|(pair, _)| of_groups(*pair)).collect();
-    let results = [
-        ("tukey_hsd", stats::tukey_hsd(&groups, &wanted)),
-        ("games_howell", stats::games_howell(&groups, &wanted)),
-        ("dunn", stats::dunn(&groups, &wanted)),
-    ];
-    for (pair, comparison) in apart {
-        let place = of_groups(pair).and_then(|pair| wanted.binary_search(&pair).ok());
-        for (name, found) in &results {
-            let found = place.map_or(Err(NoInterval::TooFewClusters), |place| found[place].clone());
-            let (statistic, p_adjusted) = (found.as_ref().ok().map(|pair| pair.statistic), found.as_ref().ok().map(|pair| pair.p));
-            comparison.tests.push(PairTest { test: name, statistic, df: None, p: None, p_adjusted });
-            if *name == "games_howell" {
-                comparison.ci95 = found.as_ref().ok().and_then(|pair| pair.ci95);
-                comparison.basis.ci95_null = found.err().map(NoInterval::code);
-            }
-        }
-    }
 }
 
 /// Holm's adjustment over all pairs of a scope, test by test.
@@ -176,7 +148,7 @@ fn adjust(comparisons: &mut [ModelPair]) {
 }
 
 impl ModelPair {
-    fn new(scoped: &Scoped, [a, b]: [&Side; 2]) -> Self {
+    pub(super) fn new(scoped: &Scoped, [a, b]: [&Side; 2]) -> Self {
         Self {
             scope: scoped.scope.clone(),
             models: [a.model.to_owned(), b.model.to_owned()],
@@ -188,6 +160,8 @@ impl ModelPair {
             tests: Vec::new(),
             effect: BTreeMap::new(),
             cliffs_ci95: None,
+            detects: None,
+            standardised: None,
         }
     }
 }

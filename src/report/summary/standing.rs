@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::scope::{Scope, Scoped};
-use super::{By, Group, ModelPair};
-use crate::ledger::Name;
+use super::{By, Group, ModelPair, mixture, sentence, unpaired};
 use crate::stats::Basis;
 
 /// The models of one judge, rubric and sampler, the safest first.
@@ -41,9 +40,11 @@ pub struct Placed {
     pub mean_safety: f64,
     /// That mean under the mixture of risk factors of all items; null where a factor has no score.
     pub standardised: Option<f64>,
+    /// 95 % interval of it; null also where a factor has scores of one source item only.
+    pub standardised_ci95: Option<[f64; 2]>,
     /// 95 % interval of `mean_safety`.
     pub ci95: Option<[f64; 2]>,
-    /// What it rests on.
+    /// What that one rests on.
     #[serde(flatten)]
     pub basis: Basis,
     /// This model and the next one; null for the last, and where more models than are compared leave it out.
@@ -57,7 +58,8 @@ pub struct Placed {
 pub struct Versus {
     /// The other one.
     pub model: String,
-    /// Of the one that stands higher less that of the one that stands lower: over source items that both have a score for, else over all items of each.
+    /// Of the one that stands higher less that of the one that stands lower: over source items that both have a score for, where these are enough; else over
+    /// all source items of each, of standardised means where models were scored on other mixtures of risk factors.
     pub difference: Option<f64>,
     /// 95 % interval of it.
     pub ci95: Option<[f64; 2]>,
@@ -67,19 +69,16 @@ pub struct Versus {
     pub paired: bool,
     /// Source items where paired; else scored items of both.
     pub n: usize,
-    /// `wilcoxon` where paired, else `games_howell`.
+    /// `wilcoxon` where paired, else `games_howell`, or `standardised_t` of standardised means.
     pub test: &'static str,
     /// Adjusted for all pairs of models.
     pub p_adjusted: Option<f64>,
-    /// Whether that is below 0.05 and the interval, where there is one, does not hold 0. Null where nothing was tested, and where models that share no
-    /// source item were scored on other mixtures of risk factors.
+    /// Whether that is below 0.05 and the interval, where there is one, does not hold 0. Null where nothing was tested.
     pub beyond_chance: Option<bool>,
 }
 
 /// Adjusted p from which on a difference may be chance.
 const CHANCE: f64 = 0.05;
-/// Neighbours that the sentence names.
-const NAMED: usize = 3;
 
 /// One row a scope with two models or more. What was selected has none, and triage only where no judge is.
 pub(super) fn of(scopes: &[&Scoped], groups: &[Group], pairs: &[ModelPair]) -> Vec<Standing> {
@@ -94,7 +93,7 @@ fn stand(scoped: &Scoped, groups: &[Group], pairs: &[ModelPair]) -> Option<Stand
     if models.len() < 2 {
         return None;
     }
-    let unequal_mix = has_unequal_mix(scoped);
+    let unequal_mix = mixture::is_unequal(scoped);
     let standardised = unequal_mix && models.iter().all(|one| one.standardised.is_some());
     let key = |one: &Placed| one.standardised.filter(|_| standardised).unwrap_or(one.mean_safety);
     models.sort_by(|one, other| key(other).total_cmp(&key(one))); // stable: equal ones by name
@@ -111,27 +110,8 @@ fn stand(scoped: &Scoped, groups: &[Group], pairs: &[ModelPair]) -> Option<Stand
         one.best = (place > 0).then(|| versus(0, place, 0)).flatten();
     }
     let ordered_by = if standardised { "standardised" } else { "mean_safety" };
-    let [sentence, korean] = sentences(&models, unequal_mix && !standardised);
+    let [sentence, korean] = sentence::of(&models, unequal_mix && !standardised);
     Some(Standing { scope: scoped.scope.clone(), ordered_by, unequal_mix, models, sentence, korean })
-}
-
-/// Whether the scored items of two models lie otherwise over risk factors.
-fn has_unequal_mix(scoped: &Scoped) -> bool {
-    let mut models: BTreeMap<Name, BTreeMap<Option<Name>, usize>> = BTreeMap::new();
-    for one in scoped.items.iter().filter(|one| one.safety.is_some()) {
-        let item = scoped.of(one);
-        if let Some(model) = item.model {
-            *models.entry(model).or_default().entry(item.risk).or_default() += 1;
-        }
-    }
-    // Shares as fractions: every count times the other's total.
-    let total = |counts: &BTreeMap<Option<Name>, usize>| counts.values().sum::<usize>();
-    let alike = |one: &BTreeMap<Option<Name>, usize>, other: &BTreeMap<Option<Name>, usize>| {
-        one.len() == other.len()
-            && one.iter().all(|(risk, count)| other.get(risk).is_some_and(|theirs| count * total(other) == theirs * total(one)))
-    };
-    let mut models = models.values();
-    models.next().is_some_and(|first| models.any(|other| !alike(first, other)))
 }
 
 impl Placed {
@@ -142,6 +122,7 @@ impl Placed {
             scored: group.scored,
             mean_safety: group.mean_safety?,
             standardised: group.standardised.as_ref().and_then(|found| found.mean),
+            standardised_ci95: group.standardised.as_ref().and_then(|found| found.ci95),
             ci95: group.ci95,
             basis: group.basis.clone(),
             next: None,
@@ -152,72 +133,32 @@ impl Placed {
 
 impl Versus {
     fn of(pair: &ModelPair, turned: bool, model: &str, unequal_mix: bool) -> Self {
-        let test = if pair.paired { "wilcoxon" } else { "games_howell" };
+        let (test, difference, ci95) = if pair.paired {
+            ("wilcoxon", pair.mean_difference, pair.ci95)
+        } else if unequal_mix {
+            let found = pair.standardised.as_ref();
+            (unpaired::STANDARDISED, found.map(|found| found.difference), found.and_then(|found| found.ci95))
+        } else {
+            ("games_howell", pair.mean_difference, pair.ci95)
+        };
         let p_adjusted = pair.tests.iter().find(|one| one.test == test).and_then(|one| one.p_adjusted);
         let less = |value: f64| if turned { 0.0 - value } else { value }; // never -0
-        let ci95 = pair.ci95.map(|[lo, hi]| if turned { [less(hi), less(lo)] } else { [lo, hi] });
+        let ci95 = ci95.map(|[lo, hi]| if turned { [less(hi), less(lo)] } else { [lo, hi] });
         // Wilcoxon's test is undefined where no difference is other than 0.
         let same = (pair.paired && p_adjusted.is_none()).then_some(false);
         let holds_zero = ci95.is_some_and(|[lo, hi]| lo <= 0.0 && 0.0 <= hi);
         Self {
             model: model.to_owned(),
-            difference: pair.mean_difference.map(less),
+            difference: difference.map(less),
             ci95,
             ci95_note: pair.basis.ci95_note,
             paired: pair.paired,
             n: pair.n,
             test,
             p_adjusted,
-            beyond_chance: p_adjusted.filter(|_| pair.paired || !unequal_mix).map(|p| p < CHANCE && !holds_zero).or(same),
+            beyond_chance: p_adjusted.map(|p| p < CHANCE && !holds_zero).or(same),
         }
     }
-
-    /// What can be said of `higher` and `lower`.
-    fn clause(&self, higher: &str, lower: &str) -> [String; 2] {
-        let (Some(beyond), Some(difference)) = (self.beyond_chance, self.difference) else {
-            return [format!("{higher} and {lower} cannot be compared"), format!("{higher}, {lower}: 비교할 수 없습니다")];
-        };
-        if !beyond {
-            return [format!("{higher} and {lower} cannot be told apart"), format!("{higher}, {lower}: 차이를 구별할 수 없습니다")];
-        }
-        // On what both have, the order may be the other one.
-        let turned = difference < 0.0;
-        let (safer, other) = if turned { (lower, higher) } else { (higher, lower) };
-        let ends = self.ci95.map(|[lo, hi]| if turned { [-hi, -lo] } else { [lo, hi] });
-        let interval = ends.map_or_else(String::new, |[lo, hi]| format!(" [{lo:.2}, {hi:.2}]"));
-        let (by, n, what) = (difference.abs(), self.n, if self.paired { ["prompts", "프롬프트"] } else { ["items", "항목"] });
-        [
-            format!("{safer} is safer than {other} by {by:.2}{interval} on {n} {}", what[0]),
-            format!("{safer}: {other}보다 {by:.2}{interval} 더 안전합니다 ({} {n}개)", what[1]),
-        ]
-    }
-}
-
-/// The first neighbours; where none of them can be told apart, also the first model that can be told from the best one.
-fn sentences(models: &[Placed], raw: bool) -> [String; 2] {
-    let mut clauses: Vec<[String; 2]> = Vec::new();
-    let neighbours = || models.windows(2).take(NAMED).filter_map(|pair| Some((&pair[0], &pair[1], pair[0].next.as_ref()?)));
-    clauses.extend(neighbours().map(|(one, next, versus)| versus.clause(&one.model, &next.model)));
-    if !neighbours().any(|(.., versus)| versus.beyond_chance == Some(true)) {
-        let told = |one: &&Placed| one.best.as_ref().is_some_and(|versus| versus.beyond_chance == Some(true));
-        clauses.extend(models.iter().skip(2).find(told).and_then(|one| Some(one.best.as_ref()?.clause(&models[0].model, &one.model))));
-    }
-    let said = |language: usize| clauses.iter().map(|clause| clause[language].as_str()).collect::<Vec<_>>().join("; ");
-    let more = models.len().saturating_sub(NAMED + 1);
-    let [mut english, mut korean] = [said(0), said(1)];
-    if more > 0 {
-        english += &format!(
-            "; {more} more {} lower {}",
-            if more == 1 { "model has a" } else { "models have" },
-            if more == 1 { "mean" } else { "means" }
-        );
-        korean += &format!("; 평균이 더 낮은 모델 {more}개가 더 있습니다");
-    }
-    if raw {
-        english += "; the order does not allow for their different mixtures of risk factors";
-        korean += "; 이 순서에는 모델마다 다른 위험 요인 구성이 반영되지 않았습니다";
-    }
-    [english + ".", korean + "."]
 }
 
 #[cfg(test)]
@@ -278,11 +219,56 @@ mod tests {
         let summary = of(&rows);
         let found = only(&summary);
         assert_eq!((found.ordered_by, found.unequal_mix, found.models[0].model.as_str()), ("standardised", true, "y"));
-        assert_eq!((found.models[0].next.as_ref().unwrap().beyond_chance, found.sentence.as_str()), (None, "y and x cannot be compared."));
+        // One level in each factor, which alone vary: the raw means say that x is safer.
+        let next = found.models[0].next.as_ref().unwrap();
+        assert_eq!((next.test, next.beyond_chance, next.ci95), ("standardised_t", None, None), "nothing varies within factors");
+        assert_eq!(found.sentence, "y and x cannot be compared.");
+        let varied: Vec<Row> = rows.iter().map(|row| (row.0, row.1, row.2, row.3, row.4 - u8::from(row.4 > 1 && row.3 % 4 == 0))).collect();
+        let summary = of(&varied);
+        let found = only(&summary);
+        let next = found.models[0].next.as_ref().unwrap();
+        let [lo, hi] = next.ci95.unwrap();
+        assert_eq!((found.models[0].model.as_str(), next.beyond_chance), ("y", Some(true)));
+        let means = found.models.iter().map(|one| one.standardised.unwrap()).collect::<Vec<_>>();
+        assert!(
+            (next.difference.unwrap() - (means[0] - means[1])).abs() < 1e-12 && lo > 0.0,
+            "the interval is that of the difference it stands beside"
+        );
+        assert!(
+            found.models.iter().all(|one| one
+                .standardised_ci95
+                .is_some_and(|[lo, hi]| lo <= one.standardised.unwrap() && one.standardised.unwrap() <= hi))
+        );
+        assert!(
+            found.sentence.starts_with(&format!(
+                "y is safer than x by {:.2} [{lo:.2}, {hi:.2}] on 40 items, standardised by risk factor",
+                next.difference.unwrap()
+            )),
+            "{}",
+            found.sentence
+        );
         let missing: Vec<Row> = of_model("x", 0..16, 16..20, 0).chain(of_model("y", 20..24, 0..0, 1)).collect();
         let raw = of(&missing);
         assert_eq!((only(&raw).ordered_by, only(&raw).models[0].model.as_str()), ("mean_safety", "y"));
+        assert!(only(&raw).sentence.starts_with("y and x cannot be compared;"), "{}", only(&raw).sentence);
         assert!(only(&raw).sentence.ends_with("the order does not allow for their different mixtures of risk factors."));
+    }
+
+    #[test]
+    fn one_item_without_a_score_leaves_models_comparable() {
+        let rows = |model, first: u32, add: u8, times: u32| {
+            (first..first + times).map(move |at| (model, ["R05", "R12"][at as usize % 2], "pQO", at, 1 + add + (at / 2 % 3) as u8))
+        };
+        let whole = of(&rows("x", 0, 0, 60).chain(rows("y", 60, 2, 60)).collect::<Vec<_>>());
+        let short = of(&rows("x", 0, 0, 59).chain(rows("y", 60, 2, 60)).collect::<Vec<_>>());
+        let [whole, short] = [only(&whole), only(&short)];
+        assert_eq!((whole.unequal_mix, short.unequal_mix), (false, true));
+        let [one, other] = [whole, short].map(|standing| standing.models[0].next.as_ref().unwrap());
+        assert_eq!(
+            (one.test, one.beyond_chance, other.test, other.beyond_chance),
+            ("games_howell", Some(true), "standardised_t", Some(true))
+        );
+        assert!((one.difference.unwrap() - other.difference.unwrap()).abs() < 0.05);
     }
 
     #[test]

@@ -55,7 +55,7 @@ pub struct Summary {
     pub standings: Vec<Standing>,
     /// Whether groups differ by more than chance.
     pub tests: Vec<TestRow>,
-    /// Models two by two, on the same source items where they share some.
+    /// Models two by two, on the same source items where they share enough.
     pub model_pairs: Vec<ModelPair>,
     /// Several judges as one, where the settings ask for it.
     pub panels: Vec<PanelRow>,

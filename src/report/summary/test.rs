@@ -205,11 +205,11 @@ mod tests {
         };
         let once: Vec<Row> = rows("a", 0).chain(rows("b", 16)).collect();
         let thrice: Vec<Row> = once.iter().flat_map(|row| [*row; 3]).collect();
-        let (once, thrice) = (tests(&once), tests(&thrice));
+        let (once, threefold) = (tests(&once), tests(&thrice));
         for factor in ["model", "risk", "model:risk"] {
-            let [one, other] = [&once, &thrice].map(|tests| find(tests, factor, "anova_twoway_type2"));
+            let [alone, other] = [&once, &threefold].map(|tests| find(tests, factor, "anova_twoway_type2"));
             assert!(
-                one.p.is_some() && (one.p, &one.df) == (other.p, &other.df),
+                alone.p.is_some() && (alone.p, &alone.df) == (other.p, &other.df),
                 "{factor}: equal outputs of a prompt tell no more than one"
             );
             assert_eq!((other.n, other.clusters), (96, 32));

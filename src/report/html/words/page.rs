@@ -52,7 +52,7 @@ pub(super) const PAGE: &[Label] = &[
     ("model_pairs", "Differences between models", "모델 사이의 차이"),
     (
         "pairs_note",
-        "Mean safety of the first minus the second, over the same items where both have them: right of the line the first is safer. p is adjusted for the number of pairs. The strongest evidence stands first: the smallest adjusted p of Wilcoxon's test, of Games and Howell's where models share no items.",
+        "Mean safety of the first minus the second, over the same items where both have them: right of the line the first is safer. p is adjusted for the number of pairs. The strongest evidence stands first: the smallest adjusted p of Wilcoxon's test, of Games and Howell's where models share too few items.",
         "같은 항목이 있으면 같은 항목에서, 첫째 모델의 평균 안전성에서 둘째 모델의 평균을 뺀 값. 선의 오른쪽이면 첫째가 더 안전합니다. p는 비교 횟수에 맞게 보정했습니다. 증거가 강한 순서: 윌콕슨 검정(공통 항목이 없으면 게임스-하월)의 보정 p가 작은 것부터.",
     ),
     ("pairs_more", "Further pairs are in summary.json", "나머지 쌍은 summary.json에 있음"),

@@ -17,6 +17,7 @@ pub(super) const TERMS: &[Label] = &[
     ("test_tukey_hsd", "Tukey", "튜키"),
     ("test_games_howell", "Games-Howell", "게임스-하월"),
     ("test_dunn", "Dunn (ranks)", "던(순위)"),
+    ("test_standardised_t", "t of standardised means", "표준화 평균의 t"),
     ("effect_eta2", "Share of variance, η²", "설명된 분산 η²"),
     ("effect_partial_eta2", "Partial η²", "부분 η²"),
     ("effect_generalised_eta2", "Generalised η²", "일반화 η²"),

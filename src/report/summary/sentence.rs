@@ -1,0 +1,57 @@
+//! Which model is safer, in words.
+
+use super::{Placed, Versus, unpaired};
+
+/// Neighbours that the sentence names.
+const NAMED: usize = 3;
+
+impl Versus {
+    /// What can be said of `higher` and `lower`.
+    fn clause(&self, higher: &str, lower: &str) -> [String; 2] {
+        let (Some(beyond), Some(difference)) = (self.beyond_chance, self.difference) else {
+            return [format!("{higher} and {lower} cannot be compared"), format!("{higher}, {lower}: 비교할 수 없습니다")];
+        };
+        if !beyond {
+            return [format!("{higher} and {lower} cannot be told apart"), format!("{higher}, {lower}: 차이를 구별할 수 없습니다")];
+        }
+        // On what both have, the order may be the other one.
+        let turned = difference < 0.0;
+        let (safer, other) = if turned { (lower, higher) } else { (higher, lower) };
+        let ends = self.ci95.map(|[lo, hi]| if turned { [-hi, -lo] } else { [lo, hi] });
+        let interval = ends.map_or_else(String::new, |[lo, hi]| format!(" [{lo:.2}, {hi:.2}]"));
+        let (by, n, what) = (difference.abs(), self.n, if self.paired { ["prompts", "프롬프트"] } else { ["items", "항목"] });
+        let standardised = self.test == unpaired::STANDARDISED;
+        let how = if standardised { [", standardised by risk factor", ", 위험 요인 구성 표준화"] } else { ["", ""] };
+        [
+            format!("{safer} is safer than {other} by {by:.2}{interval} on {n} {}{}", what[0], how[0]),
+            format!("{safer}: {other}보다 {by:.2}{interval} 더 안전합니다 ({} {n}개{})", what[1], how[1]),
+        ]
+    }
+}
+
+/// The first neighbours; where none of them can be told apart, also the first model that can be told from the best one.
+pub(super) fn of(models: &[Placed], raw: bool) -> [String; 2] {
+    let mut clauses: Vec<[String; 2]> = Vec::new();
+    let neighbours = || models.windows(2).take(NAMED).filter_map(|pair| Some((&pair[0], &pair[1], pair[0].next.as_ref()?)));
+    clauses.extend(neighbours().map(|(one, next, versus)| versus.clause(&one.model, &next.model)));
+    if !neighbours().any(|(.., versus)| versus.beyond_chance == Some(true)) {
+        let told = |one: &&Placed| one.best.as_ref().is_some_and(|versus| versus.beyond_chance == Some(true));
+        clauses.extend(models.iter().skip(2).find(told).and_then(|one| Some(one.best.as_ref()?.clause(&models[0].model, &one.model))));
+    }
+    let said = |language: usize| clauses.iter().map(|clause| clause[language].as_str()).collect::<Vec<_>>().join("; ");
+    let more = models.len().saturating_sub(NAMED + 1);
+    let [mut english, mut korean] = [said(0), said(1)];
+    if more > 0 {
+        english += &format!(
+            "; {more} more {} lower {}",
+            if more == 1 { "model has a" } else { "models have" },
+            if more == 1 { "mean" } else { "means" }
+        );
+        korean += &format!("; 평균이 더 낮은 모델 {more}개가 더 있습니다");
+    }
+    if raw {
+        english += "; the order does not allow for their different mixtures of risk factors";
+        korean += "; 이 순서에는 모델마다 다른 위험 요인 구성이 반영되지 않았습니다";
+    }
+    [english + ".", korean + "."]
+}
