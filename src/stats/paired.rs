@@ -14,7 +14,8 @@ const SHARED: f64 = 0.5;
 
 /// Whether two sides with `one` and `other` items are compared on those that they share, by their differences, or as two groups of all their items.
 pub fn is_paired(shared: usize, one: usize, other: usize) -> bool {
-    shared as f64 >= SHARED * one.min(other) as f64
+    let smaller = one.min(other);
+    shared >= smaller.min(2) && shared as f64 >= SHARED * smaller as f64 // one pair of two says nothing
 }
 
 /// Student's t test of differences. Effect: `cohen_dz`, their mean in units of their own standard deviation.
@@ -158,6 +159,7 @@ mod tests {
     fn few_shared_items_do_not_stand_for_the_rest() {
         assert!(is_paired(500, 1000, 1000) && !is_paired(499, 1000, 1000) && !is_paired(2, 1000, 1000) && !is_paired(0, 1, 1));
         assert!(is_paired(3, 5, 1000), "most of the smaller side");
+        assert!(!is_paired(1, 2, 1000) && is_paired(1, 1, 1000), "a single pair is compared only where there is no more");
     }
 
     #[test]
