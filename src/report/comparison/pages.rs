@@ -33,26 +33,8 @@ pub fn comparison_terminal(comparison: &Comparison, width: usize) -> String {
     for pair in &comparison.pairs {
         let scope = under(&pair.rubric, pair.sampler.as_deref());
         lines.push(format!("{} - {} ({}, {scope})", visible(&pair.a), visible(&pair.b), visible(&judges(pair))));
-        let Difference { n, mean_a, mean_b, mean, ci95, basis } = &pair.difference;
-        lines.push(format!(
-            "  {:>5} - {:>5} = {:>6} {:>16}  n {n} of {}, p {}",
-            number(*mean_a),
-            number(*mean_b),
-            signed(*mean),
-            noted(shifts(*ci95), basis.ci95_note),
-            pair.items,
-            chance(pair.p("wilcoxon"))
-        ));
-        if let Some(two) = &pair.unpaired {
-            lines.push(format!(
-                "  unpaired: {} (n {}) and {} (n {}), Welch p {}",
-                number(two.mean_a),
-                two.n_a,
-                number(two.mean_b),
-                two.n_b,
-                chance(two.welch.p)
-            ));
-        }
+        let [n, means, difference, interval, p] = first_of(pair);
+        lines.push(format!("  {means} = {difference:>6} {interval:>16}  n {n}, p {p}"));
     }
     if comparison.pairs.iter().any(|pair| pair.difference.basis.ci95_note.is_some()) {
         lines.push(FEW.to_owned());
@@ -92,18 +74,30 @@ fn page(comparison: &Comparison, lang: Lang) -> String {
     lines.join("\n")
 }
 
-fn row(pair: &PairRow) -> String {
+/// How many items, both means, their difference, its interval and how probable it is by chance: of the items that both have, or else of two groups.
+fn first_of(pair: &PairRow) -> [String; 5] {
+    let means = |a: Option<f64>, b: Option<f64>| format!("{} - {}", number(a), number(b));
+    if let Some(two) = &pair.unpaired {
+        let (n, p) = (format!("{}, {}", two.n_a, two.n_b), format!("{} (Welch)", chance(two.welch.p)));
+        return [n, means(two.mean_a, two.mean_b), signed(two.difference), shifts(None), p];
+    }
     let Difference { n, mean_a, mean_b, mean, ci95, basis } = &pair.difference;
+    let interval = noted(shifts(*ci95), basis.ci95_note);
+    [format!("{n} / {}", pair.items), means(*mean_a, *mean_b), signed(*mean), interval, chance(pair.p("wilcoxon"))]
+}
+
+fn row(pair: &PairRow) -> String {
+    let [n, means, difference, interval, p] = first_of(pair);
     let cells = [
         format!("{} - {}", markdown::inert(&pair.a), markdown::inert(&pair.b)),
         markdown::inert(&judges(pair)),
         markdown::inert(&pair.rubric),
         markdown::inert(pair.sampler.as_deref().unwrap_or("-")),
-        format!("{n} / {}", pair.items),
-        format!("{} - {}", number(*mean_a), number(*mean_b)),
-        signed(*mean),
-        noted(shifts(*ci95), basis.ci95_note),
-        chance(pair.p("wilcoxon")),
+        n,
+        means,
+        difference,
+        interval,
+        p,
         format!("{} : {} (p {})", pair.blocked_only_a, pair.blocked_only_b, chance(pair.p("mcnemar_exact"))),
     ];
     format!("| {} |", cells.join(" | "))

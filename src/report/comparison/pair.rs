@@ -115,6 +115,8 @@ pub struct Unpaired {
     pub mean_a: Option<f64>,
     /// Of the second.
     pub mean_b: Option<f64>,
+    /// The first less the second.
+    pub difference: Option<f64>,
     /// Welch's test; its F is t squared.
     pub welch: PairTest,
     /// Hedges' g.
@@ -218,6 +220,7 @@ impl Unpaired {
             clusters_b: b.len(),
             mean_a: stats::mean(&a),
             mean_b: stats::mean(&b),
+            difference: stats::mean(&a).zip(stats::mean(&b)).map(|(a, b)| a - b),
             welch: PairTest::new("welch", stats::anova_welch(&[&a, &b])),
             hedges_g: stats::hedges_g(&a, &b),
             cliffs_delta,

@@ -74,6 +74,10 @@ fn runs_without_items_in_common_are_two_groups() {
     let pair = comparison.pairs.iter().find(|pair| pair.items == 0).unwrap();
     let two = pair.unpaired.as_ref().unwrap();
     assert!(pair.difference.mean.is_none() && two.n_a + two.n_b > 0);
+    assert_eq!(two.difference.unwrap().to_bits(), (two.mean_a.unwrap() - two.mean_b.unwrap()).to_bits());
+    let shown = format!("{:+.2} ", two.difference.unwrap());
+    let terminal = comparison_terminal(&comparison, 200);
+    assert!(terminal.contains(&shown) && terminal.contains("(Welch)"), "{terminal}");
 }
 
 #[test]
