@@ -106,6 +106,7 @@ impl Gate {
         let number = match (self.field)(group) {
             Some(value) if (self.op)(&value, &self.limit) => format!("{value:.3}"),
             None if group.failed > 0 => "no such number, and is owed verdicts".to_owned(),
+            None if group.selected => "no such number: the cascade audited too few to tell it".to_owned(),
             None if group.scored > 0 => "no such number".to_owned(),
             _ => return None,
         };
@@ -118,8 +119,8 @@ impl Gate {
     }
 }
 
-/// A model's group of a cascade's second judge with the mean over all items in the place of its own; `None` where the cascade can tell none, unless
-/// that is so because nothing was scored.
+/// A model's group of a cascade's second judge with the mean over all items in the place of its own, or with none where too few were audited to tell it;
+/// `None` for groups that cascades do not know.
 fn estimated(summary: &Summary, group: &Group) -> Option<Group> {
     let Key::One(model) = &group.key else { return None };
     let is_its =
@@ -127,7 +128,7 @@ fn estimated(summary: &Summary, group: &Group) -> Option<Group> {
     let row = summary.cascades.iter().find(is_its)?;
     let CascadeEstimate { mean_safety, ci95, .. } =
         row.by_model.iter().find(|one| one.model == *model && group.by == By::one("model"))?.estimate;
-    (mean_safety.is_some() || group.scored == 0).then(|| Group { mean_safety, ci95, ..group.clone() })
+    Some(Group { mean_safety, ci95, ..group.clone() })
 }
 
 impl FromStr for Gate {

@@ -76,7 +76,8 @@ fn score(p: f64, n: f64) -> [f64; 2] {
     let z2 = Z975 * Z975;
     let centre = (p + z2 / (2.0 * n)) / (1.0 + z2 / n);
     let half = Z975 / (1.0 + z2 / n) * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
-    [(centre - half).max(0.0), (centre + half).min(1.0)]
+    // Of none and of all, an end is exact; computed, it is off by rounding.
+    [if p > 0.0 { (centre - half).max(0.0) } else { 0.0 }, if p < 1.0 { (centre + half).min(1.0) } else { 1.0 }]
 }
 
 #[cfg(test)]
@@ -90,6 +91,8 @@ mod tests {
         assert_eq!([&[][..], &[4.0]].map(mean_interval), [Err(NoInterval::TooFewClusters); 2]);
         assert_eq!(mean_interval(&[4.0, 4.0]), Err(NoInterval::Constant));
         assert_eq!((wilson(0.0, 0), wilson(2.0, 1)), (None, None));
+        let ends = |n: usize| [wilson(0.0, n).unwrap()[0], 1.0 - wilson(1.0, n).unwrap()[1]];
+        assert!((1..500).all(|n| ends(n).iter().all(|end| end.to_bits() == 0)), "of none and of all an end is exact");
     }
 
     #[test]

@@ -29,9 +29,45 @@ pub(super) fn is_dependent(codec: &str, packet: &[u8]) -> bool {
 }
 
 /// Whether `packet` holds a picture that is never shown: others refer to it. In VP8, such packets have a time that is that of the next one
-/// (RFC 6386, 9.1: the fifth bit of the frame tag is `show_frame`); VP9 has them in one packet with a picture that is shown.
+/// (RFC 6386, 9.1: the fifth bit of the frame tag is `show_frame`); AV1 and VP9 have them in one packet with a picture that is shown, but for AV1 that was
+/// split into frames.
 pub(super) fn is_hidden(codec: &str, packet: &[u8]) -> bool {
-    codec == "vp8" && packet.first().is_some_and(|tag| tag >> 4 & 1 == 0)
+    match codec {
+        "vp8" => packet.first().is_some_and(|tag| tag >> 4 & 1 == 0),
+        "av1" => {
+            let mut shown = frame_headers(packet).map(is_shown).peekable();
+            shown.peek().is_some() && !shown.any(|shown| shown)
+        }
+        _ => false,
+    }
+}
+
+/// The first byte of each frame header of AV1 (AV1 specification, 5.3.2: types 3 and 6), as far as the sizes of the units lead.
+fn frame_headers(mut packet: &[u8]) -> impl Iterator<Item = u8> {
+    std::iter::from_fn(move || {
+        loop {
+            let (&header, rest) = packet.split_first()?;
+            let rest = rest.get(usize::from(header >> 2 & 1)..)?;
+            let (size, rest) = if header >> 1 & 1 == 1 { leb128(rest)? } else { (rest.len(), rest) };
+            let (unit, after) = rest.split_at_checked(size)?;
+            packet = after;
+            if matches!(header >> 3 & 15, 3 | 6) {
+                return unit.first().copied();
+            }
+        }
+    })
+}
+
+/// `show_existing_frame`, two bits of type, `show_frame` (AV1 specification, 5.9.2). Still pictures have other headers, and are shown all the same.
+const fn is_shown(header: u8) -> bool {
+    header >> 7 == 1 || header >> 4 & 1 == 1
+}
+
+/// A number of seven bits a byte, low ones first (AV1 specification, 4.10.5), and what follows it.
+fn leb128(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let length = bytes.iter().take(5).position(|byte| byte >> 7 == 0)? + 1;
+    let (number, rest) = bytes.split_at(length);
+    Some((number.iter().rev().fold(0, |value, byte| value << 7 | usize::from(byte & 127)), rest))
 }
 
 /// The picture type of Sorenson's H.263: after a start code of 17 bits, 5 of version and 8 of time comes the size, in a code of 3 bits that
@@ -129,6 +165,14 @@ mod tests {
     fn a_picture_without_the_bit_of_showing_is_hidden() {
         assert!(is_hidden("vp8", &[0b1100_0001, 2, 0]) && !is_hidden("vp8", &[0b1101_0001, 2, 0]));
         assert!(!is_hidden("vp8", &[]) && !is_hidden("vp9", &[0b1100_0001, 2, 0]));
+        // A delimiter, then a frame of two bytes: a key frame, an inter frame, either shown or not; one that was decoded before.
+        for (header, hidden) in [(0b0001_0000, false), (0b0000_0000, true), (0b0011_0000, false), (0b0010_0000, true), (0b1000_0000, false)]
+        {
+            let packet = [0x12, 0, 6 << 3 | 2, 2, header, 9];
+            assert_eq!(is_hidden("av1", &packet), hidden, "{header:08b}");
+            assert!(!is_hidden("av1", &[&packet[..], &[3 << 3 | 2, 1, 0b1000_0000]].concat()), "a later one of the packet is shown");
+        }
+        assert!(!is_hidden("av1", &[0x12, 0]) && !is_hidden("av1", &[6 << 3 | 2, 0xff]), "nothing tells");
     }
 
     #[test]

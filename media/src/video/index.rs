@@ -104,17 +104,7 @@ pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> R
             });
         }
     }
-    if stream.codec == "av1" {
-        hide_all_but_last(&mut scan.packets);
-    }
     if scan.packets.is_empty() { Err(Error::Empty("the video stream has no packets".to_owned())) } else { Ok(scan) }
-}
-
-/// Of the frames of one time, AV1 shows one, the last (AV1 specification, 7.5): others are there to be referred to. Most containers have them in one packet.
-fn hide_all_but_last(packets: &mut [Entry]) {
-    for at in 1..packets.len() {
-        packets[at - 1].discard |= packets[at].pts.is_some() && packets[at].pts == packets[at - 1].pts;
-    }
 }
 
 impl Index {

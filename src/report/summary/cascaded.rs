@@ -45,6 +45,11 @@ fn what_a_cascade_passed_on_decides_no_gate_and_is_said() {
         ["mean_safety<2.5", "mean_safety<2.9", "mean_safety<3.9", "share_le_2>0.5"].map(|gate| misses(&summary, gate)),
         [0, 2, 4, 0]
     );
+    let (info, items, mut records) = cascaded("cheap");
+    records.truncate(28); // nothing was audited: of all items, nobody knows what the second judge would say
+    let told = super::tests::summary(&info, &items, &records);
+    let missed = "mean_safety<1".parse::<Gate>().unwrap().misses(&told);
+    assert!(missed.len() == 2 && missed.iter().all(|line| line.contains("dear") && line.contains("audited too few")), "{missed:?}");
     let warning = summary.warnings.iter().find(|warning| warning.code == "selected_items").unwrap();
     assert!(warning.message.starts_with("dear, image: asked of 12 of 20 items") && warning.korean.contains("20개 중"), "{warning:?}");
 }

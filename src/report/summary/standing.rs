@@ -207,7 +207,11 @@ mod tests {
         assert_eq!(found.sentence, format!("z is safer than b by 0.80 [{lo:.2}, {hi:.2}] on 20 prompts; b and c cannot be told apart."));
         assert!(found.korean.starts_with("z: b보다 0.80 ["), "{}", found.korean);
         let few: Vec<Row> = rows().into_iter().filter(|row| row.3 < 9).collect();
-        assert!(only(&of(&few)).sentence.contains("]~ on 9 prompts"), "an interval of few source items is marked: {}", only(&of(&few)).sentence);
+        assert!(
+            only(&of(&few)).sentence.contains("]~ on 9 prompts"),
+            "an interval of few source items is marked: {}",
+            only(&of(&few)).sentence
+        );
     }
 
     #[test]
