@@ -1,7 +1,9 @@
 //! Means as they would be under one common mixture of strata.
 
+use std::collections::BTreeMap;
+
 use super::NoInterval;
-use super::jackknife::{Jackknifed, jackknife};
+use super::jackknife::{Jackknifed, stratified};
 use super::within::Stratified;
 
 /// A mean after post-stratification.
@@ -11,8 +13,8 @@ pub struct Standardised {
     pub mean: Option<f64>,
     /// Places of the strata that have a share and no value.
     pub missing: Vec<usize>,
-    /// Clusters ascending, and by how much the mean changes without each; `None` where one of them is all that a stratum has.
-    changes: Option<Vec<(u32, f64)>>,
+    /// Clusters ascending; `None` where one of them is all that a stratum has.
+    changes: Option<Vec<Change>>,
 }
 
 /// The mean of stratum means of each kind of values, weighted by each stratum's share of the common mixture (direct standardisation), so that models which
@@ -53,18 +55,18 @@ impl Standardised {
         };
         let without = |cluster: &[Stratified]| {
             let parts = cluster.chunk_by(|one, other| one.stratum == other.stratum);
-            Some((cluster[0].cluster, parts.map(change).sum::<Option<f64>>()?))
+            let Stratified { cluster, stratum, .. } = cluster[0];
+            Some(Change { cluster, stratum, without: parts.map(change).sum::<Option<f64>>()? })
         };
         let changes = values.chunk_by(|one, other| one.cluster == other.cluster).map(without).collect();
         Self { mean: Some(mean), missing, changes }
     }
 
-    /// 95 % interval of the mean, by the jackknife over clusters; none where a stratum has one cluster only.
+    /// 95 % interval of the mean, by the jackknife over the clusters of each stratum; none where one has a single cluster.
     pub fn ci95(&self) -> Result<[f64; 2], NoInterval> {
         let few = NoInterval::TooFewClusters;
         let (mean, changes) = (self.mean.ok_or(few)?, self.changes.as_ref().ok_or(few)?);
-        let left_out: Vec<f64> = changes.iter().map(|(_, change)| mean + change).collect();
-        Ok(jackknife(mean, &left_out)?.ci95)
+        Ok(stratified(mean, layers(changes.iter().map(|change| ((change.stratum, [true, false]), mean + change.without))))?.ci95)
     }
 
     /// This mean less the other one, and how sure that is, a cluster that both have being left out of both at once; `None` without either mean.
@@ -73,12 +75,33 @@ impl Standardised {
         let (Some(own), Some(theirs)) = (&self.changes, &other.changes) else {
             return Some((difference, Err(NoInterval::TooFewClusters)));
         };
-        let mut changes: Vec<(u32, f64)> = own.iter().copied().chain(theirs.iter().map(|(cluster, change)| (*cluster, -change))).collect();
-        changes.sort_by_key(|(cluster, _)| *cluster); // stable, and two ascending runs are merged
-        let clusters = changes.chunk_by(|one, other| one.0 == other.0);
-        let left_out: Vec<f64> = clusters.map(|alike| difference + alike.iter().map(|(_, change)| change).sum::<f64>()).collect();
-        Some((difference, jackknife(difference, &left_out)))
+        let theirs = theirs.iter().map(|change| (false, Change { without: -change.without, ..*change }));
+        let mut changes: Vec<(bool, Change)> = own.iter().map(|change| (true, *change)).chain(theirs).collect();
+        changes.sort_by_key(|(_, change)| change.cluster); // stable, and two ascending runs are merged
+        let clusters = changes.chunk_by(|one, other| one.1.cluster == other.1.cluster);
+        let left_out = clusters.map(|alike| {
+            let of = [true, false].map(|side| alike.iter().any(|(own, _)| *own == side));
+            ((alike[0].1.stratum, of), difference + alike.iter().map(|(_, change)| change.without).sum::<f64>())
+        });
+        Some((difference, stratified(difference, layers(left_out))))
     }
+}
+
+/// What a mean is without one cluster.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Change {
+    cluster: u32,
+    /// The first that it has values in.
+    stratum: u32,
+    /// By how much the mean changes.
+    without: f64,
+}
+
+/// Estimates without each cluster, by stratum and by which sides have the cluster: only those are alike.
+fn layers(left_out: impl Iterator<Item = ((u32, [bool; 2]), f64)>) -> impl Iterator<Item = Vec<f64>> {
+    let mut layers: BTreeMap<(u32, [bool; 2]), Vec<f64>> = BTreeMap::new();
+    left_out.for_each(|(layer, estimate)| layers.entry(layer).or_default().push(estimate));
+    layers.into_values()
 }
 
 #[cfg(test)]
@@ -120,6 +143,25 @@ mod tests {
         let half = t_critical(0.05, 4.0).unwrap() * sd(&values).unwrap() / 5f64.sqrt();
         let [lo, hi] = found.ci95().unwrap();
         assert!((lo - (2.8 - half)).abs() < 1e-12 && (hi - (2.8 + half)).abs() < 1e-12, "{lo} {hi}");
+    }
+
+    /// A thin stratum of half the weight: with one variance for all clusters as if they were alike, 76 to 88 % of intervals held.
+    #[test]
+    fn intervals_hold_though_a_stratum_is_thin() {
+        use rand::rngs::Xoshiro256PlusPlus;
+        use rand::{RngExt as _, SeedableRng as _};
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(7);
+        for (thin, least) in [(3, 0.88), (5, 0.91), (30, 0.93)] {
+            let mut draw = |count: usize, low: f64| (0..count).map(|_| (low + random.random_range(0.0..3.0)).floor()).collect::<Vec<f64>>();
+            let holds = (0..1500).filter(|_| {
+                let (many, few) = (draw(100 - thin, 3.0), draw(thin, 1.0));
+                // Draws that do not vary have no interval.
+                let ends = of(&[1.0, 1.0], &[&[&many, &few]])[0].ci95();
+                ends.is_ok_and(|[lo, hi]| lo <= 3.0 && 3.0 <= hi)
+            });
+            let share = holds.count() as f64 / 1500.0;
+            assert!(share >= least, "{thin}: {share}");
+        }
     }
 
     #[test]
