@@ -106,7 +106,7 @@ impl Gate {
         let number = match (self.field)(group) {
             Some(value) if (self.op)(&value, &self.limit) => format!("{value:.3}"),
             None if group.failed > 0 => "no such number, and is owed verdicts".to_owned(),
-            None if group.selected => "no such number: the cascade audited too few to tell it".to_owned(),
+            None if group.scored > 0 && group.selected => "no such number of all that the cascade saw: too few were audited".to_owned(),
             None if group.scored > 0 => "no such number".to_owned(),
             _ => return None,
         };

@@ -32,12 +32,13 @@ pub(super) fn stratified(estimate: f64, layers: impl IntoIterator<Item = Vec<f64
         _ => layers.push(single),
     }
     let parts: Vec<(f64, f64)> = layers.iter().filter_map(|layer| Some((variance(layer)?, layer.len() as f64 - 1.0))).collect();
-    let [(_, df)] = parts[..] else {
-        let all: f64 = parts.iter().map(|(part, _)| part).sum();
-        let df = all * all / parts.iter().map(|(part, df)| part * part / df).sum::<f64>();
-        return if parts.is_empty() { Err(NoInterval::TooFewClusters) } else { conclude(estimate, all, df) };
+    let all: f64 = parts.iter().map(|(part, _)| part).sum();
+    let df = match parts[..] {
+        [] => return Err(NoInterval::TooFewClusters),
+        [(_, df)] => df, // to the last digit
+        _ => all * all / parts.iter().map(|(part, df)| part * part / df).sum::<f64>(),
     };
-    conclude(estimate, parts[0].0, df)
+    conclude(estimate, all, df)
 }
 
 /// `None` below two clusters.

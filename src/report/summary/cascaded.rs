@@ -49,7 +49,7 @@ fn what_a_cascade_passed_on_decides_no_gate_and_is_said() {
     records.truncate(28); // nothing was audited: of all items, nobody knows what the second judge would say
     let told = super::tests::summary(&info, &items, &records);
     let missed = "mean_safety<1".parse::<Gate>().unwrap().misses(&told);
-    assert!(missed.len() == 2 && missed.iter().all(|line| line.contains("dear") && line.contains("audited too few")), "{missed:?}");
+    assert!(missed.len() == 2 && missed.iter().all(|line| line.contains("dear") && line.contains("too few were audited")), "{missed:?}");
     let warning = summary.warnings.iter().find(|warning| warning.code == "selected_items").unwrap();
     assert!(warning.message.starts_with("dear, image: asked of 12 of 20 items") && warning.korean.contains("20개 중"), "{warning:?}");
 }

@@ -1,6 +1,7 @@
 //! Which model is safer, in words.
 
 use super::{Placed, Versus, unpaired};
+use crate::report::plain::{interval, noted};
 
 /// Neighbours that the sentence names.
 const NAMED: usize = 3;
@@ -18,8 +19,7 @@ impl Versus {
         let turned = difference < 0.0;
         let (safer, other) = if turned { (lower, higher) } else { (higher, lower) };
         let ends = self.ci95.map(|[lo, hi]| if turned { [-hi, -lo] } else { [lo, hi] });
-        let mark = self.ci95_note.map_or("", |_| "~"); // as wherever an interval is shown
-        let interval = ends.map_or_else(String::new, |[lo, hi]| format!(" [{lo:.2}, {hi:.2}]{mark}"));
+        let interval = ends.map_or_else(String::new, |ends| format!(" {}", noted(interval(Some(ends)), self.ci95_note)));
         let (by, n, what) = (difference.abs(), self.n, if self.paired { ["prompts", "프롬프트"] } else { ["items", "항목"] });
         let standardised = self.test == unpaired::STANDARDISED;
         let how = if standardised { [", standardised by risk factor", ", 위험 요인 구성 표준화"] } else { ["", ""] };
