@@ -190,10 +190,15 @@ fn bmp(head: &[u8]) -> Option<Format> {
     (head.starts_with(b"BM") && matches!(header, 12 | 16 | 40 | 52 | 56 | 64 | 108 | 124)).then_some(format("bmp", Modality::Image))
 }
 
-/// The sync byte of an MPEG transport stream, three packets in a row; packets of 192 bytes begin with a time code.
 fn transport_stream(head: &[u8]) -> Option<Format> {
-    let repeats = |first: usize, step: usize| (0..3).all(|i| head.get(first + i * step) == Some(&0x47));
-    (repeats(0, 188) || repeats(4, 192)).then_some(container("mpeg-ts"))
+    packets_of_transport(head).map(|_| container("mpeg-ts"))
+}
+
+/// Where the first packet of an MPEG transport stream begins and how far it is from one to the next, by the sync byte of three in a row: those of 192 bytes
+/// begin with a time code, those of 204 end with bytes that mend errors.
+pub(crate) fn packets_of_transport(head: &[u8]) -> Option<(usize, usize)> {
+    let repeats = |(first, step): &(usize, usize)| (0..3).all(|at| head.get(first + at * step) == Some(&0x47));
+    [(0, 188), (4, 192), (0, 204)].into_iter().find(repeats)
 }
 
 /// AC-3 of a later version (ETSI TS 102 366, annex E): another layout behind the same sync word.
@@ -284,6 +289,7 @@ mod tests {
         assert_eq!(name(&repeated(&[0xff, 0xfb, 0x90, 0x00], 400, 3)), None, "the second header is not where the first says");
         assert_eq!(name(&repeated(&[0xff, 0xf1, 0x50, 0x80, 0x0c, 0x9f, 0xfc], 100, 3)), Some("aac"));
         assert_eq!(name(&repeated(&[0x47, 0x40, 0, 0x10], 188, 4)), Some("mpeg-ts"));
+        assert_eq!(name(&repeated(&[0x47, 0x40, 0, 0x10], 204, 4)), Some("mpeg-ts"));
         assert_eq!(name(&repeated(&[0x47, 0x40, 0, 0x10], 180, 4)), None);
         assert_eq!(name(b"BM is what I would call it\xff\0"), None);
     }

@@ -2,6 +2,7 @@
 
 use crate::Source;
 use crate::ending::vint;
+use crate::sniff::packets_of_transport;
 
 /// Bytes in which lists of tracks near the start are looked for.
 const HEAD: usize = 64 << 10;
@@ -29,12 +30,14 @@ pub fn tracks(source: &Source) -> Tracks {
         Some(b"FLV\x01") => head.get(4).map_or((false, true), |flags| (flags & 4 != 0, flags & 1 != 0)),
         Some(b"OggS") => ogg(&head),
         Some(b"\0\0\x01\xba") => program_stream(&head),
-        Some([0x47, ..]) => transport_stream(&head),
-        _ => {
-            let mut tracks = (false, false);
-            boxes(source, 0, source.len(), &mut MOST_STEPS.clone(), &mut tracks);
-            tracks
-        }
+        _ => match packets_of_transport(&head) {
+            Some((first, step)) => transport_stream(head[first..].chunks(step)),
+            None => {
+                let mut tracks = (false, false);
+                boxes(source, 0, source.len(), &mut MOST_STEPS.clone(), &mut tracks);
+                tracks
+            }
+        },
     };
     Tracks { sound, pictures }
 }
@@ -147,10 +150,12 @@ fn program_stream(head: &[u8]) -> (bool, bool) {
 }
 
 /// Stream types of the first program map (ISO/IEC 13818-1, 2.4.4.8).
-fn transport_stream(head: &[u8]) -> (bool, bool) {
+fn transport_stream<'h>(packets: impl Iterator<Item = &'h [u8]>) -> (bool, bool) {
     const PICTURES: [u8; 8] = [0x01, 0x02, 0x10, 0x1b, 0x24, 0x42, 0xd1, 0xea];
     const SOUND: [u8; 7] = [0x03, 0x04, 0x0f, 0x11, 0x81, 0x83, 0x87];
-    for packet in head.as_chunks::<188>().0 {
+    const PRIVATE: u8 = 0x06;
+    for packet in packets.filter(|packet| packet.len() >= 188) {
+        let packet = &packet[..188];
         let adaptation = if packet[3] & 0x20 == 0 { 0 } else { 1 + usize::from(packet[4]) };
         let Some([pointer, rest @ ..]) = packet.get(4 + adaptation..).filter(|_| packet[1] & 0x40 != 0) else { continue };
         let Some(section @ [0x02, ..]) = rest.get(usize::from(*pointer)..) else { continue };
@@ -158,13 +163,29 @@ fn transport_stream(head: &[u8]) -> (bool, bool) {
         let (Some(whole), Some(info)) = (length(1), length(10)) else { continue };
         let (mut at, mut tracks) = (12 + info, (false, false));
         while at + 5 <= (whole + 3).saturating_sub(4).min(section.len()) {
-            tracks.0 |= SOUND.contains(&section[at]);
-            tracks.1 |= PICTURES.contains(&section[at]);
-            at += 5 + length(at + 3).unwrap_or(0);
+            let next = at + 5 + length(at + 3).unwrap_or(0);
+            let told = section.get(at + 5..next).filter(|_| section[at] == PRIVATE).map_or((false, false), private);
+            tracks.0 |= SOUND.contains(&section[at]) || told.0;
+            tracks.1 |= PICTURES.contains(&section[at]) || told.1;
+            at = next;
         }
         return tracks;
     }
     (false, false)
+}
+
+/// What the descriptors of a private stream say that it is: by a registered name (2.6.8), or as sound of Dolby or DTS (ETSI EN 300 468, table 12).
+fn private(mut descriptors: &[u8]) -> (bool, bool) {
+    const SOUND: [&[u8]; 7] = [b"Opus", b"BSSD", b"AC-3", b"EAC3", b"DTS1", b"DTS2", b"DTS3"];
+    const PICTURES: [&[u8]; 3] = [b"HEVC", b"VC-1", b"AV01"];
+    let mut tracks = (false, false);
+    while let [tag, length, rest @ ..] = descriptors {
+        let Some((body, after)) = rest.split_at_checked(usize::from(*length)) else { break };
+        let is = |names: &[&[u8]]| *tag == 0x05 && names.iter().any(|name| body.starts_with(name));
+        tracks = (tracks.0 || is(&SOUND) || matches!(tag, 0x6a | 0x7a | 0x7b), tracks.1 || is(&PICTURES));
+        descriptors = after;
+    }
+    tracks
 }
 
 #[cfg(test)]
@@ -186,7 +207,21 @@ mod tests {
             let page = |flags: u8, body: &[u8]| [b"OggS\0", &[flags][..], &[0; 20], &[1, body.len() as u8], body].concat();
             [codecs.iter().flat_map(|codec| page(2, codec)).collect(), page(0, b"OVP80")].concat()
         };
+        // A program map between two other packets, each with so many bytes after it.
+        let broadcast = |after: usize, streams: &[(u8, &[u8])]| {
+            let listed = |(kind, told): &(u8, &[u8])| [&[*kind, 0xe1, 0, 0xf0, told.len() as u8], *told].concat();
+            let listed: Vec<u8> = streams.iter().flat_map(listed).collect();
+            let map =
+                [&[0x47, 0x50, 0, 0x10, 0, 2, 0xb0, listed.len() as u8 + 13, 0, 1, 0xc1, 0, 0, 0xe1, 0, 0xf0, 0], &listed[..]].concat();
+            let packet = |start: &[u8]| [start, &vec![0xff; 188 + after - start.len()]].concat();
+            [packet(&[0x47, 0x40, 0, 0x10, 0, 0]), packet(&map), packet(&[0x47, 0x1f, 0xff, 0x10])].concat()
+        };
         for (bytes, expected) in [
+            (broadcast(0, &[(0x1b, &[]), (0x0f, &[])]), (true, true)),
+            (broadcast(16, &[(0x0f, &[])]), (true, false)),
+            (broadcast(0, &[(0x06, b"\x05\x04Opus\x7f\x02\x80\x01")]), (true, false)),
+            (broadcast(0, &[(0x06, &[0x0a, 4, 1, 2, 3, 4, 0x6a, 1, 0])]), (true, false)),
+            (broadcast(0, &[(0x06, b"\x05\x04HEVC"), (0x06, b"\x05\x04KLVA")]), (false, true)),
             (film(&[track(b"soun")]), (true, false)),
             (film(&[track(b"soun"), track(b"vide")]), (true, true)),
             (film(&[]), (false, false)),

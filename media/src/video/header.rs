@@ -22,7 +22,10 @@ pub(super) fn is_dependent(codec: &str, packet: &[u8]) -> bool {
         // Types 16 to 23 are random access points (ISO/IEC 23008-2, table 7-1).
         "hevc" => unit(packet, |first| first >> 1 & 63 < 32).and_then(|unit| Some(!matches!(unit.first()? >> 1 & 63, 16..=23))),
         "msmpeg4v2" | "msmpeg4v3" | "wmv1" => packet.first().map(|first| first >> 6 != 0),
+        "wmv2" => packet.first().map(|first| first >> 7 != 0),
+        "theora" => packet.first().map(|first| first >> 6 & 1 != 0), // Theora specification, 7.1
         "flv1" => sorenson_type(packet).map(|kind| kind != 0),
+        "h263" | "h263p" => h263_type(packet).map(|kind| kind != 0),
         _ => None,
     };
     kind == Some(true)
@@ -30,10 +33,11 @@ pub(super) fn is_dependent(codec: &str, packet: &[u8]) -> bool {
 
 /// Whether `packet` holds a picture that is never shown: others refer to it. In VP8, such packets have a time that is that of the next one
 /// (RFC 6386, 9.1: the fifth bit of the frame tag is `show_frame`); AV1 and VP9 have them in one packet with a picture that is shown, but for AV1 that was
-/// split into frames.
+/// split into frames. The headers of Theora come as packets, too, where another stream goes on in the place of the first.
 pub(super) fn is_hidden(codec: &str, packet: &[u8]) -> bool {
     match codec {
         "vp8" => packet.first().is_some_and(|tag| tag >> 4 & 1 == 0),
+        "theora" => packet.first().is_some_and(|first| first >> 7 == 1),
         "av1" => {
             let mut shown = frame_headers(packet).map(is_shown).peekable();
             shown.peek().is_some() && !shown.any(|shown| shown)
@@ -81,6 +85,18 @@ fn sorenson_type(packet: &[u8]) -> Option<u64> {
     };
     let bits = packet.get(after / 8..)?.first_chunk::<2>().map(|bytes| u16::from_be_bytes(*bytes))?;
     Some(u64::from(bits << (after % 8) >> 14))
+}
+
+/// The picture type of H.263 (ITU-T H.263, 5.1.3 and 5.1.4): after a start code of 22 bits, 8 of time and 5 of other things comes the size, in 3 bits; where
+/// these say that more is told, the type comes behind it.
+fn h263_type(packet: &[u8]) -> Option<u64> {
+    let bits = packet.first_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes))?;
+    let at = |first: u32, count: u32| bits << first >> (64 - count);
+    Some(match (at(35, 3), at(38, 3)) {
+        (7, 1) => at(59, 3),
+        (7, _) => at(41, 3),
+        _ => at(38, 1),
+    })
 }
 
 /// What follows the first start code of a kind: a picture header (ISO/IEC 13818-2, 6.2.3) or a video object plane (ISO/IEC 14496-2, 6.2.5).
@@ -164,6 +180,7 @@ mod tests {
     #[test]
     fn a_picture_without_the_bit_of_showing_is_hidden() {
         assert!(is_hidden("vp8", &[0b1100_0001, 2, 0]) && !is_hidden("vp8", &[0b1101_0001, 2, 0]));
+        assert!(is_hidden("theora", b"\x80theora") && !is_hidden("theora", &[0b0100_0000]));
         assert!(!is_hidden("vp8", &[]) && !is_hidden("vp9", &[0b1100_0001, 2, 0]));
         // A delimiter, then a frame of two bytes: a key frame, an inter frame, either shown or not; one that was decoded before.
         for (header, hidden) in [(0b0001_0000, false), (0b0000_0000, true), (0b0011_0000, false), (0b0010_0000, true), (0b1000_0000, false)]
@@ -200,6 +217,17 @@ mod tests {
             ("flv1", &[0, 0, 0x84, 0, 0, 0, 0b0010_0000, 0], true),
             ("flv1", &[0, 0, 0x84, 0, 0x80, 0, 0, 0, 0b0000_0000, 0], false),
             ("flv1", &[0, 0, 0x84, 1, 0b0010_0000, 0, 0, 0], true),
+            // Of a usual size; with more told, at once or as in the picture before.
+            ("h263", &[0, 0, 0x80, 0x02, 0b0000_1100, 0, 0, 0], false),
+            ("h263", &[0, 0, 0x80, 0x02, 0b0000_1110, 0, 0, 0], true),
+            ("h263", &[0, 0, 0x80, 0x02, 0b0001_1100, 0b1000_0000, 0, 0b0000_0010], false),
+            ("h263", &[0, 0, 0x80, 0x02, 0b0001_1100, 0b1000_0000, 0, 0b0000_0100], true),
+            ("h263p", &[0, 0, 0x80, 0x02, 0b0001_1100, 0b0000_0000, 0, 0], false),
+            ("h263p", &[0, 0, 0x80, 0x02, 0b0001_1100, 0b0001_0000, 0, 0], true),
+            ("wmv2", &[0b1000_0000], true),
+            ("wmv2", &[0b0100_0000], false),
+            ("theora", &[0b0100_0000], true),
+            ("theora", &[0b0011_1111], false),
             ("vp9", &[0xff; 9], false),
             ("mpeg4", &[], false),
         ] {

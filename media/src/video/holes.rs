@@ -10,7 +10,7 @@ use crate::{Error, Source};
 const STEPPING_OVER: [&str; 4] = ["flv", "ogg", "asf", "matroska"];
 
 /// Decoders that make a picture of anything, and say nothing.
-const SILENT: [&str; 4] = ["vp6f", "vp8", "vp9", "theora"];
+const SILENT: [&str; 5] = ["vp6f", "vp8", "vp9", "av1", "theora"];
 
 /// No coded picture has so many zeros in a row.
 const ZEROS: usize = 256;

@@ -55,7 +55,8 @@ pub(super) struct Index {
     pub time_base: (i32, i32),
     /// Whether the file has timestamps; else all are counted.
     pub has_clock: bool,
-    /// By place, whether the file does not tell the timestamp of a frame, so that it is counted on from the one before.
+    /// By place, whether the file does not tell the timestamp of a frame, so that it is counted on from the one before, or tells one that
+    /// contradicts the order of the pictures, so that it has the one of its place.
     pub estimated: Vec<bool>,
     /// Each time that the file's clock starts anew: the seconds to add from there on, so that times go on from the stretch before.
     pub shifts: Vec<f64>,
@@ -103,6 +104,9 @@ pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> R
                 bidirectional: is_bidirectional(&stream.codec, packet.bytes()),
             });
         }
+    }
+    if let Some(last) = scan.packets.last_mut().filter(|_| heard().rubbish > rubbish) {
+        (last.damaged, scan.short) = (true, true); // what comes after it makes no sense, and may begin in it
     }
     if scan.packets.is_empty() { Err(Error::Empty("the video stream has no packets".to_owned())) } else { Ok(scan) }
 }

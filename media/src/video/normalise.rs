@@ -100,7 +100,7 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     let torn = BARE.contains(&format.as_str()) && order.is_some() && session.damage().begins_at(packets.len() - 1);
     let cut = broken || torn;
     let jumps = if broadcast { Some(Jumps::read(source, &stream, &packets, limits)?) } else { None };
-    let index = Index::new(packets, &stream, order, jumps.as_ref())?;
+    let mut index = Index::new(packets, &stream, order, jumps.as_ref())?;
     let duration = index.timeline.duration();
     Limits::check("duration in seconds", duration as u64, limits.seconds)?;
     let of_bytes = ending.as_ref().and_then(|ending| ending.share);
@@ -135,13 +135,14 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     if stream.side_alpha && !session.reads_alpha() {
         report.note("alpha_ignored", "the decoders that read the transparency beside the pictures are missing here");
     }
+    remark(&mut report, &index, &stream, promised);
     if copied {
         report.note(
             "decoding_times",
             "the file has times of decoding where those of presentation belong; frames are timed by the order in which they come",
         );
+        index.estimated.fill(true);
     }
-    remark(&mut report, &index, &stream, promised);
     Ok(Opened { session, stream, index, report })
 }
 
@@ -158,9 +159,10 @@ fn remark(report: &mut Report, index: &Index, stream: &Stream, promised: Option<
     if !index.has_clock {
         report.note("timestamps_estimated", "the file has no timestamps; frames are counted");
     }
-    let counted = index.estimated.iter().filter(|is_counted| **is_counted).count();
-    if counted > 0 {
-        report.note("timestamps_estimated", format!("{counted} frames have no timestamp; they are counted on from the one before"));
+    let counted = index.estimated.iter().filter(|is_estimated| **is_estimated).count();
+    if index.has_clock && counted > 0 {
+        let how = "or one that contradicts the order of the pictures; theirs follow from those of their neighbours";
+        report.note("timestamps_estimated", format!("{counted} frames have no timestamp, {how}"));
     }
     if !index.shifts.is_empty() {
         report.note("clock_restarts", format!("the file's clock starts anew {} times; times go on from there", index.shifts.len()));

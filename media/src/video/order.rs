@@ -33,7 +33,7 @@ pub(super) struct Order {
     pub time_base: (i32, i32),
     /// Whether the file has timestamps worth the name; else all are counted.
     pub has_clock: bool,
-    /// Which of them are counted, since the file tells none.
+    /// Which of them are counted, since the file tells none, or are those of others, since the file's contradict the order.
     pub estimated: Vec<bool>,
 }
 
@@ -115,12 +115,13 @@ impl Order {
         let frames: Vec<&Shown> = frames.iter().filter(is_displayed).filter(|frame| seen.insert(frame.packet)).collect();
         // A decoder lets go of a frame when the packet comes that is decoded while this frame is displayed.
         let stamp = |frame: &&Shown| packets[frame.packet].pts.or_else(|| packets[frame.after?].dts);
-        let dated: Vec<Option<i64>> = frames.iter().map(stamp).collect();
+        let told_of: Vec<Option<i64>> = frames.iter().map(stamp).collect();
         let display: Vec<usize> = frames.iter().map(|frame| frame.packet).collect();
+        let dated = in_order(&told_of, &display, &stretches(packets));
         let stamps = filled(&dated, |at| packets[display[at]].duration);
         // Those that come out at the end have no packet after them: they follow one another as all before.
         let told = dated.iter().rposition(Option::is_some).unwrap_or(0);
-        let estimated = dated.iter().enumerate().map(|(at, stamp)| at < told && stamp.is_none()).collect();
+        let estimated = (0..dated.len()).map(|at| at < told && dated[at].is_none() || dated[at] != told_of[at]).collect();
         Self { display, stamps, time_base: stream.time_base, has_clock: true, estimated }.or_counted(stream)
     }
 
@@ -135,6 +136,19 @@ impl Order {
         }
         self
     }
+}
+
+/// The timestamps of each stretch of the clock, ascending: a decoder's order is that of the pictures themselves, and a table of the container that is
+/// broken or ends early makes no time go back.
+fn in_order(dated: &[Option<i64>], display: &[usize], stretches: &[Range<usize>]) -> Vec<Option<i64>> {
+    let stretch_of = |at: usize| stretches.partition_point(|stretch| stretch.end <= display[at]);
+    let mut places: Vec<usize> = (0..dated.len()).filter(|at| dated[*at].is_some()).collect();
+    places.sort_by_key(|at| stretch_of(*at)); // stable
+    let mut stamps: Vec<(usize, Option<i64>)> = places.iter().map(|at| (stretch_of(*at), dated[*at])).collect();
+    stamps.sort_unstable();
+    let mut ordered = dated.to_vec();
+    places.into_iter().zip(stamps).for_each(|(at, (_, stamp))| ordered[at] = stamp);
+    ordered
 }
 
 /// The timestamps with those that are missing counted on from the one before, but not past the next that is known; none at all when most are missing.
@@ -161,7 +175,7 @@ fn filled(dated: &[Option<i64>], lasting: impl Fn(usize) -> i64) -> Vec<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{are_decoding_times, filled, needs_decoding, stretches};
+    use super::{are_decoding_times, filled, in_order, needs_decoding, stretches};
     use crate::video::index::Entry;
 
     /// Packets in file order by their timestamps; those below 0 are keyframes, and 1000 stands for none.
@@ -222,6 +236,13 @@ mod tests {
         assert!(!told(&film, true), "no clock of decoding goes back");
         (film[2].pts, film[2].dts, film[2].key) = (Some(0), Some(0), true);
         assert!(told(&film, true), "but where it is set anew");
+    }
+
+    #[test]
+    fn timestamps_follow_the_order_of_the_pictures_stretch_by_stretch() {
+        let stamps = [Some(0), Some(3), None, Some(2), Some(4), Some(1), Some(0)];
+        assert_eq!(in_order(&stamps, &[0, 2, 1, 3, 4, 6, 5], &[0..5, 5..7]), [Some(0), Some(2), None, Some(3), Some(4), Some(0), Some(1)]);
+        assert_eq!(in_order(&stamps[..2], &[0, 1], &[0..2]), stamps[..2]);
     }
 
     #[test]
