@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::Source;
+use crate::sniff::packets_of_transport;
 
 /// How a file breaks off.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,7 +21,7 @@ const TAIL: u64 = 128 << 10; // two Ogg pages of the largest size
 const ASF_HEADER: &[u8] = b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c";
 const ASF_FILE_PROPERTIES: &[u8] = b"\xa1\xdc\xab\x8c\x47\xa9\xcf\x11\x8e\xe4\x00\xc0\x0c\x20\x53\x65";
 
-/// How `source` breaks off, as far as Matroska, ASF, AVI, WAV, Wave64, AU, CAF, FLV, Ogg, MPEG-TS or MPEG-PS say; `None`: it is whole, or does not say.
+/// How `source` breaks off, as far as Matroska, ASF, AVI, MP4 and its kin, IVF, WAV, Wave64, AU, CAF, FLV, Ogg, MPEG-TS or MPEG-PS say; `None`: it is whole, or does not say.
 pub(crate) fn broken_off(source: &Source) -> io::Result<Option<BrokenOff>> {
     let head = source.head(HEAD)?;
     let promised = match head.get(..4) {
@@ -51,8 +52,12 @@ pub(crate) fn broken_off(source: &Source) -> io::Result<Option<BrokenOff>> {
         ends_amid_samples(au_samples_end(&head), source.len())
     } else if head.starts_with(W64) {
         ends_amid_samples(le(&head, 16, 8).filter(|length| *length != u64::MAX), source.len())
+    } else if head.starts_with(b"DKIF") {
+        ends_amid_frame(source)?
+    } else if let Some((_, step)) = packets_of_transport(&head) {
+        (!source.len().is_multiple_of(step as u64)).then_some("the last packet is cut")
     } else {
-        ends_amid_transport_packet(&head, source.len())
+        ends_amid_box(source)?
     };
     Ok(reason.map(|reason| BrokenOff { share: None, reason: reason.to_owned() }))
 }
@@ -170,11 +175,48 @@ fn ends_amid_program_packet(tail: &[u8]) -> Option<&'static str> {
     (at > tail.len() || at < tail.len() && tail.len() - at < 6).then_some("the last packet is cut")
 }
 
-/// Packets of a transport stream all have one length.
-fn ends_amid_transport_packet(head: &[u8], len: u64) -> Option<&'static str> {
-    let repeats = |first: usize, step: usize| (0..3).all(|i| head.get(first + i * step) == Some(&0x47));
-    let whole = repeats(0, 188) && len.is_multiple_of(188) || repeats(4, 192) && len.is_multiple_of(192);
-    ((repeats(0, 188) || repeats(4, 192)) && !whole).then_some("the last packet is cut")
+/// Frames of IVF that are followed to the end of a file, at most: an hour.
+const MOST_FRAMES: usize = 1 << 17;
+
+/// A header of IVF says how long it is, and each frame, after 12 bytes of which the first four are its length.
+fn ends_amid_frame(source: &Source) -> io::Result<Option<&'static str>> {
+    let mut at = le(&source.read(6, 2)?, 0, 2).unwrap_or(0);
+    for _ in 0..MOST_FRAMES {
+        if at == source.len() {
+            return Ok(None);
+        }
+        let Some(length) = le(&source.read(at, 4)?, 0, 4) else { return Ok(Some("the last frame is cut")) };
+        at += 12 + length;
+        if at > source.len() {
+            return Ok(Some("the last frame is cut"));
+        }
+    }
+    Ok(None)
+}
+
+/// Boxes that are followed to the end of a file, at most: half a day of fragments of a second.
+const MOST_BOXES: usize = 1 << 17;
+
+/// The boxes of ISO base media say how long they are, and follow one another (ISO/IEC 14496-12, 4.2); what is no box says nothing.
+fn ends_amid_box(source: &Source) -> io::Result<Option<&'static str>> {
+    const KINDS: [&[u8]; 10] = [b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"sidx", b"mfra", b"free", b"skip", b"wide"];
+    let be = |bytes: &[u8]| bytes.iter().fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
+    let mut at: u64 = 0;
+    for _ in 0..MOST_BOXES {
+        let header = source.read(at, 16)?;
+        if !header.get(4..8).is_some_and(|kind| KINDS.contains(&kind)) {
+            return Ok(None);
+        }
+        at = match be(&header[..4]) {
+            0 => return Ok(None), // to the end
+            1 => at.saturating_add(header.get(8..16).map_or(0, be).max(16)),
+            size => at + size.max(8),
+        };
+        if at > source.len() {
+            return Ok(Some("the last box is cut"));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -246,5 +288,13 @@ mod tests {
         assert_eq!(share(&[&pack[..], b"\0\0\x01\xb9"].concat()), None);
         let packet = [&[0x47][..], &[0; 187]].concat();
         assert_eq!((share(&packet.repeat(4)), share(&packet.repeat(4)[..700])), (None, Some(-1.0)));
+        let ivf = |frames: &[u8]| share(&[b"DKIF\0\0\x20\0", &[0; 24][..], frames].concat());
+        let frame = [3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 7, 7];
+        assert_eq!((ivf(&frame), ivf(&frame.repeat(2)[..29]), ivf(&frame.repeat(2)[..17]), ivf(&[])), (None, Some(-1.0), Some(-1.0), None));
+        let sized = |kind: &[u8], size: u32, bytes: usize| [&size.to_be_bytes()[..], kind, &vec![7; bytes]].concat();
+        let long = [&sized(b"mdat", 1, 0)[..], &20_u64.to_be_bytes(), &[7; 4]].concat();
+        let film = |last: &[u8]| share(&[&sized(b"ftyp", 12, 4)[..], &long, last].concat());
+        assert_eq!((film(&sized(b"moov", 18, 10)), film(&sized(b"moof", 19, 10)), film(b"\0\0\0\x09mdat")), (None, Some(-1.0), Some(-1.0)));
+        assert_eq!((film(&sized(b"mdat", 0, 10)), film(&sized(b"note", 99, 10)), film(b"end")), (None, None, None));
     }
 }

@@ -30,14 +30,15 @@ pub fn tracks(source: &Source) -> Tracks {
         Some(b"FLV\x01") => head.get(4).map_or((false, true), |flags| (flags & 4 != 0, flags & 1 != 0)),
         Some(b"OggS") => ogg(&head),
         Some(b"\0\0\x01\xba") => program_stream(&head),
-        _ => match packets_of_transport(&head) {
-            Some((first, step)) => transport_stream(head[first..].chunks(step)),
-            None => {
+        _ => {
+            if let Some((first, step)) = packets_of_transport(&head) {
+                transport_stream(head[first..].chunks(step))
+            } else {
                 let mut tracks = (false, false);
                 boxes(source, 0, source.len(), &mut MOST_STEPS.clone(), &mut tracks);
                 tracks
             }
-        },
+        }
     };
     Tracks { sound, pictures }
 }

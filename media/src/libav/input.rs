@@ -36,7 +36,12 @@ pub(crate) enum Probing {
     Header,
     /// Its first packets, too: everything that can be known.
     Packets,
+    /// No further than to the first packet of a stream: for reading all of them once more, as they come.
+    Start,
 }
+
+/// The fewest bytes that libav lets a look at the streams have.
+const LEAST_PROBE: i64 = 32;
 
 /// Containers whose header holds what their decoders need.
 const TELLING: [&str; 2] = ["mov", "matroska"];
@@ -103,6 +108,10 @@ impl<'s> Input<'s> {
     /// Opens the container and looks at its streams, no further than `probing` says where that will do.
     pub(crate) fn open(source: &'s Source, limits: &Limits, probing: Probing) -> Result<Self, Error> {
         let mut input = Self::open_as(source, allow::FORMATS, &allow::decoders())?;
+        if probing == Probing::Start {
+            // SAFETY: the context is open; libav reads the field when it looks for streams.
+            unsafe { (*input.format.as_mut_ptr()).probesize = LEAST_PROBE }
+        }
         if probing == Probing::Packets || !input.header_tells_all() {
             input.find_streams(limits)?;
         }

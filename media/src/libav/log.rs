@@ -13,6 +13,8 @@ use libc::{c_char, c_int, c_void};
 pub(crate) struct Heard {
     /// A picture refers to one that is not there, and the decoder made one up.
     pub missing: u64,
+    /// What a picture is coded with makes no sense, and the decoder makes of it what it can.
+    pub torn: u64,
     /// A demuxer met bytes that make no sense, and looked for the next that do.
     pub rubbish: u64,
 }
@@ -20,19 +22,25 @@ pub(crate) struct Heard {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Remark {
     Missing,
+    Torn,
     Rubbish,
 }
 
 /// How format strings begin in FFmpeg 5.1. Where a version words one otherwise, less is heard of its files, and nothing wrong.
-const REMARKS: [(&[u8], Remark); 14] = [
+const REMARKS: [(&[u8], Remark); 19] = [
     (b"Could not find ref with POC", Remark::Missing),              // hevc
     (b"reference picture missing during reorder", Remark::Missing), // h264
     (b"Missing reference picture", Remark::Missing),                // h264
-    (b"CRC mismatch!", Remark::Rubbish),                            // ogg
-    (b"cannot find sync word", Remark::Rubbish),                    // ogg
-    (b"Packet mismatch", Remark::Rubbish),                          // flv
-    (b"ff asf bad header", Remark::Rubbish),                        // asf
-    (b"0x00 at pos", Remark::Rubbish),                              // matroska, and all below
+    (b"overread %d", Remark::Torn),                                 // mjpeg, and all below
+    (b"error y=", Remark::Torn),
+    (b"error count: ", Remark::Torn),
+    (b"mjpeg_decode_dc: bad vlc", Remark::Torn),
+    (b"ac tex damaged", Remark::Torn),           // dnxhd
+    (b"CRC mismatch!", Remark::Rubbish),         // ogg
+    (b"cannot find sync word", Remark::Rubbish), // ogg
+    (b"Packet mismatch", Remark::Rubbish),       // flv
+    (b"ff asf bad header", Remark::Rubbish),     // asf
+    (b"0x00 at pos", Remark::Rubbish),           // matroska, and all below
     (b"Length %d indicated by an EBML number", Remark::Rubbish),
     (b"Read error at pos.", Remark::Rubbish),
     (b"Element at 0x", Remark::Rubbish),
@@ -42,7 +50,7 @@ const REMARKS: [(&[u8], Remark); 14] = [
 ];
 
 thread_local! {
-    static HEARD: Cell<Heard> = const { Cell::new(Heard { missing: 0, rubbish: 0 }) };
+    static HEARD: Cell<Heard> = const { Cell::new(Heard { missing: 0, torn: 0, rubbish: 0 }) };
 }
 
 /// What this thread has heard so far.
@@ -68,6 +76,7 @@ unsafe extern "C" fn hear<A>(_: *mut c_void, _: c_int, format: *const c_char, _:
     let mut heard = HEARD.get();
     match remark {
         Remark::Missing => heard.missing += 1,
+        Remark::Torn => heard.torn += 1,
         Remark::Rubbish => heard.rubbish += 1,
     }
     HEARD.set(heard);

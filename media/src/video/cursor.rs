@@ -25,7 +25,7 @@ pub(super) struct Cursor<'s> {
 }
 
 impl<'s> Cursor<'s> {
-    /// Takes over an input that was read to its end.
+    /// Takes over an input, wherever it stands.
     pub(super) fn new(source: &'s Source, input: Input<'s>, stream: Stream) -> Result<Self, Error> {
         Ok(Self { source, input, stream, packet: Packet::new()?, next: usize::MAX, held: false, lands: true, earlier_packets: 0 })
     }

@@ -38,8 +38,22 @@ impl Damage {
         if self.holds(first) {
             return;
         }
-        let key = (first + 1..packets.len()).find(|at| packets[*at].key).unwrap_or(packets.len());
+        let mut keys = (first + 1..packets.len()).filter(|at| packets[*at].key);
+        // What is renewed part by part from one keyframe on is whole at the next.
+        let key = match keys.next() {
+            Some(key) if packets[key].gradual => keys.next(),
+            key => key,
+        };
+        let key = key.unwrap_or(packets.len());
         self.insert(first, Suspects { last: last_leading(key, packets, shown).unwrap_or(key), key });
+    }
+
+    /// The decoder could not make a whole frame of a packet: with it may be damaged what refers to it.
+    pub(super) fn begin_at(&mut self, packet: usize, packets: &[Entry], shown: &[Option<usize>]) {
+        match packets.get(packet) {
+            Some(entry) if entry.disposable => self.stay_at(packet),
+            _ => self.spread_from(packet, packets, shown),
+        }
     }
 
     /// The frame of a packet refers to one that is missing. One that is shown before its keyframe spreads that only to others of its kind, since
@@ -118,6 +132,26 @@ mod tests {
         assert_eq!(held(&damage, 9), [0, 2, 3, 4, 6, 7]);
         damage.clear();
         assert_eq!(held(&damage, 9), [0; 0]);
+    }
+
+    #[test]
+    fn pictures_that_are_renewed_part_by_part_are_whole_at_the_second_keyframe() {
+        let (mut packets, shown) = film(&[-1, 2, -3, 4, -5, 6]);
+        packets[2].gradual = true;
+        let mut damage = Damage::default();
+        damage.spread_from(1, &packets, &shown);
+        assert_eq!(held(&damage, 6), [1, 2, 3]);
+    }
+
+    #[test]
+    fn what_nothing_refers_to_keeps_its_damage_to_itself() {
+        let (mut packets, shown) = film(&[-1, 3, 2, 4, -5]);
+        packets[2].disposable = true;
+        let mut damage = Damage::default();
+        damage.begin_at(2, &packets, &shown);
+        assert_eq!(held(&damage, 5), [2]);
+        damage.begin_at(3, &packets, &shown);
+        assert_eq!(held(&damage, 5), [2, 3]);
     }
 
     #[test]

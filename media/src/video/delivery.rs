@@ -107,6 +107,7 @@ impl<'a> Delivery<'a> {
         let made_up = run.wanted[found.sent..].iter().copied().filter(|position| !found.is_certain(*position));
         for group in by_group(self.index, made_up) {
             let others: Vec<(usize, Found)> = group.wanted.iter().filter_map(|wanted| Some((*wanted, found.remove(*wanted)?))).collect();
+            session.renew()?;
             self.decode(session, &group, false, found, report)?;
             for (wanted, other) in others {
                 let alone = found.get_mut(wanted).map(|alone| alone.position);

@@ -20,15 +20,42 @@ pub(super) fn is_dependent(codec: &str, packet: &[u8]) -> bool {
         "mpeg1video" | "mpeg2video" => after_start_code(packet, 0x00).and_then(|header| Some(matches!(header.get(1)? >> 3 & 7, 2 | 3))),
         "mpeg4" => after_start_code(packet, 0xb6).and_then(|header| Some(header.first()? >> 6 != 0)),
         // Types 16 to 23 are random access points (ISO/IEC 23008-2, table 7-1).
-        "hevc" => unit(packet, |first| first >> 1 & 63 < 32).and_then(|unit| Some(!matches!(unit.first()? >> 1 & 63, 16..=23))),
+        "hevc" => picture_of_hevc(packet).map(|[first, _]| !matches!(first >> 1 & 63, 16..=23)),
         "msmpeg4v2" | "msmpeg4v3" | "wmv1" => packet.first().map(|first| first >> 6 != 0),
-        "wmv2" => packet.first().map(|first| first >> 7 != 0),
+        "vp6" | "vp6f" | "wmv2" => packet.first().map(|first| first >> 7 != 0),
         "theora" => packet.first().map(|first| first >> 6 & 1 != 0), // Theora specification, 7.1
+        "cinepak" => packet.get(10).map(|kind| *kind != 0x10),       // of the first strip, after ten bytes of header
         "flv1" => sorenson_type(packet).map(|kind| kind != 0),
         "h263" | "h263p" => h263_type(packet).map(|kind| kind != 0),
         _ => None,
     };
     kind == Some(true)
+}
+
+/// Whether `packet` says that no other picture refers to its own, so far as decoders leave such out when asked: B pictures of MPEG-1, MPEG-2 and MPEG-4 part 2,
+/// H.264 without importance for others (ISO/IEC 14496-10, `nal_ref_idc`), HEVC that its own layer does not refer to (ISO/IEC 23008-2, table 7-1).
+pub(super) fn is_disposable(codec: &str, packet: &[u8]) -> bool {
+    match codec {
+        "mpeg1video" | "mpeg2video" | "mpeg4" => is_bidirectional(codec, packet),
+        "h264" => unit(packet, |first| matches!(first & 31, 1 | 5)).and_then(<[u8]>::first).is_some_and(|first| first & 0x60 == 0),
+        "hevc" => picture_of_hevc(packet).is_some_and(|[first, _]| matches!(first >> 1 & 63, 0..16) && first >> 1 & 1 == 0),
+        _ => false,
+    }
+}
+
+/// Whether `packet`, where decoding can start, refers to other pictures all the same: H.264 that is renewed by and by, part by part.
+pub(super) fn is_gradual(codec: &str, packet: &[u8]) -> bool {
+    codec == "h264" && unit(packet, |first| matches!(first & 31, 1 | 5)).and_then(slice_type).is_some_and(|kind| kind % 5 < 2)
+}
+
+/// Whether `packet` belongs to a higher temporal layer of HEVC, which may refer to pictures that those of lower ones do not.
+pub(super) fn is_layered(codec: &str, packet: &[u8]) -> bool {
+    codec == "hevc" && picture_of_hevc(packet).is_some_and(|[_, second]| second & 7 > 1)
+}
+
+/// The header of the first slice.
+fn picture_of_hevc(packet: &[u8]) -> Option<[u8; 2]> {
+    unit(packet, |first| first >> 1 & 63 < 32).and_then(|unit| unit.first_chunk::<2>().copied())
 }
 
 /// Whether `packet` holds a picture that is never shown: others refer to it. In VP8, such packets have a time that is that of the next one
@@ -156,7 +183,7 @@ const fn exp_golomb(bits: u64) -> Option<(u32, u64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_bidirectional, is_dependent, is_hidden, units};
+    use super::{is_bidirectional, is_dependent, is_disposable, is_gradual, is_hidden, is_layered, units};
 
     #[test]
     fn the_first_header_tells() {
@@ -175,6 +202,26 @@ mod tests {
         ] {
             assert_eq!(is_bidirectional(codec, packet), expected, "{codec} {packet:02x?}");
         }
+    }
+
+    #[test]
+    fn a_picture_that_nothing_refers_to_says_so() {
+        for (codec, packet, expected) in [
+            ("mpeg4", &[0, 0, 1, 0xb6, 0b1000_0000][..], true),
+            ("h264", &[0, 0, 1, 9, 16, 0, 0, 1, 0x01, 0x9a], true),
+            ("h264", &[0, 0, 1, 0x41, 0x9a], false),
+            ("hevc", &[0, 0, 1, 35 << 1, 1, 0, 0, 1, 0, 1], true),
+            ("hevc", &[0, 0, 1, 8 << 1, 1], true),
+            ("hevc", &[0, 0, 1, 1 << 1, 1], false),
+            ("hevc", &[0, 0, 1, 20 << 1, 1], false),
+            ("vp8", &[0b0001_0001, 0, 0], false), // its first bits do not tell
+        ] {
+            assert_eq!(is_disposable(codec, packet), expected, "{codec} {packet:02x?}");
+        }
+        // Slices that start at block 0 (`1`) with type 5 (`00110`) and 7 (`0001000`).
+        assert!(is_gradual("h264", &[0, 0, 1, 0x41, 0b1001_1000, 0, 0, 0, 0, 0, 0, 0]));
+        assert!(!is_gradual("h264", &[0, 0, 1, 0x41, 0b1000_1000, 0, 0, 0, 0, 0, 0, 0]) && !is_gradual("h264", &[0, 0, 1]));
+        assert!(is_layered("hevc", &[0, 0, 1, 2 << 1, 2]) && !is_layered("hevc", &[0, 0, 1, 1 << 1, 1]));
     }
 
     #[test]
@@ -224,6 +271,8 @@ mod tests {
             ("h263", &[0, 0, 0x80, 0x02, 0b0001_1100, 0b1000_0000, 0, 0b0000_0100], true),
             ("h263p", &[0, 0, 0x80, 0x02, 0b0001_1100, 0b0000_0000, 0, 0], false),
             ("h263p", &[0, 0, 0x80, 0x02, 0b0001_1100, 0b0001_0000, 0, 0], true),
+            ("cinepak", &[1, 0, 11, 0xcc, 0, 0xb0, 0, 0x90, 0, 2, 0x11, 0], true),
+            ("cinepak", &[0, 0, 30, 0x72, 0, 0xb0, 0, 0x90, 0, 2, 0x10, 0], false),
             ("wmv2", &[0b1000_0000], true),
             ("wmv2", &[0b0100_0000], false),
             ("theora", &[0b0100_0000], true),

@@ -9,8 +9,9 @@ use crate::{Error, Source};
 /// Containers whose demuxers look for the next thing that makes sense when they meet rubbish. Others count it, or have an index.
 const STEPPING_OVER: [&str; 4] = ["flv", "ogg", "asf", "matroska"];
 
-/// Decoders that make a picture of anything, and say nothing.
-const SILENT: [&str; 5] = ["vp6f", "vp8", "vp9", "av1", "theora"];
+/// Codecs whose decoders make a picture of anything and say nothing, or not always, and whose encoders never write so many zeros.
+const SILENT: [&str; 14] =
+    ["vp6f", "vp8", "vp9", "av1", "theora", "mpeg4", "msmpeg4v2", "msmpeg4v3", "wmv1", "wmv2", "wmv3", "vc1", "flv1", "h263"];
 
 /// No coded picture has so many zeros in a row.
 const ZEROS: usize = 256;
@@ -26,7 +27,12 @@ const LOOKED_AT: u64 = 1 << 20;
 
 /// Whether `bytes` hold zeros that nobody coded.
 pub(super) fn is_hollow(codec: &str, bytes: &[u8]) -> bool {
-    SILENT.contains(&codec) && first_zeros(bytes).is_some()
+    let silent = match codec {
+        // Where start codes part units, zeros may come before them.
+        "h264" | "hevc" => !bytes.starts_with(&[0, 0, 1]) && !bytes.starts_with(&[0, 0, 0, 1]),
+        _ => SILENT.contains(&codec),
+    };
+    silent && first_zeros(bytes).is_some()
 }
 
 fn first_zeros(bytes: &[u8]) -> Option<usize> {
@@ -91,6 +97,7 @@ mod tests {
     fn zeros_are_a_hole_only_where_no_encoder_writes_them() {
         let hollow = [&[1; 40][..], &[0; 2 * ZEROS], &[1; 40]].concat();
         assert!(is_hollow("vp9", &hollow));
+        assert!(is_hollow("hevc", &hollow) && !is_hollow("h264", &[&[0, 0, 0, 1], &hollow[..]].concat()));
         assert!(!is_hollow("mpeg2video", &hollow), "it is stuffed with zeros");
         assert!(!is_hollow("vp9", &hollow[..ZEROS]));
     }

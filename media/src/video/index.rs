@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::clock::Clock;
 use super::counting::Counting;
-use super::header::{is_bidirectional, is_dependent, is_hidden};
+use super::header::{is_bidirectional, is_dependent, is_disposable, is_gradual, is_hidden, is_layered};
 use super::holes::is_hollow;
 use super::jump::Jumps;
 use super::order::{Order, Shown, stretches};
@@ -30,12 +30,16 @@ pub(super) struct Entry {
     pub key: bool,
     /// Decoded, but not displayed.
     pub discard: bool,
+    /// Decoding can start here, and a whole while later all is renewed.
+    pub gradual: bool,
     /// Bytes of it, or of what comes right before it, are missing.
     pub damaged: bool,
     /// Pictures before it that others refer to are missing, as far as is known.
     pub lacks: bool,
     /// Its picture refers to one that is shown after it, as far as is known.
     pub bidirectional: bool,
+    /// No other picture refers to its own, as far as is known.
+    pub disposable: bool,
 }
 
 /// Displayed frames in display order, as positions in the list of packets, with their times.
@@ -79,11 +83,18 @@ pub(super) struct Scan {
     pub short: bool,
 }
 
+/// Streams without packets of their own: where bytes are lost, what a parser takes for one packet may hold parts of several.
+const PARSED: [&str; 6] = ["mpegts", "mpeg", "h264", "hevc", "mpegvideo", "m4v"];
+
+/// Where pictures are missing there, their decoders miss them by number.
+const COUNTED: [&str; 2] = ["h264", "hevc"];
+
 /// Reads every packet of the selected stream.
 pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> Result<Scan, Error> {
     let mut packet = Packet::new()?;
     let mut scan = Scan::default();
     let mut rubbish = heard().rubbish;
+    let mut layered = false;
     let mut counting = (stream.codec == "h264").then(|| Counting::new(&stream.extradata));
     while input.read(&mut packet, limits)? {
         if packet.stream() == stream.index {
@@ -91,6 +102,7 @@ pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> R
             scan.after_rubbish.extend((rubbish > before).then_some(scan.packets.len()));
             scan.short = packet.is_short();
             let is_empty = packet.size() == 0; // nothing to decode: the frame before stays on screen
+            let key = packet.is_key() && !is_empty && !is_dependent(&stream.codec, packet.bytes());
             scan.packets.push(Entry {
                 lacks: counting.as_mut().is_some_and(|counting| counting.leaves_out(packet.bytes())),
                 damaged: scan.short || is_hollow(&stream.codec, packet.bytes()),
@@ -99,11 +111,18 @@ pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> R
                 duration: packet.duration(),
                 pos: packet.pos(),
                 size: packet.size(),
-                key: packet.is_key() && !is_empty && !is_dependent(&stream.codec, packet.bytes()),
+                key,
+                gradual: key && is_gradual(&stream.codec, packet.bytes()),
                 discard: packet.is_discard() || is_empty || is_hidden(&stream.codec, packet.bytes()),
                 bidirectional: is_bidirectional(&stream.codec, packet.bytes()),
+                disposable: is_disposable(&stream.codec, packet.bytes()),
             });
+            layered |= is_layered(&stream.codec, packet.bytes());
         }
+    }
+    let torn = PARSED.contains(&input.format().as_str()) && !COUNTED.contains(&stream.codec.as_str());
+    if layered || torn {
+        scan.packets.iter_mut().for_each(|packet| packet.disposable = false);
     }
     if let Some(last) = scan.packets.last_mut().filter(|_| heard().rubbish > rubbish) {
         (last.damaged, scan.short) = (true, true); // what comes after it makes no sense, and may begin in it
@@ -212,10 +231,12 @@ mod tests {
                 pos: -1,
                 size: 1,
                 key: false,
+                gradual: false,
                 discard: false,
                 damaged: false,
                 lacks: false,
                 bidirectional: false,
+                disposable: false,
             };
             stamps.iter().map(entry).collect()
         };

@@ -13,7 +13,7 @@ use super::session::Session;
 use crate::audio::PictureClock;
 use crate::ending::broken_off;
 use crate::frame::target_size;
-use crate::libav::{Input, Kind, Probing, Stream};
+use crate::libav::{Input, Kind, Probing, Stream, heard};
 use crate::sampler::{Plan, most_held};
 use crate::{Error, Limits, Modality, PartSink, Recipe, Report, Source};
 
@@ -68,7 +68,10 @@ struct Opened<'s> {
 }
 
 fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
+    let before = heard().rubbish;
     let mut input = Input::open(source, limits, Probing::Header)?;
+    // Where the look at its streams met rubbish, nobody knows between which of the packets that it put aside.
+    let mut again = if heard().rubbish > before { Some(Input::open(source, limits, Probing::Start)?) } else { None };
     let found = || "sound only".to_owned();
     let stream = match (input.best(Kind::Video), input.best(Kind::Audio)) {
         (Some(stream), _) => stream,
@@ -76,19 +79,21 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
         (None, None) => return Err(Error::Empty("no stream of pictures".to_owned())),
     };
     admit(&stream.codec, stream.size, stream.bytes_per_two_pixels, limits)?;
-    input.select(stream.index);
-    let format = format_name(&input.format()).to_owned();
+    let reading = again.as_mut().unwrap_or(&mut input);
+    reading.select(stream.index);
+    let format = format_name(&reading.format()).to_owned();
     let broadcast = ["mpegts", "mpeg"].contains(&format.as_str());
-    let Scan { mut packets, after_rubbish, short } = scan(&mut input, &stream, limits)?;
-    let mut holes = holes::mark(source, &input, &stream, &mut packets, &after_rubbish)?;
+    let Scan { mut packets, after_rubbish, short } = scan(reading, &stream, limits)?;
+    let mut holes = holes::mark(source, reading, &stream, &mut packets, &after_rubbish)?;
     if format == "avi" {
-        holes.extend(chunks::date(&mut packets, &input.listed(stream.index).collect::<Vec<_>>()));
+        holes.extend(chunks::date(&mut packets, &reading.listed(stream.index).collect::<Vec<_>>()));
     }
     if broadcast {
         trust_decoder_at_joins(&mut packets, &stream.codec);
     }
     let ending = broken_off(source)?;
-    let broken = short || input.is_broken() || input.points_past(stream.index, source.len()) || ending.is_some();
+    let broken = short || reading.is_broken() || reading.points_past(stream.index, source.len()) || ending.is_some();
+    let read_again = again.as_ref().map_or(0, Input::packets_read);
     let cursor = Cursor::new(source, input, stream.clone())?;
     let mut session = Session::new(cursor, stream.clone(), Index::delay(&packets), limits)?;
     let copied = are_decoding_times(&packets, || if stream.codec == "hevc" { session.reorders(&packets) } else { Ok(false) })?;
@@ -99,6 +104,10 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     // Streams without a container say of their end only that its last frame is not whole, once all is decoded.
     let torn = BARE.contains(&format.as_str()) && order.is_some() && session.damage().begins_at(packets.len() - 1);
     let cut = broken || torn;
+    if broken && broadcast {
+        // Its last packets may be lost, and not every decoder says so.
+        packets.last_mut().into_iter().for_each(|last| last.damaged = true);
+    }
     let jumps = if broadcast { Some(Jumps::read(source, &stream, &packets, limits)?) } else { None };
     let mut index = Index::new(packets, &stream, order, jumps.as_ref())?;
     let duration = index.timeline.duration();
@@ -117,7 +126,7 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
         decoder: format!("libav:{}", session.decoder_name()),
         duration: Some(duration),
         dimensions: (stream.size.0 > 0 && stream.size.1 > 0).then_some(geometry.upright),
-        packets_read: jumps.as_ref().map_or(0, |jumps| jumps.packets_read),
+        packets_read: read_again + jumps.as_ref().map_or(0, |jumps| jumps.packets_read),
         frames_total: Some(index.display.len() as u64),
         keyframes_total: Some(index.keyframes() as u64),
         ..Report::default()

@@ -121,7 +121,16 @@ impl Order {
         let stamps = filled(&dated, |at| packets[display[at]].duration);
         // Those that come out at the end have no packet after them: they follow one another as all before.
         let told = dated.iter().rposition(Option::is_some).unwrap_or(0);
-        let estimated = (0..dated.len()).map(|at| at < told && dated[at].is_none() || dated[at] != told_of[at]).collect();
+        // Where packets are lost on the way, another comes in the place of the one that would tell.
+        let usual = typical(&packets.iter().filter_map(|packet| packet.dts).collect::<Vec<_>>());
+        let gap = |pair: &[Entry]| pair[0].dts.zip(pair[1].dts).is_some_and(|(one, next)| next.saturating_sub(one) > usual);
+        let lossy = |frame: &Shown| match frame.after {
+            _ if packets[frame.packet].pts.is_some() => false,
+            Some(after) => packets.get(frame.packet..=after).is_some_and(|between| between.windows(2).any(gap)),
+            None => packets.last().is_some_and(|last| last.damaged),
+        };
+        let is_estimated = |at: usize| at < told && dated[at].is_none() || dated[at] != told_of[at] || lossy(frames[at]);
+        let estimated = (0..dated.len()).map(is_estimated).collect();
         Self { display, stamps, time_base: stream.time_base, has_clock: true, estimated }.or_counted(stream)
     }
 
@@ -187,10 +196,12 @@ mod tests {
             pos: -1,
             size: 1,
             key: *pts < 0,
+            gradual: false,
             discard: false,
             damaged: false,
             lacks: false,
             bidirectional: false,
+            disposable: false,
         };
         stamps.iter().enumerate().map(entry).collect()
     }
@@ -242,7 +253,7 @@ mod tests {
     fn timestamps_follow_the_order_of_the_pictures_stretch_by_stretch() {
         let stamps = [Some(0), Some(3), None, Some(2), Some(4), Some(1), Some(0)];
         assert_eq!(in_order(&stamps, &[0, 2, 1, 3, 4, 6, 5], &[0..5, 5..7]), [Some(0), Some(2), None, Some(3), Some(4), Some(0), Some(1)]);
-        assert_eq!(in_order(&stamps[..2], &[0, 1], &[0..2]), stamps[..2]);
+        assert_eq!(in_order(&stamps[..2], &[0, 1], &stretches(&packets(&[-1, 2]))), stamps[..2]);
     }
 
     #[test]

@@ -92,10 +92,12 @@ mod tests {
             pos: -1,
             size: 1,
             key: *stamp < 0,
+            gradual: false,
             discard: false,
             damaged: false,
             lacks: false,
             bidirectional: false,
+            disposable: false,
         };
         let packets: Vec<Entry> = stamps.iter().map(entry).collect();
         let mut display: Vec<usize> = (0..packets.len()).collect();

@@ -15,6 +15,8 @@ use crate::{Error, Limits};
 pub(super) struct Session<'s> {
     pub cursor: Cursor<'s>,
     decoder: Decoder,
+    /// Frames that it must hold back.
+    delay: usize,
     stream: Stream,
     frame: Frame,
     limits: Limits,
@@ -53,6 +55,7 @@ impl<'s> Session<'s> {
         Ok(Self {
             cursor,
             decoder,
+            delay,
             stream,
             frame: Frame::new()?,
             limits: *limits,
@@ -97,10 +100,23 @@ impl<'s> Session<'s> {
         Ok(first.windows(2).any(|pair| pair[1].packet < pair[0].packet))
     }
 
-    /// Decodes one stretch and drains it. `skip` leaves out the frames that nothing refers to, but for the wanted ones.
+    /// Takes a new decoder: what one makes of damage can be what is left of other pictures in its memory.
+    pub(super) fn renew(&mut self) -> Result<(), Error> {
+        self.decoder = self.cursor.decoder(self.delay, &self.limits)?;
+        Ok(())
+    }
+
+    /// Decodes one stretch and drains it. `skip` leaves out the frames that nothing refers to, as far as is known, but for the wanted ones.
     pub(super) fn run(&mut self, index: &Index, run: &Run, skip: bool, visit: &mut Visit<'_>) -> Result<(), Error> {
         let wanted: BTreeSet<usize> = run.wanted.iter().map(|position| index.display[*position]).collect();
-        self.decode(&index.packets, &index.shown, run.start, run.last, &|packet| skip && !wanted.contains(&packet), visit)
+        self.decode(
+            &index.packets,
+            &index.shown,
+            run.start,
+            run.last,
+            &|packet| skip && index.packets[packet].disposable && !wanted.contains(&packet),
+            visit,
+        )
     }
 
     fn decode(
@@ -126,8 +142,10 @@ impl<'s> Session<'s> {
             self.decoder.skip_unreferenced(idle(ordinal));
             let accepted = self.decoder.send(Some(packet))?;
             self.listen(ordinal, start, packets, shown);
-            if !accepted || packets[ordinal].damaged {
+            if packets[ordinal].damaged {
                 self.damage.spread_from(ordinal, packets, shown);
+            } else if !accepted {
+                self.damage.begin_at(ordinal, packets, shown);
             }
             if accepted {
                 self.receive(packets, shown, Some(ordinal), visit)?;
@@ -143,6 +161,9 @@ impl<'s> Session<'s> {
         let before = std::mem::replace(&mut self.heard, heard());
         if shown.is_empty() {
             return;
+        }
+        if self.heard.torn > before.torn {
+            self.damage.begin_at(packet, packets, shown);
         }
         let Entry { lacks, key, .. } = packets[packet];
         let lacks = lacks && packet > start;
@@ -164,7 +185,7 @@ impl<'s> Session<'s> {
                     admit(&self.stream.codec, self.frame.size(), bytes, &self.limits)?; // the size can change on the way
                     if let Some(packet) = self.frame.pts().and_then(|pts| usize::try_from(pts).ok()) {
                         if self.frame.is_damaged() {
-                            self.damage.spread_from(packet, packets, shown);
+                            self.damage.begin_at(packet, packets, shown);
                         }
                         self.groundless &= !self.frame.is_intra();
                         if self.groundless {
