@@ -1,5 +1,6 @@
 //! What every command shares: the settings file, the output mode and the exit codes.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -50,6 +51,23 @@ impl Failure {
     pub(crate) fn stopped(message: impl ToString) -> Self {
         Self { message: message.to_string(), exit: Exit::Stopped }
     }
+
+    /// Why a file or folder could not be written: it cannot be at all, or not now.
+    pub(crate) fn unwritten(path: &Path, error: &std::io::Error) -> Self {
+        let path = path.display();
+        match error.kind() {
+            ErrorKind::ResourceBusy | ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                Self::usage(format!("{path} cannot be written: {error}"))
+            }
+            ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory => {
+                Self::usage(format!("{path} cannot be written: {error}; name another place"))
+            }
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                Self::stopped(format!("{path}: {error}; free some space or choose another place, then repeat"))
+            }
+            _ => Self::stopped(format!("{path}: {error}; repeat when this is mended")),
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -73,4 +91,26 @@ pub(crate) fn model_path() -> Option<PathBuf> {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let cache = || set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
     set("TRIBUNAL_MODEL").or_else(|| cache().map(|cache| cache.join("tribunal/open-nsfw.onnx")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+    use std::path::Path;
+
+    use super::{Exit, Failure};
+
+    #[test]
+    fn what_may_not_be_written_is_not_short_of_space() {
+        for (kind, exit, advice) in [
+            (ErrorKind::PermissionDenied, Exit::Usage, false),
+            (ErrorKind::NotFound, Exit::Usage, false),
+            (ErrorKind::ResourceBusy, Exit::Usage, false),
+            (ErrorKind::StorageFull, Exit::Stopped, true),
+            (ErrorKind::Other, Exit::Stopped, false),
+        ] {
+            let failure = Failure::unwritten(Path::new("out"), &kind.into());
+            assert_eq!((failure.exit, failure.message.contains("free some space")), (exit, advice), "{kind:?}");
+        }
+    }
 }

@@ -20,7 +20,7 @@ struct CassetteJson<'a> {
 pub(super) fn run(context: &Context, args: &ExportArgs) -> Result<Exit, Failure> {
     let run = Reader::open(&args.source.source).map_err(Failure::usage)?;
     let (judge, lines) = recorded(&run, args)?;
-    let failed = |error| Failure::usage(format!("{}: {error}", args.output.display()));
+    let failed = |error| Failure::unwritten(&args.output, &error);
     replace_file(&args.output, failed, |out| out.write_all(lines.as_bytes()).map_err(failed))?;
     let replies = lines.lines().count();
     if context.json {

@@ -23,9 +23,12 @@ pub(super) fn run(context: &Context, args: &ExportArgs, table: Option<TableKind>
         return Err(Failure::usage(format!("{}: is no run folder; verdicts are exported from one", run.display())));
     }
     let run = Reader::open(run).map_err(Failure::usage)?;
+    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        return Err(Failure::usage(format!("{} is no folder to write into", folder.display())));
+    }
     let verdicts = match table {
-        Some(table) => table.write_verdicts(&run, file).map_err(Failure::usage)?,
-        None => run.write_verdicts(file).map_err(Failure::usage)?,
+        Some(table) => table.write_verdicts(&run, file).map_err(Failure::stopped)?,
+        None => run.write_verdicts(file).map_err(Failure::stopped)?,
     };
     if context.json {
         output::say_json(&VerdictsJson { file, verdicts });

@@ -35,7 +35,7 @@ pub(super) fn run(context: &Context, args: &ImportArgs) -> Result<Exit, Failure>
     }
     let ImportedLabels { labels, tasks, skipped } =
         harness::label_studio_labels(&args.files).map_err(|problems| Failure::usage(problems.join("\n")))?;
-    let failed = |error: std::io::Error| Failure::usage(format!("{}: {error}", path.display()));
+    let failed = |error: std::io::Error| Failure::unwritten(&path, &error);
     replace_file(&path, failed, |out| {
         labels.iter().try_for_each(|label| {
             let line = Line { item_id: &label.item_id, annotator: &label.annotator, risk: label.risk };

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use serde_json::json;
 
 use crate::rig::{Rig, attempts};
-use crate::support::{table, tribunal};
+use crate::support::{run_to, table, tribunal};
 
 const ITEMS: usize = 400;
 const AT_ONCE: [&str; 2] = ["--concurrency", "16"];
@@ -62,6 +62,13 @@ fn a_full_disk_stops_the_run_and_room_lets_it_go_on() {
     stopped_and_went_on(&rig, "disk/run", &stopped, "full");
     disk.resize("64m");
     same_as_clean(&rig, "disk/run");
+    let Some(small) = Disk::mount(&rig.run("small"), "32k") else { return };
+    for to in ["jsonl", "csv", "cassette"] {
+        let file = small.0.join(to);
+        run_to(4, &["export", run.to_str().unwrap(), "--to", to, "-o", file.to_str().unwrap()]);
+        assert!(!file.exists(), "{to}: half a file is left");
+        run_to(2, &["export", run.to_str().unwrap(), "--to", to, "-o", small.0.join("none/file").to_str().unwrap()]);
+    }
 }
 
 /// Rows of a source go to disk before anything else does.
