@@ -8,11 +8,12 @@ use crate::PLANE;
 /// Rows read of each cell: neighbours are alike, and a whole plane would cost a tenth of decoding it.
 const ROWS: usize = 2;
 
-/// A pixel combs when it differs from those above and below in one direction by more than this many levels.
-const COMB: i32 = 15;
+/// Rows of one field are twice as far apart as neighbours, and differ more: neighbours by 0.59 of that in half of all whole pictures. Over this share, fields
+/// comb. Of 900 progressive frames of film and video 6 lie above it, of 155 whose fields were taken visibly apart 130.
+const COMBED: f64 = 0.7;
 
-/// More combing pixels than one in this many are seen.
-const COMBED: usize = 50;
+/// Rows that differ by less than this many levels on average say nothing.
+const ALIKE: f64 = 0.2;
 
 /// One plane of luma samples, of 8 bits or of up to 16 in two bytes.
 struct Luma<'f> {
@@ -52,17 +53,17 @@ impl Frame {
     pub(crate) fn combs(&self) -> Option<bool> {
         // Each field must have whole rows of chroma, or scaling one would read past the lower one's last.
         let luma = Luma::of(self).filter(|luma| luma.height.is_multiple_of(4))?;
-        let (mut combing, mut seen) = (0, 0);
+        let (mut near, mut far, mut seen) = (0, 0, 0);
         for y in 1..luma.height - 1 {
             let rows = [luma.bytes(y - 1), luma.bytes(y), luma.bytes(y + 1)];
             for x in (0..luma.width).step_by(4) {
                 let [above, here, below] = rows.map(|row| luma.level(row, x));
-                let (up, down) = (here - above, here - below);
-                combing += usize::from(up.abs() > COMB && down.abs() > COMB && (up > 0) == (down > 0));
+                near += u64::from(here.abs_diff(below));
+                far += u64::from(above.abs_diff(below));
                 seen += 1;
             }
         }
-        Some(combing * COMBED > seen)
+        Some(near as f64 > COMBED * (far as f64).max(ALIKE * f64::from(seen)))
     }
 }
 

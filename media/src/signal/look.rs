@@ -11,7 +11,8 @@ const MOST_MOVED: f64 = 0.25;
 /// Differences between neighbouring cells up to this many levels are noise of the encoder, no edges.
 const NOISE: u8 = 6;
 
-/// Between neighbours, this much change is another scene.
+/// Between neighbours, this much change is another scene. Of 89 cuts between shots of film and video that were joined end to end 88 lie above it, and none of
+/// the other 1,710 neighbours; in ten minutes of film 131 of 132 on which two other detectors agree, and 5 of which neither knows.
 pub(crate) const CUT: f64 = 0.35;
 
 /// Edges of four levels a cell.
