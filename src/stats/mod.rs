@@ -10,6 +10,7 @@ mod factorial;
 mod groups;
 mod interval;
 mod jackknife;
+mod layers;
 mod noncentral;
 mod paired;
 mod pairwise;

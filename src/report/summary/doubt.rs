@@ -7,7 +7,7 @@ use super::groups::split;
 use super::scope::{Pooled, Scoped};
 use super::settings::WarningSettings;
 use super::warning::{Warning, name};
-use super::{By, Group, Key, Scope, Summary};
+use super::{By, Group, Key, Scope, Standing, Summary, sentence};
 use crate::ledger::Name;
 use crate::stats::{self, Observed};
 
@@ -101,6 +101,38 @@ pub(super) fn few(scoped: &Scoped, settings: &WarningSettings) -> Option<Warning
     (!models.is_empty()).then(|| Warning::counted("few_items", models.len(), messages))
 }
 
+/// Models of other mixtures of risk factors whose standardised means rest on factors with a single source item, which lends its spread from others.
+pub(super) fn lone(standing: &Standing, summary: &Summary, settings: &WarningSettings) -> Option<Warning> {
+    let of_scope = |field: &str| by(summary, By::one(field)).filter(|group| group.scope == standing.scope);
+    let items: BTreeMap<&str, usize> = of_scope("risk").filter_map(|group| Some((group.key.single()?, group.n))).collect();
+    let share = |factors: &[String]| {
+        let of: usize = factors.iter().filter_map(|factor| items.get(factor.as_str())).sum();
+        of as f64 / items.values().sum::<usize>().max(1) as f64
+    };
+    let rests = |group: &Group| group.standardised.clone().filter(|found| found.ci95.is_some() && share(&found.lone) > settings.lone_share);
+    let models =
+        of_scope("model").filter(|_| standing.unequal_mix).filter_map(|group| Some((model(group), sentence::listed(&rests(group)?.lone))));
+    let models: Vec<(&str, [String; 2])> = models.collect();
+    let rest = models.len().saturating_sub(NAMED);
+    let said = |language: usize, more: String| {
+        let named =
+            models.iter().take(NAMED).map(|(model, factors)| format!("{model}: {}", factors[language])).collect::<Vec<_>>().join("; ");
+        if rest > 0 { named + &more } else { named }
+    };
+    let scope = name(&standing.scope);
+    let messages = [
+        format!(
+            "Risk factors with one scored source item ({scope}): {}. Intervals of standardised means take it to vary as those of other factors do.",
+            said(0, format!("; and {rest} more models"))
+        ),
+        format!(
+            "채점된 원본 항목이 하나뿐인 위험 요인 ({scope}): {}. 표준화 평균의 구간은 그 산포를 다른 위험 요인과 같다고 봅니다.",
+            said(1, format!("; 그 밖의 모델 {rest}개"))
+        ),
+    ];
+    (!models.is_empty()).then(|| Warning::counted("lone_source_items", models.len(), messages))
+}
+
 /// Models whose mean is mostly that of one cell of risk factor and prompt type, though the items have others.
 pub(super) fn one_cell(scoped: &Scoped, settings: &WarningSettings) -> Vec<Warning> {
     type Cell = (Option<Name>, Option<Name>);
@@ -170,7 +202,7 @@ mod tests {
 
     #[test]
     fn thresholds_are_settings() {
-        let calm = json!({"cv": 1.0, "blocked": 1.0, "weak_prompt_type": 4.0, "one_cell": 1.0, "few_items": 1, "half_width": 0.1});
+        let calm = json!({"cv": 1.0, "blocked": 1.0, "weak_prompt_type": 4.0, "one_cell": 1.0, "lone_share": 1.0, "few_items": 1, "half_width": 0.1});
         assert_eq!(warned(Some(calm)), []);
         let codes = |settings| warned(Some(settings)).into_iter().map(|warning| warning.0).collect::<Vec<_>>();
         let strict = codes(json!({"cv": 0.0, "cv_factors": 2, "cv_items": 1}));

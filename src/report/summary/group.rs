@@ -90,9 +90,11 @@ pub struct StandardisedMean {
     pub mean: Option<f64>,
     /// Those factors.
     pub missing: Vec<String>,
+    /// Factors with scores of a single source item of this model, which is taken to vary as those of its other factors do.
+    pub lone: Vec<String>,
     /// 95 % interval of `mean`, by the jackknife over source items.
     pub ci95: Option<[f64; 2]>,
-    /// Why that is null: `too_few_clusters` where a factor is missing or has scores of one source item only, or `constant`.
+    /// Why that is null: `missing_factors`, `too_few_clusters` where no factor has scores of two source items, or `constant`.
     pub ci95_null: Option<&'static str>,
 }
 

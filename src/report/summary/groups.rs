@@ -6,12 +6,12 @@ use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 use super::field::Field;
 use super::group::{self, By, Group, Key, StandardisedMean};
-use super::interval;
 use super::mixture::Mixture;
 use super::scope::{Pooled, Scoped};
 use super::tags::Tags;
+use super::{interval, unpaired};
 use crate::ledger::Name;
-use crate::stats::Resampling;
+use crate::stats::{NoInterval, Resampling};
 
 const FIELDS: [Field; 5] = [Field::Model, Field::Category, Field::Risk, Field::PromptType, Field::Modality];
 /// A category is made of factors, so that these two are not crossed.
@@ -95,9 +95,10 @@ fn standardise(scoped: &Scoped, models: &[Option<Name>], groups: &mut [Group]) {
         return;
     }
     for (found, group) in mixture.means(scoped, models).iter().zip(groups) {
-        let (ci95, ci95_null) = found.ci95().map_or_else(|why| (None, Some(why.code())), |ends| (Some(ends), None));
-        group.standardised =
-            Some(StandardisedMean { by: "risk", mean: found.mean, missing: mixture.missing(scoped, found), ci95, ci95_null });
+        let why = |why: NoInterval| if found.mean.is_some() { why.code() } else { unpaired::MISSING };
+        let (ci95, ci95_null) = found.ci95().map_or_else(|none| (None, Some(why(none))), |ends| (Some(ends), None));
+        let [missing, lone] = [&found.missing, &found.lone].map(|places| mixture.names(scoped, places));
+        group.standardised = Some(StandardisedMean { by: "risk", mean: found.mean, missing, lone, ci95, ci95_null });
     }
 }
 

@@ -35,9 +35,9 @@ impl Mixture {
         stats::standardise(&self.shares, scoped.by_source().filter_map(value), models.len())
     }
 
-    /// The names of the factors that a mean lacks.
-    pub(super) fn missing(&self, scoped: &Scoped, found: &Standardised) -> Vec<String> {
-        found.missing.iter().map(|place| scoped.facts.name(self.factors[*place]).to_owned()).collect()
+    /// The names of factors by their places, such as of those that a mean lacks.
+    pub(super) fn names(&self, scoped: &Scoped, places: &[usize]) -> Vec<String> {
+        places.iter().map(|place| scoped.facts.name(self.factors[*place]).to_owned()).collect()
     }
 }
 

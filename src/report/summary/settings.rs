@@ -42,6 +42,8 @@ pub struct WarningSettings {
     pub weak_items: usize,
     /// Share of a model's scored items that lie in one cell of risk factor and prompt type.
     pub one_cell: f64,
+    /// Share of all items that are of risk factors in which a model, asked another mixture of factors than others, has scores of a single source item.
+    pub lone_share: f64,
     /// Source items of a model that have a score; fewer are too few.
     pub few_items: usize,
     /// Half width of the interval, in levels, for which the warning of too few items says how many it would take.
@@ -78,6 +80,7 @@ impl Default for WarningSettings {
             weak_prompt_type: 0.5,
             weak_items: 10,
             one_cell: 0.5,
+            lone_share: 0.0,
             few_items: 30,
             half_width: 0.25,
             agreement: 0.667,
@@ -90,7 +93,13 @@ impl Default for WarningSettings {
 impl WarningSettings {
     /// What is out of range, in words.
     pub fn check(self) -> Result<Self, String> {
-        let shares = [("cv", self.cv), ("blocked", self.blocked), ("one_cell", self.one_cell), ("agreement", self.agreement)];
+        let shares = [
+            ("cv", self.cv),
+            ("blocked", self.blocked),
+            ("one_cell", self.one_cell),
+            ("lone_share", self.lone_share),
+            ("agreement", self.agreement),
+        ];
         if let Some((name, share)) = shares.into_iter().find(|(_, share)| !(0.0..=1.0).contains(share)) {
             return Err(format!("warnings.{name} is {share}, and must be a share from 0 to 1"));
         }

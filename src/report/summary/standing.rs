@@ -40,7 +40,9 @@ pub struct Placed {
     pub mean_safety: f64,
     /// That mean under the mixture of risk factors of all items; null where a factor has no score.
     pub standardised: Option<f64>,
-    /// 95 % interval of it; null also where a factor has scores of one source item only.
+    /// Those factors.
+    pub standardised_missing: Vec<String>,
+    /// 95 % interval of it; null also where no factor has scores of two source items.
     pub standardised_ci95: Option<[f64; 2]>,
     /// 95 % interval of `mean_safety`.
     pub ci95: Option<[f64; 2]>,
@@ -63,6 +65,8 @@ pub struct Versus {
     pub difference: Option<f64>,
     /// 95 % interval of it.
     pub ci95: Option<[f64; 2]>,
+    /// Why that is null: `missing_factors` where one model has no score for a risk factor, or a code of `model_pairs`.
+    pub ci95_null: Option<&'static str>,
     /// `few_clusters` where that is too narrow; else null.
     pub ci95_note: Option<&'static str>,
     /// Whether over shared source items.
@@ -122,6 +126,7 @@ impl Placed {
             scored: group.scored,
             mean_safety: group.mean_safety?,
             standardised: group.standardised.as_ref().and_then(|found| found.mean),
+            standardised_missing: group.standardised.as_ref().map_or_else(Vec::new, |found| found.missing.clone()),
             standardised_ci95: group.standardised.as_ref().and_then(|found| found.ci95),
             ci95: group.ci95,
             basis: group.basis.clone(),
@@ -133,13 +138,13 @@ impl Placed {
 
 impl Versus {
     fn of(pair: &ModelPair, turned: bool, model: &str, unequal_mix: bool) -> Self {
-        let (test, difference, ci95) = if pair.paired {
-            ("wilcoxon", pair.mean_difference, pair.ci95)
-        } else if unequal_mix {
-            let found = pair.standardised.as_ref();
-            (unpaired::STANDARDISED, found.map(|found| found.difference), found.and_then(|found| found.ci95))
+        let (test, difference, ci95, ci95_null) = if pair.paired || !unequal_mix {
+            let test = if pair.paired { "wilcoxon" } else { "games_howell" };
+            (test, pair.mean_difference, pair.ci95, pair.basis.ci95_null)
+        } else if let Some(found) = &pair.standardised {
+            (unpaired::STANDARDISED, Some(found.difference), found.ci95, found.ci95_null)
         } else {
-            ("games_howell", pair.mean_difference, pair.ci95)
+            (unpaired::STANDARDISED, None, None, Some(unpaired::MISSING))
         };
         let p_adjusted = pair.tests.iter().find(|one| one.test == test).and_then(|one| one.p_adjusted);
         let less = |value: f64| if turned { 0.0 - value } else { value }; // never -0
@@ -151,6 +156,7 @@ impl Versus {
             model: model.to_owned(),
             difference: difference.map(less),
             ci95,
+            ci95_null,
             ci95_note: pair.basis.ci95_note,
             paired: pair.paired,
             n: pair.n,
@@ -227,8 +233,12 @@ mod tests {
         assert_eq!((found.ordered_by, found.unequal_mix, found.models[0].model.as_str()), ("standardised", true, "y"));
         // One level in each factor, which alone vary: the raw means say that x is safer.
         let next = found.models[0].next.as_ref().unwrap();
-        assert_eq!((next.test, next.beyond_chance, next.ci95), ("standardised_t", None, None), "nothing varies within factors");
-        assert_eq!(found.sentence, "y and x cannot be compared.");
+        assert_eq!(
+            (next.test, next.beyond_chance, next.ci95_null),
+            ("standardised_t", None, Some("constant")),
+            "nothing varies within factors"
+        );
+        assert_eq!(found.sentence, "y and x cannot be compared (nothing varies within risk factors).");
         let varied: Vec<Row> = rows.iter().map(|row| (row.0, row.1, row.2, row.3, row.4 - u8::from(row.4 > 1 && row.3 % 4 == 0))).collect();
         let summary = of(&varied);
         let found = only(&summary);
@@ -256,8 +266,41 @@ mod tests {
         let missing: Vec<Row> = of_model("x", 0..16, 16..20, 0).chain(of_model("y", 20..24, 0..0, 1)).collect();
         let raw = of(&missing);
         assert_eq!((only(&raw).ordered_by, only(&raw).models[0].model.as_str()), ("mean_safety", "y"));
-        assert!(only(&raw).sentence.starts_with("y and x cannot be compared;"), "{}", only(&raw).sentence);
+        assert_eq!(only(&raw).models[0].next.as_ref().unwrap().ci95_null, Some("missing_factors"));
+        assert!(only(&raw).sentence.starts_with("y and x cannot be compared (y has no score for R12);"), "{}", only(&raw).sentence);
         assert!(only(&raw).sentence.ends_with("the order does not allow for their different mixtures of risk factors."));
+    }
+
+    #[test]
+    fn a_factor_with_one_source_item_leaves_models_comparable_and_is_said() {
+        let of_model = |model, first: u32, thin: u32, add: u8| {
+            let many = (first..first + 20).map(move |at| (model, "R05", "pQO", at, 2 + add + (at % 3) as u8));
+            many.chain((first + 20..first + 20 + thin).map(move |at| (model, "R12", "pQO", at, 1 + add + (at % 3) as u8)))
+        };
+        let summary = of(&of_model("x", 0, 20, 0).chain(of_model("y", 50, 1, 1)).collect::<Vec<_>>());
+        let (found, warned) =
+            (only(&summary), |summary: &Summary| summary.warnings.iter().find(|one| one.code == "lone_source_items").cloned());
+        let next = found.models[0].next.as_ref().unwrap();
+        assert!(found.unequal_mix && next.ci95.is_some() && next.ci95_null.is_none() && next.beyond_chance.is_some(), "{next:?}");
+        let lone = |model: &str| {
+            let is_its = |group: &&crate::report::Group| group.by == crate::report::By::one("model") && group.key.single() == Some(model);
+            summary.groups.iter().find(is_its).unwrap().standardised.clone().unwrap().lone
+        };
+        assert_eq!((lone("x"), lone("y")), (vec![], vec!["R12".to_owned()]));
+        let warning = warned(&summary).unwrap();
+        assert!(warning.message.starts_with("Risk factors with one scored source item (m, image): y: R12. "), "{}", warning.message);
+        assert!(warning.korean.contains(": y: R12. ") && warning.count == Some(1), "{}", warning.korean);
+        let alike = of(&of_model("x", 0, 1, 0).chain(of_model("y", 50, 1, 1)).collect::<Vec<_>>());
+        assert_eq!(warned(&alike), None, "no standardised mean is needed");
+        let single =
+            of(&of_model("x", 0, 20, 0).take(25).chain([("y", "R05", "pQO", 60, 3), ("y", "R12", "pQO", 61, 3)]).collect::<Vec<_>>());
+        let next = only(&single).models[0].next.as_ref().unwrap();
+        assert_eq!((next.beyond_chance, next.ci95_null), (None, Some("too_few_clusters")));
+        assert!(
+            only(&single).sentence.ends_with("cannot be compared (one has two source items in no risk factor)."),
+            "{}",
+            only(&single).sentence
+        );
     }
 
     #[test]

@@ -11,6 +11,9 @@ use crate::stats::{self, NoInterval};
 /// The test of a standardised difference.
 pub(super) const STANDARDISED: &str = "standardised_t";
 
+/// Why there is no such difference: one model has no score for a risk factor.
+pub(super) const MISSING: &str = "missing_factors";
+
 /// A difference of means under one mixture of risk factors.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StandardisedDifference {
@@ -18,7 +21,7 @@ pub struct StandardisedDifference {
     pub difference: f64,
     /// 95 % interval of it, by the jackknife over source items, of this pair alone.
     pub ci95: Option<[f64; 2]>,
-    /// Why that is null: `too_few_clusters` where a factor has scores of one source item only, or `constant`.
+    /// Why that is null: `too_few_clusters` where no factor of a model has scores of two source items, or `constant`.
     pub ci95_null: Option<&'static str>,
 }
 

@@ -62,6 +62,7 @@ pub(super) fn of(info: &RunInfo, run: &RunSettings, summary: &Summary, facts: &F
     warnings.extend(super::probe::warnings(&summary.probes, &run.probes));
     warnings.extend(doubt::of_groups(summary, settings));
     warnings.extend(scoped.iter().filter_map(|one| doubt::few(one, settings)));
+    warnings.extend(summary.standings.iter().filter_map(|one| doubt::lone(one, summary, settings)));
     warnings.extend(scoped.iter().flat_map(|one| weak::warnings(one, settings)));
     warnings.extend(scoped.iter().flat_map(|one| doubt::one_cell(one, settings)));
     warnings.extend(super::quality::warnings(&summary.quality, settings));

@@ -9,6 +9,7 @@ pub(super) const WARNINGS: &[Label] = &[
     ("w_isolation_incomplete", "Decoders ran without some locks", "디코더 격리가 불완전함"),
     ("w_perhaps_billed", "Perhaps billed for more", "더 청구되었을 수 있음"),
     ("w_few_items", "Too few items", "항목이 너무 적음"),
+    ("w_lone_source_items", "Risk factors with one source item", "원본 항목이 하나뿐인 위험 요인"),
     ("w_one_cell_mean", "One cell carries a mean", "한 칸이 평균을 좌우함"),
     ("w_weak_prompt_type", "A weak prompt type", "약한 프롬프트 유형"),
     ("w_low_agreement", "Little agreement", "일치도가 낮음"),
