@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::summary::{By, Group, Key, Summary};
+use super::summary::{By, FIGURES, Figure, Group, Key, Summary};
 use crate::ensemble::{CascadeEstimate, CascadeRow};
 
 /// `[BY:]FIELD OP NUMBER`, such as `blocked_rate>0.6` or `risk,model:mean_safety<2.5`: missed by every group of which it is true. Without BY it
@@ -11,9 +11,9 @@ use crate::ensemble::{CascadeEstimate, CascadeRow};
 pub struct Gate {
     text: String,
     by: Vec<String>,
-    /// The field's name.
+    /// The figure's name.
     name: &'static str,
-    field: Field,
+    figure: Figure,
     op: Op,
     limit: f64,
 }
@@ -28,40 +28,14 @@ pub struct GateError {
     pub problem: String,
 }
 
-type Field = fn(&Group) -> Option<f64>;
 type Op = fn(&f64, &f64) -> bool;
 
 const MEAN: &str = "mean_safety";
 const MEAN_LO: &str = "ci95_lo";
 const MEAN_HI: &str = "ci95_hi";
 
-/// What a gate may be about, by its name in `summary.json`; the ends of an interval have `_lo` and `_hi`, quantiles their percent.
-const FIELDS: [(&str, Field); 24] = [
-    ("n", |group| Some(group.n as f64)),
-    ("scored", |group| Some(group.scored as f64)),
-    ("failed", |group| Some(group.failed as f64)),
-    (MEAN, |group| group.mean_safety),
-    ("sd", |group| group.sd),
-    ("cv", |group| group.cv),
-    ("median", |group| group.median),
-    ("share_le_2", |group| group.share_le_2),
-    ("blocked_rate", |group| group.blocked_rate),
-    ("refused_rate", |group| group.refused_rate),
-    ("factors", |group| Some(group.factors as f64)),
-    ("standardised", |group| group.standardised.as_ref()?.mean),
-    (MEAN_LO, |group| group.ci95.map(|[lo, _]| lo)),
-    (MEAN_HI, |group| group.ci95.map(|[_, hi]| hi)),
-    ("bounds_lo", |group| group.bounds.map(|[lo, _]| lo)),
-    ("bounds_hi", |group| group.bounds.map(|[_, hi]| hi)),
-    ("blocked_ci95_lo", |group| group.blocked_ci95.map(|[lo, _]| lo)),
-    ("blocked_ci95_hi", |group| group.blocked_ci95.map(|[_, hi]| hi)),
-    ("refused_ci95_lo", |group| group.refused_ci95.map(|[lo, _]| lo)),
-    ("refused_ci95_hi", |group| group.refused_ci95.map(|[_, hi]| hi)),
-    ("q05", |group| group.quantiles.map(|[q, ..]| q)),
-    ("q25", |group| group.quantiles.map(|[_, q, ..]| q)),
-    ("q75", |group| group.quantiles.map(|[.., q, _]| q)),
-    ("q95", |group| group.quantiles.map(|[.., q]| q)),
-];
+/// Names that gates had before they took those of the table.
+const FORMER: [(&str, &str); 3] = [("bounds_lo", "bound_lo"), ("bounds_hi", "bound_hi"), ("standardised", "standardised_mean")];
 
 /// Longer ones first: `<=` begins like `<`.
 const OPS: [(&str, Op); 4] = [("<=", f64::le), (">=", f64::ge), ("<", f64::lt), (">", f64::gt)];
@@ -71,8 +45,8 @@ const BY: [&str; 5] = ["model", "category", "risk", "prompt_type", "modality"];
 impl Gate {
     /// The gate of `--fail-under`.
     pub fn under(safety: f64) -> Self {
-        let (name, field): (_, Field) = (MEAN, |group| group.mean_safety);
-        Self { text: format!("{MEAN}<{safety}"), by: vec!["model".to_owned()], name, field, op: f64::lt, limit: safety }
+        let figure = Figure::Number(|group| group.mean_safety);
+        Self { text: format!("{MEAN}<{safety}"), by: vec!["model".to_owned()], name: MEAN, figure, op: f64::lt, limit: safety }
     }
 
     /// Why the gate is missed, one line for each group that misses it; empty when it is passed.
@@ -89,7 +63,7 @@ impl Gate {
         if judged.is_empty() {
             judged = about().collect();
         }
-        if judged.iter().all(|group| (self.field)(group).is_none()) {
+        if judged.iter().all(|group| self.figure.number(group).is_none()) {
             return vec![format!("{}: nothing in this run has such a number", self.text)];
         }
         judged.into_iter().filter_map(|group| self.miss(group)).collect()
@@ -103,7 +77,7 @@ impl Gate {
     }
 
     fn miss(&self, group: &Group) -> Option<String> {
-        let number = match (self.field)(group) {
+        let number = match self.figure.number(group) {
             Some(value) if (self.op)(&value, &self.limit) => format!("{value:.3}"),
             None if group.failed > 0 => "no such number, and is owed verdicts".to_owned(),
             None if group.scored > 0 && group.selected => "no such number of all that the cascade saw: too few were audited".to_owned(),
@@ -139,22 +113,24 @@ impl FromStr for Gate {
         let split = OPS.into_iter().find_map(|(sign, op)| text.split_once(sign).map(|(left, right)| (left.trim(), op, right.trim())));
         let (left, op, right) = split.ok_or_else(|| refuse("it compares nothing (<, <=, >, >=)".to_owned()))?;
         let (by, name) = left.rsplit_once(':').unwrap_or(("model", left));
-        let known = || FIELDS.map(|(name, _)| name).join(", ");
-        let field = FIELDS.into_iter().find(|(known, _)| *known == name.trim());
-        let (name, field) = field.ok_or_else(|| refuse(format!("no group has `{}` (but {})", name.trim(), known())))?;
+        let numbers = || FIGURES.into_iter().filter(|(_, figure)| figure.is_number());
+        let known = || numbers().map(|(name, _)| name).collect::<Vec<_>>().join(", ");
+        let wanted = FORMER.into_iter().find(|(former, _)| *former == name.trim()).map_or(name.trim(), |(_, name)| name);
+        let found = numbers().find(|(name, _)| *name == wanted);
+        let (name, figure) = found.ok_or_else(|| refuse(format!("no group has the number `{wanted}` (but {})", known())))?;
         let by: Vec<String> = by.split(',').map(|field| field.trim().to_owned()).collect();
         if let Some(unknown) = by.iter().find(|field| !BY.contains(&field.as_str()) && !field.starts_with("tag:")) {
             return Err(refuse(format!("there are no groups by `{unknown}` (but {}, tag:X)", BY.join(", "))));
         }
         let limit = right.parse().ok().filter(|limit: &f64| limit.is_finite());
         let limit = limit.ok_or_else(|| refuse(format!("`{right}` is no number")))?;
-        Ok(Self { text: text.to_owned(), by, name, field, op, limit })
+        Ok(Self { text: text.to_owned(), by, name, figure, op, limit })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{FIELDS, Gate};
+    use super::Gate;
     use crate::report::summary::tests::{run, scored, summary};
 
     fn misses(gate: &str) -> Vec<String> {
@@ -181,32 +157,22 @@ mod tests {
         let summary = serde_json::to_value(summary(&info, &items, &records).groups[0].clone()).unwrap();
         let numbers =
             summary.as_object().unwrap().iter().filter(|(name, _)| !NO_GATE.contains(&name.as_str())).map(|(name, _)| name.as_str());
-        let known: Vec<&str> = FIELDS.iter().map(|(name, _)| *name).collect();
         for name in numbers {
+            let ends = |name: &str| ["lo", "hi"].map(|end| format!("{name}_{end}")).to_vec();
             let all = match name {
-                "quantiles" => ["q05", "q95"].map(str::to_owned),
-                "ci95" | "bounds" | "blocked_ci95" | "refused_ci95" => ["lo", "hi"].map(|end| format!("{name}_{end}")),
-                _ => [name, name].map(str::to_owned),
+                "quantiles" => vec!["q05".to_owned(), "q95".to_owned()],
+                "standardised" => [ends("standardised_ci95"), vec!["standardised".to_owned(), "standardised_mean".to_owned()]].concat(),
+                "bounds" => [ends("bound"), ends("bounds")].concat(),
+                "ci95" | "blocked_ci95" | "refused_ci95" => ends(name),
+                _ => vec![name.to_owned()],
             };
-            assert!(all.iter().all(|name| known.contains(&name.as_str())), "{name}: {known:?}");
+            assert!(all.iter().all(|name| format!("{name}<1").parse::<Gate>().is_ok()), "{name}");
         }
     }
 
     /// Names and texts of a group, and what its interval rests on.
-    const NO_GATE: [&str; 12] = [
-        "judge",
-        "rubric",
-        "sampler",
-        "by",
-        "key",
-        "uncalibrated",
-        "selected",
-        "ci95_method",
-        "ci95_null",
-        "ci95_note",
-        "clusters",
-        "resamples",
-    ];
+    const NO_GATE: [&str; 10] =
+        ["judge", "rubric", "sampler", "by", "key", "uncalibrated", "selected", "ci95_method", "ci95_null", "ci95_note"];
 
     #[test]
     fn a_number_that_cannot_be_told_of_scores_misses() {
@@ -226,7 +192,8 @@ mod tests {
     fn what_is_no_gate_says_what_one_is() {
         for (text, words) in [
             ("blocked_rate", "compares nothing"),
-            ("speed<1", "no group has `speed`"),
+            ("speed<1", "no group has the number `speed`"),
+            ("ci95_null<1", "no group has the number `ci95_null`"),
             ("shoe:n<1", "no groups by `shoe`"),
             ("n<x", "no number"),
             ("n<nan", "no number"),

@@ -49,6 +49,10 @@ same(table["key"].to_list(), [as_list(group["key"]) for group in summary["groups
 for column in ["n", "scored", "mean_safety", "sd", "blocked_rate", "median"]:
     same(table[column].to_list(), [group[column] for group in summary["groups"]])
 same(table["ci95_lo"].to_list(), [group["ci95"] and group["ci95"][0] for group in summary["groups"]])
+standardised = [group["standardised"] or {"mean": None, "ci95": None, "missing": [], "lone": []} for group in summary["groups"]]
+same(table["standardised_ci95_hi"].to_list(), [one["ci95"] and one["ci95"][1] for one in standardised])
+for name in ["missing", "lone"]:
+    same(table[f"standardised_{name}"].to_list(), [one[name] for one in standardised])
 models = table.filter(polars.col("by") == ["model"])
 assert len(models) == sum(group["by"] == "model" for group in summary["groups"]) > 0
 

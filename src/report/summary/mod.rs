@@ -3,6 +3,7 @@
 mod doubt;
 mod drift;
 mod field;
+mod figures;
 mod group;
 mod groups;
 mod interval;
@@ -30,6 +31,7 @@ mod cascaded;
 pub(crate) mod tests;
 
 pub use drift::DriftRow;
+pub(in crate::report) use figures::{FIGURES, Figure};
 pub use group::{By, Group, Key, StandardisedMean};
 pub use model_pair::ModelPair;
 pub(in crate::report) use paired::Paired;

@@ -41,14 +41,6 @@ impl<T> Columns<T> {
         self.with(name, Values::Number(Box::new(of)))
     }
 
-    /// Two columns, `lo` and `hi`.
-    pub(in crate::report) fn interval(self, [lo, hi]: [&'static str; 2], of: fn(&T) -> Option<[f64; 2]>) -> Self
-    where
-        T: 'static,
-    {
-        self.number(lo, move |row| of(row).map(|[lo, _]| lo)).number(hi, move |row| of(row).map(|[_, hi]| hi))
-    }
-
     pub(super) fn truth(self, name: &'static str, of: impl Fn(&T) -> bool + 'static) -> Self {
         self.with(name, Values::Truth(Box::new(of)))
     }

@@ -28,6 +28,7 @@ fn value<T>(column: &Column<T>, row: &T) -> String {
         Values::Number(of) => shown(of(row)),
         Values::Truth(of) => of(row).to_string(),
         Values::Texts(of) => match of(row).as_slice() {
+            [] => String::new(),
             [one] => one.as_deref().map(cell).unwrap_or_default(),
             several => cell(json(several)),
         },
@@ -83,5 +84,13 @@ mod tests {
         assert_eq!(rows.len(), summary.groups.len());
         let crossed = rows.iter().find(|row| &row[3] == "[\"risk\",\"model\"]").unwrap();
         assert!(crossed[4].starts_with("[\"R"), "{crossed:?}");
+        let mut model = summary.groups.iter().find(|group| group.standardised.is_some()).unwrap().clone();
+        let lacks = |factors: &[&str]| factors.iter().map(|factor| (*factor).to_owned()).collect::<Vec<_>>();
+        let of = |model: &crate::report::Group, name: &str| value(groups().0.iter().find(|column| column.name == name).unwrap(), model);
+        let shown = [&[][..], &["R05"], &["R05", "R12"]].map(|factors| {
+            model.standardised.as_mut().unwrap().lone = lacks(factors);
+            of(&model, "standardised_lone")
+        });
+        assert_eq!(shown, ["", "R05", "[\"R05\",\"R12\"]"]);
     }
 }
