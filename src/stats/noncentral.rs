@@ -34,12 +34,14 @@ pub(super) fn f_cdf(f: f64, d1: f64, d2: f64, lambda: f64) -> f64 {
     }
 }
 
-/// 95 % interval of the population's share of variance, lambda / (lambda + n), of an F test over `n` observations.
+/// 95 % interval of the population's partial share of variance behind an F test, lambda / (lambda + d1 + d2 + 1).
 ///
-/// Steiger (2004), "Beyond the F test": the noncentralities under which `f` is the 0.975 and the 0.025 quantile; an end that no
-/// noncentrality reaches is 0.
-pub(super) fn variance_share(f: f64, d1: f64, d2: f64, n: f64) -> Option<[f64; 2]> {
-    let share = |p| noncentrality(f, d1, d2, p).map(|lambda| lambda / (lambda + n));
+/// Smithson (2003), "Confidence Intervals": the noncentralities under which `f` is the 0.975 and the 0.025 quantile; an end that no noncentrality reaches
+/// is 0. Of one factor d1 + d2 + 1 is the number of observations. Of several, and of repeated measures, it is smaller: the share is what partial eta^2 =
+/// d1 f / (d1 f + d2) estimates, of what other factors and the items leave; where cells hold one or two observations each, that is more than the share of a
+/// single observation's variance.
+pub(super) fn variance_share(f: f64, d1: f64, d2: f64) -> Option<[f64; 2]> {
+    let share = |p| noncentrality(f, d1, d2, p).map(|lambda| lambda / (lambda + d1 + d2 + 1.0));
     Some([share(0.975)?, share(0.025)?])
 }
 

@@ -157,6 +157,7 @@ fn repeated_measures() {
         same(&found.uncorrected, &case);
         close(found.epsilon, &case["epsilon"]);
         close(found.corrected.p, &case["p_corrected"]);
+        all_close(&found.corrected.effect_ci95.unwrap(), &case["effect_ci95_corrected"]);
         all_close(&found.corrected.df, &case["df_corrected"]);
         ["partial_eta2", "generalised_eta2"].iter().for_each(|name| close(found.corrected.effect[name], &case[name]));
     }

@@ -46,7 +46,7 @@ pub fn anova_repeated(items: &[&[f64]]) -> Option<Repeated> {
     let effect = [("partial_eta2", conditions / (conditions + error)), ("generalised_eta2", conditions / (conditions + between + error))];
     let result = |df: f64, df_error: f64| {
         let result = TestResult::new(f, [df, df_error], f_sf(f, df, df_error), effect)?;
-        Some(TestResult { effect_ci95: variance_share(f, df, df_error, rows * columns), ..result })
+        Some(TestResult { effect_ci95: variance_share(f, df, df_error), ..result })
     };
     Some(Repeated { uncorrected: result(df, df_error)?, corrected: result(df * epsilon, df_error * epsilon)?, epsilon })
 }
@@ -65,6 +65,15 @@ mod tests {
         let thirds = [4.0 / 3.0 - 1.0, 7.0 / 3.0 - 2.0, 4.0 - 11.0 / 3.0];
         let rounded: Vec<[f64; 2]> = (0..9).map(|at| [thirds[at % 3], 1.0 + thirds[at / 3]]).collect();
         assert_eq!(anova_repeated(&rounded.iter().map(|row| &row[..]).collect::<Vec<_>>()), None, "nothing varies but by rounding");
+    }
+
+    #[test]
+    fn the_interval_is_of_the_effect_that_stands_beside_it() {
+        // The second of two conditions is two levels higher, give or take one.
+        let items: Vec<[f64; 2]> = (0..400).map(|at| [f64::from(at % 5), f64::from(at % 5 + [1, 2, 2, 3][at as usize / 5 % 4])]).collect();
+        let found = anova_repeated(&items.iter().map(|row| &row[..]).collect::<Vec<_>>()).unwrap().uncorrected;
+        let ([lo, hi], effect) = (found.effect_ci95.unwrap(), found.effect["partial_eta2"]);
+        assert!(lo < effect && effect < hi && effect > 0.8, "{lo} {effect} {hi}");
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub struct TestResult {
     pub p: f64,
     /// Effect sizes by name.
     pub effect: BTreeMap<&'static str, f64>,
-    /// 95 % interval of the population's (partial) share of variance, which `eta2`, `partial_eta2` and `omega2` all estimate; of F tests only.
+    /// 95 % interval of the population's share of variance, of several factors and repeated measures the partial one, as of `partial_eta2`; of F tests only.
     pub effect_ci95: Option<[f64; 2]>,
 }
 
