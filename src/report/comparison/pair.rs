@@ -57,7 +57,7 @@ pub struct PairRow {
 /// Paired means and what lies between them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Difference {
-    /// Items scored by both.
+    /// Items scored by both; `clusters` says of how many source items, which intervals and tests are over.
     pub n: usize,
     /// Mean safety of the first on these items.
     pub mean_a: Option<f64>,

@@ -27,6 +27,9 @@ fn tables_follow_the_language_and_mark_intervals_of_few_source_items() {
     let rows = |by: u8| (0..6).map(|prompt| ("x", "R05", "pQO", prompt, 1 + by + (prompt % (2 + u32::from(by))) as u8)).collect::<Vec<_>>();
     let comparison = compared(&stored(scored(&rows(0))), &stored(scored(&rows(1))));
     let folder = tempfile::tempdir().unwrap();
+    write_comparison(folder.path(), &comparison, &[FormatKind::Csv], Lang::En).unwrap();
+    let table = std::fs::read_to_string(folder.path().join("comparison.csv")).unwrap();
+    assert!(table.lines().next().unwrap().ends_with(",clusters") && table.lines().nth(1).unwrap().ends_with(",6"), "{table}");
     let written = |lang| {
         write_comparison(folder.path(), &comparison, &[FormatKind::Markdown], lang).unwrap();
         std::fs::read_to_string(folder.path().join("comparison.md")).unwrap()

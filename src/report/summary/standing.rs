@@ -71,8 +71,10 @@ pub struct Versus {
     pub ci95_note: Option<&'static str>,
     /// Whether over shared source items.
     pub paired: bool,
-    /// Source items where paired; else scored items of both.
+    /// Source items where paired; else scored items of both, of which `clusters` says how many source items they come from.
     pub n: usize,
+    /// Source items, paired or not.
+    pub clusters: usize,
     /// `wilcoxon` where paired, else `games_howell`, or `standardised_t` of standardised means.
     pub test: &'static str,
     /// Adjusted for all pairs of models.
@@ -160,6 +162,7 @@ impl Versus {
             ci95_note: pair.basis.ci95_note,
             paired: pair.paired,
             n: pair.n,
+            clusters: pair.basis.clusters,
             test,
             p_adjusted,
             beyond_chance: p_adjusted.map(|p| p < CHANCE && !holds_zero).or(same),
