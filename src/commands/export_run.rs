@@ -26,10 +26,15 @@ struct TasksJson<'a> {
 /// One log for each judge, rubric and sampler, into a folder.
 pub(super) fn inspect_log(context: &Context, args: &ExportArgs) -> Result<Exit, Failure> {
     let (run, dir) = folders(args)?;
-    // The run's own file is the only one that tells when it was.
-    let written = run.join("run.json").metadata().and_then(|meta| meta.modified()).map_err(Failure::usage)?;
-    let created = jiff::Timestamp::try_from(written).map_err(Failure::usage)?;
-    let ExportedLogs { files, samples } = harness::inspect_log(dir, &reader(run)?, created).map_err(Failure::stopped)?;
+    let stored = reader(run)?;
+    let created = if let Some(started) = stored.info().started_at.as_deref().and_then(|time| time.parse().ok()) {
+        started
+    } else {
+        // Of a run of an earlier program its own file is the only one that tells when it was.
+        let written = run.join("run.json").metadata().and_then(|meta| meta.modified()).map_err(Failure::usage)?;
+        jiff::Timestamp::try_from(written).map_err(Failure::usage)?
+    };
+    let ExportedLogs { files, samples } = harness::inspect_log(dir, &stored, created).map_err(Failure::stopped)?;
     if context.json {
         output::say_json(&LogsJson { logs: &files, samples });
     } else {

@@ -14,6 +14,7 @@ pub(crate) fn info(judges: &[&str]) -> RunInfo {
         schema: 1,
         run_id: "0011223344556677".to_owned(),
         source: "demo".to_owned(),
+        started_at: None,
         experiment: Experiment {
             taxonomy: "assurai 1".to_owned(),
             rubrics: map(&["text", "temporal"]),

@@ -168,6 +168,9 @@ pub struct RunInfo {
     pub run_id: String,
     /// Name of the source.
     pub source: String,
+    /// When its first invocation began: UTC, RFC 3339, whole seconds; null where an earlier program began it.
+    #[serde(default)]
+    pub started_at: Option<String>,
     /// What must not change.
     pub experiment: super::Experiment,
     /// Settings that may change, for the reader: concurrency, threads, isolation, shard, limit.

@@ -199,6 +199,7 @@ fn merged(connection: &Connection, new: &RunInfo) -> Result<RunInfo, LedgerError
         let stored: RunInfo = serde_json::from_str(&stored)?;
         let changed = |changes: Vec<String>| LedgerError::Changed(changes.join("; "));
         info.experiment = Experiment::extends(&stored.experiment, &new.experiment).map_err(changed)?;
+        info.started_at = stored.started_at;
         info.missing_locks.extend(stored.missing_locks);
         info.missing_locks.sort_unstable();
         info.missing_locks.dedup();

@@ -281,6 +281,21 @@ fn changed_experiments_and_items_are_refused_by_name() {
 }
 
 #[test]
+fn a_run_keeps_the_time_when_it_began() {
+    let times = |invocations: [Option<&str>; 2]| {
+        let dir = tempfile::tempdir().unwrap();
+        invocations.map(|time| {
+            let info = RunInfo { started_at: time.map(str::to_owned), ..info(&["judge"]) };
+            Ledger::open(dir.path(), &info).unwrap().close().unwrap();
+            Reader::open(dir.path()).unwrap().info().started_at.clone()
+        })
+    };
+    let (first, later) = (Some("2026-11-30T03:00:00Z"), Some("2026-12-01T03:00:00Z"));
+    assert_eq!(times([first, later]), [first.map(str::to_owned), first.map(str::to_owned)]);
+    assert_eq!(times([None, later]), [None, None], "an earlier program began it, and nobody knows when");
+}
+
+#[test]
 fn media_parts_and_order_come_back() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = open(dir.path());

@@ -22,6 +22,7 @@ pub fn run_info(study: &Study, pool: &Pool) -> RunInfo {
         schema: SCHEMA,
         run_id: experiment.digest().to_string()[..16].to_owned(),
         source: study.manifest.name.clone(),
+        started_at: Some(format!("{:.0}", jiff::Timestamp::now())),
         experiment,
         settings: settings(study, pool),
         versions: versions(),

@@ -174,6 +174,8 @@ fn merged(rows: &Rows) -> Result<RunInfo, OpenError> {
         if reader.info().run_id != info.run_id {
             return Err(no_shards(first, other, "their experiments differ"));
         }
+        // The earliest, and unknown where one is: such times are ordered as texts are.
+        info.started_at = info.started_at.min(reader.info().started_at.clone());
         info.missing_locks.extend(reader.info().missing_locks.iter().cloned());
         info.missing_locks.sort_unstable();
         info.missing_locks.dedup();
@@ -226,13 +228,17 @@ mod tests {
     use tribunal_media::{Digest, Report};
 
     use super::{OpenError, StoredRun};
-    use crate::ledger::fixtures::{answer, items, open, plan, run, task};
-    use crate::ledger::{Entry, ItemRow, LedgerError};
+    use crate::ledger::fixtures::{answer, info, items, open, plan, run, task};
+    use crate::ledger::{Entry, ItemRow, Ledger, LedgerError, RunInfo};
 
     /// A shard of `items` that has asked about those at `places`.
     fn shard(items: &[ItemRow], places: &[u64]) -> TempDir {
+        began(None, items, places)
+    }
+
+    fn began(started_at: Option<&str>, items: &[ItemRow], places: &[u64]) -> TempDir {
         let dir = tempdir().unwrap();
-        let ledger = open(dir.path());
+        let ledger = Ledger::open(dir.path(), &RunInfo { started_at: started_at.map(str::to_owned), ..info(&["mini"]) }).unwrap();
         plan(&ledger, items, &places.iter().map(|place| task(*place)).collect::<Vec<_>>()).unwrap();
         run(async {
             for place in places {
@@ -260,6 +266,14 @@ mod tests {
         let entries = |run: &StoredRun| run.rows.entries().unwrap().collect::<Result<Vec<Entry>, _>>().unwrap();
         assert_eq!(entries(&together), entries(&whole));
         assert_eq!(entries(&together)[4].item.media.as_ref().map(|report| report.format.as_str()), Some("4"));
+    }
+
+    #[test]
+    fn shards_began_with_the_first_of_them() {
+        let rows = items(3);
+        let (one, two) = (began(Some("2026-11-30T12:00:00Z"), &rows, &[0]), began(Some("2026-11-30T09:00:00Z"), &rows, &[1]));
+        assert_eq!(opened(&[&one, &two]).unwrap().summary().started_at.as_deref(), Some("2026-11-30T09:00:00Z"));
+        assert_eq!(opened(&[&one, &shard(&rows, &[2])]).unwrap().summary().started_at, None, "one of an earlier program");
     }
 
     #[test]

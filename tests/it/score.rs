@@ -191,9 +191,16 @@ fn shards_are_disjoint_and_together_complete() {
     let together = work.path().join("together");
     let args = |runs: &[&Path], out: &Path| {
         let runs: Vec<&str> = runs.iter().map(|run| path(run)).collect();
-        json_to(0, &[&["report"][..], &runs, &["-o", path(out)]].concat())["summary"].clone()
+        let mut summary = json_to(0, &[&["report"][..], &runs, &["-o", path(out)]].concat())["summary"].clone();
+        let started = summary.as_object_mut().unwrap().remove("started_at").unwrap();
+        (summary, started)
     };
-    assert_eq!(args(&[&one, &two], &together), args(&[&whole], &work.path().join("alone")), "merged shards are one run");
+    let (merged, started) = args(&[&two, &one], &together);
+    assert_eq!(merged, args(&[&whole], &work.path().join("alone")).0, "merged shards are one run");
+    let began = |run: &Path| serde_json::from_slice::<Value>(&std::fs::read(run.join("run.json")).unwrap()).unwrap()["started_at"].clone();
+    assert_eq!(started, began(&one), "the earliest");
+    let resumed = json_to(0, &["score", path(&manifest()), "--judge", &judge.spec(), "-o", path(&whole)])["summary"]["started_at"].clone();
+    assert!(resumed == began(&whole) && resumed.as_str().is_some_and(|time| time.len() == 20 && time.ends_with('Z')), "{resumed}");
 }
 
 #[test]

@@ -31,6 +31,8 @@ pub struct Summary {
     pub schema: u32,
     /// Of the run.
     pub run_id: String,
+    /// When its first invocation began, of shards the earliest: UTC, RFC 3339; null where that is not known.
+    pub started_at: Option<String>,
     /// Manifest rows.
     pub items: usize,
     /// Tasks: the sum of `by_outcome` and `pending`.
@@ -115,6 +117,7 @@ impl Summary {
         let mut summary = Self {
             schema: SCHEMA,
             run_id: info.run_id.clone(),
+            started_at: info.started_at.clone(),
             items: facts.items().len(),
             expected: facts.tasks().len(),
             by_outcome,

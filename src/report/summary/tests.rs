@@ -21,6 +21,7 @@ pub(crate) fn info() -> RunInfo {
         schema: 1,
         run_id: "0123456789abcdef".into(),
         source: "tiny".into(),
+        started_at: None,
         experiment: Experiment {
             taxonomy: "assurai 1".into(),
             rubrics: BTreeMap::new(),
