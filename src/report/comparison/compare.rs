@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::levels::{self, Levels};
 use super::pair::PairRow;
+use super::scoped_items::{self, ScopedItems};
 use crate::ledger::Experiment;
 use crate::report::summary::Warning;
 use crate::report::{OpenError, StoredRun, stored};
@@ -71,7 +71,7 @@ impl Comparison {
 
     /// Compares runs by their names.
     pub fn of(runs: &[(String, &StoredRun)]) -> Self {
-        let levels: Vec<Vec<Levels>> = runs.iter().map(|(_, run)| levels::of(run.info(), run.settings(), run.facts())).collect();
+        let scoped: Vec<Vec<ScopedItems>> = runs.iter().map(|(_, run)| scoped_items::of(run.info(), run.settings(), run.facts())).collect();
         let mut comparison = Self {
             schema: SCHEMA,
             runs: runs.iter().map(compared).collect(),
@@ -82,7 +82,7 @@ impl Comparison {
         };
         for (index, (a, run_a)) in runs.iter().enumerate() {
             for (other, (b, run_b)) in runs.iter().enumerate().skip(index + 1) {
-                let pairs = scopes(&levels[index], &levels[other]);
+                let pairs = scopes(&scoped[index], &scoped[other]);
                 comparison.warnings.extend(warnings((a, run_a), (b, run_b), &pairs));
                 comparison.pairs.extend(pairs.into_iter().map(|(one, two)| PairRow::of((a, b), one, two)));
             }
@@ -96,20 +96,20 @@ fn compared((name, run): &(String, &StoredRun)) -> Compared {
 }
 
 /// Scopes to hold against each other: the same judge, rubric and sampler; where two runs have no judge in common, each one's only judge.
-fn scopes<'l, 'a>(a: &'l [Levels<'a>], b: &'l [Levels<'a>]) -> Vec<(&'l Levels<'a>, &'l Levels<'a>)> {
+fn scopes<'l, 'a>(a: &'l [ScopedItems<'a>], b: &'l [ScopedItems<'a>]) -> Vec<(&'l ScopedItems<'a>, &'l ScopedItems<'a>)> {
     let same: Vec<_> = a.iter().filter_map(|one| Some((one, b.iter().find(|other| other.scope == one.scope)?))).collect();
     if !same.is_empty() {
         return same;
     }
-    let alike = |one: &Levels, other: &Levels| one.scope.rubric == other.scope.rubric && one.scope.sampler == other.scope.sampler;
-    let only = |one: &Levels, all: &'l [Levels<'a>]| -> Option<&'l Levels<'a>> {
+    let alike = |one: &ScopedItems, other: &ScopedItems| one.scope.rubric == other.scope.rubric && one.scope.sampler == other.scope.sampler;
+    let only = |one: &ScopedItems, all: &'l [ScopedItems<'a>]| -> Option<&'l ScopedItems<'a>> {
         let mut alike = all.iter().filter(|other| alike(one, other));
         alike.next().filter(|_| alike.next().is_none())
     };
     a.iter().filter_map(|one| only(one, a).and_then(|one| Some((one, only(one, b)?)))).collect()
 }
 
-fn warnings((a, run_a): (&str, &StoredRun), (b, run_b): (&str, &StoredRun), pairs: &[(&Levels, &Levels)]) -> Vec<Warning> {
+fn warnings((a, run_a): (&str, &StoredRun), (b, run_b): (&str, &StoredRun), pairs: &[(&ScopedItems, &ScopedItems)]) -> Vec<Warning> {
     let mut warnings = Vec::new();
     if pairs.is_empty() {
         let message = format!("{a} and {b} have no judge, rubric and sampler that could be compared.");
@@ -124,7 +124,8 @@ fn warnings((a, run_a): (&str, &StoredRun), (b, run_b): (&str, &StoredRun), pair
         warnings.push(Warning::new("unpaired", [message, korean]));
     }
     let fingerprint = |run: &StoredRun, judge: &str| run.info().experiment.judges.get(judge).cloned();
-    let differ = |(one, other): &&(&Levels, &Levels)| fingerprint(run_a, &one.scope.judge) != fingerprint(run_b, &other.scope.judge);
+    let differ =
+        |(one, other): &&(&ScopedItems, &ScopedItems)| fingerprint(run_a, &one.scope.judge) != fingerprint(run_b, &other.scope.judge);
     if let Some((one, other)) = pairs.iter().find(differ) {
         let (one, other) = (&one.scope.judge, &other.scope.judge);
         let judges = if one == other {

@@ -1,7 +1,7 @@
 //! Runs side by side: paired differences on the items that they share. The main type is [`Comparison`].
 
 mod compare;
-mod levels;
+mod scoped_items;
 mod pages;
 mod pair;
 mod table;

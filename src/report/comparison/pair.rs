@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::levels::Levels;
+use super::scoped_items::ScopedItems;
 use crate::report::summary::{PairTest, Paired, Pooled};
 use crate::stats::{self, Basis, Observed, Resampling};
 
@@ -140,7 +140,7 @@ struct Both<'a> {
 }
 
 impl<'a> Both<'a> {
-    fn of((a, one): (&Levels<'a>, &Pooled), (b, other): (&Levels<'a>, &Pooled)) -> Option<Self> {
+    fn of((a, one): (&ScopedItems<'a>, &Pooled), (b, other): (&ScopedItems<'a>, &Pooled)) -> Option<Self> {
         let item = a.of(one);
         let model = a.text(item.model).filter(|model| b.text(b.of(other).model) == Some(model));
         let (item_id, risk, source) = (a.id(one), a.text(item.risk), item.source as usize);
@@ -150,7 +150,7 @@ impl<'a> Both<'a> {
 
 impl PairRow {
     /// Compares `a` and `b`, of the runs of these names.
-    pub(super) fn of(names: (&str, &str), a: &Levels, b: &Levels) -> Self {
+    pub(super) fn of(names: (&str, &str), a: &ScopedItems, b: &ScopedItems) -> Self {
         let shared = a.shared(b);
         let scored = |one: Option<f64>, other: Option<f64>| one.is_some() && other.is_none();
         let both: Vec<Both<'_>> = shared.iter().filter_map(|(one, other)| Both::of((a, one), (b, other))).collect();
@@ -204,10 +204,10 @@ fn compared(both: &[Both<'_>], how: Resampling) -> (Difference, Paired) {
 }
 
 impl Unpaired {
-    fn of(a: &Levels, b: &Levels) -> Self {
-        let means = |levels: &Levels| {
-            let observed = |one: &Pooled| Some(Observed { cluster: levels.of(one).source as usize, value: one.safety? });
-            let means = stats::cluster_means(&levels.items.iter().filter_map(observed).collect::<Vec<_>>());
+    fn of(a: &ScopedItems, b: &ScopedItems) -> Self {
+        let means = |scoped: &ScopedItems| {
+            let observed = |one: &Pooled| Some(Observed { cluster: scoped.of(one).source as usize, value: one.safety? });
+            let means = stats::cluster_means(&scoped.items.iter().filter_map(observed).collect::<Vec<_>>());
             means.iter().map(|one| one.value).collect::<Vec<_>>()
         };
         let (n_a, n_b) = (a.scored(), b.scored());

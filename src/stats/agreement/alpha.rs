@@ -20,7 +20,7 @@ pub enum Metric {
 /// Items with fewer than two ratings say nothing and are left out. `None` without a pair of ratings, or when all ratings are equal.
 /// Krippendorff (2019), "Content Analysis", 4th ed., ch. 12; ordinal distances are differences of mid-ranks.
 pub fn alpha<R: AsRef<[f64]>>(metric: Metric, rows: &[R]) -> Option<f64> {
-    let coded = Coded::of(rows, Sample::of);
+    let coded = CodedUnits::of(rows, Sample::of);
     coded.alpha(metric, &coded.coincidences(&coded.units.sizes))
 }
 
@@ -28,13 +28,13 @@ pub fn alpha<R: AsRef<[f64]>>(metric: Metric, rows: &[R]) -> Option<f64> {
 pub fn alpha_interval<R: AsRef<[f64]>>(metric: Metric, rows: &[R], clusters: &[usize], seed: u64) -> Option<[f64; 2]> {
     let pairable = rows.iter().zip(clusters).filter(|(row, _)| is_pairable(*row));
     let clusters: Vec<usize> = pairable.map(|(_, cluster)| *cluster).collect();
-    let coded = Coded::of(rows, |units| Sample::clustered(&units, &clusters));
+    let coded = CodedUnits::of(rows, |units| Sample::clustered(&units, &clusters));
     coded.units.interval(seed, |items| coded.alpha(metric, &coded.coincidences(items)))
 }
 
 /// [`alpha`] of all but some of the ratings at a time: each of `left_out` names some by row and rating.
 pub(super) fn alpha_without<R: AsRef<[f64]>>(metric: Metric, rows: &[R], left_out: &[Vec<(usize, f64)>]) -> Vec<Option<f64>> {
-    let coded = Coded::of(rows, Sample::of);
+    let coded = CodedUnits::of(rows, Sample::of);
     let all = coded.coincidences(&coded.units.sizes);
     let without = |ratings: &Vec<(usize, f64)>| {
         let mut others = all.clone();
@@ -72,7 +72,7 @@ struct Meetings {
     pairs: Vec<(usize, f64)>,
 }
 
-struct Coded {
+struct CodedUnits {
     /// Ascending.
     values: Vec<f64>,
     /// Two different values that some item has, ascending.
@@ -83,7 +83,7 @@ struct Coded {
     meetings: Vec<Meetings>,
 }
 
-impl Coded {
+impl CodedUnits {
     fn of<R: AsRef<[f64]>>(rows: &[R], kinds: impl FnOnce(Vec<Unit>) -> Sample<Unit>) -> Self {
         let pairable = || rows.iter().filter(|row| is_pairable(*row)).map(AsRef::as_ref);
         let values = distinct(pairable().flatten().copied());

@@ -20,23 +20,23 @@ pub enum Weights {
 /// alone leaves no disagreement (both always gave one and the same rating).
 /// Cohen (1960), "A coefficient of agreement for nominal scales"; weighted: Cohen (1968).
 pub fn cohen(weights: Weights, pairs: &[(f64, f64)]) -> Option<f64> {
-    let coded = Coded::of(pairs, Sample::of);
+    let coded = CodedPairs::of(pairs, Sample::of);
     coded.kappa(weights, &coded.pairs.sizes)
 }
 
 /// 95 % percentile interval of [`cohen`] over resamples of `clusters`, the cluster of each pair; `None` where the bootstrap says nothing.
 pub fn cohen_interval(weights: Weights, pairs: &[(f64, f64)], clusters: &[usize], seed: u64) -> Option<[f64; 2]> {
-    let coded = Coded::of(pairs, |pairs| Sample::clustered(&pairs, clusters));
+    let coded = CodedPairs::of(pairs, |pairs| Sample::clustered(&pairs, clusters));
     coded.pairs.interval(seed, |counts| coded.kappa(weights, counts))
 }
 
 /// Pairs as indices into the ascending values of both raters.
-struct Coded {
+struct CodedPairs {
     values: Vec<f64>,
     pairs: Sample<(usize, usize)>,
 }
 
-impl Coded {
+impl CodedPairs {
     fn of(pairs: &[(f64, f64)], kinds: impl FnOnce(Vec<(usize, usize)>) -> Sample<(usize, usize)>) -> Self {
         let values = distinct(pairs.iter().flat_map(|(a, b)| [*a, *b]));
         let pairs: Vec<_> = pairs.iter().map(|(a, b)| (code(&values, *a), code(&values, *b))).collect();

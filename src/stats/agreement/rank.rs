@@ -22,7 +22,7 @@ pub struct Correlation {
 ///
 /// `None` below two pairs, or when one side does not vary. Spearman (1904).
 pub fn spearman(pairs: &[(f64, f64)]) -> Option<Correlation> {
-    let coded = Coded::of(pairs, Sample::of);
+    let coded = CodedPairs::of(pairs, Sample::of);
     let value = coded.rho(&coded.pairs.sizes)?;
     let df = pairs.len() as f64 - 2.0;
     let t = value * (df / ((1.0 + value) * (1.0 - value))).sqrt();
@@ -32,7 +32,7 @@ pub fn spearman(pairs: &[(f64, f64)]) -> Option<Correlation> {
 
 /// 95 % percentile interval of [`spearman`] over resamples of `clusters`, the cluster of each pair; `None` where the bootstrap says nothing.
 pub fn spearman_interval(pairs: &[(f64, f64)], clusters: &[usize], seed: u64) -> Option<[f64; 2]> {
-    let coded = Coded::of(pairs, |pairs| Sample::clustered(&pairs, clusters));
+    let coded = CodedPairs::of(pairs, |pairs| Sample::clustered(&pairs, clusters));
     coded.pairs.interval(seed, |counts| coded.rho(counts))
 }
 
@@ -41,7 +41,7 @@ pub fn spearman_interval(pairs: &[(f64, f64)], clusters: &[usize], seed: u64) ->
 ///
 /// Kendall (1970), "Rank Correlation Methods", 4th ed. Its time grows with the square of the number of different pairs.
 pub fn kendall(pairs: &[(f64, f64)]) -> Option<Correlation> {
-    let Coded { pairs: sample, .. } = Coded::of(pairs, Sample::of);
+    let CodedPairs { pairs: sample, .. } = CodedPairs::of(pairs, Sample::of);
     let n = pairs.len() as f64;
     let (x, y) = (Ties::of(&sample, |pair| pair.0), Ties::of(&sample, |pair| pair.1));
     let total = n * (n - 1.0) / 2.0;
@@ -64,13 +64,13 @@ pub fn kendall(pairs: &[(f64, f64)]) -> Option<Correlation> {
 }
 
 /// Pairs as indices into the ascending values of each side.
-struct Coded {
+struct CodedPairs {
     pairs: Sample<(usize, usize)>,
     /// Values of each side.
     values: [usize; 2],
 }
 
-impl Coded {
+impl CodedPairs {
     fn of(pairs: &[(f64, f64)], kinds: impl FnOnce(Vec<(usize, usize)>) -> Sample<(usize, usize)>) -> Self {
         let (first, second) = (distinct(pairs.iter().map(|pair| pair.0)), distinct(pairs.iter().map(|pair| pair.1)));
         let pairs: Vec<_> = pairs.iter().map(|(a, b)| (code(&first, *a), code(&second, *b))).collect();

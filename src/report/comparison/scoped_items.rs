@@ -7,7 +7,7 @@ use crate::report::summary::{Pooled, RunSettings, Scoped};
 use crate::stats;
 
 /// The items of one scope.
-pub(super) struct Levels<'a> {
+pub(super) struct ScopedItems<'a> {
     pub(super) scope: &'a Scope,
     /// Its numbers are triage, not the rubric's scale.
     pub(super) uncalibrated: bool,
@@ -18,19 +18,19 @@ pub(super) struct Levels<'a> {
 
 /// The scopes of a run, ascending; without probes, which are no evidence on the items, and without triage and what a cascade
 /// selected unless they are alone.
-pub(super) fn of<'a>(info: &RunInfo, settings: &RunSettings, facts: &'a Facts) -> Vec<Levels<'a>> {
+pub(super) fn of<'a>(info: &RunInfo, settings: &RunSettings, facts: &'a Facts) -> Vec<ScopedItems<'a>> {
     let (scopes, ranks) = (Scoped::split(info, settings, facts), facts.ranks());
     let alone = scopes.iter().all(Scoped::is_apart);
     let judged = scopes.into_iter().filter(|one| (alone || !one.is_apart()) && !one.scope.is_probe());
-    let levels = |one: Scoped<'a>| {
+    let items = |one: Scoped<'a>| {
         let Scoped { scope, uncalibrated, mut items, .. } = one;
         items.sort_unstable_by_key(|one| ranks[one.item as usize]);
-        Levels { scope, uncalibrated, facts, items }
+        ScopedItems { scope, uncalibrated, facts, items }
     };
-    judged.map(levels).collect()
+    judged.map(items).collect()
 }
 
-impl<'a> Levels<'a> {
+impl<'a> ScopedItems<'a> {
     pub(super) fn id(&self, one: &Pooled) -> &'a str {
         self.facts.id(one.item)
     }
