@@ -67,6 +67,7 @@ struct Table {
     cells: Vec<(f64, f64)>,
     within: Term,
     total: f64,
+    n: f64,
 }
 
 impl Table {
@@ -82,7 +83,8 @@ impl Table {
         let centre = |one: &Crossed| cells[one.a * columns + one.b].1 / cells[one.a * columns + one.b].0;
         let squares = values.iter().map(|one| less(one.value, grand + centre(one)).powi(2)).sum();
         let total = values.iter().map(|one| less(one.value, grand).powi(2)).sum();
-        let mut table = Self { rows, columns, cells, within: Term { squares, df: values.len() as f64 }, total };
+        let n = values.len() as f64;
+        let mut table = Self { rows, columns, cells, within: Term { squares, df: n }, total, n };
         table.within.df -= table.occupied() as f64;
         (table.within.df >= 1.0 && squares > 0.0).then_some(table)
     }
@@ -153,9 +155,10 @@ impl Table {
             ("eta2", squares / self.total),
             ("partial_eta2", squares / (squares + self.within.squares)),
             ("omega2", (squares - df * error) / (self.total + error)),
+            ("partial_omega2", (squares - df * error) / (squares + (self.n - df) * error)),
         ];
         let result = TestResult::new(f, [df, self.within.df], f_sf(f, df, self.within.df), effect)?;
-        Some(TestResult { effect_ci95: variance_share(f, df, self.within.df), ..result })
+        Some(TestResult { effect_ci95: variance_share(f, df, self.within.df, self.n), ..result })
     }
 }
 

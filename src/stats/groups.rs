@@ -22,7 +22,7 @@ pub fn anova_oneway(groups: &[&[f64]]) -> Option<TestResult> {
     let f = sums.between / df_b / mean_within;
     let total = sums.between + sums.within;
     let omega2 = (sums.between - df_b * mean_within) / (total + mean_within);
-    let effect_ci95 = variance_share(f, df_b, df_w);
+    let effect_ci95 = variance_share(f, df_b, df_w, sums.n);
     let result = TestResult::new(f, [df_b, df_w], f_sf(f, df_b, df_w), [("eta2", sums.between / total), ("omega2", omega2)])?;
     Some(TestResult { effect_ci95, ..result })
 }

@@ -34,14 +34,13 @@ pub(super) fn f_cdf(f: f64, d1: f64, d2: f64, lambda: f64) -> f64 {
     }
 }
 
-/// 95 % interval of the population's partial share of variance behind an F test, lambda / (lambda + d1 + d2 + 1).
+/// 95 % interval of the population's (partial) share of variance behind an F test, lambda / (lambda + n): the noncentralities under which `f` is the 0.975
+/// and the 0.025 quantile; an end that no noncentrality reaches is 0.
 ///
-/// Smithson (2003), "Confidence Intervals": the noncentralities under which `f` is the 0.975 and the 0.025 quantile; an end that no noncentrality reaches
-/// is 0. Of one factor d1 + d2 + 1 is the number of observations. Of several, and of repeated measures, it is smaller: the share is what partial eta^2 =
-/// d1 f / (d1 f + d2) estimates, of what other factors and the items leave; where cells hold one or two observations each, that is more than the share of a
-/// single observation's variance.
-pub(super) fn variance_share(f: f64, d1: f64, d2: f64) -> Option<[f64; 2]> {
-    let share = |p| noncentrality(f, d1, d2, p).map(|lambda| lambda / (lambda + d1 + d2 + 1.0));
+/// `n` is the number of observations of one or two factors (Steiger 2004, "Beyond the F test"): the share is what partial omega^2 estimates, and partial eta^2 of
+/// many cells with few observations each lies above it. Of repeated measures it is d1 + d2 + 1 (Smithson 2003, "Confidence Intervals"): the share of what items leave.
+pub(super) fn variance_share(f: f64, d1: f64, d2: f64, n: f64) -> Option<[f64; 2]> {
+    let share = |p| noncentrality(f, d1, d2, p).map(|lambda| lambda / (lambda + n));
     Some([share(0.975)?, share(0.025)?])
 }
 

@@ -131,7 +131,7 @@ fn same_terms(ours: TwoWay, golden: &Value) {
         assert_eq!(ours.is_none(), theirs.is_null());
         let Some(ours) = ours else { continue };
         same(&ours, theirs);
-        ["eta2", "partial_eta2", "omega2"].iter().for_each(|name| close(ours.effect[name], &theirs[name]));
+        ["eta2", "partial_eta2", "omega2", "partial_omega2"].iter().for_each(|name| close(ours.effect[name], &theirs[name]));
     }
 }
 

@@ -46,7 +46,7 @@ pub fn anova_repeated(items: &[&[f64]]) -> Option<Repeated> {
     let effect = [("partial_eta2", conditions / (conditions + error)), ("generalised_eta2", conditions / (conditions + between + error))];
     let result = |df: f64, df_error: f64| {
         let result = TestResult::new(f, [df, df_error], f_sf(f, df, df_error), effect)?;
-        Some(TestResult { effect_ci95: variance_share(f, df, df_error), ..result })
+        Some(TestResult { effect_ci95: variance_share(f, df, df_error, df + df_error + 1.0), ..result })
     };
     Some(Repeated { uncorrected: result(df, df_error)?, corrected: result(df * epsilon, df_error * epsilon)?, epsilon })
 }

@@ -13,7 +13,8 @@ pub struct TestResult {
     pub p: f64,
     /// Effect sizes by name.
     pub effect: BTreeMap<&'static str, f64>,
-    /// 95 % interval of the population's share of variance, of several factors and repeated measures the partial one, as of `partial_eta2`; of F tests only.
+    /// 95 % interval of the population's share of variance, which `eta2` and `omega2` estimate; of two factors the partial one, as of
+    /// `partial_omega2`, and of repeated measures that of `partial_eta2`; of F tests only.
     pub effect_ci95: Option<[f64; 2]>,
 }
 

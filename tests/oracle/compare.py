@@ -62,8 +62,8 @@ def ncf_cdf(f, d1, d2, nc):
     )
 
 
-def share(f, d1, d2):
-    """95 % interval of the population's partial share of variance (Smithson 2003, "Confidence Intervals"): Brent's method on the noncentrality, by the same series in double precision."""
+def share(f, d1, d2, n):
+    """95 % interval of the population's (partial) share of variance: Brent's method on the noncentrality, by the same series in double precision."""
     x = d1 * f / (d1 * f + d2)
 
     def excess(nc, p):
@@ -77,7 +77,7 @@ def share(f, d1, d2):
             high *= 2
         nc = optimize.brentq(excess, 0, high, args=(p,), xtol=1e-14 * high, rtol=1e-15) if excess(0, p) > 0 else 0.0
         assert not nc or abs(ncf_cdf(f, d1, d2, nc) - p) < 1e-11
-        ends.append(nc / (nc + d1 + d2 + 1))
+        ends.append(nc / (nc + n))
     return ends
 
 
@@ -175,7 +175,7 @@ def groups(name, g):
     ends = scipys.confidence_interval()
     return {
         "groups": g,
-        "anova": {"statistic": one.statistic, "df": one.df, "p": one.pvalue, "effect_ci95": share(one.statistic, k - 1, n - k)},
+        "anova": {"statistic": one.statistic, "df": one.df, "p": one.pvalue, "effect_ci95": share(one.statistic, k - 1, n - k, n)},
         "welch": {"statistic": welch.statistic, "df": welch.df, "p": welch.pvalue},
         "kruskal": {"statistic": h, "df": [k - 1], "p": hp},
         "eta2": between / (between + within),
@@ -202,12 +202,12 @@ FULL = {"maxwell": MAXWELL, "two_by_three": table(2, 3, [4, 7, 3, 5, 2, 9]), "fo
 SPARSE = {"connected": table(4, 3, [3, 0, 6, 2, 5, 0, 0, 2, 2, 3, 0, 7]), "disconnected": table(4, 4, [3, 2, 0, 0, 4, 2, 0, 0, 0, 0, 5, 3, 0, 0, 2, 2])}
 
 
-def term(ss, df, sse, dfe, total):
+def term(ss, df, sse, dfe, total, n):
     mse = sse / dfe
     f = ss / df / mse
     return {
         "statistic": f, "df": [df, dfe], "p": stats.f.sf(f, df, dfe), "eta2": ss / total, "partial_eta2": ss / (ss + sse),
-        "omega2": (ss - df * mse) / (total + mse), "effect_ci95": share(f, df, dfe),
+        "omega2": (ss - df * mse) / (total + mse), "partial_omega2": (ss - df * mse) / (ss + (n - df) * mse), "effect_ci95": share(f, df, dfe, n),
     }  # fmt: skip
 
 
@@ -219,7 +219,7 @@ def twoway(rows):
         fit = anova_lm(ols(f"y ~ C(a{coding}) * C(b{coding})", frame).fit(), typ=typ)
         sse, dfe = fit.loc["Residual", "sum_sq"], fit.loc["Residual", "df"]
         names = [f"C(a{coding})", f"C(b{coding})", f"C(a{coding}):C(b{coding})"]
-        found[f"type{typ}"] = [term(fit.loc[name, "sum_sq"], fit.loc[name, "df"], sse, dfe, total) for name in names]
+        found[f"type{typ}"] = [term(fit.loc[name, "sum_sq"], fit.loc[name, "df"], sse, dfe, total, n) for name in names]
     return found
 
 
@@ -237,7 +237,7 @@ def sparse(rows):
     (sa, ra), (sb, rb), (sab, rab), (sse, rc) = rest(a), rest(b), rest(np.hstack([a, b])), rest(cells)
     total, n = ((y - y.mean()) ** 2).sum(), len(y)
     terms = [(sb - sab, rab - rb), (sa - sab, rab - ra), (sab - sse, rc - rab)]
-    return {"values": rows, "type2": [term(ss, df, sse, n - rc, total) if df else None for ss, df in terms]}
+    return {"values": rows, "type2": [term(ss, df, sse, n - rc, total, n) if df else None for ss, df in terms]}
 
 
 def repeated(items):
@@ -257,7 +257,7 @@ def repeated(items):
     return {
         "items": items, "statistic": f, "df": df, "p": stats.f.sf(f, *df), "epsilon": eps, "df_corrected": df * eps,
         "p_corrected": stats.f.sf(f, *(df * eps)), "partial_eta2": ssc / (ssc + sse), "generalised_eta2": general,
-        "effect_ci95": share(f, *df), "effect_ci95_corrected": share(f, *(df * eps)),
+        "effect_ci95": share(f, *df, sum(df) + 1), "effect_ci95_corrected": share(f, *(df * eps), sum(df * eps) + 1),
     }  # fmt: skip
 
 

@@ -33,7 +33,8 @@ pub struct TestRow {
     pub p: Option<f64>,
     /// Effect sizes by name.
     pub effect: BTreeMap<&'static str, f64>,
-    /// 95 % interval of the population's share of variance, with other factors and of repeated measures the partial one, as of `partial_eta2`; null for other tests.
+    /// 95 % interval of the population's share of variance, of two factors the partial one, as of `partial_omega2`, and of
+    /// repeated measures that of `partial_eta2`; null for other tests.
     pub effect_ci95: Option<[f64; 2]>,
     /// Groups of at least two source items, smaller ones being left out; cells with a scored item in two-way tests; models in repeated ones.
     pub groups: usize,

@@ -22,6 +22,7 @@ pub(super) const TERMS: &[Label] = &[
     ("effect_partial_eta2", "Partial η²", "부분 η²"),
     ("effect_generalised_eta2", "Generalised η²", "일반화 η²"),
     ("effect_omega2", "Unbiased share, ω²", "편향 보정 ω²"),
+    ("effect_partial_omega2", "Unbiased partial share, partial ω²", "편향 보정 부분 ω²"),
     ("effect_epsilon2", "Share of ranks, ε²", "순위 분산 ε²"),
     ("effect_cohen_dz", "Cohen's d of differences, d_z", "차이의 코헨 d, d_z"),
     ("effect_cohens_d", "Cohen's d", "코헨 d"),
