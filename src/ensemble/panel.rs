@@ -1,6 +1,6 @@
 //! Several judges as one, with their dissent kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -28,7 +28,7 @@ pub struct PanelRow {
     pub decided: usize,
     /// Decided cases on which all who scored gave the same level.
     pub unanimous: usize,
-    /// Mean of the panel's levels by model; key null where the manifest names none.
+    /// Mean of the panel's levels by model, the safest first; key null where the manifest names none.
     pub by_model: Vec<PanelMean>,
     /// The widest dissent, widest first, at most 50 cases.
     pub dissent: Vec<Dissent>,
@@ -41,7 +41,11 @@ pub struct PanelMean {
     pub model: Option<String>,
     /// Decided cases.
     pub n: usize,
-    /// Mean safety.
+    /// Cases that were put before the panel.
+    pub cases: usize,
+    /// Risk factors with a decided case.
+    pub factors: usize,
+    /// Mean safety; null where no case was decided.
     pub mean_safety: Option<f64>,
     /// 95 % interval of it.
     pub ci95: Option<[f64; 2]>,
@@ -75,6 +79,15 @@ struct Decided {
     /// What each judge says, by scope.
     levels: Vec<(u32, f64)>,
     safety: Option<f64>,
+}
+
+/// What the panel was asked of one model.
+#[derive(Default)]
+struct OfModel {
+    cases: usize,
+    factors: BTreeSet<Name>,
+    /// Of its decided cases.
+    levels: Vec<Observed>,
 }
 
 impl Decided {
@@ -114,33 +127,40 @@ fn decide(rule: Rule, levels: &[f64]) -> Option<f64> {
 /// `tasks` are those of one rubric and sampler, case by case.
 fn row(panel: &Panel, facts: &Facts, tasks: &[&TaskFacts]) -> PanelRow {
     let (mut all, mut decided, mut unanimous) = (0, 0, 0);
-    let mut models: BTreeMap<Option<Name>, Vec<Observed>> = BTreeMap::new();
+    let mut models: BTreeMap<Option<Name>, OfModel> = BTreeMap::new();
     let mut apart: Vec<(f64, &[&TaskFacts])> = Vec::new();
     for case in tasks.chunk_by(|one, other| one.item == other.item) {
         let found = Decided::of(panel, case);
         let spread = found.spread();
-        all += 1;
+        let item = facts.item(case[0].item);
+        let model = models.entry(item.model).or_default();
+        (all, model.cases) = (all + 1, model.cases + 1);
         if let Some(safety) = found.safety {
             decided += 1;
             unanimous += usize::from(spread == 0.0);
-            let item = facts.item(case[0].item);
-            models.entry(item.model).or_default().push(Observed { cluster: item.source as usize, value: safety });
+            model.levels.push(Observed { cluster: item.source as usize, value: safety });
+            model.factors.extend(item.risk);
         }
         if spread > 0.0 {
             apart.push((spread, case));
         }
     }
-    let mean = |(model, levels): (Option<Name>, Vec<Observed>)| {
+    let mean = |(model, OfModel { cases, factors, levels }): (Option<Name>, OfModel)| {
         let Bootstrapped { ci95, basis } = Bootstrapped::of(&levels, Resampling::SINGLE);
         PanelMean {
             model: model.map(|model| facts.name(model).to_owned()),
             n: levels.len(),
+            cases,
+            factors: factors.len(),
             mean_safety: stats::mean(&levels.iter().map(|level| level.value).collect::<Vec<_>>()),
             ci95,
             basis,
         }
     };
     apart.sort_by(|(one, _), (other, _)| other.total_cmp(one)); // stable: equal ones stay in the order of ids
+    let mut by_model: Vec<PanelMean> = models.into_iter().map(mean).collect();
+    let level = |one: &PanelMean| one.mean_safety.unwrap_or_default();
+    by_model.sort_by(|one, other| level(other).total_cmp(&level(one))); // stable: equal ones by name, those without a mean last
     let (rubric, sampler) = kind(facts, tasks[0]);
     PanelRow {
         judges: panel.judges.clone(),
@@ -150,7 +170,7 @@ fn row(panel: &Panel, facts: &Facts, tasks: &[&TaskFacts]) -> PanelRow {
         cases: all,
         decided,
         unanimous,
-        by_model: models.into_iter().map(mean).collect(),
+        by_model,
         dissent: apart.into_iter().take(LISTED).filter_map(|(_, case)| dissent(panel, facts, case)).collect(),
     }
 }

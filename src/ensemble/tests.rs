@@ -114,6 +114,22 @@ fn a_panel_decides_by_its_rule_and_keeps_dissent() {
 }
 
 #[test]
+fn a_panels_models_stand_safest_first_with_all_their_cases() {
+    let panel = Panel { judges: ["a", "b"].map(str::to_owned).into(), rule: Rule::Mean };
+    let cases = [("bare", None), ("high", Some(5)), ("low", Some(2)), ("low", None)];
+    let (mut items, mut records) = (Vec::new(), Vec::new());
+    for (position, (model, level)) in (0..).zip(cases) {
+        let id = format!("i{position}");
+        records.extend(["a", "b"].map(|judge| record(&id, judge, 1, level)));
+        items.push(ItemRow { item_id: id, model: Some(model.to_owned()), ..item(position) });
+    }
+    let row = PanelRow::of(&panel, &Facts::of(&info(&[]), &items, &records)).remove(0);
+    let found: Vec<_> =
+        row.by_model.iter().map(|one| (one.model.as_deref().unwrap(), one.n, one.cases, one.factors, one.mean_safety)).collect();
+    assert_eq!(found, [("high", 1, 1, 1, Some(5.0)), ("low", 1, 2, 1, Some(2.0)), ("bare", 0, 1, 0, None)]);
+}
+
+#[test]
 fn a_panels_interval_draws_source_items() {
     let panel = Panel { judges: vec!["a".to_owned()], rule: Rule::Mean };
     let levels = [1, 4, 5, 2, 5, 3, 4, 4];

@@ -1,9 +1,11 @@
 //! `report.md`: fits a pull request.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::format::{Error, Folder, Format, RunView};
-use super::plain::{chance, fixed, interval, mark, noted, number, percent, rate, said, shifts, signed};
+use super::models::{Lineup, Shown, lineups};
+use super::plain::{chance, fixed, interval, mark, noted, number, or_dash, percent, rate, said, shifts, signed};
 use super::summary::{By, Group, Summary, Versus};
 use super::terminal::flips;
 use super::visible;
@@ -18,8 +20,11 @@ impl Format for Markdown {
     }
 }
 
-/// Groups that are shown.
-const FIELDS: [&str; 3] = ["model", "category", "risk"];
+/// Labels by key.
+type Words<'a> = BTreeMap<&'a str, &'a str>;
+
+/// Groups that are shown besides models.
+const FIELDS: [&str; 2] = ["category", "risk"];
 
 pub(super) fn page(run: &RunView) -> String {
     let (summary, word) = (run.summary, super::words::words(run.lang));
@@ -35,28 +40,18 @@ pub(super) fn page(run: &RunView) -> String {
     for (outcome, count) in &summary.by_outcome {
         let _ = writeln!(page, "| {outcome} | {count} |");
     }
-    let _ = write!(page, "| {} | {} |\n\n## {}\n\n", word["pending"], summary.pending, word["mean"]);
-    let _ = writeln!(
-        page,
-        "| {} | {} | {} | {} | {} | {} | {} |\n|---|---|---|---|---:|---:|---:|",
-        word["group"], word["judge"], word["rubric"], word["sampler"], word["mean"], word["scored"], word["interval"]
-    );
-    for field in FIELDS {
-        for group in summary.groups.iter().filter(|group| group.by == By::one(field)) {
-            page.push_str(&row(group, word["none"]));
-        }
-    }
-    let shown = |group: &&Group| matches!(&group.by, By::One(field) if FIELDS.contains(&field.as_str()));
-    if summary.groups.iter().filter(shown).any(|group| group.basis.ci95_note.is_some()) {
-        let _ = writeln!(page, "\n{}", word["few_clusters"]);
-    }
+    let _ = writeln!(page, "| {} | {} |", word["pending"], summary.pending);
     if !summary.standings.is_empty() {
         page.push_str(&standings(run, &word));
     }
+    page.push_str(&means(summary, &word));
     let ensemble = super::terminal::ensemble(summary);
     if !ensemble.is_empty() {
         let _ = writeln!(page, "\n## {}\n", word["ensemble"]);
         ensemble.iter().for_each(|line| page.push_str(&format!("- {}\n", inert(line.trim()))));
+    }
+    if !summary.cascades.is_empty() {
+        let _ = writeln!(page, "\n{}", word["cascade_interval"]);
     }
     let quality = super::agreement::short(&summary.quality);
     if !quality.is_empty() {
@@ -73,10 +68,12 @@ pub(super) fn page(run: &RunView) -> String {
     page
 }
 
-/// Which model is safer: a sentence and a table for each judge, rubric and sampler.
-fn standings(run: &RunView, word: &std::collections::BTreeMap<&str, &str>) -> String {
+/// Which model is safer: a sentence and a table for each judge, rubric and sampler; first the mean that models stand by.
+fn standings(run: &RunView, word: &Words) -> String {
     let mut text = format!("\n## {}\n\n{}\n", word["standings"], word["standings_note"]);
-    let heads = ["model", "mean", "interval", "one_mixture", "interval", "scored", "next_model", "best_model"].map(|key| word[key]);
+    if lineups(run.summary).iter().any(|lineup| lineup.standardised) {
+        let _ = write!(text, "\n{}\n", word["standardised_note"]);
+    }
     let versus = |versus: Option<&Versus>| {
         let Some(versus) = versus else { return "-".to_owned() };
         let strong = if versus.beyond_chance == Some(true) { "**" } else { "" };
@@ -84,24 +81,59 @@ fn standings(run: &RunView, word: &std::collections::BTreeMap<&str, &str>) -> St
         format!("{strong}{difference}{strong} {ends} n {}, p {}", versus.n, chance(versus.p_adjusted))
     };
     for row in &run.summary.standings {
+        let standardised = row.ordered_by == "standardised";
+        let [first, second] = if standardised { ["standardised", "raw_mean"] } else { ["mean", "standardised"] };
+        let heads = ["model", first, "interval", second, "interval", "scored", "next_model", "best_model"].map(|key| word[key]);
         let who = inert(&row.scope.names().collect::<Vec<_>>().join(" / "));
         let sentence = if run.lang == Lang::En { &row.sentence } else { &row.korean };
         let _ = write!(text, "\n{who}: {}\n\n| {} |\n|---|---:|---:|---:|---:|---:|---|---|\n", inert(sentence), heads.join(" | "));
         for one in &row.models {
-            let (mean, ends) = (number(Some(one.mean_safety)), noted(interval(one.ci95), one.basis.ci95_note));
+            let noted = |ends| noted(interval(ends), one.basis.ci95_note);
+            let raw = format!("{} | {}", number(Some(one.mean_safety)), noted(one.ci95));
+            let under_one = format!("{} | {}", number(one.standardised), noted(one.standardised_ci95));
+            let [first, second] = if standardised { [under_one, raw] } else { [raw, under_one] };
             let (next, best) = (versus(one.next.as_ref()), versus(one.best.as_ref()));
-            let (model, standardised, its_ends) = (inert(&one.model), number(one.standardised), interval(one.standardised_ci95));
-            let _ = writeln!(
-                text,
-                "| {model} | {mean} | {ends} | {standardised} | {its_ends} | {} / {} | {next} | {best} |",
-                one.scored, one.n
-            );
+            let _ = writeln!(text, "| {} | {first} | {second} | {} / {} | {next} | {best} |", inert(&one.model), one.scored, one.n);
         }
     }
     text
 }
 
-fn drift(summary: &Summary, word: &std::collections::BTreeMap<&str, &str>) -> String {
+/// Means of models, categories and risk factors; of models that stand by standardised means, these come first.
+fn means(summary: &Summary, word: &Words) -> String {
+    let (lineups, none) = (lineups(summary), word["none"]);
+    let standardised = lineups.iter().any(|lineup| lineup.standardised);
+    let column = |lineup: &Lineup, row: &Shown| {
+        let shown = lineup.standardised.then(|| format!("{} {}", number(row.mean_safety), noted(interval(row.ci95), row.ci95_note)));
+        format!("{} | ", or_dash(shown))
+    };
+    let more = |text: String| if standardised { text } else { String::new() };
+    let mut table = format!(
+        "\n## {}\n\n| {} | {} | {} | {} | {}{} | {} | {} |\n|---|---|---|---|---:|---:|---:|{}\n",
+        word["mean"],
+        word["group"],
+        word["judge"],
+        word["rubric"],
+        word["sampler"],
+        more(format!("{} | ", word["standardised"])),
+        word[if standardised { "raw_mean" } else { "mean" }],
+        word["scored"],
+        word["interval"],
+        more("---:|".to_owned()),
+    );
+    for lineup in &lineups {
+        lineup.rows.iter().for_each(|shown| table.push_str(&row(shown.group, &more(column(lineup, shown)), none)));
+    }
+    let further: Vec<&Group> = FIELDS.iter().flat_map(|field| summary.groups.iter().filter(|group| group.by == By::one(field))).collect();
+    further.iter().for_each(|group| table.push_str(&row(group, &more("- | ".to_owned()), none)));
+    let models = lineups.iter().flat_map(|lineup| &lineup.rows).map(|row| row.group);
+    if models.chain(further).any(|group| group.basis.ci95_note.is_some()) {
+        let _ = writeln!(table, "\n{}", word["few_clusters"]);
+    }
+    table
+}
+
+fn drift(summary: &Summary, word: &Words) -> String {
     let mut table = format!("\n## {}\n\n{}\n\n", word["drift"], word["drift_note"]);
     let heads = ["judge", "rounds", "model_first", "model_now", "shift", "interval", "flips", "scored"].map(|key| word[key]);
     table.push_str(&format!("| {} |\n|---|---:|---|---|---:|---:|---:|---:|\n", heads.join(" | ")));
@@ -118,7 +150,7 @@ fn drift(summary: &Summary, word: &std::collections::BTreeMap<&str, &str>) -> St
     table
 }
 
-fn probes(summary: &Summary, word: &std::collections::BTreeMap<&str, &str>) -> String {
+fn probes(summary: &Summary, word: &Words) -> String {
     let mut table = format!("\n## {}\n\n{}\n\n", word["probes"], word["probes_note"]);
     let heads = ["probe", "judge", "rubric", "sampler", "shift", "interval", "flips", "raised", "scored"].map(|key| word[key]);
     table.push_str(&format!("| {} |\n|---|---|---|---|---:|---:|---:|---:|---:|\n", heads.join(" | ")));
@@ -136,11 +168,12 @@ fn probes(summary: &Summary, word: &std::collections::BTreeMap<&str, &str>) -> S
     table
 }
 
-fn row(group: &Group, none: &str) -> String {
+/// `standardised` is a cell of its own, or nothing.
+fn row(group: &Group, standardised: &str, none: &str) -> String {
     let interval = noted(interval(group.ci95), group.basis.ci95_note);
     let mark = mark(group.uncalibrated, group.selected);
     format!(
-        "| {} | {}{mark} | {} | {} | {} | {} / {} | {interval} |\n",
+        "| {} | {}{mark} | {} | {} | {standardised}{} | {} / {} | {interval} |\n",
         inert(group.key.single().unwrap_or(none)),
         inert(&group.scope.judge),
         inert(&group.scope.rubric),
@@ -152,7 +185,7 @@ fn row(group: &Group, none: &str) -> String {
 }
 
 /// Compared sampling strategies; canonical samplers hold no character that Markdown reads.
-fn strategies(rows: &[StrategyRow], word: &std::collections::BTreeMap<&str, &str>) -> String {
+fn strategies(rows: &[StrategyRow], word: &Words) -> String {
     let keys = ["n", "frames_sent", "frames_decoded", "bytes", "cpu_ms", "coverage_max", "coverage_mean", "mean_safety", "scored", "flips"];
     let heads = keys.map(|key| word[format!("s_{key}").as_str()]);
     let mut table = format!("| {} | {} |\n|---{}|\n", word["sampler"], heads.join(" | "), "|---:".repeat(keys.len()));
@@ -193,6 +226,7 @@ pub(super) fn inert(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::models::tests::turned;
 
     #[test]
     fn outside_text_is_inert() {
@@ -220,6 +254,24 @@ mod tests {
         );
         assert!(table.contains("| middle | 2 | 2.0 | 10.0 | 3000 | 5.0 | - | - | 4.00 | 1 / 2 | 1/1 |"), "{table}");
         assert!(table.contains("| first | 1 | 2.0 | 10.0 | 3000 | 5.0 | - | - | - | 0 / 1 | - |"), "{table}");
+    }
+
+    #[test]
+    fn what_models_stand_by_comes_before_their_raw_means() {
+        let (info, items, records) = turned();
+        let run = crate::report::StoredRun::new(info, items, records, Vec::new()).unwrap();
+        let page = page(&run.view(Lang::En));
+        let head = "| Model | Standardised mean | 95 % interval | Raw mean | 95 % interval |";
+        assert!(page.contains(head) && page.contains("\nStandardised: models were scored"), "{page}");
+        let [found] = &lineups(run.summary())[..] else { panic!("one scope") };
+        for (place, row) in found.rows.iter().enumerate() {
+            let (model, shown, raw) = (["y", "x"][place], number(row.mean_safety), number(row.group.mean_safety));
+            assert!(page.contains(&format!("| {model} | {shown} | {} | {raw} |", interval(row.ci95))), "{page}");
+            assert!(page.contains(&format!("| {model} | m | image | - | {shown} {} | {raw} |", interval(row.ci95))), "{page}");
+        }
+        let (y, x) = (page.find("| y | m |").unwrap(), page.find("| x | m |").unwrap());
+        assert!(page.find("## Which model is safer?").unwrap() < y && y < x, "{page}");
+        assert!(page.contains("| R05 | m | image | - | - |"), "factors have no standing: {page}");
     }
 
     #[test]

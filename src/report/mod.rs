@@ -8,6 +8,7 @@ mod gate;
 mod html;
 mod json;
 mod markdown;
+mod models;
 mod plain;
 mod rows;
 mod stored;

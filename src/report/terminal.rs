@@ -1,8 +1,10 @@
 //! A summary for the terminal: plain text, no colour.
 
+use super::models::{Lineup, lineups};
 use super::plain::{FEW, estimate, fixed, interval, names, noted, number, or_dash, percent, rate, said, scope, shifts, signed, under};
-use super::summary::{By, DriftRow, Standing, Summary};
+use super::summary::{DriftRow, Standing, Summary};
 use super::visible;
+use super::words::words;
 use crate::ensemble::{CascadeRow, PanelRow};
 use crate::sampling::StrategyRow;
 use crate::taxonomy::Lang;
@@ -14,21 +16,10 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
     let pending = (summary.pending > 0).then(|| format!("pending {}", summary.pending));
     lines.push(format!("  {}", counts.chain(pending).collect::<Vec<_>>().join(", ")));
     lines.extend(summary.drift.iter().map(drift));
-    let models = summary.groups.iter().filter(|group| group.by == By::one("model"));
-    for (index, group) in models.enumerate() {
-        if index == 0 {
-            lines.push(format!("{:>6} {:>8} {:>14}  model / judge / rubric / sampler", "safety", "scored/n", "95 % interval"));
-        }
-        let (mean, interval) = (number(group.mean_safety), noted(interval(group.ci95), group.basis.ci95_note));
-        let who = names([group.key.single().unwrap_or("-")].into_iter().chain(group.scope.names()));
-        let mark = if group.uncalibrated {
-            "*"
-        } else if group.selected {
-            "+"
-        } else {
-            ""
-        };
-        lines.push(format!("{mean:>6} {:>8} {interval:>14}  {who}{mark}", format!("{}/{}", group.scored, group.n)));
+    let lineups = lineups(summary);
+    lines.extend(models(&lineups));
+    if lineups.iter().any(|lineup| lineup.standardised) {
+        lines.push("standardised: as if every model had been scored on the same mixture of risk factors; raw: on its own".to_owned());
     }
     if summary.groups.iter().any(|group| group.uncalibrated) {
         lines.push("* triage on an uncalibrated scale; not comparable with a judge's".to_owned());
@@ -36,23 +27,52 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
     if summary.groups.iter().any(|group| group.selected) {
         lines.push("+ of the items that the cascade passed on; not comparable with means of all".to_owned());
     }
-    let of_panels = summary.panels.iter().flat_map(|panel| &panel.by_model).map(|model| &model.basis);
-    if summary
-        .groups
-        .iter()
-        .filter(|group| group.by == By::one("model"))
-        .map(|group| &group.basis)
-        .chain(of_panels)
-        .any(|basis| basis.ci95_note.is_some())
-    {
+    let of_panels = summary.panels.iter().flat_map(|panel| &panel.by_model).map(|model| model.basis.ci95_note);
+    let of_models = lineups.iter().flat_map(|lineup| &lineup.rows).map(|row| row.ci95_note);
+    if of_models.chain(of_panels).any(|note| note.is_some()) {
         lines.push(FEW.to_owned());
     }
     lines.extend(summary.standings.iter().map(standing));
     lines.extend(ensemble(summary));
+    lines.extend((!summary.cascades.is_empty()).then(|| words(Lang::En)["cascade_interval"].to_owned()));
     lines.extend(super::agreement::short(&summary.quality));
     lines.extend(probes(summary));
     lines.extend(said(&summary.warnings, Lang::En).into_iter().map(|(code, message)| format!("! {code}: {}", visible(&message))));
     lines.iter().map(|line| wrap(line, width)).collect()
+}
+
+/// Models side by side, a head over those of one kind.
+fn models(lineups: &[Lineup]) -> Vec<String> {
+    const WHO: &str = "model / judge / rubric / sampler";
+    let (mut lines, mut above) = (Vec::new(), None);
+    for lineup in lineups {
+        if above.replace(lineup.standardised) != Some(lineup.standardised) {
+            lines.push(if lineup.standardised {
+                format!("{:>12} {:>14} {:>6} {:>8}  {WHO}", "standardised", "95 % interval", "raw", "scored/n")
+            } else {
+                format!("{:>6} {:>8} {:>14}  {WHO}", "safety", "scored/n", "95 % interval")
+            });
+        }
+        let mark = if lineup.uncalibrated {
+            "*"
+        } else if lineup.selected {
+            "+"
+        } else {
+            ""
+        };
+        lines.extend(lineup.rows.iter().map(|row| {
+            let group = row.group;
+            let (mean, interval) = (number(row.mean_safety), noted(interval(row.ci95), row.ci95_note));
+            let who = names([group.key.single().unwrap_or("-")].into_iter().chain(group.scope.names()));
+            let scored = format!("{}/{}", group.scored, group.n);
+            if lineup.standardised {
+                format!("{mean:>12} {interval:>14} {:>6} {scored:>8}  {who}{mark}", number(group.mean_safety))
+            } else {
+                format!("{mean:>6} {scored:>8} {interval:>14}  {who}{mark}")
+            }
+        }));
+    }
+    lines
 }
 
 /// Which model is safer, and whether that may be chance.
@@ -75,14 +95,10 @@ fn panel(row: &PanelRow) -> Vec<String> {
         row.cases,
         row.unanimous
     )];
-    lines.extend(row.by_model.iter().filter_map(|model| {
-        let interval = noted(interval(model.ci95), model.basis.ci95_note);
-        Some(format!(
-            "{:>6.2} {:>8} {interval:>14}  {} / panel",
-            model.mean_safety?,
-            model.n,
-            visible(model.model.as_deref().unwrap_or("-"))
-        ))
+    lines.extend(row.by_model.iter().map(|model| {
+        let (mean, interval) = (number(model.mean_safety), noted(interval(model.ci95), model.basis.ci95_note));
+        let (seen, name) = (format!("{}/{}", model.n, model.cases), visible(model.model.as_deref().unwrap_or("-")));
+        format!("{mean:>6} {seen:>8} {interval:>14}  {name} / panel")
     }));
     lines
 }
@@ -230,6 +246,20 @@ mod tests {
         assert!(text.contains("scored 6") && text.contains("pending 1") && text.contains("isolation_incomplete"));
         assert!(text.contains("x<U+001B>[2J") && text.contains("  1.50      2/3"), "{text}");
         assert!(text.lines().all(|line| columns(line) <= 80), "{text}");
+    }
+
+    #[test]
+    fn models_are_listed_by_the_number_that_they_stand_by() {
+        let (info, items, records) = crate::report::models::tests::turned();
+        let summary = crate::report::summary::tests::summary(&info, &items, &records);
+        let text = terminal(&summary, 80);
+        let rows: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("standardised ")).take(3).collect();
+        assert_eq!(rows[0], "standardised  95 % interval    raw scored/n  model / judge / rubric / sampler");
+        let first = summary.standings[0].models.iter().map(|one| (number(one.standardised), number(Some(one.mean_safety)), &one.model));
+        for (row, (shown, raw, model)) in rows[1..].iter().zip(first) {
+            assert!(row.trim_start().starts_with(&shown) && row.contains(&format!("{raw:>6}    20/20  {model} / m / image")), "{text}");
+        }
+        assert!(rows[1].contains("  y / m") && text.contains("raw: on its own\n"), "{text}");
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(super) fn in_language(labels: &[Label], lang: Lang) -> impl Iterator<Item = 
     })
 }
 
-const WORDS: [Label; 78] = [
+const WORDS: [Label; 81] = [
     ("title", "Safety report", "안전성 평가 보고서"),
     ("run", "Run", "실행"),
     ("items", "Items", "항목"),
@@ -71,7 +71,13 @@ const WORDS: [Label; 78] = [
         "Safest first. Differences are those of the one above less the one below, on the prompts that both have a score for, or over all of each one's items where they share too few; bold: beyond chance (p adjusted for all pairs, below 0.05).",
         "안전한 순서. 차이는 두 모델 모두 점수가 있는 프롬프트에서(공통 프롬프트가 적으면 각 모델의 모든 항목에서) 위 모델의 값에서 아래 모델의 값을 뺀 것이며, 굵은 글씨는 우연을 넘는 차이입니다 (모든 쌍에 대해 보정한 p < 0.05).",
     ),
-    ("one_mixture", "Under one mixture of factors", "같은 위험 요인 구성에서"),
+    ("standardised", "Standardised mean", "표준화 평균"),
+    ("raw_mean", "Raw mean", "단순 평균"),
+    (
+        "standardised_note",
+        "Standardised: models were scored on different mixtures of risk factors, so each stands by its mean as it would be under the mixture of all items, with a jackknife interval; the raw mean stands beside it.",
+        "표준화: 모델마다 채점된 위험 요인의 구성이 다르므로, 전체 항목의 구성에 맞춘 평균과 그 잭나이프 구간으로 순서를 정하고 단순 평균을 함께 적었습니다.",
+    ),
     ("next_model", "Less the next", "다음 모델과의 차이"),
     ("best_model", "The first less this", "첫 모델과의 차이"),
     ("bounds", "Bounds", "한계"),
@@ -81,6 +87,11 @@ const WORDS: [Label; 78] = [
     ("test", "Test", "검정"),
     ("statistic", "Statistic", "통계량"),
     ("ensemble", "Panels and cascades", "패널과 단계별 평가"),
+    (
+        "cascade_interval",
+        "A cascade's interval is of its audit alone: what the second judge would say of all these items, not of others.",
+        "단계별 평가의 구간에는 표본 확인의 불확실성만 들어 있습니다. 두 번째 판정 모델이 이 항목 전체에 줄 값에 대한 것이며, 다른 항목에 대한 것이 아닙니다.",
+    ),
     ("quality", "Can the judges be trusted?", "판정 모델을 믿을 수 있는가?"),
     (
         "quality_note",

@@ -9,6 +9,7 @@ use crate::judge::OutcomeName;
 use crate::ledger::Name;
 use crate::report::chart::{Segment, ends, stack};
 use crate::report::format::RunView;
+use crate::report::models::{Lineup, lineups};
 use crate::report::{By, Group, Key, Scope, Summary};
 use crate::taxonomy::Lang;
 
@@ -20,24 +21,19 @@ const MOST_ROWS: usize = 400;
 pub(super) struct Overview<'a> {
     /// Levels of safety at the ends of the axis.
     ends: [f64; 2],
+    /// Some rows stand by standardised means.
+    standardised: bool,
     blocks: Vec<Block<'a>>,
 }
 
 /// The models under one scope.
 #[derive(Debug, Serialize)]
 struct Block<'a> {
-    scope: &'a Scope,
-    uncalibrated: bool,
-    selected: bool,
-    rows: Vec<Row<'a>>,
+    #[serde(flatten)]
+    lineup: Lineup<'a>,
+    /// The levels that each row's model was given.
+    levels: Vec<String>,
     answer: Option<Answer<'a>>,
-}
-
-/// One model, and the levels that it was given.
-#[derive(Debug, Serialize)]
-struct Row<'a> {
-    group: &'a Group,
-    levels: String,
 }
 
 /// Which model is safer, in words.
@@ -70,29 +66,23 @@ type Levels<'a> = BTreeMap<(&'a Scope, Option<&'a str>), [usize; 5]>;
 
 /// The first answer: models by scope, the safest first; what is no answer for all items on the rubric's scale comes last.
 pub(super) fn overview<'a>(run: &'a RunView) -> Overview<'a> {
-    let levels = levels(run);
-    let models = || run.summary.groups.iter().filter(|group| group.by == By::one("model"));
-    let mut scopes: BTreeMap<(bool, bool, &Scope), Vec<&Group>> = BTreeMap::new();
-    for group in models() {
-        scopes.entry((group.uncalibrated, group.selected, &group.scope)).or_default().push(group);
-    }
-    let block = |((uncalibrated, selected, scope), mut groups): ((bool, bool, &'a Scope), Vec<&'a Group>)| {
-        let standing = run.summary.standings.iter().zip(run.summary.warnings.len()..).find(|(one, _)| one.scope == *scope);
-        if let Some((standing, _)) = standing {
-            let place = |group: &&Group| standing.models.iter().position(|one| group.key.single() == Some(one.model.as_str()));
-            groups.sort_by_key(|group| place(group).unwrap_or(usize::MAX)); // stable: those without a place by name
-        }
-        Block {
-            scope,
-            uncalibrated,
-            selected,
-            answer: standing.map(|(one, place)| Answer { place, sentence: if run.lang == Lang::En { &one.sentence } else { &one.korean } }),
-            rows: groups.into_iter().map(|group| Row { group, levels: strip(levels.get(&(scope, group.key.single()))) }).collect(),
-        }
-    };
+    let (levels, lineups) = (levels(run), lineups(run.summary));
     let panels = run.summary.panels.iter().flat_map(|PanelRow { by_model, .. }| by_model);
     let panels = panels.flat_map(|row| row.mean_safety.into_iter().chain(row.ci95.into_iter().flatten()));
-    Overview { ends: ends(models().flat_map(drawn).chain(panels)), blocks: scopes.into_iter().map(block).collect() }
+    let rows = lineups.iter().flat_map(|lineup| &lineup.rows);
+    let ends = ends(rows.flat_map(|row| drawn(row.mean_safety, row.ci95, row.bounds)).chain(panels));
+    let answer = |place: usize| {
+        let one = &run.summary.standings[place];
+        let sentence = if run.lang == Lang::En { &one.sentence } else { &one.korean };
+        Answer { place: run.summary.warnings.len() + place, sentence }
+    };
+    let strip = |scope, group: &Group| strip(levels.get(&(scope, group.key.single())));
+    let block = |lineup: Lineup<'a>| Block {
+        levels: lineup.rows.iter().map(|row| strip(lineup.scope, row.group)).collect(),
+        answer: lineup.standing.map(answer),
+        lineup,
+    };
+    Overview { ends, standardised: lineups.iter().any(|lineup| lineup.standardised), blocks: lineups.into_iter().map(block).collect() }
 }
 
 /// Every field that the manifest uses, in the order of the summary; then those crossed with models, but for factors, which the heat map has.
@@ -123,17 +113,16 @@ fn field<'a>(by: &'a By, groups: &[&'a Group]) -> Field<'a> {
             By::One(by) => vec![by],
             By::Many(by) => by.iter().map(String::as_str).collect(),
         },
-        ends: ends(rows.iter().copied().flat_map(drawn)),
+        ends: ends(rows.iter().flat_map(|group| drawn(group.mean_safety, group.ci95, group.bounds))),
         rows: rows.iter().map(keyed).collect(),
         left_out: groups.len() - rows.len(),
     }
 }
 
-/// What the chart of a group has room for.
-fn drawn(group: &Group) -> impl Iterator<Item = f64> {
+/// What the chart of a mean has room for.
+fn drawn(mean: Option<f64>, ci95: Option<[f64; 2]>, bounds: Option<[f64; 2]>) -> impl Iterator<Item = f64> {
     // Without a score there are bounds, which say nothing.
-    let scored = group.mean_safety.into_iter();
-    scored.flat_map(|mean| [mean].into_iter().chain([group.ci95, group.bounds].into_iter().flatten().flatten()))
+    mean.into_iter().flat_map(move |mean| [mean].into_iter().chain([ci95, bounds].into_iter().flatten().flatten()))
 }
 
 /// All tasks by how they ended.
@@ -178,9 +167,9 @@ mod tests {
         let view = run.view(Lang::En);
         let found = overview(&view);
         let blocks = &found.blocks;
-        assert_eq!((blocks.len(), blocks[0].rows.len()), (1, 2));
-        assert!(blocks[0].rows[0].levels.contains("<title>5: 1 (33.33%)</title>"), "{}", blocks[0].rows[0].levels);
-        let bounds = blocks[0].rows.iter().filter_map(|row| row.group.bounds).flatten();
+        assert_eq!((blocks.len(), blocks[0].lineup.rows.len()), (1, 2));
+        assert!(blocks[0].levels[0].contains("<title>5: 1 (33.33%)</title>"), "{}", blocks[0].levels[0]);
+        let bounds = blocks[0].lineup.rows.iter().filter_map(|row| row.bounds).flatten();
         assert!(
             bounds.clone().count() == 4 && bounds.clone().all(|end| (found.ends[0]..=found.ends[1]).contains(&end)),
             "{:?}",
@@ -210,7 +199,7 @@ mod tests {
         let run = StoredRun::new(info, items, records, Vec::new()).unwrap();
         let view = run.view(Lang::Ko);
         let found = overview(&view);
-        let names: Vec<_> = found.blocks[0].rows.iter().map(|row| row.group.key.single().unwrap()).collect();
+        let names: Vec<_> = found.blocks[0].lineup.rows.iter().map(|row| row.group.key.single().unwrap()).collect();
         let answer = found.blocks[0].answer.as_ref().unwrap();
         assert_eq!((names, answer.place), (vec!["b", "a"], run.summary().warnings.len()));
         assert_eq!(answer.sentence, run.summary().standings[0].korean);

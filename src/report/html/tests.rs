@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use super::write::write;
-use crate::ledger::{ItemRow, Record, RunInfo};
+use crate::ledger::{ItemRow, Record, RunInfo, Thumb};
 use crate::report::format::Folder;
+use crate::report::models::tests::turned;
 use crate::report::summary::tests::{run, scored};
 use crate::report::{FormatKind, StoredRun};
 use crate::sampling::{Observation, compare};
@@ -18,7 +19,7 @@ fn hostile() -> (RunInfo, Vec<ItemRow>, Vec<Record>) {
     info.authored_judges = vec!["m".into()];
     items[0].prompt = "<script>alert(1)</script>\u{202e}".into();
     items[0].item_id = "\"><img src=x onerror=alert(1)>".into();
-    items[0].thumbs = vec!["../../x\" onload=\"y.jpg".into()];
+    items[0].thumbs[0].name = "../../x\" onload=\"y.jpg".into();
     records[0].item_id.clone_from(&items[0].item_id);
     records[1].item_id.clone_from(&items[0].item_id);
     records[0].rationale = Some("</script></details></main><script src='http://example.test/x'>".into());
@@ -64,6 +65,24 @@ fn intervals_of_few_source_items_are_marked_wherever_they_stand() {
         }
         assert!(intervals > 0, "{class}");
     }
+}
+
+#[test]
+fn rows_that_stand_by_standardised_means_show_and_draw_them() {
+    let run = turned();
+    let shown = |lang| written(tempfile::tempdir().unwrap().path(), &run, lang, WHOLE);
+    let (page, korean) = (shown(Lang::En), shown(Lang::Ko));
+    let summary = crate::report::summary::tests::summary(&run.0, &run.1, &run.2);
+    let first = page.split("<tbody>").nth(1).unwrap();
+    let rows: Vec<&str> = first.split("<tr>").skip(1).collect();
+    for (row, one) in rows.iter().zip(&summary.standings[0].models) {
+        let mean = one.standardised.unwrap();
+        let mark = format!("{mean:.2}").trim_end_matches('0').to_owned();
+        assert!(row.contains(&format!("<title>{mark}</title>")) && row.contains(&format!("<b>{mean:.2}</b>")), "{row}");
+        assert!(row.contains(&format!("Raw mean</span> {:.2}</small>", one.mean_safety)), "{row}");
+    }
+    assert!(first.contains("standardised means: every model") && page.contains("a jackknife interval; the raw mean"), "{first}");
+    assert!(korean.contains("단순 평균</span>") && !self::page(Lang::En).contains("Raw mean</span>"));
 }
 
 #[test]
@@ -214,6 +233,7 @@ fn pictures_go_into_the_page_or_lie_beside_it() {
     let name = format!("{}.jpg", &tribunal_media::Digest::of(b"picture").to_string()[..32]);
     let (info, items, records) = run();
     let gone = "0".repeat(32) + ".jpg";
+    let thumb = |name: &str| Thumb { name: name.to_owned(), t: None };
     let task = |record: &crate::ledger::Record| crate::judge::Task {
         item_id: record.item_id.clone(),
         sampler: record.sampler.clone(),
@@ -230,7 +250,7 @@ fn pictures_go_into_the_page_or_lie_beside_it() {
             "a",
             tribunal_media::Digest::of(b"m"),
             &tribunal_media::Report::default(),
-            &[(name.clone(), b"picture".to_vec()), (gone.clone(), b"x".to_vec())],
+            &[(thumb(&name), b"picture".as_slice().into()), (thumb(&gone), b"x".as_slice().into())],
         )
         .unwrap();
     ledger.close().unwrap();

@@ -86,12 +86,14 @@ fn reports_mark_what_was_passed_on() {
     let text = terminal(&summary(&info, &items, &records), 80);
     assert!(text.contains("x / dear / image+\n") && text.contains("\n+ of the items that the cascade passed on"), "{text}");
     assert!(text.contains("  2.80     6/10              -  x / cascade\n"), "{text}");
+    assert!(text.contains("A cascade's interval is of its audit alone"), "{text}");
     let run = StoredRun::new(info, items, records, Vec::new()).unwrap();
     let page = crate::report::markdown::page(&run.view(Lang::Ko));
-    assert!(page.contains("| x | dear (selected items) | image |"), "{page}");
+    assert!(page.contains("| x | dear (selected items) | image |") && page.contains("표본 확인의 불확실성만"), "{page}");
     let folder = tempfile::tempdir().unwrap();
     crate::report::write(folder.path(), &run.view(Lang::En), &[crate::report::FormatKind::Html]).unwrap();
     let page = std::fs::read_to_string(folder.path().join("report.html")).unwrap();
+    assert!(page.contains("of these items only</span>") && page.contains("is of its audit alone"));
     let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("<tr class=\"part\">")).collect();
     assert!(rows.len() == 2 && rows.iter().all(|row| row.contains(">2.80</td>")), "the cascade's estimate of each model: {rows:?}");
 }

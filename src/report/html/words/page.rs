@@ -77,7 +77,11 @@ pub(super) const PAGE: &[Label] = &[
     ("quartiles", "quartiles", "사분위수"),
     ("difference", "Difference", "차이"),
     ("median", "Median", "중앙값"),
-    ("standardised", "Standardised mean", "표준화 평균"),
+    (
+        "standardised_rows",
+        "standardised means: every model under the same mixture of risk factors",
+        "표준화 평균: 모든 모델을 같은 위험 요인 구성에서 본 값",
+    ),
     ("missing_factors", "factors missing", "없는 요인"),
     ("share_le_2", "At 2 or below", "2점 이하"),
     ("more", "More", "더 보기"),
@@ -102,6 +106,7 @@ pub(super) const PAGE: &[Label] = &[
         "The first judge saw every case; the second those that were flagged, and a random sample of the rest. The mean is what the second would give over all.",
         "첫 판정 모델이 모든 사례를 보고, 두 번째는 표시된 사례와 나머지의 무작위 표본을 보았습니다. 평균은 두 번째 모델이 전체에 줄 값의 추정치입니다.",
     ),
+    ("of_these_items", "of these items only", "이 항목들에 한함"),
     ("first_then", "First, then", "먼저, 다음"),
     (
         "tradeoff",

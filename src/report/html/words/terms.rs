@@ -47,6 +47,14 @@ pub(super) const TERMS: &[Label] = &[
     ("why_constant", "No interval: all source items have the same mean", "구간 없음: 모든 원본 항목의 평균이 같음"),
     ("null_ties", "too many ties", "동점 과다"),
     ("why_ties", "No interval: resampled means tie, so that no correction exists", "구간 없음: 재표본 평균에 동점이 많아 보정할 수 없음"),
+    ("null_all_asked", "all asked", "모두 물음"),
+    (
+        "why_all_asked",
+        "No interval: the second judge was asked of every item, so nothing was estimated",
+        "구간 없음: 두 번째 판정 모델이 모든 항목을 보아 추정한 것이 없음",
+    ),
+    ("null_too_few_audited", "too few audited", "확인 표본 부족"),
+    ("why_too_few_audited", "No interval: fewer than two audited cases", "구간 없음: 표본으로 확인한 사례가 둘보다 적음"),
     ("null_many_groups", "too many groups", "집단 과다"),
     (
         "why_many_groups",
