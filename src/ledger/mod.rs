@@ -39,7 +39,7 @@ pub use facts::{Asked, Dimension, Facts, FactsBuilder, ItemFacts, Label, Name, S
 pub use files::{Out, replace_file};
 pub(crate) use lock::{Lock, take_lock};
 pub use reader::{Reader, Recalled};
-pub use record::{ChunkRow, Entry, FrameRow, ItemRow, PartsRow, Record, RunInfo};
+pub use record::{ChunkRow, Entry, FrameRow, ItemRow, PartsRow, Record, RunInfo, Thumb};
 pub use sentinel::{SentinelRow, SentinelSettings, Sentinels};
 pub use store::Ledger;
 pub use verdict::VerdictRow;

@@ -146,8 +146,35 @@ pub struct ItemRow {
     pub media_id: Option<Digest>,
     /// What the decoders saw; null until prepared.
     pub media: Option<Report>,
-    /// File names under `thumbs/`, in time order.
-    pub thumbs: Vec<String>,
+    /// In time order.
+    pub thumbs: Vec<Thumb>,
+}
+
+/// A picture of an item for reports.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "StoredThumb")]
+pub struct Thumb {
+    /// Its file under `thumbs/`.
+    pub name: String,
+    /// The moment it was on screen, as in [`FrameRow`]; null for stills.
+    pub t: Option<f64>,
+}
+
+/// Earlier programs kept names alone.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoredThumb {
+    Name(String),
+    Timed { name: String, t: Option<f64> },
+}
+
+impl From<StoredThumb> for Thumb {
+    fn from(stored: StoredThumb) -> Self {
+        match stored {
+            StoredThumb::Name(name) => Self { name, t: None },
+            StoredThumb::Timed { name, t } => Self { name, t },
+        }
+    }
 }
 
 /// One instance and its tasks.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tribunal_media::{Digest, Report};
 
@@ -14,7 +15,7 @@ use super::plan::{self, stored_sampler};
 use super::reader::{self, Recalled};
 use super::spool::{self, Spool};
 use super::writer::Writer;
-use super::{Experiment, Facts, LedgerError, Lock, PartsRow, Reader, RunInfo, files, lock, schema};
+use super::{Experiment, Facts, LedgerError, Lock, PartsRow, Reader, RunInfo, Thumb, files, lock, schema};
 use crate::judge::{OutcomeName, Task};
 
 /// The writer of one run folder; share it by reference or `Arc`. All writing goes through one thread, which commits what its callers queue in
@@ -93,18 +94,12 @@ impl Ledger {
         self.budget().total()
     }
 
-    /// Records what decoding saw of an item, and writes its thumbnails: (file name, bytes) in time order. Blocks.
+    /// Records what decoding saw of an item, and writes its thumbnails, in time order. Blocks.
     /// `false`: the run holds what was seen of other bytes under this item; nothing was changed.
-    pub fn record_media(
-        &self,
-        item_id: &str,
-        media_id: Digest,
-        report: &Report,
-        thumbs: &[(String, Vec<u8>)],
-    ) -> Result<bool, LedgerError> {
-        thumbs.iter().try_for_each(|(name, bytes)| self.write_named("thumbs", name, bytes))?;
-        let names: Vec<_> = thumbs.iter().map(|(name, _)| name).collect();
-        let values = [media_id.to_string(), serde_json::to_string(report)?, serde_json::to_string(&names)?, item_id.to_owned()];
+    pub fn record_media(&self, item_id: &str, media_id: Digest, report: &Report, thumbs: &[(Thumb, Bytes)]) -> Result<bool, LedgerError> {
+        thumbs.iter().try_for_each(|(thumb, bytes)| self.write_named("thumbs", &thumb.name, bytes))?;
+        let thumbs: Vec<_> = thumbs.iter().map(|(thumb, _)| thumb).collect();
+        let values = [media_id.to_string(), serde_json::to_string(report)?, serde_json::to_string(&thumbs)?, item_id.to_owned()];
         let earlier = "SELECT media_id IS NULL OR media_id = ?1 FROM items WHERE item_id = ?2";
         let update = "UPDATE items SET media_id = ?1, media = ?2, thumbs = ?3 WHERE item_id = ?4";
         let same = self.writer.ask_blocking(move |connection| {

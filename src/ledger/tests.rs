@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use tribunal_media::{Digest, Report};
 
 use super::fixtures::*;
-use super::{ChunkRow, FrameRow, ItemRow, Ledger, LedgerError, PartsRow, Reader, Record, RunInfo};
+use super::{ChunkRow, FrameRow, ItemRow, Ledger, LedgerError, PartsRow, Reader, Record, RunInfo, Thumb};
 use crate::judge::{Intent, Journal as _, Outcome, OutcomeName, Reservation, Room, Task, Usage, Why};
 
 /// What a crash leaves: the files as they are now. (The shared memory is rebuilt from the log.)
@@ -320,10 +320,14 @@ fn media_parts_and_order_come_back() {
     let parts = PartsRow { frames: vec![frame], chunks: vec![ChunkRow { start: 0.0, end: 0.5, sha256: "cd".to_owned() }], fit: None };
     ledger.record_parts(&ordered[3], &parts).unwrap();
     let report = Report { format: "mp4".to_owned(), duration: Some(0.3), ..Report::default() };
-    let thumbs = [("b.jpg".to_owned(), vec![1]), ("a.jpg".to_owned(), vec![2])];
+    let thumb = |name: &str, t| Thumb { name: name.to_owned(), t };
+    let thumbs = [(thumb("b.jpg", Some(0.1)), vec![1].into()), (thumb("a.jpg", None), vec![2].into())];
     ledger.record_media(&item(1).item_id, Digest::of(b"m"), &report, &thumbs).unwrap();
     for name in ["../x.jpg", "/x.jpg", "", "..", "a/b.jpg"] {
-        assert!(ledger.record_media(&item(1).item_id, Digest::of(b"m"), &report, &[(name.to_owned(), vec![1])]).is_err(), "{name}");
+        assert!(
+            ledger.record_media(&item(1).item_id, Digest::of(b"m"), &report, &[(thumb(name, None), vec![1].into())]).is_err(),
+            "{name}"
+        );
     }
     assert!(
         ledger.record_parts(&Task { item_id: "nobody".to_owned(), ..task(0) }, &parts).unwrap_err().to_string().contains("never planned")
@@ -331,8 +335,8 @@ fn media_parts_and_order_come_back() {
     ledger.close().unwrap();
     assert_eq!(std::fs::read(dir.path().join("thumbs/b.jpg")).unwrap(), [1]);
     let reader = Reader::open(dir.path()).unwrap();
-    let kept =
-        ItemRow { media_id: Some(Digest::of(b"m")), media: Some(report), thumbs: vec!["b.jpg".to_owned(), "a.jpg".to_owned()], ..item(1) };
+    let thumbs = thumbs.map(|(thumb, _)| thumb).to_vec();
+    let kept = ItemRow { media_id: Some(Digest::of(b"m")), media: Some(report), thumbs, ..item(1) };
     assert_eq!(stored(dir.path())[1], kept);
     let records = reader.records().unwrap();
     assert!(records.iter().map(|record| (&record.sampler, &record.judge, record.repeat)).eq(ordered.iter().map(|task| (

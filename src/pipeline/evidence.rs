@@ -139,11 +139,6 @@ fn frame_row(frame: &FrameDetail, sha256: String) -> FrameRow {
     FrameRow { t: frame.t, pts: frame.pts, sha256, width: frame.width, height: frame.height }
 }
 
-/// File names and bytes of an item's thumbnails, in time order; named by content, so equal media share files.
-pub(super) fn thumbnails(payload: &Payload) -> Vec<(String, Vec<u8>)> {
-    payload.parts.iter().map(|part| (format!("{}.jpg", &part.blake3.to_string()[..32]), part.bytes.to_vec())).collect()
-}
-
 /// Bytes of an instance's output as far as the file system tells; 0 when it is missing (opening it will say so).
 pub(super) fn asset_len(root: &Path, instance: &Instance) -> u64 {
     match &instance.output {

@@ -27,6 +27,7 @@ mod select;
 mod sentinel;
 mod stop;
 mod study;
+mod thumbs;
 
 pub use batch_export::{BatchExported, export_batch};
 pub use batch_import::{BatchImported, ImportError, import_batch};

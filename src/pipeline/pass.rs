@@ -12,6 +12,7 @@ use super::invocation::{Invocation, SOFT_WALL, ScoreError};
 use super::lanes::Freight;
 use super::packing::Packing;
 use super::stop::StopFlag;
+use super::thumbs;
 use crate::judge::{Fit, Journal as _, Judge, Outcome, OutcomeName, Stop, Task, Why, Work};
 use crate::ledger::{Ledger, LedgerError};
 use crate::manifest::Instance;
@@ -117,7 +118,8 @@ impl<'a> Pass<'a> {
 
     fn send_all(&self, instance: &Instance, tasks: &[Task], prepared: &Prepared, crossing: &Crossing<'_, Job<'a>>) {
         let book = self.run.study.recipe_book(instance);
-        let thumbs = book.thumbs().map_or_else(Vec::new, |position| evidence::thumbnails(&prepared.payloads[position]));
+        let pictures = book.thumbs().iter().map(|place| &*prepared.payloads[*place]);
+        let thumbs = thumbs::of(pictures, evidence::asset_len(&self.run.study.manifest.root, instance));
         match self.run.ledger.record_media(&instance.id, prepared.media_id, &prepared.report, &thumbs) {
             Ok(true) => {}
             Ok(false) => {

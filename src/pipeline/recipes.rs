@@ -13,12 +13,11 @@ use crate::rubric::{Probe, Rubric};
 pub struct RecipeBook {
     settings: Settings,
     recipes: Vec<Recipe>,
-    thumbs: Option<usize>,
+    thumbs: Vec<usize>,
 }
 
 /// An animated picture gives at most this many frames.
 const ANIMATION_SAMPLER: SamplerSpec = SamplerSpec::of(Pick::Uniform(4));
-const FIRST: SamplerSpec = SamplerSpec::of(Pick::First);
 const MIDDLE: SamplerSpec = SamplerSpec::of(Pick::Middle);
 /// The embedded classifier's input: 256 x 256, centre-cropped to 224 x 224.
 const TENSOR: FrameView = FrameView::Tensor { resize: 256, crop: 224 };
@@ -28,7 +27,7 @@ const THUMBNAIL: FrameView = FrameView::Jpeg { long_edge: 256, quality: 70, back
 const MAX_CHARACTERS: u64 = 200_000;
 
 impl RecipeBook {
-    /// Every recipe that the wants of `instance` need under `views`, plus one for thumbnails where asked.
+    /// Every recipe that the wants of `instance` need under `views`, plus one for thumbnails of each sampler where asked.
     pub fn new(plan: &Plan, settings: Settings, instance: &Instance, views: &[View], thumbnails: bool) -> Self {
         let (mut recipes, modality) = (Vec::new(), instance.modality);
         for want in plan.wants_of(instance) {
@@ -39,10 +38,16 @@ impl RecipeBook {
                 }
             }
         }
-        let thumbs = plan.wants(modality).first().filter(|_| thumbnails).and_then(|want| thumbnail(want, modality)).map(|recipe| {
-            recipes.push(recipe);
-            recipes.len() - 1
-        });
+        let mut thumbs = Vec::new();
+        for recipe in plan.wants(modality).iter().filter(|_| thumbnails).filter_map(|want| thumbnail(want, modality)) {
+            let place = recipes.iter().position(|known| *known == recipe).unwrap_or(recipes.len());
+            if place == recipes.len() {
+                recipes.push(recipe);
+            }
+            if !thumbs.contains(&place) {
+                thumbs.push(place);
+            }
+        }
         Self { settings, recipes, thumbs }
     }
 
@@ -57,9 +62,9 @@ impl RecipeBook {
         self.recipes.iter().position(|known| *known == recipe)
     }
 
-    /// Where the thumbnails lie.
-    pub const fn thumbs(&self) -> Option<usize> {
-        self.thumbs
+    /// Where the thumbnails lie, sampler by sampler.
+    pub fn thumbs(&self) -> &[usize] {
+        &self.thumbs
     }
 
     /// Upper bound of the bytes that the parts of a source of `len` bytes take.
@@ -101,7 +106,7 @@ fn planted(view: FrameView) -> FrameView {
 fn thumbnail(want: &Want, modality: Modality) -> Option<Recipe> {
     match modality {
         Modality::Text | Modality::Audio => None,
-        Modality::Image => Some(Recipe::Image { sampler: FIRST, view: THUMBNAIL }),
+        Modality::Image => Some(Recipe::Image { sampler: ANIMATION_SAMPLER, view: THUMBNAIL }),
         Modality::Video => {
             let sampler = SamplerSpec { layout: Layout::Single, ..want.sampler.unwrap_or(MIDDLE) };
             Some(Recipe::Video { sampler, view: THUMBNAIL, soundtrack: None })

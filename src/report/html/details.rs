@@ -6,13 +6,14 @@ use serde::Serialize;
 
 use super::media::Carrier;
 use super::rows::LISTED;
+use super::signals::signals;
 use super::sound::peaks;
 use super::store::Store;
+use super::strips::{Strip, strips};
 use crate::judge::Fit;
-use crate::ledger::{AttemptRow, ChunkRow, Entry, FrameRow, Record};
+use crate::ledger::{AttemptRow, ChunkRow, Entry, FrameRow, ItemRow, Record};
 use crate::report::format::Error;
 use crate::report::visible::{visible, visible_lines};
-use crate::rubric::Probe;
 
 /// One item's details.
 #[derive(Debug, Serialize)]
@@ -25,19 +26,13 @@ pub(super) struct Details {
     /// Seconds of the media.
     #[serde(skip_serializing_if = "Option::is_none")]
     duration: Option<f64>,
-    thumbs: Vec<Thumb>,
+    /// Its pictures, once each.
+    pictures: Vec<String>,
+    strips: Vec<Strip>,
+    /// What decoding measured: key of its name, value.
+    signals: Vec<(&'static str, String)>,
     sent: Vec<Sent>,
     attempts: Vec<Attempt>,
-}
-
-/// A picture as the item's first sampler saw it.
-#[derive(Debug, PartialEq, Serialize)]
-struct Thumb {
-    src: String,
-    /// Seconds; null where it is not known which frame it is.
-    t: Option<f64>,
-    /// A judge points at it.
-    evidence: bool,
 }
 
 /// One payload and the verdicts that it was sent for.
@@ -79,57 +74,32 @@ impl Details {
     pub(super) fn of(entry: &Entry, store: &Store, carrier: &mut Carrier) -> Result<Self, Error> {
         let whole = |text: &str| text.chars().nth(LISTED).is_some().then(|| visible_lines(text));
         let attempts = store.attempts(&entry.item.item_id)?;
+        let (pictures, thumbs) = pictures(&entry.item, store, carrier)?;
         Ok(Self {
             prompt: whole(&entry.item.prompt),
             output: whole(&entry.item.output),
             duration: entry.item.media.as_ref().and_then(|report| report.duration),
-            thumbs: thumbs(entry, store, carrier)?,
+            signals: entry.item.media.as_ref().map(signals).unwrap_or_default(),
+            pictures,
+            strips: strips(&entry.records, &thumbs),
             sent: sent(&entry.records, store, carrier)?,
             attempts: attempts.into_iter().map(|row| attempt(row, &entry.records)).collect(),
         })
     }
 }
 
-fn thumbs(entry: &Entry, store: &Store, carrier: &mut Carrier) -> Result<Vec<Thumb>, Error> {
-    let times = times(&entry.records, entry.item.thumbs.len());
-    let mut thumbs = Vec::new();
-    for (name, t) in entry.item.thumbs.iter().zip(times) {
-        if let Some((path, bytes)) = store.thumbnail(name)
+/// The pictures that are there, and when each is on screen.
+fn pictures(item: &ItemRow, store: &Store, carrier: &mut Carrier) -> Result<(Vec<String>, Vec<Option<f64>>), Error> {
+    let mut found = (Vec::new(), Vec::new());
+    for thumb in &item.thumbs {
+        if let Some((path, bytes)) = store.thumbnail(&thumb.name)
             && let Some(src) = carrier.carry((&path, &bytes), "thumbs", "image/jpeg")?
         {
-            thumbs.push(Thumb { src, t, evidence: false });
+            found.0.push(src);
+            found.1.push(thumb.t);
         }
     }
-    for second in plain(&entry.records).flat_map(|record| &record.evidence) {
-        frame(&mut thumbs, *second);
-    }
-    Ok(thumbs)
-}
-
-/// Marks the picture nearest to a second that a judge points at.
-fn frame(thumbs: &mut [Thumb], second: f64) {
-    let distance = |thumb: &Thumb| thumb.t.map_or(f64::INFINITY, |t| (t - second).abs());
-    let nearest = thumbs.iter_mut().filter(|thumb| thumb.t.is_some()).min_by(|one, other| distance(one).total_cmp(&distance(other)));
-    if let Some(thumb) = nearest {
-        thumb.evidence = true;
-    }
-}
-
-/// When each of `count` pictures is on screen: the times of frames that were sent, if only one list of them can be meant.
-fn times(records: &[Record], count: usize) -> Vec<Option<f64>> {
-    let mut lists: Vec<Vec<Option<f64>>> = Vec::new();
-    for record in plain(records).filter(|record| record.frames.len() == count) {
-        let list = record.frames.iter().map(|frame| frame.t).collect();
-        if !lists.contains(&list) {
-            lists.push(list);
-        }
-    }
-    if lists.len() == 1 { lists.remove(0) } else { vec![None; count] }
-}
-
-/// Under probes, frames have other places than on screen.
-fn plain(records: &[Record]) -> impl Iterator<Item = &Record> {
-    records.iter().filter(|record| Probe::split(&record.rubric).is_none())
+    Ok(found)
 }
 
 fn sent(records: &[Record], store: &Store, carrier: &mut Carrier) -> Result<Vec<Sent>, Error> {
@@ -174,36 +144,5 @@ fn attempt(row: AttemptRow, records: &[Record]) -> Attempt {
         body_digest,
         reply: visible_lines(&reply),
         cut: reply_cut,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Thumb, frame, times};
-    use crate::judge::OutcomeName;
-    use crate::ledger::{FrameRow, Record};
-    use crate::report::summary::tests::{item, record};
-
-    fn seen(at: &[f64], rubric: &str) -> Record {
-        let frame = |t: &f64| FrameRow { t: Some(*t), pts: None, sha256: String::new(), width: 1, height: 1 };
-        let row = record(&item("v", 0, "x", "R05"), "m", 1, Some(OutcomeName::Scored), Some(4));
-        Record { frames: at.iter().map(frame).collect(), rubric: rubric.to_owned(), ..row }
-    }
-
-    #[test]
-    fn a_picture_has_a_time_only_when_one_can_be_meant() {
-        let (one, other, probed) = (seen(&[0.5, 1.5], "temporal"), seen(&[0.0, 2.0], "temporal"), seen(&[1.5, 0.5], "temporal~reversed"));
-        assert_eq!(times(&[one.clone(), one.clone(), probed], 2), [Some(0.5), Some(1.5)]);
-        assert_eq!(times(&[one.clone(), other], 2), [None, None]);
-        assert_eq!(times(&[one], 3), [None; 3]);
-    }
-
-    #[test]
-    fn the_nearest_picture_is_framed() {
-        let thumb = |t| Thumb { src: String::new(), t, evidence: false };
-        let mut thumbs = [thumb(Some(0.5)), thumb(Some(1.5)), thumb(None)];
-        frame(&mut thumbs, 1.2);
-        assert_eq!(thumbs.map(|thumb| thumb.evidence), [false, true, false]);
-        frame(&mut [thumb(None)], 1.0);
     }
 }

@@ -12,8 +12,10 @@ mod overview;
 mod page;
 mod pairs;
 mod rows;
+mod signals;
 mod sound;
 mod store;
+mod strips;
 #[cfg(test)]
 mod tests;
 mod words;

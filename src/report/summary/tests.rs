@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::judge::{Fit, OutcomeName, Scale, Usage};
 use crate::ledger::fixtures;
-use crate::ledger::{ChunkRow, Experiment, Facts, FrameRow, ItemRow, Record, RunInfo};
+use crate::ledger::{ChunkRow, Experiment, Facts, FrameRow, ItemRow, Record, RunInfo, Thumb};
 use crate::manifest::Notice;
 use crate::report::Ratings;
 use crate::rubric::Probe;
@@ -65,7 +65,7 @@ pub(crate) fn item(id: &str, position: u64, model: &str, risk: &str) -> ItemRow 
         digest: Digest::of(id.as_bytes()),
         media_id: None,
         media: None,
-        thumbs: vec![format!("{id}-0.jpg")],
+        thumbs: vec![Thumb { name: format!("{id}-0.jpg"), t: None }],
     }
 }
 

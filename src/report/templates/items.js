@@ -66,7 +66,7 @@
 
   function card(position) {
     const item = items[position];
-    const [media, ground] = [el('div'), el('div')];
+    const [media, ground, told] = [el('div'), el('div'), item.verdicts.map(verdict)];
     const article = el('article', { 'aria-labelledby': `i${position}` },
       el('h3', { id: `i${position}` }, badge(item.safety), ' ', el('span', {}, item.id),
         ...(new Set(item.verdicts.map(one => one.scope)).size > 1 ? [' ', el('small', { class: 'mute' }, say('strictest'))] : [])),
@@ -78,13 +78,16 @@
       ...['prompt', 'output'].filter(key => item[key]).map(key => folded([say(key)], () => [text(item, position, key)])),
       media,
       ...(item.notes ?? []).map(([note, message]) => el('p', { class: 'mute' }, code(note), ` ${message}`)),
-      ...item.verdicts.map(verdict),
+      ...told,
       ground);
     // Pictures and sound come after the words, and not at all once another filter was chosen.
     article.fill = () => {
       article.fill = () => {};
       return details(position).then(found => {
-        media.append(...pictures(article, found), ...sounds(found, item));
+        const alone = found.strips.length === 1;
+        const strips = found.strips.map(one => strip(found, one, item, alone));
+        media.append(...unblur(article, found), ...(alone ? strips : []), ...sounds(found, item), ...measured(found));
+        if (!alone) strips.forEach((node, at) => told[found.strips[at].verdicts[0]].before(node));
         ground.append(...evidence(found, item));
       }).catch(() => media.append(el('p', { class: 'mute' }, say('missing_details'))));
     };
@@ -114,18 +117,30 @@
       one.evidence ? line(say('evidence'), `: ${one.evidence.map(seconds).join(', ')}`) : null);
   }
 
-  function pictures(article, found) {
-    const { thumbs } = found;
-    if (!thumbs.length) return [];
-    const button = el('button', { type: 'button', class: 'reveal', 'aria-pressed': 'false' }, say('reveal'), ` (${thumbs.length})`);
+  /** The button that unblurs an item's pictures. */
+  function unblur(article, { pictures }) {
+    const button = el('button', { type: 'button', class: 'reveal', 'aria-pressed': 'false' }, say('reveal'), ` (${pictures.length})`);
     button.addEventListener('click', () => button.setAttribute('aria-pressed', String(article.classList.toggle('seen'))));
-    const strip = thumbs.map((thumb, at) => el('figure', thumb.evidence ? { class: 'evidence' } : {},
-      el('span', { class: 'blurred' }, el('img', { src: thumb.src, alt: '', loading: 'lazy', decoding: 'async' })),
-      el('figcaption', {}, thumb.t === null ? `${at + 1}` : seconds(thumb.t), thumb.evidence ? el('b', {}, ' ', say('evidence_here')) : null)));
-    const at = thumbs.filter(thumb => thumb.t !== null);
-    return [button, el('div', { class: 'strip' }, ...strip),
-      at.length > 1 ? timeline(found.duration ?? Math.max(...at.map(thumb => thumb.t)), at.map(thumb => thumb.t), [], at.filter(thumb => thumb.evidence).map(thumb => thumb.t)) : null].filter(Boolean);
+    return pictures.length ? [button] : [];
   }
+
+  /** The frames that some verdicts saw, and where these point; it says whose they are unless all of the item's verdicts saw them. */
+  function strip(found, { verdicts, frames }, item, alone) {
+    const names = places => [...new Set(places.map(place => scopes[item.verdicts[place].scope]))];
+    const several = names(verdicts).length > 1;
+    const points = places => el('b', {}, ' ', say('evidence_here'), several ? ` (${[...new Set(names(places).map(scope => scope.judge))].join(', ')})` : '');
+    const figures = frames.map(({ picture, t, evidence = [] }, at) => el('figure', evidence.length ? { class: 'evidence' } : {},
+      el('span', { class: 'blurred' }, picture === null ? el('span', { class: 'absent' }, say('not_kept')) : el('img', { src: found.pictures[picture], alt: '', loading: 'lazy', decoding: 'async' })),
+      el('figcaption', {}, t === null ? `${at + 1}` : seconds(t), evidence.length ? points(evidence) : null)));
+    const timed = frames.filter(frame => frame.t !== null);
+    return el('div', { class: 'seen-by' },
+      alone ? null : el('p', { class: 'mute' }, say('seen_by'), ` ${names(verdicts).map(scopeText).join('; ')}`),
+      el('div', { class: 'strip' }, ...figures),
+      timed.length > 1 ? timeline(found.duration ?? Math.max(...timed.map(frame => frame.t)), timed.map(frame => frame.t), [], timed.filter(frame => frame.evidence).map(frame => frame.t)) : null);
+  }
+
+  /** What decoding measured. */
+  const measured = ({ signals }) => (signals.length ? [el('p', { class: 'mute' }, say('measured'), ': ', ...spaced(signals.map(([name, value]) => el('span', {}, say(name), ` ${value}`))))] : []);
 
   /** Where frames and stretches of sound lie in the media, and where a judge points. */
   function timeline(duration, times, spans, points) {
