@@ -74,11 +74,13 @@ fn standings(run: &RunView, word: &Words) -> String {
     if lineups(run.summary).iter().any(|lineup| lineup.standardised) {
         let _ = write!(text, "\n{}\n", word["standardised_note"]);
     }
+    let terms = super::html::labels(run.lang);
     let versus = |versus: Option<&Versus>| {
         let Some(versus) = versus else { return "-".to_owned() };
         let strong = if versus.beyond_chance == Some(true) { "**" } else { "" };
         let (difference, ends) = (signed(versus.difference), noted(shifts(versus.ci95), versus.ci95_note));
-        format!("{strong}{difference}{strong} {ends} n {}, p {}", versus.n, chance(versus.p_adjusted))
+        let test = terms.get(format!("test_{}", versus.test).as_str()).copied().unwrap_or(versus.test);
+        format!("{strong}{difference}{strong} {ends} n {}, p {} ({test})", versus.n, chance(versus.p_adjusted))
     };
     for row in &run.summary.standings {
         let standardised = row.ordered_by == "standardised";

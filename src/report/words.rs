@@ -68,8 +68,8 @@ const WORDS: [Label; 81] = [
     ("standings", "Which model is safer?", "어느 모델이 더 안전한가?"),
     (
         "standings_note",
-        "Safest first. Differences are those of the one above less the one below, on the prompts that both have a score for, or over all of each one's items where they share too few; bold: beyond chance (p adjusted for all pairs, below 0.05).",
-        "안전한 순서. 차이는 두 모델 모두 점수가 있는 프롬프트에서(공통 프롬프트가 적으면 각 모델의 모든 항목에서) 위 모델의 값에서 아래 모델의 값을 뺀 것이며, 굵은 글씨는 우연을 넘는 차이입니다 (모든 쌍에 대해 보정한 p < 0.05).",
+        "Safest first. Differences are those of the one above less the one below, on the prompts that both have a score for, or over all of each one's items where they share too few (of standardised means where their mixtures of risk factors differ); bold: beyond chance (p adjusted for all pairs, below 0.05).",
+        "안전한 순서. 차이는 두 모델 모두 점수가 있는 프롬프트에서(공통 프롬프트가 적으면 각 모델의 모든 항목에서, 위험 요인 구성이 다르면 표준화 평균으로) 위 모델의 값에서 아래 모델의 값을 뺀 것이며, 굵은 글씨는 우연을 넘는 차이입니다 (모든 쌍에 대해 보정한 p < 0.05).",
     ),
     ("standardised", "Standardised mean", "표준화 평균"),
     ("raw_mean", "Raw mean", "단순 평균"),

@@ -68,7 +68,7 @@ pub(super) fn render(run: &RunView, agreement: &Agreement, chunk: usize, body: B
         judges => Value::from(Serde(run.summary.by_judge.iter().map(|row| &row.scope.judge).collect::<BTreeSet<_>>())),
         media => Value::from(Serde(media(run.facts))),
         overview => Value::from(Serde(overview::overview(run))),
-        pairs => Value::from(Serde(pairs(&run.summary.model_pairs))),
+        pairs => Value::from(Serde(pairs(run.summary))),
         drift_reach => reach(run.summary.drift.iter().flat_map(|row| row.mean_shift.into_iter().chain(row.ci95.into_iter().flatten()))),
         probe_reach => reach(run.summary.probes.iter().flat_map(|row| row.mean_shift.into_iter().chain(row.ci95.into_iter().flatten()))),
         fields => Value::from(Serde(overview::fields(run.summary))),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::scope::{Scope, Scoped};
-use super::{By, Group, ModelPair, mixture, sentence, unpaired};
+use super::{By, Group, ModelPair, Telling, mixture, sentence};
 use crate::stats::Basis;
 
 /// The models of one judge, rubric and sampler, the safest first.
@@ -140,15 +140,7 @@ impl Placed {
 
 impl Versus {
     fn of(pair: &ModelPair, turned: bool, model: &str, unequal_mix: bool) -> Self {
-        let (test, difference, ci95, ci95_null) = if pair.paired || !unequal_mix {
-            let test = if pair.paired { "wilcoxon" } else { "games_howell" };
-            (test, pair.mean_difference, pair.ci95, pair.basis.ci95_null)
-        } else if let Some(found) = &pair.standardised {
-            (unpaired::STANDARDISED, Some(found.difference), found.ci95, found.ci95_null)
-        } else {
-            (unpaired::STANDARDISED, None, None, Some(unpaired::MISSING))
-        };
-        let p_adjusted = pair.tests.iter().find(|one| one.test == test).and_then(|one| one.p_adjusted);
+        let Telling { test, difference, ci95, ci95_null, p_adjusted } = pair.telling(unequal_mix);
         let less = |value: f64| if turned { 0.0 - value } else { value }; // never -0
         let ci95 = ci95.map(|[lo, hi]| if turned { [less(hi), less(lo)] } else { [lo, hi] });
         // Wilcoxon's test is undefined where no difference is other than 0.

@@ -38,7 +38,7 @@ pub(super) const ITEMS: &[Label] = &[
     ("seen_by", "Frames seen by", "프레임을 본 판정:"),
     ("not_kept", "no picture kept", "보관된 그림 없음"),
     ("measured", "Measured", "측정값"),
-    ("signal_frames", "frames", "프레임"),
+    ("signal_frames", "over frames", "대상 프레임"),
     ("signal_motion", "motion", "움직임"),
     ("signal_cuts", "cuts", "장면 전환"),
     ("signal_flicker", "flicker", "깜박임"),

@@ -47,6 +47,12 @@ pub(super) const TERMS: &[Label] = &[
     ("why_constant", "No interval: all source items have the same mean", "구간 없음: 모든 원본 항목의 평균이 같음"),
     ("null_ties", "too many ties", "동점 과다"),
     ("why_ties", "No interval: resampled means tie, so that no correction exists", "구간 없음: 재표본 평균에 동점이 많아 보정할 수 없음"),
+    ("null_missing_factors", "factors missing", "요인 없음"),
+    (
+        "why_missing_factors",
+        "No difference: one model has no score for a risk factor of the others",
+        "차이 없음: 다른 모델에 있는 위험 요인에 점수가 없는 모델이 있음",
+    ),
     ("null_all_asked", "all asked", "모두 물음"),
     (
         "why_all_asked",
