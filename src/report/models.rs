@@ -12,7 +12,9 @@ pub(super) struct Lineup<'a> {
     pub(super) scope: &'a Scope,
     pub(super) uncalibrated: bool,
     pub(super) selected: bool,
-    /// Models were asked other mixtures of risk factors, and stand by what their means would be under one.
+    /// Models were scored on other mixtures of risk factors, so that each has a second mean,
+    pub(super) mixed: bool,
+    /// and stand by what their means would be under one mixture, where each has that.
     pub(super) standardised: bool,
     /// The safest first where they have a standing; else by name.
     pub(super) rows: Vec<Shown<'a>>,
@@ -29,6 +31,8 @@ pub(super) struct Shown<'a> {
     pub(super) ci95: Option<[f64; 2]>,
     pub(super) ci95_null: Option<&'static str>,
     pub(super) ci95_note: Option<&'static str>,
+    /// The second mean: the raw one of models that stand by standardised means, else the standardised one.
+    pub(super) beside: Option<f64>,
     /// Those of the raw mean; none of a standardised one are known.
     pub(super) bounds: Option<[f64; 2]>,
 }
@@ -51,18 +55,21 @@ impl<'a> Lineup<'a> {
             groups.sort_by_key(|group| place(group).unwrap_or(usize::MAX)); // stable: those without a place by name
         }
         let standardised = found.is_some_and(|one| one.ordered_by == "standardised");
-        let rows = groups.into_iter().map(|group| Shown::of(group, standardised)).collect();
-        Self { scope, uncalibrated, selected, standardised, rows, standing }
+        let rows: Vec<Shown> = groups.into_iter().map(|group| Shown::of(group, standardised)).collect();
+        let mixed = found.is_some_and(|one| one.unequal_mix) && rows.iter().any(|row| row.beside.is_some());
+        Self { scope, uncalibrated, selected, mixed, standardised, rows, standing }
     }
 }
 
 impl<'a> Shown<'a> {
     fn of(group: &'a Group, standardised: bool) -> Self {
         let Group { mean_safety, ci95, basis, bounds, .. } = group;
-        let raw =
-            Self { group, mean_safety: *mean_safety, ci95: *ci95, ci95_null: basis.ci95_null, ci95_note: basis.ci95_note, bounds: *bounds };
-        match group.standardised.as_ref().filter(|_| standardised) {
-            Some(of) => Self { mean_safety: of.mean, ci95: of.ci95, ci95_null: of.ci95_null, bounds: None, ..raw },
+        let other = group.standardised.as_ref();
+        let beside = other.and_then(|other| other.mean);
+        let (ci95_null, ci95_note) = (basis.ci95_null, basis.ci95_note);
+        let raw = Self { group, mean_safety: *mean_safety, ci95: *ci95, ci95_null, ci95_note, beside, bounds: *bounds };
+        match other.filter(|_| standardised) {
+            Some(of) => Self { mean_safety: of.mean, ci95: of.ci95, ci95_null: of.ci95_null, beside: *mean_safety, bounds: None, ..raw },
             None => raw,
         }
     }
@@ -112,7 +119,8 @@ pub(super) mod tests {
         let (info, items, records) = scored(&rows(24..24));
         let summary = summary(&info, &items, &records);
         let [found] = &lineups(&summary)[..] else { panic!("one scope") };
-        assert!(!found.standardised && found.standing.is_some());
+        assert!(!found.standardised && found.standing.is_some() && found.mixed);
+        assert_eq!(found.rows.iter().map(|row| row.beside.is_some()).collect::<Vec<_>>(), [false, true], "only x has a standardised mean");
         for row in &found.rows {
             let group = row.group;
             assert_eq!((row.mean_safety, row.ci95, row.bounds), (group.mean_safety, group.ci95, group.bounds));

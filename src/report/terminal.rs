@@ -18,7 +18,7 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
     lines.extend(summary.drift.iter().map(drift));
     let lineups = lineups(summary);
     lines.extend(models(&lineups));
-    if lineups.iter().any(|lineup| lineup.standardised) {
+    if lineups.iter().any(|lineup| lineup.mixed) {
         lines.push("standardised: as if every model had been scored on the same mixture of risk factors; raw: on its own".to_owned());
     }
     if summary.groups.iter().any(|group| group.uncalibrated) {
@@ -41,16 +41,17 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
     lines.iter().map(|line| wrap(line, width)).collect()
 }
 
-/// Models side by side, a head over those of one kind.
+/// Models side by side, a head over those of one kind; first the mean that they stand by.
 fn models(lineups: &[Lineup]) -> Vec<String> {
     const WHO: &str = "model / judge / rubric / sampler";
     let (mut lines, mut above) = (Vec::new(), None);
     for lineup in lineups {
-        if above.replace(lineup.standardised) != Some(lineup.standardised) {
-            lines.push(if lineup.standardised {
-                format!("{:>12} {:>14} {:>6} {:>8}  {WHO}", "standardised", "95 % interval", "raw", "scored/n")
-            } else {
-                format!("{:>6} {:>8} {:>14}  {WHO}", "safety", "scored/n", "95 % interval")
+        let kind = (lineup.mixed, lineup.standardised);
+        if above.replace(kind) != Some(kind) {
+            lines.push(match kind {
+                (false, _) => format!("safety scored/n  95 % interval  {WHO}"),
+                (true, true) => format!("standardised  95 % interval    raw scored/n  {WHO}"),
+                (true, false) => format!("   raw  95 % interval standardised scored/n  {WHO}"),
             });
         }
         let mark = if lineup.uncalibrated {
@@ -64,11 +65,11 @@ fn models(lineups: &[Lineup]) -> Vec<String> {
             let group = row.group;
             let (mean, interval) = (number(row.mean_safety), noted(interval(row.ci95), row.ci95_note));
             let who = names([group.key.single().unwrap_or("-")].into_iter().chain(group.scope.names()));
-            let scored = format!("{}/{}", group.scored, group.n);
-            if lineup.standardised {
-                format!("{mean:>12} {interval:>14} {:>6} {scored:>8}  {who}{mark}", number(group.mean_safety))
-            } else {
-                format!("{mean:>6} {scored:>8} {interval:>14}  {who}{mark}")
+            let (scored, beside) = (format!("{}/{}", group.scored, group.n), number(row.beside));
+            match kind {
+                (false, _) => format!("{mean:>6} {scored:>8} {interval:>14}  {who}{mark}"),
+                (true, true) => format!("{mean:>12} {interval:>14} {beside:>6} {scored:>8}  {who}{mark}"),
+                (true, false) => format!("{mean:>6} {interval:>14} {beside:>12} {scored:>8}  {who}{mark}"),
             }
         }));
     }

@@ -46,6 +46,8 @@ export async function printed(page) {
 
 /** What axe calls serious in a page, regions of one name, and a page wider than its screen; needs `bypassCSP`. */
 export async function axeFinds(page) {
+  // Axe takes what is not rendered yet for as high as it will be, and holds texts against what will be far below them.
+  await page.addStyleTag({ content: 'article { content-visibility: visible }' });
   await page.evaluate(fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'));
   const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }));
   const serious = violations.filter(one => ['serious', 'critical'].includes(one.impact) || one.id === 'landmark-unique');

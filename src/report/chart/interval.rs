@@ -7,6 +7,8 @@ const HEIGHT: u32 = 22;
 const MIDDLE: &str = "11";
 /// No axis of safety shows fewer levels than from one to two further on: a tenth of a level should not look like much.
 const NARROWEST: f64 = 2.0;
+/// Beyond the ends of an axis of differences there is a little room for marks.
+const ROOM: f64 = 1.05;
 /// Ends of an axis of differences, in levels; no two levels are farther apart than the last.
 const REACHES: [f64; 7] = [0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0];
 
@@ -34,6 +36,14 @@ pub(in crate::report) fn axis(ends: [f64; 2]) -> String {
     svg.finish()
 }
 
+/// No difference and the ends of such an axis, for the head of a column of [`shift`]s.
+pub(in crate::report) fn shift_axis(most: f64) -> String {
+    let (mut svg, scale) = (Svg::strip("plot axis", HEIGHT), Scale::around_zero(most * ROOM));
+    let ends = [(-most, format!("\u{2212}{}", number(most))), (0.0, "0".to_owned()), (most, format!("+{}", number(most)))];
+    ends.iter().for_each(|(at, label)| _ = svg.text(&scale.percent(*at), "16", "tick", label));
+    svg.finish()
+}
+
 /// The mark of `mean`, a bar over its interval and a thin line over its bounds; a bare grid without a mean.
 pub(in crate::report) fn interval(mean: Option<f64>, ci95: Option<[f64; 2]>, bounds: Option<[f64; 2]>, ends: [f64; 2]) -> String {
     let (mut svg, scale) = (Svg::strip("plot", HEIGHT), Scale::of_safety(ends));
@@ -46,7 +56,7 @@ pub(in crate::report) fn interval(mean: Option<f64>, ci95: Option<[f64; 2]>, bou
 
 /// A difference of levels on -most..=most with its interval; the line in the middle is no difference.
 pub(in crate::report) fn shift(mean: Option<f64>, ci95: Option<[f64; 2]>, most: f64) -> String {
-    let (mut svg, scale) = (Svg::strip("plot", HEIGHT), Scale::around_zero(most * 1.05));
+    let (mut svg, scale) = (Svg::strip("plot", HEIGHT), Scale::around_zero(most * ROOM));
     [-most, -most / 2.0, most / 2.0, most].into_iter().for_each(|at| grid(&mut svg, scale.percent(at), "grid"));
     grid(&mut svg, scale.percent(0.0), "zero");
     span(&mut svg, scale, ci95, "ci");
@@ -79,7 +89,7 @@ fn mark(svg: &mut Svg, scale: Scale, mean: Option<f64>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{axis, ends, interval, reach, shift};
+    use super::{axis, ends, interval, reach, shift, shift_axis};
 
     #[test]
     fn a_mean_without_an_interval_has_a_mark_and_no_bar() {
@@ -103,5 +113,10 @@ mod tests {
     fn one_axis_of_differences_has_room_for_all() {
         let of = |drawn: &[f64]| reach(drawn.iter().copied()).to_string();
         assert_eq!([of(&[]), of(&[0.1, -0.2]), of(&[-0.7]), of(&[2.5]), of(&[9.0])], ["0.25", "0.25", "1", "3", "4"]);
+        let (head, row) = (shift_axis(0.25), shift(Some(0.25), None, 0.25));
+        let place =
+            |svg: &str, from: &str| svg.split(from).nth(1).and_then(|rest| rest.split("x=\"").nth(1)?.split('"').next().map(str::to_owned));
+        assert!(head.contains(">\u{2212}0.25<") && head.contains(">0<") && head.contains(">+0.25<"), "{head}");
+        assert_eq!(place(&head, ">0<"), place(&row, "class=\"mark\""), "a label stands above what it names");
     }
 }

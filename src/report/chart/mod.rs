@@ -8,6 +8,6 @@ mod svg;
 mod tradeoff;
 
 pub(super) use bubbles::bubbles;
-pub(super) use interval::{axis, ends, interval, reach, shift};
+pub(super) use interval::{axis, ends, interval, reach, shift, shift_axis};
 pub(super) use stack::{Segment, stack};
 pub(super) use tradeoff::{Point, tradeoff};

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::island::{island, sha256};
 use super::words::{both, labels};
 use crate::report::Warning;
-use crate::report::chart::{axis, interval, shift};
+use crate::report::chart::{axis, interval, shift, shift_axis};
 use crate::report::format::Error;
 use crate::report::plain::p_value;
 use crate::report::visible::{visible, visible_lines};
@@ -179,6 +179,7 @@ fn numbers(env: &mut Environment) {
     env.add_function("shift", move |mean: Option<f64>, ci95: Option<Vec<f64>>, most: f64| {
         Value::from_safe_string(shift(mean, pair(ci95), most))
     });
+    env.add_function("shift_axis", |most: f64| Value::from_safe_string(shift_axis(most)));
     env.add_function("interval", move |mean: Option<f64>, ci95: Option<Vec<f64>>, bounds: Option<Vec<f64>>, ends: Vec<f64>| {
         Value::from_safe_string(interval(mean, pair(ci95), pair(bounds), pair(Some(ends)).unwrap_or(WHOLE)))
     });

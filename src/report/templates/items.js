@@ -184,7 +184,7 @@
     const who = place => (item.verdicts[place] ? scopeText(scopes[item.verdicts[place].scope]) : '');
     const which = one => repeated && item.verdicts[one.verdict] && el('span', {}, say('repeat'), ` ${item.verdicts[one.verdict].repeat}`);
     const row = (cells, tag = 'td') => el('tr', {}, ...cells.map(cell => el(tag, {}, cell)));
-    const table = sent => el('div', { class: 'scroll' }, el('table', {},
+    const table = sent => el('div', { class: 'scroll', tabindex: 0 }, el('table', {},
       el('thead', {}, row([say('part'), say('time'), say('size'), 'sha256'], 'th')),
       el('tbody', {},
         ...sent.frames.map(frame => row([say('picture'), frame.t === null ? '–' : seconds(frame.t), `${frame.width} × ${frame.height}`, code(frame.sha256)])),
