@@ -22,7 +22,7 @@ const MIDDLE: SamplerSpec = SamplerSpec::of(Pick::Middle);
 /// The embedded classifier's input: 256 x 256, centre-cropped to 224 x 224.
 const TENSOR: FrameView = FrameView::Tensor { resize: 256, crop: 224 };
 /// Thumbnails for the report.
-const THUMBNAIL: FrameView = FrameView::Jpeg { long_edge: 256, quality: 70, background: [255, 255, 255] };
+const THUMBNAIL: FrameView = FrameView::Jpeg { long_edge: 192, quality: 65, background: [255, 255, 255] };
 /// Texts longer than this are refused, never cut.
 const MAX_CHARACTERS: u64 = 200_000;
 

@@ -11,9 +11,9 @@ use crate::prepare::{Part, Payload};
 /// Samplers after the first one add pictures up to so many in all,
 const MOST: usize = 64;
 /// and as long as all of them take at most one part in so many of the media: a run is to keep less than a twentieth of it;
-const SHARE: u64 = 32;
+const SHARE: u64 = 40;
 /// of small media, so many bytes.
-const LEAST: u64 = 64 * 1024;
+const LEAST: u64 = 128 * 1024;
 
 /// Each moment that a sampler shows of media of `len` bytes, once, in time order: all of the first of `payloads`, of the others what there is room for.
 /// Files are named by content, so that equal media share them.
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn further_samplers_stay_within_the_room_that_is_left() {
-        let large = 40 * 1024;
+        let large = 50 * 1024;
         let both = [payload(&[1, 2, 3], large), payload(&[2, 4, 5], large)];
         assert_eq!(times(&both, 0), [1.0, 2.0, 3.0].map(Some), "the first sampler's are all kept");
         assert_eq!(times(&both, SHARE * 4 * large as u64), [1.0, 2.0, 3.0, 4.0].map(Some));

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::tempdir;
 
+use crate::mock::{Manner, MockJudge};
 use crate::odd::odd_set;
 use crate::support::{jsonl, run_to};
 
@@ -124,6 +126,28 @@ fn no_more_is_decoded_than_the_frames_need() {
     let (all, packets) = cost(&["scene:8"]);
     let together = cost(&["uniform:8", "fps:1", "keyframes", "scene:8", "motion:8", "packets:8"]);
     assert_eq!((together, all), ((150, packets), 150), "six samplers share one decode");
+}
+
+/// What a report shows is made of frames that were decoded for the judges.
+#[test]
+fn pictures_for_reports_cost_no_decoding() {
+    let samplers = ["middle", "uniform:8", "fps:1", "keyframes", "motion:4", "uniform:4,layout=sheet:2x2"];
+    let (parts, item) = prepared(&samplers, &[]);
+    let (judge, out) = (MockJudge::start(Manner::Verdict(4, Duration::ZERO)), tempdir().unwrap());
+    let mut args = vec!["score".to_owned(), clips().display().to_string(), "--judge".to_owned(), judge.spec()];
+    args.extend(["-o".to_owned(), out.path().join("run").display().to_string()]);
+    samplers.iter().for_each(|sampler| args.extend(["--sampler".to_owned(), (*sampler).to_owned()]));
+    run_to(0, &args.iter().map(String::as_str).collect::<Vec<_>>());
+    let ledger = rusqlite::Connection::open(out.path().join("run/ledger.sqlite")).unwrap();
+    let kept = "SELECT media, thumbs FROM items";
+    let kept: (String, String) = ledger.query_row(kept, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let [media, thumbs] = [kept.0, kept.1].map(|text| serde_json::from_str::<Value>(&text).unwrap());
+    assert_eq!((&media["frames_decoded"], &media["packets_read"]), (&item["frames_decoded"], &item["packets_read"]));
+    let shown = thumbs.as_array().unwrap().iter().map(|thumb| thumb["t"].to_string()).collect::<Vec<_>>();
+    let frames = parts.iter().flat_map(|part| part["frames"].as_array().cloned().unwrap_or_else(|| vec![part.clone()]));
+    let sent: BTreeSet<String> = frames.map(|frame| frame["t"].to_string()).collect();
+    let once: BTreeSet<String> = shown.iter().cloned().collect();
+    assert!(shown.len() == once.len() && once.len() > 8 && once.is_subset(&sent), "each moment once, of several samplers: {shown:?}");
 }
 
 /// Its parameter sets say that no frame overtakes another.
