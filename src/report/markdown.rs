@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::format::{Error, Folder, Format, RunView};
 use super::models::{Lineup, Shown, lineups};
-use super::plain::{chance, fixed, interval, mark, noted, number, or_dash, percent, rate, said, shifts, signed};
+use super::plain::{chance, fixed, interval, mark, noted, number, or_dash, percent, rate, said, shifts, signed, utc};
 use super::summary::{By, Group, Summary, Versus};
 use super::terminal::flips;
 use super::visible;
@@ -28,7 +28,14 @@ const FIELDS: [&str; 2] = ["category", "risk"];
 
 pub(super) fn page(run: &RunView) -> String {
     let (summary, word) = (run.summary, super::words::words(run.lang));
-    let mut page = format!("# {}: {}\n\n", word["title"], inert(&run.info.source));
+    let began = summary.started_at.as_ref().map_or_else(String::new, |moment| format!(", {} {}", word["began"], inert(&utc(moment))));
+    let mut page = format!(
+        "# {}: {}\n\n{} `{}`{began}\n\n",
+        word["title"],
+        inert(&run.info.source),
+        word["experiment_id"],
+        visible(&summary.run_id).replace('`', "")
+    );
     for (code, message) in said(&summary.warnings, run.lang) {
         let _ = writeln!(page, "- **{code}**: {}", inert(&message));
     }
@@ -278,10 +285,12 @@ mod tests {
 
     #[test]
     fn it_names_outcomes_models_and_warnings() {
-        let (info, mut items, records) = crate::report::summary::tests::run();
+        let (mut info, mut items, records) = crate::report::summary::tests::run();
+        info.started_at = Some("2026-11-30T09:05:00Z".into());
         items[3].model = Some("evil|model".into());
         let run = crate::report::StoredRun::new(info, items, records, Vec::new()).unwrap();
         let page = page(&run.view(crate::taxonomy::Lang::En));
+        assert!(page.contains("settings `0123456789abcdef`, began 2026-11-30 09:05:00 UTC\n\n- **"), "{page}");
         assert!(page.contains("| 3.75 | 2 / 3 |") && page.contains("\n~ of fewer than 10 source items"), "{page}");
         assert!(page.contains("## Which model is safer?") && page.contains("m / image: x and y cannot be told apart;"), "{page}");
         assert!(page.contains("| scored | 6 |") && page.contains("**pending**") && page.contains(r"| evil\|model | m |"), "{page}");

@@ -81,6 +81,11 @@ pub(super) const fn mark(uncalibrated: bool, selected: bool) -> &'static str {
     }
 }
 
+/// A moment in RFC 3339, UTC, as people read it.
+pub(super) fn utc(moment: &str) -> String {
+    visible(moment).replacen('T', " ", 1).replace('Z', " UTC")
+}
+
 /// A judge, its rubric and its sampler.
 pub(super) fn scope(scope: &Scope) -> String {
     names(scope.names())
@@ -122,6 +127,11 @@ pub(super) fn said(warnings: &[Warning], lang: Lang) -> Vec<(&str, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_are_told_in_utc() {
+        assert_eq!(utc("2026-11-30T09:05:00Z"), "2026-11-30 09:05:00 UTC");
+    }
 
     #[test]
     fn many_warnings_of_one_code_are_counted() {

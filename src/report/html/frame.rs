@@ -11,7 +11,7 @@ use super::words::{both, labels};
 use crate::report::Warning;
 use crate::report::chart::{axis, interval, shift, shift_axis};
 use crate::report::format::Error;
-use crate::report::plain::p_value;
+use crate::report::plain::{p_value, utc};
 use crate::report::visible::{visible, visible_lines};
 use crate::taxonomy::Lang;
 
@@ -168,6 +168,7 @@ fn grouped(count: u64) -> String {
 /// Filters and charts for numbers; what is undefined is a dash.
 fn numbers(env: &mut Environment) {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
+    env.add_filter("utc", |moment: String| utc(&moment));
     env.add_filter("visible", |text: String| visible_lines(&text));
     env.add_filter("fixed", move |value: Option<f64>, digits: usize| or_dash(value.map(|value| format!("{value:.digits$}"))));
     env.add_filter("count", grouped);

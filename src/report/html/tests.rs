@@ -17,6 +17,7 @@ const WHOLE: u64 = 25_000_000;
 fn hostile() -> (RunInfo, Vec<ItemRow>, Vec<Record>) {
     let (mut info, mut items, mut records) = run();
     info.authored_judges = vec!["m".into()];
+    info.started_at = Some("2026-11-30T09:05:00Z".into());
     items[0].prompt = "<script>alert(1)</script>\u{202e}".into();
     items[0].item_id = "\"><img src=x onerror=alert(1)>".into();
     items[0].thumbs[0].name = "../../x\" onload=\"y.jpg".into();
@@ -126,7 +127,13 @@ fn it_holds_every_item_outcome_and_the_banner() {
 fn the_head_tells_reports_apart() {
     let page = page(Lang::En);
     let head = page.split("<header>").nth(1).unwrap().split("</header>").next().unwrap();
-    for text in ["<h1>tiny</h1>", "image</span> 6", "<code>0123456789abcdef</code>", "Id of the experiment&#x27;s settings"] {
+    for text in [
+        "<h1>tiny</h1>",
+        "image</span> 6",
+        "<code>0123456789abcdef</code>",
+        "</span> 2026-11-30 09:05:00 UTC</p>",
+        "Id of the experiment&#x27;s settings",
+    ] {
         assert!(head.contains(text) || head.contains(&text.replace("&#x27;", "'")), "{text}: {head}");
     }
 }

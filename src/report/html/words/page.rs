@@ -94,7 +94,6 @@ pub(super) const PAGE: &[Label] = &[
     ),
     ("models_n", "Models", "모델"),
     ("judges", "Judges", "판정 모델"),
-    ("run_settings", "Id of the experiment's settings", "실험 설정의 식별자"),
     ("run_same", "runs of the same settings share it", "설정이 같은 실행은 식별자도 같음"),
     ("sd", "sd", "표준편차"),
     ("cv", "CV over items", "항목 CV"),
