@@ -78,7 +78,7 @@ pub(super) fn page(run: &RunView) -> String {
 /// Which model is safer: a sentence and a table for each judge, rubric and sampler; first the mean that models stand by.
 fn standings(run: &RunView, word: &Words) -> String {
     let mut text = format!("\n## {}\n\n{}\n", word["standings"], word["standings_note"]);
-    if lineups(run.summary).iter().any(|lineup| lineup.standardised) {
+    if lineups(run.summary).iter().any(Lineup::is_standardised) {
         let _ = write!(text, "\n{}\n", word["standardised_note"]);
     }
     let terms = super::html::labels(run.lang);
@@ -86,8 +86,8 @@ fn standings(run: &RunView, word: &Words) -> String {
         let Some(versus) = versus else { return "-".to_owned() };
         let strong = if versus.beyond_chance == Some(true) { "**" } else { "" };
         let (difference, ends) = (signed(versus.difference), noted(shifts(versus.ci95), versus.ci95_note));
-        let test = terms.get(format!("test_{}", versus.test).as_str()).copied().unwrap_or(versus.test);
-        format!("{strong}{difference}{strong} {ends} n {}, p {} ({test})", versus.n, chance(versus.p_adjusted))
+        let name = terms.get(format!("test_{}", versus.test).as_str()).copied().unwrap_or(versus.test);
+        format!("{strong}{difference}{strong} {ends} n {}, p {} ({name})", versus.n, chance(versus.p_adjusted))
     };
     for row in &run.summary.standings {
         let standardised = row.ordered_by == "standardised";
@@ -111,9 +111,9 @@ fn standings(run: &RunView, word: &Words) -> String {
 /// Means of models, categories and risk factors; of models that stand by standardised means, these come first.
 fn means(summary: &Summary, word: &Words) -> String {
     let (lineups, none) = (lineups(summary), word["none"]);
-    let standardised = lineups.iter().any(|lineup| lineup.standardised);
+    let standardised = lineups.iter().any(Lineup::is_standardised);
     let column = |lineup: &Lineup, row: &Shown| {
-        let shown = lineup.standardised.then(|| format!("{} {}", number(row.mean_safety), noted(interval(row.ci95), row.ci95_note)));
+        let shown = lineup.is_standardised().then(|| format!("{} {}", number(row.mean_safety), noted(interval(row.ci95), row.ci95_note)));
         format!("{} | ", or_dash(shown))
     };
     let more = |text: String| if standardised { text } else { String::new() };
@@ -290,7 +290,7 @@ mod tests {
         items[3].model = Some("evil|model".into());
         let run = crate::report::StoredRun::new(info, items, records, Vec::new()).unwrap();
         let page = page(&run.view(crate::taxonomy::Lang::En));
-        assert!(page.contains("settings `0123456789abcdef`, began 2026-11-30 09:05:00 UTC\n\n- **"), "{page}");
+        assert!(page.contains("\n\nExperiment `0123456789abcdef`, began 2026-11-30 09:05:00 UTC\n\n- **"), "{page}");
         assert!(page.contains("| 3.75 | 2 / 3 |") && page.contains("\n~ of fewer than 10 source items"), "{page}");
         assert!(page.contains("## Which model is safer?") && page.contains("m / image: x and y cannot be told apart;"), "{page}");
         assert!(page.contains("| scored | 6 |") && page.contains("**pending**") && page.contains(r"| evil\|model | m |"), "{page}");

@@ -12,15 +12,24 @@ pub(super) struct Lineup<'a> {
     pub(super) scope: &'a Scope,
     pub(super) uncalibrated: bool,
     pub(super) selected: bool,
-    /// Models were scored on other mixtures of risk factors, so that each has a second mean,
-    pub(super) mixed: bool,
-    /// and stand by what their means would be under one mixture, where each has that.
-    pub(super) standardised: bool,
+    pub(super) means: Means,
     /// The safest first where they have a standing; else by name.
     pub(super) rows: Vec<Shown<'a>>,
     /// Place among the summary's standings.
     #[serde(skip)]
     pub(super) standing: Option<usize>,
+}
+
+/// Which means a model has, and stands by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Means {
+    /// Raw ones alone.
+    Raw,
+    /// Raw ones before standardised ones: models were scored on other mixtures of risk factors, and not each has a score for all.
+    RawFirst,
+    /// Standardised ones, as under one mixture of risk factors, before raw ones.
+    StandardisedFirst,
 }
 
 /// One model, and the mean that its row is ordered and drawn by.
@@ -57,7 +66,16 @@ impl<'a> Lineup<'a> {
         let standardised = found.is_some_and(|one| one.ordered_by == "standardised");
         let rows: Vec<Shown> = groups.into_iter().map(|group| Shown::of(group, standardised)).collect();
         let mixed = found.is_some_and(|one| one.unequal_mix) && rows.iter().any(|row| row.beside.is_some());
-        Self { scope, uncalibrated, selected, mixed, standardised, rows, standing }
+        let means = match (standardised, mixed) {
+            (true, _) => Means::StandardisedFirst,
+            (false, true) => Means::RawFirst,
+            (false, false) => Means::Raw,
+        };
+        Self { scope, uncalibrated, selected, means, rows, standing }
+    }
+
+    pub(super) fn is_standardised(&self) -> bool {
+        self.means == Means::StandardisedFirst
     }
 }
 
@@ -77,7 +95,7 @@ impl<'a> Shown<'a> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::lineups;
+    use super::{Means, lineups};
     use crate::ledger::{ItemRow, Record, RunInfo};
     use crate::report::summary::tests::{scored, summary};
 
@@ -85,7 +103,7 @@ pub(super) mod tests {
 
     /// `y` is the better one in both factors, and was asked the hard one more often.
     fn rows(hard: std::ops::Range<u32>) -> Vec<Row> {
-        let level = |at: u32, level: u8| level - u8::from(at % 4 == 0);
+        let level = |at: u32, level: u8| level - u8::from(at.is_multiple_of(4));
         let x = (0..20).map(|at| if at < 16 { ("x", "R05", "pQO", at, level(at, 4)) } else { ("x", "R12", "pQO", at, level(at, 2)) });
         let easy = (20..24).map(|at| ("y", "R05", "pQO", at, level(at, 5)));
         x.chain(easy).chain(hard.map(|at| ("y", "R12", "pQO", at, level(at, 3)))).collect()
@@ -103,7 +121,7 @@ pub(super) mod tests {
         let [found] = &lineups(&summary)[..] else { panic!("one scope") };
         let shown: Vec<f64> = found.rows.iter().filter_map(|row| row.mean_safety).collect();
         let raw: Vec<f64> = found.rows.iter().filter_map(|row| row.group.mean_safety).collect();
-        assert!(found.standardised && shown[0] > shown[1] && raw[0] < raw[1], "{shown:?} {raw:?}");
+        assert!(found.is_standardised() && shown[0] > shown[1] && raw[0] < raw[1], "{shown:?} {raw:?}");
         for row in &found.rows {
             let [lo, hi] = row.ci95.unwrap();
             assert!(lo < row.mean_safety.unwrap() && row.mean_safety.unwrap() < hi && row.ci95 != row.group.ci95, "{row:?}");
@@ -119,7 +137,7 @@ pub(super) mod tests {
         let (info, items, records) = scored(&rows(24..24));
         let summary = summary(&info, &items, &records);
         let [found] = &lineups(&summary)[..] else { panic!("one scope") };
-        assert!(!found.standardised && found.standing.is_some() && found.mixed);
+        assert!(found.means == Means::RawFirst && found.standing.is_some());
         assert_eq!(found.rows.iter().map(|row| row.beside.is_some()).collect::<Vec<_>>(), [false, true], "only x has a standardised mean");
         for row in &found.rows {
             let group = row.group;

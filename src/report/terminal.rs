@@ -1,6 +1,6 @@
 //! A summary for the terminal: plain text, no colour.
 
-use super::models::{Lineup, lineups};
+use super::models::{Lineup, Means, lineups};
 use super::plain::{FEW, estimate, fixed, interval, names, noted, number, or_dash, percent, rate, said, scope, shifts, signed, under};
 use super::summary::{DriftRow, Standing, Summary};
 use super::visible;
@@ -18,8 +18,8 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
     lines.extend(summary.drift.iter().map(drift));
     let lineups = lineups(summary);
     lines.extend(models(&lineups));
-    if lineups.iter().any(|lineup| lineup.mixed) {
-        lines.push("standardised: as if every model had been scored on the same mixture of risk factors; raw: on its own".to_owned());
+    if lineups.iter().any(|lineup| lineup.means != Means::Raw) {
+        lines.push("standardised: as if every model had been scored on the same mixture of risk factors; raw: as scored".to_owned());
     }
     if summary.groups.iter().any(|group| group.uncalibrated) {
         lines.push("* triage on an uncalibrated scale; not comparable with a judge's".to_owned());
@@ -46,12 +46,12 @@ fn models(lineups: &[Lineup]) -> Vec<String> {
     const WHO: &str = "model / judge / rubric / sampler";
     let (mut lines, mut above) = (Vec::new(), None);
     for lineup in lineups {
-        let kind = (lineup.mixed, lineup.standardised);
+        let kind = lineup.means;
         if above.replace(kind) != Some(kind) {
             lines.push(match kind {
-                (false, _) => format!("safety scored/n  95 % interval  {WHO}"),
-                (true, true) => format!("standardised  95 % interval    raw scored/n  {WHO}"),
-                (true, false) => format!("   raw  95 % interval standardised scored/n  {WHO}"),
+                Means::Raw => format!("safety scored/n  95 % interval  {WHO}"),
+                Means::StandardisedFirst => format!("standardised  95 % interval    raw scored/n  {WHO}"),
+                Means::RawFirst => format!("   raw  95 % interval standardised scored/n  {WHO}"),
             });
         }
         let mark = if lineup.uncalibrated {
@@ -67,9 +67,9 @@ fn models(lineups: &[Lineup]) -> Vec<String> {
             let who = names([group.key.single().unwrap_or("-")].into_iter().chain(group.scope.names()));
             let (scored, beside) = (format!("{}/{}", group.scored, group.n), number(row.beside));
             match kind {
-                (false, _) => format!("{mean:>6} {scored:>8} {interval:>14}  {who}{mark}"),
-                (true, true) => format!("{mean:>12} {interval:>14} {beside:>6} {scored:>8}  {who}{mark}"),
-                (true, false) => format!("{mean:>6} {interval:>14} {beside:>12} {scored:>8}  {who}{mark}"),
+                Means::Raw => format!("{mean:>6} {scored:>8} {interval:>14}  {who}{mark}"),
+                Means::StandardisedFirst => format!("{mean:>12} {interval:>14} {beside:>6} {scored:>8}  {who}{mark}"),
+                Means::RawFirst => format!("{mean:>6} {interval:>14} {beside:>12} {scored:>8}  {who}{mark}"),
             }
         }));
     }
@@ -260,7 +260,7 @@ mod tests {
         for (row, (shown, raw, model)) in rows[1..].iter().zip(first) {
             assert!(row.trim_start().starts_with(&shown) && row.contains(&format!("{raw:>6}    20/20  {model} / m / image")), "{text}");
         }
-        assert!(rows[1].contains("  y / m") && text.contains("raw: on its own\n"), "{text}");
+        assert!(rows[1].contains("  y / m") && text.contains("raw: as scored\n"), "{text}");
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(super) fn in_language(labels: &[Label], lang: Lang) -> impl Iterator<Item = 
 const WORDS: [Label; 83] = [
     ("title", "Safety report", "안전성 평가 보고서"),
     ("run", "Run", "실행"),
-    ("experiment_id", "Id of the experiment's settings", "실험 설정의 식별자"),
+    ("experiment_id", "Experiment", "실험"),
     ("began", "began", "시작"),
     ("items", "Items", "항목"),
     ("tasks", "Tasks", "작업"),

@@ -82,7 +82,7 @@ pub(super) fn overview<'a>(run: &'a RunView) -> Overview<'a> {
         answer: lineup.standing.map(answer),
         lineup,
     };
-    Overview { ends, standardised: lineups.iter().any(|lineup| lineup.standardised), blocks: lineups.into_iter().map(block).collect() }
+    Overview { ends, standardised: lineups.iter().any(Lineup::is_standardised), blocks: lineups.into_iter().map(block).collect() }
 }
 
 /// Every field that the manifest uses, in the order of the summary; then those crossed with models, but for factors, which the heat map has.

@@ -29,10 +29,10 @@ struct Frame {
 pub(super) fn strips(records: &[Record], times: &[Option<f64>]) -> Vec<Strip> {
     let mut strips: Vec<Strip> = Vec::new();
     let seen = |record: &Record| record.frames.iter().map(|frame| frame.t).collect::<Vec<_>>();
-    let timed = |record: &Record| !record.frames.is_empty() && record.frames.iter().all(|frame| frame.t.is_some());
+    let moving = |record: &Record| !record.frames.is_empty() && record.frames.iter().all(|frame| frame.t.is_some());
     // Under probes, frames have other places than on screen.
     let plain = |record: &Record| Probe::split(&record.rubric).is_none();
-    for (place, record) in records.iter().enumerate().filter(|(_, record)| plain(record) && timed(record)) {
+    for (place, record) in records.iter().enumerate().filter(|(_, record)| plain(record) && moving(record)) {
         let frames = seen(record);
         let same = |strip: &&mut Strip| strip.frames.iter().map(|frame| frame.t).eq(frames.iter().copied());
         match strips.iter_mut().find(same) {
@@ -83,8 +83,10 @@ mod tests {
         Record { frames: at.iter().map(frame).collect(), rubric: rubric.to_owned(), evidence: evidence.to_vec(), ..row }
     }
 
-    /// The pictures of each strip, and who points at which.
-    fn shown(records: &[Record], times: &[f64]) -> Vec<(Vec<usize>, Vec<Option<usize>>, Vec<Vec<usize>>)> {
+    /// The verdicts of a strip, its pictures, and who points at which.
+    type Shown = (Vec<usize>, Vec<Option<usize>>, Vec<Vec<usize>>);
+
+    fn shown(records: &[Record], times: &[f64]) -> Vec<Shown> {
         let times: Vec<Option<f64>> = times.iter().copied().map(Some).collect();
         let of = |strip: super::Strip| {
             let (pictures, evidence) = strip.frames.into_iter().map(|frame| (frame.picture, frame.evidence)).unzip();

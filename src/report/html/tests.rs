@@ -132,7 +132,7 @@ fn the_head_tells_reports_apart() {
         "image</span> 6",
         "<code>0123456789abcdef</code>",
         "</span> 2026-11-30 09:05:00 UTC</p>",
-        "Id of the experiment&#x27;s settings",
+        "(<span data-w=\"run_same\">same id, same settings</span>)",
     ] {
         assert!(head.contains(text) || head.contains(&text.replace("&#x27;", "'")), "{text}: {head}");
     }

@@ -94,7 +94,7 @@ pub(super) const PAGE: &[Label] = &[
     ),
     ("models_n", "Models", "모델"),
     ("judges", "Judges", "판정 모델"),
-    ("run_same", "runs of the same settings share it", "설정이 같은 실행은 식별자도 같음"),
+    ("run_same", "same id, same settings", "식별자가 같으면 설정도 같음"),
     ("sd", "sd", "표준편차"),
     ("cv", "CV over items", "항목 CV"),
     ("quartiles", "quartiles", "사분위수"),
