@@ -112,7 +112,8 @@ pub struct FrameDetail {
     pub index: Option<u64>,
     /// Whether decoding can begin with it: the container marks it as a keyframe, and nothing in its packet or picture says otherwise.
     pub keyframe: Option<bool>,
-    /// The file does not tell its timestamp; `t` and `pts` are counted on from the frame before.
+    /// The file does not tell its timestamp, tells one that contradicts the order of the pictures or is a decoding time, or lost the packet that told it; `t` and
+    /// `pts` follow from its place among its neighbours.
     pub estimated: bool,
     /// The frame asked for could not be decoded; this is the nearer of its neighbours that could.
     pub substituted: bool,

@@ -1,5 +1,6 @@
 //! What every command shares: the settings file, the output mode and the exit codes.
 
+use std::fmt::Display;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -54,18 +55,20 @@ impl Failure {
 
     /// Why a file or folder could not be written: it cannot be at all, or not now.
     pub(crate) fn unwritten(path: &Path, error: &std::io::Error) -> Self {
-        let path = path.display();
-        match error.kind() {
-            ErrorKind::ResourceBusy | ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-                Self::usage(format!("{path} cannot be written: {error}"))
-            }
+        Self::of_files(format!("{}: {error}", path.display()), error.kind())
+    }
+
+    /// The same, where the `message` says which file or folder.
+    pub(crate) fn of_files(message: impl Display, kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::ResourceBusy | ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Self::usage(message),
             ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory => {
-                Self::usage(format!("{path} cannot be written: {error}; name another place"))
+                Self::usage(format!("{message}; name another place"))
             }
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-                Self::stopped(format!("{path}: {error}; free some space or choose another place, then repeat"))
+                Self::stopped(format!("{message}; free some space or choose another place, then repeat"))
             }
-            _ => Self::stopped(format!("{path}: {error}; repeat when this is mended")),
+            _ => Self::stopped(format!("{message}; repeat when this is mended")),
         }
     }
 }

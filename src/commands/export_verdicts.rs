@@ -1,5 +1,7 @@
 //! `tribunal export RUN --to jsonl|csv|parquet`: the verdicts of a run, one row each.
 
+use std::fmt::Display;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::Serialize;
@@ -23,12 +25,9 @@ pub(super) fn run(context: &Context, args: &ExportArgs, table: Option<TableKind>
         return Err(Failure::usage(format!("{}: is no run folder; verdicts are exported from one", run.display())));
     }
     let run = Reader::open(run).map_err(Failure::usage)?;
-    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
-        return Err(Failure::usage(format!("{} is no folder to write into", folder.display())));
-    }
     let verdicts = match table {
-        Some(table) => table.write_verdicts(&run, file).map_err(Failure::stopped)?,
-        None => run.write_verdicts(file).map_err(Failure::stopped)?,
+        Some(table) => table.write_verdicts(&run, file).map_err(|error| failure(&error, error.io_kind()))?,
+        None => run.write_verdicts(file).map_err(|error| failure(&error, error.io_kind()))?,
     };
     if context.json {
         output::say_json(&VerdictsJson { file, verdicts });
@@ -36,4 +35,9 @@ pub(super) fn run(context: &Context, args: &ExportArgs, table: Option<TableKind>
         output::say(&format!("{verdicts} verdicts in {}", file.display()));
     }
     Ok(Exit::Done)
+}
+
+/// What the file system refuses may go another time; a run that cannot be read may not.
+fn failure(error: &impl Display, kind: Option<ErrorKind>) -> Failure {
+    kind.map_or_else(|| Failure::usage(error), |kind| Failure::of_files(error, kind))
 }

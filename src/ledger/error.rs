@@ -22,15 +22,28 @@ pub enum LedgerError {
         /// Why.
         problem: String,
     },
-    /// SQLite or the file system failed.
+    /// SQLite failed, or what it holds makes no sense.
     #[error("{0}")]
     Store(String),
+    /// The file system failed.
+    #[error("{message}")]
+    Io {
+        /// What, and where.
+        message: String,
+        /// How.
+        kind: std::io::ErrorKind,
+    },
 }
 
 impl LedgerError {
     /// A file system error with the path it befell.
     pub(super) fn io(path: &Path, error: &std::io::Error) -> Self {
-        Self::Store(format!("{}: {error}", path.display()))
+        Self::Io { message: format!("{}: {error}", path.display()), kind: error.kind() }
+    }
+
+    /// How the file system failed, if it did.
+    pub const fn io_kind(&self) -> Option<std::io::ErrorKind> {
+        if let Self::Io { kind, .. } = self { Some(*kind) } else { None }
     }
 }
 

@@ -18,14 +18,14 @@ const LEAST: u64 = 128 * 1024;
 /// Each moment that a sampler shows of media of `len` bytes, once, in time order: all of the first of `payloads`, of the others what there is room for.
 /// Files are named by content, so that equal media share them.
 pub(super) fn of<'p>(payloads: impl Iterator<Item = &'p Payload>, len: u64) -> Vec<(Thumb, Bytes)> {
-    let mut moments: BTreeMap<Option<i64>, &Part> = BTreeMap::new();
+    let mut moments: BTreeMap<Option<u64>, &Part> = BTreeMap::new();
     let (mut bytes, most) = (0, LEAST.max(len / SHARE));
     for (place, payload) in payloads.enumerate() {
         for part in &payload.parts {
             let room = place == 0 || (moments.len() < MOST && bytes + part.len <= most);
-            let pts = moment(part).1;
-            if room && !moments.contains_key(&pts) {
-                moments.insert(pts, part);
+            let place = moment(part).1;
+            if room && !moments.contains_key(&place) {
+                moments.insert(place, part);
                 bytes += part.len;
             }
         }
@@ -34,10 +34,10 @@ pub(super) fn of<'p>(payloads: impl Iterator<Item = &'p Payload>, len: u64) -> V
     moments.into_values().map(|part| (thumb(part), part.bytes.clone())).collect()
 }
 
-/// When it is on screen, in seconds and in ticks; a still has neither.
-fn moment(part: &Part) -> (Option<f64>, Option<i64>) {
+/// When it is on screen in seconds, and its place in the order of display, since a clock may start anew; a still has neither.
+fn moment(part: &Part) -> (Option<f64>, Option<u64>) {
     match &part.header.detail {
-        Detail::Frame(frame) => (frame.t, frame.pts),
+        Detail::Frame(frame) => (frame.t, frame.index),
         Detail::Text { .. } | Detail::Sheet(_) | Detail::Sound { .. } => (None, None),
     }
 }
@@ -48,11 +48,16 @@ mod tests {
 
     use super::*;
 
-    /// Frames at whole seconds, of so many bytes each.
-    fn payload(at: &[i64], bytes: usize) -> Payload {
-        let detail = |pts: &i64| FrameDetail { t: Some(*pts as f64), pts: Some(*pts), ..FrameDetail::still(8, 8) };
-        let header = |pts| PartHeader { recipes: vec![0], encoding: Encoding::Jpeg, detail: Detail::Frame(detail(pts)) };
-        let parts = at.iter().map(|pts| Part::new(header(pts), vec![*pts as u8; bytes])).collect();
+    /// Frames at whole seconds, of so many bytes each, by a clock that starts anew each third second.
+    fn payload(at: &[u64], bytes: usize) -> Payload {
+        let detail = |second: &u64| FrameDetail {
+            t: Some(*second as f64),
+            pts: Some((*second % 3) as i64),
+            index: Some(*second),
+            ..FrameDetail::still(8, 8)
+        };
+        let header = |second| PartHeader { recipes: vec![0], encoding: Encoding::Jpeg, detail: Detail::Frame(detail(second)) };
+        let parts = at.iter().map(|second| Part::new(header(second), vec![*second as u8; bytes])).collect();
         Payload { parts_id: Digest::of(b"p"), parts }
     }
 

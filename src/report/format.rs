@@ -93,6 +93,27 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// How the file system failed, if it did.
+    pub fn io_kind(&self) -> Option<io::ErrorKind> {
+        match self {
+            Self::Io { source, .. } | Self::Write(source) => Some(source.kind()),
+            Self::Ledger(error) => error.io_kind(),
+            Self::Json(error) => error.io_error_kind(),
+            Self::Csv(error) => {
+                if let ::csv::ErrorKind::Io(error) = error.kind() {
+                    Some(error.kind())
+                } else {
+                    None
+                }
+            }
+            #[cfg(feature = "parquet")]
+            Self::Parquet(error) => std::error::Error::source(error)?.downcast_ref::<io::Error>().map(io::Error::kind),
+            Self::Template(_) => None,
+        }
+    }
+}
+
 impl FormatKind {
     /// What is written unless something else is asked for.
     pub const DEFAULTS: [Self; 4] = [Self::Html, Self::Markdown, Self::Json, Self::Csv];

@@ -60,7 +60,8 @@ impl<'a> Lineup<'a> {
         let standing = summary.standings.iter().position(|one| one.scope == *scope);
         let found = standing.map(|place| &summary.standings[place]);
         if let Some(found) = found {
-            let place = |group: &&Group| found.models.iter().position(|one| group.key.single() == Some(one.model.as_str()));
+            let places: BTreeMap<&str, usize> = found.models.iter().zip(0..).map(|(one, place)| (one.model.as_str(), place)).collect();
+            let place = |group: &&Group| group.key.single().and_then(|model| places.get(model)).copied();
             groups.sort_by_key(|group| place(group).unwrap_or(usize::MAX)); // stable: those without a place by name
         }
         let standardised = found.is_some_and(|one| one.ordered_by == "standardised");

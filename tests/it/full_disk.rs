@@ -67,7 +67,9 @@ fn a_full_disk_stops_the_run_and_room_lets_it_go_on() {
         let file = small.0.join(to);
         run_to(4, &["export", run.to_str().unwrap(), "--to", to, "-o", file.to_str().unwrap()]);
         assert!(!file.exists(), "{to}: half a file is left");
-        run_to(2, &["export", run.to_str().unwrap(), "--to", to, "-o", small.0.join("none/file").to_str().unwrap()]);
+        for no_place in [small.0.join("none/file"), small.0.clone()] {
+            run_to(2, &["export", run.to_str().unwrap(), "--to", to, "-o", no_place.to_str().unwrap()]);
+        }
     }
 }
 

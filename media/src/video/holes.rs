@@ -10,8 +10,8 @@ use crate::{Error, Source};
 const STEPPING_OVER: [&str; 4] = ["flv", "ogg", "asf", "matroska"];
 
 /// Codecs whose decoders make a picture of anything and say nothing, or not always, and whose encoders never write so many zeros.
-const SILENT: [&str; 14] =
-    ["vp6f", "vp8", "vp9", "av1", "theora", "mpeg4", "msmpeg4v2", "msmpeg4v3", "wmv1", "wmv2", "wmv3", "vc1", "flv1", "h263"];
+const SILENT: [&str; 13] =
+    ["vp6f", "vp8", "vp9", "av1", "theora", "mpeg4", "msmpeg4v2", "msmpeg4v3", "wmv1", "wmv2", "wmv3", "flv1", "h263"];
 
 /// No coded picture has so many zeros in a row.
 const ZEROS: usize = 256;
@@ -29,7 +29,7 @@ const LOOKED_AT: u64 = 1 << 20;
 pub(super) fn is_hollow(codec: &str, bytes: &[u8]) -> bool {
     let silent = match codec {
         // Where start codes part units, zeros may come before them.
-        "h264" | "hevc" => !bytes.starts_with(&[0, 0, 1]) && !bytes.starts_with(&[0, 0, 0, 1]),
+        "h264" | "hevc" | "vc1" => !bytes.starts_with(&[0, 0, 1]) && !bytes.starts_with(&[0, 0, 0, 1]),
         _ => SILENT.contains(&codec),
     };
     silent && first_zeros(bytes).is_some()

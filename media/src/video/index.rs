@@ -60,7 +60,7 @@ pub(super) struct Index {
     /// Whether the file has timestamps; else all are counted.
     pub has_clock: bool,
     /// By place, whether the file does not tell the timestamp of a frame, so that it is counted on from the one before, or tells one that
-    /// contradicts the order of the pictures, so that it has the one of its place.
+    /// contradicts the order of the pictures, so that it has the one of its place, or lost the packet that told it.
     pub estimated: Vec<bool>,
     /// Each time that the file's clock starts anew: the seconds to add from there on, so that times go on from the stretch before.
     pub shifts: Vec<f64>,
@@ -83,8 +83,11 @@ pub(super) struct Scan {
     pub short: bool,
 }
 
-/// Streams without packets of their own: where bytes are lost, what a parser takes for one packet may hold parts of several.
-const PARSED: [&str; 6] = ["mpegts", "mpeg", "h264", "hevc", "mpegvideo", "m4v"];
+/// Streams of pictures without a container,
+pub(super) const BARE: [&str; 4] = ["h264", "hevc", "mpegvideo", "m4v"];
+
+/// and in containers that cut them anywhere: where bytes are lost, what a parser takes for one packet of either may hold parts of several.
+pub(super) const BROADCAST: [&str; 2] = ["mpegts", "mpeg"];
 
 /// Where pictures are missing there, their decoders miss them by number.
 const COUNTED: [&str; 2] = ["h264", "hevc"];
@@ -120,12 +123,14 @@ pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> R
             layered |= is_layered(&stream.codec, packet.bytes());
         }
     }
-    let torn = PARSED.contains(&input.format().as_str()) && !COUNTED.contains(&stream.codec.as_str());
+    let format = input.format();
+    let torn = (BARE.contains(&format.as_str()) || BROADCAST.contains(&format.as_str())) && !COUNTED.contains(&stream.codec.as_str());
     if layered || torn {
         scan.packets.iter_mut().for_each(|packet| packet.disposable = false);
     }
-    if let Some(last) = scan.packets.last_mut().filter(|_| heard().rubbish > rubbish) {
-        (last.damaged, scan.short) = (true, true); // what comes after it makes no sense, and may begin in it
+    // What comes after the last packet and makes no sense may begin in it, where nothing else is in the file.
+    if heard().rubbish > rubbish && input.streams().len() == 1 {
+        scan.packets.last_mut().into_iter().for_each(|last| last.damaged = true);
     }
     if scan.packets.is_empty() { Err(Error::Empty("the video stream has no packets".to_owned())) } else { Ok(scan) }
 }

@@ -5,7 +5,7 @@ use super::cursor::Cursor;
 use super::delivery::Delivery;
 use super::geometry::Geometry;
 use super::holes;
-use super::index::{Index, Scan, scan};
+use super::index::{BARE, BROADCAST, Index, Scan, scan};
 use super::jump::{Jumps, trust_decoder_at_joins};
 use super::order::{are_decoding_times, needs_decoding};
 use super::plan::{plan, whole};
@@ -43,9 +43,6 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
 /// Containers whose header says when the last frame ends, not how long all of them last.
 const COUNTING_FROM_ZERO: [&str; 2] = ["matroska", "asf"];
 
-/// Streams of pictures without a container.
-const BARE: [&str; 4] = ["h264", "hevc", "mpegvideo", "m4v"];
-
 /// One line about each stream.
 pub(crate) fn streams(source: &Source, limits: &Limits) -> Result<Vec<String>, Error> {
     Ok(Input::open(source, limits, Probing::Packets)?.streams().iter().map(describe).collect())
@@ -82,7 +79,7 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     let reading = again.as_mut().unwrap_or(&mut input);
     reading.select(stream.index);
     let format = format_name(&reading.format()).to_owned();
-    let broadcast = ["mpegts", "mpeg"].contains(&format.as_str());
+    let broadcast = BROADCAST.contains(&format.as_str());
     let Scan { mut packets, after_rubbish, short } = scan(reading, &stream, limits)?;
     let mut holes = holes::mark(source, reading, &stream, &mut packets, &after_rubbish)?;
     if format == "avi" {

@@ -33,7 +33,7 @@ pub(super) struct Order {
     pub time_base: (i32, i32),
     /// Whether the file has timestamps worth the name; else all are counted.
     pub has_clock: bool,
-    /// Which of them are counted, since the file tells none, or are those of others, since the file's contradict the order.
+    /// Which of them are counted, since the file tells none, are those of others, since the file's contradict the order, or hang on packets that are lost.
     pub estimated: Vec<bool>,
 }
 
@@ -75,7 +75,7 @@ pub(super) fn stretches(packets: &[Entry]) -> Vec<Range<usize>> {
     let (mut start, mut latest): (usize, Vec<i64>) = (0, Vec::new()); // the latest timestamps of this stretch, ascending
     let mut before: Option<i64> = None;
     for (at, packet) in packets.iter().enumerate() {
-        let (Some(pts), false) = (packet.pts, packet.discard) else { continue };
+        let (Some(pts), false) = (packet.pts.or(packet.dts), packet.discard) else { continue };
         let overtakes = latest.len() - latest.partition_point(|stamp| *stamp <= pts);
         let back_in_file = before.zip(packet.dts).is_some_and(|(before, dts)| dts < before);
         if overtakes > MOST_REORDERED || packet.key && overtakes > 0 && back_in_file {
@@ -123,7 +123,7 @@ impl Order {
         let told = dated.iter().rposition(Option::is_some).unwrap_or(0);
         // Where packets are lost on the way, another comes in the place of the one that would tell.
         let usual = typical(&packets.iter().filter_map(|packet| packet.dts).collect::<Vec<_>>());
-        let gap = |pair: &[Entry]| pair[0].dts.zip(pair[1].dts).is_some_and(|(one, next)| next.saturating_sub(one) > usual);
+        let gap = |pair: &[Entry]| pair[0].dts.zip(pair[1].dts).is_some_and(|(one, next)| next.saturating_sub(one) > usual + usual / 2);
         let lossy = |frame: &Shown| match frame.after {
             _ if packets[frame.packet].pts.is_some() => false,
             Some(after) => packets.get(frame.packet..=after).is_some_and(|between| between.windows(2).any(gap)),
@@ -216,6 +216,8 @@ mod tests {
         assert_eq!(starts(&soon), [0], "few frames are overtaken, and it is decoded in its turn");
         soon[3].dts = Some(0);
         assert_eq!(starts(&soon), [0, 3]);
+        soon.iter_mut().enumerate().for_each(|(at, packet)| (packet.pts, packet.dts) = (None, Some(at as i64 % 3)));
+        assert_eq!(starts(&soon), [0, 3], "times of decoding are all there is");
         assert_eq!(starts(&[]), [0]);
     }
 

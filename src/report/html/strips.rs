@@ -40,7 +40,14 @@ pub(super) fn strips(records: &[Record], times: &[Option<f64>]) -> Vec<Strip> {
             None => strips.push(Strip { verdicts: vec![place], frames: frames.into_iter().map(|t| Frame::at(t, times)).collect() }),
         }
     }
-    if strips.is_empty() || times.iter().all(Option::is_none) {
+    let timeless = times.iter().all(Option::is_none);
+    if let [only] = &mut strips[..]
+        && timeless
+        && only.frames.len() == times.len()
+    {
+        // A run of an earlier program, which kept the pictures of the only frames that there are, in time order.
+        only.frames.iter_mut().zip(0..).for_each(|(frame, picture)| frame.picture = Some(picture));
+    } else if strips.is_empty() || timeless {
         let frame = |(picture, t): (usize, &Option<f64>)| Frame { picture: Some(picture), t: *t, evidence: Vec::new() };
         let frames: Vec<Frame> = times.iter().enumerate().map(frame).collect();
         return if frames.is_empty() { Vec::new() } else { vec![Strip { verdicts: Vec::new(), frames }] };
@@ -119,7 +126,13 @@ mod tests {
     #[test]
     fn pictures_of_nobody_knows_when_stand_alone() {
         let records = [seen(&[0.5, 1.0], "temporal", &[1.0])];
-        let found = strips(&records, &[None, None]);
+        let only = strips(&records, &[None, None]).remove(0);
+        assert_eq!(
+            (only.verdicts, only.frames[1].picture, &only.frames[1].evidence[..]),
+            (vec![0], Some(1), &[0][..]),
+            "none else can be meant"
+        );
+        let found = strips(&records, &[None; 3]);
         assert!(
             found.len() == 1 && found[0].verdicts.is_empty() && found[0].frames.iter().all(|frame| frame.evidence.is_empty()),
             "{found:?}"

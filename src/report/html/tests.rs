@@ -76,6 +76,7 @@ fn rows_that_stand_by_standardised_means_show_and_draw_them() {
     let summary = crate::report::summary::tests::summary(&run.0, &run.1, &run.2);
     let first = page.split("<tbody>").nth(1).unwrap();
     let rows: Vec<&str> = first.split("<tr>").skip(1).collect();
+    assert!(rows.len() >= summary.standings[0].models.len(), "{first}");
     for (row, one) in rows.iter().zip(&summary.standings[0].models) {
         let mean = one.standardised.unwrap();
         let mark = format!("{mean:.2}").trim_end_matches('0').to_owned();

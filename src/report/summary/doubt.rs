@@ -89,7 +89,7 @@ pub(super) fn few(scoped: &Scoped, settings: &WarningSettings) -> Option<Warning
         };
         models.iter().take(NAMED).map(one).collect::<Vec<_>>().join("; ")
     };
-    let english = said(|items, width| format!(" (some {items} would give +-{width})"));
+    let english = said(|items, width| format!(" (some {items} would give ±{width})"));
     let korean = said(|items, width| format!(" (약 {items}개면 ±{width})"));
     let rest = models.len().saturating_sub(NAMED);
     let more = |text: String| if rest > 0 { text } else { String::new() };
