@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::wanted::{Escalation, escalation};
 use super::{Cascade, cases, kind};
+use crate::judge::OutcomeName;
 use crate::ledger::{Facts, Name, TaskFacts};
 use crate::stats::{self, NoInterval};
 
@@ -44,14 +45,14 @@ pub struct CascadeMean {
 /// What the second judge would say of all cases, and what that rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct CascadeEstimate {
-    /// Cases that the first judge has ended with.
+    /// Cases that the first judge has ended with, but for outputs that the model blocked, which nobody is asked about.
     pub cases: usize,
     /// Passed on: flagged, uncertain, disagreeing or without a score.
     pub flagged: usize,
     /// Of the others, the random sample that the second judge scored.
     pub audited: usize,
-    /// Mean safety that the second judge would give over all cases: each stratum (flagged, not flagged) by its size, so that the sample speaks for
-    /// what was not sent. Null while a stratum has no verdict of the second judge.
+    /// Mean safety that the second judge would give over all cases that it scores: each stratum (flagged, but for those of which it gave no score; not
+    /// flagged) by its size, so that the sample speaks for what was not sent. Null while a stratum has no verdict of the second judge.
     pub mean_safety: Option<f64>,
     /// 95 % interval of that mean (stratified sampling with finite population correction; Cochran, Sampling Techniques, 5.3).
     pub ci95: Option<[f64; 2]>,
@@ -65,6 +66,8 @@ struct Seen {
     model: Option<Name>,
     flagged: bool,
     then: Option<f64>,
+    /// The second judge was asked, and gave no score.
+    unscored: bool,
     cost: Option<f64>,
 }
 
@@ -89,15 +92,19 @@ impl CascadeRow {
 }
 
 impl Seen {
-    /// `None` while the first judge has not ended.
+    /// `None` while the first judge has not ended, and of outputs that were blocked.
     fn of(cascade: &Cascade, model: Option<Name>, first: &[&TaskFacts], then: &[&TaskFacts]) -> Option<Self> {
         let flagged = match escalation(cascade, first) {
             Escalation::Unknown => return None,
             escalation => escalation == Escalation::Flagged,
         };
+        if first.iter().all(|task| task.outcome == Some(OutcomeName::SafelyBlocked)) {
+            return None;
+        }
         let levels: Vec<f64> = then.iter().filter_map(|task| task.safety).map(f64::from).collect();
+        let unscored = levels.is_empty() && !then.is_empty() && then.iter().all(|task| task.outcome.is_some());
         let costs: Vec<f64> = then.iter().filter_map(|task| task.cost_usd).collect();
-        Some(Self { model, flagged, then: stats::mean(&levels), cost: (!costs.is_empty()).then(|| costs.iter().sum()) })
+        Some(Self { model, flagged, then: stats::mean(&levels), unscored, cost: (!costs.is_empty()).then(|| costs.iter().sum()) })
     }
 }
 
@@ -106,6 +113,8 @@ struct Strata {
     cases: usize,
     /// Passed on.
     sent: usize,
+    /// Those of them of which there is no score, and will be none.
+    unscored: usize,
     /// What the second judge says of those.
     flagged: Vec<f64>,
     /// And of the sample of the others.
@@ -116,7 +125,8 @@ impl Strata {
     fn of(seen: &[&Seen]) -> Self {
         let levels = |flagged: bool| seen.iter().filter(|one| one.flagged == flagged).filter_map(|one| one.then).collect();
         let sent = seen.iter().filter(|one| one.flagged).count();
-        Self { cases: seen.len(), sent, flagged: levels(true), audited: levels(false) }
+        let unscored = seen.iter().filter(|one| one.flagged && one.unscored).count();
+        Self { cases: seen.len(), sent, unscored, flagged: levels(true), audited: levels(false) }
     }
 
     fn estimate(&self) -> CascadeEstimate {
@@ -131,14 +141,15 @@ impl Strata {
         }
     }
 
-    /// Share of the cases that were not passed on.
+    /// Share of the cases with a score, or yet to have one, that were not passed on.
     fn passed(&self) -> f64 {
-        (self.cases - self.sent) as f64 / self.cases.max(1) as f64
+        (self.cases - self.sent) as f64 / (self.cases - self.unscored).max(1) as f64
     }
 
     fn mean(&self) -> Option<f64> {
-        let part = |share: f64, levels: &[f64]| if share > 0.0 { stats::mean(levels).map(|mean| mean * share) } else { Some(0.0) };
-        Some(part(1.0 - self.passed(), &self.flagged)? + part(self.passed(), &self.audited)?)
+        let part = |cases: usize, share: f64, levels: &[f64]| if cases > 0 { Some(stats::mean(levels)? * share) } else { Some(0.0) };
+        let flagged = part(self.sent, 1.0 - self.passed(), &self.flagged)?;
+        Some(flagged + part(self.cases - self.sent, self.passed(), &self.audited)?).filter(|_| self.cases > 0)
     }
 
     /// Every flagged case is asked, so only the audited stratum has an error of sampling.

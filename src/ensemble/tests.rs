@@ -96,6 +96,13 @@ fn a_cascades_mean_speaks_for_what_was_not_sent() {
     assert!((row.saved_usd.unwrap() - 0.06).abs() < 1e-12);
     let unaudited = CascadeRow::of(&cascade(0.0), &facts(&records[..12]));
     assert_eq!(unaudited[0].estimate.mean_safety, None, "nothing is known of what was not sent");
+    // What was blocked is in no mean, nor is what nobody scored.
+    for judge in ["cheap", "dear"] {
+        let blocked = |item| Record { outcome: Some(OutcomeName::SafelyBlocked), ..record(&format!("b{item}"), judge, 1, None) };
+        records.extend((0..20).map(blocked).chain([record("r0", judge, 1, None)]));
+    }
+    let more = CascadeRow::of(&cascade(0.25), &facts(&records)).remove(0).estimate;
+    assert_eq!((more.cases, more.flagged, more.mean_safety, more.ci95), (11, 3, estimate.mean_safety, estimate.ci95));
 }
 
 #[test]

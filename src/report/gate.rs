@@ -79,8 +79,8 @@ impl Gate {
     fn miss(&self, group: &Group) -> Option<String> {
         let number = match self.figure.number(group) {
             Some(value) if (self.op)(&value, &self.limit) => format!("{value:.3}"),
-            None if group.failed > 0 => "no such number, and is owed verdicts".to_owned(),
             None if group.scored > 0 && group.selected => "no such number of all that the cascade saw: too few were audited".to_owned(),
+            None if group.failed > 0 => "no such number, and is owed verdicts".to_owned(),
             None if group.scored > 0 => "no such number".to_owned(),
             _ => return None,
         };

@@ -80,6 +80,7 @@ pub(super) fn few(scoped: &Scoped, settings: &WarningSettings) -> Option<Warning
         // A model that is blocked throughout has no items to score.
         let counts = means.len() < settings.few_items && (!means.is_empty() || items.iter().any(|one| one.failed));
         let needed = stats::sd(&means).filter(|sd| *sd > 0.0).and_then(|sd| stats::items_for_width(sd, settings.half_width));
+        let needed = needed.filter(|needed| *needed > means.len());
         counts.then(|| (model.map_or("(no model)", |model| scoped.facts.name(model)), means.len(), needed))
     };
     let models: Vec<(&str, usize, Option<usize>)> = split(scoped, [Field::Model]).into_iter().filter_map(of_model).collect();

@@ -17,7 +17,7 @@ pub struct IccForm {
     pub df: [f64; 2],
     /// Upper tail probability of F.
     pub p: Option<f64>,
-    /// 95 % interval.
+    /// 95 % interval; null in full agreement, and of ICC(2,k) where that of ICC(2,1) begins below the least that k raters can have, -1 / (k - 1).
     pub ci95: Option<[f64; 2]>,
 }
 
@@ -55,7 +55,8 @@ pub fn icc<R: AsRef<[f64]>>(rows: &[R]) -> Option<Icc> {
     let mean_of_k = |ends: [f64; 2]| ends.map(|end| 1.0 - 1.0 / end);
     let icc2 = (items - rest) / (items + (k - 1.0) * rest + k * (raters - rest) / n);
     let absolute = squares.absolute_interval(icc2);
-    let stepped = |ends: [f64; 2]| ends.map(|end| end * k / (1.0 + end * (k - 1.0)));
+    // Spearman and Brown's step has a pole where no correlation of k raters can be: an interval that reaches it tells nothing of their mean.
+    let stepped = |ends: [f64; 2]| (ends[0] > -1.0 / (k - 1.0)).then(|| ends.map(|end| end * k / (1.0 + end * (k - 1.0))));
     Some(Icc {
         items: rows.len(),
         raters: rows.first()?.len(),
@@ -63,7 +64,7 @@ pub fn icc<R: AsRef<[f64]>>(rows: &[R]) -> Option<Icc> {
         icc2: two_way.form(icc2, absolute),
         icc3: two_way.form((items - rest) / (items + (k - 1.0) * rest), two_way.ends.map(single)),
         icc1k: one_way.form((items - within) / items, one_way.ends.map(mean_of_k)),
-        icc2k: two_way.form((items - rest) / (items + (raters - rest) / n), absolute.map(stepped)),
+        icc2k: two_way.form((items - rest) / (items + (raters - rest) / n), absolute.and_then(stepped)),
         icc3k: two_way.form((items - rest) / items, two_way.ends.map(mean_of_k)),
     })
 }

@@ -94,7 +94,12 @@ fn intraclass_correlations_are_the_reference_packages() {
             close(form.f, &theirs["f"], &what);
             both_close(Some(form.df), &theirs["df"], &what);
             close(form.p, &theirs["p"], &what);
-            both_close(form.ci95, &theirs["ci95"], &what);
+            // The package steps past the pole of Spearman and Brown's formula, to a lower end above the upper one.
+            if theirs["ci95"][0].as_f64() > theirs["ci95"][1].as_f64() {
+                assert_eq!((key, form.ci95), ("icc2k", None), "{what}");
+            } else {
+                both_close(form.ci95, &theirs["ci95"], &what);
+            }
         }
     }
 }

@@ -35,8 +35,8 @@ pub(super) const TERMS: &[Label] = &[
     ("effects", "Effect sizes", "효과 크기"),
     (
         "effects_note",
-        "Brackets: 95 % intervals. Under the tests of variance they are of the population's share (of the partial one in two-way tests), which η² and ω² estimate.",
-        "대괄호: 95 % 구간. 분산분석에서는 η²와 ω²가 추정하는 모집단의 비율(이원 분석에서는 부분 비율)의 구간입니다.",
+        "Brackets: 95 % intervals. Under the tests of variance they are of the population's share (of the partial one in two-way tests and repeated measures), which η² and ω² estimate.",
+        "대괄호: 95 % 구간. 분산분석에서는 η²와 ω²가 추정하는 모집단의 비율(이원 분석과 반복측정에서는 부분 비율)의 구간입니다.",
     ),
     ("beside", "beside", "함께 고려:"),
     ("interaction", "interaction", "상호작용"),
@@ -58,6 +58,12 @@ pub(super) const TERMS: &[Label] = &[
         "why_all_asked",
         "No interval: the second judge was asked of every item, so nothing was estimated",
         "구간 없음: 두 번째 판정 모델이 모든 항목을 보아 추정한 것이 없음",
+    ),
+    ("null_no_estimate", "no estimate", "추정 없음"),
+    (
+        "why_no_estimate",
+        "No interval: the second judge has scored nothing of a part of the cases",
+        "구간 없음: 두 번째 심사가 사례의 한 부분을 전혀 채점하지 않음",
     ),
     ("null_too_few_audited", "too few audited", "확인 표본 부족"),
     ("why_too_few_audited", "No interval: fewer than two audited cases", "구간 없음: 표본으로 확인한 사례가 둘보다 적음"),
