@@ -194,24 +194,31 @@ fn ends_amid_frame(source: &Source) -> io::Result<Option<&'static str>> {
     Ok(None)
 }
 
+/// How many bytes a box has that begins with `header`, of at least 8 bytes, and how many of them are its header (ISO/IEC 14496-12, 4.2); `None`: it goes on to
+/// the end of what it is in.
+pub(crate) fn box_size(header: &[u8]) -> (Option<u64>, u64) {
+    let be = |bytes: &[u8]| bytes.iter().fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
+    match be(&header[..4]) {
+        0 => (None, 8),
+        1 => (Some(header.get(8..16).map_or(0, be)), 16),
+        size => (Some(size), 8),
+    }
+}
+
 /// Boxes that are followed to the end of a file, at most: half a day of fragments of a second.
 const MOST_BOXES: usize = 1 << 17;
 
 /// The boxes of ISO base media say how long they are, and follow one another (ISO/IEC 14496-12, 4.2); what is no box says nothing.
 fn ends_amid_box(source: &Source) -> io::Result<Option<&'static str>> {
     const KINDS: [&[u8]; 10] = [b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"sidx", b"mfra", b"free", b"skip", b"wide"];
-    let be = |bytes: &[u8]| bytes.iter().fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
     let mut at: u64 = 0;
     for _ in 0..MOST_BOXES {
         let header = source.read(at, 16)?;
         if !header.get(4..8).is_some_and(|kind| KINDS.contains(&kind)) {
             return Ok(None);
         }
-        at = match be(&header[..4]) {
-            0 => return Ok(None), // to the end
-            1 => at.saturating_add(header.get(8..16).map_or(0, be).max(16)),
-            size => at + size.max(8),
-        };
+        let (Some(size), start) = box_size(&header) else { return Ok(None) };
+        at = at.saturating_add(size.max(start));
         if at > source.len() {
             return Ok(Some("the last box is cut"));
         }

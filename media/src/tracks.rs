@@ -1,7 +1,7 @@
 //! What kinds of tracks a container lists, read from its own list of tracks without opening it with a decoder.
 
 use crate::Source;
-use crate::ending::vint;
+use crate::ending::{box_size, vint};
 use crate::sniff::packets_of_transport;
 
 /// Bytes in which lists of tracks near the start are looked for.
@@ -59,12 +59,8 @@ fn boxes(source: &Source, mut at: u64, end: u64, steps: &mut usize, tracks: &mut
     while at + 8 <= end && *steps > 0 {
         *steps -= 1;
         let Some(header) = source.read(at, 20).ok().filter(|header| header.len() >= 8) else { return };
-        let be = |bytes: &[u8]| bytes.iter().fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
-        let (size, start) = match be(&header[..4]) {
-            0 => (end - at, 8),
-            1 => (header.get(8..16).map_or(0, be), 16),
-            size => (size, 8),
-        };
+        let (size, start) = box_size(&header);
+        let size = size.unwrap_or(end - at);
         let next = at.saturating_add(size).min(end);
         match &header[4..8] {
             b"moov" | b"trak" | b"mdia" => boxes(source, at + start, next, steps, tracks),
