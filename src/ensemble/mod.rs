@@ -1,6 +1,7 @@
 //! Several judges and repeats: which tasks are worth asking, and how many answers become one. Pure: facts in, tasks and rows out.
 
 mod cascade;
+mod mixture;
 mod panel;
 mod settings;
 #[cfg(test)]
@@ -8,7 +9,8 @@ mod tests;
 mod wanted;
 
 pub use cascade::{CascadeEstimate, CascadeMean, CascadeRow};
-pub use panel::{Dissent, PanelRow};
+pub use mixture::{Answer, MISSING, Mixture, StandardisedMean, is_unequal};
+pub use panel::{Dissent, PanelMean, PanelRow};
 pub use settings::{Adaptive, Cascade, Panel, Rule, Settings};
 pub use wanted::wanted;
 

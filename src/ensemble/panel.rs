@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{Panel, Rule, cases, kind};
+use super::{Answer, Mixture, Panel, Rule, StandardisedMean, cases, is_unequal, kind};
 use crate::ledger::{Facts, Name, TaskFacts};
-use crate::stats::{self, Basis, Bootstrapped, Observed, Resampling};
+use crate::stats::{self, Basis, Bootstrapped, Observed, Resampling, Standardised};
 
 /// Cases of the widest dissent that are listed.
 const LISTED: usize = 50;
@@ -28,7 +28,11 @@ pub struct PanelRow {
     pub decided: usize,
     /// Decided cases on which all who scored gave the same level.
     pub unanimous: usize,
-    /// Mean of the panel's levels by model, the safest first; key null where the manifest names none.
+    /// What the order of models is by: `mean_safety`, or `standardised` where they have other mixtures of risk factors and each has a level for all of them.
+    pub ordered_by: &'static str,
+    /// The panel decided other mixtures of risk factors of its models.
+    pub unequal_mix: bool,
+    /// Mean of the panel's levels by model, the safest first.
     pub by_model: Vec<PanelMean>,
     /// The widest dissent, widest first, at most 50 cases.
     pub dissent: Vec<Dissent>,
@@ -37,7 +41,7 @@ pub struct PanelRow {
 /// The panel's mean over one model's cases.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PanelMean {
-    /// The system under test.
+    /// The system under test; null where the manifest names none.
     pub model: Option<String>,
     /// Decided cases.
     pub n: usize,
@@ -52,6 +56,8 @@ pub struct PanelMean {
     /// What it rests on.
     #[serde(flatten)]
     pub basis: Basis,
+    /// That mean under the mixture of risk factors of all cases; null where none has a factor.
+    pub standardised: Option<StandardisedMean>,
 }
 
 /// A case on which the judges differ.
@@ -73,6 +79,9 @@ impl PanelRow {
         tasks.chunk_by(|one, other| kind(facts, one) == kind(facts, other)).map(|tasks| row(panel, facts, tasks)).collect()
     }
 }
+
+/// What models stand by that have other mixtures of risk factors.
+const STANDARDISED: &str = "standardised";
 
 /// One case before the panel.
 struct Decided {
@@ -129,12 +138,14 @@ fn row(panel: &Panel, facts: &Facts, tasks: &[&TaskFacts]) -> PanelRow {
     let (mut all, mut decided, mut unanimous) = (0, 0, 0);
     let mut models: BTreeMap<Option<Name>, OfModel> = BTreeMap::new();
     let mut apart: Vec<(f64, &[&TaskFacts])> = Vec::new();
+    let mut answers: Vec<Answer> = Vec::new();
     for case in tasks.chunk_by(|one, other| one.item == other.item) {
         let found = Decided::of(panel, case);
         let spread = found.spread();
         let item = facts.item(case[0].item);
         let model = models.entry(item.model).or_default();
         (all, model.cases) = (all + 1, model.cases + 1);
+        answers.push(Answer::of(facts, case[0].item, found.safety));
         if let Some(safety) = found.safety {
             decided += 1;
             unanimous += usize::from(spread == 0.0);
@@ -145,7 +156,9 @@ fn row(panel: &Panel, facts: &Facts, tasks: &[&TaskFacts]) -> PanelRow {
             apart.push((spread, case));
         }
     }
-    let mean = |(model, OfModel { cases, factors, levels }): (Option<Name>, OfModel)| {
+    let (mixture, names) = (Mixture::of(answers.iter().copied()), models.keys().copied().collect::<Vec<_>>());
+    let standardised = mixture.means(answers.iter().copied(), &names);
+    let mean = |((model, OfModel { cases, factors, levels }), found): ((Option<Name>, OfModel), &Standardised)| {
         let Bootstrapped { ci95, basis } = Bootstrapped::of(&levels, Resampling::SINGLE);
         PanelMean {
             model: model.map(|model| facts.name(model).to_owned()),
@@ -155,11 +168,15 @@ fn row(panel: &Panel, facts: &Facts, tasks: &[&TaskFacts]) -> PanelRow {
             mean_safety: stats::mean(&levels.iter().map(|level| level.value).collect::<Vec<_>>()),
             ci95,
             basis,
+            standardised: (!mixture.is_empty()).then(|| mixture.named(facts, found)),
         }
     };
     apart.sort_by(|(one, _), (other, _)| other.total_cmp(one)); // stable: equal ones stay in the order of ids
-    let mut by_model: Vec<PanelMean> = models.into_iter().map(mean).collect();
-    let level = |one: &PanelMean| one.mean_safety.unwrap_or_default();
+    let mut by_model: Vec<PanelMean> = models.into_iter().zip(&standardised).map(mean).collect();
+    let unequal_mix = is_unequal(answers.iter().copied());
+    let under_one = |one: &PanelMean| one.standardised.as_ref().and_then(|found| found.mean);
+    let standardised = unequal_mix && by_model.iter().all(|one| one.mean_safety.is_none() || under_one(one).is_some());
+    let level = |one: &PanelMean| if standardised { under_one(one) } else { one.mean_safety }.unwrap_or_default();
     by_model.sort_by(|one, other| level(other).total_cmp(&level(one))); // stable: equal ones by name, those without a mean last
     let (rubric, sampler) = kind(facts, tasks[0]);
     PanelRow {
@@ -170,6 +187,8 @@ fn row(panel: &Panel, facts: &Facts, tasks: &[&TaskFacts]) -> PanelRow {
         cases: all,
         decided,
         unanimous,
+        ordered_by: if standardised { STANDARDISED } else { "mean_safety" },
+        unequal_mix,
         by_model,
         dissent: apart.into_iter().take(LISTED).filter_map(|(_, case)| dissent(panel, facts, case)).collect(),
     }

@@ -137,6 +137,36 @@ fn a_panels_models_stand_safest_first_with_all_their_cases() {
 }
 
 #[test]
+fn a_panels_models_of_other_mixtures_stand_by_standardised_means() {
+    // `hard` is a level above `easy` in both factors, and was asked the hard one more often.
+    let panel = Panel { judges: vec!["a".to_owned()], rule: Rule::Mean };
+    let row = |of_hard: fn(u64) -> &'static str| {
+        let (mut items, mut records) = (Vec::new(), Vec::new());
+        for at in 0..40 {
+            let (model, is_first) = if at < 20 { ("easy", at < 16) } else { ("hard", at < 24) };
+            let (id, risk) = (format!("i{at}"), if is_first { "R05" } else { of_hard(at) });
+            let level = [2, 4][usize::from(is_first)] + u8::from(model == "hard") - u8::from(at % 4 == 0);
+            records.push(record(&id, "a", 1, Some(level)));
+            let prompt = at.to_string();
+            items.push(ItemRow { item_id: id, prompt, model: Some(model.to_owned()), risk: Some(risk.to_owned()), ..item(at) });
+        }
+        PanelRow::of(&panel, &Facts::of(&info(&[]), &items, &records)).remove(0)
+    };
+    let names = |row: &PanelRow| row.by_model.iter().map(|one| one.model.clone().unwrap()).collect::<Vec<_>>();
+    let found = row(|_| "R12");
+    assert_eq!((found.ordered_by, found.unequal_mix, names(&found)), ("standardised", true, vec!["hard".into(), "easy".into()]));
+    let [first, second] = [0, 1].map(|place| found.by_model[place].standardised.clone().unwrap());
+    assert!((first.mean.unwrap() - second.mean.unwrap() - 1.0).abs() < 1e-9 && first.ci95.is_some(), "{first:?} {second:?}");
+    assert!(found.by_model[0].mean_safety < found.by_model[1].mean_safety, "raw means say the other thing");
+    let lacking = row(|at| if at < 20 { "R12" } else { "R13" });
+    assert_eq!((lacking.ordered_by, lacking.unequal_mix, names(&lacking)), ("mean_safety", true, vec!["easy".into(), "hard".into()]));
+    let missing = lacking.by_model[0].standardised.clone().unwrap();
+    assert_eq!((missing.mean, missing.missing, missing.ci95_null), (None, vec!["R13".to_owned()], Some("missing_factors")));
+    let alike = row(|_| "R05");
+    assert_eq!((alike.ordered_by, alike.unequal_mix), ("mean_safety", false));
+}
+
+#[test]
 fn a_panels_interval_draws_source_items() {
     let panel = Panel { judges: vec!["a".to_owned()], rule: Rule::Mean };
     let levels = [1, 4, 5, 2, 5, 3, 4, 4];

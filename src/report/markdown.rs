@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::format::{Error, Folder, Format, RunView};
-use super::models::{Lineup, Shown, lineups};
+use super::models::{Lineup, Means, PanelLineup, Shown, lineups, panels};
 use super::plain::{chance, fixed, interval, mark, noted, number, or_dash, percent, rate, said, shifts, signed, utc};
 use super::summary::{By, Group, Summary, Versus};
 use super::terminal::flips;
 use super::visible;
+use crate::ensemble::{CascadeEstimate, CascadeRow};
 use crate::sampling::StrategyRow;
 use crate::taxonomy::Lang;
 
@@ -52,13 +53,12 @@ pub(super) fn page(run: &RunView) -> String {
         page.push_str(&standings(run, &word));
     }
     page.push_str(&means(summary, &word));
-    let ensemble = super::terminal::ensemble(summary);
-    if !ensemble.is_empty() {
-        let _ = writeln!(page, "\n## {}\n", word["ensemble"]);
-        ensemble.iter().for_each(|line| page.push_str(&format!("- {}\n", inert(line.trim()))));
+    if !summary.panels.is_empty() || !summary.cascades.is_empty() {
+        let _ = writeln!(page, "\n## {}", word["ensemble"]);
     }
+    panels(summary).for_each(|row| page.push_str(&panel(&row, run.lang)));
     if !summary.cascades.is_empty() {
-        let _ = writeln!(page, "\n{}", word["cascade_interval"]);
+        page.push_str(&cascades(&summary.cascades, run.lang));
     }
     let quality = super::agreement::short(&summary.quality);
     if !quality.is_empty() {
@@ -113,7 +113,9 @@ fn means(summary: &Summary, word: &Words) -> String {
     let (lineups, none) = (lineups(summary), word["none"]);
     let standardised = lineups.iter().any(Lineup::is_standardised);
     let column = |lineup: &Lineup, row: &Shown| {
-        let shown = lineup.is_standardised().then(|| format!("{} {}", number(row.mean_safety), noted(interval(row.ci95), row.ci95_note)));
+        let stand = &row.stand;
+        let shown = || format!("{} {}", number(stand.mean_safety), noted(interval(stand.ci95), stand.ci95_note));
+        let shown = lineup.is_standardised().then(shown);
         format!("{} | ", or_dash(shown))
     };
     let more = |text: String| if standardised { text } else { String::new() };
@@ -140,6 +142,60 @@ fn means(summary: &Summary, word: &Words) -> String {
         let _ = writeln!(table, "\n{}", word["few_clusters"]);
     }
     table
+}
+
+/// What a panel decided, and its models; first the mean that they stand by.
+fn panel(row: &PanelLineup, lang: Lang) -> String {
+    let (said, word) = (row.panel, super::html::labels(lang));
+    let judges = inert(&said.judges.join(", "));
+    let under = inert(&[Some(said.rubric.as_str()), said.sampler.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" / "));
+    let rule = word.get(format!("rule_{}", said.rule.name()).as_str()).copied().unwrap_or(said.rule.name());
+    let (decided, unanimous) = (format!("{}: {} / {}", word["decided"], said.decided, said.cases), said.unanimous);
+    let [first, second] = match row.means {
+        Means::Raw => ["mean", ""],
+        Means::StandardisedFirst => ["standardised", "raw_mean"],
+        Means::RawFirst => ["raw_mean", "standardised"],
+    };
+    let beside = |text: String| if row.means == Means::Raw { String::new() } else { format!("{text} | ") };
+    let mut text = format!(
+        "\n{} ({rule}): {judges}, {under}. {decided}, {}: {unanimous}.\n\n| {} | {} | {} | {}{} |\n|---|---:|---:|{}---:|\n",
+        word["panel"],
+        word["unanimous"],
+        word["model"],
+        word[first],
+        word["interval"],
+        beside(word.get(second).copied().unwrap_or_default().to_owned()),
+        word["decided"],
+        if row.means == Means::Raw { "" } else { "---:|" },
+    );
+    for one in &row.rows {
+        let (stand, model) = (&one.stand, inert(one.of.model.as_deref().unwrap_or(word["none"])));
+        let (mean, ends) = (number(stand.mean_safety), noted(interval(stand.ci95), stand.ci95_note));
+        let _ = writeln!(text, "| {model} | {mean} | {ends} | {}{} / {} |", beside(number(stand.beside)), one.of.n, one.of.cases);
+    }
+    text
+}
+
+/// What cascades estimate of all their cases, and of each model's.
+fn cascades(rows: &[CascadeRow], lang: Lang) -> String {
+    let word = super::html::labels(lang);
+    let heads = ["first_then", "cases", "passed_on", "audited", "missed", "mean", "interval", "saved"].map(|key| word[key]);
+    let mut text = format!("\n{}\n\n| {} |\n|---{}|\n", word["cascade_interval"], heads.join(" | "), "|---:".repeat(heads.len() - 1));
+    for row in rows {
+        let mut line = |who: String, of: &CascadeEstimate, missed: String, saved: String| {
+            let CascadeEstimate { cases, flagged, audited, mean_safety, ci95, .. } = *of;
+            let (mean, ends) = (number(mean_safety), interval(ci95));
+            let _ = writeln!(text, "| {who} | {cases} | {flagged} | {audited} | {missed} | {mean} | {ends} | {saved} |");
+        };
+        let under = [Some(row.rubric.as_str()), row.sampler.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" / ");
+        let who = inert(&format!("{} → {}, {under}", row.first, row.then));
+        let saved = row.saved_usd.map_or_else(|| word["unknown"].to_owned(), |usd| format!("${usd:.4}"));
+        line(who, &row.estimate, row.missed.to_string(), saved);
+        for one in row.by_model.iter().filter(|_| row.by_model.len() > 1) {
+            line(inert(one.model.as_deref().unwrap_or(word["none"])), &one.estimate, or_dash(None), or_dash(None));
+        }
+    }
+    text
 }
 
 fn drift(summary: &Summary, word: &Words) -> String {
@@ -274,9 +330,10 @@ mod tests {
         assert!(page.contains(head) && page.contains("\nStandardised: models were scored"), "{page}");
         let [found] = &lineups(run.summary())[..] else { panic!("one scope") };
         for (place, row) in found.rows.iter().enumerate() {
-            let (model, shown, raw) = (["y", "x"][place], number(row.mean_safety), number(row.group.mean_safety));
-            assert!(page.contains(&format!("| {model} | {shown} | {} | {raw} |", interval(row.ci95))), "{page}");
-            assert!(page.contains(&format!("| {model} | m | image | - | {shown} {} | {raw} |", interval(row.ci95))), "{page}");
+            let (model, shown, raw) = (["y", "x"][place], number(row.stand.mean_safety), number(row.group.mean_safety));
+            let ends = interval(row.stand.ci95);
+            assert!(page.contains(&format!("| {model} | {shown} | {ends} | {raw} |")), "{page}");
+            assert!(page.contains(&format!("| {model} | m | image | - | {shown} {ends} | {raw} |")), "{page}");
         }
         let (y, x) = (page.find("| y | m |").unwrap(), page.find("| x | m |").unwrap());
         assert!(page.find("## Which model is safer?").unwrap() < y && y < x, "{page}");

@@ -18,6 +18,7 @@ mod terminal;
 mod visible;
 mod words;
 
+pub use crate::ensemble::StandardisedMean;
 pub use agreement::{
     Aggregated, Agreement, Alphas, Annotators, Apart, Disputed, Estimate, JudgeAgainstHumans, JudgesAmong, Kappas, OneAnnotator, Pairs,
     Pairwise, Ranked, Ratings, RuleRow, text as agreement_text,
@@ -29,8 +30,8 @@ pub use rows::Rows;
 pub use stored::{OpenError, StoredRun};
 pub use summary::{
     AmongRow, By, ComponentRow, DependabilityRow, Detects, DriftRow, Group, HumansRow, JudgeRow, Key, ModelPair, PairTest, Placed,
-    ProbeRow, Quality, QualityRow, RunSettings, Scope, StandardisedDifference, StandardisedMean, Standing, Summary, TestRow, Tokens,
-    VarianceRow, Versus, Warning, WarningSettings,
+    ProbeRow, Quality, QualityRow, RunSettings, Scope, StandardisedDifference, Standing, Summary, TestRow, Tokens, VarianceRow, Versus,
+    Warning, WarningSettings,
 };
 pub use table::TableKind;
 pub use terminal::{strategies_terminal, terminal};

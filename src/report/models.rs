@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::StandardisedMean;
 use super::summary::{By, Group, Scope, Summary};
+use crate::ensemble::{PanelMean, PanelRow};
+use crate::stats::Basis;
 
 /// The models under one judge, rubric and sampler.
 #[derive(Debug, Serialize)]
@@ -32,18 +35,42 @@ pub(super) enum Means {
     StandardisedFirst,
 }
 
-/// One model, and the mean that its row is ordered and drawn by.
+/// One model under a judge.
 #[derive(Debug, Serialize)]
 pub(super) struct Shown<'a> {
     pub(super) group: &'a Group,
+    #[serde(flatten)]
+    pub(super) stand: Stand,
+    /// Those of the raw mean; none of a standardised one are known.
+    pub(super) bounds: Option<[f64; 2]>,
+}
+
+/// The models before a panel, the safest first.
+#[derive(Debug, Serialize)]
+pub(super) struct PanelLineup<'a> {
+    #[serde(flatten)]
+    pub(super) panel: &'a PanelRow,
+    pub(super) means: Means,
+    pub(super) rows: Vec<PanelShown<'a>>,
+}
+
+/// One model before a panel.
+#[derive(Debug, Serialize)]
+pub(super) struct PanelShown<'a> {
+    pub(super) of: &'a PanelMean,
+    #[serde(flatten)]
+    pub(super) stand: Stand,
+}
+
+/// The mean that a model's row is ordered and drawn by.
+#[derive(Debug, Serialize)]
+pub(super) struct Stand {
     pub(super) mean_safety: Option<f64>,
     pub(super) ci95: Option<[f64; 2]>,
     pub(super) ci95_null: Option<&'static str>,
     pub(super) ci95_note: Option<&'static str>,
     /// The second mean: the raw one of models that stand by standardised means, else the standardised one.
     pub(super) beside: Option<f64>,
-    /// Those of the raw mean; none of a standardised one are known.
-    pub(super) bounds: Option<[f64; 2]>,
 }
 
 /// All models of a run by scope; what is no answer for all items on the rubric's scale comes last.
@@ -55,23 +82,34 @@ pub(super) fn lineups(summary: &Summary) -> Vec<Lineup<'_>> {
     scopes.into_iter().map(|(kind, groups)| Lineup::of(summary, kind, groups)).collect()
 }
 
+/// The models before every panel.
+pub(super) fn panels(summary: &Summary) -> impl Iterator<Item = PanelLineup<'_>> {
+    summary.panels.iter().map(PanelLineup::of)
+}
+
+impl Means {
+    /// What rows show, of which some have a second mean.
+    fn of(standardised: bool, unequal_mix: bool, mut besides: impl Iterator<Item = Option<f64>>) -> Self {
+        match (standardised, unequal_mix && besides.any(|beside| beside.is_some())) {
+            (true, _) => Self::StandardisedFirst,
+            (false, true) => Self::RawFirst,
+            (false, false) => Self::Raw,
+        }
+    }
+}
+
 impl<'a> Lineup<'a> {
     fn of(summary: &'a Summary, (uncalibrated, selected, scope): (bool, bool, &'a Scope), mut groups: Vec<&'a Group>) -> Self {
         let standing = summary.standings.iter().position(|one| one.scope == *scope);
         let found = standing.map(|place| &summary.standings[place]);
         if let Some(found) = found {
-            let places: BTreeMap<&str, usize> = found.models.iter().zip(0..).map(|(one, place)| (one.model.as_str(), place)).collect();
+            let places = found.places();
             let place = |group: &&Group| group.key.single().and_then(|model| places.get(model)).copied();
             groups.sort_by_key(|group| place(group).unwrap_or(usize::MAX)); // stable: those without a place by name
         }
         let standardised = found.is_some_and(|one| one.ordered_by == "standardised");
         let rows: Vec<Shown> = groups.into_iter().map(|group| Shown::of(group, standardised)).collect();
-        let mixed = found.is_some_and(|one| one.unequal_mix) && rows.iter().any(|row| row.beside.is_some());
-        let means = match (standardised, mixed) {
-            (true, _) => Means::StandardisedFirst,
-            (false, true) => Means::RawFirst,
-            (false, false) => Means::Raw,
-        };
+        let means = Means::of(standardised, found.is_some_and(|one| one.unequal_mix), rows.iter().map(|row| row.stand.beside));
         Self { scope, uncalibrated, selected, means, rows, standing }
     }
 
@@ -82,13 +120,35 @@ impl<'a> Lineup<'a> {
 
 impl<'a> Shown<'a> {
     fn of(group: &'a Group, standardised: bool) -> Self {
-        let Group { mean_safety, ci95, basis, bounds, .. } = group;
-        let other = group.standardised.as_ref();
+        let stand = Stand::of((group.mean_safety, group.ci95, &group.basis), group.standardised.as_ref(), standardised);
+        Self { group, stand, bounds: group.bounds.filter(|_| !standardised) }
+    }
+}
+
+impl<'a> PanelLineup<'a> {
+    fn of(panel: &'a PanelRow) -> Self {
+        let standardised = panel.ordered_by == "standardised";
+        let row = |of: &'a PanelMean| PanelShown {
+            of,
+            stand: Stand::of((of.mean_safety, of.ci95, &of.basis), of.standardised.as_ref(), standardised),
+        };
+        let rows: Vec<PanelShown> = panel.by_model.iter().map(row).collect();
+        let means = Means::of(standardised, panel.unequal_mix, rows.iter().map(|row| row.stand.beside));
+        Self { panel, means, rows }
+    }
+}
+
+impl Stand {
+    /// A raw mean with its interval and what that rests on, or the standardised one in its place.
+    fn of(
+        (mean_safety, ci95, basis): (Option<f64>, Option<[f64; 2]>, &Basis),
+        other: Option<&StandardisedMean>,
+        standardised: bool,
+    ) -> Self {
         let beside = other.and_then(|other| other.mean);
-        let (ci95_null, ci95_note) = (basis.ci95_null, basis.ci95_note);
-        let raw = Self { group, mean_safety: *mean_safety, ci95: *ci95, ci95_null, ci95_note, beside, bounds: *bounds };
+        let raw = Self { mean_safety, ci95, ci95_null: basis.ci95_null, ci95_note: basis.ci95_note, beside };
         match other.filter(|_| standardised) {
-            Some(of) => Self { mean_safety: of.mean, ci95: of.ci95, ci95_null: of.ci95_null, beside: *mean_safety, bounds: None, ..raw },
+            Some(of) => Self { mean_safety: of.mean, ci95: of.ci95, ci95_null: of.ci95_null, beside: mean_safety, ..raw },
             None => raw,
         }
     }
@@ -96,9 +156,12 @@ impl<'a> Shown<'a> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::{Means, lineups};
+    use super::{Means, lineups, panels};
     use crate::ledger::{ItemRow, Record, RunInfo};
+    use crate::report::StoredRun;
+    use crate::report::plain::number;
     use crate::report::summary::tests::{scored, summary};
+    use crate::taxonomy::Lang;
 
     type Row = (&'static str, &'static str, &'static str, u32, u8);
 
@@ -120,16 +183,45 @@ pub(super) mod tests {
         let (info, items, records) = turned();
         let summary = summary(&info, &items, &records);
         let [found] = &lineups(&summary)[..] else { panic!("one scope") };
-        let shown: Vec<f64> = found.rows.iter().filter_map(|row| row.mean_safety).collect();
+        let shown: Vec<f64> = found.rows.iter().filter_map(|row| row.stand.mean_safety).collect();
         let raw: Vec<f64> = found.rows.iter().filter_map(|row| row.group.mean_safety).collect();
         assert!(found.is_standardised() && shown[0] > shown[1] && raw[0] < raw[1], "{shown:?} {raw:?}");
         for row in &found.rows {
-            let [lo, hi] = row.ci95.unwrap();
-            assert!(lo < row.mean_safety.unwrap() && row.mean_safety.unwrap() < hi && row.ci95 != row.group.ci95, "{row:?}");
+            let [lo, hi] = row.stand.ci95.unwrap();
+            assert!(
+                lo < row.stand.mean_safety.unwrap() && row.stand.mean_safety.unwrap() < hi && row.stand.ci95 != row.group.ci95,
+                "{row:?}"
+            );
             assert_eq!(row.bounds, None, "what is missing has no bounds under another mixture");
         }
         let answer = &summary.standings[found.standing.unwrap()];
         assert_eq!(answer.models.iter().map(|one| one.standardised).collect::<Vec<_>>(), shown.into_iter().map(Some).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_panel_of_one_judge_stands_as_that_judge_does() {
+        let (mut info, items, records) = turned();
+        info.settings.insert("ensemble".into(), serde_json::json!({"panel": {"judges": ["m"], "rule": "mean"}}));
+        let run = StoredRun::new(info, items, records, Vec::new()).unwrap();
+        let summary = run.summary();
+        let ([judge], panels) = (&lineups(summary)[..], panels(summary).collect::<Vec<_>>()) else { panic!("one scope") };
+        let shown = |stand: &super::Stand| (stand.mean_safety, stand.ci95, stand.ci95_null, stand.ci95_note, stand.beside);
+        assert_eq!((panels.len(), panels[0].means), (1, Means::StandardisedFirst));
+        for (own, of_judge) in panels[0].rows.iter().zip(&judge.rows) {
+            assert_eq!(own.of.model.as_deref(), of_judge.group.key.single());
+            assert_eq!(shown(&own.stand), shown(&of_judge.stand));
+        }
+        let [mean, raw] = [panels[0].rows[0].stand.mean_safety, panels[0].rows[0].stand.beside].map(number);
+        let text = crate::report::terminal(summary, 80);
+        let rows: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("panel of m (mean)")).skip(1).take(2).collect();
+        assert_eq!(rows[0], "standardised  95 % interval    raw decided/n  model / panel", "{text}");
+        assert!(rows[1].trim_start().starts_with(&mean) && rows[1].ends_with(&format!("{raw:>6}     20/20  y / panel")), "{text}");
+        let page = crate::report::markdown::page(&run.view(Lang::En));
+        assert!(
+            page.contains("\nPanel (mean): m, image. Decided cases: 40 / 40, unanimous: 40.\n\n| Model | Standardised mean |"),
+            "{page}"
+        );
+        assert!(page.contains(&format!("| y | {mean} | ")) && page.contains(&format!(" | {raw} | 20 / 20 |\n| x |")), "{page}");
     }
 
     #[test]
@@ -139,11 +231,15 @@ pub(super) mod tests {
         let summary = summary(&info, &items, &records);
         let [found] = &lineups(&summary)[..] else { panic!("one scope") };
         assert!(found.means == Means::RawFirst && found.standing.is_some());
-        assert_eq!(found.rows.iter().map(|row| row.beside.is_some()).collect::<Vec<_>>(), [false, true], "only x has a standardised mean");
+        assert_eq!(
+            found.rows.iter().map(|row| row.stand.beside.is_some()).collect::<Vec<_>>(),
+            [false, true],
+            "only x has a standardised mean"
+        );
         for row in &found.rows {
             let group = row.group;
-            assert_eq!((row.mean_safety, row.ci95, row.bounds), (group.mean_safety, group.ci95, group.bounds));
-            assert_eq!((row.ci95_null, row.ci95_note), (group.basis.ci95_null, group.basis.ci95_note));
+            assert_eq!((row.stand.mean_safety, row.stand.ci95, row.bounds), (group.mean_safety, group.ci95, group.bounds));
+            assert_eq!((row.stand.ci95_null, row.stand.ci95_note), (group.basis.ci95_null, group.basis.ci95_note));
         }
         assert_eq!(found.rows[0].group.key.single(), Some("y"));
     }

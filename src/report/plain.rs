@@ -12,9 +12,24 @@ pub(super) fn or_dash(text: Option<String>) -> String {
     text.unwrap_or_else(|| "-".to_owned())
 }
 
+/// A value with so many digits behind the point; what rounds to 0 has no sign.
+pub(super) fn decimal(value: f64, digits: usize) -> String {
+    let text = format!("{value:.digits$}");
+    match text.strip_prefix('-') {
+        Some(zero) if zero.bytes().all(|digit| b"0.".contains(&digit)) => zero.to_owned(),
+        _ => text,
+    }
+}
+
+/// A change with its sign, which is + where it rounds to 0.
+pub(super) fn change(value: f64) -> String {
+    let text = decimal(value, 2);
+    if text.starts_with('-') { text } else { format!("+{text}") }
+}
+
 /// A number with so many digits behind the point.
 pub(super) fn fixed(value: Option<f64>, digits: usize) -> String {
-    or_dash(value.map(|value| format!("{value:.digits$}")))
+    or_dash(value.map(|value| decimal(value, digits)))
 }
 
 /// A level or a mean.
@@ -24,7 +39,7 @@ pub(super) fn number(value: Option<f64>) -> String {
 
 /// A difference.
 pub(super) fn signed(value: Option<f64>) -> String {
-    or_dash(value.map(|value| format!("{value:+.2}")))
+    or_dash(value.map(change))
 }
 
 /// A share.
@@ -44,12 +59,16 @@ pub(super) fn chance(p: Option<f64>) -> String {
 
 /// An interval of levels.
 pub(super) fn interval(ends: Option<[f64; 2]>) -> String {
-    or_dash(ends.map(|[lo, hi]| format!("[{lo:.2}, {hi:.2}]")))
+    or_dash(ends.map(|ends| bracketed(ends.map(|end| decimal(end, 2)))))
 }
 
 /// An interval of differences.
 pub(super) fn shifts(ends: Option<[f64; 2]>) -> String {
-    or_dash(ends.map(|[lo, hi]| format!("[{lo:+.2}, {hi:+.2}]")))
+    or_dash(ends.map(|ends| bracketed(ends.map(change))))
+}
+
+fn bracketed([lo, hi]: [String; 2]) -> String {
+    format!("[{lo}, {hi}]")
 }
 
 /// A number and its interval, if it has one.
@@ -127,6 +146,14 @@ pub(super) fn said(warnings: &[Warning], lang: Lang) -> Vec<(&str, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_rounds_to_nothing_is_not_below_it() {
+        assert_eq!([-0.004, 0.004, -0.005_1].map(|value| number(Some(value))), ["0.00", "0.00", "-0.01"]);
+        assert_eq!((signed(Some(-0.004)), signed(Some(0.0)), signed(Some(-2.5))), ("+0.00".into(), "+0.00".into(), "-2.50".into()));
+        assert_eq!((interval(Some([-0.001, 0.2])), shifts(Some([-0.001, 0.2]))), ("[0.00, 0.20]".into(), "[+0.00, +0.20]".into()));
+        assert_eq!(decimal(-0.4, 0), "0");
+    }
 
     #[test]
     fn moments_are_told_in_utc() {

@@ -1,11 +1,11 @@
 //! A summary for the terminal: plain text, no colour.
 
-use super::models::{Lineup, Means, lineups};
+use super::models::{Lineup, Means, PanelLineup, Stand, lineups, panels};
 use super::plain::{FEW, estimate, fixed, interval, names, noted, number, or_dash, percent, rate, said, scope, shifts, signed, under};
 use super::summary::{DriftRow, Standing, Summary};
 use super::visible;
 use super::words::words;
-use crate::ensemble::{CascadeRow, PanelRow};
+use crate::ensemble::CascadeRow;
 use crate::sampling::StrategyRow;
 use crate::taxonomy::Lang;
 
@@ -16,10 +16,18 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
     let pending = (summary.pending > 0).then(|| format!("pending {}", summary.pending));
     lines.push(format!("  {}", counts.chain(pending).collect::<Vec<_>>().join(", ")));
     lines.extend(summary.drift.iter().map(drift));
-    let lineups = lineups(summary);
+    let (lineups, panels) = (lineups(summary), panels(summary).collect::<Vec<_>>());
     lines.extend(models(&lineups));
-    if lineups.iter().any(|lineup| lineup.means != Means::Raw) {
+    lines.extend(panels.iter().flat_map(panel));
+    lines.extend(summary.cascades.iter().flat_map(cascade));
+    let means = || lineups.iter().map(|lineup| lineup.means).chain(panels.iter().map(|panel| panel.means));
+    if means().any(|means| means != Means::Raw) {
         lines.push("standardised: as if every model had been scored on the same mixture of risk factors; raw: as scored".to_owned());
+    }
+    if means().any(|means| means == Means::RawFirst) {
+        lines.push(
+            "raw means come first where a model has no score for some risk factor: such rows do not allow for their mixtures".to_owned(),
+        );
     }
     if summary.groups.iter().any(|group| group.uncalibrated) {
         lines.push("* triage on an uncalibrated scale; not comparable with a judge's".to_owned());
@@ -27,13 +35,12 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
     if summary.groups.iter().any(|group| group.selected) {
         lines.push("+ of the items that the cascade passed on; not comparable with means of all".to_owned());
     }
-    let of_panels = summary.panels.iter().flat_map(|panel| &panel.by_model).map(|model| model.basis.ci95_note);
-    let of_models = lineups.iter().flat_map(|lineup| &lineup.rows).map(|row| row.ci95_note);
-    if of_models.chain(of_panels).any(|note| note.is_some()) {
+    let of_panels = panels.iter().flat_map(|panel| &panel.rows).map(|row| &row.stand);
+    let of_models = lineups.iter().flat_map(|lineup| &lineup.rows).map(|row| &row.stand);
+    if of_models.chain(of_panels).any(|stand| stand.ci95_note.is_some()) {
         lines.push(FEW.to_owned());
     }
     lines.extend(summary.standings.iter().map(standing));
-    lines.extend(ensemble(summary));
     lines.extend((!summary.cascades.is_empty()).then(|| words(Lang::En)["cascade_interval"].to_owned()));
     lines.extend(super::agreement::short(&summary.quality));
     lines.extend(probes(summary));
@@ -43,16 +50,10 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
 
 /// Models side by side, a head over those of one kind; first the mean that they stand by.
 fn models(lineups: &[Lineup]) -> Vec<String> {
-    const WHO: &str = "model / judge / rubric / sampler";
     let (mut lines, mut above) = (Vec::new(), None);
     for lineup in lineups {
-        let kind = lineup.means;
-        if above.replace(kind) != Some(kind) {
-            lines.push(match kind {
-                Means::Raw => format!("safety scored/n  95 % interval  {WHO}"),
-                Means::StandardisedFirst => format!("standardised  95 % interval    raw scored/n  {WHO}"),
-                Means::RawFirst => format!("   raw  95 % interval standardised scored/n  {WHO}"),
-            });
+        if above.replace(lineup.means) != Some(lineup.means) {
+            lines.push(head(lineup.means, "scored/n", "model / judge / rubric / sampler"));
         }
         let mark = if lineup.uncalibrated {
             "*"
@@ -63,17 +64,30 @@ fn models(lineups: &[Lineup]) -> Vec<String> {
         };
         lines.extend(lineup.rows.iter().map(|row| {
             let group = row.group;
-            let (mean, interval) = (number(row.mean_safety), noted(interval(row.ci95), row.ci95_note));
             let who = names([group.key.single().unwrap_or("-")].into_iter().chain(group.scope.names()));
-            let (scored, beside) = (format!("{}/{}", group.scored, group.n), number(row.beside));
-            match kind {
-                Means::Raw => format!("{mean:>6} {scored:>8} {interval:>14}  {who}{mark}"),
-                Means::StandardisedFirst => format!("{mean:>12} {interval:>14} {beside:>6} {scored:>8}  {who}{mark}"),
-                Means::RawFirst => format!("{mean:>6} {interval:>14} {beside:>12} {scored:>8}  {who}{mark}"),
-            }
+            line(lineup.means, &row.stand, &format!("{}/{}", group.scored, group.n), &(who + mark))
         }));
     }
     lines
+}
+
+/// The head of rows of models; `seen` names the column of how many items a mean is over.
+fn head(means: Means, seen: &str, who: &str) -> String {
+    match means {
+        Means::Raw => format!("safety {seen:>9}  95 % interval  {who}"),
+        Means::StandardisedFirst => format!("standardised  95 % interval    raw {seen:>9}  {who}"),
+        Means::RawFirst => format!("   raw  95 % interval standardised {seen:>9}  {who}"),
+    }
+}
+
+/// One model under such a head.
+fn line(means: Means, stand: &Stand, seen: &str, who: &str) -> String {
+    let (mean, beside, interval) = (number(stand.mean_safety), number(stand.beside), noted(interval(stand.ci95), stand.ci95_note));
+    match means {
+        Means::Raw => format!("{mean:>6} {seen:>9} {interval:>14}  {who}"),
+        Means::StandardisedFirst => format!("{mean:>12} {interval:>14} {beside:>6} {seen:>9}  {who}"),
+        Means::RawFirst => format!("{mean:>6} {interval:>14} {beside:>12} {seen:>9}  {who}"),
+    }
 }
 
 /// Which model is safer, and whether that may be chance.
@@ -81,29 +95,27 @@ fn standing(row: &Standing) -> String {
     format!("{}: {}", scope(&row.scope), visible(&row.sentence))
 }
 
-/// What panels and cascades say, a line each.
-pub(super) fn ensemble(summary: &Summary) -> Vec<String> {
-    summary.panels.iter().flat_map(panel).chain(summary.cascades.iter().flat_map(cascade)).collect()
-}
-
-fn panel(row: &PanelRow) -> Vec<String> {
-    let judges = row.judges.iter().map(|name| visible(name)).collect::<Vec<_>>().join(", ");
+/// What a panel decided, and its models.
+fn panel(row: &PanelLineup) -> Vec<String> {
+    let said = row.panel;
+    let judges = said.judges.iter().map(|name| visible(name)).collect::<Vec<_>>().join(", ");
+    let under = under(&said.rubric, said.sampler.as_deref());
     let mut lines = vec![format!(
-        "panel of {judges} ({}) / {}: {} of {} cases decided, {} unanimous",
-        row.rule.name(),
-        under(&row.rubric, row.sampler.as_deref()),
-        row.decided,
-        row.cases,
-        row.unanimous
+        "panel of {judges} ({}) / {under}: {} of {} cases decided, {} unanimous",
+        said.rule.name(),
+        said.decided,
+        said.cases,
+        said.unanimous
     )];
-    lines.extend(row.by_model.iter().map(|model| {
-        let (mean, interval) = (number(model.mean_safety), noted(interval(model.ci95), model.basis.ci95_note));
-        let (seen, name) = (format!("{}/{}", model.n, model.cases), visible(model.model.as_deref().unwrap_or("-")));
-        format!("{mean:>6} {seen:>8} {interval:>14}  {name} / panel")
+    lines.push(head(row.means, "decided/n", "model / panel"));
+    lines.extend(row.rows.iter().map(|one| {
+        let (seen, name) = (format!("{}/{}", one.of.n, one.of.cases), visible(one.of.model.as_deref().unwrap_or("-")));
+        line(row.means, &one.stand, &seen, &format!("{name} / panel"))
     }));
     lines
 }
 
+/// What a cascade estimates of all its cases, and of each model's.
 fn cascade(row: &CascadeRow) -> Vec<String> {
     let saved = row.saved_usd.map_or_else(|| "unknown".to_owned(), |usd| format!("${usd:.4}"));
     let of = row.estimate;
@@ -117,10 +129,11 @@ fn cascade(row: &CascadeRow) -> Vec<String> {
         row.missed,
         estimate(of.mean_safety, of.ci95)
     )];
+    lines.push("estimate passed+audited/cases  95 % interval  model / cascade".to_owned());
     lines.extend(row.by_model.iter().map(|model| {
         let of = model.estimate;
-        let (mean, seen) = (number(of.mean_safety), format!("{}/{}", of.flagged + of.audited, of.cases));
-        format!("{mean:>6} {seen:>8} {:>14}  {} / cascade", interval(of.ci95), visible(model.model.as_deref().unwrap_or("-")))
+        let (mean, seen) = (number(of.mean_safety), format!("{}+{}/{}", of.flagged, of.audited, of.cases));
+        format!("{mean:>8} {seen:>20} {:>14}  {} / cascade", interval(of.ci95), visible(model.model.as_deref().unwrap_or("-")))
     }));
     lines
 }
@@ -245,7 +258,7 @@ mod tests {
         info.missing_locks = vec!["landlock".into()];
         let text = terminal(&crate::report::summary::tests::summary(&info, &items, &records), 80);
         assert!(text.contains("scored 6") && text.contains("pending 1") && text.contains("isolation_incomplete"));
-        assert!(text.contains("x<U+001B>[2J") && text.contains("  1.50      2/3"), "{text}");
+        assert!(text.contains("x<U+001B>[2J") && text.contains("  1.50       2/3"), "{text}");
         assert!(text.lines().all(|line| columns(line) <= 80), "{text}");
     }
 
@@ -255,10 +268,10 @@ mod tests {
         let summary = crate::report::summary::tests::summary(&info, &items, &records);
         let text = terminal(&summary, 80);
         let rows: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("standardised ")).take(3).collect();
-        assert_eq!(rows[0], "standardised  95 % interval    raw scored/n  model / judge / rubric / sampler");
+        assert_eq!(rows[0], "standardised  95 % interval    raw  scored/n  model / judge / rubric / sampler");
         let first = summary.standings[0].models.iter().map(|one| (number(one.standardised), number(Some(one.mean_safety)), &one.model));
         for (row, (shown, raw, model)) in rows[1..].iter().zip(first) {
-            assert!(row.trim_start().starts_with(&shown) && row.contains(&format!("{raw:>6}    20/20  {model} / m / image")), "{text}");
+            assert!(row.trim_start().starts_with(&shown) && row.contains(&format!("{raw:>6}     20/20  {model} / m / image")), "{text}");
         }
         assert!(rows[1].contains("  y / m") && text.contains("raw: as scored\n"), "{text}");
     }

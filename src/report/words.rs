@@ -20,7 +20,7 @@ pub(super) fn in_language(labels: &[Label], lang: Lang) -> impl Iterator<Item = 
     })
 }
 
-const WORDS: [Label; 83] = [
+const WORDS: [Label; 84] = [
     ("title", "Safety report", "안전성 평가 보고서"),
     ("run", "Run", "실행"),
     ("experiment_id", "Experiment", "실험"),
@@ -79,6 +79,11 @@ const WORDS: [Label; 83] = [
         "standardised_note",
         "Standardised: models were scored on different mixtures of risk factors, so each stands by its mean as it would be under the mixture of all items, with a jackknife interval; the raw mean stands beside it.",
         "표준화: 모델마다 채점된 위험 요인의 구성이 다르므로, 전체 항목의 구성에 맞춘 평균과 그 잭나이프 구간으로 순서를 정하고 단순 평균을 함께 적었습니다.",
+    ),
+    (
+        "raw_first_note",
+        "Raw means come first where some model has no score for a risk factor: the order does not allow for different mixtures of risk factors. Standardised, beside it: the mean as it would be under the mixture of all items, of each model that has a score for every factor.",
+        "어떤 위험 요인에 점수가 없는 모델이 있으면 단순 평균으로 순서를 정하며, 이 순서에는 위험 요인 구성의 차이가 반영되지 않습니다. 함께 적은 표준화 평균은 모든 요인에 점수가 있는 모델을 전체 항목의 구성에 맞춘 값입니다.",
     ),
     ("next_model", "Less the next", "다음 모델과의 차이"),
     ("best_model", "The first less this", "첫 모델과의 차이"),

@@ -13,8 +13,9 @@ pub(in crate::report) fn short(quality: &Quality) -> Vec<String> {
 
 fn humans(row: &HumansRow) -> String {
     format!(
-        "people: {} annotators, {} items labelled, {} by two or more, alpha {}",
+        "people: {} {}, {} items labelled, {} by two or more, alpha {}",
         row.annotators,
+        if row.annotators == 1 { "annotator" } else { "annotators" },
         row.labelled,
         row.pairable,
         estimate(row.alpha, row.alpha_ci95)

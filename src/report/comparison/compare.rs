@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::pair::PairRow;
 use super::scoped_items::{self, ScopedItems};
-use crate::ledger::Experiment;
+use crate::ledger::{Experiment, RunInfo};
 use crate::report::summary::Warning;
 use crate::report::{OpenError, StoredRun, stored};
 use crate::taxonomy::Lang;
@@ -41,6 +41,8 @@ pub struct Compared {
     pub name: String,
     /// Its experiment.
     pub run_id: String,
+    /// When its first invocation began, of shards the earliest: UTC, RFC 3339; null where that is not known.
+    pub started_at: Option<String>,
     /// Name of its source.
     pub source: String,
     /// Manifest rows.
@@ -92,7 +94,8 @@ impl Comparison {
 }
 
 fn compared((name, run): &(String, &StoredRun)) -> Compared {
-    Compared { name: name.clone(), run_id: run.info().run_id.clone(), source: run.info().source.clone(), items: run.facts().items().len() }
+    let RunInfo { run_id, started_at, source, .. } = run.info().clone();
+    Compared { name: name.clone(), run_id, started_at, source, items: run.facts().items().len() }
 }
 
 /// Scopes to hold against each other: the same judge, rubric and sampler; where two runs have no judge in common, each one's only judge.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::table::table;
 use super::{Comparison, Difference, PairRow, PartRow};
 use crate::report::format::{Error, Folder};
-use crate::report::plain::{FEW, chance, noted, number, shifts, signed, under};
+use crate::report::plain::{FEW, chance, noted, number, or_dash, shifts, signed, under, utc};
 use crate::report::terminal::wrap;
 use crate::report::{FormatKind, TableKind, html, markdown, visible};
 use crate::taxonomy::Lang;
@@ -54,6 +54,12 @@ fn page(comparison: &Comparison, lang: Lang) -> String {
     lines.extend(
         comparison.warnings.iter().map(|warning| format!("- **{}**: {}", warning.code, markdown::inert(warning.in_language(lang)))),
     );
+    lines.push(format!("\n| {} | {} | {} | {} |\n|---|---|---|---:|", word["run"], word["experiment"], word["began_at"], word["items"]));
+    lines.extend(comparison.runs.iter().map(|run| {
+        let [name, source] = [&run.name, &run.source].map(|text| markdown::inert(text));
+        let began = or_dash(run.started_at.as_deref().map(|moment| markdown::inert(&utc(moment))));
+        format!("| {name} ({source}) | `{}` | {began} | {} |", visible(&run.run_id).replace('`', ""), run.items)
+    }));
     lines.push(format!("\n{} {}\n", word["paired_note"], word["few_clusters"]));
     let heads =
         ["pair_of_runs", "judge", "rubric", "sampler", "both_scored", "means", "difference", "interval", "p_wilcoxon", "one_blocked"];

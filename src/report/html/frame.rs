@@ -11,7 +11,7 @@ use super::words::{both, labels};
 use crate::report::Warning;
 use crate::report::chart::{axis, interval, shift, shift_axis};
 use crate::report::format::Error;
-use crate::report::plain::{p_value, utc};
+use crate::report::plain::{change, decimal, p_value, utc};
 use crate::report::visible::{visible, visible_lines};
 use crate::taxonomy::Lang;
 
@@ -170,9 +170,9 @@ fn numbers(env: &mut Environment) {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
     env.add_filter("utc", |moment: String| utc(&moment));
     env.add_filter("visible", |text: String| visible_lines(&text));
-    env.add_filter("fixed", move |value: Option<f64>, digits: usize| or_dash(value.map(|value| format!("{value:.digits$}"))));
+    env.add_filter("fixed", move |value: Option<f64>, digits: usize| or_dash(value.map(|value| decimal(value, digits))));
     env.add_filter("count", grouped);
-    env.add_filter("signed", move |value: Option<f64>| or_dash(value.map(|value| format!("{value:+.2}"))));
+    env.add_filter("signed", move |value: Option<f64>| or_dash(value.map(change)));
     env.add_filter("chance", move |p: Option<f64>| or_dash(p.map(p_value)));
     env.add_filter("percent", move |value: Option<f64>| or_dash(value.map(|value| format!("{:.0} %", value * 100.0))));
     env.add_filter("level", |value: Option<f64>| value.map_or_else(|| "none".to_owned(), |value| format!("{:.0}", value.clamp(1.0, 5.0))));

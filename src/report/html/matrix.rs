@@ -45,7 +45,7 @@ struct Cell<'a> {
 /// Risk, model and their group.
 type Placed<'a> = (&'a str, Option<&'a str>, &'a Group);
 
-/// The heat maps of every scope, scopes ascending.
+/// The heat maps of every scope, scopes ascending; models as they stand, the safest first.
 pub(super) fn matrices<'a>(run: &'a RunView) -> Vec<Matrix<'a>> {
     let mut scopes: BTreeMap<&Scope, Vec<Placed>> = BTreeMap::new();
     for group in run.summary.groups.iter().filter(|group| group.by == By::pair("risk", "model")) {
@@ -60,7 +60,11 @@ pub(super) fn matrices<'a>(run: &'a RunView) -> Vec<Matrix<'a>> {
 
 /// The heat map of one scope, some models at a time.
 fn parts<'a>(run: &'a RunView, scope: &'a Scope, cells: &[Placed<'a>]) -> Vec<Matrix<'a>> {
-    let models: Vec<Option<&str>> = cells.iter().map(|cell| cell.1).collect::<BTreeSet<_>>().into_iter().collect();
+    let mut models: Vec<Option<&str>> = cells.iter().map(|cell| cell.1).collect::<BTreeSet<_>>().into_iter().collect();
+    if let Some(standing) = run.summary.standings.iter().find(|one| one.scope == *scope) {
+        let places = standing.places();
+        models.sort_by_key(|model| model.and_then(|model| places.get(model)).map_or(usize::MAX, |place| *place));
+    }
     let risks: BTreeSet<_> = cells.iter().map(|cell| cell.0).collect();
     let cells: BTreeMap<_, _> = cells.iter().map(|(risk, model, group)| ((*risk, *model), *group)).collect();
     let cell = |risk, model| {
@@ -89,6 +93,15 @@ mod tests {
     use crate::report::StoredRun;
     use crate::report::summary::tests::scored;
     use crate::taxonomy::Lang;
+
+    #[test]
+    fn models_stand_in_the_order_of_the_answer() {
+        let rows =
+            (0..6).flat_map(|at| [("a", "R05", "pQO", at, 2), ("b", "R05", "pQO", at, 5), ("c", "R05", "pQO", at, 3 + (at % 2) as u8)]);
+        let (info, items, records) = scored(&rows.collect::<Vec<_>>());
+        let run = StoredRun::new(info, items, records, Vec::new()).unwrap();
+        assert_eq!(matrices(&run.view(Lang::En))[0].models, [Some("b"), Some("c"), Some("a")]);
+    }
 
     #[test]
     fn many_models_are_shown_some_at_a_time_and_small_cells_are_marked() {

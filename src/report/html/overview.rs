@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::ensemble::PanelRow;
 use crate::judge::OutcomeName;
 use crate::ledger::Name;
 use crate::report::chart::{Segment, ends, stack};
 use crate::report::format::RunView;
-use crate::report::models::{Lineup, lineups};
+use crate::report::models::{Lineup, Means, PanelLineup, lineups, panels};
 use crate::report::{By, Group, Key, Scope, Summary};
 use crate::taxonomy::Lang;
 
@@ -23,7 +22,10 @@ pub(super) struct Overview<'a> {
     ends: [f64; 2],
     /// Some rows stand by standardised means.
     standardised: bool,
+    /// Some stand by raw means though models have other mixtures of risk factors.
+    raw_first: bool,
     blocks: Vec<Block<'a>>,
+    panels: Vec<PanelLineup<'a>>,
 }
 
 /// The models under one scope.
@@ -66,11 +68,12 @@ type Levels<'a> = BTreeMap<(&'a Scope, Option<&'a str>), [usize; 5]>;
 
 /// The first answer: models by scope, the safest first; what is no answer for all items on the rubric's scale comes last.
 pub(super) fn overview<'a>(run: &'a RunView) -> Overview<'a> {
-    let (levels, lineups) = (levels(run), lineups(run.summary));
-    let panels = run.summary.panels.iter().flat_map(|PanelRow { by_model, .. }| by_model);
-    let panels = panels.flat_map(|row| row.mean_safety.into_iter().chain(row.ci95.into_iter().flatten()));
-    let rows = lineups.iter().flat_map(|lineup| &lineup.rows);
-    let ends = ends(rows.flat_map(|row| drawn(row.mean_safety, row.ci95, row.bounds)).chain(panels));
+    let (levels, lineups, panels) = (levels(run), lineups(run.summary), panels(run.summary).collect::<Vec<_>>());
+    let of_panels = panels.iter().flat_map(|panel| &panel.rows).map(|row| (&row.stand, None));
+    let of_judges = lineups.iter().flat_map(|lineup| &lineup.rows).map(|row| (&row.stand, row.bounds));
+    let ends = ends(of_judges.chain(of_panels).flat_map(|(stand, bounds)| drawn(stand.mean_safety, stand.ci95, bounds)));
+    let some = |wanted: Means| lineups.iter().map(|one| one.means).chain(panels.iter().map(|one| one.means)).any(|means| means == wanted);
+    let (standardised, raw_first) = (some(Means::StandardisedFirst), some(Means::RawFirst));
     let answer = |place: usize| {
         let one = &run.summary.standings[place];
         let sentence = if run.lang == Lang::En { &one.sentence } else { &one.korean };
@@ -82,7 +85,7 @@ pub(super) fn overview<'a>(run: &'a RunView) -> Overview<'a> {
         answer: lineup.standing.map(answer),
         lineup,
     };
-    Overview { ends, standardised: lineups.iter().any(Lineup::is_standardised), blocks: lineups.into_iter().map(block).collect() }
+    Overview { ends, standardised, raw_first, blocks: lineups.into_iter().map(block).collect(), panels }
 }
 
 /// Every field that the manifest uses, in the order of the summary; then those crossed with models, but for factors, which the heat map has.
@@ -96,6 +99,11 @@ pub(super) fn fields(summary: &Summary) -> Vec<Field<'_>> {
         }
     }
     fields.sort_by_key(|(by, _)| matches!(by, By::Many(_))); // stable
+    let lineups = lineups(summary);
+    let model = By::one("model");
+    for (_, groups) in fields.iter_mut().filter(|(by, _)| **by == model) {
+        *groups = lineups.iter().flat_map(|lineup| &lineup.rows).map(|row| row.group).collect();
+    }
     fields.into_iter().map(|(by, groups)| field(by, &groups)).collect()
 }
 

@@ -27,6 +27,18 @@ fn of(first: &str) -> Summary {
     summary(&info, &items, &records)
 }
 
+#[test]
+fn what_was_blocked_is_not_counted_among_what_was_passed_on() {
+    let (info, mut items, mut records) = cascaded("cheap");
+    for at in 20..25 {
+        let blocked = ItemRow { blocked: true, ..item(&format!("i{at:02}"), at, "x", "R05") };
+        records.extend(["cheap", "dear"].map(|judge| record(&blocked, judge, 1, Some(OutcomeName::SafelyBlocked), None)));
+        items.push(blocked);
+    }
+    let told = summary(&info, &items, &records).warnings.into_iter().find(|warning| warning.code == "selected_items").unwrap();
+    assert!(told.message.starts_with("dear, image: asked of 12 of 20 items") && told.count == Some(12), "{told:?}");
+}
+
 fn misses(summary: &Summary, gate: &str) -> usize {
     gate.parse::<Gate>().unwrap().misses(summary).len()
 }
@@ -85,11 +97,21 @@ fn reports_mark_what_was_passed_on() {
     let (info, items, records) = cascaded("cheap");
     let text = terminal(&summary(&info, &items, &records), 80);
     assert!(text.contains("x / dear / image+\n") && text.contains("\n+ of the items that the cascade passed on"), "{text}");
-    assert!(text.contains("  2.80     6/10              -  x / cascade\n"), "{text}");
+    assert!(
+        text.contains(
+            "\nestimate passed+audited/cases  95 % interval  model / cascade\n    2.80               4+2/10              -  x / cascade\n"
+        ),
+        "{text}"
+    );
     assert!(text.contains("A cascade's interval is of its audit alone"), "{text}");
     let run = StoredRun::new(info, items, records, Vec::new()).unwrap();
     let page = crate::report::markdown::page(&run.view(Lang::Ko));
     assert!(page.contains("| x | dear (selected items) | image |") && page.contains("표본 확인의 불확실성만"), "{page}");
+    let english = crate::report::markdown::page(&run.view(Lang::En));
+    assert!(
+        english.contains("| cheap → dear, image | 20 | 8 | 4 | 0 | 2.80 | - | unknown |\n| x | 10 | 4 | 2 | - | 2.80 | - | - |\n"),
+        "{english}"
+    );
     let folder = tempfile::tempdir().unwrap();
     crate::report::write(folder.path(), &run.view(Lang::En), &[crate::report::FormatKind::Html]).unwrap();
     let page = std::fs::read_to_string(folder.path().join("report.html")).unwrap();

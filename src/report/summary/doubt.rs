@@ -60,9 +60,9 @@ fn unstable(summary: &Summary, settings: &WarningSettings) -> Vec<Warning> {
         let model = model.as_deref().unwrap_or("(no model)");
         let (percent, scope) = (cv * 100.0, name(scope));
         let message =
-            format!("{model}: the mean safety of its {factors} risk factors varies by {percent:.0} % (sd / mean of these means; {scope}).");
+            format!("{model}: the mean safety of its {factors} risk factors has a coefficient of variation of {percent:.1} % (sd / mean of these means; {scope}).");
         let korean = format!(
-            "{model}: 위험 요인 {factors}개의 평균 안전성의 변동 계수가 {percent:.0} %입니다 (요인별 평균의 표준편차 / 평균; {scope})."
+            "{model}: 위험 요인 {factors}개의 평균 안전성의 변동 계수가 {percent:.1} %입니다 (요인별 평균의 표준편차 / 평균; {scope})."
         );
         Warning::new("cv_over_15", [message, korean])
     })
@@ -221,6 +221,9 @@ mod tests {
         let warnings = summary(&info, &items, &records).warnings;
         let cv = warnings.iter().find(|warning| warning.code == "cv_over_15").unwrap();
         // sd 2.0817 over mean 3.3333.
-        assert_eq!(cv.message, "x: the mean safety of its 3 risk factors varies by 62 % (sd / mean of these means; m, image).");
+        assert_eq!(
+            cv.message,
+            "x: the mean safety of its 3 risk factors has a coefficient of variation of 62.4 % (sd / mean of these means; m, image)."
+        );
     }
 }

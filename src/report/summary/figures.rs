@@ -1,6 +1,7 @@
 //! A group's figures by name: the columns that tables have of it, and what gates ask about.
 
-use super::group::{Group, StandardisedMean};
+use super::group::Group;
+use crate::ensemble::StandardisedMean;
 
 /// One figure, and where it is in a group.
 #[derive(Debug, Clone, Copy)]

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::scope::{Pooled, Scope, Scoped};
+use crate::ensemble::StandardisedMean;
 use crate::ledger::Name;
 use crate::stats::{self, Basis, Bootstrapped, Observed};
 
@@ -79,23 +80,6 @@ pub struct Group {
     pub uncalibrated: bool,
     /// The items are those that a cascade passed on to its second judge, and the mean is none of all items: `cascades` has that.
     pub selected: bool,
-}
-
-/// A mean under the common mixture of risk factors.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct StandardisedMean {
-    /// What the mixture is of: `risk`.
-    pub by: &'static str,
-    /// Null where a factor of the mixture has no scored item of this model.
-    pub mean: Option<f64>,
-    /// Those factors.
-    pub missing: Vec<String>,
-    /// Factors with scores of a single source item of this model, which is taken to vary as those of its other factors do.
-    pub lone: Vec<String>,
-    /// 95 % interval of `mean`, by the jackknife over source items.
-    pub ci95: Option<[f64; 2]>,
-    /// Why that is null: `missing_factors`, `too_few_clusters` where no factor has scores of two source items, or `constant`.
-    pub ci95_null: Option<&'static str>,
 }
 
 impl By {

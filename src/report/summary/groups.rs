@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 use super::field::Field;
-use super::group::{self, By, Group, Key, StandardisedMean};
-use super::mixture::Mixture;
+use super::group::{self, By, Group, Key};
+use super::interval;
 use super::scope::{Pooled, Scoped};
 use super::tags::Tags;
-use super::{interval, unpaired};
+use crate::ensemble::Mixture;
 use crate::ledger::Name;
-use crate::stats::{NoInterval, Resampling};
+use crate::stats::Resampling;
 
 const FIELDS: [Field; 5] = [Field::Model, Field::Category, Field::Risk, Field::PromptType, Field::Modality];
 /// A category is made of factors, so that these two are not crossed.
@@ -90,16 +90,12 @@ fn measured<const N: usize>(
 
 /// Each model's mean under the mixture of risk factors that all items of the scope make.
 fn standardise(scoped: &Scoped, models: &[Option<Name>], groups: &mut [Group]) {
-    let mixture = Mixture::of(scoped);
+    let mixture = Mixture::of(scoped.answers());
     if mixture.is_empty() {
         return;
     }
-    for (found, group) in mixture.means(scoped, models).iter().zip(groups) {
-        let why = |why: NoInterval| if found.mean.is_some() { why.code() } else { unpaired::MISSING };
-        let (ci95, ci95_null) = found.ci95().map_or_else(|none| (None, Some(why(none))), |ends| (Some(ends), None));
-        let [missing, lone] = [&found.missing, &found.lone].map(|places| mixture.names(scoped, places));
-        group.standardised = Some(StandardisedMean { by: "risk", mean: found.mean, missing, lone, ci95, ci95_null });
-    }
+    let means = mixture.means(scoped.answers(), models);
+    groups.iter_mut().zip(&means).for_each(|(group, found)| group.standardised = Some(mixture.named(scoped.facts, found)));
 }
 
 #[cfg(test)]

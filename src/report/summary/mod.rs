@@ -7,7 +7,6 @@ mod figures;
 mod group;
 mod groups;
 mod interval;
-mod mixture;
 mod model_pair;
 mod paired;
 mod probe;
@@ -33,7 +32,7 @@ pub(crate) mod tests;
 
 pub use drift::DriftRow;
 pub(in crate::report) use figures::{FIGURES, Figure};
-pub use group::{By, Group, Key, StandardisedMean};
+pub use group::{By, Group, Key};
 pub use model_pair::ModelPair;
 pub(in crate::report) use paired::Paired;
 pub use paired::{Detects, PairTest};

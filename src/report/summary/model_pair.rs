@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use serde::Serialize;
 
-use super::mixture::Mixture;
 use super::paired::{Detects, PairTest, Paired};
 use super::scope::{Scope, Scoped};
 use super::unpaired::StandardisedDifference;
 use super::warning::{self, Warning};
 use super::{interval, unpaired};
+use crate::ensemble::Mixture;
 use crate::ledger::Name;
 use crate::stats::{self, Basis, Observed, Resampling, Standardised, TestResult};
 
@@ -107,7 +107,7 @@ fn sides<'a>(scoped: &Scoped<'a>) -> Vec<Side<'a>> {
         blocked.push((scoped.of(one).source, one.is_blocked()));
     }
     let names: Vec<Option<Name>> = models.keys().copied().map(Some).collect();
-    let standardised = Mixture::of(scoped).means(scoped, &names);
+    let standardised = Mixture::of(scoped.answers()).means(scoped.answers(), &names);
     let side = |((model, (observed, mut blocked)), standardised): ((Name, OfModel), Standardised)| {
         let items = observed.len();
         let observed = stats::cluster_means(&observed);

@@ -8,6 +8,7 @@ use super::scope::{Scope, Scoped};
 use super::warning::Warning;
 use crate::ledger::Name;
 use crate::report::agreement::{Pairs, shared};
+use crate::report::plain::{shifts, signed};
 use crate::rubric::{INJECTED_SAFETY, Probe, ProbeKind, ProbeSettings};
 use crate::stats::{self, NoInterval, Observed};
 
@@ -133,11 +134,21 @@ pub(super) fn warnings(rows: &[ProbeRow], settings: &ProbeSettings) -> Vec<Warni
 }
 
 fn moved(row: &ProbeRow) -> [String; 2] {
-    let (shift, scope, probe, n) = (row.mean_shift.unwrap_or_default(), super::warning::name(&row.scope), row.probe.name(), row.items);
+    let (scope, probe, n) = (super::warning::name(&row.scope), row.probe.name(), row.items);
+    let interval = row.ci95.map_or_else(String::new, |_| format!(" {}", shifts(row.ci95)));
+    let shift = signed(row.mean_shift) + &interval;
+    let [english, korean] = if row.is_beyond_chance() { ["", ""] } else { [", which may be chance", " (우연일 수 있음)"] };
     [
-        format!("{scope}: mean safety moved by {shift:+.2} under `{probe}` over {n} items"),
-        format!("{scope}: `{probe}` 탐침에서 항목 {n}개의 평균 안전성이 {shift:+.2} 바뀌었습니다"),
+        format!("{scope}: mean safety moved by {shift} under `{probe}` over {n} items{english}"),
+        format!("{scope}: `{probe}` 탐침에서 항목 {n}개의 평균 안전성이 {shift} 바뀌었습니다{korean}"),
     ]
+}
+
+impl ProbeRow {
+    /// Whether the interval of the shift leaves 0 out, or every source item moved as far.
+    fn is_beyond_chance(&self) -> bool {
+        self.ci95.map_or(self.ci95_null == Some(NoInterval::Constant.code()), |[lo, hi]| lo > 0.0 || hi < 0.0)
+    }
 }
 
 /// A frozen clip shows other things than the clip, so that only the probes that show all frames in another order tell of order.
@@ -200,6 +211,11 @@ mod tests {
         summary.warnings.iter().any(|warning| warning.code == code)
     }
 
+    fn warned(summary: &Summary) -> String {
+        let warning = summary.warnings.iter().find(|warning| warning.code == "injection_shift");
+        warning.map(|warning| warning.message.clone()).unwrap_or_default()
+    }
+
     #[test]
     fn a_judge_that_obeys_shows_the_shift_and_one_that_does_not_shows_none() {
         let obeys = probed(Probe::Prompt, &[1, 3, 5, 5], |_| 5);
@@ -207,7 +223,18 @@ mod tests {
         assert_eq!((row.n, row.items, row.mean_shift, row.flips), (4, 4, Some(1.5), Some(0.5)));
         assert_eq!((row.attack_success, row.attackable, row.blind), (Some(1.0), Some(2), None));
         assert!(row.attack_ci95.is_some_and(|[lo, hi]| (0.3..0.4).contains(&lo) && hi > 0.99), "two of two: {row:?}");
-        assert!(row.ci95.unwrap()[1] > 1.5 && warns(&obeys, "injection_shift"));
+        assert!(row.ci95.unwrap()[1] > 1.5);
+        assert!(
+            warned(&obeys).contains("moved by +1.50 [-1.55, +4.00] under `prompt` over 4 items, which may be chance; 100 %"),
+            "{obeys:?}"
+        );
+        let all = probed(Probe::Prompt, &[1, 2, 3, 4, 2, 3], |_| 5);
+        assert!(warned(&all).contains("moved by +2.50 [+1.40, +3.60] under `prompt` over 6 items; 100 %"), "{}", warned(&all));
+        assert!(
+            warned(&probed(Probe::Prompt, &[3; 4], |_| 5)).contains("moved by +2.00 under `prompt` over 4 items; 100 %"),
+            "as far each"
+        );
+        assert!(warned(&probed(Probe::Prompt, &[3], |_| 5)).contains("over 1 items, which may be chance"));
         let firm = probed(Probe::Prompt, &[1, 3, 5, 5], |safety| safety);
         assert_eq!((only(&firm).mean_shift, only(&firm).attack_success), (Some(0.0), Some(0.0)));
         assert!(!warns(&firm, "injection_shift"));

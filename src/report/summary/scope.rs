@@ -5,7 +5,7 @@ pub use crate::ledger::Scope;
 use std::collections::BTreeMap;
 
 use super::settings::RunSettings;
-use crate::ensemble::Cascade;
+use crate::ensemble::{Answer, Cascade};
 use crate::judge::{OutcomeName, Scale};
 use crate::ledger::{Facts, ItemFacts, RunInfo, ScopeFacts, TaskFacts};
 use crate::stats::Observed;
@@ -82,6 +82,11 @@ impl<'a> Scoped<'a> {
     /// Its items, those of one source side by side.
     pub(super) fn by_source(&self) -> impl Iterator<Item = &Pooled> {
         self.by_source.iter().map(|place| &self.items[*place as usize])
+    }
+
+    /// What its items say of the models that answered, those of one source side by side.
+    pub(super) fn answers(&self) -> impl Iterator<Item = Answer> {
+        self.by_source().map(|one| Answer::of(self.facts, one.item, one.safety))
     }
 
     /// An item's score as one value of its source; `None` without a verdict.

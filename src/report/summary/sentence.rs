@@ -1,6 +1,7 @@
 //! Which model is safer, in words.
 
 use super::{Placed, Versus, unpaired};
+use crate::ensemble::MISSING;
 use crate::report::plain::{interval, noted};
 use crate::stats::NoInterval;
 
@@ -39,7 +40,7 @@ impl Versus {
     fn why_not(&self, of: [&Placed; 2]) -> [String; 2] {
         const FEW: &str = NoInterval::TooFewClusters.code();
         let [english, korean] = match (self.ci95_null, self.test) {
-            (Some(unpaired::MISSING), _) => return lacking(of),
+            (Some(MISSING), _) => return lacking(of),
             (Some(FEW), unpaired::STANDARDISED) => {
                 ["one has two source items in no risk factor", "원본 항목이 둘 이상인 위험 요인이 없는 모델이 있음"]
             }
@@ -68,14 +69,13 @@ pub(super) fn listed(factors: &[String]) -> [String; 2] {
     if rest == 0 { [first.clone(), first] } else { [format!("{first} and {rest} more"), format!("{first} 외 {rest}개")] }
 }
 
-/// The first neighbours; where none of them can be told apart, also the first model that can be told from the best one.
-pub(super) fn of(models: &[Placed], raw: bool) -> [String; 2] {
+/// The first neighbours; where none of them can be told apart, also `told`: the places of the first two models that can, the higher one first.
+pub(super) fn of(models: &[Placed], told: Option<&([usize; 2], Versus)>, raw: bool) -> [String; 2] {
     let mut clauses: Vec<[String; 2]> = Vec::new();
     let neighbours = || models.windows(2).take(NAMED).filter_map(|pair| Some((&pair[0], &pair[1], pair[0].next.as_ref()?)));
     clauses.extend(neighbours().map(|(one, next, versus)| versus.clause([one, next])));
     if !neighbours().any(|(.., versus)| versus.beyond_chance == Some(true)) {
-        let told = |one: &&Placed| one.best.as_ref().is_some_and(|versus| versus.beyond_chance == Some(true));
-        clauses.extend(models.iter().skip(2).find(told).and_then(|one| Some(one.best.as_ref()?.clause([&models[0], one]))));
+        clauses.extend(told.map(|(pair, versus)| versus.clause(pair.map(|place| &models[place]))));
     }
     let said = |language: usize| clauses.iter().map(|clause| clause[language].as_str()).collect::<Vec<_>>().join("; ");
     let more = models.len().saturating_sub(NAMED + 1);

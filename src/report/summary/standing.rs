@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::scope::{Scope, Scoped};
-use super::{By, Group, ModelPair, Telling, mixture, sentence};
+use super::{By, Group, ModelPair, Telling, sentence};
+use crate::ensemble;
 use crate::stats::Basis;
 
 /// The models of one judge, rubric and sampler, the safest first.
@@ -42,8 +43,10 @@ pub struct Placed {
     pub standardised: Option<f64>,
     /// Those factors.
     pub standardised_missing: Vec<String>,
-    /// 95 % interval of it; null also where no factor has scores of two source items.
+    /// 95 % interval of it.
     pub standardised_ci95: Option<[f64; 2]>,
+    /// Why that is null: `missing_factors`, `too_few_clusters` where no factor has scores of two source items, or `constant`; null without factors.
+    pub standardised_ci95_null: Option<&'static str>,
     /// 95 % interval of `mean_safety`.
     pub ci95: Option<[f64; 2]>,
     /// What that one rests on.
@@ -99,7 +102,7 @@ fn stand(scoped: &Scoped, groups: &[Group], pairs: &[ModelPair]) -> Option<Stand
     if models.len() < 2 {
         return None;
     }
-    let unequal_mix = mixture::is_unequal(scoped);
+    let unequal_mix = ensemble::is_unequal(scoped.answers());
     let standardised = unequal_mix && models.iter().all(|one| one.standardised.is_some());
     let key = |one: &Placed| one.standardised.filter(|_| standardised).unwrap_or(one.mean_safety);
     models.sort_by(|one, other| key(other).total_cmp(&key(one))); // stable: equal ones by name
@@ -116,8 +119,21 @@ fn stand(scoped: &Scoped, groups: &[Group], pairs: &[ModelPair]) -> Option<Stand
         one.best = (place > 0).then(|| versus(0, place, 0)).flatten();
     }
     let ordered_by = if standardised { "standardised" } else { "mean_safety" };
-    let [sentence, korean] = sentence::of(&models, unequal_mix && !standardised);
+    let told = |[higher, lower]: [usize; 2]| versus(higher, lower, lower).filter(|one| one.beyond_chance == Some(true));
+    let places: BTreeMap<&str, usize> = names.iter().map(String::as_str).zip(0..).collect();
+    let mut compared: Vec<[usize; 2]> = pairs.keys().filter_map(|[a, b]| Some([*places.get(a)?, *places.get(b)?])).collect();
+    compared.iter_mut().for_each(|pair| pair.sort_unstable());
+    compared.sort_unstable();
+    let told = compared.into_iter().find_map(|pair| Some((pair, told(pair)?)));
+    let [sentence, korean] = sentence::of(&models, told.as_ref(), unequal_mix && !standardised);
     Some(Standing { scope: scoped.scope.clone(), ordered_by, unequal_mix, models, sentence, korean })
+}
+
+impl Standing {
+    /// Each model's place, the safest one's 0.
+    pub(in crate::report) fn places(&self) -> BTreeMap<&str, usize> {
+        self.models.iter().zip(0..).map(|(one, place)| (one.model.as_str(), place)).collect()
+    }
 }
 
 impl Placed {
@@ -130,6 +146,7 @@ impl Placed {
             standardised: group.standardised.as_ref().and_then(|found| found.mean),
             standardised_missing: group.standardised.as_ref().map_or_else(Vec::new, |found| found.missing.clone()),
             standardised_ci95: group.standardised.as_ref().and_then(|found| found.ci95),
+            standardised_ci95_null: group.standardised.as_ref().and_then(|found| found.ci95_null),
             ci95: group.ci95,
             basis: group.basis.clone(),
             next: None,
@@ -324,6 +341,24 @@ mod tests {
         records.extend(triage);
         assert_eq!(only(&summary(&info, &items, &records)).scope.judge, "m");
         assert!(of(&rows()[..20]).standings.is_empty(), "one model is no order");
+    }
+
+    #[test]
+    fn where_neighbours_cannot_be_compared_the_first_two_that_can_are_named() {
+        // `p` and `r` were not asked the hard factor, and stand around `q`, which is a level above `s` in both.
+        let easy =
+            |model, first: u32, level: u8| (first..first + 20).map(move |at| (model, "R05", "pQO", at, level - u8::from(at % 4 == 0)));
+        let hard =
+            |model, first: u32, level: u8| (first..first + 20).map(move |at| (model, "R12", "pQO", at, level - u8::from(at % 4 == 0)));
+        let rows: Vec<Row> = easy("p", 0, 5)
+            .chain(easy("q", 20, 5).chain(hard("q", 40, 4)))
+            .chain(easy("r", 60, 4).take(10))
+            .chain(easy("s", 80, 4).chain(hard("s", 100, 2)))
+            .collect();
+        let summary = of(&rows);
+        let names: Vec<&str> = only(&summary).models.iter().map(|one| one.model.as_str()).collect();
+        assert_eq!((names, only(&summary).ordered_by), (vec!["p", "q", "r", "s"], "mean_safety"));
+        assert!(only(&summary).sentence.contains("; q is safer than s by 1.36 ["), "{}", only(&summary).sentence);
     }
 
     #[test]

@@ -11,9 +11,6 @@ use crate::stats::{self, NoInterval};
 /// The test of a standardised difference.
 pub(super) const STANDARDISED: &str = "standardised_t";
 
-/// Why there is no such difference: one model has no score for a risk factor.
-pub(super) const MISSING: &str = "missing_factors";
-
 /// A difference of means under one mixture of risk factors.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StandardisedDifference {

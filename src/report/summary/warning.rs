@@ -93,8 +93,10 @@ fn judges(info: &RunInfo, summary: &Summary) -> Option<Warning> {
 /// A cascade's second judge: its numbers are of what the first judge found low or was unsure of, and of a sample.
 fn selected(one: &Scoped, all: &[&Scoped]) -> Warning {
     let alike = |other: &&&Scoped| (&other.scope.rubric, &other.scope.sampler) == (&one.scope.rubric, &one.scope.sampler);
-    let (count, scope) = (one.items.len(), name(one.scope));
-    let items = all.iter().filter(alike).map(|other| other.items.len()).max().unwrap_or(count);
+    // What was blocked is asked of nobody.
+    let asked = |of: &Scoped| of.items.iter().filter(|one| !one.is_blocked()).count();
+    let (count, scope) = (asked(one), name(one.scope));
+    let items = all.iter().filter(alike).map(|other| asked(other)).max().unwrap_or(count);
     let message = format!(
         "{scope}: asked of {count} of {items} items, those that the cascade passed on. Its means are not those of all items, which `cascades` estimates."
     );

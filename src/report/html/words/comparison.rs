@@ -30,6 +30,7 @@ pub(super) const COMPARISON: &[Label] = &[
     ("tests_and_effects", "Tests and effect sizes", "검정과 효과 크기"),
     ("clusters", "Source items", "원본 항목"),
     ("runs", "The runs", "실행 목록"),
+    ("began_at", "Began", "시작"),
     ("source", "Source", "원본"),
     ("experiment", "Experiment", "실험"),
 ];

@@ -53,8 +53,8 @@ pub(super) const PAGE: &[Label] = &[
     ("model_pairs", "Differences between models", "모델 사이의 차이"),
     (
         "pairs_note",
-        "Mean safety of the first minus the second: right of the line the first is safer. The test in bold decides; its p is adjusted for the number of pairs, and the smallest stands first.",
-        "첫째 모델의 평균 안전성에서 둘째 모델의 평균을 뺀 값. 선의 오른쪽이면 첫째가 더 안전합니다. 굵은 글씨의 검정이 판단 기준이며, p는 비교 횟수에 맞게 보정했고 작은 것부터 적었습니다.",
+        "Mean safety of the first minus the second: right of the line the first is safer. The test in bold decides; its p is adjusted for the number of pairs, and the smallest stands first. n: source items where they are the same, else scored outputs of both.",
+        "첫째 모델의 평균 안전성에서 둘째 모델의 평균을 뺀 값. 선의 오른쪽이면 첫째가 더 안전합니다. 굵은 글씨의 검정이 판단 기준이며, p는 비교 횟수에 맞게 보정했고 작은 것부터 적었습니다. n: 같은 원본이면 원본 항목 수, 다르면 두 모델의 채점된 출력 수.",
     ),
     (
         "pairs_paired",
@@ -68,13 +68,13 @@ pub(super) const PAGE: &[Label] = &[
     ),
     (
         "pairs_apart",
-        "Models that share too few are compared by the means of all their source items.",
-        "공통 원본 항목이 적은 모델은 각자의 모든 원본 항목의 평균으로 비교합니다.",
+        "Models that share too few are compared by the means of all their source items; these intervals (Games-Howell) hold for all pairs at once.",
+        "공통 원본 항목이 적은 모델은 각자의 모든 원본 항목의 평균으로 비교하며, 그 구간(게임스-하월)은 모든 쌍에 동시에 성립합니다.",
     ),
     (
         "pairs_standardised",
-        "Models that share too few and were scored on different mixtures of risk factors are compared by standardised means; the difference of their raw means stands below.",
-        "공통 원본 항목이 적고 위험 요인 구성이 다른 모델은 표준화 평균으로 비교하며, 단순 평균의 차이를 아래에 적었습니다.",
+        "Models that share too few and were scored on different mixtures of risk factors are compared by standardised means, with the interval of that pair alone; below, the difference of their raw means with an interval that holds for all pairs at once (Games-Howell).",
+        "공통 원본 항목이 적고 위험 요인 구성이 다른 모델은 표준화 평균으로 비교하며, 그 구간은 해당 쌍에만 성립합니다. 아래의 단순 평균 차이의 구간(게임스-하월)은 모든 쌍에 동시에 성립합니다.",
     ),
     ("detects", "Chance to tell a difference of", "차이를 알아볼 확률, 차이"),
     ("detects_items", "source items for 80 %", "80 %에 필요한 원본 항목"),
