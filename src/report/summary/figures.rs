@@ -85,3 +85,49 @@ fn hi(ends: Option<[f64; 2]>) -> Option<f64> {
 fn factors(group: &Group, of: fn(&StandardisedMean) -> &[String]) -> &[String] {
     group.standardised.as_ref().map_or(&[], of)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{FIGURES, Figure};
+    use crate::report::models::tests::turned;
+    use crate::report::summary::tests::{run, summary};
+
+    /// Where `summary.json` has a figure.
+    fn stored(group: &Value, name: &str) -> Value {
+        let quantile = ["q05", "q25", "median", "q75", "q95"].iter().position(|of| *of == name).filter(|_| name != "median");
+        let end = |place: usize, base: &str| group[if base == "bound" { "bounds" } else { base }][place].clone();
+        match (quantile, name.strip_prefix("standardised_"), name.strip_suffix("_lo"), name.strip_suffix("_hi")) {
+            (Some(place), ..) => group["quantiles"][place].clone(),
+            (_, Some(inner), ..) => stored(&group["standardised"], inner),
+            (.., Some(base), _) => end(0, base),
+            (.., Some(base)) => end(1, base),
+            _ => group[name].clone(),
+        }
+    }
+
+    #[test]
+    fn every_figure_is_what_the_summary_has_under_its_name() {
+        let mut seen: Vec<(&str, usize)> = FIGURES.iter().map(|(name, _)| (*name, 0)).collect();
+        for (info, items, records) in [run(), turned()] {
+            for group in summary(&info, &items, &records).groups {
+                let json = serde_json::to_value(&group).unwrap();
+                for ((name, figure), (_, defined)) in FIGURES.iter().zip(&mut seen) {
+                    let value = match figure {
+                        Figure::Count(of) => json!(of(&group)),
+                        Figure::Number(of) => json!(of(&group)),
+                        Figure::Truth(of) => json!(of(&group)),
+                        Figure::Code(of) => json!(of(&group)),
+                        Figure::Names(of) => json!(of(&group)),
+                    };
+                    let stored = stored(&json, name);
+                    // Without a standardised mean there are no names either.
+                    assert!(value == stored || (value == json!([]) && stored.is_null()), "{name}: {value} for {stored}");
+                    *defined += usize::from(!stored.is_null());
+                }
+            }
+        }
+        assert!(seen.iter().all(|(_, defined)| *defined > 0), "a figure that is never there proves nothing: {seen:?}");
+    }
+}
