@@ -109,7 +109,7 @@ pub(crate) struct ScoreArgs {
     /// Ask again for tasks that ended so.
     #[arg(long, value_name = "OUTCOME", value_delimiter = ',')]
     pub(crate) retry: Vec<OutcomeName>,
-    /// Keep every part sent under the run's parts/.
+    /// Keep every part made for judges under the run's parts/: sound can be heard in the report, and --replay needs no media.
     #[arg(long)]
     pub(crate) keep_parts: bool,
     #[command(flatten)]
@@ -154,7 +154,8 @@ pub(crate) struct JudgingArgs {
     /// Seed of nonces.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Take replies from this run's ledger instead of asking anyone: verdicts are read anew, nothing is sent, nothing costs. Needs -o.
+    /// Take replies from this run's ledger instead of asking anyone: verdicts are read anew, nothing is sent, nothing costs. Where media are gone, the parts that
+    /// this run kept (--keep-parts) stand in. Needs -o.
     #[arg(long, value_name = "RUN")]
     pub(crate) replay: Option<PathBuf>,
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use tribunal::manifest::labels;
+use tribunal::manifest::{Files, labels};
 use tribunal::report::{self, Agreement, Ratings, RunView, StoredRun};
 
 use super::context::{Context, Exit, Failure};
@@ -36,7 +36,7 @@ fn of_run(args: &AgreeArgs) -> Result<Agreement, Failure> {
 }
 
 fn of_source(args: &AgreeArgs) -> Result<Agreement, Failure> {
-    let manifest = open::manifest(&args.source, &open::taxonomy(&args.taxonomy)?)?;
+    let manifest = open::manifest(&args.source, &open::taxonomy(&args.taxonomy)?, Files::Needed)?;
     let ratings = ratings(args, Ratings::of_instances(&manifest.instances).map_err(Failure::stopped)?)?;
     Ok(agreement(args, &ratings, None))
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use tribunal::ensemble;
 use tribunal::judge::{self, Judge, JudgeSpec, ProviderKind};
-use tribunal::manifest::{self, Manifest, OpenError};
+use tribunal::ledger::Kept;
+use tribunal::manifest::{self, Files, Manifest, OpenError};
 use tribunal::pipeline::{self, Plan, Selection, Study};
 use tribunal::rubric::Rubric;
 use tribunal::sandbox::{Isolation, Pool};
@@ -46,14 +47,16 @@ pub(crate) fn study(
     keys: Keys,
 ) -> Result<Study, Failure> {
     let taxonomy = taxonomy(&source.taxonomy)?;
-    let manifest = manifest(&source.source, &taxonomy)?;
+    let replayed = judging.and_then(|judging| judging.replay.as_deref());
+    let manifest = manifest(&source.source, &taxonomy, replayed.map_or(Files::Needed, |_| Files::MayBeGone))?;
     let rubrics = source.rubric.iter().map(|name| rubric(name)).collect::<Result<Vec<_>, _>>()?;
     let keys = if judging.is_some_and(|judging| judging.replay.is_some()) { Keys::NotNeeded } else { keys };
     let judges = judging.map_or_else(|| Ok(Vec::new()), |judging| judges(context, judging, keys))?;
-    let judges = match judging.and_then(|judging| judging.replay.as_deref()) {
+    let judges = match replayed {
         None => judges,
         Some(run) => replaying(judges, run, judging.map_or(0, |judging| judging.seed), source.lang.into())?,
     };
+    let kept = replayed.map(Kept::open).transpose().map_err(Failure::usage)?;
     let recipe = context.config.recipe.check().map_err(Failure::usage)?;
     if manifest.instances.modalities().contains(&Modality::Audio) {
         judges.iter().try_for_each(|judge| judge.check_sound(recipe.sound)).map_err(Failure::usage)?;
@@ -75,12 +78,12 @@ pub(crate) fn study(
         sentinel: context.config.sentinel.check().map_err(Failure::usage)?,
         warnings: context.config.warnings.check().map_err(Failure::usage)?,
     };
-    Ok(Study { manifest, taxonomy, plan, judges, spoken: None, settings })
+    Ok(Study { manifest, taxonomy, plan, judges, spoken: None, kept, settings })
 }
 
 /// Opens a source; one that is wrong is a mistake of usage, no room for its rows is not.
-pub(crate) fn manifest(source: &Path, taxonomy: &Taxonomy) -> Result<Manifest, Failure> {
-    manifest::open(source, taxonomy).map_err(|error| match error {
+pub(crate) fn manifest(source: &Path, taxonomy: &Taxonomy, files: Files) -> Result<Manifest, Failure> {
+    manifest::open(source, taxonomy, files).map_err(|error| match error {
         OpenError::Faults(faults) => Failure::usage(faults),
         OpenError::Rows(error) => Failure::stopped(error),
     })

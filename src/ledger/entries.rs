@@ -175,7 +175,7 @@ pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<
     Ok(serde_json::from_str(&row.get::<_, String>(column)?)?)
 }
 
-fn digest(row: &Row<'_>, column: usize) -> Result<Option<Digest>, LedgerError> {
+pub(super) fn digest(row: &Row<'_>, column: usize) -> Result<Option<Digest>, LedgerError> {
     let hex: Option<String> = row.get(column)?;
     let read = |hex: String| Digest::from_hex(&hex).ok_or_else(|| LedgerError::Store(format!("`{hex}` is no digest")));
     hex.map(read).transpose()

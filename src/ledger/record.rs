@@ -160,6 +160,13 @@ pub struct Thumb {
     pub t: Option<f64>,
 }
 
+impl Thumb {
+    /// The name of a picture's file: equal pictures share one.
+    pub fn name_of(picture: Digest) -> String {
+        format!("{}.jpg", &picture.to_string()[..32])
+    }
+}
+
 /// Earlier programs kept names alone.
 #[derive(Deserialize)]
 #[serde(untagged)]

@@ -155,11 +155,6 @@ impl Ledger {
         self.budget.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps one part under `parts/`; `name` is made of its content, so that equal parts share a file.
-    pub fn keep_part(&self, name: &str, bytes: &[u8]) -> Result<(), LedgerError> {
-        self.write_named("parts", name, bytes)
-    }
-
     /// Atomic, but not synced: these files can be made again, and a run makes thousands. Names say what they hold: one that is there stays.
     pub(super) fn write_named(&self, folder: &str, name: &str, bytes: &[u8]) -> Result<(), LedgerError> {
         static WRITES: AtomicU64 = AtomicU64::new(0);

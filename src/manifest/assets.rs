@@ -38,20 +38,35 @@ pub(super) fn extension_modality(path: &Path) -> Option<Modality> {
     EXTENSIONS.iter().find(|(_, known)| known.contains(&extension.as_str())).map(|(modality, _)| *modality)
 }
 
+/// Whether the files that a manifest names must be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Files {
+    /// One that is not there is a fault of the manifest.
+    Needed,
+    /// What was made of them may be enough.
+    MayBeGone,
+}
+
 /// An open folder beneath which every asset must lie.
 #[derive(Debug)]
-pub(super) struct Root(OwnedFd);
+pub(super) struct Root {
+    folder: OwnedFd,
+    files: Files,
+}
 
 impl Root {
-    pub(super) fn open(folder: &Path) -> io::Result<Self> {
-        Ok(Self(open(folder, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?))
+    pub(super) fn open(folder: &Path, files: Files) -> io::Result<Self> {
+        Ok(Self { folder: open(folder, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?, files })
     }
 
-    /// The first bytes of a regular file beneath the folder; the message says why there are none.
+    /// The first bytes of a regular file beneath the folder, none of one that may be gone and is; the message says why there are none.
     ///
     /// Each step is taken from an open folder and follows no link, so nothing outside can be reached.
     pub(super) fn head(&self, path: &Path) -> Result<Vec<u8>, String> {
-        let mut file = self.file(path)?;
+        let mut file = match self.file(path) {
+            Err(problem) if problem == GONE && self.files == Files::MayBeGone => return Ok(Vec::new()),
+            found => found?,
+        };
         let mut head = Vec::new();
         file.by_ref().take(HEAD).read_to_end(&mut head).map_err(|error| format!("cannot be read: {error}"))?;
         Ok(head)
@@ -75,11 +90,11 @@ impl Root {
         let (name, folders) = steps.split_last().ok_or("is empty")?;
         let mut folder = None;
         for step in folders {
-            let here = folder.as_ref().unwrap_or(&self.0);
+            let here = folder.as_ref().unwrap_or(&self.folder);
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             folder = Some(openat(here, *step, flags, Mode::empty()).map_err(|error| explain(here, step, error))?);
         }
-        let here = folder.as_ref().unwrap_or(&self.0);
+        let here = folder.as_ref().unwrap_or(&self.folder);
         // Asked before opening, because opening a device or a pipe may already do something.
         let kind = statat(here, *name, AtFlags::SYMLINK_NOFOLLOW).map_err(|error| explain(here, name, error))?;
         regular(kind.st_mode)?;
@@ -100,6 +115,8 @@ fn regular(mode: rustix::fs::RawMode) -> Result<(), String> {
     }
 }
 
+const GONE: &str = "does not exist";
+
 const LINK: &str = "is a symbolic link; links are not followed, put the file itself there";
 
 fn explain(folder: &OwnedFd, name: &std::ffi::OsStr, error: Errno) -> String {
@@ -107,7 +124,7 @@ fn explain(folder: &OwnedFd, name: &std::ffi::OsStr, error: Errno) -> String {
         statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink);
     match error {
         _ if is_link => LINK.to_owned(),
-        Errno::NOENT | Errno::NOTDIR => "does not exist".to_owned(),
+        Errno::NOENT | Errno::NOTDIR => GONE.to_owned(),
         Errno::ACCESS | Errno::PERM => "may not be read by this user".to_owned(),
         other => format!("cannot be opened: {other}"),
     }
@@ -224,7 +241,7 @@ mod tests {
         symlink(outside.path(), here.join("out")).unwrap();
         symlink(here.join("sub/a"), here.join("link")).unwrap();
         rustix::fs::mknodat(rustix::fs::CWD, here.join("pipe"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
-        let root = Root::open(here).unwrap();
+        let root = Root::open(here, Files::Needed).unwrap();
         assert_eq!(root.head(Path::new("sub/a")).unwrap(), b"inside");
         assert_eq!(root.head(Path::new("./sub/./a")).unwrap(), b"inside");
         let absolute = outside.path().join("secret");
@@ -241,6 +258,8 @@ mod tests {
             (absolute.to_str().unwrap(), "is absolute"),
         ] {
             let message = root.head(Path::new(path)).unwrap_err();
+            let lenient = Root::open(here, Files::MayBeGone).unwrap().head(Path::new(path));
+            assert_eq!(lenient.is_ok(), message == GONE, "{path}: only what is not there may be gone");
             assert!(message.contains(problem), "{path}: {message}");
         }
         assert!(root.read(Path::new("sub/a"), 5).unwrap_err().contains("longer than 5"));

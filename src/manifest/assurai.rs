@@ -246,11 +246,11 @@ impl Shelf<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::{Manifest, OpenError, open};
+    use crate::manifest::{Files, Manifest, OpenError, open};
     use crate::taxonomy::Taxonomy;
 
     fn read(folder: &Path) -> Result<Manifest, OpenError> {
-        open(folder, &Taxonomy::builtin("assurai").unwrap())
+        open(folder, &Taxonomy::builtin("assurai").unwrap(), Files::Needed)
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod parquet;
 mod row;
 mod table;
 
-pub use assets::taken_for;
+pub use assets::{Files, taken_for};
 pub use fault::{Fault, Faults};
 pub use instance::{Asset, Instance, Manifest, Message, Notice, Prompt};
 pub use instances::{Instances, RowsError};

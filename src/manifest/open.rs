@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::assets::Root;
+use super::assets::{Files, Root};
 use super::draft::Draft;
 use super::{Faults, Manifest, RowsError, assurai, folder, table};
 use crate::taxonomy::Taxonomy;
@@ -29,15 +29,17 @@ pub enum OpenError {
     Rows(#[from] RowsError),
 }
 
-/// Reads a source to its end and checks every row and file of it before anything is spent.
-pub fn open(path: &Path, taxonomy: &Taxonomy) -> Result<Manifest, OpenError> {
+/// Reads a source to its end and checks every row and file of it before anything is spent; `files` are those that a manifest names.
+pub fn open(path: &Path, taxonomy: &Taxonomy, files: Files) -> Result<Manifest, OpenError> {
     let shown = path.display().to_string();
     let kind = kind(path).map_err(|problem| Faults::of_file(&shown, problem))?;
-    let folder = match kind {
-        Kind::Folder | Kind::AssurAi => path.to_owned(),
-        _ => parent(path),
+    let (folder, files) = match kind {
+        // Here items are what is there.
+        Kind::Folder | Kind::AssurAi => (path.to_owned(), Files::Needed),
+        _ => (parent(path), files),
     };
-    let root = Root::open(&folder).map_err(|error| Faults::of_file(folder.display().to_string(), format!("cannot be opened: {error}")))?;
+    let root =
+        Root::open(&folder, files).map_err(|error| Faults::of_file(folder.display().to_string(), format!("cannot be opened: {error}")))?;
     let read = |file: &Path| {
         let opened = File::open(file);
         opened.map_err(|error| Faults::of_file(file.display().to_string(), format!("cannot be read: {error}")))
@@ -135,7 +137,7 @@ mod tests {
     }
 
     fn read(folder: &TempDir, name: &str) -> Result<Manifest, OpenError> {
-        open(&folder.path().join(name), &Taxonomy::builtin("assurai").unwrap())
+        open(&folder.path().join(name), &Taxonomy::builtin("assurai").unwrap(), Files::Needed)
     }
 
     /// The faults as shown, without the folder.

@@ -150,7 +150,7 @@ mod tests {
     use parquet::schema::parser::parse_message_type;
 
     use super::{ChunkReader as _, Input, MOST_LINE};
-    use crate::manifest::{Manifest, OpenError, open};
+    use crate::manifest::{Files, Manifest, OpenError, open};
     use crate::taxonomy::Taxonomy;
 
     const SCHEMA: &str = "message m {
@@ -191,7 +191,7 @@ mod tests {
     fn read(name: &str, bytes: &[u8]) -> Result<Manifest, OpenError> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(name), bytes).unwrap();
-        open(&folder.path().join(name), &Taxonomy::builtin("assurai").unwrap())
+        open(&folder.path().join(name), &Taxonomy::builtin("assurai").unwrap(), Files::Needed)
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use super::pass::Item;
 use super::study::{self, Study};
@@ -33,7 +33,7 @@ pub struct Orders {
     pub retry: Vec<OutcomeName>,
     /// The wall, in micro-dollars.
     pub budget_micro_usd: Option<u64>,
-    /// Keep every part sent under the run's `parts/`.
+    /// Keep under the run's `parts/` every part that was made for judges or sent, so that the run can be replayed without its media.
     pub keep_parts: bool,
 }
 
@@ -47,6 +47,8 @@ pub(super) struct Invocation<'a> {
     /// Where judges are asked.
     pub(super) runtime: tokio::runtime::Runtime,
     pub(super) keep_parts: bool,
+    /// Whether it was said that kept parts stand in for media.
+    pub(super) told_of_kept: AtomicBool,
     /// Micro-dollars at which it is said that the budget runs out, until it was said; never without a budget.
     pub(super) soft_wall: AtomicU64,
     /// The position behind the last selected instance.
@@ -92,6 +94,7 @@ impl<'a> Invocation<'a> {
             ledger,
             runtime: runtime()?,
             keep_parts: orders.keep_parts,
+            told_of_kept: AtomicBool::new(false),
             soft_wall: AtomicU64::new(orders.budget_micro_usd.map_or(u64::MAX, |wall| (wall as f64 * SOFT_WALL) as u64)),
             end: study.settings.selection.end(&study.manifest.instances)?,
         };

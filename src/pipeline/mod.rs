@@ -12,6 +12,7 @@ mod export;
 mod forecast;
 mod gate;
 mod invocation;
+mod kept;
 mod lab;
 mod lanes;
 mod packing;

@@ -9,8 +9,10 @@ use super::bridge::{self, Crossing, Width};
 use super::evidence::{self, Unasked};
 use super::gate::Gate;
 use super::invocation::{Invocation, SOFT_WALL, ScoreError};
+use super::kept;
 use super::lanes::Freight;
 use super::packing::Packing;
+use super::recipes::RecipeBook;
 use super::stop::StopFlag;
 use super::thumbs;
 use crate::judge::{Fit, Journal as _, Judge, Outcome, OutcomeName, Stop, Task, Why, Work};
@@ -106,7 +108,8 @@ impl<'a> Pass<'a> {
             return;
         }
         let book = self.run.study.recipe_book(instance);
-        match prepare::prepare(&self.run.study.manifest.root, output, book.recipes(), self.pool) {
+        let prepared = prepare::prepare(&self.run.study.manifest.root, output, book.recipes(), self.pool);
+        match prepared.or_else(|rejected| self.kept(instance, &book, rejected)) {
             Ok(prepared) => {
                 crossing.weighs(prepared.weight());
                 self.send_all(instance, &open, &prepared, crossing);
@@ -114,6 +117,18 @@ impl<'a> Pass<'a> {
             Err(rejected) if rejected.is_ours() => self.stop.raise(rejected.message),
             Err(Rejected { reason, message }) => self.end_all(&open, &Outcome::MediaRejected(Why { reason, message })),
         }
+    }
+
+    /// What the replayed run kept of media that are gone; as they were `rejected` where that is not enough.
+    fn kept(&self, instance: &Instance, book: &RecipeBook, rejected: Rejected) -> Result<Prepared, Rejected> {
+        let Some(kept) = self.run.study.kept.as_ref().filter(|_| rejected.is_missing()) else { return Err(rejected) };
+        let found = kept::prepared(kept, instance, book).map_err(|error| Rejected::ours(error.to_string()))?.ok_or(rejected)?;
+        if !self.run.told_of_kept.swap(true, Ordering::Relaxed) {
+            let (item, run) = (&instance.id, kept.dir().display());
+            self.progress
+                .warn(&format!("the media of {item} are gone; the parts that {run} kept stand in for them, and for others like them"));
+        }
+        Ok(found)
     }
 
     fn send_all(&self, instance: &Instance, tasks: &[Task], prepared: &Prepared, crossing: &Crossing<'_, Job<'a>>) {
@@ -127,6 +142,11 @@ impl<'a> Pass<'a> {
                 return self.end_all(tasks, &Outcome::MediaRejected(why));
             }
             Err(error) => return self.stop.raise(error.to_string()),
+        }
+        if self.run.keep_parts
+            && let Err(error) = kept::keep(&self.run.ledger, &book, prepared)
+        {
+            return self.stop.raise(error.to_string());
         }
         for task in tasks {
             let Some((lane, judge)) = self.judge_of(task) else { continue };
@@ -150,9 +170,8 @@ impl<'a> Pass<'a> {
 
     fn record(&self, task: &Task, payload: &Payload, fit: Option<Fit>) -> Result<(), LedgerError> {
         if self.run.keep_parts {
-            for part in &payload.parts {
-                self.run.ledger.keep_part(&format!("{}.{}", part.sha256, part.header.encoding.extension()), &part.bytes)?;
-            }
+            // As it is sent: in another order, say, or with a part of a probe's own.
+            self.run.ledger.keep_parts(payload)?;
         }
         self.run.ledger.record_parts(task, &evidence::parts_row(payload, fit))
     }

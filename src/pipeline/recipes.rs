@@ -13,6 +13,8 @@ use crate::rubric::{Probe, Rubric};
 pub struct RecipeBook {
     settings: Settings,
     recipes: Vec<Recipe>,
+    /// How many of them, the first ones, are judged; the rest are thumbnails alone.
+    judged: usize,
     thumbs: Vec<usize>,
 }
 
@@ -38,7 +40,7 @@ impl RecipeBook {
                 }
             }
         }
-        let mut thumbs = Vec::new();
+        let (judged, mut thumbs) = (recipes.len(), Vec::new());
         for recipe in plan.wants(modality).iter().filter(|_| thumbnails).filter_map(|want| thumbnail(want, modality)) {
             let place = recipes.iter().position(|known| *known == recipe).unwrap_or(recipes.len());
             if place == recipes.len() {
@@ -48,12 +50,17 @@ impl RecipeBook {
                 thumbs.push(place);
             }
         }
-        Self { settings, recipes, thumbs }
+        Self { settings, recipes, judged, thumbs }
     }
 
     /// The recipes, in the order their payloads come back.
     pub fn recipes(&self) -> &[Recipe] {
         &self.recipes
+    }
+
+    /// Whether the payload at `place` is shown to judges, and not in reports alone.
+    pub fn is_judged(&self, place: usize) -> bool {
+        place < self.judged
     }
 
     /// Where the payload of a want lies, for a judge that wants `view`.

@@ -88,7 +88,7 @@ pub(super) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let lines: Vec<_> = (0..count).map(|number| format!("{{\"id\":\"item-{number}\",\"blocked\":true}}")).collect();
         std::fs::write(folder.path().join("m.jsonl"), lines.join("\n")).unwrap();
-        manifest::open(&folder.path().join("m.jsonl"), &Taxonomy::builtin("assurai").unwrap()).unwrap().instances
+        manifest::open(&folder.path().join("m.jsonl"), &Taxonomy::builtin("assurai").unwrap(), manifest::Files::Needed).unwrap().instances
     }
 
     #[test]

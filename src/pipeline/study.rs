@@ -11,7 +11,7 @@ use super::plan::Plan;
 use super::recipes::{self, RecipeBook};
 use super::select::Selection;
 use crate::judge::{Judge, View};
-use crate::ledger::Experiment;
+use crate::ledger::{Experiment, Kept};
 use crate::manifest::{Instance, Manifest, RowsError};
 use crate::prepare::Payload;
 use crate::taxonomy::{Factor, Lang, Taxonomy};
@@ -29,6 +29,8 @@ pub struct Study {
     pub judges: Vec<Judge>,
     /// The recording that probes play after a sound, once [`Study::plan_probes`] read it.
     pub spoken: Option<Arc<Payload>>,
+    /// The run that is replayed: where media are gone, the parts that it kept stand in.
+    pub kept: Option<Kept>,
     /// The rest.
     pub settings: Settings,
 }

@@ -30,7 +30,7 @@ pub(super) fn of<'p>(payloads: impl Iterator<Item = &'p Payload>, len: u64) -> V
             }
         }
     }
-    let thumb = |part: &Part| Thumb { name: format!("{}.jpg", &part.blake3.to_string()[..32]), t: moment(part).0 };
+    let thumb = |part: &Part| Thumb { name: Thumb::name_of(part.blake3), t: moment(part).0 };
     moments.into_values().map(|part| (thumb(part), part.bytes.clone())).collect()
 }
 

@@ -36,8 +36,18 @@ impl Rejected {
         matches!(self.reason.as_str(), "no_worker" | NO_RESOURCES | UNWRITTEN)
     }
 
+    /// Whether there is no such file.
+    pub fn is_missing(&self) -> bool {
+        self.reason == MISSING
+    }
+
     fn new(reason: &str, message: impl Into<String>) -> Self {
         Self { reason: reason.to_owned(), message: message.into() }
+    }
+
+    /// Something beside the asset could not be read.
+    pub(crate) fn ours(message: impl Into<String>) -> Self {
+        Self::new(NO_RESOURCES, message)
     }
 
     /// Parts could not be put away.
@@ -67,7 +77,10 @@ impl From<io::Error> for Rejected {
     }
 }
 
-/// This machine ran out of descriptors or memory, which says nothing of the asset.
+/// No file has this name.
+const MISSING: &str = "missing";
+
+/// This machine ran out of descriptors or memory, or cannot read a run, which says nothing of the asset.
 const NO_RESOURCES: &str = "no_resources";
 
 /// What was decoded could not be written.
@@ -162,7 +175,7 @@ impl Input {
 pub(super) fn open_beneath(root: &Path, path: &Path) -> Result<File, Rejected> {
     let name = path.display();
     let folder = openat(CWD, root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(|error| match error {
-        Errno::NOENT | Errno::NOTDIR => Rejected::new("missing", format!("{}: no such folder", root.display())),
+        Errno::NOENT | Errno::NOTDIR => Rejected::new(MISSING, format!("{}: no such folder", root.display())),
         error => failed(root, error),
     })?;
     let how = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
@@ -176,7 +189,7 @@ pub(super) fn open_beneath(root: &Path, path: &Path) -> Result<File, Rejected> {
     }
     match opened {
         Ok(fd) => Ok(fd.into()),
-        Err(Errno::NOENT | Errno::NOTDIR) => Err(Rejected::new("missing", format!("{name}: no such file"))),
+        Err(Errno::NOENT | Errno::NOTDIR) => Err(Rejected::new(MISSING, format!("{name}: no such file"))),
         Err(Errno::XDEV) => Err(Rejected::new("outside", format!("{name}: leads out of the folder"))),
         Err(Errno::LOOP) => Err(Rejected::new("outside", format!("{name}: a symbolic link, and links are not followed"))),
         Err(Errno::NXIO | Errno::NODEV) => Err(not_regular()),
@@ -190,7 +203,7 @@ pub(super) fn open_named(path: &Path) -> Result<File, Rejected> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     match openat(CWD, path, flags, Mode::empty()) {
         Ok(fd) => Ok(fd.into()),
-        Err(Errno::NOENT | Errno::NOTDIR) => Err(Rejected::new("missing", format!("{}: no such file", path.display()))),
+        Err(Errno::NOENT | Errno::NOTDIR) => Err(Rejected::new(MISSING, format!("{}: no such file", path.display()))),
         Err(Errno::NXIO | Errno::NODEV) => Err(not_regular()),
         Err(error) => Err(failed(path, error)),
     }

@@ -68,6 +68,13 @@ pub struct Payload {
     pub parts: Vec<Part>,
 }
 
+impl Payload {
+    /// The id of what this recipe makes of these media.
+    pub fn id(recipe: &Recipe, media_id: Digest) -> Digest {
+        Digest::of_fields([&recipe.id().as_bytes()[..], media_id.as_bytes()])
+    }
+}
+
 /// One asset after decoding.
 #[derive(Debug, Clone)]
 pub struct Prepared {
@@ -137,8 +144,7 @@ struct Collector<'s> {
 
 impl<'s> Collector<'s> {
     fn new(media_id: Digest, recipes: &[Recipe], shelf: Option<&'s Shelf<'s>>) -> Self {
-        let parts_id = |recipe: &Recipe| Digest::of_fields([&recipe.id().as_bytes()[..], media_id.as_bytes()]);
-        let payloads = recipes.iter().map(|recipe| Payload { parts_id: parts_id(recipe), parts: Vec::new() }).collect();
+        let payloads = recipes.iter().map(|recipe| Payload { parts_id: Payload::id(recipe, media_id), parts: Vec::new() }).collect();
         Self { payloads, shelf, full: None }
     }
 }

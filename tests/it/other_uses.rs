@@ -1,5 +1,6 @@
 //! The other commands on real data: strategies compared, datasets read, what works here.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -156,6 +157,42 @@ fn kept_parts_are_what_was_sent() {
     for sent in judge.calls().iter().flat_map(|call| &call.media) {
         assert!(kept.iter().any(|name| name.starts_with(sent.as_str())), "{sent}");
     }
+}
+
+#[test]
+fn a_run_is_replayed_from_the_parts_that_it_kept_when_its_media_are_gone() {
+    let (work, judge) = (tempdir().unwrap(), MockJudge::start(Manner::Verdict(4, std::time::Duration::ZERO)));
+    let fixtures = manifest().parent().unwrap().to_owned();
+    let source = work.path().join("source");
+    for file in jsonl(&manifest()).iter().filter_map(|row| row["output"]["path"].as_str()) {
+        fs::create_dir_all(source.join(file).parent().unwrap()).unwrap();
+        fs::copy(fixtures.join(file), source.join(file)).unwrap();
+    }
+    let rows = source.join("manifest.jsonl");
+    fs::copy(manifest(), &rows).unwrap();
+    let [rows, kept, bare, again, neither] =
+        [rows, work.path().join("kept"), work.path().join("bare"), work.path().join("again"), work.path().join("neither")];
+    let score = |run: &Path, flags: &[&str], code| {
+        let args = ["score", rows.to_str().unwrap(), "--judge", &judge.spec(), "--sampler", "uniform:3", "--sampler", "middle"];
+        run_to(code, &[&args[..], &["-o", run.to_str().unwrap()], flags].concat())
+    };
+    score(&kept, &["--keep-parts"], 0);
+    score(&bare, &[], 0);
+    let asked = judge.calls().len();
+    for folder in ["fetched", "made"] {
+        fs::remove_dir_all(source.join(folder)).unwrap();
+    }
+    let replayed = score(&again, &["--replay", kept.to_str().unwrap(), "--keep-parts"], 0);
+    assert_eq!(table(&again), table(&kept));
+    let names =
+        |run: &Path, folder: &str| fs::read_dir(run.join(folder)).unwrap().map(|file| file.unwrap().file_name()).collect::<BTreeSet<_>>();
+    assert!(names(&again, "thumbs") == names(&kept, "thumbs") && names(&again, "parts") == names(&kept, "parts"));
+    let said = String::from_utf8_lossy(&replayed.stderr).into_owned();
+    assert_eq!(said.matches("stand in for them").count(), 1, "once, however many: {said}");
+    score(&neither, &["--replay", bare.to_str().unwrap()], 1);
+    let gone = table(&neither).iter().filter(|row| row["reason"] == "missing").count();
+    assert!(gone > 9 && table(&neither).iter().all(|row| row["outcome"] != "media_rejected" || row["reason"] == "missing"));
+    assert_eq!(judge.calls().len(), asked, "a replay sends nothing");
 }
 
 #[test]

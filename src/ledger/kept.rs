@@ -1,0 +1,117 @@
+//! Payloads that a run keeps, and reads back for a replay when their media are gone.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use rusqlite::OptionalExtension as _;
+use serde::{Deserialize, Serialize};
+use tribunal_media::{Digest, PartHeader, Report};
+
+use super::entries::{digest, maybe};
+use super::{Ledger, LedgerError, Reader, Thumb};
+use crate::prepare::{Part, Payload};
+
+/// Where they are, in a run folder.
+const FOLDER: &str = "parts";
+
+/// What is known of a part; its bytes have a file of their own.
+#[derive(Debug, Serialize, Deserialize)]
+struct Listed {
+    header: PartHeader,
+    blake3: Digest,
+    sha256: String,
+}
+
+impl Ledger {
+    /// Keeps the parts of a payload, each in a file named by its SHA-256. Blocks.
+    pub fn keep_parts(&self, payload: &Payload) -> Result<(), LedgerError> {
+        payload.parts.iter().try_for_each(|part| self.write_named(FOLDER, &file(&part.sha256, &part.header), &part.bytes))
+    }
+
+    /// Keeps what is known of the parts of a payload, in a file named by its id. Blocks.
+    pub fn list_parts(&self, payload: &Payload) -> Result<(), LedgerError> {
+        let listed = |part: &Part| Listed { header: part.header.clone(), blake3: part.blake3, sha256: part.sha256.clone() };
+        let list: Vec<Listed> = payload.parts.iter().map(listed).collect();
+        self.write_named(FOLDER, &list_of(payload.parts_id), &serde_json::to_vec(&list)?)
+    }
+}
+
+/// What another run kept.
+#[derive(Debug)]
+pub struct Kept {
+    dir: PathBuf,
+    run: Mutex<Reader>,
+}
+
+impl Kept {
+    /// Opens the run in `dir`.
+    pub fn open(dir: &Path) -> Result<Self, LedgerError> {
+        Ok(Self { dir: dir.to_owned(), run: Mutex::new(Reader::open(dir)?) })
+    }
+
+    /// Where it is.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The digest of an item's media, and what their decoders saw; `None` where that run decoded nothing of it.
+    pub fn media(&self, item_id: &str) -> Result<Option<(Digest, Report)>, LedgerError> {
+        let run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        let sql = "SELECT media_id, media FROM items WHERE item_id = ?1";
+        let read = |row: &rusqlite::Row<'_>| Ok(digest(row, 0).and_then(|id| Ok((id, maybe(row, 1)?))));
+        let (media_id, report) = run.connection.query_row(sql, [item_id], read).optional()?.transpose()?.unwrap_or_default();
+        Ok(media_id.zip(report))
+    }
+
+    /// The payload of this id as far as its parts are there and are what they were; `place` is that of its recipe among those of the caller. And whether
+    /// that is all of it.
+    pub fn payload(&self, parts_id: Digest, place: usize) -> Option<(Payload, bool)> {
+        let list = std::fs::read(self.dir.join(FOLDER).join(list_of(parts_id))).ok()?;
+        let list: Vec<Listed> = serde_json::from_slice(&list).ok()?;
+        let parts: Vec<Part> = list.iter().filter_map(|listed| self.part(listed, place)).collect();
+        let whole = parts.len() == list.len();
+        Some((Payload { parts_id, parts }, whole))
+    }
+
+    fn part(&self, listed: &Listed, place: usize) -> Option<Part> {
+        let names = [format!("{FOLDER}/{}", file(&listed.sha256, &listed.header)), format!("thumbs/{}", Thumb::name_of(listed.blake3))];
+        let header = || PartHeader { recipes: vec![place], ..listed.header.clone() };
+        let read = |name: &String| Some(Part::new(header(), std::fs::read(self.dir.join(name)).ok()?));
+        names.iter().filter_map(read).find(|part| part.blake3 == listed.blake3)
+    }
+}
+
+fn file(sha256: &str, header: &PartHeader) -> String {
+    format!("{sha256}.{}", header.encoding.extension())
+}
+
+fn list_of(parts_id: Digest) -> String {
+    format!("{parts_id}.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use tribunal_media::{Detail, Digest, Encoding, PartHeader};
+
+    use super::{FOLDER, Kept, Part, Payload};
+    use crate::ledger::fixtures::open;
+
+    #[test]
+    fn what_was_kept_comes_back_and_what_was_changed_does_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let header = || PartHeader { recipes: vec![0, 2], encoding: Encoding::Utf8, detail: Detail::Text { characters: 1 } };
+        let parts: Vec<Part> = ["a", "b"].map(|text| Part::new(header(), text.as_bytes().to_vec())).into();
+        let (payload, ledger) = (Payload { parts_id: Digest::of(b"p"), parts }, open(dir.path()));
+        ledger.keep_parts(&payload).and_then(|()| ledger.list_parts(&payload)).unwrap();
+        ledger.close().unwrap();
+        let kept = Kept::open(dir.path()).unwrap();
+        let (found, whole) = kept.payload(payload.parts_id, 5).unwrap();
+        assert!(whole && found.parts.iter().map(|part| part.bytes.clone()).eq(["a", "b"]));
+        assert_eq!((&found.parts[1].header.recipes[..], &found.parts[1].header.detail), (&[5][..], &payload.parts[1].header.detail));
+        assert!(kept.payload(Digest::of(b"q"), 0).is_none());
+        std::fs::write(dir.path().join(FOLDER).join(format!("{}.txt", payload.parts[0].sha256)), "x").unwrap();
+        let (found, whole) = kept.payload(payload.parts_id, 0).unwrap();
+        assert!(!whole && found.parts.len() == 1 && found.parts[0].bytes == "b");
+        assert_eq!(kept.media("nobody").unwrap(), None);
+    }
+}
