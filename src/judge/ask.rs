@@ -250,6 +250,7 @@ impl<'a> Ask<'a> {
             verdict_id: self.verdict_id,
             body_digest: request.digest,
             recorded_body: request.body.recorded.clone(),
+            case: request.case(),
             endpoint: self.judge.opened.endpoint.clone(),
             attempt: self.earlier + self.turn,
             reserved_micro_usd: bound,

@@ -1,5 +1,7 @@
 //! What a judge needs of a ledger: intent before send, outcome after.
 
+use std::ops::Range;
+
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tribunal_media::Digest;
@@ -17,6 +19,8 @@ pub struct Intent {
     pub body_digest: Digest,
     /// The recorded body: what is sent with each media part replaced by its blake3.
     pub recorded_body: String,
+    /// Where in it stands what is of this case alone, in bytes; what comes before and after is that of many requests.
+    pub case: Range<usize>,
     /// Where it goes.
     pub endpoint: String,
     /// 1, 2, ... within the task.

@@ -1,5 +1,6 @@
 //! One request: the body that is sent, the body that is recorded, and the ids made from it.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use tribunal_media::Digest;
@@ -41,6 +42,13 @@ pub fn nonce(seed: u64, parts_ids: &[Digest], rubric_digest: &Digest, prompt: &s
 }
 
 impl Request {
+    /// Where the recorded body holds what is of this case alone: from the first place of its nonce to the last, in bytes.
+    pub(super) fn case(&self) -> Range<usize> {
+        let body = &self.body.recorded;
+        let ends = body.find(&self.nonce).zip(body.rfind(&self.nonce));
+        ends.map_or(0..body.len(), |(first, last)| first..last + self.nonce.len())
+    }
+
     /// Bytes that are sent.
     pub(super) fn len(&self) -> u64 {
         self.body.sent.iter().map(|piece| piece.len() as u64).sum()

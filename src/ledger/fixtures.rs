@@ -120,6 +120,7 @@ pub(in crate::ledger) fn intent(task: &Task, reserved: Option<u64>) -> Intent {
         task: task.clone(),
         verdict_id: Digest::of(body.as_bytes()),
         body_digest: Digest::of(body.as_bytes()),
+        case: 8..body.len(),
         recorded_body: body,
         endpoint: "http://127.0.0.1:1/v1".to_owned(),
         attempt: 1,

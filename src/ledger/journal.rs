@@ -1,5 +1,6 @@
 //! The ledger as judges see it: intent before send, outcome after.
 
+use std::ops::Range;
 use std::sync::{Arc, PoisonError};
 
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
@@ -99,9 +100,9 @@ pub(super) fn insert_attempt(
     (task, round): (i64, i64),
     intent: &Intent,
 ) -> rusqlite::Result<Reservation> {
-    let Intent { task: _, verdict_id, body_digest, recorded_body, endpoint, attempt, reserved_micro_usd, estimated_tokens } = intent;
+    let Intent { task: _, verdict_id, body_digest, recorded_body, case, endpoint, attempt, reserved_micro_usd, estimated_tokens } = intent;
     let (body_digest, reserved) = (body_digest.to_string(), reserved_micro_usd.map(stored));
-    connection.execute("INSERT INTO bodies (body_digest, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING", [&body_digest, recorded_body])?;
+    insert_body(connection, &body_digest, recorded_body, case)?;
     connection.execute(
         &format!(
             "INSERT INTO {table} (task, round, attempt, verdict_id, body_digest, endpoint, reserved, charged, estimated)
@@ -120,6 +121,18 @@ pub(super) fn insert_attempt(
         ],
     )?;
     Ok(Reservation(connection.last_insert_rowid()))
+}
+
+/// What many bodies begin and end with is kept once. A `case` that is none of this body's keeps it whole.
+fn insert_body(connection: &Connection, body_digest: &str, body: &str, case: &Range<usize>) -> rusqlite::Result<()> {
+    let cut = || Some([body.get(..case.start)?, body.get(case.clone())?, body.get(case.end..)?]);
+    let [head, middle, tail] = cut().unwrap_or(["", body, ""]);
+    let [head, tail] = [head, tail].map(|text| (Digest::of(text.as_bytes()).to_string(), text));
+    for (digest, text) in [&head, &tail] {
+        connection.execute("INSERT INTO texts (digest, text) VALUES (?1, ?2) ON CONFLICT DO NOTHING", [digest.as_str(), text])?;
+    }
+    let sql = "INSERT INTO bodies (body_digest, head, body, tail) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+    connection.execute(sql, [body_digest, &head.0, middle, &tail.0]).map(drop)
 }
 
 /// Returns the attempt's upper bound and what it is charged instead.

@@ -15,7 +15,7 @@ pub(super) const FILE: &str = "ledger.sqlite";
 const APPLICATION_ID: i32 = 0x5452_4942;
 
 /// Version of the tables. Raise it when they change, and add a step to `MIGRATIONS`.
-const VERSION: i32 = 6;
+const VERSION: i32 = 8;
 
 /// Larger databases are not checked whole after a crash: the check reads every page, and SQLite's own recovery does not depend on it.
 const CHECK_AT_MOST: u64 = 512 << 20;
@@ -43,7 +43,9 @@ CREATE TABLE tasks (
 );
 CREATE INDEX tasks_pending ON tasks (id) WHERE outcome IS NULL;
 CREATE INDEX tasks_verdict ON tasks (verdict_id) WHERE verdict_id IS NOT NULL;
-CREATE TABLE bodies (body_digest TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE bodies (
+    body_digest TEXT PRIMARY KEY, body TEXT NOT NULL, head TEXT REFERENCES texts, tail TEXT REFERENCES texts
+) WITHOUT ROWID;
 CREATE TABLE attempts (
     id INTEGER PRIMARY KEY, task INTEGER NOT NULL REFERENCES tasks, round INTEGER NOT NULL, attempt INTEGER NOT NULL,
     verdict_id TEXT NOT NULL, body_digest TEXT NOT NULL REFERENCES bodies, endpoint TEXT NOT NULL,
@@ -52,6 +54,15 @@ CREATE TABLE attempts (
     CHECK ((state = 'settled') = (class IS NOT NULL))
 );
 CREATE INDEX attempts_task ON attempts (task);
+";
+
+/// What the bodies of many requests begin and end with, each once: a body is a head, what is of its case alone, and a tail, and `requests` has it whole.
+/// Bodies of earlier programs have neither head nor tail.
+const TEXTS: &str = "
+CREATE TABLE texts (digest TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
+CREATE VIEW requests AS
+    SELECT body_digest, coalesce(heads.text, '') || body || coalesce(tails.text, '') AS body FROM bodies
+    LEFT JOIN texts AS heads ON heads.digest = head LEFT JOIN texts AS tails ON tails.digest = tail;
 ";
 
 /// Batches: `settings` are the judge's, to read replies by; `token` is what our batch can be found by on the server. A request is a task's attempt in
@@ -70,7 +81,7 @@ CREATE INDEX IF NOT EXISTS batch_requests_batch ON batch_requests (batch);
 ";
 
 /// What takes the tables from version 1 to 2, 2 to 3, ...
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 7] = [
     "
 ALTER TABLE parts ADD COLUMN fit TEXT;
 ALTER TABLE attempts ADD COLUMN estimated INTEGER;
@@ -88,6 +99,8 @@ DROP INDEX IF EXISTS tasks_verdict;
 CREATE INDEX tasks_verdict ON tasks (verdict_id) WHERE verdict_id IS NOT NULL;
 ",
     "ALTER TABLE run ADD COLUMN planned TEXT; CREATE INDEX items_position ON items (position);",
+    "ALTER TABLE bodies ADD COLUMN head TEXT REFERENCES texts; ALTER TABLE bodies ADD COLUMN tail TEXT REFERENCES texts;",
+    TEXTS,
 ];
 
 /// Opens the database for its one writer, makes it if need be, and checks it when the last writer did not close it.
@@ -105,7 +118,7 @@ pub(super) fn open_writer(dir: &Path) -> Result<Connection, LedgerError> {
         }
         let header = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};");
         let sentinels = super::sentinel::TABLES;
-        connection.execute_batch(&format!("BEGIN IMMEDIATE; {TABLES} {sentinels} {BATCH_TABLES} {header} COMMIT;"))?;
+        connection.execute_batch(&format!("BEGIN IMMEDIATE; {TABLES} {TEXTS} {sentinels} {BATCH_TABLES} {header} COMMIT;"))?;
     } else if !is_clean(&connection) {
         check(&connection, &path)?;
     }
@@ -246,12 +259,13 @@ mod tests {
         let fresh = columns(&open_writer(tempfile::tempdir().unwrap().path()).unwrap());
         let old = open_writer(dir.path()).unwrap();
         old.execute_batch(
-            "DROP TABLE batch_requests; DROP TABLE batches; DROP INDEX tasks_verdict; DROP INDEX items_position; ALTER TABLE run DROP COLUMN planned; ALTER TABLE parts DROP COLUMN fit; ALTER TABLE attempts DROP COLUMN estimated;
+            "DROP VIEW requests; DROP TABLE texts; ALTER TABLE bodies DROP COLUMN head; ALTER TABLE bodies DROP COLUMN tail;
+             DROP TABLE batch_requests; DROP TABLE batches; DROP INDEX tasks_verdict; DROP INDEX items_position; ALTER TABLE run DROP COLUMN planned; ALTER TABLE parts DROP COLUMN fit; ALTER TABLE attempts DROP COLUMN estimated;
              ALTER TABLE attempts DROP COLUMN usage; ALTER TABLE attempts DROP COLUMN served;
              ALTER TABLE attempts ADD COLUMN input_tokens INTEGER; ALTER TABLE attempts ADD COLUMN output_tokens INTEGER;
              PRAGMA foreign_keys = OFF; PRAGMA user_version = 1;
              INSERT INTO attempts (task, round, attempt, verdict_id, body_digest, endpoint, charged, input_tokens, output_tokens)
-             VALUES (1, 0, 1, 'v', 'b', 'e', 0, 7, 3);",
+             VALUES (1, 0, 1, 'v', 'b', 'e', 0, 7, 3); INSERT INTO bodies VALUES ('b', 'whole');",
         )
         .unwrap();
         drop(old);
@@ -260,6 +274,8 @@ mod tests {
         assert_eq!(columns(&new), fresh);
         let usage: String = new.query_row("SELECT usage FROM attempts", [], |row| row.get(0)).unwrap();
         assert_eq!(usage, r#"{"input":7,"output":3}"#);
+        let body: String = new.query_row("SELECT body FROM requests WHERE body_digest = 'b'", [], |row| row.get(0)).unwrap();
+        assert_eq!(body, "whole", "it was not cut");
         let batches: i64 = new.query_row("SELECT count(*) FROM batches", [], |row| row.get(0)).unwrap();
         assert_eq!(batches, 0);
     }
@@ -269,7 +285,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let old = open_writer(dir.path()).unwrap();
         old.execute_batch(
-            "DROP TABLE sentinel_attempts; DROP TABLE sentinels; DROP INDEX items_position; ALTER TABLE run DROP COLUMN planned;
+            "DROP VIEW requests; DROP TABLE texts; ALTER TABLE bodies DROP COLUMN head; ALTER TABLE bodies DROP COLUMN tail;
+             DROP TABLE sentinel_attempts; DROP TABLE sentinels; DROP INDEX items_position; ALTER TABLE run DROP COLUMN planned;
              PRAGMA user_version = 2;",
         )
         .unwrap();

@@ -226,6 +226,33 @@ fn concurrent_intents_share_commits_and_bodies() {
 }
 
 #[test]
+fn what_bodies_share_is_kept_once_and_they_are_read_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = planned(dir.path(), 3);
+    let of = |number: u64, case: std::ops::Range<usize>| Intent { case, ..intent(&task(number), None) };
+    let whole = of(0, 0..0).recorded_body;
+    let name = whole.len() - task(0).item_id.len();
+    // The last one's range is that of another body.
+    let cases = [name..whole.len() - 1, name..whole.len() - 1, name..999];
+    for (number, case) in (0..).zip(cases) {
+        run(ledger.intent(of(number, case))).unwrap();
+    }
+    let read = |connection: &rusqlite::Connection| {
+        let mut bodies = connection.prepare("SELECT body FROM requests ORDER BY body DESC")?;
+        let bodies = bodies.query_map([], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
+        let kept = connection.query_row("SELECT (SELECT sum(length(body)) FROM bodies), (SELECT count(*) FROM texts)", [], |row| {
+            Ok((row.get::<_, i64>(0)? as usize, row.get::<_, i64>(1)?))
+        })?;
+        Ok((bodies, kept))
+    };
+    let (bodies, (bytes, texts)) = ledger.writer.ask_blocking(read).unwrap();
+    assert_eq!(bodies, (0..3).map(|number| of(number, 0..0).recorded_body).collect::<Vec<_>>());
+    assert_eq!(bytes, 2 * (whole.len() - 1 - name) + whole.len());
+    // One head, the last digits of two, and nothing at all.
+    assert_eq!(texts, 4);
+}
+
+#[test]
 fn a_full_disk_poisons_the_ledger_and_a_later_process_resumes() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = planned(dir.path(), 3);
