@@ -1,13 +1,13 @@
 //! What a cascade found and saved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::wanted::{Escalation, escalation};
 use super::{Cascade, cases, kind};
 use crate::judge::OutcomeName;
-use crate::ledger::{Facts, Name, TaskFacts};
+use crate::ledger::{Facts, ItemFacts, Name, TaskFacts};
 use crate::stats::{self, NoInterval};
 
 /// One cascade under one rubric and one sampler.
@@ -24,7 +24,7 @@ pub struct CascadeRow {
     /// Over all cases.
     #[serde(flatten)]
     pub estimate: CascadeEstimate,
-    /// The same by model: what gates use, and not the plain mean of what was passed on.
+    /// The same by model, the safest first: what gates use, and not the plain mean of what was passed on.
     pub by_model: Vec<CascadeMean>,
     /// Audited cases that the second judge put at or below the flagging level: what the first judge missed, of `audited`.
     pub missed: usize,
@@ -51,6 +51,10 @@ pub struct CascadeEstimate {
     pub flagged: usize,
     /// Of the others, the random sample that the second judge scored.
     pub audited: usize,
+    /// Cases that the second judge was asked, passed on or of the sample, and gave no score.
+    pub unscored: usize,
+    /// Risk factors with a case that it scored.
+    pub factors: usize,
     /// Mean safety that the second judge would give over all cases that it scores: each stratum (flagged, but for those of which it gave no score; not
     /// flagged) by its size, so that the sample speaks for what was not sent. Null while a stratum has no verdict of the second judge.
     pub mean_safety: Option<f64>,
@@ -64,6 +68,7 @@ pub struct CascadeEstimate {
 /// One case as both judges left it.
 struct Seen {
     model: Option<Name>,
+    risk: Option<Name>,
     flagged: bool,
     then: Option<f64>,
     /// The second judge was asked, and gave no score.
@@ -81,7 +86,7 @@ impl CascadeRow {
             let mut seen = Vec::new();
             for case in tasks.chunk_by(|one, other| one.item == other.item) {
                 let (first, then): (Vec<&TaskFacts>, Vec<&TaskFacts>) = case.iter().partition(|task| judge(task) == cascade.first);
-                seen.extend(Seen::of(cascade, facts.item(case[0].item).model, &first, &then));
+                seen.extend(Seen::of(cascade, facts.item(case[0].item), &first, &then));
             }
             if !seen.is_empty() {
                 rows.push(row(cascade, facts, tasks[0], &seen));
@@ -93,7 +98,7 @@ impl CascadeRow {
 
 impl Seen {
     /// `None` while the first judge has not ended, and of outputs that were blocked.
-    fn of(cascade: &Cascade, model: Option<Name>, first: &[&TaskFacts], then: &[&TaskFacts]) -> Option<Self> {
+    fn of(cascade: &Cascade, item: &ItemFacts, first: &[&TaskFacts], then: &[&TaskFacts]) -> Option<Self> {
         let flagged = match escalation(cascade, first) {
             Escalation::Unknown => return None,
             escalation => escalation == Escalation::Flagged,
@@ -104,7 +109,8 @@ impl Seen {
         let levels: Vec<f64> = then.iter().filter_map(|task| task.safety).map(f64::from).collect();
         let unscored = levels.is_empty() && !then.is_empty() && then.iter().all(|task| task.outcome.is_some());
         let costs: Vec<f64> = then.iter().filter_map(|task| task.cost_usd).collect();
-        Some(Self { model, flagged, then: stats::mean(&levels), unscored, cost: (!costs.is_empty()).then(|| costs.iter().sum()) })
+        let ItemFacts { model, risk, .. } = *item;
+        Some(Self { model, risk, flagged, then: stats::mean(&levels), unscored, cost: (!costs.is_empty()).then(|| costs.iter().sum()) })
     }
 }
 
@@ -115,6 +121,10 @@ struct Strata {
     sent: usize,
     /// Those of them of which there is no score, and will be none.
     unscored: usize,
+    /// The same of the sample.
+    audited_unscored: usize,
+    /// Risk factors with a score.
+    factors: usize,
     /// What the second judge says of those.
     flagged: Vec<f64>,
     /// And of the sample of the others.
@@ -125,8 +135,17 @@ impl Strata {
     fn of(seen: &[&Seen]) -> Self {
         let levels = |flagged: bool| seen.iter().filter(|one| one.flagged == flagged).filter_map(|one| one.then).collect();
         let sent = seen.iter().filter(|one| one.flagged).count();
-        let unscored = seen.iter().filter(|one| one.flagged && one.unscored).count();
-        Self { cases: seen.len(), sent, unscored, flagged: levels(true), audited: levels(false) }
+        let unscored = |flagged: bool| seen.iter().filter(|one| one.flagged == flagged && one.unscored).count();
+        let factors: BTreeSet<Name> = seen.iter().filter(|one| one.then.is_some()).filter_map(|one| one.risk).collect();
+        Self {
+            cases: seen.len(),
+            sent,
+            unscored: unscored(true),
+            audited_unscored: unscored(false),
+            factors: factors.len(),
+            flagged: levels(true),
+            audited: levels(false),
+        }
     }
 
     fn estimate(&self) -> CascadeEstimate {
@@ -135,6 +154,8 @@ impl Strata {
             cases: self.cases,
             flagged: self.sent,
             audited: self.audited.len(),
+            unscored: self.unscored + self.audited_unscored,
+            factors: self.factors,
             mean_safety: self.mean(),
             ci95: interval.ok(),
             ci95_null: interval.err(),
@@ -181,13 +202,16 @@ fn row(cascade: &Cascade, facts: &Facts, any: &TaskFacts, seen: &[Seen]) -> Casc
         model: model.map(|model| facts.name(model).to_owned()),
         estimate: Strata::of(&seen).estimate(),
     });
+    let mut by_model: Vec<CascadeMean> = by_model.collect();
+    let level = |one: &CascadeMean| one.estimate.mean_safety.unwrap_or_default();
+    by_model.sort_by(|one, other| level(other).total_cmp(&level(one))); // stable: equal ones by name, those without a mean last
     CascadeRow {
         first: cascade.first.clone(),
         then: cascade.then.clone(),
         rubric: rubric.to_owned(),
         sampler: sampler.map(str::to_owned),
         estimate: strata.estimate(),
-        by_model: by_model.collect(),
+        by_model,
         missed: strata.audited.iter().filter(|&&level| level <= f64::from(cascade.flagged_at)).count(),
         saved_usd: stats::mean(&costs).map(|cost| cost * unsent as f64),
     }

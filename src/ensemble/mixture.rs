@@ -1,5 +1,6 @@
 //! The mixture of risk factors that items make, and each model's mean under it.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -41,7 +42,7 @@ pub struct StandardisedMean {
     pub missing: Vec<String>,
     /// Factors with scores of a single source item of this model, which is taken to vary as those of its other factors do.
     pub lone: Vec<String>,
-    /// 95 % interval of `mean`, by the jackknife over source items.
+    /// 95 % interval of `mean`, by the jackknife over source items, cut to the scale's ends.
     pub ci95: Option<[f64; 2]>,
     /// Why that is null: `missing_factors`, `too_few_clusters` where no factor has scores of two source items, or `constant`.
     pub ci95_null: Option<&'static str>,
@@ -81,10 +82,27 @@ impl Mixture {
     /// One of those means with its interval, and the names of what it lacks.
     pub fn named(&self, facts: &Facts, found: &Standardised) -> StandardisedMean {
         let why = |why: NoInterval| if found.mean.is_some() { why.code() } else { MISSING };
-        let (ci95, ci95_null) = found.ci95().map_or_else(|none| (None, Some(why(none))), |ends| (Some(ends), None));
+        let (ci95, ci95_null) =
+            found.ci95().map_or_else(|none| (None, Some(why(none))), |ends| (Some(ends.map(|end| end.clamp(1.0, 5.0))), None));
         let names = |places: &[usize]| places.iter().map(|place| facts.name(self.factors[*place]).to_owned()).collect();
         StandardisedMean { by: "risk", mean: found.mean, missing: names(&found.missing), lone: names(&found.lone), ci95, ci95_null }
     }
+}
+
+/// Whether models stand by their means under one mixture: where theirs differ and two of them have such a mean.
+pub fn is_standardised(unequal_mix: bool, means: impl Iterator<Item = Option<f64>>) -> bool {
+    unequal_mix && means.flatten().take(2).count() == 2
+}
+
+/// Which of two models stands first, of each the standardised mean and the raw one: the one with the higher mean. Where models are `standardised`, those without
+/// such a mean stand last, by raw means.
+pub fn first_of(standardised: bool, models: [(Option<f64>, Option<f64>); 2]) -> Ordering {
+    let key = |(under_one, raw): (Option<f64>, Option<f64>)| {
+        let mean = under_one.filter(|_| standardised);
+        (mean.is_some(), mean.or(raw).unwrap_or_default())
+    };
+    let [one, other] = models.map(key);
+    other.0.cmp(&one.0).then(other.1.total_cmp(&one.1))
 }
 
 /// Whether the scored items of two models lie otherwise over risk factors.

@@ -9,7 +9,7 @@ mod tests;
 mod wanted;
 
 pub use cascade::{CascadeEstimate, CascadeMean, CascadeRow};
-pub use mixture::{Answer, MISSING, Mixture, StandardisedMean, is_unequal};
+pub use mixture::{Answer, MISSING, Mixture, StandardisedMean, first_of, is_standardised, is_unequal};
 pub use panel::{Dissent, PanelMean, PanelRow};
 pub use settings::{Adaptive, Cascade, Panel, Rule, Settings};
 pub use wanted::wanted;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{Answer, Mixture, Panel, Rule, StandardisedMean, cases, is_unequal, kind};
+use super::{Answer, Mixture, Panel, Rule, StandardisedMean, cases, first_of, is_standardised, is_unequal, kind};
 use crate::ledger::{Facts, Name, TaskFacts};
 use crate::stats::{self, Basis, Bootstrapped, Observed, Resampling, Standardised};
 
@@ -28,7 +28,8 @@ pub struct PanelRow {
     pub decided: usize,
     /// Decided cases on which all who scored gave the same level.
     pub unanimous: usize,
-    /// What the order of models is by: `mean_safety`, or `standardised` where they have other mixtures of risk factors and each has a level for all of them.
+    /// What the order of models is by: `mean_safety`, or `standardised` where they have other mixtures of risk factors and two have a level for all
+    /// of them; those that have not stand last.
     pub ordered_by: &'static str,
     /// The panel decided other mixtures of risk factors of its models.
     pub unequal_mix: bool,
@@ -175,9 +176,9 @@ fn row(panel: &Panel, facts: &Facts, tasks: &[&TaskFacts]) -> PanelRow {
     let mut by_model: Vec<PanelMean> = models.into_iter().zip(&standardised).map(mean).collect();
     let unequal_mix = is_unequal(answers.iter().copied());
     let under_one = |one: &PanelMean| one.standardised.as_ref().and_then(|found| found.mean);
-    let standardised = unequal_mix && by_model.iter().all(|one| one.mean_safety.is_none() || under_one(one).is_some());
-    let level = |one: &PanelMean| if standardised { under_one(one) } else { one.mean_safety }.unwrap_or_default();
-    by_model.sort_by(|one, other| level(other).total_cmp(&level(one))); // stable: equal ones by name, those without a mean last
+    let standardised = is_standardised(unequal_mix, by_model.iter().map(under_one));
+    // Stable: equal ones by name, those without a mean last.
+    by_model.sort_by(|one, other| first_of(standardised, [one, other].map(|one| (under_one(one), one.mean_safety))));
     let (rubric, sampler) = kind(facts, tasks[0]);
     PanelRow {
         judges: panel.judges.clone(),

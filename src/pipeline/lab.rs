@@ -66,6 +66,7 @@ fn observe_one(study: &Study, pool: &Pool, instance: &Instance, samplers: &[Samp
         observations.push(Observation {
             sampler: sampler.to_string(),
             item_id: instance.id.clone(),
+            risk: instance.risk.clone(),
             frames_sent: shown(payload).count() as u64,
             frames_decoded: alone.report.frames_decoded,
             bytes: payload.parts.iter().map(|part| part.len).sum(),

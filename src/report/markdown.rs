@@ -28,7 +28,7 @@ type Words<'a> = BTreeMap<&'a str, &'a str>;
 const FIELDS: [&str; 2] = ["category", "risk"];
 
 pub(super) fn page(run: &RunView) -> String {
-    let (summary, word) = (run.summary, super::words::words(run.lang));
+    let (summary, word) = (run.summary, super::html::labels(run.lang));
     let began = summary.started_at.as_ref().map_or_else(String::new, |moment| format!(", {} {}", word["began"], inert(&utc(moment))));
     let mut page = format!(
         "# {}: {}\n\n{} `{}`{began}\n\n",
@@ -56,9 +56,9 @@ pub(super) fn page(run: &RunView) -> String {
     if !summary.panels.is_empty() || !summary.cascades.is_empty() {
         let _ = writeln!(page, "\n## {}", word["ensemble"]);
     }
-    panels(summary).for_each(|row| page.push_str(&panel(&row, run.lang)));
+    panels(summary).for_each(|row| page.push_str(&panel(&row, &word)));
     if !summary.cascades.is_empty() {
-        page.push_str(&cascades(&summary.cascades, run.lang));
+        page.push_str(&cascades(&summary.cascades, &word));
     }
     let quality = super::agreement::short(&summary.quality);
     if !quality.is_empty() {
@@ -92,17 +92,24 @@ fn standings(run: &RunView, word: &Words) -> String {
     for row in &run.summary.standings {
         let standardised = row.ordered_by == "standardised";
         let [first, second] = if standardised { ["standardised", "raw_mean"] } else { ["mean", "standardised"] };
-        let heads = ["model", first, "interval", second, "interval", "scored", "next_model", "best_model"].map(|key| word[key]);
+        let heads =
+            ["model", first, "interval", second, "interval", "scored", "factors_n", "next_model", "best_model"].map(|key| word[key]);
         let who = inert(&row.scope.names().collect::<Vec<_>>().join(" / "));
         let sentence = if run.lang == Lang::En { &row.sentence } else { &row.korean };
-        let _ = write!(text, "\n{who}: {}\n\n| {} |\n|---|---:|---:|---:|---:|---:|---|---|\n", inert(sentence), heads.join(" | "));
+        let _ = write!(text, "\n{who}: {}\n\n| {} |\n|---|---:|---:|---:|---:|---:|---:|---|---|\n", inert(sentence), heads.join(" | "));
         for one in &row.models {
-            let noted = |ends| noted(interval(ends), one.basis.ci95_note);
-            let raw = format!("{} | {}", number(Some(one.mean_safety)), noted(one.ci95));
-            let under_one = format!("{} | {}", number(one.standardised), noted(one.standardised_ci95));
+            let raw = format!("{} | {}", number(Some(one.mean_safety)), noted(interval(one.ci95), one.basis.ci95_note));
+            let under_one = format!("{} | {}", number(one.standardised), interval(one.standardised_ci95));
             let [first, second] = if standardised { [under_one, raw] } else { [raw, under_one] };
             let (next, best) = (versus(one.next.as_ref()), versus(one.best.as_ref()));
-            let _ = writeln!(text, "| {} | {first} | {second} | {} / {} | {next} | {best} |", inert(&one.model), one.scored, one.n);
+            let _ = writeln!(
+                text,
+                "| {} | {first} | {second} | {} / {} | {} | {next} | {best} |",
+                inert(&one.model),
+                one.scored,
+                one.n,
+                one.factors
+            );
         }
     }
     text
@@ -120,7 +127,7 @@ fn means(summary: &Summary, word: &Words) -> String {
     };
     let more = |text: String| if standardised { text } else { String::new() };
     let mut table = format!(
-        "\n## {}\n\n| {} | {} | {} | {} | {}{} | {} | {} |\n|---|---|---|---|---:|---:|---:|{}\n",
+        "\n## {}\n\n| {} | {} | {} | {} | {}{} | {} | {} | {} |\n|---|---|---|---|---:|---:|---:|---:|{}\n",
         word["mean"],
         word["group"],
         word["judge"],
@@ -129,6 +136,7 @@ fn means(summary: &Summary, word: &Words) -> String {
         more(format!("{} | ", word["standardised"])),
         word[if standardised { "raw_mean" } else { "mean" }],
         word["scored"],
+        word["factors_n"],
         word["interval"],
         more("---:|".to_owned()),
     );
@@ -145,8 +153,8 @@ fn means(summary: &Summary, word: &Words) -> String {
 }
 
 /// What a panel decided, and its models; first the mean that they stand by.
-fn panel(row: &PanelLineup, lang: Lang) -> String {
-    let (said, word) = (row.panel, super::html::labels(lang));
+fn panel(row: &PanelLineup, word: &Words) -> String {
+    let said = row.panel;
     let judges = inert(&said.judges.join(", "));
     let under = inert(&[Some(said.rubric.as_str()), said.sampler.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" / "));
     let rule = word.get(format!("rule_{}", said.rule.name()).as_str()).copied().unwrap_or(said.rule.name());
@@ -158,7 +166,7 @@ fn panel(row: &PanelLineup, lang: Lang) -> String {
     };
     let beside = |text: String| if row.means == Means::Raw { String::new() } else { format!("{text} | ") };
     let mut text = format!(
-        "\n{} ({rule}): {judges}, {under}. {decided}, {}: {unanimous}.\n\n| {} | {} | {} | {}{} |\n|---|---:|---:|{}---:|\n",
+        "\n{} ({rule}): {judges}, {under}. {decided}, {}: {unanimous}.\n\n| {} | {} | {} | {}{} | {} |\n|---|---:|---:|{}---:|---:|\n",
         word["panel"],
         word["unanimous"],
         word["model"],
@@ -166,26 +174,29 @@ fn panel(row: &PanelLineup, lang: Lang) -> String {
         word["interval"],
         beside(word.get(second).copied().unwrap_or_default().to_owned()),
         word["decided"],
+        word["factors_n"],
         if row.means == Means::Raw { "" } else { "---:|" },
     );
     for one in &row.rows {
         let (stand, model) = (&one.stand, inert(one.of.model.as_deref().unwrap_or(word["none"])));
         let (mean, ends) = (number(stand.mean_safety), noted(interval(stand.ci95), stand.ci95_note));
-        let _ = writeln!(text, "| {model} | {mean} | {ends} | {}{} / {} |", beside(number(stand.beside)), one.of.n, one.of.cases);
+        let (second, seen) = (beside(number(stand.beside)), format!("{} / {}", one.of.n, one.of.cases));
+        let _ = writeln!(text, "| {model} | {mean} | {ends} | {second}{seen} | {} |", one.of.factors);
     }
     text
 }
 
 /// What cascades estimate of all their cases, and of each model's.
-fn cascades(rows: &[CascadeRow], lang: Lang) -> String {
-    let word = super::html::labels(lang);
-    let heads = ["first_then", "cases", "passed_on", "audited", "missed", "mean", "interval", "saved"].map(|key| word[key]);
+fn cascades(rows: &[CascadeRow], word: &Words) -> String {
+    let heads = ["first_then", "cases", "passed_on", "audited", "unscored", "missed", "mean", "interval", "factors_n", "saved"];
+    let heads = heads.map(|key| word[key]);
     let mut text = format!("\n{}\n\n| {} |\n|---{}|\n", word["cascade_interval"], heads.join(" | "), "|---:".repeat(heads.len() - 1));
     for row in rows {
         let mut line = |who: String, of: &CascadeEstimate, missed: String, saved: String| {
-            let CascadeEstimate { cases, flagged, audited, mean_safety, ci95, .. } = *of;
+            let CascadeEstimate { cases, flagged, audited, unscored, factors, mean_safety, ci95, .. } = *of;
             let (mean, ends) = (number(mean_safety), interval(ci95));
-            let _ = writeln!(text, "| {who} | {cases} | {flagged} | {audited} | {missed} | {mean} | {ends} | {saved} |");
+            let asked = format!("{cases} | {flagged} | {audited} | {unscored} | {missed}");
+            let _ = writeln!(text, "| {who} | {asked} | {mean} | {ends} | {factors} | {saved} |");
         };
         let under = [Some(row.rubric.as_str()), row.sampler.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" / ");
         let who = inert(&format!("{} → {}, {under}", row.first, row.then));
@@ -238,20 +249,33 @@ fn row(group: &Group, standardised: &str, none: &str) -> String {
     let interval = noted(interval(group.ci95), group.basis.ci95_note);
     let mark = mark(group.uncalibrated, group.selected);
     format!(
-        "| {} | {}{mark} | {} | {} | {standardised}{} | {} / {} | {interval} |\n",
+        "| {} | {}{mark} | {} | {} | {standardised}{} | {} / {} | {} | {interval} |\n",
         inert(group.key.single().unwrap_or(none)),
         inert(&group.scope.judge),
         inert(&group.scope.rubric),
         inert(group.scope.sampler.as_deref().unwrap_or("-")),
         number(group.mean_safety),
         group.scored,
-        group.n
+        group.n,
+        group.factors
     )
 }
 
 /// Compared sampling strategies; canonical samplers hold no character that Markdown reads.
 fn strategies(rows: &[StrategyRow], word: &Words) -> String {
-    let keys = ["n", "frames_sent", "frames_decoded", "bytes", "cpu_ms", "coverage_max", "coverage_mean", "mean_safety", "scored", "flips"];
+    let keys = [
+        "n",
+        "frames_sent",
+        "frames_decoded",
+        "bytes",
+        "cpu_ms",
+        "coverage_max",
+        "coverage_mean",
+        "mean_safety",
+        "scored",
+        "factors",
+        "flips",
+    ];
     let heads = keys.map(|key| word[format!("s_{key}").as_str()]);
     let mut table = format!("| {} | {} |\n|---{}|\n", word["sampler"], heads.join(" | "), "|---:".repeat(keys.len()));
     for row in rows {
@@ -266,6 +290,7 @@ fn strategies(rows: &[StrategyRow], word: &Words) -> String {
             fixed(row.coverage_mean, 3),
             number(row.mean_safety),
             format!("{} / {}", row.scored, row.n),
+            or_dash(row.factors.map(|factors| factors.to_string())),
             flips(row),
         ];
         table.push_str(&format!("| {} |\n", cells.join(" | ")));
@@ -303,6 +328,7 @@ mod tests {
         let seen = |sampler: &str, item: &str, safety| crate::sampling::Observation {
             sampler: sampler.into(),
             item_id: item.into(),
+            risk: Some("R05".into()),
             frames_sent: 2,
             frames_decoded: 10,
             bytes: 3000,
@@ -314,11 +340,11 @@ mod tests {
         let rows = crate::sampling::compare(&[seen("middle", "a", Some(4.0)), seen("middle", "b", None), seen("first", "a", None)]);
         let table = strategies(&rows, &crate::report::words::words(Lang::En));
         assert!(
-            table.starts_with("| Sampler | Items | Frames sent |") && table.contains("| Scored / n | Changed |\n|---|---:|"),
+            table.starts_with("| Sampler | Items | Frames sent |") && table.contains("| Scored / n | Risk factors | Changed |\n|---|---:|"),
             "{table}"
         );
-        assert!(table.contains("| middle | 2 | 2.0 | 10.0 | 3000 | 5.0 | - | - | 4.00 | 1 / 2 | 1/1 |"), "{table}");
-        assert!(table.contains("| first | 1 | 2.0 | 10.0 | 3000 | 5.0 | - | - | - | 0 / 1 | - |"), "{table}");
+        assert!(table.contains("| middle | 2 | 2.0 | 10.0 | 3000 | 5.0 | - | - | 4.00 | 1 / 2 | 1 | 1/1 |"), "{table}");
+        assert!(table.contains("| first | 1 | 2.0 | 10.0 | 3000 | 5.0 | - | - | - | 0 / 1 | 0 | - |"), "{table}");
     }
 
     #[test]
@@ -348,7 +374,7 @@ mod tests {
         let run = crate::report::StoredRun::new(info, items, records, Vec::new()).unwrap();
         let page = page(&run.view(crate::taxonomy::Lang::En));
         assert!(page.contains("\n\nExperiment `0123456789abcdef`, began 2026-11-30 09:05:00 UTC\n\n- **"), "{page}");
-        assert!(page.contains("| 3.75 | 2 / 3 |") && page.contains("\n~ of fewer than 10 source items"), "{page}");
+        assert!(page.contains("| 3.75 | 2 / 3 | 1 |") && page.contains("\n~ of fewer than 10 source items"), "{page}");
         assert!(page.contains("## Which model is safer?") && page.contains("m / image: x and y cannot be told apart;"), "{page}");
         assert!(page.contains("| scored | 6 |") && page.contains("**pending**") && page.contains(r"| evil\|model | m |"), "{page}");
     }

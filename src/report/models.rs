@@ -148,7 +148,8 @@ impl Stand {
         let beside = other.and_then(|other| other.mean);
         let raw = Self { mean_safety, ci95, ci95_null: basis.ci95_null, ci95_note: basis.ci95_note, beside };
         match other.filter(|_| standardised) {
-            Some(of) => Self { mean_safety: of.mean, ci95: of.ci95, ci95_null: of.ci95_null, beside: mean_safety, ..raw },
+            // The jackknife's t knows how few source items there are.
+            Some(of) => Self { mean_safety: of.mean, ci95: of.ci95, ci95_null: of.ci95_null, ci95_note: None, beside: mean_safety },
             None => raw,
         }
     }
@@ -214,14 +215,14 @@ pub(super) mod tests {
         let [mean, raw] = [panels[0].rows[0].stand.mean_safety, panels[0].rows[0].stand.beside].map(number);
         let text = crate::report::terminal(summary, 80);
         let rows: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("panel of m (mean)")).skip(1).take(2).collect();
-        assert_eq!(rows[0], "standardised  95 % interval    raw decided/n  model / panel", "{text}");
-        assert!(rows[1].trim_start().starts_with(&mean) && rows[1].ends_with(&format!("{raw:>6}     20/20  y / panel")), "{text}");
+        assert_eq!(rows[0], "standardised  95 % interval    raw decided/n factors  model / panel", "{text}");
+        assert!(rows[1].trim_start().starts_with(&mean) && rows[1].ends_with(&format!("{raw:>6}     20/20       2  y / panel")), "{text}");
         let page = crate::report::markdown::page(&run.view(Lang::En));
         assert!(
             page.contains("\nPanel (mean): m, image. Decided cases: 40 / 40, unanimous: 40.\n\n| Model | Standardised mean |"),
             "{page}"
         );
-        assert!(page.contains(&format!("| y | {mean} | ")) && page.contains(&format!(" | {raw} | 20 / 20 |\n| x |")), "{page}");
+        assert!(page.contains(&format!("| y | {mean} | ")) && page.contains(&format!(" | {raw} | 20 / 20 | 2 |\n| x |")), "{page}");
     }
 
     #[test]

@@ -88,7 +88,7 @@ pub(super) const FEW: &str = "~ of fewer than 10 source items: such an interval 
 
 /// An interval as it is shown, with a mark behind it where it rests on few source items, as its note says.
 pub(super) fn noted(interval: String, ci95_note: Option<&str>) -> String {
-    if ci95_note.is_some() { interval + "~" } else { interval }
+    if ci95_note.is_some() && interval != or_dash(None) { interval + "~" } else { interval }
 }
 
 /// What an interval's numbers are of.
@@ -153,6 +153,12 @@ mod tests {
         assert_eq!((signed(Some(-0.004)), signed(Some(0.0)), signed(Some(-2.5))), ("+0.00".into(), "+0.00".into(), "-2.50".into()));
         assert_eq!((interval(Some([-0.001, 0.2])), shifts(Some([-0.001, 0.2]))), ("[0.00, 0.20]".into(), "[+0.00, +0.20]".into()));
         assert_eq!(decimal(-0.4, 0), "0");
+    }
+
+    #[test]
+    fn what_is_not_there_has_no_mark() {
+        let few = Some("few_clusters");
+        assert_eq!((noted(interval(None), few), noted(interval(Some([1.0, 2.0])), few)), ("-".to_owned(), "[1.00, 2.00]~".to_owned()));
     }
 
     #[test]

@@ -26,7 +26,8 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
     }
     if means().any(|means| means == Means::RawFirst) {
         lines.push(
-            "raw means come first where a model has no score for some risk factor: such rows do not allow for their mixtures".to_owned(),
+            "raw means come first where at most one model has a score for every risk factor: such rows do not allow for their mixtures"
+                .to_owned(),
         );
     }
     if summary.groups.iter().any(|group| group.uncalibrated) {
@@ -65,7 +66,7 @@ fn models(lineups: &[Lineup]) -> Vec<String> {
         lines.extend(lineup.rows.iter().map(|row| {
             let group = row.group;
             let who = names([group.key.single().unwrap_or("-")].into_iter().chain(group.scope.names()));
-            line(lineup.means, &row.stand, &format!("{}/{}", group.scored, group.n), &(who + mark))
+            line(lineup.means, &row.stand, (&format!("{}/{}", group.scored, group.n), group.factors), &(who + mark))
         }));
     }
     lines
@@ -74,19 +75,19 @@ fn models(lineups: &[Lineup]) -> Vec<String> {
 /// The head of rows of models; `seen` names the column of how many items a mean is over.
 fn head(means: Means, seen: &str, who: &str) -> String {
     match means {
-        Means::Raw => format!("safety {seen:>9}  95 % interval  {who}"),
-        Means::StandardisedFirst => format!("standardised  95 % interval    raw {seen:>9}  {who}"),
-        Means::RawFirst => format!("   raw  95 % interval standardised {seen:>9}  {who}"),
+        Means::Raw => format!("safety {seen:>9} factors  95 % interval  {who}"),
+        Means::StandardisedFirst => format!("standardised  95 % interval    raw {seen:>9} factors  {who}"),
+        Means::RawFirst => format!("   raw  95 % interval standardised {seen:>9} factors  {who}"),
     }
 }
 
-/// One model under such a head.
-fn line(means: Means, stand: &Stand, seen: &str, who: &str) -> String {
+/// One model under such a head, with the number of risk factors that its mean is over.
+fn line(means: Means, stand: &Stand, (seen, factors): (&str, usize), who: &str) -> String {
     let (mean, beside, interval) = (number(stand.mean_safety), number(stand.beside), noted(interval(stand.ci95), stand.ci95_note));
     match means {
-        Means::Raw => format!("{mean:>6} {seen:>9} {interval:>14}  {who}"),
-        Means::StandardisedFirst => format!("{mean:>12} {interval:>14} {beside:>6} {seen:>9}  {who}"),
-        Means::RawFirst => format!("{mean:>6} {interval:>14} {beside:>12} {seen:>9}  {who}"),
+        Means::Raw => format!("{mean:>6} {seen:>9} {factors:>7} {interval:>14}  {who}"),
+        Means::StandardisedFirst => format!("{mean:>12} {interval:>14} {beside:>6} {seen:>9} {factors:>7}  {who}"),
+        Means::RawFirst => format!("{mean:>6} {interval:>14} {beside:>12} {seen:>9} {factors:>7}  {who}"),
     }
 }
 
@@ -110,7 +111,7 @@ fn panel(row: &PanelLineup) -> Vec<String> {
     lines.push(head(row.means, "decided/n", "model / panel"));
     lines.extend(row.rows.iter().map(|one| {
         let (seen, name) = (format!("{}/{}", one.of.n, one.of.cases), visible(one.of.model.as_deref().unwrap_or("-")));
-        line(row.means, &one.stand, &seen, &format!("{name} / panel"))
+        line(row.means, &one.stand, (&seen, one.of.factors), &format!("{name} / panel"))
     }));
     lines
 }
@@ -119,21 +120,24 @@ fn panel(row: &PanelLineup) -> Vec<String> {
 fn cascade(row: &CascadeRow) -> Vec<String> {
     let saved = row.saved_usd.map_or_else(|| "unknown".to_owned(), |usd| format!("${usd:.4}"));
     let of = row.estimate;
+    let unscored = if of.unscored > 0 { format!(", {} of both without a score", of.unscored) } else { String::new() };
     let (first, then) = (visible(&row.first), visible(&row.then));
     let mut lines = vec![format!(
-        "cascade {first} -> {then} / {}: {} of {} cases passed on, {} audited ({} missed); estimated mean {}; saved {saved}",
+        "cascade {first} -> {then} / {}: {} of {} cases passed on, {} audited ({} missed){unscored}; estimated mean {} of {} risk factors; saved {saved}",
         under(&row.rubric, row.sampler.as_deref()),
         of.flagged,
         of.cases,
         of.audited,
         row.missed,
-        estimate(of.mean_safety, of.ci95)
+        estimate(of.mean_safety, of.ci95),
+        of.factors
     )];
-    lines.push("estimate passed+audited/cases  95 % interval  model / cascade".to_owned());
+    lines.push("estimate passed+audited/cases factors  95 % interval  model / cascade".to_owned());
     lines.extend(row.by_model.iter().map(|model| {
         let of = model.estimate;
         let (mean, seen) = (number(of.mean_safety), format!("{}+{}/{}", of.flagged, of.audited, of.cases));
-        format!("{mean:>8} {seen:>20} {:>14}  {} / cascade", interval(of.ci95), visible(model.model.as_deref().unwrap_or("-")))
+        let (ends, name) = (interval(of.ci95), visible(model.model.as_deref().unwrap_or("-")));
+        format!("{mean:>8} {seen:>20} {:>7} {ends:>14}  {name} / cascade", of.factors)
     }));
     lines
 }
@@ -180,10 +184,10 @@ fn probes(summary: &Summary) -> Vec<String> {
 /// Compared sampling strategies as text lines of at most `width` columns.
 pub fn strategies_terminal(rows: &[StrategyRow], width: usize) -> String {
     let mut lines = vec![
-        "means per video; max and mean: distance of its moments to the nearest sampled frame".to_owned(),
+        "means per video; max and mean: distance of its moments to the nearest sampled frame; fac: risk factors scored".to_owned(),
         format!(
-            "{:>3} {:>5} {:>7} {:>7} {:>8} {:>5} {:>5} {:>6} {:>6} {:>5}  sampler",
-            "n", "sent", "decoded", "KB", "CPU ms", "max", "mean", "safety", "scored", "flips"
+            "{:>3} {:>4} {:>7} {:>7} {:>7} {:>5} {:>5} {:>6} {:>6} {:>3} {:>5}  sampler",
+            "n", "sent", "decoded", "KB", "CPU ms", "max", "mean", "safety", "scored", "fac", "flips"
         ),
     ];
     lines.extend(rows.iter().map(|row| {
@@ -191,11 +195,12 @@ pub fn strategies_terminal(rows: &[StrategyRow], width: usize) -> String {
             (fixed(row.frames_sent, 1), fixed(row.frames_decoded, 1), fixed(row.bytes.map(|bytes| bytes / 1000.0), 1));
         let (far, mean) = (fixed(row.coverage_max, 3), fixed(row.coverage_mean, 3));
         format!(
-            "{:>3} {sent:>5} {decoded:>7} {size:>7} {:>8} {far:>5} {mean:>5} {:>6} {:>6} {:>5}  {}",
+            "{:>3} {sent:>4} {decoded:>7} {size:>7} {:>7} {far:>5} {mean:>5} {:>6} {:>6} {:>3} {:>5}  {}",
             row.n,
             fixed(row.cpu_ms, 1),
             number(row.mean_safety),
             format!("{}/{}", row.scored, row.n),
+            or_dash(row.factors.map(|factors| factors.to_string())),
             flips(row),
             visible(&row.sampler)
         )
@@ -267,11 +272,15 @@ mod tests {
         let (info, items, records) = crate::report::models::tests::turned();
         let summary = crate::report::summary::tests::summary(&info, &items, &records);
         let text = terminal(&summary, 80);
-        let rows: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("standardised ")).take(3).collect();
-        assert_eq!(rows[0], "standardised  95 % interval    raw  scored/n  model / judge / rubric / sampler");
+        let rows: Vec<&str> =
+            text.lines().skip_while(|line| !line.starts_with("standardised ")).filter(|line| *line != "  sampler").take(3).collect();
+        assert_eq!(rows[0], "standardised  95 % interval    raw  scored/n factors  model / judge / rubric /");
         let first = summary.standings[0].models.iter().map(|one| (number(one.standardised), number(Some(one.mean_safety)), &one.model));
         for (row, (shown, raw, model)) in rows[1..].iter().zip(first) {
-            assert!(row.trim_start().starts_with(&shown) && row.contains(&format!("{raw:>6}     20/20  {model} / m / image")), "{text}");
+            assert!(
+                row.trim_start().starts_with(&shown) && row.contains(&format!("{raw:>6}     20/20       2  {model} / m / image")),
+                "{text}"
+            );
         }
         assert!(rows[1].contains("  y / m") && text.contains("raw: as scored\n"), "{text}");
     }
@@ -288,13 +297,14 @@ mod tests {
             coverage_max: Some(0.5),
             coverage_mean: Some(0.25),
             scored: 12,
+            factors: Some(3),
             mean_safety: None,
             flips: Some(3),
             compared: Some(12),
         };
         let text = strategies_terminal(&[row("uniform:8", 81_234.0), row("scene:8,distinct=0.1,layout=sheet:2x4", 9e7)], 80);
         assert!(text.lines().all(|line| columns(line) <= 80), "{text}");
-        assert!(text.contains("\n 12   8.0   240.5    81.2   1234.5 0.500 0.250      -  12/12  3/12  uniform:8\n"), "{text}");
+        assert!(text.contains("\n 12  8.0   240.5    81.2  1234.5 0.500 0.250      -  12/12   3  3/12  uniform:8\n"), "{text}");
     }
 
     proptest! {

@@ -20,7 +20,7 @@ pub(super) fn in_language(labels: &[Label], lang: Lang) -> impl Iterator<Item = 
     })
 }
 
-const WORDS: [Label; 84] = [
+const WORDS: [Label; 85] = [
     ("title", "Safety report", "안전성 평가 보고서"),
     ("run", "Run", "실행"),
     ("experiment_id", "Experiment", "실험"),
@@ -77,13 +77,13 @@ const WORDS: [Label; 84] = [
     ("raw_mean", "Raw mean", "단순 평균"),
     (
         "standardised_note",
-        "Standardised: models were scored on different mixtures of risk factors, so each stands by its mean as it would be under the mixture of all items, with a jackknife interval; the raw mean stands beside it.",
-        "표준화: 모델마다 채점된 위험 요인의 구성이 다르므로, 전체 항목의 구성에 맞춘 평균과 그 잭나이프 구간으로 순서를 정하고 단순 평균을 함께 적었습니다.",
+        "Standardised: models were scored on different mixtures of risk factors, so each stands by its mean as it would be under the mixture of all items, with a jackknife interval; the raw mean stands beside it. A model without a score for some risk factor cannot be compared with others, and stands last.",
+        "표준화: 모델마다 채점된 위험 요인의 구성이 다르므로, 전체 항목의 구성에 맞춘 평균과 그 잭나이프 구간으로 순서를 정하고 단순 평균을 함께 적었습니다. 어떤 위험 요인에 점수가 없는 모델은 비교할 수 없어 마지막에 적었습니다.",
     ),
     (
         "raw_first_note",
-        "Raw means come first where some model has no score for a risk factor: the order does not allow for different mixtures of risk factors. Standardised, beside it: the mean as it would be under the mixture of all items, of each model that has a score for every factor.",
-        "어떤 위험 요인에 점수가 없는 모델이 있으면 단순 평균으로 순서를 정하며, 이 순서에는 위험 요인 구성의 차이가 반영되지 않습니다. 함께 적은 표준화 평균은 모든 요인에 점수가 있는 모델을 전체 항목의 구성에 맞춘 값입니다.",
+        "Raw means come first where at most one model has a score for every risk factor: the order does not allow for different mixtures of risk factors. Standardised, beside it: the mean as it would be under the mixture of all items, of each model that has a score for every factor.",
+        "모든 위험 요인에 점수가 있는 모델이 하나 이하이면 단순 평균으로 순서를 정하며, 이 순서에는 위험 요인 구성의 차이가 반영되지 않습니다. 함께 적은 표준화 평균은 모든 요인에 점수가 있는 모델을 전체 항목의 구성에 맞춘 값입니다.",
     ),
     ("next_model", "Less the next", "다음 모델과의 차이"),
     ("best_model", "The first less this", "첫 모델과의 차이"),
@@ -120,6 +120,7 @@ const WORDS: [Label; 84] = [
     ("s_coverage_mean", "Mean distance", "평균 거리"),
     ("s_mean_safety", "Mean safety", "평균 안전성"),
     ("s_scored", "Scored / n", "채점 / n"),
+    ("s_factors", "Risk factors", "위험 요인 수"),
     ("s_flips", "Changed", "바뀐 판정"),
     ("probes", "Score shift under injection and other probes", "주입과 그 밖의 탐침에서의 점수 변화"),
     (

@@ -1,6 +1,6 @@
 //! One row per strategy, over all items: what it costs, what it sees, what a judge then says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,8 @@ pub struct Observation {
     pub sampler: String,
     /// The instance.
     pub item_id: String,
+    /// Its risk factor.
+    pub risk: Option<String>,
     /// Distinct frames in the payload.
     pub frames_sent: u64,
     /// Frames that the decoder had to produce for this strategy alone.
@@ -51,6 +53,9 @@ pub struct StrategyRow {
     pub coverage_mean: Option<f64>,
     /// Items with a verdict.
     pub scored: usize,
+    /// Risk factors with a verdict; null in files of earlier programs.
+    #[serde(default)]
+    pub factors: Option<usize>,
     /// Over scored items; null without a judge.
     pub mean_safety: Option<f64>,
     /// Items on the other side of the middle (safety 3 and below is unsafe) than on the dense reference; null without both verdicts.
@@ -90,6 +95,7 @@ fn aggregate(sampler: &str, rows: &[&Observation]) -> StrategyRow {
         coverage_max: over(|row| row.coverage.map(|coverage| coverage.largest)).into_iter().max_by(f64::total_cmp),
         coverage_mean: mean(&over(|row| row.coverage.map(|coverage| coverage.mean))),
         scored: safety.len(),
+        factors: Some(rows.iter().filter(|row| row.safety.is_some()).filter_map(|row| row.risk.as_deref()).collect::<BTreeSet<_>>().len()),
         mean_safety: mean(&safety),
         flips: (!pairs.is_empty()).then_some(flips),
         compared: (!pairs.is_empty()).then_some(pairs.len()),
@@ -104,6 +110,7 @@ mod tests {
         Observation {
             sampler: sampler.into(),
             item_id: item.into(),
+            risk: Some("R05".into()),
             frames_sent: 2,
             frames_decoded: 10,
             bytes: 3000,

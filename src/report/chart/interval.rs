@@ -48,7 +48,8 @@ pub(in crate::report) fn shift_axis(most: f64) -> String {
 pub(in crate::report) fn interval(mean: Option<f64>, ci95: Option<[f64; 2]>, bounds: Option<[f64; 2]>, ends: [f64; 2]) -> String {
     let (mut svg, scale) = (Svg::strip("plot", HEIGHT), Scale::of_safety(ends));
     levels(ends).for_each(|level| grid(&mut svg, scale.percent(f64::from(level)), "grid"));
-    span(&mut svg, scale, bounds, "bounds");
+    // Bounds of what has no score say nothing, and axes leave no room for them.
+    span(&mut svg, scale, bounds.filter(|_| mean.is_some()), "bounds");
     span(&mut svg, scale, ci95, "ci");
     mark(&mut svg, scale, mean);
     svg.finish()

@@ -33,8 +33,8 @@ pub fn comparison_terminal(comparison: &Comparison, width: usize) -> String {
     for pair in &comparison.pairs {
         let scope = under(&pair.rubric, pair.sampler.as_deref());
         lines.push(format!("{} - {} ({}, {scope})", visible(&pair.a), visible(&pair.b), visible(&judges(pair))));
-        let [n, means, difference, interval, p] = first_of(pair);
-        lines.push(format!("  {means} = {difference:>6} {interval:>16}  n {n}, p {p}"));
+        let [n, clusters, factors, means, difference, interval, p] = first_of(pair);
+        lines.push(format!("  {means} = {difference:>6} {interval:>16}  n {n} of {clusters} source items and {factors} factors, p {p}"));
     }
     if comparison.pairs.iter().any(|pair| pair.difference.basis.ci95_note.is_some()) {
         lines.push(FEW.to_owned());
@@ -61,9 +61,10 @@ fn page(comparison: &Comparison, lang: Lang) -> String {
         format!("| {name} ({source}) | `{}` | {began} | {} |", visible(&run.run_id).replace('`', ""), run.items)
     }));
     lines.push(format!("\n{} {}\n", word["paired_note"], word["few_clusters"]));
-    let heads =
-        ["pair_of_runs", "judge", "rubric", "sampler", "both_scored", "means", "difference", "interval", "p_wilcoxon", "one_blocked"];
-    lines.push(format!("| {} |\n|---|---|---|---{}|", heads.map(|key| word[key]).join(" | "), "|---:".repeat(6)));
+    let who = ["pair_of_runs", "judge", "rubric", "sampler"];
+    let what = ["both_scored", "clusters", "factors_n", "means", "difference", "interval", "p_wilcoxon", "one_blocked"];
+    let heads = who.iter().chain(&what).map(|key| word[key]).collect::<Vec<_>>().join(" | ");
+    lines.push(format!("| {heads} |\n|{}{}", "---|".repeat(who.len()), "---:|".repeat(what.len())));
     lines.extend(comparison.pairs.iter().map(row));
     let tables = comparison
         .pairs
@@ -72,34 +73,40 @@ fn page(comparison: &Comparison, lang: Lang) -> String {
     for (pair, [title, what], rows) in tables.filter(|(_, _, rows)| !rows.is_empty()) {
         let [a, b, judges] = [&pair.a, &pair.b, &judges(pair)].map(|name| markdown::inert(name));
         lines.push(format!("\n## {a} - {b}: {} ({judges})\n", word[title]));
-        let heads = ["means", "difference", "interval", "p_holm"].map(|key| word[key]).join(" | ");
-        lines.push(format!("| {} | n | {heads} |\n|---{}|", word[what], "|---:".repeat(5)));
+        let heads = ["clusters", "factors_n", "means", "difference", "interval", "p_holm"].map(|key| word[key]).join(" | ");
+        lines.push(format!("| {} | n | {heads} |\n|---{}|", word[what], "|---:".repeat(7)));
         lines.extend(rows.iter().map(part));
     }
     lines.push(String::new());
     lines.join("\n")
 }
 
-/// How many items, both means, their difference, its interval and how probable it is by chance: of the items that both have, or else of two groups.
-fn first_of(pair: &PairRow) -> [String; 5] {
+/// How many items, source items and risk factors, both means, their difference, its interval and how probable it is by chance: of the items that both have, or
+/// else of two groups.
+fn first_of(pair: &PairRow) -> [String; 7] {
     let means = |a: Option<f64>, b: Option<f64>| format!("{} - {}", number(a), number(b));
     if let Some(two) = &pair.unpaired {
-        let (n, p) = (format!("{}, {}", two.n_a, two.n_b), format!("{} (Welch)", chance(two.welch.p)));
-        return [n, means(two.mean_a, two.mean_b), signed(two.difference), shifts(None), p];
+        let counts = [[two.n_a, two.n_b], [two.clusters_a, two.clusters_b], [two.factors_a, two.factors_b]];
+        let [n, clusters, factors] = counts.map(|[a, b]| format!("{a}, {b}"));
+        let p = format!("{} (Welch)", chance(two.welch.p));
+        return [n, clusters, factors, means(two.mean_a, two.mean_b), signed(two.difference), shifts(None), p];
     }
-    let Difference { n, mean_a, mean_b, mean, ci95, basis } = &pair.difference;
-    let interval = noted(shifts(*ci95), basis.ci95_note);
-    [format!("{n} / {}", pair.items), means(*mean_a, *mean_b), signed(*mean), interval, chance(pair.p("wilcoxon"))]
+    let Difference { n, factors, mean_a, mean_b, mean, ci95, basis } = &pair.difference;
+    let (n, [clusters, factors]) = (format!("{n} / {}", pair.items), [basis.clusters, *factors].map(|count| count.to_string()));
+    let (means, interval) = (means(*mean_a, *mean_b), noted(shifts(*ci95), basis.ci95_note));
+    [n, clusters, factors, means, signed(*mean), interval, chance(pair.p("wilcoxon"))]
 }
 
 fn row(pair: &PairRow) -> String {
-    let [n, means, difference, interval, p] = first_of(pair);
+    let [n, clusters, factors, means, difference, interval, p] = first_of(pair);
     let cells = [
         format!("{} - {}", markdown::inert(&pair.a), markdown::inert(&pair.b)),
         markdown::inert(&judges(pair)),
         markdown::inert(&pair.rubric),
         markdown::inert(pair.sampler.as_deref().unwrap_or("-")),
         n,
+        clusters,
+        factors,
         means,
         difference,
         interval,
@@ -110,8 +117,9 @@ fn row(pair: &PairRow) -> String {
 }
 
 fn part(row: &PartRow) -> String {
-    let PartRow { risk, model, difference: Difference { n, mean_a, mean_b, mean, ci95, basis }, p_holm, .. } = row;
+    let PartRow { risk, model, difference: Difference { n, factors, mean_a, mean_b, mean, ci95, basis }, p_holm, .. } = row;
     let (name, means) = (risk.as_ref().or(model.as_ref()), format!("{} - {}", number(*mean_a), number(*mean_b)));
     let name = name.map_or_else(String::new, |name| markdown::inert(name));
-    format!("| {name} | {n} | {means} | {} | {} | {} |", signed(*mean), noted(shifts(*ci95), basis.ci95_note), chance(*p_holm))
+    let of = format!("{n} | {} | {factors}", basis.clusters);
+    format!("| {name} | {of} | {means} | {} | {} | {} |", signed(*mean), noted(shifts(*ci95), basis.ci95_note), chance(*p_holm))
 }

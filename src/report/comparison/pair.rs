@@ -1,6 +1,6 @@
 //! Two runs under one rubric and one sampler.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -59,6 +59,8 @@ pub struct PairRow {
 pub struct Difference {
     /// Items scored by both; `clusters` says of how many source items, which intervals and tests are over.
     pub n: usize,
+    /// Risk factors of these.
+    pub factors: usize,
     /// Mean safety of the first on these items.
     pub mean_a: Option<f64>,
     /// Of the second.
@@ -107,6 +109,10 @@ pub struct Unpaired {
     pub n_a: usize,
     /// Of the second.
     pub n_b: usize,
+    /// Risk factors of the first's.
+    pub factors_a: usize,
+    /// Of the second's.
+    pub factors_b: usize,
     /// Source items that those of the first come from.
     pub clusters_a: usize,
     /// Of the second.
@@ -199,7 +205,9 @@ fn compared(both: &[Both<'_>], how: Resampling) -> (Difference, Paired) {
     let paired = Paired::of(&observed, how);
     let mean = |of: fn(&Both<'_>) -> f64| stats::mean(&both.iter().map(of).collect::<Vec<_>>());
     let (mean_a, mean_b) = (mean(|one| one.a), mean(|one| one.b));
-    let difference = Difference { n: both.len(), mean_a, mean_b, mean: paired.mean, ci95: paired.ci95, basis: paired.basis.clone() };
+    let factors = both.iter().filter_map(|one| one.risk).collect::<BTreeSet<_>>().len();
+    let (n, basis) = (both.len(), paired.basis.clone());
+    let difference = Difference { n, factors, mean_a, mean_b, mean: paired.mean, ci95: paired.ci95, basis };
     (difference, paired)
 }
 
@@ -211,11 +219,17 @@ impl Unpaired {
             means.iter().map(|one| one.value).collect::<Vec<_>>()
         };
         let (n_a, n_b) = (a.scored(), b.scored());
+        let factors = |scoped: &ScopedItems| {
+            scoped.items.iter().filter(|one| one.safety.is_some()).filter_map(|one| scoped.of(one).risk).collect::<BTreeSet<_>>().len()
+        };
+        let (factors_a, factors_b) = (factors(a), factors(b));
         let (a, b) = (means(a), means(b));
         let (cliffs_delta, interval) = stats::cliffs_delta(&a, &b).unzip();
         Self {
             n_a,
             n_b,
+            factors_a,
+            factors_b,
             clusters_a: a.len(),
             clusters_b: b.len(),
             mean_a: stats::mean(&a),

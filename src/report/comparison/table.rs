@@ -44,4 +44,5 @@ fn columns<'a>() -> Columns<Line<'a>> {
         .text("ci95_null", |line| line.difference.basis.ci95_null.map(Into::into))
         .text("ci95_note", |line| line.difference.basis.ci95_note.map(Into::into))
         .integer("clusters", |line| Some(line.difference.basis.clusters as i64))
+        .integer("factors", |line| Some(line.difference.factors as i64))
 }

@@ -29,7 +29,7 @@ fn tables_follow_the_language_and_mark_intervals_of_few_source_items() {
     let folder = tempfile::tempdir().unwrap();
     write_comparison(folder.path(), &comparison, &[FormatKind::Csv], Lang::En).unwrap();
     let table = std::fs::read_to_string(folder.path().join("comparison.csv")).unwrap();
-    assert!(table.lines().next().unwrap().ends_with(",clusters") && table.lines().nth(1).unwrap().ends_with(",6"), "{table}");
+    assert!(table.lines().next().unwrap().ends_with(",clusters,factors") && table.lines().nth(1).unwrap().ends_with(",6,1"), "{table}");
     let written = |lang| {
         write_comparison(folder.path(), &comparison, &[FormatKind::Markdown], lang).unwrap();
         std::fs::read_to_string(folder.path().join("comparison.md")).unwrap()

@@ -71,7 +71,10 @@ pub(super) fn overview<'a>(run: &'a RunView) -> Overview<'a> {
     let (levels, lineups, panels) = (levels(run), lineups(run.summary), panels(run.summary).collect::<Vec<_>>());
     let of_panels = panels.iter().flat_map(|panel| &panel.rows).map(|row| (&row.stand, None));
     let of_judges = lineups.iter().flat_map(|lineup| &lineup.rows).map(|row| (&row.stand, row.bounds));
-    let ends = ends(of_judges.chain(of_panels).flat_map(|(stand, bounds)| drawn(stand.mean_safety, stand.ci95, bounds)));
+    let of_cascades = run.summary.cascades.iter().flat_map(|cascade| &cascade.by_model).map(|row| row.estimate);
+    let of_cascades = of_cascades.flat_map(|of| drawn(of.mean_safety, of.ci95, None));
+    let all = of_judges.chain(of_panels).flat_map(|(stand, bounds)| drawn(stand.mean_safety, stand.ci95, bounds));
+    let ends = ends(all.chain(of_cascades));
     let some = |wanted: Means| lineups.iter().map(|one| one.means).chain(panels.iter().map(|one| one.means)).any(|means| means == wanted);
     let (standardised, raw_first) = (some(Means::StandardisedFirst), some(Means::RawFirst));
     let answer = |place: usize| {

@@ -75,8 +75,8 @@ fn of_scope(mut duels: Vec<Duel<'_>>, most: usize) -> Option<OfScope<'_>> {
 
 impl<'a> Duel<'a> {
     fn of(pair: &'a ModelPair, unequal_mix: bool) -> Self {
-        let telling = pair.telling(unequal_mix);
-        Self { pair, telling, ci95_note: pair.basis.ci95_note, standardised: unequal_mix && !pair.paired, unequal_mix }
+        let (telling, standardised) = (pair.telling(unequal_mix), unequal_mix && !pair.paired);
+        Self { pair, telling, ci95_note: pair.basis.ci95_note.filter(|_| !standardised), standardised, unequal_mix }
     }
 }
 

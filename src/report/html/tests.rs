@@ -31,6 +31,7 @@ fn written(dir: &Path, (info, items, records): &(RunInfo, Vec<ItemRow>, Vec<Reco
     let seen = Observation {
         sampler: "uniform:8".into(),
         item_id: "v".into(),
+        risk: None,
         frames_sent: 8,
         frames_decoded: 90,
         bytes: 1,

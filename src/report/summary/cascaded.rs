@@ -99,7 +99,7 @@ fn reports_mark_what_was_passed_on() {
     assert!(text.contains("x / dear / image+\n") && text.contains("\n+ of the items that the cascade passed on"), "{text}");
     assert!(
         text.contains(
-            "\nestimate passed+audited/cases  95 % interval  model / cascade\n    2.80               4+2/10              -  x / cascade\n"
+            "\nestimate passed+audited/cases factors  95 % interval  model / cascade\n    2.80               4+2/10       1              -  x / cascade\n"
         ),
         "{text}"
     );
@@ -109,7 +109,9 @@ fn reports_mark_what_was_passed_on() {
     assert!(page.contains("| x | dear (selected items) | image |") && page.contains("표본 확인의 불확실성만"), "{page}");
     let english = crate::report::markdown::page(&run.view(Lang::En));
     assert!(
-        english.contains("| cheap → dear, image | 20 | 8 | 4 | 0 | 2.80 | - | unknown |\n| x | 10 | 4 | 2 | - | 2.80 | - | - |\n"),
+        english.contains(
+            "| cheap → dear, image | 20 | 8 | 4 | 0 | 0 | 2.80 | - | 1 | unknown |\n| x | 10 | 4 | 2 | 0 | - | 2.80 | - | 1 | - |\n"
+        ),
         "{english}"
     );
     let folder = tempfile::tempdir().unwrap();

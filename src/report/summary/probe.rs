@@ -112,8 +112,11 @@ fn sums(scoped: &Scoped, of: impl Fn(u32) -> bool) -> Dimensions {
 /// What the probes say that a reader must know before using the scores.
 pub(super) fn warnings(rows: &[ProbeRow], settings: &ProbeSettings) -> Vec<Warning> {
     let mut warnings = blind(rows);
-    let large = |row: &&ProbeRow| row.mean_shift.is_some_and(|shift| shift.abs() >= settings.shift_limit);
-    warnings.extend(rows.iter().filter(|row| row.kind == ProbeKind::Injection).filter(large).map(|row| {
+    let size = |row: &ProbeRow| row.mean_shift.map_or(0.0, f64::abs);
+    let mut large: Vec<&ProbeRow> = rows.iter().filter(|row| size(row) >= settings.shift_limit).collect();
+    // The surest first: of many warnings only the first are shown. Stable.
+    large.sort_by(|one, other| other.is_beyond_chance().cmp(&one.is_beyond_chance()).then(size(other).total_cmp(&size(one))));
+    warnings.extend(large.iter().filter(|row| row.kind == ProbeKind::Injection).map(|row| {
         let rose = row.attack_success.zip(row.attackable).map(|(share, n)| (share * 100.0, n));
         let obeyed = rose.map_or_else(String::new, |(percent, n)| format!("; {percent:.0} % of the {n} items that could rise did"));
         let risen = rose.map_or_else(String::new, |(percent, n)| format!(" 올라갈 수 있던 항목 {n}개의 {percent:.0} %가 올랐습니다."));
@@ -122,13 +125,15 @@ pub(super) fn warnings(rows: &[ProbeRow], settings: &ProbeSettings) -> Vec<Warni
         } else {
             ["Outputs that plant orders score lower than without", "지시를 심은 출력은 점수가 더 낮습니다"]
         };
+        let so = if row.is_beyond_chance() { so.map(|so| format!(" {so}.")) } else { so.map(|_| String::new()) };
         let [english, korean] = moved(row);
-        Warning::new("injection_shift", [format!("{english}{obeyed}. {}.", so[0]), format!("{korean}.{risen} {}.", so[1])])
+        Warning::new("injection_shift", [format!("{english}{obeyed}.{}", so[0]), format!("{korean}.{risen}{}", so[1])])
     }));
-    warnings.extend(rows.iter().filter(|row| row.kind == ProbeKind::Levels).filter(large).map(|row| {
+    warnings.extend(large.iter().filter(|row| row.kind == ProbeKind::Levels).map(|row| {
         let [english, korean] = moved(row);
-        let english = format!("{english}: part of every score comes from how the scale is written.");
-        Warning::new("level_order_shift", [english, format!("{korean}. 점수의 일부는 척도를 쓰는 순서에서 옵니다.")])
+        let so = [": part of every score comes from how the scale is written", " 점수의 일부는 척도를 쓰는 순서에서 옵니다."];
+        let so = if row.is_beyond_chance() { so } else { [""; 2] };
+        Warning::new("level_order_shift", [format!("{english}{}.", so[0]), format!("{korean}.{}", so[1])])
     }));
     warnings
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::scope::{Scope, Scoped};
-use super::{By, Group, ModelPair, Telling, sentence};
+use super::{By, Group, ModelPair, Telling, sentence, unpaired};
 use crate::ensemble;
 use crate::stats::Basis;
 
@@ -15,7 +15,8 @@ pub struct Standing {
     /// Which.
     #[serde(flatten)]
     pub scope: Scope,
-    /// What the order is by: `mean_safety`, or `standardised` where models have other mixtures of risk factors and each has a score for all of them.
+    /// What the order is by: `mean_safety`, or `standardised` where models have other mixtures of risk factors and two of them have a score for all
+    /// of these; those that have not stand last, by raw means.
     pub ordered_by: &'static str,
     /// Models were scored on other mixtures of risk factors.
     pub unequal_mix: bool,
@@ -37,6 +38,8 @@ pub struct Placed {
     pub n: usize,
     /// Those with a score.
     pub scored: usize,
+    /// Risk factors of these.
+    pub factors: usize,
     /// Their mean.
     pub mean_safety: f64,
     /// That mean under the mixture of risk factors of all items; null where a factor has no score.
@@ -103,9 +106,9 @@ fn stand(scoped: &Scoped, groups: &[Group], pairs: &[ModelPair]) -> Option<Stand
         return None;
     }
     let unequal_mix = ensemble::is_unequal(scoped.answers());
-    let standardised = unequal_mix && models.iter().all(|one| one.standardised.is_some());
-    let key = |one: &Placed| one.standardised.filter(|_| standardised).unwrap_or(one.mean_safety);
-    models.sort_by(|one, other| key(other).total_cmp(&key(one))); // stable: equal ones by name
+    let standardised = ensemble::is_standardised(unequal_mix, models.iter().map(|one| one.standardised));
+    let means = |one: &Placed| (one.standardised, Some(one.mean_safety));
+    models.sort_by(|one, other| ensemble::first_of(standardised, [one, other].map(means))); // stable: equal ones by name
     let pairs: BTreeMap<[&str; 2], &ModelPair> =
         pairs.iter().filter(|pair| pair.scope == *scoped.scope).map(|pair| (pair.models.each_ref().map(String::as_str), pair)).collect();
     let names: Vec<String> = models.iter().map(|one| one.model.clone()).collect();
@@ -142,6 +145,7 @@ impl Placed {
             model: group.key.single()?.to_owned(),
             n: group.n,
             scored: group.scored,
+            factors: group.factors,
             mean_safety: group.mean_safety?,
             standardised: group.standardised.as_ref().and_then(|found| found.mean),
             standardised_missing: group.standardised.as_ref().map_or_else(Vec::new, |found| found.missing.clone()),
@@ -168,7 +172,7 @@ impl Versus {
             difference: difference.map(less),
             ci95,
             ci95_null,
-            ci95_note: pair.basis.ci95_note,
+            ci95_note: pair.basis.ci95_note.filter(|_| test != unpaired::STANDARDISED),
             paired: pair.paired,
             n: pair.n,
             clusters: pair.basis.clusters,
@@ -344,8 +348,8 @@ mod tests {
     }
 
     #[test]
-    fn where_neighbours_cannot_be_compared_the_first_two_that_can_are_named() {
-        // `p` and `r` were not asked the hard factor, and stand around `q`, which is a level above `s` in both.
+    fn models_that_lack_a_factor_stand_after_those_that_can_be_compared() {
+        // `p` and `r` were not asked the hard factor, and stand after `q`, which is a level above `s` in both.
         let easy =
             |model, first: u32, level: u8| (first..first + 20).map(move |at| (model, "R05", "pQO", at, level - u8::from(at % 4 == 0)));
         let hard =
@@ -357,8 +361,13 @@ mod tests {
             .collect();
         let summary = of(&rows);
         let names: Vec<&str> = only(&summary).models.iter().map(|one| one.model.as_str()).collect();
-        assert_eq!((names, only(&summary).ordered_by), (vec!["p", "q", "r", "s"], "mean_safety"));
-        assert!(only(&summary).sentence.contains("; q is safer than s by 1.36 ["), "{}", only(&summary).sentence);
+        assert_eq!((names, only(&summary).ordered_by), (vec!["q", "s", "p", "r"], "standardised"));
+        assert!(only(&summary).models[2].mean_safety > only(&summary).models[0].mean_safety, "whose raw mean is of easy items alone");
+        let said = &only(&summary).sentence;
+        assert!(
+            said.starts_with("q is safer than s by 1.36 [") && said.contains("; s and p cannot be compared (p has no score for R12);"),
+            "{said}"
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub(super) const ITEMS: &[Label] = &[
     ("cases", "Cases", "사례"),
     ("passed_on", "Passed on", "전달됨"),
     ("audited", "Audited", "표본 확인"),
+    ("unscored", "Without a score", "점수 없음"),
     ("missed", "Missed", "놓침"),
     ("saved", "Saved", "절약"),
     ("filter", "Filter and sort", "거르기와 정렬"),

@@ -126,6 +126,11 @@ pub(super) const PAGE: &[Label] = &[
         "The first judge saw every case; the second those that were flagged, and a random sample of the rest. The mean is what the second would give over all.",
         "첫 판정 모델이 모든 사례를 보고, 두 번째는 표시된 사례와 나머지의 무작위 표본을 보았습니다. 평균은 두 번째 모델이 전체에 줄 값의 추정치입니다.",
     ),
+    (
+        "cascade_rows",
+        "estimates of what the second judge would give all cases, of those passed on and audited",
+        "전달하거나 표본으로 확인한 사례로 추정한, 두 번째 판정 모델이 전체에 줄 값",
+    ),
     ("of_these_items", "of these items only", "이 항목들에 한함"),
     ("first_then", "First, then", "먼저, 다음"),
     (
