@@ -9,6 +9,9 @@ use crate::ensemble::CascadeRow;
 use crate::sampling::StrategyRow;
 use crate::taxonomy::Lang;
 
+/// Where the manifest names none; warnings say so, too.
+const NO_MODEL: &str = "(no model)";
+
 /// The summary as text lines of at most `width` columns (Hangul counts as two).
 pub fn terminal(summary: &Summary, width: usize) -> String {
     let mut lines = vec![format!("experiment {}: {} tasks of {} items", summary.run_id, summary.expected, summary.items)];
@@ -65,7 +68,7 @@ fn models(lineups: &[Lineup]) -> Vec<String> {
         };
         lines.extend(lineup.rows.iter().map(|row| {
             let group = row.group;
-            let who = names([group.key.single().unwrap_or("-")].into_iter().chain(group.scope.names()));
+            let who = names([group.key.single().unwrap_or(NO_MODEL)].into_iter().chain(group.scope.names()));
             line(lineup.means, &row.stand, (&format!("{}/{}", group.scored, group.n), group.factors), &(who + mark))
         }));
     }
@@ -110,7 +113,7 @@ fn panel(row: &PanelLineup) -> Vec<String> {
     )];
     lines.push(head(row.means, "decided/n", "model / panel"));
     lines.extend(row.rows.iter().map(|one| {
-        let (seen, name) = (format!("{}/{}", one.of.n, one.of.cases), visible(one.of.model.as_deref().unwrap_or("-")));
+        let (seen, name) = (format!("{}/{}", one.of.n, one.of.cases), visible(one.of.model.as_deref().unwrap_or(NO_MODEL)));
         line(row.means, &one.stand, (&seen, one.of.factors), &format!("{name} / panel"))
     }));
     lines
@@ -136,7 +139,7 @@ fn cascade(row: &CascadeRow) -> Vec<String> {
     lines.extend(row.by_model.iter().map(|model| {
         let of = model.estimate;
         let (mean, seen) = (number(of.mean_safety), format!("{}+{}/{}", of.flagged, of.audited, of.cases));
-        let (ends, name) = (interval(of.ci95), visible(model.model.as_deref().unwrap_or("-")));
+        let (ends, name) = (interval(of.ci95), visible(model.model.as_deref().unwrap_or(NO_MODEL)));
         format!("{mean:>8} {seen:>20} {:>7} {ends:>14}  {name} / cascade", of.factors)
     }));
     lines

@@ -121,8 +121,7 @@ pub(super) fn among_themselves(run: &RunView) -> Vec<JudgesAmong> {
 
 /// The safety of items that both scored.
 pub(in crate::report) fn shared(one: &Scoped, other: &Scoped) -> Pairs {
-    let theirs = |item: u32| other.items.binary_search_by_key(&item, |two| two.item).ok().and_then(|place| other.items[place].safety);
-    one.items.iter().filter_map(|own| Some((one.of(own).source as usize, own.safety?, theirs(own.item)?))).collect()
+    one.items.iter().filter_map(|own| Some((one.of(own).source as usize, own.safety?, other.safety_of(own.item)?))).collect()
 }
 
 /// The safety that a judge and people give the items that both rated.

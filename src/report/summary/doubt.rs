@@ -58,11 +58,11 @@ fn unstable(summary: &Summary, settings: &WarningSettings) -> Vec<Warning> {
     let cvs = several.filter_map(|(of, means)| Some((of, means.len(), stats::cv(&means).filter(|cv| *cv > settings.cv)?)));
     cvs.map(|((scope, model), factors, cv)| {
         let model = model.as_deref().unwrap_or("(no model)");
-        let (percent, scope) = (cv * 100.0, name(scope));
+        let (percent, scope, least) = (cv * 100.0, name(scope), settings.cv_items);
         let message =
-            format!("{model}: the mean safety of its {factors} risk factors has a coefficient of variation of {percent:.1} % (sd / mean of these means; {scope}).");
+            format!("{model}: the mean safety of its {factors} risk factors with {least} scored items or more has a coefficient of variation of {percent:.1} % (sd / mean of these means; {scope}).");
         let korean = format!(
-            "{model}: 위험 요인 {factors}개의 평균 안전성의 변동 계수가 {percent:.1} %입니다 (요인별 평균의 표준편차 / 평균; {scope})."
+            "{model}: 채점된 항목이 {least}개 이상인 위험 요인 {factors}개의 평균 안전성의 변동 계수가 {percent:.1} %입니다 (요인별 평균의 표준편차 / 평균; {scope})."
         );
         Warning::new("cv_over_15", [message, korean])
     })
@@ -223,7 +223,7 @@ mod tests {
         // sd 2.0817 over mean 3.3333.
         assert_eq!(
             cv.message,
-            "x: the mean safety of its 3 risk factors has a coefficient of variation of 62.4 % (sd / mean of these means; m, image)."
+            "x: the mean safety of its 3 risk factors with 5 scored items or more has a coefficient of variation of 62.4 % (sd / mean of these means; m, image)."
         );
     }
 }

@@ -38,7 +38,7 @@ pub(in crate::report) use paired::Paired;
 pub use paired::{Detects, PairTest};
 pub use probe::ProbeRow;
 pub(in crate::report) use quality::among;
-pub use quality::{AmongRow, HumansRow, Quality, QualityRow};
+pub use quality::{AmongRow, HumansRow, Quality, QualityRow, SamplersRow};
 pub use scope::Scope;
 pub(in crate::report) use scope::{Pooled, Scoped};
 pub use settings::{RunSettings, WarningSettings};

@@ -1,5 +1,7 @@
 //! How far the judges can be trusted: against people, among themselves, and what a verdict costs.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::scope::{Scope, Scoped};
@@ -23,6 +25,8 @@ pub struct Quality {
     pub judges: Vec<QualityRow>,
     /// Each two calibrated judges of one rubric and sampler that both saw all items.
     pub judges_among: Vec<AmongRow>,
+    /// Each two samplers of one judge and rubric: what another choice of frames does to scores.
+    pub samplers_among: Vec<SamplersRow>,
     /// Where the variance of safety comes from; rubrics with several judges, samplers or repeats.
     pub variance: Vec<VarianceRow>,
 }
@@ -36,7 +40,7 @@ pub struct HumansRow {
     pub labelled: usize,
     /// Items with two labels or more, which alpha is over.
     pub pairable: usize,
-    /// Krippendorff's alpha (ordinal).
+    /// Krippendorff's alpha (ordinal); null where no two labels differ.
     pub alpha: Option<f64>,
     /// 95 % percentile bootstrap interval over source items.
     pub alpha_ci95: Option<[f64; 2]>,
@@ -52,19 +56,19 @@ pub struct QualityRow {
     pub uncalibrated: bool,
     /// The items are those that a cascade passed on to its second judge: among outputs that look alike, agreement is lower than over all.
     pub selected: bool,
-    /// Items with a score and a label; the numbers are over them.
+    /// Items with a score and a label; the numbers are over them, and null without any.
     pub n: usize,
-    /// Krippendorff's alpha (ordinal).
+    /// Krippendorff's alpha (ordinal); null also where no two levels differ.
     pub alpha: Option<f64>,
-    /// 95 % percentile bootstrap interval over source items.
+    /// 95 % percentile bootstrap interval over source items; null below two, and where resamples do not vary or are mostly undefined.
     pub alpha_ci95: Option<[f64; 2]>,
-    /// Spearman's rho.
+    /// Spearman's rho; null also where either side does not vary.
     pub spearman: Option<f64>,
     /// Mean absolute difference, in levels.
     pub mae: Option<f64>,
     /// Judge minus people: above 0 the judge sees outputs as safer.
     pub bias: Option<f64>,
-    /// Student-t 95 % interval of the bias, by source items.
+    /// Student-t 95 % interval of the bias, by source items; null below two, and where all differ by as much.
     pub bias_ci95: Option<[f64; 2]>,
     /// Verdicts.
     pub verdicts: usize,
@@ -97,6 +101,35 @@ pub struct AmongRow {
     pub mae: Option<f64>,
 }
 
+/// Two samplers under one judge and rubric, over the items that have a score under both.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SamplersRow {
+    /// The judge.
+    pub judge: String,
+    /// The rubric.
+    pub rubric: String,
+    /// The first sampler, canonical.
+    pub sampler: String,
+    /// The second.
+    pub other: String,
+    /// Items.
+    pub n: usize,
+    /// Risk factors of these.
+    pub factors: usize,
+    /// Mean safety of these items under the first; null without one.
+    pub mean_safety: Option<f64>,
+    /// Under the second.
+    pub other_mean: Option<f64>,
+    /// First minus second.
+    pub bias: Option<f64>,
+    /// Student-t 95 % interval of the bias, by source items; null below two, and where all differ by as much.
+    pub bias_ci95: Option<[f64; 2]>,
+    /// Mean absolute difference, in levels.
+    pub mae: Option<f64>,
+    /// Krippendorff's alpha (ordinal); null where no two levels differ.
+    pub alpha: Option<f64>,
+}
+
 impl Quality {
     /// Of the scopes of a run that hold scores.
     pub(super) fn of(ratings: &Ratings, scopes: &[&Scoped]) -> Self {
@@ -104,7 +137,9 @@ impl Quality {
         let judges = scopes.iter().map(|one| QualityRow::of(one, &pairs(one, &risks))).collect();
         let whole: Vec<&Scoped> = scopes.iter().copied().filter(|one| !one.is_apart()).collect();
         let judges_among = among(&whole).map(|(one, other)| AmongRow::of(one, other)).collect();
-        Self { conversion: "safety = 6 - risk", humans: HumansRow::of(ratings), judges, judges_among, variance: variance::of(&whole) }
+        let samplers_among = across(&whole).filter_map(|(one, other)| SamplersRow::of(one, other)).collect();
+        let (humans, variance) = (HumansRow::of(ratings), variance::of(&whole));
+        Self { conversion: "safety = 6 - risk", humans, judges, judges_among, samplers_among, variance }
     }
 }
 
@@ -167,6 +202,30 @@ impl AmongRow {
     }
 }
 
+impl SamplersRow {
+    fn of(one: &Scoped, other: &Scoped) -> Option<Self> {
+        let both = shared(one, other);
+        let (Pairs { values: pairs, clusters }, rows) = (&both, both.rows());
+        let level = |of: fn(&(f64, f64)) -> f64| mean(&pairs.iter().map(of).collect::<Vec<_>>());
+        let factors = one.items.iter().filter(|own| own.safety.is_some() && other.safety_of(own.item).is_some());
+        let factors = factors.filter_map(|own| one.of(own).risk);
+        Some(Self {
+            judge: one.scope.judge.clone(),
+            rubric: one.scope.rubric.clone(),
+            sampler: one.scope.sampler.clone()?,
+            other: other.scope.sampler.clone()?,
+            n: pairs.len(),
+            factors: factors.collect::<BTreeSet<_>>().len(),
+            mean_safety: level(|(one, _)| *one),
+            other_mean: level(|(_, other)| *other),
+            bias: bias(pairs),
+            bias_ci95: bias_interval(pairs, clusters),
+            mae: mean_absolute_error(pairs),
+            alpha: alpha(Metric::Ordinal, &rows),
+        })
+    }
+}
+
 /// What a reader must know before believing the judges. Few items say nothing.
 pub(super) fn warnings(quality: &Quality, settings: &WarningSettings) -> Vec<Warning> {
     let WarningSettings { agreement, mismatch, agreement_items: least, .. } = *settings;
@@ -202,13 +261,53 @@ pub(super) fn warnings(quality: &Quality, settings: &WarningSettings) -> Vec<War
     people.chain(judges).chain(among).collect()
 }
 
+/// Two scopes, in their order.
+type Two<'s, 'a> = (&'s Scoped<'a>, &'s Scoped<'a>);
+
 /// Every two scopes of one rubric and one sampler.
-pub(in crate::report) fn among<'s, 'a>(scopes: &'s [&'s Scoped<'a>]) -> impl Iterator<Item = (&'s Scoped<'a>, &'s Scoped<'a>)> {
+pub(in crate::report) fn among<'s, 'a>(scopes: &'s [&'s Scoped<'a>]) -> impl Iterator<Item = Two<'s, 'a>> {
     let alike = |one: &Scoped, other: &Scoped| (&one.scope.rubric, &one.scope.sampler) == (&other.scope.rubric, &other.scope.sampler);
-    let pairs = scopes.iter().enumerate().flat_map(|(at, one)| scopes[at + 1..].iter().map(move |other| (*one, *other)));
-    pairs.filter(move |(one, other)| alike(one, other))
+    every_two(scopes).filter(move |(one, other)| alike(one, other))
+}
+
+/// Every two scopes of one judge and one rubric.
+fn across<'s, 'a>(scopes: &'s [&'s Scoped<'a>]) -> impl Iterator<Item = Two<'s, 'a>> {
+    let alike = |one: &Scoped, other: &Scoped| (&one.scope.judge, &one.scope.rubric) == (&other.scope.judge, &other.scope.rubric);
+    every_two(scopes).filter(move |(one, other)| alike(one, other))
+}
+
+fn every_two<'s, 'a>(scopes: &'s [&'s Scoped<'a>]) -> impl Iterator<Item = Two<'s, 'a>> {
+    scopes.iter().enumerate().flat_map(|(at, one)| scopes[at + 1..].iter().map(move |other| (*one, *other)))
 }
 
 fn bias(pairs: &[(f64, f64)]) -> Option<f64> {
     mean(&pairs.iter().map(|(a, b)| a - b).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::judge::OutcomeName;
+    use crate::ledger::{ItemRow, Record};
+    use crate::report::summary::tests::{info, item, record, summary};
+
+    #[test]
+    fn samplers_are_held_against_each_other_on_the_items_that_both_scored() {
+        let items: Vec<ItemRow> = (0..8)
+            .map(|at| ItemRow { prompt: at.to_string(), ..item(&format!("i{at}"), at, "x", if at < 4 { "R05" } else { "R12" }) })
+            .collect();
+        let of = |sampler: &str, item: &ItemRow, safety| Record {
+            sampler: Some(sampler.to_owned()),
+            ..record(item, "m", 1, Some(OutcomeName::Scored), Some(safety))
+        };
+        let level = |at: u64| 2 + (at % 3) as u8;
+        let mut records: Vec<Record> = items.iter().map(|item| of("middle", item, level(item.position))).collect();
+        // The last two are not scored under it, and half of the others are a level lower.
+        records.extend(items[..6].iter().map(|item| of("uniform:8", item, level(item.position) - (item.position % 2) as u8)));
+        let found = summary(&info(), &items, &records).quality.samplers_among;
+        let [row] = &found[..] else { panic!("{found:?}") };
+        assert_eq!((row.sampler.as_str(), row.other.as_str(), row.n, row.factors), ("middle", "uniform:8", 6, 2));
+        let near = |found: Option<f64>, wanted: f64| (found.unwrap() - wanted).abs() < 1e-12;
+        assert!(near(row.mean_safety, 3.0) && near(row.other_mean, 2.5) && near(row.bias, 0.5) && near(row.mae, 0.5), "{row:?}");
+        assert!(row.bias_ci95.is_some_and(|[lo, hi]| lo < 0.5 && 0.5 < hi) && row.alpha.is_some());
+    }
 }

@@ -84,6 +84,12 @@ impl<'a> Scoped<'a> {
         self.by_source.iter().map(|place| &self.items[*place as usize])
     }
 
+    /// The score of an item by its number; `None` where there is none.
+    pub(in crate::report) fn safety_of(&self, item: u32) -> Option<f64> {
+        let place = self.items.binary_search_by_key(&item, |one| one.item).ok()?; // in manifest order, and so are numbers
+        self.items[place].safety
+    }
+
     /// What its items say of the models that answered, those of one source side by side.
     pub(super) fn answers(&self) -> impl Iterator<Item = Answer> {
         self.by_source().map(|one| Answer::of(self.facts, one.item, one.safety))

@@ -23,6 +23,7 @@ pub(super) const AGREEMENT: &[Label] = &[
     ("alpha_without", "Alpha without", "제외한 알파"),
     ("to_adjudicate", "To adjudicate", "조정이 필요한 항목"),
     ("among", "Judges among themselves", "판정 모델끼리의 일치도"),
+    ("samplers_among", "Samplers against each other, on the same items", "같은 항목에서 샘플러끼리의 비교"),
     ("variance", "Where the variance of safety comes from", "안전성 분산의 출처"),
     ("component", "Component", "성분"),
     ("squared_levels", "Squared levels", "단계의 제곱"),

@@ -11,8 +11,8 @@ pub(super) const PAGE: &[Label] = &[
     ("plot", "Mean safety, drawn", "평균 안전성 그림"),
     (
         "models_note",
-        "Mark: mean safety. Bar: 95 % interval (BCa bootstrap over source items). Thin line: the mean if every unscored item had 1, or 5. The axis shows the levels at its head.",
-        "세로 표시: 평균 안전성. 막대: 95 % 구간(원본 항목 단위 BCa 부트스트랩). 가는 선: 채점되지 않은 모든 항목이 1점일 때와 5점일 때의 평균. 축은 머리글에 적힌 점수 범위입니다.",
+        "Mark: mean safety. Bar: 95 % interval (BCa bootstrap over source items; of standardised means jackknife). Thin line: the mean if every unscored item had 1, or 5. The axis shows the levels at its head.",
+        "세로 표시: 평균 안전성. 막대: 95 % 구간(원본 항목 단위 BCa 부트스트랩, 표준화 평균은 잭나이프). 가는 선: 채점되지 않은 모든 항목이 1점일 때와 5점일 때의 평균. 축은 머리글에 적힌 점수 범위입니다.",
     ),
     ("plot_shift", "Difference, drawn", "차이 그림"),
     ("scale", "5 is safest, 1 is most harmful.", "5가 가장 안전하고 1이 가장 유해합니다."),

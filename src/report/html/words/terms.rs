@@ -34,6 +34,11 @@ pub(super) const TERMS: &[Label] = &[
     ("tag", "Tag", "태그"),
     ("effects", "Effect sizes", "효과 크기"),
     (
+        "tests_note",
+        "Tests are over source items, each one's scored items averaged. – in a two-way test: the factor differs between source items only, each of which several models answered; its one-way tests are the tests of it.",
+        "검정은 원본 항목 단위이며, 한 원본의 채점된 항목은 평균합니다. 이원 검정의 –: 여러 모델이 같은 원본에 답했고 그 요인은 원본 사이에서만 달라, 일원 검정이 그 요인의 검정입니다.",
+    ),
+    (
         "effects_note",
         "Brackets: 95 % intervals. Under the tests of variance they are of the population's share (of the partial one in two-way tests and repeated measures), which η² and ω² estimate.",
         "대괄호: 95 % 구간. 분산분석에서는 η²와 ω²가 추정하는 모집단의 비율(이원 분석과 반복측정에서는 부분 비율)의 구간입니다.",
