@@ -135,7 +135,7 @@ impl<'a> Ask<'a> {
             Ok(request) => request,
             Err(why) => return Ok(Err(Outcome::JudgeUnusable(why))),
         };
-        let bound = self.bound(&request).map(|bound| (bound as f64 * factor).ceil() as u64);
+        let bound = self.bound(&request, factor);
         self.reserve(bound).await?;
         self.turn += 1;
         let intent = self.intent(&request, bound);
@@ -202,7 +202,7 @@ impl<'a> Ask<'a> {
 
     /// Reserve, wait for the turn, intent, send, settle. The flag says that the refusal taught us another dialect.
     async fn attempt(&mut self, request: &Request, dialect: Dialect) -> Result<Result<Reply, (Fault, bool)>, Stop> {
-        let bound = self.bound(request);
+        let bound = self.bound(request, 1.0);
         self.reserve(bound).await?;
         let expected = self.judge.calibration.correct(self.estimate);
         let load = Load { tokens: expected.input() + expected.output, bytes: request.len() };
@@ -236,7 +236,7 @@ impl<'a> Ask<'a> {
         if let Err((Fault { retry_after: Some(asked), .. }, _)) = &result {
             self.keep_quiet(*asked);
         }
-        let end = attempt_end(self.judge, result.as_ref().map_err(|(fault, _)| fault), request.format, latency_ms, 1.0);
+        let end = attempt_end(self.judge, self.work, result.as_ref().map_err(|(fault, _)| fault), request.format, latency_ms, 1.0);
         if let Some(usage) = end.usage {
             self.judge.calibration.learn(&self.estimate, usage);
         }
@@ -258,13 +258,13 @@ impl<'a> Ask<'a> {
         }
     }
 
-    /// Upper bound of what this attempt costs.
-    fn bound(&self, request: &Request) -> Option<u64> {
-        let judge = self.judge;
+    /// Upper bound of what this attempt costs at `factor` of the single price.
+    fn bound(&self, request: &Request, factor: f64) -> Option<u64> {
+        let (judge, payload) = (self.judge, &self.work.payload);
         if !judge.opened.live {
             return Some(0);
         }
-        terms::bound(&judge.terms, request.max_tokens, &request.body.recorded, &self.work.payload, judge.calibration.worst())
+        terms::bound(&judge.terms, request.max_tokens, &request.body.recorded, payload, judge.calibration.worst(), factor)
     }
 
     /// Reserves, waiting for what attempts on their way may give back.

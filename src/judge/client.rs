@@ -247,14 +247,12 @@ impl Judge {
         Ok((self.calibration.correct(terms::estimate(&self.terms.tokens, &work)), request.len()))
     }
 
-    /// Micro-dollars of a request with these tokens; `None` when no price is known.
+    /// Micro-dollars of one request with these tokens; `None` when no price is known. Longer ones may cost more a token: a sum is not the cost of a sum.
     pub fn price(&self, estimate: &Estimate) -> Option<f64> {
         if !self.opened.live {
             return Some(0.0);
         }
-        let price = self.terms.price.as_ref()?;
-        let sound = estimate.audio * price.sound_per_mtok.unwrap_or(price.input_per_mtok);
-        Some((estimate.text + estimate.image) * price.input_per_mtok + sound + estimate.output * price.output_per_mtok)
+        Some(terms::expected(self.terms.price.as_ref()?, estimate))
     }
 
     /// Asks until the task ends in one state, or the run must stop. Writes every attempt and the outcome to `journal`.

@@ -177,6 +177,9 @@ pub struct Usage {
     /// Of the tokens in, those that the server had in its cache.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cached: Option<u64>,
+    /// Of the tokens in, those that the server wrote to its cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<u64>,
     /// Of the tokens out, those of hidden reasoning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<u64>,
@@ -196,6 +199,7 @@ impl std::ops::Add for Usage {
             image: part(self.image, other.image),
             audio: part(self.audio, other.audio),
             cached: part(self.cached, other.cached),
+            written: part(self.written, other.written),
             reasoning: part(self.reasoning, other.reasoning),
         }
     }

@@ -11,6 +11,7 @@ pub(super) const KEPT_REPLY: usize = 256 << 10;
 /// How an attempt is recorded. `format` is how its shape was asked for, `factor` its price over that of a single request.
 pub(super) fn attempt_end(
     judge: &Judge,
+    work: &Work,
     result: Result<&Reply, &Fault>,
     format: Option<ReplyFormat>,
     latency_ms: u64,
@@ -25,7 +26,7 @@ pub(super) fn attempt_end(
                 reply: kept(&reply.body),
                 usage,
                 served: Served { format, ..served },
-                cost_micro_usd: cost(judge, usage, factor),
+                cost_micro_usd: cost(judge, work, usage, factor),
                 latency_ms,
             }
         }
@@ -35,18 +36,18 @@ pub(super) fn attempt_end(
             reply: kept(if fault.reply.is_empty() { &fault.message } else { &fault.reply }),
             usage: None,
             served: Served::default(),
-            cost_micro_usd: if fault.class.may_be_billed() { cost(judge, None, factor) } else { judge.has_price().then_some(0) },
+            cost_micro_usd: if fault.may_be_billed() { cost(judge, work, None, factor) } else { judge.has_price().then_some(0) },
             latency_ms,
         },
     }
 }
 
 /// What an answered attempt cost; `None` when the price or the tokens are unknown.
-fn cost(judge: &Judge, usage: Option<Usage>, factor: f64) -> Option<u64> {
+fn cost(judge: &Judge, work: &Work, usage: Option<Usage>, factor: f64) -> Option<u64> {
     if !judge.opened.live {
         return Some(0);
     }
-    Some(terms::cost_at(judge.terms.price.as_ref()?, usage?, factor))
+    Some(terms::cost(judge.terms.price.as_ref()?, usage?, terms::most_sound(&judge.terms, &work.payload), factor))
 }
 
 /// What the server says that it counted, and with which model.

@@ -51,6 +51,8 @@ pub(super) struct Fault {
     pub(super) reply: String,
     /// How long the server asks to be left alone.
     pub(super) retry_after: Option<Duration>,
+    /// Whether the vendor says of such failures that they are not billed, whatever their class says.
+    pub(super) unbilled: bool,
 }
 
 impl Class {
@@ -64,17 +66,17 @@ impl Class {
             Self::Ambiguous => "ambiguous",
         }
     }
-
-    /// Whether the attempt may have cost something.
-    pub(super) const fn may_be_billed(self) -> bool {
-        matches!(self, Self::Ambiguous | Self::Filtered)
-    }
 }
 
 impl Fault {
     /// A fault without a reply.
     pub(super) fn new(class: Class, reason: &str, message: String) -> Self {
-        Self { class, reason: reason.to_owned(), message, status: None, reply: String::new(), retry_after: None }
+        Self { class, reason: reason.to_owned(), message, status: None, reply: String::new(), retry_after: None, unbilled: false }
+    }
+
+    /// Whether the attempt may have cost something.
+    pub(super) const fn may_be_billed(&self) -> bool {
+        matches!(self.class, Class::Ambiguous | Class::Filtered) && !self.unbilled
     }
 }
 
@@ -96,7 +98,7 @@ pub(super) fn classify(reply: Reply) -> Result<Reply, Fault> {
     let words = if error.message.is_empty() { "no error body".to_owned() } else { error.message };
     let place = reply.headers.get("location").map_or_else(String::new, |to| format!(" (redirects to {}; not followed)", short(to)));
     let message = format!("HTTP {}{place}: {words}", reply.status);
-    Err(Fault { class, reason, message, status: Some(reply.status), reply: reply.body, retry_after })
+    Err(Fault { class, reason, message, status: Some(reply.status), reply: reply.body, retry_after, unbilled: false })
 }
 
 /// What a 2xx can be that is no reply.

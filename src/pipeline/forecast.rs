@@ -66,9 +66,12 @@ pub struct Forecast {
     pub request_bytes: u64,
     /// Tokens by kind, by the published rules (or as replies to this process corrected them).
     pub tokens: Estimate,
+    /// Micro-dollars of requests one at a time, each by its own length; 0 when no price is known.
+    #[serde(skip)]
+    micro_usd: f64,
     /// Those of the sentinel items.
     #[serde(skip)]
-    sentinel_tokens: Estimate,
+    sentinel_micro_usd: f64,
     /// Dollars as the judge is set up, in batches or one request at a time; null when no price is known.
     pub cost_usd: Option<f64>,
     /// As in [`DryRun::at_most`], of this judge.
@@ -103,7 +106,7 @@ pub struct OverLimit {
 /// What becomes of one task.
 enum Foreseen {
     Ended,
-    Sent { judge: usize, tokens: Estimate, bytes: u64, cut: bool, probe: bool },
+    Sent { judge: usize, tokens: Estimate, micro_usd: f64, bytes: u64, cut: bool, probe: bool },
     Ends(OutcomeName),
     Over { judge: usize, task: OverLimit },
 }
@@ -166,10 +169,9 @@ fn start(judge: &Judge) -> Forecast {
 
 fn finish(forecast: &mut Forecast, judge: &Judge, study: &Study) {
     let (terms, ensemble) = (judge.terms(), &study.settings.ensemble);
-    let usd = |tokens| judge.price(tokens).map(|micro_usd| micro_usd / 1e6);
     // Sentinels never go in batches.
-    let (all, singly) = (usd(&forecast.tokens), usd(&forecast.sentinel_tokens));
-    let at = |factor: f64| Some((all? - singly?).mul_add(factor, singly?));
+    let (all, singly) = (forecast.micro_usd / 1e6, forecast.sentinel_micro_usd / 1e6);
+    let at = |factor: f64| judge.has_price().then(|| (all - singly).mul_add(factor, singly));
     forecast.cost_usd = at(if judge.is_batch() { judge.batch_terms().price_factor } else { 1.0 });
     forecast.price_date = terms.price.as_ref().map(|price| price.date.clone());
     let waits_for_answers = ensemble.cascade.as_ref().is_some_and(|cascade| cascade.then == judge.name());
@@ -197,8 +199,10 @@ impl DryRun {
             forecast.requests += 1;
             forecast.request_bytes += bytes;
             forecast.tokens += *tokens;
-            forecast.sentinel_tokens += *tokens;
-            costs.push(study.judges[at].price(tokens).map(|micro_usd| micro_usd / 1e6));
+            let micro_usd = study.judges[at].price(tokens);
+            forecast.micro_usd += micro_usd.unwrap_or(0.0);
+            forecast.sentinel_micro_usd += micro_usd.unwrap_or(0.0);
+            costs.push(micro_usd.map(|micro_usd| micro_usd / 1e6));
         }
         self.sentinel_requests = requests.len() as u64;
         self.sentinel_cost_usd = total(costs);
@@ -216,7 +220,7 @@ impl DryRun {
                     forecast.over_limit_tasks.push(task);
                 }
             }
-            Foreseen::Sent { judge, tokens, bytes, cut, probe } => {
+            Foreseen::Sent { judge, tokens, micro_usd, bytes, cut, probe } => {
                 self.requests += 1;
                 self.probe_requests += u64::from(probe);
                 self.request_bytes += bytes;
@@ -225,6 +229,7 @@ impl DryRun {
                 forecast.requests += 1;
                 forecast.request_bytes += bytes;
                 forecast.tokens += tokens;
+                forecast.micro_usd += micro_usd;
                 forecast.cut_to_fit += u64::from(cut);
             }
         }
@@ -266,7 +271,11 @@ fn foresee_task(study: &Study, prepared: Option<&Prepared>, instance: &Instance,
     let foreseen = match assembled {
         Ok((work, fit)) => {
             let probe = Probe::split(&task.rubric).is_some();
-            judge.foresee(&work).map(|(tokens, bytes)| Foreseen::Sent { judge: position, tokens, bytes, cut: fit.is_some(), probe })
+            let sent = |(tokens, bytes)| {
+                let micro_usd = judge.price(&tokens).unwrap_or(0.0);
+                Foreseen::Sent { judge: position, tokens, micro_usd, bytes, cut: fit.is_some(), probe }
+            };
+            judge.foresee(&work).map(sent)
         }
         Err(Unasked::Ends(outcome)) => Err(outcome),
         Err(Unasked::Broken(_)) => return None,

@@ -147,17 +147,50 @@ fn only_what_expired_is_sent_again_to_anthropic() {
     expired("anthropic");
 }
 
-#[test]
-fn failed_items_are_sent_once_more_and_then_unresolved() {
+/// Items that a server fails at: once more, and then unresolved. What may have been billed for them, in dollars.
+fn failed(provider: &str) -> f64 {
     let folder = tempdir().unwrap();
     let mock = mock(folder.path(), &json!({"fail_share": 0.3}));
-    let bench = bench(&mock.address, "openai");
+    let bench = bench(&mock.address, provider);
     let summary = bench.score(1);
     let unresolved = summary["by_outcome"]["unresolved"].as_u64().unwrap();
     assert!(unresolved > 0 && summary["pending"] == 0, "{summary}");
     let failed = mock.calls().iter().filter(|call| call["fault"] == "failed").count() as u64;
     assert!(failed >= 2 && failed.is_multiple_of(2), "{failed} failures for {unresolved} tasks");
     assert_eq!(bench.spent(), billed(&[&mock]));
+    summary["perhaps_billed_usd"].as_f64().unwrap_or(0.0)
+}
+
+#[test]
+fn failed_items_are_sent_once_more_and_then_unresolved() {
+    assert!(failed("openai") > 0.0);
+}
+
+#[test]
+fn on_anthropic_they_are_not_billed() {
+    assert!(failed("anthropic").abs() < 1e-12);
+}
+
+/// What Anthropic's server is too busy for is asked again of the next, and costs nothing until then; what it refuses ends.
+#[test]
+fn overloaded_items_wait_and_invalid_ones_end() {
+    let folder = tempdir().unwrap();
+    let (busy, good) = (mock(folder.path(), &json!({"fail_share": 0.3, "fail_as": "overloaded"})), mock(folder.path(), &json!({})));
+    let relay = Relay::start(&busy.address);
+    let waiting = bench(&relay.address, "anthropic");
+    let stopped = waiting.score(4);
+    assert!(stopped["pending"].as_u64().unwrap() > 0 && stopped["perhaps_billed_usd"].is_null(), "{stopped}");
+    relay.to(&good.address);
+    assert_eq!(waiting.score(0)["pending"], 0);
+    assert_eq!(waiting.spent(), billed(&[&busy, &good]));
+    let strict = mock(folder.path(), &json!({"fail_share": 0.3, "fail_as": "invalid"}));
+    let bench = bench(&strict.address, "anthropic");
+    let summary = bench.score(1);
+    let refused = summary["by_outcome"]["judge_unusable"].as_u64().unwrap();
+    assert!(refused > 0 && summary["pending"] == 0 && summary["perhaps_billed_usd"].is_null(), "{summary}");
+    let failures = strict.calls().iter().filter(|call| call["fault"] == "failed").count() as u64;
+    assert!(failures <= refused, "each is asked once: {failures} for {refused} tasks");
+    assert_eq!(bench.spent(), billed(&[&strict]));
 }
 
 #[test]

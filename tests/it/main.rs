@@ -21,6 +21,7 @@ mod mutated;
 mod odd;
 mod other_uses;
 mod paths;
+mod price_steps;
 mod probes;
 mod relay;
 mod rig;

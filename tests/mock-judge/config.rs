@@ -108,6 +108,20 @@ pub(crate) struct Price {
     pub(crate) input_per_mtok: f64,
     /// Output.
     pub(crate) output_per_mtok: f64,
+    /// What longer requests cost; no more.
+    pub(crate) above: Option<Above>,
+}
+
+/// Dollars per million tokens of a request with more tokens in than `input_tokens`.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Above {
+    /// The most that cost less.
+    pub(crate) input_tokens: u64,
+    /// Input.
+    pub(crate) input_per_mtok: f64,
+    /// Output.
+    pub(crate) output_per_mtok: f64,
 }
 
 /// A bucket of requests and one of tokens.
@@ -186,6 +200,8 @@ pub(crate) struct BatchRule {
     pub(crate) expire_share: f64,
     /// Part of the items that fail, by their custom_id; 0.
     pub(crate) fail_share: f64,
+    /// How they fail; `server`.
+    pub(crate) fail_as: FailAs,
     /// Of the normal price; 0.5.
     pub(crate) price_factor: f64,
     /// So many batches are made, but their makers get a 504; 0.
@@ -200,6 +216,18 @@ pub(crate) struct BatchRule {
     pub(crate) queue_requests: Option<usize>,
     /// So many of OpenAI's batches end without leaving their files; 0.
     pub(crate) gone_results: u32,
+}
+
+/// How items of batches fail. Nothing is billed of any of them.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FailAs {
+    /// The server's own failure: 500, `api_error`.
+    Server,
+    /// Too many people want it: 529, `overloaded_error`.
+    Overloaded,
+    /// The request makes no sense: 400, `invalid_request_error`.
+    Invalid,
 }
 
 /// What llama.cpp's `/props` claims.
@@ -260,6 +288,7 @@ impl Default for BatchRule {
             polls_until_done: 2,
             expire_share: 0.0,
             fail_share: 0.0,
+            fail_as: FailAs::Server,
             price_factor: 0.5,
             lost_creates: 0,
             late_ms: 0,

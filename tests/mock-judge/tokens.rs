@@ -40,7 +40,10 @@ pub(crate) fn text(text: &str, config: &Config) -> u64 {
 
 /// Micro-dollars, rounded up. Dollars per million tokens are micro-dollars per token.
 pub(crate) fn cost(price: Price, input: u64, output: u64, factor: f64) -> u64 {
-    ((input as f64 * price.input_per_mtok + output as f64 * price.output_per_mtok) * factor).ceil() as u64
+    let above = price.above.filter(|above| input > above.input_tokens);
+    let (input_price, output_price) =
+        above.map_or((price.input_per_mtok, price.output_per_mtok), |above| (above.input_per_mtok, above.output_per_mtok));
+    ((input as f64 * input_price + output as f64 * output_price) * factor).ceil() as u64
 }
 
 fn picture(media: &Media, rule: ImageRule) -> u64 {
@@ -71,6 +74,7 @@ fn tiles(width: f64, height: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Above;
 
     fn of(width: u32, height: u32, rule: ImageRule) -> u64 {
         picture(&Media { kind: "image", width: Some(width), height: Some(height), ..Media::default() }, rule)
@@ -89,9 +93,11 @@ mod tests {
 
     #[test]
     fn costs_are_rounded_up() {
-        let price = Price { input_per_mtok: 0.25, output_per_mtok: 2.0 };
+        let mut price = Price { input_per_mtok: 0.25, output_per_mtok: 2.0, above: None };
         assert_eq!(cost(price, 1001, 10, 1.0), 271);
         assert_eq!(cost(price, 1001, 10, 0.5), 136);
+        price.above = Some(Above { input_tokens: 1000, input_per_mtok: 1.0, output_per_mtok: 4.0 });
+        assert_eq!((cost(price, 1000, 10, 1.0), cost(price, 1001, 10, 1.0)), (270, 1041));
         assert_eq!(cost(Price::default(), 1001, 10, 1.0), 0);
     }
 }

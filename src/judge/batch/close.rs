@@ -26,7 +26,7 @@ impl Judge {
         let (factor, work) = (self.batch_terms().price_factor, reading.work(task));
         match &reply.result {
             Ok(reply) => {
-                let end = attempt_end(self, Ok(reply), reading.format, 0, factor);
+                let end = attempt_end(self, &work, Ok(reply), reading.format, 0, factor);
                 let answered = count(past, &["answered"]) as u32;
                 let outcome = match ruling(self, &work, reply, reading.format) {
                     Ok(outcome) => Some(outcome),
@@ -40,7 +40,7 @@ impl Judge {
             }
             Err(fault) => {
                 let (fault, taught) = if reasks { self.learn_from(fault.clone(), reading.dialect, None) } else { (fault.clone(), false) };
-                let end = attempt_end(self, Err(&fault), reading.format, 0, factor);
+                let end = attempt_end(self, &work, Err(&fault), reading.format, 0, factor);
                 let ended = || not_taken(&fault, &work).map(Outcome::Abstained).or_else(|| after(&fault, lost(past)));
                 let outcome = if taught { None } else { ended() };
                 Closed { end, outcome, put_off: !taught && matches!(fault.class, Class::Refused | Class::NeverSent | Class::Stopped(_)) }

@@ -122,9 +122,40 @@ async fn anthropic_results_are_read() {
     let open = &["open"];
     assert_eq!(ends(&close(&judge, &line, &result(json!({"type": "succeeded", "message": message})), open, false)).1, Some(("scored", "")));
     assert_eq!(ends(&close(&judge, &line, &error("invalid_request_error"), open, false)).1, Some(("judge_unusable", "rejected_400")));
-    assert_eq!(ends(&close(&judge, &line, &error("overloaded_error"), open, false)), ("refused", None));
+    let overloaded = close(&judge, &line, &error("overloaded_error"), open, false);
+    assert_eq!((ends(&overloaded), overloaded.put_off), (("refused", None), true));
     let expired = close(&judge, &line, &result(json!({"type": "expired"})), open, false);
     assert!(expired.put_off && expired.outcome.is_none());
+}
+
+#[tokio::test]
+async fn what_anthropic_does_not_bill_costs_nothing() {
+    let price = toml::from_str("input_per_mtok = 1.0\noutput_per_mtok = 5.0\ndate = '2026-11-30'").unwrap();
+    let priced = |provider| Judge::open("j", &Settings { price: Some(price), ..judge(provider).settings }, &|_| None).unwrap();
+    let judge = priced(ProviderKind::Anthropic);
+    let line = line(&judge).await;
+    let errored = |kind: &str, message: &str| {
+        let error = json!({"type": "error", "error": {"type": kind, "message": message}});
+        json!({"custom_id": "x", "result": {"type": "errored", "error": error}})
+    };
+    let filter = "Output blocked by content filtering policy";
+    for (result, past, expected) in [
+        (errored("api_error", "m"), &["open"][..], ("ambiguous", None)),
+        (errored("api_error", "m"), &["ambiguous", "open"], ("ambiguous", Some(("unresolved", "server_error")))),
+        (errored("overloaded_error", "m"), &["open"], ("refused", None)),
+        (errored("invalid_request_error", "m"), &["open"], ("bad_item", Some(("judge_unusable", "rejected_400")))),
+        (errored("invalid_request_error", filter), &["open"], ("bad_item", Some(("judge_refused", "content_filter")))),
+        (json!({"custom_id": "x", "result": {"type": "canceled"}}), &["open"], ("refused", None)),
+        (json!({"custom_id": "x", "result": {"type": "expired"}}), &["open"], ("refused", None)),
+    ] {
+        let closed = close(&judge, &line, &result, past, true);
+        assert_eq!((ends(&closed), closed.end.cost_micro_usd), (expected, Some(0)), "{result}");
+    }
+    let twice = close(&judge, &line, &errored("api_error", "m"), &["ambiguous", "open"], true);
+    assert!(twice.outcome.and_then(|outcome| outcome.why().map(|why| why.message.contains("not billed"))).unwrap());
+    // OpenAI says no such thing of its failed lines: their bound stays charged.
+    let failed = json!({"custom_id": "x", "response": {"status_code": 500, "body": {"error": {"message": "m"}}}, "error": null});
+    assert_eq!(close(&judge, &line, &failed, &["open"], true).end.cost_micro_usd, None);
 }
 
 #[test]

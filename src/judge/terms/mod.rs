@@ -2,13 +2,14 @@
 
 mod cost;
 mod estimate;
+mod price;
 mod profile;
 mod tokens;
 
-pub use cost::Price;
-pub(super) use cost::{bound, cost_at};
+pub(super) use cost::{bound, cost, expected, most_sound};
 pub(super) use estimate::estimate;
 pub use estimate::{Calibration, Estimate};
+pub use price::{Price, PriceStep};
 pub(super) use profile::find as find_profile;
 pub use profile::{BatchTerms, Limits, Takes, profile_names, profiles_version};
 pub(super) use tokens::part_tokens;

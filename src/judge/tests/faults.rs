@@ -236,8 +236,7 @@ async fn a_length_that_was_asked_for_stays_and_twenty_cuts_end_the_run() {
 #[tokio::test]
 async fn costs_are_kept_and_the_budget_is_a_wall() {
     let server = Server::always(200, good()).await;
-    let price =
-        Price { input_per_mtok: 1.0, cached_input_per_mtok: None, sound_per_mtok: None, output_per_mtok: 10.0, date: "2026-11-01".into() };
+    let price: Price = toml::from_str("input_per_mtok = 1.0\noutput_per_mtok = 10.0\ndate = '2026-11-01'").unwrap();
     let settings = Settings { price: Some(price), ..settings(&server) };
     let judge = Judge::open("j", &settings, &|_| None).unwrap();
     let journal = FakeJournal::default();

@@ -100,10 +100,10 @@ fn responses_are_read_from_their_one_text() {
     ] {
         assert_eq!(reason(&Responses, &body), expected, "{body}");
     }
-    let (cached, reasoning) = (json!({"cached_tokens": 50}), json!({"reasoning_tokens": 4}));
+    let (cached, reasoning) = (json!({"cached_tokens": 50, "cache_write_tokens": 30}), json!({"reasoning_tokens": 4}));
     let usage = json!({"input_tokens": 90, "output_tokens": 9, "input_tokens_details": cached, "output_tokens_details": reasoning});
     let counted = Responses.usage(&json!({"usage": usage})).unwrap();
-    assert_eq!(counted, Usage { input: 90, output: 9, cached: Some(50), reasoning: Some(4), ..Usage::default() });
+    assert_eq!(counted, Usage { input: 90, output: 9, cached: Some(50), written: Some(30), reasoning: Some(4), ..Usage::default() });
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn messages_are_read_from_a_text_or_the_offered_tool() {
     let read = Messages.verdict(&twice, &work());
     assert!(matches!(read, Err(Flaw::Faulty(why, _)) if why.reason == "unparseable"), "a key that stands twice is seen");
     let usage = json!({"input_tokens": 10, "cache_creation_input_tokens": 5, "cache_read_input_tokens": 85, "output_tokens": 7});
-    let expected = Usage { input: 100, output: 7, cached: Some(85), ..Usage::default() };
+    let expected = Usage { input: 100, output: 7, cached: Some(85), written: Some(5), ..Usage::default() };
     assert_eq!(Messages.usage(&json!({"usage": usage})), Some(expected));
 }
 
@@ -149,7 +149,7 @@ fn gemini_is_read_without_its_thoughts() {
     }
     let split = json!([{"modality": "TEXT", "tokenCount": 84}, {"modality": "IMAGE", "tokenCount": 516}]);
     let usage = json!({"promptTokenCount": 600, "candidatesTokenCount": 20, "thoughtsTokenCount": 30, "promptTokensDetails": split});
-    let expected = Usage { input: 600, output: 50, image: Some(516), audio: Some(0), reasoning: Some(30), cached: None };
+    let expected = Usage { input: 600, output: 50, image: Some(516), audio: Some(0), reasoning: Some(30), ..Usage::default() };
     assert_eq!(Gemini.usage(&json!({"usageMetadata": usage})), Some(expected));
 }
 

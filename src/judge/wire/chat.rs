@@ -99,6 +99,7 @@ impl Wire for Chat {
             image: count(body, &["usage", "prompt_tokens_details", "image_tokens"]),
             audio: count(body, &["usage", "prompt_tokens_details", "audio_tokens"]),
             cached: count(body, &["usage", "prompt_tokens_details", "cached_tokens"]),
+            written: count(body, &["usage", "prompt_tokens_details", "cache_write_tokens"]),
             reasoning: count(body, &["usage", "completion_tokens_details", "reasoning_tokens"]),
         })
     }

@@ -120,6 +120,7 @@ impl Wire for Gemini {
             image: of("IMAGE"),
             audio: of("AUDIO"),
             cached: count(usage, &["cachedContentTokenCount"]),
+            written: None,
             reasoning,
         })
     }

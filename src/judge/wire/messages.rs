@@ -89,11 +89,12 @@ impl Wire for Messages {
     /// What was written to and read from the cache is input too.
     fn usage(&self, body: &Value) -> Option<Usage> {
         let cached = count(body, &["usage", "cache_read_input_tokens"]);
-        let written = count(body, &["usage", "cache_creation_input_tokens"]).unwrap_or(0);
+        let written = count(body, &["usage", "cache_creation_input_tokens"]);
         Some(Usage {
-            input: count(body, &["usage", "input_tokens"])? + written + cached.unwrap_or(0),
+            input: count(body, &["usage", "input_tokens"])? + written.unwrap_or(0) + cached.unwrap_or(0),
             output: count(body, &["usage", "output_tokens"])?,
             cached,
+            written,
             ..Usage::default()
         })
     }

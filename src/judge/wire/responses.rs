@@ -100,6 +100,7 @@ impl Wire for Responses {
             image: count(body, &["usage", "input_tokens_details", "image_tokens"]),
             audio: count(body, &["usage", "input_tokens_details", "audio_tokens"]),
             cached: count(body, &["usage", "input_tokens_details", "cached_tokens"]),
+            written: count(body, &["usage", "input_tokens_details", "cache_write_tokens"]),
             reasoning: count(body, &["usage", "output_tokens_details", "reasoning_tokens"]),
         })
     }

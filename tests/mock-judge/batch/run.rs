@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Batch, Item};
+use crate::config::FailAs;
 use crate::failure::{Failure, Kind};
 use crate::generate::{Call, judge};
 use crate::ledger::Line;
@@ -43,8 +44,12 @@ fn one(server: &Server, id: &str, at: usize, item: &Item) -> End {
         return spared(server, id, item, End::Expired, "expired");
     }
     if lot < rule.expire_share + rule.fail_share {
-        let failure = Failure::new(500, Kind::Server, "The server had an error while processing your request.");
-        return spared(server, id, item, End::Failed(500, item.dialect.error(&failure)), "failed");
+        let failure = match rule.fail_as {
+            FailAs::Server => Failure::new(500, Kind::Server, "The server had an error while processing your request."),
+            FailAs::Overloaded => Failure::new(529, Kind::Overloaded, "Overloaded"),
+            FailAs::Invalid => Failure::invalid("messages.0.content: the picture cannot be read"),
+        };
+        return spared(server, id, item, End::Failed(failure.status, item.dialect.error(&failure)), "failed");
     }
     let body = item.body.to_string();
     let call = Call {
