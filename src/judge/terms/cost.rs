@@ -152,6 +152,9 @@ mod tests {
         // 4 pictures of the dearest rule are below the step, 5 may be above it.
         let most = |pictures| bound(&terms(price.clone()), 100, "", &payload(pictures, 0), 1.0, 1.0).unwrap();
         assert_eq!((most(4), most(5)), ((4 * 48_169 + 1_000) * 2 + 1_200, (5 * 48_169 + 1_000) * 4 + 1_800));
+        let falling = Price { input_per_mtok: 9.0, ..price.clone() };
+        let most = bound(&terms(falling), 100, "", &payload(5, 0), 1.0, 1.0);
+        assert_eq!(most, Some((5 * 48_169 + 1_000) * 9 + 1_200), "what is longer may be cheaper");
     }
 
     prop_compose! {
@@ -197,6 +200,7 @@ mod tests {
             price in some_price(),
             (pictures, chunks, words, max_tokens) in (0..9usize, 0..4usize, 0..20_000usize, 0..4_000u32),
             (worst, factor) in (1.0..4.0f64, prop_oneof![Just(1.0), Just(0.5), 0.0..1.0f64]),
+            at_step in 0..4usize,
             shares in prop::array::uniform5(prop_oneof![Just(0.0), Just(1.0), 0.0..1.0f64]),
             (known, told) in any::<(bool, (bool, bool, bool))>(),
         ) {
@@ -208,7 +212,7 @@ mod tests {
             let input = words as u64 + 1_000 + most(&terms, &payload, worst, false) + sound;
             let of = |share: f64, most: u64| ((most as f64 * share).round() as u64).min(most);
             let [in_share, out_share, sound_share, cached_share, written_share] = shares;
-            let counted = of(in_share, input);
+            let counted = price.above.get(at_step).map_or_else(|| of(in_share, input), |step| step.input_tokens.min(input));
             let usage = Usage {
                 input: counted,
                 output: of(out_share, max_tokens.into()),
