@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use tribunal_media::Digest;
 
@@ -109,9 +111,19 @@ enum Disguise {
     Error(u16),
 }
 
+#[derive(Deserialize)]
+struct Outline {
+    #[serde(default)]
+    error: Option<IgnoredAny>,
+}
+
 fn disguised(reply: &Reply) -> Option<Disguise> {
     if reply.body.trim().is_empty() {
         return Some(Disguise::Broken("no body"));
+    }
+    // Nearly every reply is one object without an error; whatever else it is, it is looked at in full.
+    if let Ok(Outline { error: None }) = serde_json::from_str(&reply.body) {
+        return None;
     }
     let value: Value = match serde_json::from_str(&reply.body) {
         Ok(value) => value,

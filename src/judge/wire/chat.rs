@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tribunal_media::{Detail, Encoding};
 
 use super::odds::{TokenOdds, safety_odds};
-use super::seam::{Block, Draft, Said, Wire, count, envelope, filtered, final_message, foreign, refused, set};
+use super::seam::{Block, Draft, Said, Wire, count, envelope, filtered, final_message, foreign, refused, said_by_user, set};
 use crate::judge::body::{Body, Places};
 use crate::judge::dialect::{ReplyFormat, TokenLimit};
 use crate::judge::terms::Takes;
@@ -62,12 +62,13 @@ impl Wire for Chat {
         let Draft { settings, model, work, dialect, .. } = draft;
         let mut places = Places::default();
         let content = if settings.frames_as_video && is_clip(work) { clip(draft, &mut places) } else { blocks(draft, &mut places)? };
-        let mut messages = vec![json!({"role": "system", "content": work.prompt.system}), json!({"role": "user", "content": content})];
+        let mut messages = vec![json!({"role": "system", "content": work.prompt.system}), said_by_user("content", content)];
         if let Some((quote, complaint)) = draft.complaint() {
             // Many chat templates want roles to alternate: the faulty reply stands between.
             messages.extend([json!({"role": "assistant", "content": quote}), json!({"role": "user", "content": complaint})]);
         }
-        let mut body = json!({"model": model, "messages": messages});
+        let mut body = json!({"model": model});
+        set(&mut body, "messages", Some(messages));
         set(&mut body, "response_format", response_format(work, dialect.format));
         set(&mut body, "seed", draft.seed());
         set(&mut body, "temperature", draft.temperature());

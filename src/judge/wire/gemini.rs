@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::seam::{Block, Draft, Said, Wire, count, envelope, filtered, final_message, foreign, set};
+use super::seam::{Block, Draft, Said, Wire, count, envelope, filtered, final_message, foreign, said_by_user, set};
 use crate::judge::body::{Body, Places};
 use crate::judge::dialect::ReplyFormat;
 use crate::judge::terms::Takes;
@@ -72,7 +72,7 @@ impl Wire for Gemini {
             }
         })?;
         let turn = |role: &str, text: String| json!({"role": role, "parts": [{"text": text}]});
-        let mut contents = vec![json!({"role": "user", "parts": parts})];
+        let mut contents = vec![said_by_user("parts", parts)];
         if let Some((quote, complaint)) = draft.complaint() {
             contents.extend([turn("model", quote), turn("user", complaint)]);
         }
@@ -88,11 +88,9 @@ impl Wire for Gemini {
         set(&mut generation, "seed", draft.seed());
         set(&mut generation, "temperature", draft.temperature());
         set(&mut generation, "maxOutputTokens", Some(draft.max_tokens()));
-        let body = json!({
-            "systemInstruction": {"parts": [{"text": work.prompt.system}]},
-            "contents": contents,
-            "generationConfig": generation,
-        });
+        let mut body = json!({"systemInstruction": {"parts": [{"text": work.prompt.system}]}});
+        set(&mut body, "contents", Some(contents));
+        set(&mut body, "generationConfig", Some(generation));
         Ok(draft.finish(body, places))
     }
 

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::seam::{Block, Draft, Said, Wire, count, envelope, final_message, foreign, refused, set};
+use super::seam::{Block, Draft, Said, Wire, count, envelope, final_message, foreign, refused, said_by_user, set};
 use crate::judge::body::{Body, Places};
 use crate::judge::dialect::ReplyFormat;
 use crate::judge::terms::Takes;
@@ -52,11 +52,12 @@ impl Wire for Messages {
                 "source": {"type": "base64", "media_type": part.header.encoding.mime(), "data": places.media("", part)},
             }),
         })?;
-        let mut messages = vec![json!({"role": "user", "content": content})];
+        let mut messages = vec![said_by_user("content", content)];
         if let Some((quote, complaint)) = draft.complaint() {
             messages.extend([json!({"role": "assistant", "content": quote}), json!({"role": "user", "content": complaint})]);
         }
-        let mut body = json!({"model": model, "max_tokens": draft.max_tokens(), "system": work.prompt.system, "messages": messages});
+        let mut body = json!({"model": model, "max_tokens": draft.max_tokens(), "system": work.prompt.system});
+        set(&mut body, "messages", Some(messages));
         // The newest API knows no temperature, and its own client refuses one: 0 is not sent, which leaves older models at their default of 1. What else
         // is asked for and refused is learnt.
         set(&mut body, "temperature", draft.temperature().filter(|&temperature| temperature > 0.0));

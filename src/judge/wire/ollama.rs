@@ -53,7 +53,9 @@ impl Wire for Ollama {
             messages.extend([json!({"role": "assistant", "content": quote}), json!({"role": "user", "content": complaint})]);
         }
         // Rather an error than a prompt without its beginning; servers before 0.12 do not know the two fields and pass over them.
-        let mut body = json!({"model": model, "messages": messages, "stream": false, "truncate": false, "shift": false});
+        let mut body = json!({"model": model});
+        set(&mut body, "messages", Some(messages));
+        ["stream", "truncate", "shift"].iter().for_each(|name| set(&mut body, name, Some(false)));
         let format = match dialect.format {
             ReplyFormat::Schema => Some(work.shape.schema()),
             ReplyFormat::Object => Some(json!("json")),

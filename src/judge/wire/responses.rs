@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::seam::{Block, Draft, Said, Wire, count, envelope, filtered, final_message, foreign, refused, set};
+use super::seam::{Block, Draft, Said, Wire, count, envelope, filtered, final_message, foreign, refused, said_by_user, set};
 use crate::judge::body::{Body, Places};
 use crate::judge::dialect::ReplyFormat;
 use crate::judge::terms::Takes;
@@ -67,11 +67,12 @@ impl Wire for Responses {
                 json!({"type": "input_image", "image_url": places.media("data:image/jpeg;base64,", part), "detail": detail})
             }
         })?;
-        let mut input = vec![json!({"role": "user", "content": content})];
+        let mut input = vec![said_by_user("content", content)];
         if let Some((quote, complaint)) = draft.complaint() {
             input.extend([json!({"role": "assistant", "content": quote}), json!({"role": "user", "content": complaint})]);
         }
-        let mut body = json!({"model": model, "instructions": work.prompt.system, "input": input});
+        let mut body = json!({"model": model, "instructions": work.prompt.system});
+        set(&mut body, "input", Some(input));
         let format = match dialect.format {
             ReplyFormat::Schema => Some(json!({"type": "json_schema", "name": "verdict", "strict": true, "schema": work.shape.schema()})),
             ReplyFormat::Object => Some(json!({"type": "json_object"})),

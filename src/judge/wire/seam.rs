@@ -1,6 +1,6 @@
 //! The seam between the judge's rules and a wire format, and what formats have in common.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tribunal_media::{Encoding, Modality};
 
 use crate::judge::body::{Body, Places};
@@ -161,7 +161,7 @@ pub(super) fn text(part: &Part) -> Result<&str, Why> {
     std::str::from_utf8(&part.bytes).map_err(|error| Why::new("unsendable_part", format!("a text part: {error}")))
 }
 
-/// Puts a field last, unless it has no value.
+/// Puts a field last, unless it has no value. Moves it: `json!` copies what it is given, which for a whole conversation takes as long as all the rest.
 pub(super) fn set(body: &mut Value, name: &str, value: Option<impl Into<Value>>) {
     if let (Some(fields), Some(value)) = (body.as_object_mut(), value) {
         fields.insert(name.to_owned(), value.into());
@@ -170,6 +170,13 @@ pub(super) fn set(body: &mut Value, name: &str, value: Option<impl Into<Value>>)
 
 /// More tokens than any request has. A count above it is no count.
 const MOST_TOKENS: u64 = 1 << 40;
+
+/// The user's message, first of the conversation or after the system's.
+pub(super) fn said_by_user(name: &str, content: Vec<Value>) -> Value {
+    let mut message = json!({"role": "user"});
+    set(&mut message, name, Some(content));
+    message
+}
 
 /// A count at a path of fields.
 pub(super) fn count(body: &Value, path: &[&str]) -> Option<u64> {
