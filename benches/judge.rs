@@ -24,7 +24,7 @@ const PICTURE_BYTES: usize = 96 << 10;
 /// What the kernel counts CPU time in: USER_HZ is 100.
 const TICK_MS: f64 = 10.0;
 
-/// A journal that keeps nothing: the ledger has a bench of its own.
+/// A journal that keeps nothing: what a request costs without a ledger.
 struct Nothing;
 
 impl Journal for Nothing {
