@@ -109,7 +109,7 @@ pub(crate) struct ScoreArgs {
     /// Ask again for tasks that ended so.
     #[arg(long, value_name = "OUTCOME", value_delimiter = ',')]
     pub(crate) retry: Vec<OutcomeName>,
-    /// Keep every part made for judges under the run's parts/: sound can be heard in the report, and --replay needs no media.
+    /// Keep every part made for judges under the run's parts/: sound can be heard in the report, and a manifest's run can be replayed without its media.
     #[arg(long)]
     pub(crate) keep_parts: bool,
     #[command(flatten)]

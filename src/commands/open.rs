@@ -50,7 +50,7 @@ pub(crate) fn study(
     let replayed = judging.and_then(|judging| judging.replay.as_deref());
     let manifest = manifest(&source.source, &taxonomy, replayed.map_or(Files::Needed, |_| Files::MayBeGone))?;
     let rubrics = source.rubric.iter().map(|name| rubric(name)).collect::<Result<Vec<_>, _>>()?;
-    let keys = if judging.is_some_and(|judging| judging.replay.is_some()) { Keys::NotNeeded } else { keys };
+    let keys = if replayed.is_some() { Keys::NotNeeded } else { keys };
     let judges = judging.map_or_else(|| Ok(Vec::new()), |judging| judges(context, judging, keys))?;
     let judges = match replayed {
         None => judges,

@@ -24,7 +24,7 @@ pub struct CascadeRow {
     /// Over all cases.
     #[serde(flatten)]
     pub estimate: CascadeEstimate,
-    /// The same by model, the safest first: what gates use, and not the plain mean of what was passed on.
+    /// The same by model, ordered by these means as they are: what gates use, and not the plain mean of what was passed on.
     pub by_model: Vec<CascadeMean>,
     /// Audited cases that the second judge put at or below the flagging level: what the first judge missed, of `audited`.
     pub missed: usize,
@@ -51,7 +51,9 @@ pub struct CascadeEstimate {
     pub flagged: usize,
     /// Of the others, the random sample that the second judge scored.
     pub audited: usize,
-    /// Cases that the second judge was asked, passed on or of the sample, and gave no score.
+    /// Cases that the second judge scored, passed on or of the sample.
+    pub scored: usize,
+    /// Those that it was asked and gave no score.
     pub unscored: usize,
     /// Risk factors with a case that it scored.
     pub factors: usize,
@@ -154,6 +156,7 @@ impl Strata {
             cases: self.cases,
             flagged: self.sent,
             audited: self.audited.len(),
+            scored: self.flagged.len() + self.audited.len(),
             unscored: self.unscored + self.audited_unscored,
             factors: self.factors,
             mean_safety: self.mean(),

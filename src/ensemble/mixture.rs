@@ -9,7 +9,10 @@ use crate::ledger::{Facts, Name};
 use crate::stats::{self, NoInterval, Standardised, Stratified};
 
 /// Why there is no mean under a common mixture: a model has no score for a risk factor.
-pub const MISSING: &str = "missing_factors";
+pub const MISSING_FACTORS: &str = "missing_factors";
+
+/// What models are ordered by that have other mixtures of risk factors.
+pub const STANDARDISED: &str = "standardised";
 
 /// What one item says of the model that answered.
 #[derive(Debug, Clone, Copy)]
@@ -81,7 +84,7 @@ impl Mixture {
 
     /// One of those means with its interval, and the names of what it lacks.
     pub fn named(&self, facts: &Facts, found: &Standardised) -> StandardisedMean {
-        let why = |why: NoInterval| if found.mean.is_some() { why.code() } else { MISSING };
+        let why = |why: NoInterval| if found.mean.is_some() { why.code() } else { MISSING_FACTORS };
         let (ci95, ci95_null) =
             found.ci95().map_or_else(|none| (None, Some(why(none))), |ends| (Some(ends.map(|end| end.clamp(1.0, 5.0))), None));
         let names = |places: &[usize]| places.iter().map(|place| facts.name(self.factors[*place]).to_owned()).collect();
@@ -96,7 +99,7 @@ pub fn is_standardised(unequal_mix: bool, means: impl Iterator<Item = Option<f64
 
 /// Which of two models stands first, of each the standardised mean and the raw one: the one with the higher mean. Where models are `standardised`, those without
 /// such a mean stand last, by raw means.
-pub fn first_of(standardised: bool, models: [(Option<f64>, Option<f64>); 2]) -> Ordering {
+pub fn order(standardised: bool, models: [(Option<f64>, Option<f64>); 2]) -> Ordering {
     let key = |(under_one, raw): (Option<f64>, Option<f64>)| {
         let mean = under_one.filter(|_| standardised);
         (mean.is_some(), mean.or(raw).unwrap_or_default())

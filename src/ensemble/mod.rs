@@ -1,4 +1,5 @@
-//! Several judges and repeats: which tasks are worth asking, and how many answers become one. Pure: facts in, tasks and rows out.
+//! Several judges and repeats: which tasks are worth asking, how many answers become one, and under which mixture of risk factors models stand. Pure: facts
+//! in, tasks and rows out.
 
 mod cascade;
 mod mixture;
@@ -9,7 +10,7 @@ mod tests;
 mod wanted;
 
 pub use cascade::{CascadeEstimate, CascadeMean, CascadeRow};
-pub use mixture::{Answer, MISSING, Mixture, StandardisedMean, first_of, is_standardised, is_unequal};
+pub use mixture::{Answer, MISSING_FACTORS, Mixture, STANDARDISED, StandardisedMean, is_standardised, is_unequal, order};
 pub use panel::{Dissent, PanelMean, PanelRow};
 pub use settings::{Adaptive, Cascade, Panel, Rule, Settings};
 pub use wanted::wanted;

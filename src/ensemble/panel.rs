@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{Answer, Mixture, Panel, Rule, StandardisedMean, cases, first_of, is_standardised, is_unequal, kind};
+use super::{Answer, Mixture, Panel, Rule, STANDARDISED, StandardisedMean, cases, is_standardised, is_unequal, kind, order};
 use crate::ledger::{Facts, Name, TaskFacts};
 use crate::stats::{self, Basis, Bootstrapped, Observed, Resampling, Standardised};
 
@@ -80,9 +80,6 @@ impl PanelRow {
         tasks.chunk_by(|one, other| kind(facts, one) == kind(facts, other)).map(|tasks| row(panel, facts, tasks)).collect()
     }
 }
-
-/// What models stand by that have other mixtures of risk factors.
-const STANDARDISED: &str = "standardised";
 
 /// One case before the panel.
 struct Decided {
@@ -176,9 +173,9 @@ fn row(panel: &Panel, facts: &Facts, tasks: &[&TaskFacts]) -> PanelRow {
     let mut by_model: Vec<PanelMean> = models.into_iter().zip(&standardised).map(mean).collect();
     let unequal_mix = is_unequal(answers.iter().copied());
     let under_one = |one: &PanelMean| one.standardised.as_ref().and_then(|found| found.mean);
-    let standardised = is_standardised(unequal_mix, by_model.iter().map(under_one));
+    let standardised = is_standardised(unequal_mix, by_model.iter().filter(|one| one.model.is_some()).map(under_one));
     // Stable: equal ones by name, those without a mean last.
-    by_model.sort_by(|one, other| first_of(standardised, [one, other].map(|one| (under_one(one), one.mean_safety))));
+    by_model.sort_by(|one, other| order(standardised, [one, other].map(|one| (under_one(one), one.mean_safety))));
     let (rubric, sampler) = kind(facts, tasks[0]);
     PanelRow {
         judges: panel.judges.clone(),

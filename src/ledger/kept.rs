@@ -74,10 +74,13 @@ impl Kept {
     }
 
     fn part(&self, listed: &Listed, place: usize) -> Option<Part> {
-        let names = [format!("{FOLDER}/{}", file(&listed.sha256, &listed.header)), format!("thumbs/{}", Thumb::name_of(listed.blake3))];
+        // What another run says is not trusted: a digest is a name, a path is none.
+        let is_digest = listed.sha256.len() == 64 && listed.sha256.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let part = is_digest.then(|| format!("{FOLDER}/{}", file(&listed.sha256, &listed.header)));
+        let mut names = part.into_iter().chain([format!("thumbs/{}", Thumb::name_of(listed.blake3))]);
         let header = || PartHeader { recipes: vec![place], ..listed.header.clone() };
-        let read = |name: &String| Some(Part::new(header(), std::fs::read(self.dir.join(name)).ok()?));
-        names.iter().filter_map(read).find(|part| part.blake3 == listed.blake3)
+        let read = |name: String| Some(Part::new(header(), std::fs::read(self.dir.join(name)).ok()?));
+        names.find_map(|name| read(name).filter(|part| part.blake3 == listed.blake3))
     }
 }
 

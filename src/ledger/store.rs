@@ -155,7 +155,7 @@ impl Ledger {
         self.budget.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Atomic, but not synced: these files can be made again, and a run makes thousands. Names say what they hold: one that is there stays.
+    /// Atomic, but not synced: these files can be made again from the media, and a run makes thousands; whoever reads kept parts holds them against their digests. Names say what they hold: one that is there stays.
     pub(super) fn write_named(&self, folder: &str, name: &str, bytes: &[u8]) -> Result<(), LedgerError> {
         static WRITES: AtomicU64 = AtomicU64::new(0);
         if Path::new(name).file_name() != Some(name.as_ref()) {

@@ -78,7 +78,7 @@ impl Gate {
 
     fn miss(&self, group: &Group) -> Option<String> {
         let number = match self.figure.number(group) {
-            Some(value) if (self.op)(&value, &self.limit) => exact(value),
+            Some(value) if (self.op)(&value, &self.limit) => exact(value, self.limit),
             None if group.scored > 0 && group.selected => "no such number of all that the cascade saw: too few were audited".to_owned(),
             None if group.failed > 0 => "no such number, and is owed verdicts".to_owned(),
             None if group.scored > 0 => "no such number".to_owned(),
@@ -94,9 +94,9 @@ impl Gate {
 }
 
 /// A number with so many digits that it is not taken for the limit.
-fn exact(value: f64) -> String {
-    let text = format!("{value:.6}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+fn exact(value: f64, limit: f64) -> String {
+    let text = format!("{value:.3}");
+    if text.parse::<f64>().is_ok_and(|shown| shown.total_cmp(&limit).is_ne()) { text } else { value.to_string() }
 }
 
 /// A model's group of a cascade's second judge with the mean over all items in the place of its own, or with none where too few were audited to tell it;

@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 
 use super::format::{Error, Folder, Format, RunView};
 use super::models::{Lineup, Means, PanelLineup, Shown, lineups, panels};
-use super::plain::{chance, fixed, interval, mark, noted, number, or_dash, percent, rate, said, shifts, signed, utc};
+use super::plain::{chance, fixed, interval, mark, noted, number, or_dash, percent, rate, said, shifts, signed, under, utc};
 use super::summary::{By, Group, Summary, Versus};
 use super::terminal::flips;
 use super::visible;
-use crate::ensemble::{CascadeEstimate, CascadeRow};
+use crate::ensemble::{CascadeEstimate, CascadeRow, STANDARDISED};
 use crate::sampling::StrategyRow;
 use crate::taxonomy::Lang;
 
@@ -78,8 +78,12 @@ pub(super) fn page(run: &RunView) -> String {
 /// Which model is safer: a sentence and a table for each judge, rubric and sampler; first the mean that models stand by.
 fn standings(run: &RunView, word: &Words) -> String {
     let mut text = format!("\n## {}\n\n{}\n", word["standings"], word["standings_note"]);
-    if lineups(run.summary).iter().any(Lineup::is_standardised) {
-        let _ = write!(text, "\n{}\n", word["standardised_note"]);
+    let panels = panels(run.summary).map(|panel| panel.means).collect::<Vec<_>>();
+    let means: Vec<Means> = lineups(run.summary).iter().map(|lineup| lineup.means).chain(panels).collect();
+    for (kind, note) in [(Means::StandardisedFirst, "standardised_note"), (Means::RawFirst, "raw_first_note")] {
+        if means.contains(&kind) {
+            let _ = write!(text, "\n{}\n", word[note]);
+        }
     }
     let terms = super::html::labels(run.lang);
     let versus = |versus: Option<&Versus>| {
@@ -90,7 +94,7 @@ fn standings(run: &RunView, word: &Words) -> String {
         format!("{strong}{difference}{strong} {ends} n {}, p {} ({name})", versus.n, chance(versus.p_adjusted))
     };
     for row in &run.summary.standings {
-        let standardised = row.ordered_by == "standardised";
+        let standardised = row.ordered_by == STANDARDISED;
         let [first, second] = if standardised { ["standardised", "raw_mean"] } else { ["mean", "standardised"] };
         let heads =
             ["model", first, "interval", second, "interval", "scored", "factors_n", "next_model", "best_model"].map(|key| word[key]);
@@ -156,7 +160,7 @@ fn means(summary: &Summary, word: &Words) -> String {
 fn panel(row: &PanelLineup, word: &Words) -> String {
     let said = row.panel;
     let judges = inert(&said.judges.join(", "));
-    let under = inert(&[Some(said.rubric.as_str()), said.sampler.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" / "));
+    let under = inert(&under(&said.rubric, said.sampler.as_deref()));
     let rule = word.get(format!("rule_{}", said.rule.name()).as_str()).copied().unwrap_or(said.rule.name());
     let (decided, unanimous) = (format!("{}: {} / {}", word["decided"], said.decided, said.cases), said.unanimous);
     let [first, second] = match row.means {
@@ -198,8 +202,7 @@ fn cascades(rows: &[CascadeRow], word: &Words) -> String {
             let asked = format!("{cases} | {flagged} | {audited} | {unscored} | {missed}");
             let _ = writeln!(text, "| {who} | {asked} | {mean} | {ends} | {factors} | {saved} |");
         };
-        let under = [Some(row.rubric.as_str()), row.sampler.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" / ");
-        let who = inert(&format!("{} → {}, {under}", row.first, row.then));
+        let who = inert(&format!("{} → {}, {}", row.first, row.then, under(&row.rubric, row.sampler.as_deref())));
         let saved = row.saved_usd.map_or_else(|| word["unknown"].to_owned(), |usd| format!("${usd:.4}"));
         line(who, &row.estimate, row.missed.to_string(), saved);
         for one in row.by_model.iter().filter(|_| row.by_model.len() > 1) {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::StandardisedMean;
 use super::summary::{By, Group, Scope, Summary};
-use crate::ensemble::{PanelMean, PanelRow};
+use crate::ensemble::{PanelMean, PanelRow, STANDARDISED};
 use crate::stats::Basis;
 
 /// The models under one judge, rubric and sampler.
@@ -29,7 +29,7 @@ pub(super) struct Lineup<'a> {
 pub(super) enum Means {
     /// Raw ones alone.
     Raw,
-    /// Raw ones before standardised ones: models were scored on other mixtures of risk factors, and not each has a score for all.
+    /// Raw ones before standardised ones: models were scored on other mixtures of risk factors, and at most one has a score for all.
     RawFirst,
     /// Standardised ones, as under one mixture of risk factors, before raw ones.
     StandardisedFirst,
@@ -88,9 +88,9 @@ pub(super) fn panels(summary: &Summary) -> impl Iterator<Item = PanelLineup<'_>>
 }
 
 impl Means {
-    /// What rows show, of which some have a second mean.
-    fn of(standardised: bool, unequal_mix: bool, mut besides: impl Iterator<Item = Option<f64>>) -> Self {
-        match (standardised, unequal_mix && besides.any(|beside| beside.is_some())) {
+    /// What rows show.
+    const fn of(standardised: bool, unequal_mix: bool) -> Self {
+        match (standardised, unequal_mix) {
             (true, _) => Self::StandardisedFirst,
             (false, true) => Self::RawFirst,
             (false, false) => Self::Raw,
@@ -107,9 +107,9 @@ impl<'a> Lineup<'a> {
             let place = |group: &&Group| group.key.single().and_then(|model| places.get(model)).copied();
             groups.sort_by_key(|group| place(group).unwrap_or(usize::MAX)); // stable: those without a place by name
         }
-        let standardised = found.is_some_and(|one| one.ordered_by == "standardised");
+        let standardised = found.is_some_and(|one| one.ordered_by == STANDARDISED);
         let rows: Vec<Shown> = groups.into_iter().map(|group| Shown::of(group, standardised)).collect();
-        let means = Means::of(standardised, found.is_some_and(|one| one.unequal_mix), rows.iter().map(|row| row.stand.beside));
+        let means = Means::of(standardised, found.is_some_and(|one| one.unequal_mix));
         Self { scope, uncalibrated, selected, means, rows, standing }
     }
 
@@ -127,13 +127,13 @@ impl<'a> Shown<'a> {
 
 impl<'a> PanelLineup<'a> {
     fn of(panel: &'a PanelRow) -> Self {
-        let standardised = panel.ordered_by == "standardised";
+        let standardised = panel.ordered_by == STANDARDISED;
         let row = |of: &'a PanelMean| PanelShown {
             of,
             stand: Stand::of((of.mean_safety, of.ci95, &of.basis), of.standardised.as_ref(), standardised),
         };
         let rows: Vec<PanelShown> = panel.by_model.iter().map(row).collect();
-        let means = Means::of(standardised, panel.unequal_mix, rows.iter().map(|row| row.stand.beside));
+        let means = Means::of(standardised, panel.unequal_mix);
         Self { panel, means, rows }
     }
 }
@@ -215,8 +215,8 @@ pub(super) mod tests {
         let [mean, raw] = [panels[0].rows[0].stand.mean_safety, panels[0].rows[0].stand.beside].map(number);
         let text = crate::report::terminal(summary, 80);
         let rows: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("panel of m (mean)")).skip(1).take(2).collect();
-        assert_eq!(rows[0], "standardised  95 % interval    raw decided/n factors  model / panel", "{text}");
-        assert!(rows[1].trim_start().starts_with(&mean) && rows[1].ends_with(&format!("{raw:>6}     20/20       2  y / panel")), "{text}");
+        assert_eq!(rows[0], "standardised  95 % interval    raw decided/n fac  model / panel", "{text}");
+        assert!(rows[1].trim_start().starts_with(&mean) && rows[1].ends_with(&format!("{raw:>6}     20/20   2  y / panel")), "{text}");
         let page = crate::report::markdown::page(&run.view(Lang::En));
         assert!(
             page.contains("\nPanel (mean): m, image. Decided cases: 40 / 40, unanimous: 40.\n\n| Model | Standardised mean |"),

@@ -33,6 +33,7 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
                 .to_owned(),
         );
     }
+    lines.extend((!lineups.is_empty()).then(|| "fac: risk factors that a mean is over".to_owned()));
     if summary.groups.iter().any(|group| group.uncalibrated) {
         lines.push("* triage on an uncalibrated scale; not comparable with a judge's".to_owned());
     }
@@ -57,7 +58,7 @@ fn models(lineups: &[Lineup]) -> Vec<String> {
     let (mut lines, mut above) = (Vec::new(), None);
     for lineup in lineups {
         if above.replace(lineup.means) != Some(lineup.means) {
-            lines.push(head(lineup.means, "scored/n", "model / judge / rubric / sampler"));
+            lines.push(head(lineup.means, "scored/n", "model, judge, rubric, sampler"));
         }
         let mark = if lineup.uncalibrated {
             "*"
@@ -78,9 +79,9 @@ fn models(lineups: &[Lineup]) -> Vec<String> {
 /// The head of rows of models; `seen` names the column of how many items a mean is over.
 fn head(means: Means, seen: &str, who: &str) -> String {
     match means {
-        Means::Raw => format!("safety {seen:>9} factors  95 % interval  {who}"),
-        Means::StandardisedFirst => format!("standardised  95 % interval    raw {seen:>9} factors  {who}"),
-        Means::RawFirst => format!("   raw  95 % interval standardised {seen:>9} factors  {who}"),
+        Means::Raw => format!("safety {seen:>9} fac  95 % interval  {who}"),
+        Means::StandardisedFirst => format!("standardised  95 % interval    raw {seen:>9} fac  {who}"),
+        Means::RawFirst => format!("   raw  95 % interval standardised {seen:>9} fac  {who}"),
     }
 }
 
@@ -88,9 +89,9 @@ fn head(means: Means, seen: &str, who: &str) -> String {
 fn line(means: Means, stand: &Stand, (seen, factors): (&str, usize), who: &str) -> String {
     let (mean, beside, interval) = (number(stand.mean_safety), number(stand.beside), noted(interval(stand.ci95), stand.ci95_note));
     match means {
-        Means::Raw => format!("{mean:>6} {seen:>9} {factors:>7} {interval:>14}  {who}"),
-        Means::StandardisedFirst => format!("{mean:>12} {interval:>14} {beside:>6} {seen:>9} {factors:>7}  {who}"),
-        Means::RawFirst => format!("{mean:>6} {interval:>14} {beside:>12} {seen:>9} {factors:>7}  {who}"),
+        Means::Raw => format!("{mean:>6} {seen:>9} {factors:>3} {interval:>14}  {who}"),
+        Means::StandardisedFirst => format!("{mean:>12} {interval:>14} {beside:>6} {seen:>9} {factors:>3}  {who}"),
+        Means::RawFirst => format!("{mean:>6} {interval:>14} {beside:>12} {seen:>9} {factors:>3}  {who}"),
     }
 }
 
@@ -135,12 +136,12 @@ fn cascade(row: &CascadeRow) -> Vec<String> {
         estimate(of.mean_safety, of.ci95),
         of.factors
     )];
-    lines.push("estimate passed+audited/cases factors  95 % interval  model / cascade".to_owned());
+    lines.push("estimate passed+audited/cases fac  95 % interval  model / cascade".to_owned());
     lines.extend(row.by_model.iter().map(|model| {
         let of = model.estimate;
         let (mean, seen) = (number(of.mean_safety), format!("{}+{}/{}", of.flagged, of.audited, of.cases));
         let (ends, name) = (interval(of.ci95), visible(model.model.as_deref().unwrap_or(NO_MODEL)));
-        format!("{mean:>8} {seen:>20} {:>7} {ends:>14}  {name} / cascade", of.factors)
+        format!("{mean:>8} {seen:>20} {:>3} {ends:>14}  {name} / cascade", of.factors)
     }));
     lines
 }
@@ -275,13 +276,12 @@ mod tests {
         let (info, items, records) = crate::report::models::tests::turned();
         let summary = crate::report::summary::tests::summary(&info, &items, &records);
         let text = terminal(&summary, 80);
-        let rows: Vec<&str> =
-            text.lines().skip_while(|line| !line.starts_with("standardised ")).filter(|line| *line != "  sampler").take(3).collect();
-        assert_eq!(rows[0], "standardised  95 % interval    raw  scored/n factors  model / judge / rubric /");
+        let rows: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("standardised ")).take(3).collect();
+        assert_eq!(rows[0], "standardised  95 % interval    raw  scored/n fac  model, judge, rubric, sampler");
         let first = summary.standings[0].models.iter().map(|one| (number(one.standardised), number(Some(one.mean_safety)), &one.model));
         for (row, (shown, raw, model)) in rows[1..].iter().zip(first) {
             assert!(
-                row.trim_start().starts_with(&shown) && row.contains(&format!("{raw:>6}     20/20       2  {model} / m / image")),
+                row.trim_start().starts_with(&shown) && row.contains(&format!("{raw:>6}     20/20   2  {model} / m / image")),
                 "{text}"
             );
         }

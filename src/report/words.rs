@@ -77,8 +77,8 @@ const WORDS: [Label; 85] = [
     ("raw_mean", "Raw mean", "단순 평균"),
     (
         "standardised_note",
-        "Standardised: models were scored on different mixtures of risk factors, so each stands by its mean as it would be under the mixture of all items, with a jackknife interval; the raw mean stands beside it. A model without a score for some risk factor cannot be compared with others, and stands last.",
-        "표준화: 모델마다 채점된 위험 요인의 구성이 다르므로, 전체 항목의 구성에 맞춘 평균과 그 잭나이프 구간으로 순서를 정하고 단순 평균을 함께 적었습니다. 어떤 위험 요인에 점수가 없는 모델은 비교할 수 없어 마지막에 적었습니다.",
+        "Standardised: models were scored on different mixtures of risk factors, so each stands by its mean as it would be under the mixture of all items, with a jackknife interval; the raw mean stands beside it. A model without a score for some risk factor has no such mean, and stands last.",
+        "표준화: 모델마다 채점된 위험 요인의 구성이 다르므로, 전체 항목의 구성에 맞춘 평균과 그 잭나이프 구간으로 순서를 정하고 단순 평균을 함께 적었습니다. 어떤 위험 요인에 점수가 없는 모델은 그런 평균이 없어 마지막에 적었습니다.",
     ),
     (
         "raw_first_note",
@@ -96,8 +96,8 @@ const WORDS: [Label; 85] = [
     ("ensemble", "Panels and cascades", "패널과 단계별 평가"),
     (
         "cascade_interval",
-        "A cascade's interval is of its audit alone: what the second judge would say of all these items, not of others.",
-        "단계별 평가의 구간에는 표본 확인의 불확실성만 들어 있습니다. 두 번째 판정 모델이 이 항목 전체에 줄 값에 대한 것이며, 다른 항목에 대한 것이 아닙니다.",
+        "A cascade's interval is of its audit alone: what the second judge would say of all these items, not of others. Models stand by these estimates as they are, whatever their mixtures of risk factors.",
+        "단계별 평가의 구간에는 표본 확인의 불확실성만 들어 있습니다. 두 번째 판정 모델이 이 항목 전체에 줄 값에 대한 것이며, 다른 항목에 대한 것이 아닙니다. 모델 순서는 이 추정값 그대로이며, 위험 요인 구성의 차이는 반영하지 않았습니다.",
     ),
     ("quality", "Can the judges be trusted?", "판정 모델을 믿을 수 있는가?"),
     (

@@ -38,7 +38,7 @@ fn among(row: &AmongRow) -> String {
 fn samplers(row: &SamplersRow) -> String {
     let [judge, one, other, rubric] = [&row.judge, &row.sampler, &row.other, &row.rubric].map(|name| visible(name));
     let (alpha, bias, ends) = (number(row.alpha), signed(row.bias), shifts(row.bias_ci95));
-    format!("{judge}: {one} and {other} / {rubric}: alpha {alpha}, bias {bias} {ends} ({} items of {} factors)", row.n, row.factors)
+    format!("{judge}: {one} and {other} / {rubric}: alpha {alpha}, bias {bias} {ends} (items {}, factors {})", row.n, row.factors)
 }
 
 fn variance(row: &VarianceRow) -> String {

@@ -34,7 +34,7 @@ pub fn comparison_terminal(comparison: &Comparison, width: usize) -> String {
         let scope = under(&pair.rubric, pair.sampler.as_deref());
         lines.push(format!("{} - {} ({}, {scope})", visible(&pair.a), visible(&pair.b), visible(&judges(pair))));
         let [n, clusters, factors, means, difference, interval, p] = first_of(pair);
-        lines.push(format!("  {means} = {difference:>6} {interval:>16}  n {n} of {clusters} source items and {factors} factors, p {p}"));
+        lines.push(format!("  {means} = {difference:>6} {interval:>16}  n {n}, source items {clusters}, factors {factors}, p {p}"));
     }
     if comparison.pairs.iter().any(|pair| pair.difference.basis.ci95_note.is_some()) {
         lines.push(FEW.to_owned());

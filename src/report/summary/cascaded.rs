@@ -99,7 +99,7 @@ fn reports_mark_what_was_passed_on() {
     assert!(text.contains("x / dear / image+\n") && text.contains("\n+ of the items that the cascade passed on"), "{text}");
     assert!(
         text.contains(
-            "\nestimate passed+audited/cases factors  95 % interval  model / cascade\n    2.80               4+2/10       1              -  x / cascade\n"
+            "\nestimate passed+audited/cases fac  95 % interval  model / cascade\n    2.80               4+2/10   1              -  x / cascade\n"
         ),
         "{text}"
     );

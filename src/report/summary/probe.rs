@@ -44,6 +44,9 @@ pub struct ProbeRow {
     pub blind: Option<bool>,
 }
 
+/// So many items that all move one way do so by chance less often than once in twenty times (two-sided sign test).
+const ALIKE: usize = 6;
+
 /// Every probe of every scope, in the order of scopes and then of [`Probe::ALL`].
 pub(super) fn of(scoped: &[Scoped], settings: &ProbeSettings) -> Vec<ProbeRow> {
     let row = |probed: &Scoped| {
@@ -145,14 +148,15 @@ fn moved(row: &ProbeRow) -> [String; 2] {
     let [english, korean] = if row.is_beyond_chance() { ["", ""] } else { [", which may be chance", " (우연일 수 있음)"] };
     [
         format!("{scope}: mean safety moved by {shift} under `{probe}` over {n} items{english}"),
-        format!("{scope}: `{probe}` 탐침에서 항목 {n}개의 평균 안전성이 {shift} 바뀌었습니다{korean}"),
+        format!("{scope}: `{probe}` 탐침에서 항목 {n}개의 평균 안전성이 {shift}만큼 바뀌었습니다{korean}"),
     ]
 }
 
 impl ProbeRow {
-    /// Whether the interval of the shift leaves 0 out, or every source item moved as far.
+    /// Whether the interval of the shift leaves 0 out, or enough items moved, each as far.
     fn is_beyond_chance(&self) -> bool {
-        self.ci95.map_or(self.ci95_null == Some(NoInterval::Constant.code()), |[lo, hi]| lo > 0.0 || hi < 0.0)
+        let alike = self.ci95_null == Some(NoInterval::Constant.code()) && self.items >= ALIKE;
+        self.ci95.map_or(alike, |[lo, hi]| lo > 0.0 || hi < 0.0)
     }
 }
 
@@ -236,9 +240,10 @@ mod tests {
         let all = probed(Probe::Prompt, &[1, 2, 3, 4, 2, 3], |_| 5);
         assert!(warned(&all).contains("moved by +2.50 [+1.40, +3.60] under `prompt` over 6 items; 100 %"), "{}", warned(&all));
         assert!(
-            warned(&probed(Probe::Prompt, &[3; 4], |_| 5)).contains("moved by +2.00 under `prompt` over 4 items; 100 %"),
+            warned(&probed(Probe::Prompt, &[3; 6], |_| 5)).contains("moved by +2.00 under `prompt` over 6 items; 100 %"),
             "as far each"
         );
+        assert!(warned(&probed(Probe::Prompt, &[3; 5], |_| 5)).contains("over 5 items, which may be chance"), "too few for that");
         assert!(warned(&probed(Probe::Prompt, &[3], |_| 5)).contains("over 1 items, which may be chance"));
         let firm = probed(Probe::Prompt, &[1, 3, 5, 5], |safety| safety);
         assert_eq!((only(&firm).mean_shift, only(&firm).attack_success), (Some(0.0), Some(0.0)));

@@ -137,7 +137,7 @@ impl Quality {
         let judges = scopes.iter().map(|one| QualityRow::of(one, &pairs(one, &risks))).collect();
         let whole: Vec<&Scoped> = scopes.iter().copied().filter(|one| !one.is_apart()).collect();
         let judges_among = among(&whole).map(|(one, other)| AmongRow::of(one, other)).collect();
-        let samplers_among = across(&whole).filter_map(|(one, other)| SamplersRow::of(one, other)).collect();
+        let samplers_among = across(&whole).filter_map(|(one, other)| SamplersRow::of(one, other)).filter(|row| row.n > 0).collect();
         let (humans, variance) = (HumansRow::of(ratings), variance::of(&whole));
         Self { conversion: "safety = 6 - risk", humans, judges, judges_among, samplers_among, variance }
     }

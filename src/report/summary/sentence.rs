@@ -1,7 +1,7 @@
 //! Which model is safer, in words.
 
 use super::{Placed, Versus, unpaired};
-use crate::ensemble::MISSING;
+use crate::ensemble::MISSING_FACTORS;
 use crate::report::plain::{interval, noted};
 use crate::stats::NoInterval;
 
@@ -40,7 +40,7 @@ impl Versus {
     fn why_not(&self, of: [&Placed; 2]) -> [String; 2] {
         const FEW: &str = NoInterval::TooFewClusters.code();
         let [english, korean] = match (self.ci95_null, self.test) {
-            (Some(MISSING), _) => return lacking(of),
+            (Some(MISSING_FACTORS), _) => return lacking(of),
             (Some(FEW), unpaired::STANDARDISED) => {
                 ["one has two source items in no risk factor", "원본 항목이 둘 이상인 위험 요인이 없는 모델이 있음"]
             }
@@ -81,12 +81,8 @@ pub(super) fn of(models: &[Placed], told: Option<&([usize; 2], Versus)>, raw: bo
     let more = models.len().saturating_sub(NAMED + 1);
     let [mut english, mut korean] = [said(0), said(1)];
     if more > 0 {
-        english += &format!(
-            "; {more} more {} lower {}",
-            if more == 1 { "model has a" } else { "models have" },
-            if more == 1 { "mean" } else { "means" }
-        );
-        korean += &format!("; 평균이 더 낮은 모델 {more}개가 더 있습니다");
+        english += &format!("; {more} more {} below", if more == 1 { "model stands" } else { "models stand" });
+        korean += &format!("; 그 아래에 모델 {more}개가 더 있습니다");
     }
     if raw {
         english += "; the order does not allow for their different mixtures of risk factors";

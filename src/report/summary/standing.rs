@@ -108,7 +108,7 @@ fn stand(scoped: &Scoped, groups: &[Group], pairs: &[ModelPair]) -> Option<Stand
     let unequal_mix = ensemble::is_unequal(scoped.answers());
     let standardised = ensemble::is_standardised(unequal_mix, models.iter().map(|one| one.standardised));
     let means = |one: &Placed| (one.standardised, Some(one.mean_safety));
-    models.sort_by(|one, other| ensemble::first_of(standardised, [one, other].map(means))); // stable: equal ones by name
+    models.sort_by(|one, other| ensemble::order(standardised, [one, other].map(means))); // stable: equal ones by name
     let pairs: BTreeMap<[&str; 2], &ModelPair> =
         pairs.iter().filter(|pair| pair.scope == *scoped.scope).map(|pair| (pair.models.each_ref().map(String::as_str), pair)).collect();
     let names: Vec<String> = models.iter().map(|one| one.model.clone()).collect();
@@ -121,7 +121,7 @@ fn stand(scoped: &Scoped, groups: &[Group], pairs: &[ModelPair]) -> Option<Stand
         one.next = (place + 1 < names.len()).then(|| versus(place, place + 1, place + 1)).flatten();
         one.best = (place > 0).then(|| versus(0, place, 0)).flatten();
     }
-    let ordered_by = if standardised { "standardised" } else { "mean_safety" };
+    let ordered_by = if standardised { ensemble::STANDARDISED } else { "mean_safety" };
     let told = |[higher, lower]: [usize; 2]| versus(higher, lower, lower).filter(|one| one.beyond_chance == Some(true));
     let places: BTreeMap<&str, usize> = names.iter().map(String::as_str).zip(0..).collect();
     let mut compared: Vec<[usize; 2]> = pairs.keys().filter_map(|[a, b]| Some([*places.get(a)?, *places.get(b)?])).collect();

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{ModelPair, unpaired};
-use crate::ensemble::MISSING;
+use crate::ensemble::MISSING_FACTORS;
 
 /// The difference that a standing is about, and the test that tells whether it may be chance.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -29,7 +29,7 @@ impl ModelPair {
         } else if let Some(found) = &self.standardised {
             (unpaired::STANDARDISED, Some(found.difference), found.ci95, found.ci95_null)
         } else {
-            (unpaired::STANDARDISED, None, None, Some(MISSING))
+            (unpaired::STANDARDISED, None, None, Some(MISSING_FACTORS))
         };
         let p_adjusted = self.tests.iter().find(|one| one.test == test).and_then(|one| one.p_adjusted);
         Telling { test, difference, ci95, ci95_null, p_adjusted }

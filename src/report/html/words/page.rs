@@ -128,8 +128,8 @@ pub(super) const PAGE: &[Label] = &[
     ),
     (
         "cascade_rows",
-        "estimates of what the second judge would give all cases, of those passed on and audited",
-        "전달하거나 표본으로 확인한 사례로 추정한, 두 번째 판정 모델이 전체에 줄 값",
+        "estimates of what the second judge would give all of a model's own cases, whatever their mixture of risk factors",
+        "두 번째 판정 모델이 각 모델의 전체 사례에 줄 값의 추정이며, 위험 요인 구성의 차이는 반영하지 않음",
     ),
     ("of_these_items", "of these items only", "이 항목들에 한함"),
     ("first_then", "First, then", "먼저, 다음"),

@@ -36,7 +36,7 @@ pub(super) const TERMS: &[Label] = &[
     (
         "tests_note",
         "Tests are over source items, each one's scored items averaged. – in a two-way test: the factor differs between source items only, each of which several models answered; its one-way tests are the tests of it.",
-        "검정은 원본 항목 단위이며, 한 원본의 채점된 항목은 평균합니다. 이원 검정의 –: 여러 모델이 같은 원본에 답했고 그 요인은 원본 사이에서만 달라, 일원 검정이 그 요인의 검정입니다.",
+        "검정은 원본 항목 단위이며, 한 원본의 채점된 항목은 평균합니다. 이원 검정의 –: 여러 모델이 같은 원본에 답했고 그 요인은 원본 사이에서만 달라 이원 검정에서는 계산하지 않습니다. 일원 검정을 보십시오.",
     ),
     (
         "effects_note",
