@@ -27,12 +27,16 @@ impl Conversion {
     /// `None` when the profile describes sRGB. `Err` says why it cannot be applied.
     pub(super) fn to_srgb(icc: &[u8], has_colour: bool, rgba: bool) -> Result<Option<Self>, String> {
         let profile = ColorProfile::new_from_slice(icc).map_err(|error| format!("the colour profile is broken: {error}"))?;
-        let layout = if rgba { Layout::Rgba } else { Layout::Rgb };
         match profile.color_space {
-            DataColorSpace::Gray if !has_colour => gray(&profile),
-            DataColorSpace::Rgb => colour(&profile, layout),
+            DataColorSpace::Gray if !has_colour => gray(&profile, Layout::Gray),
+            DataColorSpace::Rgb => colour(&profile, if rgba { Layout::Rgba } else { Layout::Rgb }),
             other => Err(format!("the colour profile describes {other:?}; the plain conversion was used")),
         }
+    }
+
+    /// As [`Conversion::to_srgb`], from a colour space of RGB, which a grey picture may have, too.
+    pub(super) fn from_space(space: &ColorProfile, has_colour: bool, rgba: bool) -> Result<Option<Self>, String> {
+        if has_colour { colour(space, if rgba { Layout::Rgba } else { Layout::Rgb }) } else { gray(space, Layout::Rgb) }
     }
 
     /// Converts opaque pixels in place.
@@ -65,11 +69,13 @@ impl Conversion {
     }
 }
 
-fn gray(profile: &ColorProfile) -> Result<Option<Conversion>, String> {
-    let transform = transform(profile, Layout::Gray, Layout::Rgb)?;
+/// `from`: whether the profile is one of grey or of RGB.
+fn gray(profile: &ColorProfile, from: Layout) -> Result<Option<Conversion>, String> {
+    let transform = transform(profile, from, Layout::Rgb)?;
     let levels: Vec<u8> = (0..=255).collect();
+    let stored: Vec<u8> = levels.iter().flat_map(|level| [*level; 3].into_iter().take(from.channels())).collect();
     let mut converted = vec![0; levels.len() * 3];
-    transform.transform(&levels, &mut converted).map_err(|error| error.to_string())?;
+    transform.transform(&stored, &mut converted).map_err(|error| error.to_string())?;
     let mut table = Box::new([0; 256]);
     table.iter_mut().zip(converted.chunks_exact(3)).for_each(|(level, pixel)| *level = pixel[1]);
     let same = levels.iter().zip(table.iter()).all(|(before, after)| before.abs_diff(*after) <= SAME);

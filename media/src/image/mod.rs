@@ -10,10 +10,12 @@ mod jpeg;
 mod normalise;
 mod open;
 mod picture;
+mod png;
 mod still;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "turbojpeg")]
 mod turbo;
+mod webp;
 
 pub(crate) use normalise::{normalise, streams};

@@ -4,11 +4,14 @@ use std::io::BufReader;
 
 use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, png::PngDecoder, webp::WebPDecoder};
 use image::{AnimationDecoder as _, ColorType, Frames, ImageDecoder};
+use moxcms::ColorProfile;
 
 use super::colour::Conversion;
 use super::failure::refuse;
 use super::jpeg::JpegFile;
 use super::picture::{Orientation, Tags};
+use super::png::{self, Oddity};
+use super::webp;
 use crate::heif::HeifPicture;
 use crate::sniff::identify;
 use crate::{Error, Limits, Reader, Source};
@@ -17,10 +20,11 @@ type Input<'a> = BufReader<Reader<'a>>;
 
 /// A picture whose header has been read and found to be within the limits.
 pub(super) struct Opened<'a> {
+    source: &'a Source,
     decoder: Decoder<'a>,
     pub(super) tags: Tags,
     /// Codes and messages for the report.
-    pub(super) oddities: Vec<(&'static str, String)>,
+    pub(super) oddities: Vec<Oddity>,
 }
 
 enum Decoder<'a> {
@@ -52,29 +56,42 @@ pub(super) fn open<'a>(source: &'a Source, limits: &Limits) -> Result<Opened<'a>
     Limits::check("size of the picture in pixels", pixels, limits.pixels)?;
     Limits::check("memory for the picture in bytes", decoder.peak_bytes(source.len(), pixels), limits.decode_bytes)?;
     let rgba = decoder.is_animated() || decoder.as_dyn().color_type().has_alpha(); // animations always come as RGBA8
-    let (tags, mut oddities) = tags(decoder.as_dyn(), rgba);
+    let told = if matches!(decoder, Decoder::Png(_)) { png::Told::of(source)? } else { png::Told::default() };
+    let (tags, mut oddities) = tags(decoder.as_dyn(), &told, rgba);
     if let Decoder::Heif(_, picture) = &decoder {
         oddities.extend(picture.oddities());
     }
-    Ok(Opened { decoder, tags, oddities })
+    Ok(Opened { source, decoder, tags, oddities })
 }
 
-/// Orientation and colour profile. Neither is worth a refusal: broken ones are ignored, with a note.
-fn tags(decoder: &mut dyn ImageDecoder, rgba: bool) -> (Tags, Vec<(&'static str, String)>) {
+/// Orientation and colours. Neither is worth a refusal: what is broken is ignored, with a note.
+fn tags(decoder: &mut dyn ImageDecoder, told: &png::Told, rgba: bool) -> (Tags, Vec<Oddity>) {
     let mut oddities = Vec::new();
     let exif = decoder.exif_metadata().unwrap_or_else(|error| {
         oddities.push(("exif_unreadable", error.to_string()));
         None
     });
     let orientation = exif.and_then(|chunk| exif_orientation(&chunk)).unwrap_or(image::metadata::Orientation::NoTransforms);
-    let has_colour = decoder.color_type().has_color();
-    let profile = decoder.icc_profile().map_err(|error| error.to_string());
-    let conversion = profile.and_then(|profile| profile.map_or(Ok(None), |icc| Conversion::to_srgb(&icc, has_colour, rgba)));
-    let conversion = conversion.unwrap_or_else(|problem| {
-        oddities.push(("icc_not_applied", problem));
-        None
-    });
+    let conversion = conversion(decoder, told, rgba, &mut oddities);
     (Tags { orientation: Orientation::from(orientation), conversion }, oddities)
+}
+
+/// What brings the colours to sRGB, by what ranks highest of all that can be followed.
+fn conversion(decoder: &mut dyn ImageDecoder, told: &png::Told, rgba: bool, oddities: &mut Vec<Oddity>) -> Option<Conversion> {
+    let has_colour = decoder.color_type().has_color();
+    let from_space = |space: ColorProfile, code| Conversion::from_space(&space, has_colour, rgba).map_err(|why| (code, why));
+    let by_profile = |profile: Result<Option<Vec<u8>>, String>| {
+        let conversion = match profile {
+            Ok(None) if told.has_profile => Err("the colour profile cannot be unpacked".to_owned()),
+            profile => profile.transpose()?.and_then(|icc| Conversion::to_srgb(&icc, has_colour, rgba)),
+        };
+        Some(conversion.map_err(|why| ("icc_not_applied", why)))
+    };
+    let mut settled = |wish: Option<Result<Option<Conversion>, Oddity>>| wish?.map_err(|oddity| oddities.push(oddity)).ok();
+    settled(told.by_code_points().map(|space| from_space(space?, "cicp_not_applied")))
+        .or_else(|| settled(by_profile(decoder.icc_profile().map_err(|error| error.to_string()))))
+        .or_else(|| settled(told.by_gamma().map(|space| from_space(space?, "gamma_not_applied"))))
+        .flatten()
 }
 
 /// The orientation in an EXIF chunk. Many writers of WebP and PNG keep the six bytes that only JPEG puts before the TIFF header.
@@ -143,7 +160,8 @@ impl<'a> Decoder<'a> {
             Self::Jpeg(_) => source_len.saturating_add(pixels * 6).saturating_add(decoded),
             // The canvas, the frame before it, and the frame that is read, RGBA each.
             Self::Gif(_) => pixels * 12,
-            Self::Png(_) | Self::WebP(_) if self.is_animated() => pixels * 16,
+            Self::Png(_) if self.is_animated() => pixels * 16,
+            Self::WebP(_) if self.is_animated() => webp::peak_bytes(pixels),
             Self::Png(_) | Self::WebP(_) | Self::Bmp(_) => decoded,
             Self::Heif(_, picture) => picture.peak_bytes(),
         };
@@ -204,7 +222,7 @@ impl<'a> Opened<'a> {
         let frames = match self.decoder {
             Decoder::Gif(decoder) => decoder.into_frames(),
             Decoder::Png(decoder) => decoder.apng().map_err(|error| refuse(&error, limits))?.into_frames(),
-            Decoder::WebP(decoder) => decoder.into_frames(),
+            Decoder::WebP(decoder) => webp::frames(self.source, decoder.dimensions(), limits)?,
             Decoder::Jpeg(_) | Decoder::Bmp(_) | Decoder::Heif(..) => {
                 return Err(Error::Empty("this format holds no animation".to_owned()));
             }
