@@ -32,6 +32,8 @@ pub(super) struct Block {
     pub(super) mixed: u64,
     /// How many of them were at or beyond full scale.
     pub(super) loud: u64,
+    /// Sum of squares of the source's channel where it is highest.
+    pub(super) loudest: f64,
     /// Seconds on the file's clock at which they begin, where the container tells.
     pub(super) at: Option<f64>,
     /// Seconds on that clock to what follows them.

@@ -155,13 +155,14 @@ impl<'s> Libav<'s> {
         let kept = self.trim.take(frames);
         block.mixed = (kept.len() * channels) as u64;
         let (frame, mixdown) = (&self.frame, &self.mixdown.1);
-        block.loud = if frame.float_plane(0).is_some() {
+        let mixed = if frame.float_plane(0).is_some() {
             let plane = |channel: usize| frame.float_plane(channel)?.get(kept.clone());
             mixdown.mix(|channel| plane(channel).unwrap_or_default(), &mut block.samples)
         } else {
             frame.split(&mut self.planes)?;
             mixdown.mix(|channel| self.planes[channel].get(kept.clone()).unwrap_or_default(), &mut block.samples)
         };
+        (block.loud, block.loudest) = (mixed.loud, mixed.loudest);
         Ok(())
     }
 }

@@ -49,6 +49,10 @@ impl Mixdown {
     /// them are heights, and a second low-frequency channel at bit 18 (symphonia) or 35 (libav).
     pub(super) fn of_mask(mask: u64) -> Self {
         let mut roles: Vec<Role> = (0..u64::BITS).filter(|bit| mask >> bit & 1 == 1).map(Role::of_bit).collect();
+        // And so many for the first bits of all, which no layout of so many has.
+        if matches!(roles.len(), 7 | 9..) && mask.trailing_ones() as usize == roles.len() {
+            return Self::mean(roles.len());
+        }
         // Readers take four or five channels of an unnamed layout for L R C LFE Ls: without two surrounds no channel is surely one to leave out.
         if matches!(roles.len(), 4 | 5) && roles.iter().filter(|role| **role == Role::Surround).count() < 2 {
             roles.iter_mut().filter(|role| **role == Role::LowFrequency).for_each(|role| *role = Role::Surround);
@@ -70,8 +74,8 @@ impl Mixdown {
         }
     }
 
-    /// Appends the mono mix of the channels, each a `plane` of equal length, to `mono`; gives the number of samples at full scale.
-    pub(super) fn mix<'p>(&self, plane: impl Fn(usize) -> &'p [f32], mono: &mut Vec<f32>) -> u64 {
+    /// Appends the mono mix of the channels, each a `plane` of equal length, to `mono`, and says what went into it.
+    pub(super) fn mix<'p>(&self, plane: impl Fn(usize) -> &'p [f32], mono: &mut Vec<f32>) -> Mixed {
         match *self.weights.as_slice() {
             [_] => mono.extend_from_slice(plane(0)),
             [left, right] if left > 0.0 && right > 0.0 => {
@@ -86,9 +90,34 @@ impl Mixdown {
                 }
             }
         }
-        (0..self.weights.len()).map(|channel| loud(plane(channel))).sum()
+        let planes = || (0..self.weights.len()).map(&plane);
+        Mixed { loud: planes().map(loud).sum(), loudest: planes().map(energy).fold(0.0, f64::max) }
     }
 }
+
+/// What went into a mix.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Mixed {
+    /// Samples of all channels at full scale.
+    pub(super) loud: u64,
+    /// Sum of squares of the channel where it is highest.
+    pub(super) loudest: f64,
+}
+
+/// Sum of squares, in lanes: SIMD may not change the order of a sum by itself.
+pub(super) fn energy(samples: &[f32]) -> f64 {
+    samples
+        .chunks(ENERGY_BLOCK)
+        .map(|block| {
+            let (lanes, rest) = block.as_chunks::<8>();
+            let sums = lanes.iter().fold([0.0_f32; 8], |sums, lane| std::array::from_fn(|i| sums[i] + lane[i] * lane[i]));
+            f64::from(sums.iter().chain([&rest.iter().map(|sample| sample * sample).sum()]).sum::<f32>())
+        })
+        .sum()
+}
+
+/// So many squares are added in 32 bits.
+const ENERGY_BLOCK: usize = 4096;
 
 /// Samples at or beyond full scale; counted in 32 bits, for packets are short and SIMD wants it.
 fn loud(plane: &[f32]) -> u64 {
@@ -121,8 +150,8 @@ mod tests {
 
     fn mixed(mix: &Mixdown, planes: &[&[f32]]) -> (Vec<f32>, u64) {
         let mut mono = Vec::new();
-        let loud = mix.mix(|channel| planes[channel], &mut mono);
-        (mono, loud)
+        let mixed = mix.mix(|channel| planes[channel], &mut mono);
+        (mono, mixed.loud)
     }
 
     #[test]

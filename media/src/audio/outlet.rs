@@ -3,6 +3,7 @@
 use super::chunk::Chunker;
 use super::decode::Block;
 use super::meter::Meter;
+use super::mixdown::energy;
 use super::resample::Resampler;
 use super::{flac, wav};
 use crate::{Detail, Encoding, Error, Limits, PartHeader, PartSink, Report, SoundEncoding, SoundSignals, SoundSpec};
@@ -13,6 +14,10 @@ const SILENCE: f32 = 0.001;
 /// More samples than one in this many clipping is worth a note.
 const CLIPPING: u64 = 1000;
 
+/// Where the loudest channel has this much more energy than the mix (15 dB) for half a second, and is no silence itself, the mix has lost it.
+const LOST: f64 = 31.6;
+const STRETCH: f64 = 0.5;
+
 /// Takes decoded mono samples once, checks them, and gives them to every distinct [`SoundSpec`].
 pub(super) struct Outlets {
     each: Vec<Outlet>,
@@ -22,6 +27,17 @@ pub(super) struct Outlets {
     unreal: u64,
     mixed: u64,
     loud: u64,
+    stretch: Stretch,
+    lost: f64,
+}
+
+/// Samples that are compared with what they were mixed from.
+#[derive(Default)]
+struct Stretch {
+    seconds: f64,
+    samples: usize,
+    mix: f64,
+    loudest: f64,
 }
 
 /// What one distinct specification makes of the samples.
@@ -50,7 +66,17 @@ impl Outlets {
         if let Some(outlet) = each.first_mut() {
             outlet.meter = Some(Meter::new(outlet.spec.rate));
         }
-        Ok(Self { each, limit: limits.seconds, seconds: 0.0, peak: 0.0, unreal: 0, mixed: 0, loud: 0 })
+        Ok(Self {
+            each,
+            limit: limits.seconds,
+            seconds: 0.0,
+            peak: 0.0,
+            unreal: 0,
+            mixed: 0,
+            loud: 0,
+            stretch: Stretch::default(),
+            lost: 0.0,
+        })
     }
 
     /// Seconds of sound taken so far.
@@ -68,9 +94,28 @@ impl Outlets {
         self.peak = self.peak.max(peak);
         self.mixed += block.mixed;
         self.loud += block.loud;
+        self.compare(block);
         self.seconds += block.samples.len() as f64 / f64::from(block.rate);
         Limits::check("seconds of sound", self.seconds.ceil() as u64, self.limit)?;
         self.each.iter_mut().try_for_each(|outlet| outlet.push(&block.samples, block.rate, origin, sink))
+    }
+
+    /// Counts how long the mix lacks what a channel holds: channels of opposite sign cancel, and some hardly count or not at all.
+    fn compare(&mut self, block: &Block) {
+        let stretch = &mut self.stretch;
+        stretch.seconds += block.seconds();
+        stretch.samples += block.samples.len();
+        stretch.mix += energy(&block.samples);
+        stretch.loudest += block.loudest;
+        if stretch.seconds >= STRETCH {
+            self.settle();
+        }
+    }
+
+    fn settle(&mut self) {
+        let Stretch { seconds, samples, mix, loudest } = std::mem::take(&mut self.stretch);
+        let is_silent = loudest < f64::from(SILENCE).powi(2) * samples as f64;
+        self.lost += if !is_silent && loudest > mix * LOST { seconds } else { 0.0 };
     }
 
     /// Takes so many seconds of silence at `rate`, at most one at once.
@@ -93,6 +138,11 @@ impl Outlets {
         }
         if self.peak < SILENCE {
             report.note("silent", "no sample is above -60 dBFS after mixing down");
+        }
+        self.settle();
+        if self.lost > 0.0 {
+            let message = "s the loudest channel has 15 dB or more over the mono mix, where it cancels against others or hardly counts";
+            report.note("lost_in_mix", format!("in {:.1} {message}", self.lost));
         }
         if self.unreal > 0 {
             report.note("not_a_number", format!("{} samples were infinite or no numbers and became silence", self.unreal));

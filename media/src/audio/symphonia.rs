@@ -192,12 +192,13 @@ impl Mixer {
         block.rate = rate;
         block.lasting = decoded.frames() as f64 / f64::from(rate);
         block.mixed = (kept.len() * mixdown.channels()) as u64;
-        block.loud = if let GenericAudioBufferRef::F32(buffer) = decoded {
+        let mixed = if let GenericAudioBufferRef::F32(buffer) = decoded {
             mixdown.mix(|channel| buffer.plane(channel).map_or(&[][..], |plane| &plane[kept.clone()]), &mut block.samples)
         } else {
             decoded.copy_to_vecs_planar(&mut self.planes);
             mixdown.mix(|channel| &self.planes[channel][kept.clone()], &mut block.samples)
         };
+        (block.loud, block.loudest) = (mixed.loud, mixed.loudest);
         Ok(())
     }
 }

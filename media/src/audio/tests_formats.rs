@@ -134,6 +134,33 @@ fn surround_layouts_mix_by_bs_775_and_no_channel_of_unknown_ones_is_lost() {
 }
 
 #[test]
+fn many_channels_without_a_layout_all_count() {
+    for channels in [7, 9, 16] {
+        let (report, found) = levels(channels, Some(0));
+        assert_eq!(report.sound.unwrap().mixdown, format!("mean of {channels}"));
+        assert!(found.iter().all(|level| (level - 1.0 / f64::from(channels)).abs() < 0.005), "{channels}: {found:?}");
+    }
+}
+
+#[test]
+fn what_the_mix_loses_is_noted() {
+    let lost = |channels: u16, wave: &dyn Fn(f64, u16) -> f64| {
+        let (report, _) = run(wav(16_000, channels, 16, 4.0, wave), &[SoundSpec::default()]).unwrap();
+        report.notes.into_iter().find(|note| note.code == "lost_in_mix").map(|note| note.message)
+    };
+    let sign = |channel: u16| if channel == 0 { 1.0 } else { -1.0 };
+    let opposite = lost(2, &|t, channel| sign(channel) * tone(440.0)(t, channel));
+    assert!(opposite.as_ref().is_some_and(|message| message.starts_with("in 4.0 s ")), "{opposite:?}");
+    let at_times = lost(2, &|t, channel| if t < 1.0 { sign(channel) } else { 1.0 } * tone(440.0)(t, channel));
+    assert!(at_times.as_ref().is_some_and(|message| message.starts_with("in 1.0 s ")), "{at_times:?}");
+    assert!(lost(6, &|t, channel| if channel == 3 { tone(440.0)(t, 0) } else { 0.0 }).is_some(), "the low-frequency channel alone");
+    assert_eq!(lost(2, &|t, channel| if channel == 0 { tone(440.0)(t, 0) } else { 0.0 }), None, "one side alone");
+    assert_eq!(lost(2, &|t, channel| tone(440.0 + 50.0 * f64::from(channel))(t, channel)), None, "two sides of their own");
+    assert_eq!(lost(2, &|t, channel| sign(channel) * tone(440.0)(t, channel) / 1000.0), None, "silence");
+    assert_eq!(lost(1, &|t, _| tone(440.0)(t, 0)), None, "one channel");
+}
+
+#[test]
 fn plain_speech_passes_through_byte_for_byte() {
     let all: Vec<u8> = (i16::MIN..=i16::MAX).flat_map(i16::to_le_bytes).collect();
     for data in [&all[..], &all[..2], &[]] {
