@@ -69,7 +69,7 @@ pub(super) fn timeline(opened: Opened<'_>, limits: &Limits, report: &mut Report)
 
 fn moments(frames: Frames<'_>, canvas: u64, limits: &Limits, report: &mut Report) -> Result<(Vec<Moment>, f64), Error> {
     let mut moments: Vec<Moment> = Vec::new();
-    let mut now_ms = 0.0;
+    let (mut now_ms, mut raised) = (0.0, false);
     for frame in frames {
         let frame = match frame {
             Ok(frame) => frame,
@@ -85,17 +85,17 @@ fn moments(frames: Frames<'_>, canvas: u64, limits: &Limits, report: &mut Report
         let count = moments.len() as u64;
         Limits::check("frames of the animation", count, limits.frames)?;
         Limits::check("pixels of all frames of the animation", count.saturating_mul(canvas), TOTAL_PIXELS)?;
-        now_ms += shown_ms(frame.delay(), report);
+        let told = told_ms(frame.delay());
+        raised |= told <= SHORTEST_MS;
+        now_ms += if told <= SHORTEST_MS { INSTEAD_MS } else { told };
+    }
+    if raised && moments.len() > 1 {
+        report.note("delay_raised", "frames with a delay of at most 10 ms are taken to be shown for 100 ms, as browsers do");
     }
     Ok((moments, now_ms))
 }
 
-fn shown_ms(delay: image::Delay, report: &mut Report) -> f64 {
+fn told_ms(delay: image::Delay) -> f64 {
     let (numerator, denominator) = delay.numer_denom_ms();
-    let ms = f64::from(numerator) / f64::from(denominator.max(1));
-    if ms > SHORTEST_MS {
-        return ms;
-    }
-    report.note("delay_raised", "frames with a delay of at most 10 ms are taken to be shown for 100 ms, as browsers do");
-    INSTEAD_MS
+    f64::from(numerator) / f64::from(denominator.max(1))
 }

@@ -27,6 +27,22 @@ pub(super) fn first_scan(jpeg: &[u8]) -> Segments {
     }
 }
 
+/// What kind of JPEG it is, when it is one that no decoder at hand takes (ITU-T T.81, table B.1; JPEG-LS: T.87).
+pub(super) fn foreign_kind(jpeg: &[u8]) -> Option<&'static str> {
+    let mut at = 2;
+    loop {
+        match jpeg.get(at..)? {
+            [0xff, 0xff, ..] => at += 1, // fill bytes
+            [0xff, 0xf7, ..] => return Some("JPEG-LS"),
+            [0xff, 0xc3, ..] => return Some("lossless JPEG"),
+            [0xff, 0xc0..=0xc2, _, _, bits, ..] => return (*bits != 8).then_some("JPEG of other than 8 bits a sample"),
+            [0xff, 0xda, ..] => return None,
+            [0xff, _, high, low, ..] => at += 2 + usize::from(u16::from_be_bytes([*high, *low])).max(2),
+            _ => return None,
+        }
+    }
+}
+
 /// Whether an end-of-image marker follows the first scan: the decoder fills what is missing with grey and says nothing. Coded data escapes 0xff, so the marker is found by its two bytes;
 /// those of a thumbnail lie in a segment before the scan and are stepped over.
 pub(super) fn jpeg_has_end(jpeg: &[u8], segments: Segments) -> bool {

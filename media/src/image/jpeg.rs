@@ -5,7 +5,7 @@ use std::io::Cursor;
 use image::codecs::jpeg::JpegDecoder;
 use image::{DynamicImage, ImageDecoder as _};
 
-use super::cut::{Segments, first_scan, jpeg_has_end};
+use super::cut::{Segments, first_scan, foreign_kind, jpeg_has_end};
 use super::failure::refuse;
 use super::picture::{Picture, Tags};
 use crate::frame::target_size;
@@ -30,6 +30,11 @@ impl JpegFile {
     pub(super) fn read(source: &Source, limits: &Limits) -> Result<Self, Error> {
         Limits::check("length of a JPEG in bytes", source.len(), limits.decode_bytes)?;
         let bytes = source.head(usize::MAX)?;
+        if let Some(kind) = foreign_kind(&bytes) {
+            return Err(Error::Unsupported(format!(
+                "{kind}: nothing here decodes that; store it as 8-bit baseline or progressive JPEG, or as PNG"
+            )));
+        }
         let segments = first_scan(&bytes);
         let open = |bytes: &[u8]| JpegDecoder::new(Cursor::new(bytes.to_vec()));
         let before_scan = match segments {

@@ -160,6 +160,18 @@ fn ink_and_wide_gamut_come_out_in_srgb() {
 }
 
 #[test]
+fn kinds_of_jpeg_that_nothing_here_decodes_are_unsupported() {
+    let file = turned(1);
+    let frame = file.windows(2).position(|pair| matches!(pair, [0xff, 0xc0 | 0xc2])).unwrap();
+    for (at, byte) in [(frame + 4, 12), (frame + 1, 0xc3), (frame + 1, 0xf7)] {
+        let mut other = file.clone();
+        other[at] = byte;
+        let refused = run(&other, &[recipe("first", JPEG)]).map(|_| ());
+        assert!(matches!(refused, Err(Error::Unsupported(_))), "{byte:x}: {refused:?}");
+    }
+}
+
+#[test]
 fn one_decode_serves_all_recipes_and_equal_views_are_one_part() {
     let small = FrameView::Jpeg { long_edge: 8, quality: 80, background: [0; 3] };
     let recipes =
@@ -194,6 +206,7 @@ fn animations_are_sampled_by_their_own_time() {
 fn one_frame_is_a_still_and_no_frame_hides_in_no_time() {
     let (parts, report) = run(&animation(&[(RED, 100)]), &[recipe("uniform:4", JPEG)]).unwrap();
     assert_eq!((parts.len(), frame(&parts[0]).t, report.duration), (1, None, None));
+    assert_eq!(run(&animation(&[(RED, 0)]), &[recipe("first", JPEG)]).unwrap().1.notes, [], "a still has no delay");
     let (parts, report) = run(&animation(&[(RED, 0), (BLUE, 100)]), &[recipe("uniform:2", JPEG)]).unwrap();
     assert_eq!((parts.len(), report.duration), (2, Some(0.2)));
     assert_eq!(report.notes[0].code, "delay_raised");
