@@ -54,12 +54,12 @@ impl Kept {
         &self.dir
     }
 
-    /// The digest of an item's media, and what their decoders saw; `None` where that run decoded nothing of it.
-    pub fn media(&self, item_id: &str) -> Result<Option<(Digest, Report)>, LedgerError> {
+    /// The digest of an item's media, and what their decoders saw; `None` where that run decoded nothing of it, or knew it under another path than `output`.
+    pub fn media(&self, item_id: &str, output: &str) -> Result<Option<(Digest, Report)>, LedgerError> {
         let run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
-        let sql = "SELECT media_id, media FROM items WHERE item_id = ?1";
+        let sql = "SELECT media_id, media FROM items WHERE item_id = ?1 AND row ->> 'output' = ?2";
         let read = |row: &rusqlite::Row<'_>| Ok(digest(row, 0).and_then(|id| Ok((id, maybe(row, 1)?))));
-        let (media_id, report) = run.connection.query_row(sql, [item_id], read).optional()?.transpose()?.unwrap_or_default();
+        let (media_id, report) = run.connection.query_row(sql, [item_id, output], read).optional()?.transpose()?.unwrap_or_default();
         Ok(media_id.zip(report))
     }
 
@@ -115,6 +115,6 @@ mod tests {
         std::fs::write(dir.path().join(FOLDER).join(format!("{}.txt", payload.parts[0].sha256)), "x").unwrap();
         let (found, whole) = kept.payload(payload.parts_id, 0).unwrap();
         assert!(!whole && found.parts.len() == 1 && found.parts[0].bytes == "b");
-        assert_eq!(kept.media("nobody").unwrap(), None);
+        assert_eq!(kept.media("nobody", "").unwrap(), None);
     }
 }

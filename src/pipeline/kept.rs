@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::recipes::RecipeBook;
 use crate::ledger::{Kept, Ledger, LedgerError};
-use crate::manifest::Instance;
+use crate::manifest::{Asset, Instance};
 use crate::prepare::{Payload, Prepared};
 
 /// Keeps what was made for judges, and of thumbnails which ones there are: their pictures lie in `thumbs/`.
@@ -20,7 +20,8 @@ pub(super) fn keep(ledger: &Ledger, book: &RecipeBook, prepared: &Prepared) -> R
 
 /// An instance as `kept` has it; `None` where a part that judges see is not there. Thumbnails may be fewer.
 pub(super) fn prepared(kept: &Kept, instance: &Instance, book: &RecipeBook) -> Result<Option<Prepared>, LedgerError> {
-    let Some((media_id, report)) = kept.media(&instance.id)? else { return Ok(None) };
+    let Some(Asset::File(path)) = &instance.output else { return Ok(None) };
+    let Some((media_id, report)) = kept.media(&instance.id, &path.to_string_lossy())? else { return Ok(None) };
     let payload = |(place, recipe)| {
         let parts_id = Payload::id(recipe, media_id);
         match kept.payload(parts_id, place) {

@@ -108,11 +108,14 @@ impl<'a> Pass<'a> {
             return;
         }
         let book = self.run.study.recipe_book(instance);
-        let prepared = prepare::prepare(&self.run.study.manifest.root, output, book.recipes(), self.pool);
-        match prepared.or_else(|rejected| self.kept(instance, &book, rejected)) {
-            Ok(prepared) => {
+        let root = &self.run.study.manifest.root;
+        let prepared = prepare::prepare(root, output, book.recipes(), self.pool);
+        let prepared = prepared.map(|prepared| (prepared, evidence::asset_len(root, instance)));
+        // What was kept of pictures had room enough.
+        match prepared.or_else(|rejected| Ok((self.kept(instance, &book, rejected)?, u64::MAX))) {
+            Ok((prepared, len)) => {
                 crossing.weighs(prepared.weight());
-                self.send_all(instance, &open, &prepared, crossing);
+                self.send_all(instance, &open, (&prepared, len), crossing);
             }
             Err(rejected) if rejected.is_ours() => self.stop.raise(rejected.message),
             Err(Rejected { reason, message }) => self.end_all(&open, &Outcome::MediaRejected(Why { reason, message })),
@@ -131,10 +134,11 @@ impl<'a> Pass<'a> {
         Ok(found)
     }
 
-    fn send_all(&self, instance: &Instance, tasks: &[Task], prepared: &Prepared, crossing: &Crossing<'_, Job<'a>>) {
+    /// `len` is that of the media, in bytes.
+    fn send_all(&self, instance: &Instance, tasks: &[Task], (prepared, len): (&Prepared, u64), crossing: &Crossing<'_, Job<'a>>) {
         let book = self.run.study.recipe_book(instance);
         let pictures = book.thumbs().iter().map(|place| &*prepared.payloads[*place]);
-        let thumbs = thumbs::of(pictures, evidence::asset_len(&self.run.study.manifest.root, instance));
+        let thumbs = thumbs::of(pictures, len);
         match self.run.ledger.record_media(&instance.id, prepared.media_id, &prepared.report, &thumbs) {
             Ok(true) => {}
             Ok(false) => {
