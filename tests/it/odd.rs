@@ -330,6 +330,35 @@ fn the_frame_is_the_frame_we_say() {
     assert!(checked > 400, "only {checked} frames were checked");
 }
 
+/// Palettes and parameter sets come with one packet, and hold for all that follow: wherever decoding starts, and whatever was decoded before.
+#[test]
+fn what_is_attached_once_holds_for_every_start() {
+    let (work, folder) = (tempdir().unwrap(), tempdir().unwrap());
+    let names = ["palette.mov", "palette_raw.mov", "palette.avi", "palettes.avi", "second_header.flv", "two_descriptions.mp4"];
+    for name in names {
+        fs::copy(odd_set().join("media").join(name), folder.path().join(name)).unwrap();
+    }
+    let mut seen = 0;
+    for sampler in ["first", "middle", "last", "keyframes:4", "random:3,seed=7", "linspace:9", "scene:4"] {
+        let out = work.path().join(sampler);
+        run_to(0, &["prepare", folder.path().to_str().unwrap(), "-o", out.to_str().unwrap(), "--sampler", sampler]);
+        for part in jsonl(&out.join("parts.jsonl")) {
+            let (name, t) = (part["item_id"].as_str().unwrap(), part["t"].as_f64().unwrap());
+            let truth = truth(name).unwrap();
+            let index = truth.seconds.iter().position(|seconds| (seconds - truth.seconds[0] - t).abs() < 0.002).unwrap();
+            let shown = difference(&out.join(part["path"].as_str().unwrap()), &truth.gray[index * 1024..][..1024]);
+            assert!(shown < SAME_PICTURE, "{name} {sampler}: the frame at {t} is another one (difference {shown:.1})");
+            assert!(part["damaged"] != true && part["substituted"] != true, "{name} {sampler}: {part}");
+            seen += 1;
+        }
+        let items = jsonl(&out.join("items.jsonl"));
+        let notes = items.iter().flat_map(|item| item["notes"].as_array().unwrap());
+        let others: Vec<_> = notes.filter(|note| note["code"] != "header_duration_differs").collect(); // FLV's is that of its first half
+        assert!(others.is_empty(), "{sampler}: {others:?}");
+    }
+    assert!(seen > 100, "only {seen} frames were seen");
+}
+
 #[test]
 fn the_picture_check_tells_frames_apart() {
     let truth = truth("longgop.mp4").unwrap();

@@ -199,6 +199,71 @@ fn company_does_not_change_what_is_made_of_damage() {
     assert!(alone.iter().filter(|frame| frame[3] == true).count() > 20, "too few are damaged to tell");
 }
 
+/// Pictures of H.264 without the parameter sets that come again.
+fn told_once(film: &[u8]) -> Vec<u8> {
+    let mut starts: Vec<usize> = (0..film.len() - 3).filter(|at| film[*at..][..3] == [0, 0, 1]).collect();
+    starts.push(film.len());
+    let units: Vec<&[u8]> = starts.windows(2).map(|pair| &film[pair[0]..pair[1]]).collect();
+    let is_set = |unit: &[u8]| matches!(unit[3] & 31, 7 | 8);
+    let first = units.iter().position(|unit| unit[3] & 31 == 5).unwrap();
+    units.iter().enumerate().filter(|(at, unit)| *at < first || !is_set(unit)).flat_map(|(_, unit)| unit.to_vec()).collect()
+}
+
+/// A decoder keeps the range of the part that it decoded last where another says nothing of it; decoded from its start to its end, a film has one answer.
+#[test]
+fn the_range_of_colours_is_that_of_a_decoder_that_came_from_the_start() {
+    let (work, folder) = (tempdir().unwrap(), tempdir().unwrap());
+    let part = |name: &str, range: &str, said: &[&str]| -> Vec<u8> {
+        let path = work.path().join(name);
+        let gray = ["-f", "lavfi", "-i", "color=0x404040:s=160x96:r=10:d=1", "-vf", range, "-pix_fmt", "yuv420p"];
+        let x264 = ["-c:v", "libx264", "-preset", "superfast", "-qp", "6", "-g", "5", "-bf", "0"];
+        let ffmpeg = Command::new("ffmpeg").args(["-nostdin", "-v", "error"]).args(gray).args(x264).args(said).arg(&path).status();
+        assert!(ffmpeg.unwrap().success(), "the ffmpeg tool could not make the clip (scripts/setup tests)");
+        std::fs::read(path).unwrap()
+    };
+    let silent = part("silent.h264", "scale=out_range=tv", &[]);
+    let full = part("full.h264", "scale=out_range=pc", &["-color_range", "pc", "-qp", "20"]);
+    let said = part("said.h264", "scale=out_range=tv", &["-color_range", "tv", "-colorspace", "smpte170m"]);
+    // The second silent part is taken for what was said before it; so do the ffmpeg tool and players.
+    let once = [&silent, &full, &said].map(|film| told_once(film));
+    let films = [
+        ("silent_full", [&silent, &full, &full], [64, 64, 64]),
+        ("silent_full_silent", [&silent, &full, &silent], [64, 64, 71]),
+        ("full_said_silent", [&full, &said, &silent], [64, 64, 64]),
+        ("told_once", [&once[0], &once[1], &once[2]], [64, 64, 64]),
+    ];
+    for (name, parts, _) in films {
+        let raw = folder.path().join(format!("{name}.h264"));
+        std::fs::write(&raw, parts.map(Vec::as_slice).concat()).unwrap();
+        let boxed = ["-nostdin", "-v", "error", "-framerate", "10", "-i", raw.to_str().unwrap(), "-c", "copy"];
+        // ffmpeg writes the first sets again before keyframes of a transport stream that have none.
+        for container in ["mkv", "mp4", "ts"].into_iter().take(if name == "told_once" { 2 } else { 3 }) {
+            let ffmpeg = Command::new("ffmpeg").args(boxed).arg(folder.path().join(format!("{name}.{container}"))).status();
+            assert!(ffmpeg.unwrap().success());
+        }
+    }
+    let mut seen = 0;
+    for samplers in
+        [&["first"][..], &["last"], &["middle"], &["keyframes"], &["linspace:100"], &["scene:3"], &["uniform:3", "last", "random:3,seed=1"]]
+    {
+        let out = tempdir().unwrap();
+        let mut args = vec!["prepare", folder.path().to_str().unwrap(), "-o", out.path().to_str().unwrap()];
+        samplers.iter().for_each(|sampler| args.extend(["--sampler", sampler]));
+        run_to(0, &args);
+        for part in jsonl(&out.path().join("parts.jsonl")) {
+            let name = part["item_id"].as_str().unwrap();
+            let levels = films.iter().find(|(film, ..)| name.split('.').next() == Some(film)).unwrap().2;
+            let t = part["t"].as_f64().unwrap();
+            let expected = levels[((t + 0.01) as usize).min(2)];
+            let picture = image::open(out.path().join(part["path"].as_str().unwrap())).unwrap().to_rgb8();
+            let level = i32::from(picture.get_pixel(50, 50).0[1]);
+            assert!((level - expected).abs() < 3, "{name} {samplers:?} at {t}: {level} is not {expected}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 400, "only {seen} pictures were seen");
+}
+
 /// A clip made by the ffmpeg tool out of `arguments`, prepared; its delivered frames and the line about it.
 fn made(arguments: &[&str]) -> (Vec<image::RgbImage>, Value) {
     let (folder, out) = (tempdir().unwrap(), tempdir().unwrap());

@@ -39,6 +39,15 @@ pub(super) struct Setup {
     pub pixels: u64,
 }
 
+/// What a stream says of how its colours are coded, where it says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) struct Signal {
+    /// Whether samples use the full range.
+    pub full_range: Option<bool>,
+    /// Primaries, transfer and matrix by ITU-T H.273.
+    pub codes: Option<[u8; 3]>,
+}
+
 /// H.264 and HEVC reorder at most this many frames.
 const MOST_DELAY: usize = 16;
 
@@ -118,6 +127,22 @@ impl Decoder {
     pub(crate) fn flush(&mut self) {
         // SAFETY: the context is open.
         unsafe { ffi::avcodec_flush_buffers(self.context) }
+    }
+
+    /// Takes the colours of what comes for coded like that, until the stream says otherwise.
+    pub(crate) const fn assume(&mut self, signal: Signal) {
+        // SAFETY: the context is open; enums are written as numbers that libav has names for or takes from files itself.
+        unsafe {
+            let context = self.context;
+            if let Some(full) = signal.full_range {
+                (&raw mut (*context).color_range).cast::<libc::c_int>().write(if full { 2 } else { 1 });
+            }
+            if let Some([primaries, transfer, matrix]) = signal.codes {
+                (&raw mut (*context).color_primaries).cast::<libc::c_int>().write(primaries as libc::c_int);
+                (&raw mut (*context).color_trc).cast::<libc::c_int>().write(transfer as libc::c_int);
+                (&raw mut (*context).colorspace).cast::<libc::c_int>().write(matrix as libc::c_int);
+            }
+        }
     }
 
     /// Whether frames that no other frame refers to may be skipped, from the next packet on.

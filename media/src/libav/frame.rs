@@ -93,11 +93,14 @@ impl Frame {
         pixel::layout(self.format()).map_or(3, |layout| layout.bytes_per_two_pixels)
     }
 
-    /// Whether samples use the full range, by the tag or by the format's name.
+    /// Whether samples use the full range, by the tag, else by the format's name: decoders keep the name when the tag changes on the way.
     pub(super) fn has_full_range(&self) -> bool {
-        let by_name = pixel::known(self.format()).is_some_and(|format| pixel::without_range(format).1);
-        // SAFETY: as above; 2 is AVCOL_RANGE_JPEG.
-        by_name || unsafe { (&raw const (*self.0).color_range).cast::<c_int>().read() == 2 }
+        // SAFETY: as above; 1 is AVCOL_RANGE_MPEG, 2 AVCOL_RANGE_JPEG.
+        match unsafe { (&raw const (*self.0).color_range).cast::<c_int>().read() } {
+            1 => false,
+            2 => true,
+            _ => pixel::known(self.format()).is_some_and(|format| pixel::without_range(format).1),
+        }
     }
 }
 

@@ -15,12 +15,12 @@ mod scaler;
 mod sound;
 mod still;
 
-pub(crate) use decoder::{Decoder, Step};
+pub(crate) use decoder::{Decoder, Signal, Step};
 pub(crate) use frame::Frame;
 pub(crate) use input::{Input, Kind, Probing, Stream};
 pub(crate) use listing::Listed;
 pub(crate) use log::{Heard, heard};
-pub(crate) use packet::Packet;
+pub(crate) use packet::{Attached, Packet};
 pub(crate) use scaler::{Field, Scaler};
 pub(crate) use still::{StillPicture, decode_still};
 

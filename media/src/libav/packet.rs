@@ -9,6 +9,27 @@ use crate::Error;
 /// One packet; reused from read to read.
 pub(crate) struct Packet(*mut ffi::AVPacket);
 
+/// What a demuxer hands out once, with the first packet that it holds for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Attached {
+    /// Colours by number.
+    Palette,
+    /// Parameter sets in the place of those of the header.
+    Configuration,
+}
+
+impl Attached {
+    /// All of them.
+    pub(crate) const ALL: [Self; 2] = [Self::Palette, Self::Configuration];
+
+    const fn kind(self) -> ffi::AVPacketSideDataType {
+        match self {
+            Self::Palette => ffi::AVPacketSideDataType::AV_PKT_DATA_PALETTE,
+            Self::Configuration => ffi::AVPacketSideDataType::AV_PKT_DATA_NEW_EXTRADATA,
+        }
+    }
+}
+
 impl Packet {
     /// An empty packet.
     pub(crate) fn new() -> Result<Self, Error> {
@@ -80,6 +101,29 @@ impl Packet {
     /// Whether it is decoded but not displayed (edit lists).
     pub(crate) const fn is_discard(&self) -> bool {
         self.get().flags & ffi::AV_PKT_FLAG_DISCARD != 0
+    }
+
+    /// What the demuxer attached.
+    pub(crate) fn attached(&self, what: Attached) -> Option<&[u8]> {
+        let mut size = 0;
+        // SAFETY: the packet is valid; libav vouches for `size` bytes, as in `bytes`.
+        unsafe {
+            let data = ffi::av_packet_get_side_data(self.0, what.kind(), &raw mut size);
+            (!data.is_null()).then(|| std::slice::from_raw_parts(data, size))
+        }
+    }
+
+    /// Attaches these bytes, in the place of any of their kind.
+    pub(crate) fn attach(&mut self, what: Attached, bytes: &[u8]) -> Result<(), Error> {
+        // SAFETY: the packet is valid and exclusive; libav allocates as many bytes and owns them.
+        unsafe {
+            let data = ffi::av_packet_new_side_data(self.0, what.kind(), bytes.len());
+            if data.is_null() {
+                return Err(Error::OutOfMemory);
+            }
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), data, bytes.len());
+        }
+        Ok(())
     }
 
     /// Overwrites the timestamps, so that the frames of this packet can be recognised by theirs.

@@ -1,34 +1,27 @@
 //! H.264 counts the pictures that others refer to: where a number is left out, one of them is missing.
 
+use super::bits::Bits;
 use super::header::units;
+use super::sets::{SequenceSet, sequence_set, units_of};
 
 /// Follows the numbers of a stream.
 #[derive(Debug, Default)]
 pub(super) struct Counting {
-    rule: Option<Rule>,
+    rule: Option<SequenceSet>,
     /// Number of the last picture that others refer to.
     last: Option<u32>,
-}
-
-/// What a parameter set says of numbers (ISO/IEC 14496-10, 7.3.2.1.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Rule {
-    /// Bits of a number; it goes on from 0 when they do not suffice.
-    bits: u32,
-    /// Whether colours are coded like pictures of their own.
-    planes: bool,
-    /// Whether numbers may be left out, as in a stream whose temporal layers were dropped on the way.
-    gaps: bool,
 }
 
 impl Counting {
     /// `extradata` holds parameter sets, with lengths (ISO/IEC 14496-15) or start codes, or nothing.
     pub(super) fn new(extradata: &[u8]) -> Self {
-        let rule = match extradata {
-            [1, _, _, _, _, count, rest @ ..] => with_lengths(count & 31, rest).into_iter().find_map(rule),
-            _ => units(extradata).find_map(rule),
-        };
+        let rule = units_of(extradata).into_iter().find_map(sequence_set);
         Self { rule, last: None }
+    }
+
+    /// Takes over what the container says anew.
+    pub(super) fn learn(&mut self, extradata: &[u8]) {
+        self.rule = Self::new(extradata).rule.or(self.rule);
     }
 
     /// Whether numbers are left out before that of `packet` (7.4.3, `frame_num`). 0 and 1 may also come after a picture that makes all others
@@ -36,7 +29,7 @@ impl Counting {
     pub(super) fn leaves_out(&mut self, packet: &[u8]) -> bool {
         for unit in units(packet) {
             match unit.first().map(|first| first & 31) {
-                Some(7) => self.rule = rule(unit).or(self.rule),
+                Some(7) => self.rule = sequence_set(unit).or(self.rule),
                 Some(kind @ (1 | 5)) => return self.follow(unit, kind == 5).unwrap_or(false),
                 _ => {}
             }
@@ -46,7 +39,7 @@ impl Counting {
 
     fn follow(&mut self, slice: &[u8], alone: bool) -> Option<bool> {
         let rule = self.rule?;
-        let mut bits = Bits { bytes: slice, at: 8 };
+        let mut bits = Bits::of(slice);
         bits.skip_numbers(3)?;
         bits.take(if rule.planes { 2 } else { 0 })?;
         let number = bits.take(rule.bits)?;
@@ -59,107 +52,9 @@ impl Counting {
     }
 }
 
-fn with_lengths(count: u8, mut rest: &[u8]) -> Vec<&[u8]> {
-    let set = |_| {
-        let (length, sets) = rest.split_first_chunk::<2>()?;
-        let (set, after) = sets.split_at_checked(u16::from_be_bytes(*length).into())?;
-        rest = after;
-        Some(set)
-    };
-    (0..count).map_while(set).collect()
-}
-
-/// Profiles whose parameter sets say more of their samples.
-const HIGH: [u32; 13] = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135];
-
-/// What `unit` says, if it is a parameter set.
-fn rule(unit: &[u8]) -> Option<Rule> {
-    unit.first().filter(|first| *first & 31 == 7)?;
-    let mut bits = Bits { bytes: unit, at: 8 };
-    let profile = bits.take(8)?;
-    bits.take(16)?;
-    bits.number()?;
-    let mut planes = false;
-    if HIGH.contains(&profile) {
-        let chroma = bits.number()?;
-        planes = bits.take(u32::from(chroma == 3))? == 1;
-        bits.skip_numbers(2)?;
-        bits.take(1)?;
-        if bits.take(1)? == 1 {
-            for list in 0..if chroma == 3 { 12 } else { 8 } {
-                bits.skip_scaling_list(if list < 6 { 16 } else { 64 })?;
-            }
-        }
-    }
-    let number_bits = bits.number()?.checked_add(4).filter(|bits| *bits <= 16)?;
-    match bits.number()? {
-        0 => bits.skip_numbers(1)?,
-        1 => {
-            bits.take(1)?;
-            bits.skip_numbers(2)?;
-            let count = bits.number()?;
-            bits.skip_numbers(count)?;
-        }
-        _ => {}
-    }
-    bits.number()?;
-    Some(Rule { bits: number_bits, planes, gaps: bits.take(1)? == 1 })
-}
-
-/// Reads bits, but for the bytes that keep start codes from showing up by chance (7.4.1).
-struct Bits<'b> {
-    bytes: &'b [u8],
-    at: usize,
-}
-
-impl Bits<'_> {
-    fn take(&mut self, count: u32) -> Option<u32> {
-        (0..count).try_fold(0, |value, _| {
-            let byte = self.at / 8;
-            if self.at.is_multiple_of(8) && byte > 1 && self.bytes.get(byte - 2..=byte) == Some(&[0, 0, 3]) {
-                self.at += 8;
-            }
-            let bit = self.bytes.get(self.at / 8)? >> (7 - self.at % 8) & 1;
-            self.at += 1;
-            Some(value << 1 | u32::from(bit))
-        })
-    }
-
-    /// A number in Exp-Golomb code (9.1).
-    fn number(&mut self) -> Option<u32> {
-        let mut zeros = 0;
-        while self.take(1)? == 0 {
-            zeros += 1;
-            if zeros > 31 {
-                return None;
-            }
-        }
-        Some((1 << zeros) - 1 + self.take(zeros)?)
-    }
-
-    fn skip_numbers(&mut self, count: u32) -> Option<()> {
-        (0..count).try_for_each(|_| self.number().map(drop))
-    }
-
-    /// 7.3.2.1.1.1
-    fn skip_scaling_list(&mut self, size: usize) -> Option<()> {
-        let mut next = 8;
-        if self.take(1)? == 1 {
-            for _ in 0..size {
-                let code = i64::from(self.number()?);
-                next = (next + if code % 2 == 1 { (code + 1) / 2 } else { -code / 2 }).rem_euclid(256);
-                if next == 0 {
-                    break;
-                }
-            }
-        }
-        Some(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Counting, Rule};
+    use super::{Counting, SequenceSet};
 
     /// Packs bits, with a stop bit.
     fn packed(bits: &str) -> Vec<u8> {
@@ -182,7 +77,8 @@ mod tests {
                 let boxed = [&[1, profile, 0, 31, 0xff, 0xe1, 0, set.len() as u8][..], &set, &[1, 0, 1, 0x68]].concat();
                 let started = [&[0, 0, 0, 1][..], &set, &[0, 0, 1, 0x68, 0xce]].concat();
                 for extradata in [boxed, started] {
-                    assert_eq!(Counting::new(&extradata).rule, Some(Rule { bits: 5, planes: false, gaps }), "profile {profile}, {more}");
+                    let expected = SequenceSet { bits: 5, gaps, ..SequenceSet::default() };
+                    assert_eq!(Counting::new(&extradata).rule, Some(expected), "profile {profile}, {more}");
                 }
             }
         }

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::clock::Clock;
+use super::colours::Colours;
 use super::counting::Counting;
 use super::header::{is_bidirectional, is_dependent, is_disposable, is_gradual, is_hidden, is_layered};
 use super::holes::is_hollow;
 use super::jump::Jumps;
 use super::order::{Order, Shown, stretches};
-use crate::libav::{Input, Packet, Stream, heard};
+use super::past::Past;
+use crate::libav::{Attached, Input, Packet, Stream, heard};
 use crate::{Error, Limits, Moment, Timeline};
 
 /// One packet, without its bytes. Its position in the list is its identity: reading the same bytes again gives the same list.
@@ -81,6 +83,8 @@ pub(super) struct Scan {
     pub after_rubbish: Vec<usize>,
     /// Whether the last one is not whole.
     pub short: bool,
+    /// What packets say for those after them.
+    pub past: Past,
 }
 
 /// Streams of pictures without a container,
@@ -99,11 +103,20 @@ pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> R
     let mut rubbish = heard().rubbish;
     let mut layered = false;
     let mut counting = (stream.codec == "h264").then(|| Counting::new(&stream.extradata));
+    let mut hanging = Vec::new();
+    let mut colours = Colours::new(&stream.codec, &stream.extradata);
     while input.read(&mut packet, limits)? {
         if packet.stream() == stream.index {
             let before = std::mem::replace(&mut rubbish, heard().rubbish);
             scan.after_rubbish.extend((rubbish > before).then_some(scan.packets.len()));
             scan.short = packet.is_short();
+            if let Some(extradata) = packet.attached(Attached::Configuration) {
+                counting.iter_mut().for_each(|counting| counting.learn(extradata));
+                colours.learn(extradata);
+            }
+            let signal = colours.of(packet.bytes());
+            scan.past.note(scan.packets.len(), &packet, signal)?;
+            hanging.extend(colours.hangs_on_others().then_some(scan.packets.len()));
             let is_empty = packet.size() == 0; // nothing to decode: the frame before stays on screen
             let key = packet.is_key() && !is_empty && !is_dependent(&stream.codec, packet.bytes());
             scan.packets.push(Entry {
@@ -122,6 +135,9 @@ pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> R
             });
             layered |= is_layered(&stream.codec, packet.bytes());
         }
+    }
+    if !scan.past.is_even() {
+        hanging.into_iter().for_each(|at| (scan.packets[at].key, scan.packets[at].gradual) = (false, false));
     }
     let format = input.format();
     let torn = (BARE.contains(&format.as_str()) || BROADCAST.contains(&format.as_str())) && !COUNTED.contains(&stream.codec.as_str());

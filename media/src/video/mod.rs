@@ -1,8 +1,10 @@
 //! Video: index all packets, plan what to decode, decode it in one forward pass, view it.
 
+mod bits;
 mod camera;
 mod chunks;
 mod clock;
+mod colours;
 mod counting;
 mod cursor;
 mod damage;
@@ -16,7 +18,9 @@ mod jump;
 mod normalise;
 mod order;
 mod outbox;
+mod past;
 mod plan;
 mod session;
+mod sets;
 
 pub(crate) use normalise::{normalise, streams};

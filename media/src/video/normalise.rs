@@ -80,7 +80,7 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     reading.select(stream.index);
     let format = format_name(&reading.format()).to_owned();
     let broadcast = BROADCAST.contains(&format.as_str());
-    let Scan { mut packets, after_rubbish, short } = scan(reading, &stream, limits)?;
+    let Scan { mut packets, after_rubbish, short, past } = scan(reading, &stream, limits)?;
     let mut holes = holes::mark(source, reading, &stream, &mut packets, &after_rubbish)?;
     if format == "avi" {
         holes.extend(chunks::date(&mut packets, &reading.listed(stream.index).collect::<Vec<_>>()));
@@ -92,7 +92,7 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     let broken = short || reading.is_broken() || reading.points_past(stream.index, source.len()) || ending.is_some();
     let read_again = again.as_ref().map_or(0, Input::packets_read);
     let cursor = Cursor::new(source, input, stream.clone())?;
-    let mut session = Session::new(cursor, stream.clone(), Index::delay(&packets), limits)?;
+    let mut session = Session::new(cursor, stream.clone(), Index::delay(&packets), past, limits)?;
     let copied = are_decoding_times(&packets, || if stream.codec == "hevc" { session.reorders(&packets) } else { Ok(false) })?;
     if copied {
         packets.iter_mut().for_each(|packet| packet.pts = None);

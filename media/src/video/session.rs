@@ -7,6 +7,7 @@ use super::damage::Damage;
 use super::index::{Entry, Index};
 use super::normalise::admit;
 use super::order::Shown;
+use super::past::Past;
 use super::plan::Run;
 use crate::libav::{Decoder, Frame, Heard, Step, Stream, heard};
 use crate::{Error, Limits};
@@ -20,6 +21,8 @@ pub(super) struct Session<'s> {
     stream: Stream,
     frame: Frame,
     limits: Limits,
+    /// What packets say for those after them.
+    past: Past,
     /// Frames that came out so far.
     pub frames_decoded: u64,
     damage: Damage,
@@ -50,7 +53,7 @@ pub(super) type Visit<'v> = dyn FnMut(Out<'_>, &mut Frame) -> Result<(), Error> 
 
 impl<'s> Session<'s> {
     /// `delay` is how many frames the decoder must hold back to put them in order.
-    pub(super) fn new(cursor: Cursor<'s>, stream: Stream, delay: usize, limits: &Limits) -> Result<Self, Error> {
+    pub(super) fn new(cursor: Cursor<'s>, stream: Stream, delay: usize, past: Past, limits: &Limits) -> Result<Self, Error> {
         let decoder = cursor.decoder(delay, limits)?;
         Ok(Self {
             cursor,
@@ -59,6 +62,7 @@ impl<'s> Session<'s> {
             stream,
             frame: Frame::new()?,
             limits: *limits,
+            past,
             frames_decoded: 0,
             damage: Damage::default(),
             heard: heard(),
@@ -128,17 +132,19 @@ impl<'s> Session<'s> {
         idle: &dyn Fn(usize) -> bool,
         visit: &mut Visit<'_>,
     ) -> Result<(), Error> {
-        self.decoder.flush();
+        self.begin(start)?;
         self.damage.clear();
         self.heard = heard();
         let hidden = packets.get(start).is_some_and(|packet| packet.key && packet.discard); // it is decoded, and does not come out
         self.groundless = self.stream.codec != RECOVERS && !hidden;
+        let mut sent = None;
         for ordinal in start..=last {
             if packets[ordinal].size == 0 {
                 continue;
             }
             let Some(packet) = self.cursor.packet(ordinal, packets, &self.limits)? else { break };
             packet.stamp(ordinal as i64);
+            self.past.remind(packet, sent.replace(ordinal), ordinal)?;
             self.decoder.skip_unreferenced(idle(ordinal));
             let accepted = self.decoder.send(Some(packet))?;
             self.listen(ordinal, start, packets, shown);
@@ -154,6 +160,17 @@ impl<'s> Session<'s> {
         }
         self.decoder.send(None)?;
         self.receive(packets, shown, None, visit)
+    }
+
+    /// Makes the decoder know what one that came from the first packet would know at `start`, and nothing else.
+    fn begin(&mut self, start: usize) -> Result<(), Error> {
+        if self.past.is_even() {
+            self.decoder.flush();
+            return Ok(());
+        }
+        self.renew()?; // none forgets a palette, or where nothing is said of colours
+        self.decoder.assume(self.past.signal(start));
+        Ok(())
     }
 
     /// Notes what the decoder has said of the packet that it has got, and its number. What it misses before the `start` was not asked for.
