@@ -194,8 +194,8 @@ fn a_run_is_replayed_from_the_parts_that_it_kept_when_its_media_are_gone() {
     assert!(gone > 9 && table(&neither).iter().all(|row| row["outcome"] != "media_rejected" || row["reason"] == "missing"));
     assert_eq!(judge.calls().len(), asked, "a replay sends nothing");
     // A row that names another file now is not answered with what was kept of the old one.
-    let named = fs::read_to_string(&rows).unwrap().replace("made/gradient.png", "made/another.png");
-    fs::write(&rows, named).unwrap();
+    let manifest = fs::read_to_string(&rows).unwrap().replace("made/gradient.png", "made/another.png");
+    fs::write(&rows, manifest).unwrap();
     let other = work.path().join("other");
     score(&other, &["--replay", kept.to_str().unwrap()], 1);
     assert_eq!(table(&other).iter().filter(|row| row["reason"] == "missing").count(), 1);
