@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 
 use crate::prepare::Part;
 
+/// What stands before the digest of a part in a recorded body.
+pub(super) const DIGEST: &str = "blake3:";
+
 /// The one key of an object that marks a place. Inside a JSON string its quotes would be escaped, so no text can look like one.
 const PLACE: &str = r#"{"$place":"#;
 
@@ -46,7 +49,7 @@ impl Places {
             if index > 0 {
                 pieces.push(Piece::Text(","));
             }
-            pieces.push(Piece::Media { mark: format!("blake3:{}", part.blake3), bytes: part.base64() });
+            pieces.push(Piece::Media { mark: format!("{DIGEST}{}", part.blake3), bytes: part.base64() });
         }
         self.0.push(pieces);
         json!({"$place": self.0.len() - 1})

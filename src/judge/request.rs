@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tribunal_media::Digest;
 
 use super::Task;
-use super::body::Body;
+use super::body::{Body, DIGEST};
 use super::dialect::ReplyFormat;
 use crate::prepare::Payload;
 
@@ -42,17 +42,24 @@ pub fn nonce(seed: u64, parts_ids: &[Digest], rubric_digest: &Digest, prompt: &s
 }
 
 impl Request {
-    /// Where the recorded body holds what is of this case alone: from the first place of its nonce to the last, in bytes.
+    /// Where the recorded body holds what is of this case alone.
     pub(super) fn case(&self) -> Range<usize> {
-        let body = &self.body.recorded;
-        let ends = body.find(&self.nonce).zip(body.rfind(&self.nonce));
-        ends.map_or(0..body.len(), |(first, last)| first..last + self.nonce.len())
+        case_of(&self.body.recorded, &self.nonce)
     }
 
     /// Bytes that are sent.
     pub(super) fn len(&self) -> u64 {
         self.body.sent.iter().map(|piece| piece.len() as u64).sum()
     }
+}
+
+/// Where a recorded body holds what is of its case alone: from the first place of the nonce or of a part's digest to the last, in bytes; everywhere, where
+/// there is none.
+pub(super) fn case_of(recorded: &str, nonce: &str) -> Range<usize> {
+    let ends = |marker: &str, len: usize| Some((recorded.find(marker)?, (recorded.rfind(marker)? + len).min(recorded.len())));
+    let marked = [ends(nonce, nonce.len()), ends(DIGEST, DIGEST.len() + 64)];
+    let joined = marked.into_iter().flatten().reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)));
+    joined.map_or(0..recorded.len(), |(first, end)| first..end)
 }
 
 /// `blake3(recorded body, endpoint, repeat)`: the id of a verdict. Taken from the body that the settings alone decide, so that

@@ -7,6 +7,7 @@ use tribunal_media::Encoding;
 
 use super::{NONCE, verdict_json, work};
 use crate::judge::dialect::Dialect;
+use crate::judge::request::case_of;
 use crate::judge::verdict::Flaw;
 use crate::judge::wire::{Chat, Correction, Draft, Gemini, Messages, Ollama, Responses, Wire};
 use crate::judge::{ProviderKind, Settings, Usage, Work};
@@ -72,6 +73,29 @@ fn bodies_are_the_golden_ones() {
         std::fs::write(GOLDEN, &lines).unwrap();
     }
     assert_eq!(lines, std::fs::read_to_string(GOLDEN).unwrap(), "UPDATE_GOLDEN=1 writes the file anew");
+}
+
+#[test]
+fn bodies_of_two_cases_differ_between_their_nonces_alone() {
+    for (provider, wire) in wires() {
+        let recorded = |nonce: &str| {
+            let (settings, mut work) = (settings(provider), carried(provider, &*wire));
+            // As rubrics have it: before the evidence and behind it.
+            (work.prompt.before, work.prompt.after) = (format!("Case, nonce {nonce}: a prompt"), format!("echo {nonce}"));
+            let draft = Draft { settings: &settings, model: "m", work: &work, dialect: Dialect::default(), correction: None };
+            wire.body(&draft).unwrap().recorded
+        };
+        let cut = |nonce: &str| {
+            let body = recorded(nonce);
+            let case = case_of(&body, nonce);
+            [&body[..case.start], &body[case.clone()], &body[case.end..]].map(str::to_owned)
+        };
+        let ([head, case, tail], [other_head, other, other_tail]) = (cut(NONCE), cut("ffeeddccbbaa9988"));
+        assert_eq!((&head, &tail), (&other_head, &other_tail), "{}", provider.name());
+        assert!(head.len() > 20 && case != other && case.contains("a prompt") && case.contains("blake3:"), "{head}|{case}|{tail}");
+        assert!(!head.contains("blake3:") && !tail.contains("blake3:"), "{head}|{tail}");
+    }
+    assert_eq!(case_of("no nonce here", NONCE), 0..13);
 }
 
 fn reason(wire: &dyn Wire, body: &Value) -> String {
