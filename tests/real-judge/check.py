@@ -230,7 +230,7 @@ def every_modality(server):
 
     kinds = {}
     for name, body, tokens in run.query(
-        "SELECT item_id, body, json_extract(usage, '$.input') FROM attempts JOIN tasks ON tasks.id = task JOIN bodies USING (body_digest) WHERE attempt = 1"
+        "SELECT item_id, body, json_extract(usage, '$.input') FROM attempts JOIN tasks ON tasks.id = task JOIN requests USING (body_digest) WHERE attempt = 1"
     ):
         kinds[name] = collections.Counter(part["type"] for part in json.loads(body)["messages"][1]["content"])
         pictures = kinds[name]["image_url"]
