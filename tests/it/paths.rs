@@ -172,7 +172,12 @@ fn names_that_change_while_they_are_opened_lead_nowhere_else() {
                 }
             }
         });
-        for number in 0..opens {
+        // Both must have been met often; on a busy machine that takes more opens.
+        let met = |seen: u64, refused: u64| seen.min(refused) > opens / 100;
+        for number in 0..20 * opens {
+            if number >= opens && met(seen, refused) {
+                break;
+            }
             let path = if number % 2 == 0 { "race.txt" } else { "sub/secret.txt" };
             match prepare(&root, &Asset::File(path.into()), &recipes, &pool) {
                 Ok(prepared) => {
@@ -191,5 +196,5 @@ fn names_that_change_while_they_are_opened_lead_nowhere_else() {
         stop.store(true, Ordering::Relaxed);
     });
     println!("{seen} files were read, {refused} opens were refused");
-    assert!(seen > opens / 100 && refused > opens / 100, "no race: {seen} read, {refused} refused");
+    assert!(seen.min(refused) > opens / 100, "no race: {seen} read, {refused} refused");
 }
