@@ -173,7 +173,7 @@ fn names_that_change_while_they_are_opened_lead_nowhere_else() {
             }
         });
         // Both must have been met often; on a busy machine that takes more opens.
-        let met = |seen: u64, refused: u64| seen.min(refused) > opens / 100;
+        let met = |seen: usize, refused: usize| seen.min(refused) > opens / 100;
         for number in 0..20 * opens {
             if number >= opens && met(seen, refused) {
                 break;
