@@ -201,11 +201,11 @@ fn row(cascade: &Cascade, facts: &Facts, any: &TaskFacts, seen: &[Seen]) -> Casc
     let unsent = seen.iter().filter(|one| one.cost.is_none() && one.then.is_none() && !one.flagged).count();
     let mut models: BTreeMap<Option<Name>, Vec<&Seen>> = BTreeMap::new();
     seen.iter().for_each(|one| models.entry(one.model).or_default().push(one));
-    let by_model = models.into_iter().map(|(model, seen)| CascadeMean {
+    let mean = |(model, seen): (Option<Name>, Vec<&Seen>)| CascadeMean {
         model: model.map(|model| facts.name(model).to_owned()),
         estimate: Strata::of(&seen).estimate(),
-    });
-    let mut by_model: Vec<CascadeMean> = by_model.collect();
+    };
+    let mut by_model: Vec<CascadeMean> = models.into_iter().map(mean).collect();
     let level = |one: &CascadeMean| one.estimate.mean_safety.unwrap_or_default();
     by_model.sort_by(|one, other| level(other).total_cmp(&level(one))); // stable: equal ones by name, those without a mean last
     CascadeRow {

@@ -85,12 +85,11 @@ fn standings(run: &RunView, word: &Words) -> String {
             let _ = write!(text, "\n{}\n", word[note]);
         }
     }
-    let terms = super::html::labels(run.lang);
     let versus = |versus: Option<&Versus>| {
         let Some(versus) = versus else { return "-".to_owned() };
         let strong = if versus.beyond_chance == Some(true) { "**" } else { "" };
         let (difference, ends) = (signed(versus.difference), noted(shifts(versus.ci95), versus.ci95_note));
-        let name = terms.get(format!("test_{}", versus.test).as_str()).copied().unwrap_or(versus.test);
+        let name = word.get(format!("test_{}", versus.test).as_str()).copied().unwrap_or(versus.test);
         format!("{strong}{difference}{strong} {ends} n {}, p {} ({name})", versus.n, chance(versus.p_adjusted))
     };
     for row in &run.summary.standings {

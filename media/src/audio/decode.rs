@@ -32,7 +32,7 @@ pub(super) struct Block {
     pub(super) mixed: u64,
     /// How many of them were at or beyond full scale.
     pub(super) loud: u64,
-    /// Sum of squares of the source's channel where it is highest.
+    /// Sum of squares of the source's channel where it is highest; 0 where it has one alone.
     pub(super) loudest: f64,
     /// Seconds on the file's clock at which they begin, where the container tells.
     pub(super) at: Option<f64>,

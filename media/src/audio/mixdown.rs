@@ -91,7 +91,9 @@ impl Mixdown {
             }
         }
         let planes = || (0..self.weights.len()).map(&plane);
-        Mixed { loud: planes().map(loud).sum(), loudest: planes().map(energy).fold(0.0, f64::max) }
+        // One channel is its own mix, and loses nothing.
+        let compared = if self.weights.len() > 1 { self.weights.len() } else { 0 };
+        Mixed { loud: planes().map(loud).sum(), loudest: planes().take(compared).map(energy).fold(0.0, f64::max) }
     }
 }
 
@@ -100,7 +102,7 @@ impl Mixdown {
 pub(super) struct Mixed {
     /// Samples of all channels at full scale.
     pub(super) loud: u64,
-    /// Sum of squares of the channel where it is highest.
+    /// Sum of squares of the channel where it is highest; 0 of a single one.
     pub(super) loudest: f64,
 }
 

@@ -105,7 +105,9 @@ impl Outlets {
         let stretch = &mut self.stretch;
         stretch.seconds += block.seconds();
         stretch.samples += block.samples.len();
-        stretch.mix += energy(&block.samples);
+        if block.loudest > 0.0 {
+            stretch.mix += energy(&block.samples);
+        }
         stretch.loudest += block.loudest;
         if stretch.seconds >= STRETCH {
             self.settle();

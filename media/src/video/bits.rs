@@ -62,3 +62,11 @@ impl<'b> Bits<'b> {
         Some(())
     }
 }
+
+/// Packs bits, with a stop bit.
+#[cfg(test)]
+pub(super) fn packed(bits: &str) -> Vec<u8> {
+    let mut bits: Vec<u8> = bits.bytes().filter(|bit| *bit != b' ').map(|bit| bit - b'0').chain([1]).collect();
+    bits.resize(bits.len().next_multiple_of(8), 0);
+    bits.chunks(8).map(|bits| bits.iter().fold(0, |byte, bit| byte << 1 | bit)).collect()
+}

@@ -126,13 +126,7 @@ fn mpeg2(packet: &[u8]) -> Option<Signal> {
 mod tests {
     use super::Colours;
     use crate::libav::Signal;
-
-    /// Packs bits, with a stop bit.
-    fn packed(bits: &str) -> Vec<u8> {
-        let mut bits: Vec<u8> = bits.bytes().filter(|bit| *bit != b' ').map(|bit| bit - b'0').chain([1]).collect();
-        bits.resize(bits.len().next_multiple_of(8), 0);
-        bits.chunks(8).map(|bits| bits.iter().fold(0, |byte, bit| byte << 1 | bit)).collect()
-    }
+    use crate::video::bits::packed;
 
     /// A sequence parameter set of the baseline profile with a number in Exp-Golomb code; `more` follows cropping.
     fn sequence(id: &str, more: &str) -> Vec<u8> {

@@ -55,13 +55,7 @@ impl Counting {
 #[cfg(test)]
 mod tests {
     use super::{Counting, SequenceSet};
-
-    /// Packs bits, with a stop bit.
-    fn packed(bits: &str) -> Vec<u8> {
-        let mut bits: Vec<u8> = bits.bytes().filter(|bit| *bit != b' ').map(|bit| bit - b'0').chain([1]).collect();
-        bits.resize(bits.len().next_multiple_of(8), 0);
-        bits.chunks(8).map(|bits| bits.iter().fold(0, |byte, bit| byte << 1 | bit)).collect()
-    }
+    use crate::video::bits::packed;
 
     /// Set 0 of a `profile` that says `more`; numbers of 5 bits, times of 4; four pictures to refer to.
     fn set(profile: u8, more: &str, gaps: &str) -> Vec<u8> {
