@@ -116,5 +116,11 @@ mod tests {
         let (found, whole) = kept.payload(payload.parts_id, 0).unwrap();
         assert!(!whole && found.parts.len() == 1 && found.parts[0].bytes == "b");
         assert_eq!(kept.media("nobody", "").unwrap(), None);
+        // A list that names a file elsewhere in the place of a digest.
+        let list = dir.path().join(FOLDER).join(format!("{}.json", payload.parts_id));
+        std::fs::write(dir.path().join("b.txt"), "b").unwrap();
+        let led = std::fs::read_to_string(&list).unwrap().replace(&payload.parts[1].sha256, "../b");
+        std::fs::write(&list, led).unwrap();
+        assert!(kept.payload(payload.parts_id, 0).unwrap().0.parts.is_empty(), "a digest is no path");
     }
 }

@@ -98,6 +98,7 @@ mod tests {
         assert!(bare.contains("x=\"50%\"") && !bare.contains("class=\"ci\"") && !bare.contains("class=\"bounds\""), "{bare}");
         assert!(!interval(None, None, None, [1.0, 5.0]).contains("mark"));
         assert!(interval(Some(3.0), Some([2.0, 4.0]), Some([1.0, 5.0]), [1.0, 5.0]).contains("class=\"bounds\""));
+        assert!(!interval(None, None, Some([1.0, 5.0]), [2.0, 4.0]).contains("class=\"bounds\""), "of what has no score");
         assert!(shift(Some(0.0), Some([-1.0, 1.0]), 4.0).contains("x=\"50%\""));
     }
 

@@ -371,6 +371,18 @@ mod tests {
     }
 
     #[test]
+    fn an_interval_of_a_standardised_mean_ends_where_the_scale_does() {
+        let of_model = |model, first: u32, easy: u32| {
+            let level = move |at: u32| if at == first { 1 } else { 5 };
+            (first..first + 5).map(move |at| (model, if at < first + easy { "R05" } else { "R12" }, "pQO", at, level(at)))
+        };
+        let summary = of(&of_model("x", 0, 3).chain(of_model("y", 20, 2)).collect::<Vec<_>>());
+        let ends: Vec<[f64; 2]> = only(&summary).models.iter().filter_map(|one| one.standardised_ci95).collect();
+        assert!(ends.len() == 2 && ends.iter().all(|[lo, hi]| 1.0 <= *lo && *hi <= 5.0), "{ends:?}");
+        assert!(ends.iter().any(|[_, hi]| *hi >= 5.0), "some would reach beyond: {ends:?}");
+    }
+
+    #[test]
     fn models_that_never_differ_cannot_be_told_apart() {
         let row = |model| (0..12).map(move |prompt| (model, "R05", "pQO", prompt, 1 + (prompt % 5) as u8));
         let summary = of(&row("x").chain(row("y")).collect::<Vec<_>>());
