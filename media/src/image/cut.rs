@@ -27,20 +27,38 @@ pub(super) fn first_scan(jpeg: &[u8]) -> Segments {
     }
 }
 
+/// The markers of a JPEG before its first scan, each with the content of its segment as far as the file goes.
+fn markers(jpeg: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+    let mut at = 2;
+    std::iter::from_fn(move || {
+        loop {
+            match jpeg.get(at..)? {
+                [0xff, 0xff, ..] => at += 1, // fill bytes
+                [0xff, 0xda, ..] => return None,
+                [0xff, marker, high, low, rest @ ..] => {
+                    let length = usize::from(u16::from_be_bytes([*high, *low])).max(2);
+                    at += 2 + length;
+                    return Some((*marker, &rest[..rest.len().min(length - 2)]));
+                }
+                _ => return None,
+            }
+        }
+    })
+}
+
 /// What kind of JPEG it is, when it is one that no decoder at hand takes (ITU-T T.81, table B.1; JPEG-LS: T.87).
 pub(super) fn foreign_kind(jpeg: &[u8]) -> Option<&'static str> {
-    let mut at = 2;
-    loop {
-        match jpeg.get(at..)? {
-            [0xff, 0xff, ..] => at += 1, // fill bytes
-            [0xff, 0xf7, ..] => return Some("JPEG-LS"),
-            [0xff, 0xc3, ..] => return Some("lossless JPEG"),
-            [0xff, 0xc0..=0xc2, _, _, bits, ..] => return (*bits != 8).then_some("JPEG of other than 8 bits a sample"),
-            [0xff, 0xda, ..] => return None,
-            [0xff, _, high, low, ..] => at += 2 + usize::from(u16::from_be_bytes([*high, *low])).max(2),
-            _ => return None,
-        }
+    match markers(jpeg).find(|(marker, _)| matches!(marker, 0xc0..=0xc3 | 0xf7))? {
+        (0xf7, _) => Some("JPEG-LS"),
+        (0xc3, _) => Some("lossless JPEG"),
+        (_, [bits, ..]) if *bits != 8 => Some("JPEG of other than 8 bits a sample"),
+        _ => None,
     }
+}
+
+/// Whether it has a colour profile, or at least one of the parts that a long one is cut into (ICC.1, B.4).
+pub(super) fn has_profile(jpeg: &[u8]) -> bool {
+    markers(jpeg).any(|(marker, content)| marker == 0xe2 && content.starts_with(b"ICC_PROFILE\0"))
 }
 
 /// Whether an end-of-image marker follows the first scan: the decoder fills what is missing with grey and says nothing. Coded data escapes 0xff, so the marker is found by its two bytes;

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use image::codecs::jpeg::JpegDecoder;
 use image::{DynamicImage, ImageDecoder as _};
 
-use super::cut::{Segments, first_scan, foreign_kind, jpeg_has_end};
+use super::cut::{Segments, first_scan, foreign_kind, has_profile, jpeg_has_end};
 use super::failure::refuse;
 use super::picture::{Picture, Tags};
 use crate::frame::target_size;
@@ -46,6 +46,11 @@ impl JpegFile {
             return Err(Error::Truncated("the JPEG has no end marker: part of the picture may be missing".to_owned()));
         }
         Ok(Self { bytes, header })
+    }
+
+    /// Whether it has a colour profile, read or not.
+    pub(super) fn has_profile(&self) -> bool {
+        has_profile(&self.bytes)
     }
 
     /// Decodes the picture no smaller than any of `views` needs it.

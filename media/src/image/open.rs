@@ -10,7 +10,7 @@ use super::colour::Conversion;
 use super::failure::refuse;
 use super::jpeg::JpegFile;
 use super::picture::{Orientation, Tags};
-use super::png::{self, Oddity};
+use super::png::{Oddity, Told};
 use super::webp;
 use crate::heif::HeifPicture;
 use crate::sniff::identify;
@@ -56,7 +56,11 @@ pub(super) fn open<'a>(source: &'a Source, limits: &Limits) -> Result<Opened<'a>
     Limits::check("size of the picture in pixels", pixels, limits.pixels)?;
     Limits::check("memory for the picture in bytes", decoder.peak_bytes(source.len(), pixels), limits.decode_bytes)?;
     let rgba = decoder.is_animated() || decoder.as_dyn().color_type().has_alpha(); // animations always come as RGBA8
-    let told = if matches!(decoder, Decoder::Png(_)) { png::Told::of(source)? } else { png::Told::default() };
+    let told = match &decoder {
+        Decoder::Png(_) => Told::of(source)?,
+        Decoder::Jpeg(file) => Told::by_profile(file.has_profile()),
+        _ => Told::default(),
+    };
     let (tags, mut oddities) = tags(decoder.as_dyn(), &told, rgba);
     if let Decoder::Heif(_, picture) = &decoder {
         oddities.extend(picture.oddities());
@@ -65,7 +69,7 @@ pub(super) fn open<'a>(source: &'a Source, limits: &Limits) -> Result<Opened<'a>
 }
 
 /// Orientation and colours. Neither is worth a refusal: what is broken is ignored, with a note.
-fn tags(decoder: &mut dyn ImageDecoder, told: &png::Told, rgba: bool) -> (Tags, Vec<Oddity>) {
+fn tags(decoder: &mut dyn ImageDecoder, told: &Told, rgba: bool) -> (Tags, Vec<Oddity>) {
     let mut oddities = Vec::new();
     let exif = decoder.exif_metadata().unwrap_or_else(|error| {
         oddities.push(("exif_unreadable", error.to_string()));
@@ -77,12 +81,12 @@ fn tags(decoder: &mut dyn ImageDecoder, told: &png::Told, rgba: bool) -> (Tags, 
 }
 
 /// What brings the colours to sRGB, by what ranks highest of all that can be followed.
-fn conversion(decoder: &mut dyn ImageDecoder, told: &png::Told, rgba: bool, oddities: &mut Vec<Oddity>) -> Option<Conversion> {
+fn conversion(decoder: &mut dyn ImageDecoder, told: &Told, rgba: bool, oddities: &mut Vec<Oddity>) -> Option<Conversion> {
     let has_colour = decoder.color_type().has_color();
     let from_space = |space: ColorProfile, code| Conversion::from_space(&space, has_colour, rgba).map_err(|why| (code, why));
     let by_profile = |profile: Result<Option<Vec<u8>>, String>| {
         let conversion = match profile {
-            Ok(None) if told.has_profile => Err("the colour profile cannot be unpacked".to_owned()),
+            Ok(None) if told.has_profile => Err("the colour profile cannot be unpacked, or parts of it are missing".to_owned()),
             profile => profile.transpose()?.and_then(|icc| Conversion::to_srgb(&icc, has_colour, rgba)),
         };
         Some(conversion.map_err(|why| ("icc_not_applied", why)))

@@ -33,6 +33,11 @@ pub(super) struct Told {
 }
 
 impl Told {
+    /// Of a file that tells no more than a profile, if that.
+    pub(super) fn by_profile(has_profile: bool) -> Self {
+        Self { has_profile, ..Self::default() }
+    }
+
     /// Reads the chunks up to the picture. Broken ones tell nothing; of two of a kind the first counts.
     pub(super) fn of(source: &Source) -> io::Result<Self> {
         let mut told = Self::default();

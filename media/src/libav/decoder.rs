@@ -48,6 +48,15 @@ pub(crate) struct Signal {
     pub codes: Option<[u8; 3]>,
 }
 
+/// What a stream says of the pictures that its decoder holds; nothing, where it is not told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Held {
+    /// The codec's own number: ten times the level of H.264, thirty times that of HEVC.
+    pub level: Option<u32>,
+    /// Pictures of H.264 that are kept because others refer to them.
+    pub references: u32,
+}
+
 /// H.264 and HEVC reorder at most this many frames.
 const MOST_DELAY: usize = 16;
 
@@ -96,6 +105,13 @@ impl Decoder {
     pub(crate) fn delay(&self) -> usize {
         // SAFETY: the context is open.
         usize::try_from(unsafe { (*self.context).has_b_frames }).unwrap_or(0)
+    }
+
+    /// What the parameter sets of the last picture say of how many it holds.
+    pub(crate) fn held(&self) -> Held {
+        // SAFETY: the context is open.
+        let (level, references) = unsafe { ((*self.context).level, (*self.context).refs) };
+        Held { level: u32::try_from(level).ok(), references: u32::try_from(references).unwrap_or(0) }
     }
 
     /// Hands over a packet; `None` asks for everything that is held back. `false`: it was refused as damaged.

@@ -15,7 +15,7 @@ mod scaler;
 mod sound;
 mod still;
 
-pub(crate) use decoder::{Decoder, Signal, Step};
+pub(crate) use decoder::{Decoder, Held, Signal, Step};
 pub(crate) use frame::Frame;
 pub(crate) use input::{Input, Kind, Probing, Stream};
 pub(crate) use listing::Listed;

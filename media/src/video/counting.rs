@@ -71,7 +71,7 @@ mod tests {
                 let boxed = [&[1, profile, 0, 31, 0xff, 0xe1, 0, set.len() as u8][..], &set, &[1, 0, 1, 0x68]].concat();
                 let started = [&[0, 0, 0, 1][..], &set, &[0, 0, 1, 0x68, 0xce]].concat();
                 for extradata in [boxed, started] {
-                    let expected = SequenceSet { bits: 5, gaps, ..SequenceSet::default() };
+                    let expected = SequenceSet { level: 31, references: 4, bits: 5, gaps, ..SequenceSet::default() };
                     assert_eq!(Counting::new(&extradata).rule, Some(expected), "profile {profile}, {more}");
                 }
             }

@@ -1,5 +1,6 @@
 //! Video: index all packets, plan what to decode, decode it in one forward pass, view it.
 
+mod admit;
 mod bits;
 mod camera;
 mod chunks;
@@ -12,6 +13,7 @@ mod delivery;
 mod findings;
 mod geometry;
 mod header;
+mod hevc;
 mod holes;
 mod index;
 mod jump;

@@ -1,5 +1,6 @@
 //! One video from bytes to parts.
 
+use super::admit::{admit, pictures};
 use super::chunks;
 use super::cursor::Cursor;
 use super::delivery::Delivery;
@@ -75,7 +76,7 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
         (None, Some(_)) => return Err(Error::Contradiction { expected: Modality::Video, found: found() }),
         (None, None) => return Err(Error::Empty("no stream of pictures".to_owned())),
     };
-    admit(&stream.codec, stream.size, stream.bytes_per_two_pixels, limits)?;
+    admit(pictures(&stream.codec, &stream.extradata, stream.size), stream.size, stream.bytes_per_two_pixels, limits)?;
     let reading = again.as_mut().unwrap_or(&mut input);
     reading.select(stream.index);
     let format = format_name(&reading.format()).to_owned();
@@ -182,18 +183,6 @@ fn remark(report: &mut Report, index: &Index, stream: &Stream, promised: Option<
     if stream.interlaced {
         report.note("interlaced", "the fields of a frame were taken at different times");
     }
-}
-
-/// Refuses by arithmetic what would need more memory than there is: reference frames and a few in flight.
-pub(super) fn admit(codec: &str, size: (u32, u32), bytes_per_two_pixels: u64, limits: &Limits) -> Result<(), Error> {
-    let pixels = u64::from(size.0) * u64::from(size.1);
-    Limits::check("pixels of a frame", pixels, limits.pixels)?;
-    let references = match codec {
-        "h264" | "hevc" => 16,
-        "vp9" | "av1" => 8,
-        _ => 3,
-    };
-    Limits::check("memory for decoding in bytes", (references + 4) * pixels * bytes_per_two_pixels / 2, limits.decode_bytes)
 }
 
 /// Refuses what would hold more finished pictures at once than there is memory for: half a byte a pixel is a JPEG of much detail.

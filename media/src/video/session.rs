@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::admit::{admit, pictures, pictures_now};
 use super::cursor::Cursor;
 use super::damage::Damage;
 use super::index::{Entry, Index};
-use super::normalise::admit;
 use super::order::Shown;
 use super::past::Past;
 use super::plan::Run;
@@ -19,6 +19,8 @@ pub(super) struct Session<'s> {
     /// Frames that it must hold back.
     delay: usize,
     stream: Stream,
+    /// Pictures that it holds while they are of the size that the container says.
+    pictures: u64,
     frame: Frame,
     limits: Limits,
     /// What packets say for those after them.
@@ -59,6 +61,7 @@ impl<'s> Session<'s> {
             cursor,
             decoder,
             delay,
+            pictures: pictures(&stream.codec, &stream.extradata, stream.size),
             stream,
             frame: Frame::new()?,
             limits: *limits,
@@ -198,8 +201,7 @@ impl<'s> Session<'s> {
                 Step::Frame => {
                     self.frames_decoded += 1;
                     Limits::check("number of decoded frames", self.frames_decoded, self.limits.frames)?;
-                    let bytes = self.frame.bytes_per_two_pixels();
-                    admit(&self.stream.codec, self.frame.size(), bytes, &self.limits)?; // the size can change on the way
+                    self.admit_frame()?;
                     if let Some(packet) = self.frame.pts().and_then(|pts| usize::try_from(pts).ok()) {
                         if self.frame.is_damaged() {
                             self.damage.begin_at(packet, packets, shown);
@@ -216,5 +218,13 @@ impl<'s> Session<'s> {
             }
         }
         Ok(())
+    }
+
+    /// Checks the last frame: sizes and formats can change on the way.
+    fn admit_frame(&self) -> Result<(), Error> {
+        let size = self.frame.size();
+        let changed = size != self.stream.size;
+        let pictures = if changed { pictures_now(&self.stream.codec, self.decoder.held(), size) } else { self.pictures };
+        admit(pictures, size, self.frame.bytes_per_two_pixels(), &self.limits)
     }
 }

@@ -9,6 +9,10 @@ use crate::libav::Signal;
 pub(super) struct SequenceSet {
     /// Its number.
     pub id: u32,
+    /// Ten times the level.
+    pub level: u32,
+    /// Pictures that others may refer to at a time.
+    pub references: u32,
     /// Bits of a picture's number; it goes on from 0 when they do not suffice.
     pub bits: u32,
     /// Whether colours are coded like pictures of their own.
@@ -52,7 +56,8 @@ pub(super) fn sequence_set(unit: &[u8]) -> Option<SequenceSet> {
     unit.first().filter(|first| *first & 31 == 7)?;
     let mut bits = Bits::of(unit);
     let profile = bits.take(8)?;
-    bits.take(16)?;
+    bits.take(8)?;
+    let level = bits.take(8)?;
     let id = bits.number()?;
     let mut planes = false;
     if HIGH.contains(&profile) {
@@ -77,9 +82,9 @@ pub(super) fn sequence_set(unit: &[u8]) -> Option<SequenceSet> {
         }
         _ => {}
     }
-    bits.number()?;
+    let references = bits.number()?;
     let gaps = bits.flag()?;
-    Some(SequenceSet { id, bits: number_bits, planes, gaps, signal: signal(&mut bits).unwrap_or_default() })
+    Some(SequenceSet { id, level, references, bits: number_bits, planes, gaps, signal: signal(&mut bits).unwrap_or_default() })
 }
 
 /// What comes behind: size, cropping, shape of pixels, and how colours are coded.
