@@ -211,8 +211,12 @@ impl<'a> Ask<'a> {
         };
         self.turn += 1;
         let reservation = self.journal.intent(self.intent(request, bound)).await?;
-        // The server may have asked for quiet while the intent was written.
-        turn.held().await;
+        // The server may have asked for quiet while the intent was written. Who stops meanwhile has sent nothing.
+        if let Err(stop) = self.unless_stopped(turn.held()).await {
+            let unsent = Fault::new(Class::NeverSent, "stopped", "the run was stopped before it was sent".to_owned());
+            self.journal.settle(reservation, attempt_end(self.judge, self.work, Err(&unsent), request.format, 0, 1.0)).await?;
+            return Err(stop);
+        }
         let started = Instant::now();
         let result = tokio::time::timeout(self.left(), self.judge.opened.provider.exchange(request)).await;
         let result = result.unwrap_or_else(|_| Err(Fault::new(Class::Ambiguous, "timeout", "no answer within deadline_s".to_owned())));

@@ -174,6 +174,8 @@ mod tests {
             r#"{"error":{"message":"At most 6 image(s) may be provided","code":400}}"#,
             r#"{"error":{"message":"context too long: max_tokens 800 plus prompt exceeds 4096"}}"#,
             r#"{"error":{"message":"unsupported image","param":"messages"}}"#,
+            r#"{"error":{"message":"Unsupported image: the file could not be restored"}}"#,
+            r#"{"error":{"message":"unknown image, perhaps stored elsewhere","param":null}}"#,
             "<html>Bad Request</html>",
         ] {
             assert_eq!(after(Dialect::default(), body), None, "{body}");

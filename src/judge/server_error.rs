@@ -13,10 +13,26 @@ const QUOTA: [&str; 5] =
 const SPENT: [&str; 3] = ["credit balance is too low", "spend limit", "budget has been exceeded"];
 /// Codes of a key that is refused as a bad request (Gemini).
 const BAD_KEY: [&str; 2] = ["api_key_invalid", "api_key_expired"];
-/// Codes that mean a content filter stopped the request.
-const FILTER: [&str; 3] = ["content_filter", "content_policy_violation", "responsibleaipolicyviolation"];
-/// Words of servers that give a filter no code of its own: Anthropic, Azure, OpenRouter.
-const FILTERED: [&str; 3] = ["content filtering policy", "content management policy", "input was flagged"];
+/// Codes that mean a content filter stopped the request: OpenAI, Azure, DashScope.
+const FILTER: [&str; 6] = [
+    "content_filter",
+    "content_policy_violation",
+    "moderation_blocked",
+    "responsibleaipolicyviolation",
+    "data_inspection_failed",
+    "datainspectionfailed",
+];
+/// Words of servers that give a filter no code of its own, or one that means other things, too: Anthropic, Azure, OpenRouter, OpenAI (`invalid_prompt`), xAI,
+/// DeepSeek, Zhipu.
+const FILTERED: [&str; 7] = [
+    "content filtering policy",
+    "content management policy",
+    "input was flagged",
+    "prompt was flagged",
+    "violates usage guidelines",
+    "content exists risk",
+    "不安全或敏感内容",
+];
 /// Words of a server that does not know a parameter, as opposed to one that dislikes its value.
 const UNKNOWN: [&str; 9] =
     ["not support", "unsupported", "does not support", "unrecognized", "unknown", "unexpected", "extra ", "not permitted", "not allowed"];
@@ -116,8 +132,18 @@ impl ServerError {
             return parameters.iter().any(|name| param.starts_with(name));
         }
         let message = self.message.to_ascii_lowercase();
-        parameters.iter().any(|name| message.contains(&name.to_ascii_lowercase())) && UNKNOWN.iter().any(|word| message.contains(word))
+        parameters.iter().any(|name| has_word(&message, &name.to_ascii_lowercase())) && UNKNOWN.iter().any(|word| message.contains(word))
     }
+}
+
+/// Whether `word`, or more of it, stands in `text` by itself: a file that is "restored" says nothing of `store`.
+fn has_word(text: &str, word: &str) -> bool {
+    text.match_indices(word).any(|(at, _)| {
+        let after = &text[at + word.len()..];
+        let goes_on = |text: &str| text.starts_with(|c: char| c.is_alphanumeric());
+        !text[..at].ends_with(|c: char| c.is_alphanumeric())
+            && (!goes_on(after) || after.strip_prefix('s').is_some_and(|after| !goes_on(after)))
+    })
 }
 
 /// Why, in Gemini's details.

@@ -1,7 +1,7 @@
 //! Every class of failure, against a real socket.
 
 use super::server::Answer;
-use super::{FakeJournal, Server, ask, completion, ends, good, open, settings};
+use super::{FakeJournal, Server, ask, completion, ends, good, open, settings, work};
 use crate::judge::{Judge, Limits, Past, Price, Settings, Stop};
 
 fn whole(status: u16, body: &str) -> Answer {
@@ -299,6 +299,23 @@ async fn a_stop_ends_a_wait_at_once() {
     assert!(matches!(ask(&open(&server), &journal).await, Err(Stop::Journal(_))));
     assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
     assert_eq!(journal.classes(), ["refused"]);
+}
+
+#[tokio::test]
+async fn a_stop_ends_the_wait_of_an_intent_that_was_overtaken_by_the_servers_wish() {
+    let busy = Answer::Whole(429, "retry-after: 600\r\n", "{}".into());
+    let server = Server::start(vec![busy]).await;
+    let judge = open(&server);
+    let stopped = || FakeJournal { stops_after: Some(1), ..FakeJournal::default() };
+    let (first, overtaken) = (stopped(), FakeJournal { slow: 400, ..stopped() });
+    let mut another = work();
+    another.task.repeat = 2;
+    let (start, (one, two)) = (std::time::Instant::now(), tokio::join!(ask(&judge, &first), judge.judge(&another, &overtaken)));
+    assert!(matches!((one, two), (Err(Stop::Journal(_)), Err(Stop::Journal(_)))));
+    assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
+    // What was never sent costs nothing and is asked again.
+    assert_eq!((first.classes(), overtaken.classes()), (vec!["refused".to_owned()], vec!["never_sent".to_owned()]));
+    assert_eq!(server.seen().len(), 1);
 }
 
 #[tokio::test]

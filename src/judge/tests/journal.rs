@@ -19,6 +19,8 @@ pub(in crate::judge) struct FakeJournal {
     pub(super) budget: Option<u64>,
     /// Intents fail, as on a full disk.
     pub(super) broken: bool,
+    /// Milliseconds that an intent takes to be kept.
+    pub(super) slow: u64,
     /// Seconds after which the run is stopping.
     pub(super) stops_after: Option<u64>,
 }
@@ -41,7 +43,12 @@ impl Journal for FakeJournal {
         }
         let mut intents = self.intents.lock().unwrap();
         intents.push(intent);
-        Box::pin(ready(Ok(Reservation(intents.len() as i64))))
+        let reservation = Reservation(intents.len() as i64);
+        let kept = std::time::Duration::from_millis(self.slow);
+        Box::pin(async move {
+            tokio::time::sleep(kept).await;
+            Ok(reservation)
+        })
     }
 
     fn stopped(&self) -> BoxFuture<'_, JournalError> {

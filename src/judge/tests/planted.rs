@@ -137,6 +137,10 @@ fn envelopes_are_read_strictly() {
         (choice(json!({"content": content, "refusal": "no"}), json!("stop")), "refused refusal"),
         (choice(json!({"content": content}), json!("content_filter")), "refused content_filter"),
         (choice(json!({"content": content}), json!("length")), "truncated"),
+        (choice(json!({"content": content}), json!("SAFETY")), "refused content_filter"),
+        (choice(json!({"content": content}), json!("sensitive")), "refused content_filter"),
+        (choice(json!({"content": content}), json!("insufficient_system_resource")), "foreign bad_envelope"),
+        (choice(json!({"content": content}), json!("tool_calls")), "foreign bad_envelope"),
         (choice(json!({"content": null}), json!("stop")), "empty_reply"),
         (choice(json!({"content": null, "reasoning_content": content}), json!("stop")), "empty_reply"),
         (choice(json!({"content": [{"type": "text", "text": content}]}), json!("stop")), "foreign bad_envelope"),
@@ -146,6 +150,17 @@ fn envelopes_are_read_strictly() {
         ("<html>".to_owned(), "foreign bad_envelope"),
     ] {
         assert_eq!(reason(&body), expected, "{body}");
+    }
+}
+
+#[test]
+fn servers_may_name_the_end_in_their_own_words() {
+    let content = verdict_json().to_string();
+    for finish in
+        [json!("STOP"), json!("eos"), json!("eos_token"), json!("end_turn"), json!("stop_sequence"), json!("COMPLETE"), json!(null)]
+    {
+        let body = json!({"choices": [{"message": {"content": content}, "finish_reason": finish}]}).to_string();
+        assert!(read(&body, &work()).is_ok(), "{finish}");
     }
 }
 

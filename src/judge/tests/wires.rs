@@ -119,6 +119,10 @@ fn responses_are_read_from_their_one_text() {
         (json!({"output": [said(&text)], "incomplete_details": {"reason": "max_output_tokens"}}), "truncated"),
         (json!({"output": [], "incomplete_details": {"reason": "content_filter"}}), "refused content_filter"),
         (json!({"output": [said(&text), said(&text)]}), "foreign bad_envelope"),
+        (json!({"status": "completed", "output": [said(&text)]}), "scored 5"),
+        (json!({"status": "incomplete", "output": [said(&text)]}), "truncated"),
+        (json!({"status": "failed", "output": [said(&text)]}), "foreign bad_envelope"),
+        (json!({"status": "paused", "output": [said(&text)]}), "foreign bad_envelope"),
         (json!({"output": []}), "empty_reply"),
         (json!({"choices": []}), "foreign bad_envelope"),
     ] {
@@ -128,6 +132,25 @@ fn responses_are_read_from_their_one_text() {
     let usage = json!({"input_tokens": 90, "output_tokens": 9, "input_tokens_details": cached, "output_tokens_details": reasoning});
     let counted = Responses.usage(&json!({"usage": usage})).unwrap();
     assert_eq!(counted, Usage { input: 90, output: 9, cached: Some(50), written: Some(30), reasoning: Some(4), ..Usage::default() });
+}
+
+#[test]
+fn thoughts_that_chat_servers_count_apart_are_paid_for() {
+    for (completion, total, thoughts, output) in [
+        (50, Some(1050), None, 50),
+        (50, Some(1050), Some(40), 50),
+        (50, Some(1750), Some(700), 750),
+        (50, Some(1750), None, 750),
+        (50, None, Some(700), 750),
+        (0, Some(1000), Some(81), 81),
+        (50, Some(0), Some(0), 50),
+    ] {
+        let mut usage = json!({"prompt_tokens": 1000, "completion_tokens": completion});
+        total.into_iter().for_each(|total: u64| usage["total_tokens"] = total.into());
+        thoughts.into_iter().for_each(|thoughts: u64| usage["completion_tokens_details"] = json!({"reasoning_tokens": thoughts}));
+        let counted = Chat.usage(&json!({"usage": usage})).unwrap();
+        assert_eq!((counted.input, counted.output, counted.reasoning), (1000, output, thoughts), "{usage}");
+    }
 }
 
 #[test]
@@ -143,6 +166,7 @@ fn messages_are_read_from_a_text_or_the_offered_tool() {
         (json!([call("verdict"), call("verdict")]), "tool_use", "unparseable"),
         (json!([text(&verdict)]), "max_tokens", "truncated"),
         (json!([text("no")]), "refusal", "refused refusal"),
+        (json!([text(&verdict)]), "pause_turn", "foreign bad_envelope"),
         (json!([]), "end_turn", "empty_reply"),
     ] {
         let body = json!({"type": "message", "content": content, "stop_reason": stop});

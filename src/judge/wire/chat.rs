@@ -8,13 +8,18 @@ use super::odds::{TokenOdds, safety_odds};
 use super::seam::{Block, Draft, Said, Wire, count, envelope, filtered, final_message, foreign, refused, said_by_user, set};
 use crate::judge::body::{Body, Places};
 use crate::judge::dialect::{ReplyFormat, TokenLimit};
+use crate::judge::server_error::short;
 use crate::judge::terms::Takes;
 use crate::judge::verdict::{self, Flaw};
 use crate::judge::{ProviderKind, Settings, Usage, Verdict, Why, Work};
 use crate::prepare::Part;
 
-/// Ends of a reply after which its text is no final message.
-const NOT_FINAL: [&str; 5] = ["error", "abort", "cancelled", "tool_calls", "function_call"];
+/// Ends of a reply after which its text is the final message, in any case: OpenAI's, and those of servers that pass their engine's own on.
+const FINAL: [&str; 6] = ["stop", "eos", "eos_token", "stop_sequence", "end_turn", "complete"];
+/// Ends by a filter: OpenAI, Gemini behind a gateway, Zhipu.
+const FILTERED: [&str; 3] = ["content_filter", "safety", "sensitive"];
+/// Ends at the most tokens.
+const CUT_OFF: [&str; 2] = ["length", "max_tokens"];
 /// Alternatives asked for beside each token: the five levels.
 const ALTERNATIVES: u32 = 5;
 
@@ -96,7 +101,7 @@ impl Wire for Chat {
     fn usage(&self, body: &Value) -> Option<Usage> {
         Some(Usage {
             input: count(body, &["usage", "prompt_tokens"])?,
-            output: count(body, &["usage", "completion_tokens"])?,
+            output: output(body)?,
             image: count(body, &["usage", "prompt_tokens_details", "image_tokens"]),
             audio: count(body, &["usage", "prompt_tokens_details", "audio_tokens"]),
             cached: count(body, &["usage", "prompt_tokens_details", "cached_tokens"]),
@@ -104,6 +109,16 @@ impl Wire for Chat {
             reasoning: count(body, &["usage", "completion_tokens_details", "reasoning_tokens"]),
         })
     }
+}
+
+/// Tokens that were generated. Some servers leave their thoughts out of `completion_tokens` and bill them all the same: what the total says beyond the prompt
+/// counts, and thoughts that are more than the completion are beside it.
+fn output(body: &Value) -> Option<u64> {
+    let [prompt, completion] = ["prompt_tokens", "completion_tokens"].map(|name| count(body, &["usage", name]));
+    let (prompt, completion) = (prompt?, completion?);
+    let total = count(body, &["usage", "total_tokens"]).unwrap_or(0);
+    let beside = count(body, &["usage", "completion_tokens_details", "reasoning_tokens"]).filter(|thoughts| *thoughts > completion);
+    Some(total.saturating_sub(prompt).max(completion.saturating_add(beside.unwrap_or(0))))
 }
 
 fn said(body: &str) -> Result<Said, Flaw> {
@@ -117,13 +132,15 @@ fn said(body: &str) -> Result<Said, Flaw> {
     if let Some(refusal) = refusal.filter(|refusal| !refusal.trim().is_empty()) {
         return Err(refused(&refusal));
     }
-    if finish_reason.as_deref() == Some("content_filter") {
+    let reason = finish_reason.unwrap_or_else(|| FINAL[0].to_owned()).to_ascii_lowercase();
+    let is = |ends: &[&str]| ends.contains(&reason.as_str());
+    if is(&FILTERED) {
         return Err(filtered());
     }
-    if let Some(reason) = finish_reason.as_deref().filter(|reason| NOT_FINAL.contains(reason)) {
-        return Err(foreign(format!("a reply that ended with {reason}")));
+    let cut_off = is(&CUT_OFF);
+    if !cut_off && !is(&FINAL) {
+        return Err(foreign(format!("a reply that ended with {}", short(&reason))));
     }
-    let cut_off = matches!(finish_reason.as_deref(), Some("length" | "max_tokens"));
     let content = final_message(content.unwrap_or_default(), cut_off)?;
     let logprobs: Option<Logprobs> = logprobs.and_then(|logprobs| serde_json::from_value(logprobs).ok());
     let odds = logprobs.and_then(|logprobs| safety_odds(&logprobs.content?));

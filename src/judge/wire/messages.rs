@@ -6,12 +6,16 @@ use serde_json::{Value, json};
 use super::seam::{Block, Draft, Said, Wire, count, envelope, final_message, foreign, refused, said_by_user, set};
 use crate::judge::body::{Body, Places};
 use crate::judge::dialect::ReplyFormat;
+use crate::judge::server_error::short;
 use crate::judge::terms::Takes;
 use crate::judge::verdict::{self, Flaw};
 use crate::judge::{Usage, Verdict, Why, Work};
 
 /// The tool that a judge is made to call where the server knows no schema for texts.
 const TOOL: &str = "verdict";
+
+/// Ends of a reply after which it is final.
+const FINAL: [&str; 3] = ["end_turn", "stop_sequence", "tool_use"];
 
 /// Messages.
 #[derive(Debug)]
@@ -117,6 +121,9 @@ fn said(body: &str) -> Result<Said, Flaw> {
         return Err(refused(answers.first().map_or("the judge refused", String::as_str)));
     }
     let cut_off = matches!(message.stop_reason.as_deref(), Some("max_tokens" | "model_context_window_exceeded"));
+    if let Some(reason) = message.stop_reason.filter(|reason| !cut_off && !FINAL.contains(&reason.as_str())) {
+        return Err(foreign(format!("a reply that ended with {}", short(&reason))));
+    }
     // Of a text and a call, or of two texts, neither is the answer.
     let content = final_message(answers.join("\n"), cut_off)?;
     Ok(Said { content, odds: None })

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::seam::{Block, Draft, Said, Wire, count, envelope, filtered, final_message, foreign, refused, said_by_user, set};
 use crate::judge::body::{Body, Places};
 use crate::judge::dialect::ReplyFormat;
+use crate::judge::server_error::short;
 use crate::judge::terms::Takes;
 use crate::judge::verdict::{self, Flaw};
 use crate::judge::{Usage, Verdict, Why, Work};
@@ -110,8 +111,8 @@ impl Wire for Responses {
 fn said(body: &str) -> Result<Said, Flaw> {
     let response: Response = envelope(body, "response")?;
     // A reply that is still being made, or failed, has no final message; servers that name no state give whole replies.
-    if let Some(state @ ("failed" | "cancelled" | "queued" | "in_progress")) = response.status.as_deref() {
-        return Err(foreign(format!("a response that is {state}")));
+    if let Some(state) = response.status.as_deref().filter(|state| !matches!(*state, "completed" | "incomplete")) {
+        return Err(foreign(format!("a response that is {}", short(state))));
     }
     let reason = response.incomplete_details.map(|details| details.reason);
     if reason.as_deref() == Some("content_filter") {
