@@ -231,7 +231,8 @@ impl<'a> Ask<'a> {
             Err(_) => {}
         }
         drop(turn);
-        let result = result.and_then(classify).map_err(|fault| self.judge.learn_from(fault, dialect, Some(&request.body.recorded)));
+        let result = result.and_then(classify).map_err(|fault| fault.at(self.judge.settings.provider));
+        let result = result.map_err(|fault| self.judge.learn_from(fault, dialect, Some(&request.body.recorded)));
         match &result {
             Ok(_) => self.judge.confirm(dialect),
             Err((_, true)) => self.taught = Some((dialect, self.judge.dialect())),

@@ -7,6 +7,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 use tribunal_media::Digest;
 
+use super::ProviderKind;
 use super::provider::Reply;
 use super::rate::duration;
 use super::server_error::{ServerError, short};
@@ -53,8 +54,8 @@ pub(super) struct Fault {
     pub(super) reply: String,
     /// How long the server asks to be left alone.
     pub(super) retry_after: Option<Duration>,
-    /// Whether the vendor says of such failures that they are not billed, whatever their class says.
-    pub(super) unbilled: bool,
+    /// What the vendor says of such failures: whether they may be billed, whatever their class says.
+    pub(super) billable: Option<bool>,
 }
 
 impl Class {
@@ -73,12 +74,22 @@ impl Class {
 impl Fault {
     /// A fault without a reply.
     pub(super) fn new(class: Class, reason: &str, message: String) -> Self {
-        Self { class, reason: reason.to_owned(), message, status: None, reply: String::new(), retry_after: None, unbilled: false }
+        Self { class, reason: reason.to_owned(), message, status: None, reply: String::new(), retry_after: None, billable: None }
     }
 
     /// Whether the attempt may have cost something.
-    pub(super) const fn may_be_billed(&self) -> bool {
-        matches!(self.class, Class::Ambiguous | Class::Filtered) && !self.unbilled
+    pub(super) fn may_be_billed(&self) -> bool {
+        self.billable.unwrap_or(matches!(self.class, Class::Ambiguous | Class::Filtered))
+    }
+
+    /// What it means at Azure, which may charge for requests that are too long and for those that time out there, unlike OpenAI itself ("Plan to manage
+    /// costs for Azure OpenAI": 400 by a content filter or input limit, 408).
+    pub(super) fn at(self, provider: ProviderKind) -> Self {
+        match (provider, self.status) {
+            (ProviderKind::Azure, Some(408)) => Self { class: Class::Ambiguous, reason: "server_error".to_owned(), ..self },
+            (ProviderKind::Azure, Some(400)) if ServerError::read(&self.reply).is_too_long() => Self { billable: Some(true), ..self },
+            _ => self,
+        }
     }
 }
 
@@ -100,7 +111,7 @@ pub(super) fn classify(reply: Reply) -> Result<Reply, Fault> {
     let words = if error.message.is_empty() { "no error body".to_owned() } else { error.message };
     let place = reply.headers.get("location").map_or_else(String::new, |to| format!(" (redirects to {}; not followed)", short(to)));
     let message = format!("HTTP {}{place}: {words}", reply.status);
-    Err(Fault { class, reason, message, status: Some(reply.status), reply: reply.body, retry_after, unbilled: false })
+    Err(Fault { class, reason, message, status: Some(reply.status), reply: reply.body, retry_after, billable: None })
 }
 
 /// What a 2xx can be that is no reply.
@@ -190,7 +201,7 @@ mod tests {
 
     use tribunal_media::Digest;
 
-    use super::{Class, Reply, StopKind, backoff, classify};
+    use super::{Class, ProviderKind, Reply, StopKind, backoff, classify};
 
     fn sorted(status: u16, headers: &[(&str, &str)], body: &str) -> (Class, Option<Duration>) {
         let headers = headers.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
@@ -253,6 +264,25 @@ mod tests {
             (529, error, Class::Refused),
         ] {
             assert_eq!(sorted(status, &[], body).0, class, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn azure_may_charge_for_what_others_do_not() {
+        let long = r#"{"error":{"code":"context_length_exceeded","message":"This model's maximum context length is 8192 tokens."}}"#;
+        let at = |provider, status, body: &str| {
+            let reply = Reply { status, headers: std::collections::BTreeMap::new(), body: body.to_owned() };
+            let fault = classify(reply).unwrap_err().at(provider);
+            (fault.class, fault.may_be_billed())
+        };
+        for (status, body, openai, azure) in [
+            (400, long, (Class::BadItem, false), (Class::BadItem, true)),
+            (400, r#"{"error":{"message":"unknown parameter"}}"#, (Class::BadItem, false), (Class::BadItem, false)),
+            (400, r#"{"error":{"code":"content_filter"}}"#, (Class::Filtered, true), (Class::Filtered, true)),
+            (408, "{}", (Class::Refused, false), (Class::Ambiguous, true)),
+            (429, "{}", (Class::Refused, false), (Class::Refused, false)),
+        ] {
+            assert_eq!((at(ProviderKind::OpenAi, status, body), at(ProviderKind::Azure, status, body)), (openai, azure), "{status} {body}");
         }
     }
 

@@ -120,6 +120,11 @@ impl ServerError {
         self.flagged || self.has_code(&FILTER) || self.says(&FILTERED)
     }
 
+    /// Whether the request is longer than the model can hold.
+    pub(super) fn is_too_long(&self) -> bool {
+        self.has_code(&["context_length_exceeded"]) || self.says(&["maximum context length"])
+    }
+
     /// Whether the server says that its model takes in no such input.
     pub(super) fn is_unsupported_input(&self) -> bool {
         let message = self.message.to_ascii_lowercase();

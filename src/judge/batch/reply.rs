@@ -108,7 +108,7 @@ fn status(kind: &str) -> u16 {
 /// and cancelled ones alone.
 fn unbilled(fault: Fault) -> Fault {
     let message = if fault.may_be_billed() { format!("{} (in a batch: not billed)", fault.message) } else { fault.message };
-    Fault { message, unbilled: true, ..fault }
+    Fault { message, billable: Some(false), ..fault }
 }
 
 /// An error in place of a response: the request was not executed, or nobody says whether it was.

@@ -65,9 +65,11 @@ impl Address {
 const BEARER: (&str, &str) = ("authorization", "Bearer ");
 
 fn checked(base: &str) -> Result<Url, String> {
-    let url: Url = base.parse().map_err(|error| format!("base_url `{base}`: {error}"))?;
+    // A password must not be shown, even where the address cannot be read.
+    let shown = base.rsplit_once('@').map_or_else(|| base.to_owned(), |(_, host)| format!("...@{host}"));
+    let url: Url = base.parse().map_err(|error| format!("base_url `{shown}`: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err(format!("base_url `{base}` is no http(s) address"));
+        return Err(format!("base_url `{shown}` is no http(s) address"));
     }
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
         return Err("base_url must hold no user, password, query or fragment; a key belongs in api_key_env or api_key_file".to_owned());
@@ -147,6 +149,9 @@ mod tests {
         assert!(url(ProviderKind::Vllm, None).unwrap_err().contains("vllm"));
         for base in ["http://u:p@h/v1", "http://h/v1?key=1", "http://h/v1#x", "ftp://h/v1", "nonsense"] {
             assert!(url(ProviderKind::OpenAi, Some(base)).is_err(), "{base}");
+        }
+        for base in ["http://u:pass@word@h:99999/v1", "ftp://u:word@h/v1"] {
+            assert!(!url(ProviderKind::OpenAi, Some(base)).unwrap_err().contains("word"), "{base}");
         }
     }
 
