@@ -130,13 +130,15 @@ impl Reader {
         // A fingerprint begins with its provider.
         let fingerprint = self.info.experiment.judges.get(judge).map(String::as_str).unwrap_or_default();
         let provider = fingerprint.split(' ').next();
+        // What a person wrote stays authored, however often it is replayed.
+        let origin = if self.info.authored_judges.iter().any(|name| name == judge) { "authored" } else { "recorded" };
         let mut lines = String::new();
         while let Some(row) = rows.next()? {
             let Task { item_id, sampler, rubric, repeat, .. } = task_at(row, 0)?;
             let (digest, status, body): (String, u16, String) = (row.get(5)?, row.get(6)?, row.get(7)?);
             let line = serde_json::json!({
                 "v": 1, "item_id": item_id, "sampler": sampler, "rubric": rubric, "repeat": repeat, "request_digest": digest,
-                "status": status, "headers": {}, "body": body, "origin": "recorded", "provider": provider,
+                "status": status, "headers": {}, "body": body, "origin": origin, "provider": provider,
             });
             lines.push_str(&line.to_string());
             lines.push('\n');

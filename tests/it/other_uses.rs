@@ -112,6 +112,9 @@ fn an_authored_cassette_is_labelled_as_one() {
     assert_eq!(done["summary"]["by_outcome"]["scored"], 13);
     assert!(table(out.path()).iter().all(|row| row["judge"] == "replay (authored)"));
     assert!(fs::read_to_string(out.path().join("report.html")).unwrap().contains("written by hand"));
+    let again = out.path().join("again.jsonl");
+    json_to(0, &["export", run, "--to", "cassette", "-o", again.to_str().unwrap()]);
+    assert!(jsonl(&again).iter().all(|line| line["origin"] == "authored"), "a recording of them is no recording of a judge");
 }
 
 #[test]

@@ -16,7 +16,7 @@ const VERSION: u32 = 1;
 /// Replies by request and by task, each in file order.
 #[derive(Debug)]
 pub(super) struct Cassette {
-    replies: Vec<Reply>,
+    replies: Vec<Recorded>,
     by_digest: BTreeMap<(Digest, u32), Vec<usize>>,
     by_task: BTreeMap<TaskKey, Vec<usize>>,
     /// Whether any line was written by hand.
@@ -25,6 +25,14 @@ pub(super) struct Cassette {
     pub(super) provider: Option<ProviderKind>,
     /// Of the whole file.
     pub(super) digest: Digest,
+}
+
+/// One line's reply.
+#[derive(Debug)]
+pub(super) struct Recorded {
+    pub(super) reply: Reply,
+    /// Whether it was written by hand: then it may leave places for what nobody can write by hand.
+    pub(super) authored: bool,
 }
 
 /// A task without its judge: a cassette replays any.
@@ -101,7 +109,7 @@ impl Cassette {
     /// Bodies of the replies that name what a request should not hold, each once.
     pub(super) fn refusals(&self) -> Vec<String> {
         let mut refusals: Vec<String> = Vec::new();
-        for reply in self.replies.iter().filter(|reply| matches!(reply.status, 400 | 422)) {
+        for Recorded { reply, .. } in self.replies.iter().filter(|line| matches!(line.reply.status, 400 | 422)) {
             if !refusals.contains(&reply.body) {
                 refusals.push(reply.body.clone());
             }
@@ -115,7 +123,8 @@ impl Cassette {
         }
         self.provider = self.provider.or(line.provider);
         let index = self.replies.len();
-        self.authored |= line.origin == Origin::Authored;
+        let authored = line.origin == Origin::Authored;
+        self.authored |= authored;
         if let Some(digest) = line.request_digest {
             self.by_digest.entry((digest, line.repeat)).or_default().push(index);
         }
@@ -125,13 +134,13 @@ impl Cassette {
             other => other.to_string(),
         };
         let headers = line.headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
-        self.replies.push(Reply { status: line.status, headers, body });
+        self.replies.push(Recorded { reply: Reply { status: line.status, headers, body }, authored });
         Ok(())
     }
 
     /// The reply to a task's `turn`-th request (from 0): by the request's digest and the repeat (repeats send identical bytes), else by task. Several lines
     /// answer in turn; the last one stays.
-    pub(super) fn find(&self, task: &Task, digest: &Digest, turn: usize) -> Option<&Reply> {
+    pub(super) fn find(&self, task: &Task, digest: &Digest, turn: usize) -> Option<&Recorded> {
         let key = (task.item_id.clone(), task.sampler.clone(), task.rubric.clone(), task.repeat);
         let lines = self.by_digest.get(&(*digest, task.repeat)).or_else(|| self.by_task.get(&key))?;
         lines.get(turn).or(lines.last()).and_then(|&index| self.replies.get(index))

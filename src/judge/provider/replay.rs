@@ -2,13 +2,14 @@
 
 use futures_util::future::BoxFuture;
 
-use super::cassette::Cassette;
+use super::cassette::{Cassette, Recorded};
 use super::seam::{Opened, Provider, Reply};
 use crate::judge::request::Request;
 use crate::judge::retry::{Class, Fault};
 use crate::judge::{ProviderKind, Settings};
 
-/// Filled in with the request's nonce, which depends on the decoded parts and cannot be written by hand.
+/// Filled in with the request's nonce, which depends on the decoded parts and cannot be written by hand. In authored lines only: a judge that said this
+/// word by word did not echo its nonce.
 const NONCE: &str = "{{nonce}}";
 
 #[derive(Debug)]
@@ -41,8 +42,11 @@ pub(in crate::judge) fn replay_of(lines: &str) -> Result<(Box<dyn Provider>, Vec
 
 impl Provider for Replay {
     fn exchange<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Reply, Fault>> {
-        let found = self.0.find(&request.task, &request.digest, request.turn);
-        let reply = found.map(|reply| Reply { body: reply.body.replace(NONCE, &request.nonce), ..reply.clone() });
+        let filled = |Recorded { reply, authored }: &Recorded| {
+            let body = if *authored { reply.body.replace(NONCE, &request.nonce) } else { reply.body.clone() };
+            Reply { status: reply.status, headers: reply.headers.clone(), body }
+        };
+        let reply = self.0.find(&request.task, &request.digest, request.turn).map(filled);
         let missing =
             || Fault::new(Class::BadItem, "not_in_cassette", format!("the cassette has no line for this task: {}", task(request)));
         Box::pin(std::future::ready(reply.ok_or_else(missing)))

@@ -10,8 +10,7 @@ use crate::judge::{Intent, Judge, JudgeSpec, ProviderKind, Settings, View};
 
 #[expect(clippy::needless_pass_by_value, reason = "calls read as `line(json!(..))`")]
 fn line(extra: Value) -> Value {
-    let content = verdict_json().to_string().replace(super::NONCE, "{{nonce}}");
-    let body: Value = serde_json::from_str(&completion(&content)).unwrap();
+    let body: Value = serde_json::from_str(&good()).unwrap();
     let mut line = json!({"v": 1, "item_id": "i", "sampler": "uniform:2", "rubric": "temporal", "repeat": 1, "status": 200, "body": body, "origin": "recorded"});
     line.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
     line
@@ -59,6 +58,14 @@ async fn a_digest_goes_before_the_task() {
     assert_eq!(replay(&[line(json!({})), other]).await.0, "judge_unusable rejected_413");
 }
 
+#[tokio::test]
+async fn a_nonce_is_filled_in_where_a_person_wrote_the_reply_and_nowhere_else() {
+    let content = verdict_json().to_string().replace(super::NONCE, "{{nonce}}");
+    let body: Value = serde_json::from_str(&completion(&content)).unwrap();
+    assert_eq!(replay(&[line(json!({"body": body, "origin": "authored"}))]).await.0, "scored");
+    assert_eq!(replay(&[line(json!({"body": body}))]).await.0, "judge_unusable nonce_mismatch", "a judge that says so did not echo it");
+}
+
 #[test]
 fn authored_lines_are_shown_and_errors_have_a_place() {
     let authored = open(&[line(json!({})).to_string(), line(json!({"item_id": "k", "origin": "authored"})).to_string()]).unwrap();
@@ -93,7 +100,7 @@ fn a_chat_judge_wants_parts_and_never_abstains() {
 
 #[tokio::test]
 async fn two_cassettes_share_no_answer() {
-    let safe = verdict_json().to_string().replace(super::NONCE, "{{nonce}}");
+    let safe = verdict_json().to_string();
     let unsafe_one = safe.replace(r#""safety":5"#, r#""safety":1"#);
     let ids = |content: &str| {
         let body: Value = serde_json::from_str(&completion(content)).unwrap();
