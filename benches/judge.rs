@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use tribunal::judge::{
-    AttemptEnd, Intent, Journal, JournalError, Judge, Outcome, Past, ProviderKind, Reservation, Room, Settings, Task, Work,
+    AttemptEnd, Intent, Journal, JournalError, Judge, Known, Outcome, Past, ProviderKind, Reservation, Room, Settings, Task, Work,
 };
 use tribunal::prepare::{Part, Payload};
 use tribunal::rubric::{Prompt, Shape};
@@ -40,7 +40,7 @@ impl Journal for Nothing {
         ready(Ok(Vec::new())).boxed()
     }
 
-    fn known(&self, _: Digest) -> BoxFuture<'_, Result<Option<Outcome>, JournalError>> {
+    fn known(&self, _: &Task, _: Digest) -> BoxFuture<'_, Result<Option<Known>, JournalError>> {
         ready(Ok(None)).boxed()
     }
 

@@ -19,7 +19,7 @@ use super::retry::{Class, Fault, StopKind, classify};
 use super::terms::{self, Estimate};
 use super::waits::Waits;
 use super::wire::{Correction, Draft};
-use super::{Intent, Journal, Judge, Outcome, ReplyFormat, Room, Stop, Why, Work};
+use super::{Intent, Journal, Judge, Outcome, PaidReply, ReplyFormat, Room, Stop, Why, Work};
 
 /// Re-asks after a paid reply that is no verdict.
 pub(super) const MAX_REASKS: u32 = 2;
@@ -49,6 +49,8 @@ pub(super) struct Ask<'a> {
     reasks: u32,
     /// The reply that an earlier process was paid for and did not live to conclude.
     paid: Option<(Reply, Option<ReplyFormat>)>,
+    /// Replies to another judge's equal requests, which answer this one's.
+    equal: Vec<PaidReply>,
     pub(super) busy: Waits,
     pub(super) unreachable: Waits,
     correction: Option<Correction>,
@@ -79,13 +81,14 @@ impl<'a> Ask<'a> {
         journal: &'a dyn Journal,
         first: Request,
         verdict_id: Digest,
+        mut equal: Vec<PaidReply>,
     ) -> Result<Self, Stop> {
         let history = journal.lookup(&work.task).await?;
         let count = |class: &str| history.iter().filter(|past| past.class == class).count() as u32;
         let answered = count("answered");
-        // What was cut when it was kept, at a character near the limit, cannot be read again.
         // One that was asked for again since is read for its fault, which the next request names.
-        let paid = history.iter().rfind(|past| past.class == "answered").filter(|past| past.reply.len() <= KEPT_REPLY - 4);
+        let paid = history.iter().rfind(|past| past.class == "answered").filter(|past| is_whole(&past.reply));
+        equal.retain(|paid| is_whole(&paid.reply));
         Ok(Self {
             judge,
             work,
@@ -100,7 +103,8 @@ impl<'a> Ask<'a> {
             crashed: count("open"),
             // Every answer but the last was asked for again; the last is read first, and counted then.
             reasks: answered.saturating_sub(u32::from(paid.is_some())).min(MAX_REASKS),
-            paid: paid.map(|past| (Reply { status: 200, headers: BTreeMap::new(), body: past.reply.clone() }, past.format)),
+            paid: paid.map(|past| (kept(past.reply.clone()), past.format)),
+            equal,
             busy: Waits::default(),
             unreachable: Waits::default(),
             correction: None,
@@ -113,6 +117,9 @@ impl<'a> Ask<'a> {
         if let Some(outcome) = self.paid.take().and_then(|(reply, format)| self.read(&reply, format, self.judge.dialect())) {
             return Some(outcome);
         }
+        if let Some(outcome) = self.settled_by_equals() {
+            return Some(outcome);
+        }
         if self.may_send(self.lost) {
             return None;
         }
@@ -120,6 +127,19 @@ impl<'a> Ask<'a> {
         let (reason, cause) = if self.crashed > 0 { ("crashed_in_flight", "was stopped") } else { ("ambiguous", "lost the connection") };
         let message = format!("an earlier process {cause} while asking, {times} times; it may have been billed");
         Some(Outcome::Unresolved(Why::new(reason, message)))
+    }
+
+    /// The outcome that replies to another judge's equal requests come to by this judge's rules, if they do. Whatever it would ask otherwise, it asks itself.
+    fn settled_by_equals(&mut self) -> Option<Outcome> {
+        while !self.equal.is_empty() {
+            let (request, dialect) = self.request().ok()?;
+            let place = self.equal.iter().position(|paid| paid.body_digest == request.digest)?;
+            let paid = self.equal.remove(place);
+            if let Some(outcome) = self.read(&kept(paid.reply), paid.format, dialect) {
+                return Some(outcome);
+            }
+        }
+        None
     }
 
     /// Whether the task may be sent once more after `lost` attempts were lost on the wire.
@@ -149,6 +169,10 @@ impl<'a> Ask<'a> {
         }
         loop {
             if let Some(outcome) = self.overdue()? {
+                return Ok(outcome);
+            }
+            // What a refusal of its own taught may have made its request equal to theirs.
+            if let Some(outcome) = self.settled_by_equals() {
                 return Ok(outcome);
             }
             if let Some(outcome) = self.step().await? {
@@ -355,6 +379,16 @@ impl Judge {
             }
         }
     }
+}
+
+/// Whether a reply was kept whole: what was cut, at a character near the limit, cannot be read again.
+const fn is_whole(reply: &str) -> bool {
+    reply.len() <= KEPT_REPLY - 4
+}
+
+/// A reply that was kept, as it came.
+fn kept(body: String) -> Reply {
+    Reply { status: 200, headers: BTreeMap::new(), body }
 }
 
 fn build(judge: &Judge, work: &Work, dialect: Dialect, correction: Option<&Correction>, turn: usize) -> Result<Request, Why> {

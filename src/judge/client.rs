@@ -15,7 +15,9 @@ use super::provider::{self, Opened};
 use super::request::verdict_id;
 use super::retry::{Class, Fault};
 use super::server_error::ServerError;
-use super::{Calibration, Estimate, Journal, JournalError, Outcome, Receipt, Settings, Takes, Task, Terms, View, Why, receipt, terms};
+use super::{
+    Calibration, Estimate, Journal, JournalError, Known, Outcome, Receipt, Settings, Takes, Task, Terms, View, Why, receipt, terms,
+};
 use crate::prepare::{self, Part, Payload};
 use crate::rubric::{Prompt, Shape};
 
@@ -278,13 +280,19 @@ impl Judge {
         let work = &*work;
         let flight = self.flights.join(id);
         let ask = || async move {
-            match journal.known(id).await? {
-                Some(outcome) => Ok(outcome),
-                None => Ask::new(self, work, journal, first, id).await?.run().await,
+            match self.known(work, journal, id).await? {
+                Known::Ended(outcome) => Ok(outcome),
+                Known::Paid(paid) => Ask::new(self, work, journal, first, id, paid).await?.run().await,
             }
         };
         let outcome = flight.get_or_try_init(ask).await?.clone();
         Ok(Settled { outcome, verdict_id: Some(id) })
+    }
+
+    /// What equal requests came to. A replayed judge has its own answers, those that it shared among them.
+    pub(super) async fn known(&self, work: &Work, journal: &dyn Journal, id: Digest) -> Result<Known, JournalError> {
+        let known = journal.known(&work.task, id).await?;
+        Ok(known.filter(|known| self.opened.live || matches!(known, Known::Ended(_))).unwrap_or(Known::Paid(Vec::new())))
     }
 
     /// The work as it is asked, and the id of its verdict. The error is work that cannot be sent.

@@ -61,6 +61,26 @@ pub struct Past {
     pub format: Option<ReplyFormat>,
 }
 
+/// What is known of requests equal to a task's first: those with the same body, endpoint and repeat.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Known {
+    /// A task of the same judge ended so: the same reply was read by the same rules.
+    Ended(Outcome),
+    /// What tasks of other judges were answered: paid for, and read by each judge's own rules.
+    Paid(Vec<PaidReply>),
+}
+
+/// A 2xx reply that another judge paid for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaidReply {
+    /// Digest of the recorded body that it answers.
+    pub body_digest: Digest,
+    /// As in [`AttemptEnd::reply`].
+    pub reply: String,
+    /// As in [`Served::format`].
+    pub format: Option<ReplyFormat>,
+}
+
 /// A handle on a durable intent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reservation(pub i64);
@@ -92,8 +112,9 @@ pub trait Journal: Send + Sync {
     /// Attempts of this task that an earlier process left open or settled, oldest first.
     fn lookup(&self, task: &Task) -> BoxFuture<'_, Result<Vec<Past>, JournalError>>;
 
-    /// How another task with this very request, endpoint and repeat ended, if the judge answered it: equal requests are asked once.
-    fn known(&self, verdict_id: Digest) -> BoxFuture<'_, Result<Option<Outcome>, JournalError>>;
+    /// What is known of other tasks with this very request, endpoint and repeat, if they were answered: equal requests are asked once. Of a task that was
+    /// reopened, what its own judge said since.
+    fn known(&self, task: &Task, verdict_id: Digest) -> BoxFuture<'_, Result<Option<Known>, JournalError>>;
 
     /// Holds `micro_usd` more under the budget, or says no. Open intents of earlier processes stay reserved.
     fn reserve(&self, micro_usd: u64) -> BoxFuture<'_, Result<Room, JournalError>>;

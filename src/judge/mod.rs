@@ -42,7 +42,7 @@ pub use batch::{BatchEnd, BatchJournal, BatchOrder, BatchReply, BatchStep, Close
 pub use client::{Judge, OpenError, Settled, Stop, Work};
 pub use dialect::ReplyFormat;
 pub use fit::Fit;
-pub use journal::{AttemptEnd, Intent, Journal, JournalError, Past, Reservation, Room};
+pub use journal::{AttemptEnd, Intent, Journal, JournalError, Known, PaidReply, Past, Reservation, Room};
 pub use outcome::{Odds, Outcome, OutcomeName, Scale, Served, Task, Triage, Usage, Verdict, Why};
 pub use provider_kind::ProviderKind;
 pub use request::nonce;

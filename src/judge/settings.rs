@@ -265,9 +265,13 @@ impl Settings {
         let seed = self.sent_seed().map_or_else(|| "none".to_owned(), |seed| seed.to_string());
         let (Self { temperature, detail, .. }, max_tokens) = (self, self.first_max_tokens());
         let mut words = format!("model={model} max_tokens={max_tokens} temperature={temperature} seed={seed} detail={}", detail.as_str());
-        for (set, word) in
-            [(self.logprobs, "logprobs"), (self.frames_as_video, "frames_as_video"), (self.receipt == Receipt::Canary, "canary")]
-        {
+        let receipt = |kind| self.receipt == kind;
+        for (set, word) in [
+            (self.logprobs, "logprobs"),
+            (self.frames_as_video, "frames_as_video"),
+            (receipt(Receipt::Canary), "canary"),
+            (receipt(Receipt::Off), "receipt=off"),
+        ] {
             if set {
                 words = format!("{words} {word}");
             }
@@ -339,6 +343,14 @@ mod tests {
         assert!(read("provider = 'mistral'").unwrap_err().contains("azure"), "an error names what there is");
         let vllm = read("provider = 'vllm'\nframes_as_video = true\n[extra_body.media_io_kwargs.video]\nnum_frames = 8").unwrap();
         assert!(vllm.check().is_ok() && vllm.parameters("m").ends_with(r#"extra_body={"media_io_kwargs":{"video":{"num_frames":8}}}"#));
+    }
+
+    #[test]
+    fn by_which_rules_replies_are_read_is_told() {
+        let with = |receipt: &str| read(&format!("provider = 'openai'\nreceipt = '{receipt}'")).unwrap().parameters("m");
+        let plain = read("provider = 'openai'").unwrap().parameters("m");
+        assert_eq!(with("usage"), plain, "as runs have it that knew no other");
+        assert!(with("off") != plain && with("canary") != plain && with("off") != with("canary"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tribunal_media::Digest;
 use super::budget::charge;
 use super::plan::{find_task, stored};
 use super::{Ledger, LedgerError};
-use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Outcome, Past, ReplyFormat, Reservation, Room, Task};
+use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Known, Outcome, PaidReply, Past, ReplyFormat, Reservation, Room, Task};
 
 /// Where attempts of tasks are kept.
 pub(super) const ATTEMPTS: &str = "attempts";
@@ -50,8 +50,9 @@ impl Journal for Ledger {
         read.map(flatten).boxed()
     }
 
-    fn known(&self, verdict_id: Digest) -> BoxFuture<'_, Result<Option<Outcome>, JournalError>> {
-        let read = self.writer.ask(move |connection| ended(connection, verdict_id));
+    fn known(&self, task: &Task, verdict_id: Digest) -> BoxFuture<'_, Result<Option<Known>, JournalError>> {
+        let task = task.clone();
+        let read = self.writer.ask(move |connection| known(connection, &task, verdict_id));
         read.map(flatten).boxed()
     }
 
@@ -172,11 +173,36 @@ fn format(name: Option<String>) -> Option<ReplyFormat> {
     serde_json::from_value(serde_json::Value::from(name?)).ok()
 }
 
-/// The end of an equal request that the server answered. Of one that was lost nothing is known: it is worth asking.
-fn ended(connection: &Connection, verdict_id: Digest) -> Checked<Option<Outcome>> {
-    let sql = "SELECT detail FROM tasks WHERE verdict_id = ?1 AND outcome IN ('scored', 'judge_refused', 'judge_unusable') LIMIT 1";
-    let detail: Option<String> = connection.query_row(sql, [verdict_id.to_string()], |row| row.get(0)).optional()?;
-    Ok(detail.map(|detail| serde_json::from_str(&detail).map_err(|error| error.to_string())).transpose())
+/// What equal requests that the server answered came to. Of one that was lost nothing is known: it is worth asking.
+fn known(connection: &Connection, task: &Task, verdict_id: Digest) -> Checked<Option<Known>> {
+    let verdict_id = verdict_id.to_string();
+    let sql = "SELECT detail FROM tasks
+               WHERE verdict_id = ?1 AND judge = ?2 AND outcome IN ('scored', 'judge_refused', 'judge_unusable') LIMIT 1";
+    let detail: Option<String> = connection.query_row(sql, [&verdict_id, &task.judge], |row| row.get(0)).optional()?;
+    if let Some(detail) = detail {
+        return Ok(serde_json::from_str(&detail).map(|outcome| Some(Known::Ended(outcome))).map_err(|error| error.to_string()));
+    }
+    // Whoever reopens a task wants it asked anew, not the same reply read again.
+    let reopened = find_task(connection, task)?.is_some_and(|(_, round)| round > 0);
+    let paid = if reopened { Vec::new() } else { paid(connection, &verdict_id, &task.judge)? };
+    Ok(Ok((!paid.is_empty()).then_some(Known::Paid(paid))))
+}
+
+/// The replies to equal requests of other judges, oldest first.
+fn paid(connection: &Connection, verdict_id: &str, judge: &str) -> rusqlite::Result<Vec<PaidReply>> {
+    let mut statement = connection.prepare(
+        "SELECT body_digest, reply, served ->> 'format' FROM tasks JOIN attempts ON attempts.task = tasks.id AND attempts.round = tasks.round
+         WHERE tasks.verdict_id = ?1 AND judge <> ?2 AND outcome IN ('scored', 'judge_refused', 'judge_unusable') AND class = 'answered'
+         ORDER BY attempts.id",
+    )?;
+    let mut rows = statement.query([verdict_id, judge])?;
+    let mut paid = Vec::new();
+    while let Some(row) = rows.next()? {
+        if let Some(body_digest) = Digest::from_hex(&row.get::<_, String>(0)?) {
+            paid.push(PaidReply { body_digest, reply: row.get(1)?, format: format(row.get(2)?) });
+        }
+    }
+    Ok(paid)
 }
 
 fn write_outcome(connection: &Connection, task: &Task, verdict_id: Option<Digest>, name: &str, detail: &str) -> Checked<()> {

@@ -120,11 +120,19 @@ impl Reader {
 
     /// The replies that servers gave, as lines of a cassette in the order in which they came: what `--replay` uses. Without those that stopped the
     /// run, and without those of outcomes that were reopened since.
-    /// Of one judge only: lines name none. Keys were removed before they were stored.
+    /// Of one judge only: lines name none; with what equal requests of other judges were answered, which this one read instead of asking. Keys were removed before they were stored.
     pub fn cassette(&self, judge: &str) -> Result<String, LedgerError> {
         let mut statement = self.connection.prepare(
-            "SELECT item_id, sampler, rubric, judge, repeat, body_digest, attempts.status, reply FROM attempts JOIN tasks ON tasks.id = task
-             WHERE attempts.status IS NOT NULL AND judge = ?1 AND class <> 'stopped' AND attempts.round = tasks.round ORDER BY attempts.id",
+            "SELECT item_id, sampler, rubric, judge, repeat, body_digest, status, reply FROM (
+                 SELECT tasks.*, body_digest, status, reply, attempts.id AS place FROM attempts JOIN tasks ON tasks.id = task
+                 WHERE status IS NOT NULL AND judge = ?1 AND class <> 'stopped' AND attempts.round = tasks.round
+                 UNION ALL
+                 SELECT mine.*, body_digest, status, reply, attempts.id FROM tasks AS mine
+                 JOIN tasks AS equal ON equal.verdict_id = mine.verdict_id AND equal.judge <> mine.judge
+                 JOIN attempts ON attempts.task = equal.id AND attempts.round = equal.round
+                 WHERE mine.judge = ?1 AND mine.round = 0 AND class = 'answered' AND NOT EXISTS (
+                     SELECT 1 FROM attempts AS own WHERE own.task = mine.id AND own.body_digest = attempts.body_digest AND own.class = 'answered')
+             ) ORDER BY place",
         )?;
         let mut rows = statement.query([judge])?;
         // A fingerprint begins with its provider.

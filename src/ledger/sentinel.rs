@@ -10,7 +10,7 @@ use tribunal_media::Digest;
 use super::journal::{failed, flatten, insert_attempt, write_end};
 use super::plan::{stored_sampler, task_at};
 use super::{Ledger, LedgerError, Reader};
-use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Outcome, OutcomeName, Past, Reservation, Room, Served, Task, Usage};
+use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Known, Outcome, OutcomeName, Past, Reservation, Room, Served, Task, Usage};
 
 /// The tables, of the same columns as `tasks` and `attempts` where they mean the same. A `round` is one invocation.
 pub(super) const TABLES: &str = "
@@ -154,7 +154,7 @@ impl Journal for Sentinels<'_> {
     }
 
     /// The judge is to say it again.
-    fn known(&self, _verdict_id: Digest) -> BoxFuture<'_, Result<Option<Outcome>, JournalError>> {
+    fn known(&self, _task: &Task, _verdict_id: Digest) -> BoxFuture<'_, Result<Option<Known>, JournalError>> {
         ready(Ok(None)).boxed()
     }
 

@@ -11,7 +11,7 @@ use tribunal_media::{Digest, Report};
 
 use super::fixtures::*;
 use super::{ChunkRow, FrameRow, ItemRow, Ledger, LedgerError, PartsRow, Reader, Record, RunInfo, Thumb};
-use crate::judge::{Intent, Journal as _, Outcome, OutcomeName, Reservation, Room, Task, Usage, Why};
+use crate::judge::{Intent, Journal as _, Known, Outcome, OutcomeName, PaidReply, Reservation, Room, Task, Usage, Why};
 
 /// What a crash leaves: the files as they are now. (The shared memory is rebuilt from the log.)
 fn copy(from: &Path) -> tempfile::TempDir {
@@ -401,11 +401,38 @@ fn an_answer_is_the_end_of_every_equal_request_and_a_loss_is_not() {
     run(async {
         for (number, end) in (0..).zip(&ends) {
             let id = intent(&task(number), None).verdict_id;
-            assert_eq!(ledger.known(id).await.unwrap(), None);
+            assert_eq!(ledger.known(&task(number), id).await.unwrap(), None);
             ledger.conclude(&task(number), Some(id), end.clone()).await.unwrap();
-            assert_eq!(ledger.known(id).await.unwrap().as_ref(), Some(end).filter(|_| number < 3));
+            let known = ledger.known(&task(9), id).await.unwrap();
+            assert_eq!(known, Some(Known::Ended(end.clone())).filter(|_| number < 3));
         }
     });
+}
+
+#[test]
+fn another_judge_is_told_the_replies_and_never_the_outcome() {
+    let dir = tempfile::tempdir().unwrap();
+    let other = Task { judge: "other".to_owned(), ..task(0) };
+    let ledger = open(dir.path());
+    plan(&ledger, &items(2), &[task(0), other.clone(), task(1)]).unwrap();
+    let intent = intent(&task(0), None);
+    let (id, body_digest) = (intent.verdict_id, intent.body_digest);
+    run(async {
+        let attempt = ledger.intent(intent).await.unwrap();
+        ledger.settle(attempt, end("answered", Some(5))).await.unwrap();
+        assert_eq!(ledger.known(&other, id).await.unwrap(), None, "it has no end yet");
+        ledger.conclude(&task(0), Some(id), scored(4)).await.unwrap();
+        let paid = Known::Paid(vec![PaidReply { body_digest, reply: "{}".to_owned(), format: None }]);
+        assert_eq!(ledger.known(&other, id).await.unwrap(), Some(paid));
+        assert_eq!(ledger.known(&task(1), id).await.unwrap(), Some(Known::Ended(scored(4))));
+        // What it read then is what a replay of it needs.
+        ledger.conclude(&other, Some(id), Outcome::JudgeUnusable(Why::new("media_not_seen", "m"))).await.unwrap();
+    });
+    let replies = |judge: &str| Reader::open(dir.path()).unwrap().cassette(judge).unwrap().lines().count();
+    assert_eq!((replies("mini"), replies("other")), (1, 1));
+    assert_eq!(ledger.reopen(std::slice::from_ref(&other), &[OutcomeName::JudgeUnusable]).unwrap(), 1);
+    assert_eq!(run(ledger.known(&other, id)).unwrap(), None, "it is to be asked anew");
+    assert_eq!(replies("other"), 0);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use tribunal_media::Digest;
 
 use super::stop::StopFlag;
-use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Outcome, Past, Reservation, Room, Task};
+use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Known, Outcome, Past, Reservation, Room, Task};
 
 /// What was sent before the stop is still settled and concluded.
 pub(super) struct Gate<'a> {
@@ -39,8 +39,8 @@ impl Journal for Gate<'_> {
         self.ledger.lookup(task)
     }
 
-    fn known(&self, verdict_id: Digest) -> BoxFuture<'_, Result<Option<Outcome>, JournalError>> {
-        self.ledger.known(verdict_id)
+    fn known(&self, task: &Task, verdict_id: Digest) -> BoxFuture<'_, Result<Option<Known>, JournalError>> {
+        self.ledger.known(task, verdict_id)
     }
 
     fn reserve(&self, micro_usd: u64) -> BoxFuture<'_, Result<Room, JournalError>> {

@@ -24,8 +24,8 @@ pub(super) struct Packing<'a> {
 #[derive(Default)]
 struct Open {
     files: BTreeMap<String, BatchFile>,
-    /// Requests packed by this process.
-    ids: BTreeSet<Digest>,
+    /// Requests packed by this process, and whose: each judge reads replies by its own rules.
+    ids: BTreeSet<(String, Digest)>,
     packed: Packs,
 }
 
@@ -54,7 +54,7 @@ impl<'a> Packing<'a> {
         {
             return Ok(Some(name));
         }
-        let claim = |id| self.open().ids.insert(id);
+        let claim = |id| self.open().ids.insert((judge.name().to_owned(), id));
         match judge.pack(work, journal, &claim).await? {
             Packed::Ends(settled) => {
                 let name = settled.outcome.name();

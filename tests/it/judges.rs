@@ -11,7 +11,7 @@ use tempfile::tempdir;
 
 use crate::mock_process::MockProcess;
 use crate::rig;
-use crate::support::{config, json_to, jsonl, manifest, run, run_to, score, table, texts, tribunal};
+use crate::support::{config, json_to, jsonl, manifest, root, run, run_to, score, table, texts, tribunal};
 
 fn count(summary: &Value, outcome: &str) -> u64 {
     summary["by_outcome"][outcome].as_u64().unwrap_or(0)
@@ -243,6 +243,33 @@ fn a_run_is_replayed_from_its_ledger_without_a_server() {
     let other = json_to(2, &score(&manifest, &config, &work.path().join("third"), &["--replay", first.to_str().unwrap(), "--seed", "1"]));
     let said = other["error"].as_str().unwrap();
     assert!(said.contains("--seed 0"), "another seed asks other bodies: {said}");
+}
+
+/// Two judges at one server, one of which asks no proof that media were seen: the reply is paid for once, and each reads it by its own rules.
+#[test]
+fn an_equal_request_is_paid_once_and_read_by_each_judges_own_rules() {
+    let work = tempdir().unwrap();
+    let server = MockProcess::start(work.path(), &json!({"safety": 5, "usage": "blind"}));
+    std::fs::copy(root().join("fixtures/made/gradient.png"), work.path().join("a.png")).unwrap();
+    let source = work.path().join("m.jsonl");
+    std::fs::write(&source, r#"{"id":"p","modality":"image","risk":"R01","output":{"path":"a.png"}}"#).unwrap();
+    let settings = |receipt: &str| {
+        format!("provider = \"gemini\"\nbase_url = \"{}/v1beta\"\nmodel = \"m\"\nreceipt = \"{receipt}\"\n", server.address)
+    };
+    let (first, replayed) = (work.path().join("first"), work.path().join("replayed"));
+    let settings = format!("{}[judges.wary]\n{}", settings("off"), settings("usage"));
+    let config = config(work.path(), &settings);
+    json_to(0, &score(&source, &config, &first, &[]));
+    json_to(1, &score(&source, &config, &first, &["--judge", "wary"]));
+    let ends = |row: &Value| (row["judge"].as_str().unwrap().to_owned(), row["outcome"].as_str().unwrap().to_owned());
+    let expected = [("j", "scored"), ("wary", "judge_unusable")].map(|(judge, outcome)| (judge.to_owned(), outcome.to_owned()));
+    assert_eq!(table(&first).iter().map(ends).collect::<Vec<_>>(), expected);
+    assert_eq!(server.bill()["billed"], 1);
+    json_to(1, &score(&source, &config, &replayed, &["--judge", "wary", "--replay", first.to_str().unwrap()]));
+    assert_eq!(table(&replayed), table(&first));
+    std::fs::write(&config, std::fs::read_to_string(&config).unwrap().replace("\"off\"", "\"usage\"")).unwrap();
+    let refused = json_to(2, &score(&source, &config, &first, &["--judge", "wary"]));
+    assert!(refused["error"].as_str().unwrap().contains("judge j changed"), "one run is read by one set of rules: {refused}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::form::Form;
 use super::reading::Reading;
 use crate::judge::ask::{Ask, Asked};
 use crate::judge::terms::BatchTerms;
-use crate::judge::{Intent, Journal, Judge, Outcome, Settled, Stop, Work};
+use crate::judge::{Intent, Journal, Judge, Known, Outcome, Settled, Stop, Work};
 
 /// What becomes of a task that is to be asked in a batch.
 #[derive(Debug)]
@@ -81,10 +81,11 @@ impl Judge {
         };
         let work = &*work;
         let ends = |outcome| Ok(Packed::Ends(Settled { outcome, verdict_id: Some(id) }));
-        if let Some(outcome) = journal.known(id).await? {
-            return ends(outcome);
-        }
-        let mut ask = Ask::new(self, work, journal, first, id).await?;
+        let paid = match self.known(work, journal, id).await? {
+            Known::Ended(outcome) => return ends(outcome),
+            Known::Paid(paid) => paid,
+        };
+        let mut ask = Ask::new(self, work, journal, first, id, paid).await?;
         // Before the claim: what sends no request is nobody's twin.
         if let Some(outcome) = ask.settled_before() {
             return ends(outcome);

@@ -2,7 +2,7 @@
 
 use super::server::Answer;
 use super::{FakeJournal, Server, ask, completion, ends, good, open, settings, work};
-use crate::judge::{Judge, Limits, Past, Price, Settings, Stop};
+use crate::judge::{Judge, Known, Limits, PaidReply, Past, Price, Receipt, Settings, Stop};
 
 fn whole(status: u16, body: &str) -> Answer {
     Answer::Whole(status, "", body.to_owned())
@@ -138,6 +138,29 @@ async fn a_paid_reply_is_read_again_and_not_asked_for_again() {
     let journal = FakeJournal { history: vec![answered(completion("no verdict"))], ..FakeJournal::default() };
     assert_eq!(ends(&ask(&open(&server), &journal).await.unwrap()), ("scored", ""), "a faulty one is asked for again");
     assert_eq!(server.seen().len(), 1);
+}
+
+/// Another judge paid for the reply; by which rules it is read is each judge's own.
+#[tokio::test]
+async fn an_equal_request_of_another_judge_gives_its_reply_and_not_its_outcome() {
+    let server = Server::always(200, good()).await;
+    let journal = FakeJournal::default();
+    ask(&open(&server), &journal).await.unwrap();
+    let first = journal.intents.lock().unwrap()[0].body_digest;
+    let blind = good().replace(r#""prompt_tokens""#, r#""prompt_tokens_details":{"image_tokens":0},"prompt_tokens""#);
+    let digest_of = |text: &str| tribunal_media::Digest::of(text.as_bytes());
+    for (receipt, body_digest, reply, expected, sent) in [
+        (Receipt::Usage, first, blind.clone(), ("judge_unusable", "media_not_seen"), 0),
+        (Receipt::Off, first, blind.clone(), ("scored", ""), 0),
+        (Receipt::Usage, first, completion("no verdict"), ("scored", ""), 1),
+        (Receipt::Usage, digest_of("of another request"), blind, ("scored", ""), 1),
+    ] {
+        let known = Some(Known::Paid(vec![PaidReply { body_digest, reply, format: None }]));
+        let (journal, before) = (FakeJournal { known, ..FakeJournal::default() }, server.seen().len());
+        let judge = Judge::open("j", &Settings { receipt, ..settings(&server) }, &|_| None).unwrap();
+        let outcome = ask(&judge, &journal).await.unwrap();
+        assert_eq!((ends(&outcome), server.seen().len() - before), (expected, sent), "{receipt:?}");
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use futures_util::future::{BoxFuture, ready};
 use tribunal_media::Digest;
 
-use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Outcome, Past, Reservation, Room, Task};
+use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Known, Outcome, Past, Reservation, Room, Task};
 
 /// Keeps every call, in order.
 #[derive(Debug, Default)]
@@ -15,6 +15,8 @@ pub(in crate::judge) struct FakeJournal {
     pub(super) outcomes: Mutex<Vec<Outcome>>,
     /// What `lookup` says.
     pub(super) history: Vec<Past>,
+    /// What `known` says.
+    pub(super) known: Option<Known>,
     /// Reservations that fit; `None` is no budget.
     pub(super) budget: Option<u64>,
     /// Intents fail, as on a full disk.
@@ -72,8 +74,8 @@ impl Journal for FakeJournal {
         Box::pin(ready(Ok(self.history.clone())))
     }
 
-    fn known(&self, _: Digest) -> BoxFuture<'_, Result<Option<Outcome>, JournalError>> {
-        Box::pin(ready(Ok(None)))
+    fn known(&self, _: &Task, _: Digest) -> BoxFuture<'_, Result<Option<Known>, JournalError>> {
+        Box::pin(ready(Ok(self.known.clone())))
     }
 
     fn reserve(&self, micro_usd: u64) -> BoxFuture<'_, Result<Room, JournalError>> {

@@ -13,7 +13,9 @@ use super::{completion, verdict_json, work};
 use crate::judge::provider::{Provider, Reply};
 use crate::judge::request::Request;
 use crate::judge::retry::{Class, Fault};
-use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Judge, JudgeSpec, Outcome, Past, Reservation, Room, Stop, Task, Work};
+use crate::judge::{
+    AttemptEnd, Intent, Journal, JournalError, Judge, JudgeSpec, Known, Outcome, Past, Reservation, Room, Stop, Task, Work,
+};
 use crate::sized;
 
 /// How long a reply takes.
@@ -193,7 +195,7 @@ impl Journal for Book {
         Box::pin(ready(Ok(past.collect())))
     }
 
-    fn known(&self, _: Digest) -> BoxFuture<'_, Result<Option<Outcome>, JournalError>> {
+    fn known(&self, _: &Task, _: Digest) -> BoxFuture<'_, Result<Option<Known>, JournalError>> {
         Box::pin(ready(Ok(None)))
     }
 

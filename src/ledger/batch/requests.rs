@@ -85,21 +85,23 @@ impl Ledger {
     /// Tasks that wait for the result of a batch (their own request's, or an equal one's); with `online`, of one that this program sent.
     pub fn waiting_tasks(&self, online: bool) -> Result<Vec<Task>, LedgerError> {
         self.writer.ask_blocking(move |connection| {
-            let sql = "SELECT DISTINCT item_id, sampler, rubric, judge, repeat FROM batch_requests AS mine JOIN tasks ON tasks.id = mine.task
+            let sql =
+                "SELECT DISTINCT item_id, sampler, rubric, judge, repeat FROM batch_requests AS mine JOIN tasks ON tasks.id = mine.task
                        WHERE outcome IS NULL AND EXISTS (SELECT 1 FROM batch_requests AS own JOIN attempts ON attempts.id = own.attempt
-                       JOIN batches ON batches.id = own.batch WHERE own.custom_id = mine.custom_id AND attempts.state = 'open' AND online >= ?1)";
+                       JOIN tasks AS asked ON asked.id = own.task JOIN batches ON batches.id = own.batch
+                       WHERE own.custom_id = mine.custom_id AND asked.judge = tasks.judge AND attempts.state = 'open' AND online >= ?1)";
             connection.prepare(sql)?.query_map([online], |row| task_at(row, 0))?.collect()
         })
     }
 
-    /// The ids of the requests that tasks of [`waiting_tasks`](Self::waiting_tasks) wait for.
-    pub fn waiting_ids(&self, online: bool) -> Result<Vec<Digest>, LedgerError> {
+    /// The ids of the requests that tasks of [`waiting_tasks`](Self::waiting_tasks) wait for, each with its judge.
+    pub fn waiting_ids(&self, online: bool) -> Result<Vec<(String, Digest)>, LedgerError> {
         self.writer.ask_blocking(move |connection| {
-            let sql = "SELECT custom_id FROM batch_requests AS own JOIN attempts ON attempts.id = own.attempt
-                       JOIN batches ON batches.id = own.batch WHERE attempts.state = 'open' AND online >= ?1";
+            let sql = "SELECT tasks.judge, custom_id FROM batch_requests AS own JOIN attempts ON attempts.id = own.attempt
+                       JOIN tasks ON tasks.id = own.task JOIN batches ON batches.id = own.batch WHERE attempts.state = 'open' AND online >= ?1";
             let mut statement = connection.prepare(sql)?;
-            let ids = statement.query_map([online], |row| row.get::<_, String>(0))?;
-            ids.filter_map(|id| id.map(|id| Digest::from_hex(&id)).transpose()).collect()
+            let ids = statement.query_map([online], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
+            ids.filter_map(|id| id.map(|(judge, id)| Some((judge, Digest::from_hex(&id)?))).transpose()).collect()
         })
     }
 
@@ -118,7 +120,7 @@ impl Ledger {
         end: AttemptEnd,
         outcome: Option<&Outcome>,
     ) -> BoxFuture<'static, Result<Vec<OutcomeName>, JournalError>> {
-        let (reservation, budget) = (request.reservation, Arc::clone(&self.budget));
+        let (reservation, judge, budget) = (request.reservation, request.task.judge.clone(), Arc::clone(&self.budget));
         let outcome = outcome.map(|outcome| Ok::<_, LedgerError>((outcome.name(), serde_json::to_string(outcome)?))).transpose();
         let outcome = match outcome {
             Ok(outcome) => outcome,
@@ -133,9 +135,10 @@ impl Ledger {
             connection.execute("UPDATE attempts SET latency_ms = NULL WHERE id = ?1", [reservation.0])?;
             budget.lock().unwrap_or_else(PoisonError::into_inner).settle_parked(bound, cost);
             let Some((name, detail)) = outcome else { return Ok(Ok(Vec::new())) };
-            let sql = "UPDATE tasks SET outcome = ?2, detail = ?3, verdict_id = ?1 WHERE outcome IS NULL
+            // Another judge's equal request has a line of its own, to be read by its rules.
+            let sql = "UPDATE tasks SET outcome = ?2, detail = ?3, verdict_id = ?1 WHERE outcome IS NULL AND judge = ?4
                        AND id IN (SELECT task FROM batch_requests WHERE custom_id = ?1)";
-            let ended = connection.execute(sql, params![verdict_id.to_string(), name.as_str(), detail])?;
+            let ended = connection.execute(sql, params![verdict_id.to_string(), name.as_str(), detail, judge])?;
             Ok(Ok(vec![name; ended]))
         });
         written.map(flatten).boxed()

@@ -6,7 +6,7 @@ use tribunal_media::Digest;
 use super::{BatchFile, BatchState, Found, OpenRequest};
 use crate::judge::{Journal as _, Outcome, OutcomeName, Room, Task, Why};
 use crate::ledger::Ledger;
-use crate::ledger::fixtures::{ALL, end, intent, open, planned, scored, task};
+use crate::ledger::fixtures::{ALL, end, intent, items, open, plan, planned, scored, task};
 
 fn id(task: &Task) -> Digest {
     intent(task, None).verdict_id
@@ -49,6 +49,26 @@ async fn a_reply_ends_the_task_and_its_twins_once() {
     let index = std::fs::read_to_string(ledger.write_batch_index().unwrap()).unwrap();
     let lines: Vec<Value> = index.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((lines.len(), &lines[0]["item_id"], &lines[1]["file"]), (2, &Value::from(task(0).item_id), &Value::Null));
+}
+
+#[tokio::test]
+async fn a_reply_ends_no_task_of_another_judge() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ledger, other) = (open(dir.path()), Task { judge: "other".to_owned(), ..task(0) });
+    plan(&ledger, &items(1), &[task(0), other.clone()]).unwrap();
+    let mut files: Vec<BatchFile> = Vec::new();
+    for (judge, task) in [("mini", &task(0)), ("other", &other)] {
+        let mut file = ledger.begin_batch(judge, "{}", true).unwrap();
+        file.line(&["line\n".into()]).unwrap();
+        ledger.batch_intent(&file, intent(task, None), "{}".to_owned()).await.unwrap();
+        files.push(file);
+    }
+    let waiting = [("mini".to_owned(), id(&other)), ("other".to_owned(), id(&other))];
+    assert_eq!(ledger.waiting_ids(true).unwrap(), waiting, "each has a request of its own");
+    let Found::Open(request) = ledger.find_request(&id(&other).to_string(), Some(files[0].id)).await.unwrap() else { panic!() };
+    let ended = ledger.close_request(&request, id(&other), end("answered", Some(5)), Some(&scored(4))).await.unwrap();
+    assert_eq!((ended.len(), ledger.pending(ALL).unwrap()), (1, vec![other.clone()]));
+    assert_eq!(ledger.waiting_tasks(true).unwrap(), [other]);
 }
 
 #[tokio::test]
