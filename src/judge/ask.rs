@@ -43,6 +43,8 @@ pub(super) struct Ask<'a> {
     earlier: u32,
     /// Attempts in this process.
     turn: u32,
+    /// The digests of their bodies.
+    sent: Vec<Digest>,
     /// Attempts that may have been billed without an answer: lost on the wire, and left open by a crash.
     pub(super) lost: u32,
     pub(super) crashed: u32,
@@ -99,6 +101,7 @@ impl<'a> Ask<'a> {
             started: Instant::now(),
             earlier: history.len() as u32,
             turn: 0,
+            sent: Vec::new(),
             lost: count("ambiguous"),
             crashed: count("open"),
             // Every answer but the last was asked for again; the last is read first, and counted then.
@@ -203,25 +206,32 @@ impl<'a> Ask<'a> {
         }
     }
 
-    /// The next attempt's request, in what the server accepts by now; in a replay, in what it accepted when the run asked.
+    /// The next attempt's request, in what the server accepts by now; in a replay, in what it accepted when the run asked next.
     fn request(&mut self) -> Result<(Request, Dialect), Why> {
+        let mut soonest: Option<(usize, Request, Dialect)> = None;
         for dialect in self.judge.dialects() {
             let request = self.in_dialect(dialect)?;
-            if self.judge.opened.provider.knows(&request) {
-                return Ok((request, dialect));
+            match self.judge.opened.provider.order(&request) {
+                Some(0) => return Ok((request, dialect)),
+                Some(order) if soonest.as_ref().is_none_or(|(sooner, ..)| order < *sooner) => soonest = Some((order, request, dialect)),
+                _ => {}
             }
         }
-        let dialect = self.judge.dialect();
-        Ok((self.in_dialect(dialect)?, dialect))
+        match soonest {
+            Some((_, request, dialect)) => Ok((request, dialect)),
+            None => Ok((self.in_dialect(self.judge.dialect())?, self.judge.dialect())),
+        }
     }
 
     /// The first request again where nothing was learnt since, else a new body.
     fn in_dialect(&mut self, dialect: Dialect) -> Result<Request, Why> {
         let is_first = self.turn == 0 && self.correction.is_none() && dialect == Dialect::default();
-        match self.first.take().filter(|_| is_first) {
-            Some(first) => Ok(first),
-            None => build(self.judge, self.work, dialect, self.correction.as_ref(), self.turn as usize),
+        if let Some(first) = self.first.take().filter(|_| is_first) {
+            return Ok(first);
         }
+        let request = build(self.judge, self.work, dialect, self.correction.as_ref(), self.turn as usize)?;
+        let again = self.sent.iter().filter(|sent| **sent == request.digest).count();
+        Ok(Request { again, ..request })
     }
 
     /// Reserve, wait for the turn, intent, send, settle. The flag says that the refusal taught us another dialect.
@@ -234,6 +244,7 @@ impl<'a> Ask<'a> {
             return Ok(Err((Fault::new(Class::NeverSent, "deadline", "its turn did not come within deadline_s".to_owned()), false)));
         };
         self.turn += 1;
+        self.sent.push(request.digest);
         let reservation = self.journal.intent(self.intent(request, bound)).await?;
         // The server may have asked for quiet while the intent was written. Who stops meanwhile has sent nothing.
         if let Err(stop) = self.unless_stopped(turn.held()).await {
@@ -255,8 +266,10 @@ impl<'a> Ask<'a> {
             Err(_) => {}
         }
         drop(turn);
-        let result = result.and_then(classify).map_err(|fault| fault.at(self.judge.settings.provider));
-        let result = result.map_err(|fault| self.judge.learn_from(fault, dialect, Some(&request.body.recorded)));
+        // A line that stays would teach the same for ever.
+        let taught_it = !self.judge.opened.live && self.taught.is_some_and(|(before, _)| before == dialect);
+        let learn = |fault| if taught_it { (fault, false) } else { self.judge.learn_from(fault, dialect, Some(&request.body.recorded)) };
+        let result = result.and_then(classify).map_err(|fault| learn(fault.at(self.judge.settings.provider)));
         match &result {
             Ok(_) => self.judge.confirm(dialect),
             Err((_, true)) => self.taught = Some((dialect, self.judge.dialect())),
@@ -398,6 +411,7 @@ fn build(judge: &Judge, work: &Work, dialect: Dialect, correction: Option<&Corre
         task: work.task.clone(),
         nonce: work.nonce.clone(),
         turn,
+        again: 0,
         digest: Digest::of(body.recorded.as_bytes()),
         max_tokens: dialect.max_tokens(judge.settings.first_max_tokens()),
         format: (!wire.ladder().is_empty()).then_some(dialect.format),

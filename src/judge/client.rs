@@ -35,8 +35,8 @@ pub struct Judge {
     /// Attempts since the last answer that may have been billed without one.
     pub(super) lost_in_row: AtomicU32,
     pub(super) dialect: Mutex<Dialect>,
-    /// What a run that is replayed spoke before it had learnt all, newest first; empty for others.
-    pub(super) earlier_dialects: Vec<Dialect>,
+    /// What may have been spoken when what is replayed was recorded; empty for servers.
+    pub(super) spoken: Vec<Dialect>,
     /// The dialect of the last reply: what was learnt on the way to it stands.
     pub(super) confirmed: Mutex<Option<Dialect>>,
     pub(super) alike: Alike,
@@ -127,7 +127,8 @@ impl Judge {
         let fail = |problem| OpenError { judge: name.to_owned(), problem };
         let opened = provider::open(settings, secrets).map_err(fail)?;
         let terms = settings.terms().map_err(fail)?;
-        Ok(Self {
+        let lessons = opened.lessons.clone();
+        let mut judge = Self {
             name: if opened.authored { format!("{name} (authored)") } else { name.to_owned() },
             settings: settings.clone(),
             limiter: Limiter::new(&terms.limits),
@@ -137,29 +138,26 @@ impl Judge {
             answered: AtomicBool::new(false),
             lost_in_row: AtomicU32::new(0),
             dialect: Mutex::default(),
-            earlier_dialects: Vec::new(),
+            spoken: Vec::new(),
             confirmed: Mutex::default(),
             alike: Alike::default(),
             lessons: Mutex::default(),
             flights: Flights::default(),
             making_batch: tokio::sync::Mutex::default(),
             modalities: OnceCell::new(),
-        })
+        };
+        if !judge.opened.live {
+            judge.begin_with(&lessons);
+        }
+        Ok(judge)
     }
 
     /// The same judge with the replies that an earlier run got instead of its server: nothing is sent and nothing costs. `lines` are those of a
     /// cassette, matched by the exact body and the repeat alone; what the run never asked ends `not_in_cassette`.
     pub fn replaying(mut self, lines: &str) -> Result<Self, OpenError> {
         let fail = |problem| OpenError { judge: self.name.clone(), problem };
-        let (provider, refusals) = provider::replay_of(lines).map_err(fail)?;
-        // Which task taught the server's dialect hung on the moment; all of them now begin with what was learnt in the end, and go back from there.
-        for refusal in &refusals {
-            let before = self.dialect();
-            self.recall(std::slice::from_ref(refusal));
-            if self.dialect() != before {
-                self.earlier_dialects.insert(0, before);
-            }
-        }
+        let (provider, lessons) = provider::replay_of(lines).map_err(fail)?;
+        self.begin_with(&lessons);
         self.opened.provider = provider;
         self.opened.live = false;
         Ok(self)

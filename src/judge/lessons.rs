@@ -18,6 +18,26 @@ impl Judge {
         }
     }
 
+    /// Begins where what is replayed ended, and knows what it may have spoken before: which task taught what hung on the moment. What was learnt may have
+    /// been taken back and learnt in another order, so that is whatever the refusals lead to, the most learnt first.
+    pub(super) fn begin_with(&mut self, refusals: &[String]) {
+        self.recall(refusals);
+        let (wire, errors) = (&self.opened.wire, refusals.iter().map(|refusal| ServerError::read(refusal)).collect::<Vec<_>>());
+        let mut spoken = vec![Dialect::default()];
+        let mut place = 0;
+        while let Some(used) = spoken.get(place).copied() {
+            let after = |error: &ServerError| used.after(error, wire.ladder(), wire.format_words(), None);
+            for (next, _) in errors.iter().filter_map(after) {
+                if !spoken.contains(&next) {
+                    spoken.push(next);
+                }
+            }
+            place += 1;
+        }
+        spoken.reverse();
+        self.spoken = spoken;
+    }
+
     /// What refusals so far taught of what the server accepts.
     pub fn lessons(&self) -> Vec<String> {
         self.lessons.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -58,9 +78,10 @@ impl Judge {
         Some((used, next))
     }
 
-    /// What is sent to this endpoint now, and before it what a replayed run sent, newest first.
+    /// What is sent to this endpoint now, and then what a replayed run may have sent.
     pub(super) fn dialects(&self) -> impl Iterator<Item = Dialect> + use<'_> {
-        std::iter::once(self.dialect()).chain(self.earlier_dialects.iter().copied()).flat_map(Dialect::at_any_length)
+        let now = self.dialect();
+        std::iter::once(now).chain(self.spoken.iter().copied().filter(move |spoken| *spoken != now)).flat_map(Dialect::at_any_length)
     }
 
     /// What is sent to this endpoint now.

@@ -19,6 +19,8 @@ pub(super) struct Request {
     pub(super) nonce: String,
     /// Requests of this task before it in this process.
     pub(super) turn: usize,
+    /// Those among them with this very body.
+    pub(super) again: usize,
     /// What is sent and what is recorded; nothing is sent to the embedded judge.
     pub(super) body: Body,
     /// Of the recorded body: megabytes of media are never hashed again.

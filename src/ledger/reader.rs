@@ -119,21 +119,10 @@ impl Reader {
     }
 
     /// The replies that servers gave, as lines of a cassette in the order in which they came: what `--replay` uses. Without those that stopped the
-    /// run, and without those of outcomes that were reopened since.
+    /// run, and without those of outcomes that were reopened since. Refusals that taught what the server accepts are marked so.
     /// Of one judge only: lines name none; with what equal requests of other judges were answered, which this one read instead of asking. Keys were removed before they were stored.
     pub fn cassette(&self, judge: &str) -> Result<String, LedgerError> {
-        let mut statement = self.connection.prepare(
-            "SELECT item_id, sampler, rubric, judge, repeat, body_digest, status, reply FROM (
-                 SELECT tasks.*, body_digest, status, reply, attempts.id AS place FROM attempts JOIN tasks ON tasks.id = task
-                 WHERE status IS NOT NULL AND judge = ?1 AND class <> 'stopped' AND attempts.round = tasks.round
-                 UNION ALL
-                 SELECT mine.*, body_digest, status, reply, attempts.id FROM tasks AS mine
-                 JOIN tasks AS equal ON equal.verdict_id = mine.verdict_id AND equal.judge <> mine.judge
-                 JOIN attempts ON attempts.task = equal.id AND attempts.round = equal.round
-                 WHERE mine.judge = ?1 AND mine.round = 0 AND class = 'answered' AND NOT EXISTS (
-                     SELECT 1 FROM attempts AS own WHERE own.task = mine.id AND own.body_digest = attempts.body_digest AND own.class = 'answered')
-             ) ORDER BY place",
-        )?;
+        let mut statement = self.connection.prepare(CASSETTE)?;
         let mut rows = statement.query([judge])?;
         // A fingerprint begins with its provider.
         let fingerprint = self.info.experiment.judges.get(judge).map(String::as_str).unwrap_or_default();
@@ -143,17 +132,46 @@ impl Reader {
         let mut lines = String::new();
         while let Some(row) = rows.next()? {
             let Task { item_id, sampler, rubric, repeat, .. } = task_at(row, 0)?;
-            let (digest, status, body): (String, u16, String) = (row.get(5)?, row.get(6)?, row.get(7)?);
-            let line = serde_json::json!({
+            let (digest, status, body): (Option<String>, u16, String) = (row.get(5)?, row.get(6)?, row.get(7)?);
+            let mut line = serde_json::json!({
                 "v": 1, "item_id": item_id, "sampler": sampler, "rubric": rubric, "repeat": repeat, "request_digest": digest,
                 "status": status, "headers": {}, "body": body, "origin": origin, "provider": provider,
             });
+            if line["request_digest"].is_null() {
+                line["taught"] = true.into();
+            }
             lines.push_str(&line.to_string());
             lines.push('\n');
         }
         Ok(lines)
     }
 }
+
+/// Lessons first, without a digest: whatever taught the run something, in reopened tasks and sentinel rounds, too. Then a judge's own replies, and those to
+/// equal requests that it did not ask itself, in the order in which they came.
+const CASSETTE: &str = "
+WITH refusals AS (
+    SELECT item_id, sampler, rubric, judge, repeat, class, status, reply, attempts.id AS place FROM attempts JOIN tasks ON tasks.id = task
+    UNION ALL
+    SELECT item_id, sampler, rubric, judge, repeat, class, status, reply, -1 FROM sentinel_attempts JOIN sentinels ON sentinels.id = task
+), replies AS (
+    SELECT attempts.*, tasks.verdict_id AS equal, outcome, judge FROM attempts JOIN tasks ON tasks.id = task AND tasks.round = attempts.round
+    WHERE status IS NOT NULL AND class <> 'stopped' AND NOT (class = 'refused' AND status IN (400, 422))
+)
+SELECT item_id, sampler, rubric, judge, repeat, body_digest, status, reply FROM (
+    SELECT item_id, sampler, rubric, judge, repeat, NULL AS body_digest, status, reply, 0 AS part, min(place) AS place FROM refusals
+    WHERE judge = ?1 AND class = 'refused' AND status IN (400, 422) GROUP BY reply
+    UNION ALL
+    SELECT item_id, sampler, rubric, mine.judge, repeat, body_digest, status, reply, 1, replies.id
+    FROM replies CROSS JOIN tasks AS mine ON mine.id = replies.task WHERE mine.judge = ?1
+    UNION ALL
+    SELECT item_id, sampler, rubric, mine.judge, repeat, body_digest, status, reply, 1, replies.id
+    FROM replies CROSS JOIN tasks AS mine ON mine.verdict_id = replies.equal AND mine.id <> replies.task
+    WHERE mine.judge = ?1 AND CASE replies.judge WHEN mine.judge THEN replies.outcome = mine.outcome AND NOT EXISTS (
+            SELECT 1 FROM attempts AS own WHERE own.task = mine.id AND own.round = mine.round)
+        ELSE class = 'answered' AND mine.round = 0 AND NOT EXISTS (
+            SELECT 1 FROM attempts AS own WHERE own.task = mine.id AND own.body_digest = replies.body_digest AND own.class = 'answered') END
+) ORDER BY part, place, item_id, repeat";
 
 fn info(connection: &Connection) -> Result<RunInfo, LedgerError> {
     let info: String = connection.query_row("SELECT info FROM run", [], |row| row.get(0))?;

@@ -7,11 +7,12 @@ use std::process::{Command, Stdio};
 
 use futures_util::future::join_all;
 use proptest::prelude::*;
+use serde_json::Value;
 use tribunal_media::{Digest, Report};
 
 use super::fixtures::*;
 use super::{ChunkRow, FrameRow, ItemRow, Ledger, LedgerError, PartsRow, Reader, Record, RunInfo, Thumb};
-use crate::judge::{Intent, Journal as _, Known, Outcome, OutcomeName, PaidReply, Reservation, Room, Task, Usage, Why};
+use crate::judge::{AttemptEnd, Intent, Journal as _, Known, Outcome, OutcomeName, PaidReply, Reservation, Room, Task, Usage, Why};
 
 /// What a crash leaves: the files as they are now. (The shared memory is rebuilt from the log.)
 fn copy(from: &Path) -> tempfile::TempDir {
@@ -433,6 +434,41 @@ fn another_judge_is_told_the_replies_and_never_the_outcome() {
     assert_eq!(ledger.reopen(std::slice::from_ref(&other), &[OutcomeName::JudgeUnusable]).unwrap(), 1);
     assert_eq!(run(ledger.known(&other, id)).unwrap(), None, "it is to be asked anew");
     assert_eq!(replies("other"), 0);
+}
+
+#[test]
+fn what_taught_a_run_stands_before_its_replies_and_twins_have_theirs() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = planned(dir.path(), 3);
+    let refused = |status, reply: &str| AttemptEnd { status: Some(status), reply: reply.to_owned(), ..end("refused", Some(0)) };
+    run(async {
+        let sentinels = ledger.sentinel_round().unwrap();
+        sentinels.add(&task(0)).unwrap();
+        let attempt = sentinels.intent(intent(&task(0), None)).await.unwrap();
+        sentinels.settle(attempt, refused(400, "by a sentinel")).await.unwrap();
+        for (number, end) in
+            [(0, refused(422, "in another round")), (1, refused(400, "twice")), (1, refused(429, "busy")), (1, refused(400, "twice"))]
+        {
+            let attempt = ledger.intent(intent(&task(number), None)).await.unwrap();
+            ledger.settle(attempt, end).await.unwrap();
+        }
+        let id = intent(&task(0), None).verdict_id;
+        ledger.conclude(&task(0), Some(id), Outcome::JudgeUnusable(Why::new("r", "m"))).await.unwrap();
+        ledger.reopen(&[task(0)], &[OutcomeName::JudgeUnusable]).unwrap();
+        answer(&ledger, &task(0)).await;
+        let outcome = ledger.known(&task(2), id).await.unwrap();
+        let Some(Known::Ended(outcome)) = outcome else { panic!("{outcome:?}") };
+        ledger.conclude(&task(2), Some(id), outcome).await.unwrap();
+    });
+    let lines: Vec<Value> =
+        Reader::open(dir.path()).unwrap().cassette("mini").unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let seen: Vec<_> =
+        lines.iter().map(|line| (line["taught"] == true, line["body"].as_str().unwrap(), line["item_id"].as_str().unwrap())).collect();
+    let items = [0, 1, 2].map(|number| task(number).item_id);
+    let [first, second, third] = items.each_ref().map(String::as_str);
+    let replies = [(false, "busy", second), (false, "{}", third), (false, "{}", first)];
+    assert_eq!(seen[3..], replies);
+    assert_eq!(seen[..3], [(true, "by a sentinel", first), (true, "in another round", first), (true, "twice", second)]);
 }
 
 #[test]

@@ -8,7 +8,8 @@ use serde_json::Value;
 use tribunal_media::Digest;
 
 use super::seam::Reply;
-use crate::judge::{ProviderKind, Task};
+use crate::judge::ProviderKind;
+use crate::judge::request::Request;
 
 /// The one version of the format.
 const VERSION: u32 = 1;
@@ -23,6 +24,10 @@ pub(super) struct Cassette {
     pub(super) authored: bool,
     /// Whose replies these are, where a line says so; all others speak chat completions.
     pub(super) provider: Option<ProviderKind>,
+    /// Bodies of the refusals that taught what later requests leave out, each once and oldest first. They answer nothing.
+    pub(super) lessons: Vec<String>,
+    /// Whether requests are matched by their bodies alone.
+    exact: bool,
     /// Of the whole file.
     pub(super) digest: Digest,
 }
@@ -57,6 +62,9 @@ struct Line {
     origin: Origin,
     #[serde(default)]
     provider: Option<ProviderKind>,
+    /// A refusal that taught something: when it came hung on what other tasks had taught by then.
+    #[serde(default)]
+    taught: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -83,7 +91,7 @@ impl Cassette {
 
     /// Reads the lines of a run, which answer their own requests only: by task they could answer another judge's.
     pub(super) fn of_run(text: &str) -> Result<Self, String> {
-        Ok(Self { by_task: BTreeMap::new(), ..Self::parse(Path::new("of the run"), text)? })
+        Ok(Self { exact: true, ..Self::parse(Path::new("of the run"), text)? })
     }
 
     /// Reads the lines of a cassette that goes by the name of `path`.
@@ -94,6 +102,8 @@ impl Cassette {
             by_task: BTreeMap::new(),
             authored: false,
             provider: None,
+            lessons: Vec::new(),
+            exact: false,
             digest: Digest::of(text.as_bytes()),
         };
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
@@ -106,22 +116,21 @@ impl Cassette {
         Ok(cassette)
     }
 
-    /// Bodies of the replies that name what a request should not hold, each once.
-    pub(super) fn refusals(&self) -> Vec<String> {
-        let mut refusals: Vec<String> = Vec::new();
-        for Recorded { reply, .. } in self.replies.iter().filter(|line| matches!(line.reply.status, 400 | 422)) {
-            if !refusals.contains(&reply.body) {
-                refusals.push(reply.body.clone());
-            }
-        }
-        refusals
-    }
-
     fn add(&mut self, line: Line) -> Result<(), String> {
         if let (Some(before), Some(now)) = (self.provider, line.provider.filter(|now| Some(*now) != self.provider)) {
             return Err(format!("a reply of {} among those of {}: one cassette answers for one judge", now.name(), before.name()));
         }
         self.provider = self.provider.or(line.provider);
+        let body = match line.body {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        if line.taught {
+            if !self.lessons.contains(&body) {
+                self.lessons.push(body);
+            }
+            return Ok(());
+        }
         let index = self.replies.len();
         let authored = line.origin == Origin::Authored;
         self.authored |= authored;
@@ -129,21 +138,25 @@ impl Cassette {
             self.by_digest.entry((digest, line.repeat)).or_default().push(index);
         }
         self.by_task.entry((line.item_id, line.sampler, line.rubric, line.repeat)).or_default().push(index);
-        let body = match line.body {
-            Value::String(text) => text,
-            other => other.to_string(),
-        };
         let headers = line.headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
         self.replies.push(Recorded { reply: Reply { status: line.status, headers, body }, authored });
         Ok(())
     }
 
-    /// The reply to a task's `turn`-th request (from 0): by the request's digest and the repeat (repeats send identical bytes), else by task. Several lines
-    /// answer in turn; the last one stays.
-    pub(super) fn find(&self, task: &Task, digest: &Digest, turn: usize) -> Option<&Recorded> {
+    /// The reply to a request, and how soon it comes among all that are left, for there may be several requests to choose from. The next line with the
+    /// request's digest and repeat (repeats send identical bytes), of its own task where that has any; else the task's next line; the last one stays.
+    pub(super) fn find(&self, request: &Request) -> Option<(usize, &Recorded)> {
+        let Request { task, digest, turn, again, .. } = request;
         let key = (task.item_id.clone(), task.sampler.clone(), task.rubric.clone(), task.repeat);
-        let lines = self.by_digest.get(&(*digest, task.repeat)).or_else(|| self.by_task.get(&key))?;
-        lines.get(turn).or(lines.last()).and_then(|&index| self.replies.get(index))
+        let of_task = self.by_task.get(&key).map_or(&[][..], Vec::as_slice);
+        let equal = self.by_digest.get(&(*digest, task.repeat)).map_or(&[][..], Vec::as_slice);
+        let own: Vec<usize> = equal.iter().copied().filter(|index| of_task.contains(index)).collect();
+        let (equal, of_task) = (if own.is_empty() { equal } else { &own }, if self.exact { &[] } else { of_task });
+        let all = self.replies.len();
+        let next = equal.get(*again).map(|&index| (index, index)).or_else(|| of_task.get(*turn).map(|&index| (all + index, index)));
+        let last = || equal.last().map(|&index| (3 * all - index, index)).or_else(|| of_task.last().map(|&index| (3 * all, index)));
+        let (order, index) = next.or_else(last)?;
+        Some((order, self.replies.get(index)?))
     }
 }
 

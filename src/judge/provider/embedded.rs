@@ -45,6 +45,7 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, String> {
         authored: false,
         remote: false,
         live: false,
+        lessons: Vec::new(),
     })
 }
 

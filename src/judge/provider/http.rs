@@ -65,6 +65,7 @@ pub(super) fn open(settings: &Settings, secrets: &dyn Fn(&str) -> Option<String>
         authored: false,
         remote: true,
         live: true,
+        lessons: Vec::new(),
     })
 }
 

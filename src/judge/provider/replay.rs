@@ -29,15 +29,16 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, String> {
         authored: cassette.authored,
         remote: false,
         live: false,
+        lessons: cassette.lessons.clone(),
         provider: Box::new(Replay(cassette)),
     })
 }
 
-/// Replies of an earlier run, from its lines, and what its server refused.
+/// Replies of an earlier run, from its lines, and the refusals that taught it something.
 pub(in crate::judge) fn replay_of(lines: &str) -> Result<(Box<dyn Provider>, Vec<String>), String> {
     let cassette = Cassette::of_run(lines)?;
-    let refusals = cassette.refusals();
-    Ok((Box::new(Replay(cassette)), refusals))
+    let lessons = cassette.lessons.clone();
+    Ok((Box::new(Replay(cassette)), lessons))
 }
 
 impl Provider for Replay {
@@ -46,14 +47,14 @@ impl Provider for Replay {
             let body = if *authored { reply.body.replace(NONCE, &request.nonce) } else { reply.body.clone() };
             Reply { status: reply.status, headers: reply.headers.clone(), body }
         };
-        let reply = self.0.find(&request.task, &request.digest, request.turn).map(filled);
+        let reply = self.0.find(request).map(|(_, recorded)| filled(recorded));
         let missing =
             || Fault::new(Class::BadItem, "not_in_cassette", format!("the cassette has no line for this task: {}", task(request)));
         Box::pin(std::future::ready(reply.ok_or_else(missing)))
     }
 
-    fn knows(&self, request: &Request) -> bool {
-        self.0.find(&request.task, &request.digest, request.turn).is_some()
+    fn order(&self, request: &Request) -> Option<usize> {
+        self.0.find(request).map(|(order, _)| order)
     }
 }
 

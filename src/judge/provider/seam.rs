@@ -28,9 +28,10 @@ pub(in crate::judge) trait Provider: Send + Sync + std::fmt::Debug {
     /// Sends `request` once. Replies of every status are `Ok`; `Err` is a transport that failed.
     fn exchange<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Reply, Fault>>;
 
-    /// Whether it has an answer to `request`: a server has one to all, a cassette to what it holds.
-    fn knows(&self, _: &Request) -> bool {
-        true
+    /// How soon its answer to `request` comes among those that it has left: a server answers whatever it is asked, a cassette what it holds, in the order of
+    /// its lines. `None`: it has none.
+    fn order(&self, _: &Request) -> Option<usize> {
+        Some(0)
     }
 
     /// Where its batches are kept; `None` where it has none.
@@ -65,6 +66,8 @@ pub(in crate::judge) struct Opened {
     pub(in crate::judge) remote: bool,
     /// Whether anything is sent now: then it costs and is waited for. A replay of a server's judge is remote and not live.
     pub(in crate::judge) live: bool,
+    /// Bodies of the refusals that taught it something when it was recorded; a server's are learnt on the way.
+    pub(in crate::judge) lessons: Vec<String>,
 }
 
 /// Opens the provider that `settings` name; the error says what is wrong and what to do.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::server::{Answer, Server};
 use super::{FakeJournal, ask, completion, ends, good, verdict_json, work};
-use crate::judge::{Intent, Judge, JudgeSpec, ProviderKind, Settings, View};
+use crate::judge::{Intent, Judge, JudgeSpec, ProviderKind, Settings, View, Work};
 
 #[expect(clippy::needless_pass_by_value, reason = "calls read as `line(json!(..))`")]
 fn line(extra: Value) -> Value {
@@ -112,6 +112,19 @@ async fn two_cassettes_share_no_answer() {
     assert_ne!(one.verdict_id, other.verdict_id, "the same question to another cassette is another question");
 }
 
+fn repeated(repeat: u32) -> Work {
+    let mut work = work();
+    work.task.repeat = repeat;
+    work
+}
+
+/// The line of an attempt.
+fn recorded(intent: &Intent, (status, body): (u16, String)) -> String {
+    let digest = intent.body_digest.to_string();
+    let taught = status == 400;
+    line(json!({"repeat": intent.task.repeat, "request_digest": digest, "status": status, "body": body, "taught": taught})).to_string()
+}
+
 /// A server that refuses pictures with a schema only teaches that midway: what was answered before is asked as it was then.
 #[tokio::test]
 async fn a_lesson_that_came_midway_makes_no_earlier_answer_strange() {
@@ -119,25 +132,61 @@ async fn a_lesson_that_came_midway_makes_no_earlier_answer_strange() {
     let said = [(200, good()), (400, refusal), (200, good())];
     let server = Server::start(said.clone().map(|(status, body)| Answer::Whole(status, "", body)).into()).await;
     let (live, journal) = (super::open(&server), FakeJournal::default());
-    let repeated = |repeat| {
-        let mut work = work();
-        work.task.repeat = repeat;
-        work
-    };
     for repeat in [1, 2] {
         live.judge(&repeated(repeat), &journal).await.unwrap();
     }
-    let lines = |(intent, (status, body)): (&Intent, (u16, String))| {
-        let digest = intent.body_digest.to_string();
-        line(json!({"repeat": intent.task.repeat, "request_digest": digest, "status": status, "body": body})).to_string()
-    };
     let intents = std::mem::take(&mut *journal.intents.lock().unwrap());
     assert_eq!(intents.len(), said.len());
-    let lines: Vec<String> = intents.iter().zip(said).map(lines).collect();
+    let lines: Vec<String> = intents.iter().zip(said).map(|(intent, said)| recorded(intent, said)).collect();
     let replayed = super::open(&server).replaying(&lines.join("\n")).unwrap();
     for repeat in [2, 1] {
         let settled = replayed.judge(&repeated(repeat), &FakeJournal::default()).await.unwrap();
         assert_eq!(ends(&settled.outcome), ("scored", ""), "repeat {repeat}");
     }
     assert_eq!(server.seen().len(), 3, "a replay sends nothing");
+}
+
+/// The limit of replies was raised by another task between the two attempts of this one.
+#[tokio::test]
+async fn the_lines_of_a_task_come_in_their_order_whatever_their_bodies() {
+    let cut = completion("").replace(r#""stop""#, r#""length""#);
+    let server = Server::start([cut, good()].map(|body| Answer::Whole(200, "", body)).into()).await;
+    let (live, journal) = (super::open(&server), FakeJournal::default());
+    for repeat in [2, 1] {
+        live.judge(&repeated(repeat), &journal).await.unwrap();
+    }
+    let intents = std::mem::take(&mut *journal.intents.lock().unwrap());
+    let [first, _, raised] = &intents[..] else { panic!("{} attempts", intents.len()) };
+    assert_ne!(first.body_digest, raised.body_digest);
+    let lost = Intent { task: raised.task.clone(), ..first.clone() };
+    let lines = [recorded(&lost, (500, "{}".into())), recorded(raised, (200, good()))].join("\n");
+    let (replayed, journal) = (super::open(&server).replaying(&lines).unwrap(), FakeJournal::default());
+    let settled = replayed.judge(&repeated(1), &journal).await.unwrap();
+    assert_eq!((ends(&settled.outcome), journal.classes()), (("scored", ""), vec!["ambiguous".to_owned(), "answered".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_lesson_answers_nothing_and_is_known_from_the_start() {
+    let refusal = |name: &str| json!({"error": {"message": format!("Unsupported parameter: '{name}'"), "param": name}});
+    let taught = |name: &str| line(json!({"status": 400, "body": refusal(name), "taught": true}));
+    assert_eq!(replay(&[taught("seed"), taught("temperature"), line(json!({}))]).await, ("scored".into(), 1));
+    let judge = open(&[taught("seed"), taught("seed"), line(json!({}))].map(|line| line.to_string())).unwrap();
+    assert_eq!(judge.lessons().len(), 1);
+    // Without the mark it is an answer like others; one that stays ends the task.
+    let unmarked = line(json!({"status": 400, "body": refusal("seed")}));
+    assert_eq!(replay(&[unmarked.clone(), line(json!({}))]).await, ("scored".into(), 2));
+    assert_eq!(replay(&[unmarked]).await.0, "judge_unusable rejected_400");
+}
+
+/// A batch that is imported asks nothing again, so that such a refusal was the task's end.
+#[tokio::test]
+async fn a_refusal_that_taught_nobody_is_not_asked_for_ever() {
+    let refusal = json!({"error": {"message": "Unsupported parameter: 'seed'", "param": "seed"}}).to_string();
+    let (server, journal) = (Server::always(200, good()).await, FakeJournal::default());
+    ask(&super::open(&server), &journal).await.unwrap();
+    let digest = journal.intents.lock().unwrap()[0].body_digest.to_string();
+    let line = line(json!({"request_digest": digest, "status": 400, "body": refusal})).to_string();
+    let replayed = super::open(&server).replaying(&line).unwrap();
+    let ended = tokio::time::timeout(std::time::Duration::from_mins(1), ask(&replayed, &FakeJournal::default())).await;
+    assert_eq!(ends(&ended.unwrap().unwrap()), ("judge_unusable", "rejected_400"));
 }
