@@ -5,8 +5,14 @@ use super::retry::Fault;
 use super::verdict::Flaw;
 use super::{AttemptEnd, Judge, Outcome, ReplyFormat, Served, Usage, Verdict, Why, Work, receipt, terms};
 
-/// Bytes of a reply that the journal keeps.
-pub(super) const KEPT_REPLY: usize = 256 << 10;
+/// Bytes of a reply that are read, and that the journal keeps: what was scored can be read again. A verdict has about 1 KiB, with log-probabilities some
+/// hundred: what is longer than this is no verdict.
+pub(super) const KEPT_REPLY: usize = 1 << 20;
+
+/// A body that is longer than is read, as text that is no JSON.
+pub(super) fn cut(body: &str) -> String {
+    format!("(cut at {KEPT_REPLY} bytes) {}", kept(body))
+}
 
 /// How an attempt is recorded. `format` is how its shape was asked for, `factor` its price over that of a single request.
 pub(super) fn attempt_end(

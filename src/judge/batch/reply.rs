@@ -7,6 +7,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::judge::provider::Reply;
+use crate::judge::reply::{KEPT_REPLY, cut};
 use crate::judge::retry::{Class, Fault, classify};
 
 /// One line that was read.
@@ -68,13 +69,13 @@ impl Response<'_> {
     fn result(self, error: Option<&Value>) -> Result<Reply, Fault> {
         let body = self.body.map(|body| body.get().to_owned()).filter(|body| body != "null");
         let body = body.or_else(|| error.map(Value::to_string)).unwrap_or_default();
-        classify(Reply { status: self.status_code, headers: BTreeMap::new(), body })
+        classify(whole(self.status_code, body))
     }
 }
 
 impl Ended<'_> {
     fn result(self) -> Result<Result<Reply, Fault>, String> {
-        let reply = |status, body| classify(Reply { status, headers: BTreeMap::new(), body });
+        let reply = |status, body| classify(whole(status, body));
         match (self.kind.as_str(), self.message) {
             ("succeeded", Some(message)) => Ok(reply(200, message.get().to_owned())),
             ("errored", _) => {
@@ -87,6 +88,12 @@ impl Ended<'_> {
             (other, _) => Err(format!("a result of type `{other}` without a message")),
         }
     }
+}
+
+/// A reply of no more bytes than one that comes singly.
+fn whole(status: u16, body: String) -> Reply {
+    let body = if body.len() > KEPT_REPLY { cut(&body) } else { body };
+    Reply { status, headers: BTreeMap::new(), body }
 }
 
 /// The status that Anthropic's servers give an error of this type to a single request.

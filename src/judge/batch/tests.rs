@@ -86,6 +86,16 @@ async fn replies_are_read_by_the_rules_of_single_requests() {
 }
 
 #[tokio::test]
+async fn a_reply_that_would_not_be_kept_whole_is_not_scored() {
+    let judge = judge(ProviderKind::OpenAi);
+    let line = line(&judge).await;
+    let mut body: Value = serde_json::from_str(&good()).unwrap();
+    body["padding"] = "x".repeat(2 << 20).into();
+    let result = json!({"custom_id": "x", "response": {"status_code": 200, "body": body}, "error": null});
+    assert_eq!(ends(&close(&judge, &line, &result, &["open"], false)), ("answered", Some(("judge_unusable", "bad_envelope"))));
+}
+
+#[tokio::test]
 async fn failed_lines_end_by_their_class() {
     let judge = judge(ProviderKind::OpenAi);
     let line = line(&judge).await;

@@ -15,14 +15,13 @@ use super::batch::BatchServer;
 use super::body::Pieces;
 use super::redact::Redactor;
 use super::seam::{NotNow, Opened, Provider, Reply};
+use crate::judge::reply::{KEPT_REPLY, cut};
 use crate::judge::request::Request;
 use crate::judge::retry::{Class, Fault};
 use crate::judge::terms::Takes;
 use crate::judge::wire::{Chat, Gemini, Messages, Ollama, Responses, Wire};
 use crate::judge::{ProviderKind, Settings};
 
-/// A verdict has about 1 KiB: what is longer than this is no verdict, and is not read to its end.
-const MAX_REPLY: usize = 1 << 20;
 /// Seconds to find and greet the server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may rest before another is opened instead.
@@ -204,9 +203,8 @@ pub(super) async fn read(mut response: reqwest::Response) -> Result<String, reqw
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         bytes.extend_from_slice(&chunk);
-        if bytes.len() > MAX_REPLY {
-            bytes.truncate(MAX_REPLY);
-            return Ok(format!("(cut at {MAX_REPLY} bytes) {}", String::from_utf8_lossy(&bytes)));
+        if bytes.len() > KEPT_REPLY {
+            return Ok(cut(&String::from_utf8_lossy(&bytes)));
         }
     }
     Ok(String::from_utf8(bytes).unwrap_or_else(|error| format!("(not UTF-8) {}", String::from_utf8_lossy(error.as_bytes()))))

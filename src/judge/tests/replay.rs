@@ -190,3 +190,15 @@ async fn a_refusal_that_taught_nobody_is_not_asked_for_ever() {
     let ended = tokio::time::timeout(std::time::Duration::from_mins(1), ask(&replayed, &FakeJournal::default())).await;
     assert_eq!(ends(&ended.unwrap().unwrap()), ("judge_unusable", "rejected_400"));
 }
+
+/// With log-probabilities replies are hundreds of KiB long.
+#[tokio::test]
+async fn what_was_scored_is_kept_whole() {
+    let long = format!("{}{}", good(), " ".repeat(600 << 10));
+    let (server, journal) = (Server::always(200, long.clone()).await, FakeJournal::default());
+    assert_eq!(ends(&ask(&super::open(&server), &journal).await.unwrap()), ("scored", ""));
+    assert_eq!(journal.ends.lock().unwrap()[0].reply, long);
+    let (server, journal) = (Server::always(200, long.repeat(2)).await, FakeJournal::default());
+    assert_eq!(ends(&ask(&super::open(&server), &journal).await.unwrap()), ("judge_unusable", "bad_envelope"));
+    assert!(journal.ends.lock().unwrap()[0].reply.starts_with("(cut at 1048576 bytes) {"));
+}
