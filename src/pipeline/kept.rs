@@ -1,11 +1,14 @@
 //! Payloads that outlive their media: what a run keeps of them, and what a replay makes of that.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::pass::Progress;
 use super::recipes::RecipeBook;
+use super::study::Study;
 use crate::ledger::{Kept, Ledger, LedgerError};
 use crate::manifest::{Asset, Instance};
-use crate::prepare::{Payload, Prepared};
+use crate::prepare::{Payload, Prepared, Rejected};
 
 /// Keeps what was made for judges, and of thumbnails which ones there are: their pictures lie in `thumbs/`.
 pub(super) fn keep(ledger: &Ledger, book: &RecipeBook, prepared: &Prepared) -> Result<(), LedgerError> {
@@ -18,8 +21,34 @@ pub(super) fn keep(ledger: &Ledger, book: &RecipeBook, prepared: &Prepared) -> R
     Ok(())
 }
 
+/// Looks for what the replayed run kept of media that are gone, and says so once, however many they are.
+#[derive(Debug, Default)]
+pub(super) struct StandIns {
+    told: AtomicBool,
+}
+
+impl StandIns {
+    /// The instance as it was kept; as it was `rejected` where its media are not gone, or too little of it was kept.
+    pub(super) fn find(
+        &self,
+        study: &Study,
+        instance: &Instance,
+        book: &RecipeBook,
+        rejected: Rejected,
+        progress: &dyn Progress,
+    ) -> Result<Prepared, Rejected> {
+        let Some(kept) = study.kept.as_ref().filter(|_| rejected.is_missing()) else { return Err(rejected) };
+        let found = prepared(kept, instance, book).map_err(|error| Rejected::ours(error.to_string()))?.ok_or(rejected)?;
+        if !self.told.swap(true, Ordering::Relaxed) {
+            let (item, run) = (&instance.id, kept.dir().display());
+            progress.warn(&format!("the media of {item} are gone; the parts that {run} kept stand in for them, and for others like them"));
+        }
+        Ok(found)
+    }
+}
+
 /// An instance as `kept` has it; `None` where a part that judges see is not there. Thumbnails may be fewer.
-pub(super) fn prepared(kept: &Kept, instance: &Instance, book: &RecipeBook) -> Result<Option<Prepared>, LedgerError> {
+fn prepared(kept: &Kept, instance: &Instance, book: &RecipeBook) -> Result<Option<Prepared>, LedgerError> {
     let Some(Asset::File(path)) = &instance.output else { return Ok(None) };
     let Some((media_id, report)) = kept.media(&instance.id, &path.to_string_lossy())? else { return Ok(None) };
     let payload = |(place, recipe)| {
