@@ -86,10 +86,7 @@ impl<'a> Pass<'a> {
     /// Takes the items as they come; one that cannot be read stops the run.
     pub(super) fn all(&self, items: impl Iterator<Item = Result<Item, ScoreError>> + Send) {
         let width = Width::of(&self.run.study.settings, self.run.study.judges.len());
-        let size = |item: &Item| {
-            let len = evidence::asset_len(&self.run.study.manifest.root, &item.instance);
-            self.run.study.recipe_book(&item.instance).upper_bound(len) + len.min(prepare::COPY_LIMIT)
-        };
+        let size = |item: &Item| evidence::most_bytes(self.run.study, &item.instance);
         let items = items.map_while(|item| item.map_err(|error| self.stop.raise(error.to_string())).ok());
         bridge::cross(&self.run.runtime, width, self.stop, items, size, |item, send| self.prepare(item, send), |job| self.judge(job));
     }

@@ -54,10 +54,7 @@ pub(super) fn round(
     let items = chosen(study, &ledger.sentinel_items()?.into_iter().collect())?;
     let journal = ledger.sentinel_round()?;
     let width = Width::of(&study.settings, 1);
-    let size = |instance: &Instance| {
-        let len = evidence::asset_len(&study.manifest.root, instance);
-        study.recipe_book(instance).upper_bound(len) + len.min(prepare::COPY_LIMIT)
-    };
+    let size = |instance: &Instance| evidence::most_bytes(study, instance);
     bridge::cross(
         runtime,
         width,
