@@ -41,6 +41,7 @@ pub(crate) fn run(context: &Context, args: &ScoreArgs) -> Result<Exit, Failure> 
         ProbesError::Spoken(_) => Failure::usage(error),
         ProbesError::Rows(_) => Failure::stopped(error),
     })?;
+    study.unheeded().iter().for_each(|ignored| output::remark(ignored));
     if study.lacks_spoken_orders() {
         output::remark("probes: nothing here can speak, so sound is probed by planted prompts only; name a recording with probes.spoken");
     }

@@ -221,6 +221,11 @@ impl Judge {
         !self.opened.live && !self.is_triage()
     }
 
+    /// Whether a server answers now, which may have changed since it was asked before.
+    pub fn is_server(&self) -> bool {
+        self.opened.remote && self.opened.live
+    }
+
     /// Whether costs can be known in advance, so that a budget can be kept. Judges that send nothing cost nothing.
     pub fn has_price(&self) -> bool {
         !self.opened.live || self.terms.price.is_some()
