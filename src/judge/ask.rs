@@ -230,7 +230,7 @@ impl<'a> Ask<'a> {
         // The server may have asked for quiet while the intent was written. Who stops meanwhile has sent nothing.
         if let Err(stop) = self.unless_stopped(turn.held()).await {
             let unsent = Fault::new(Class::NeverSent, "stopped", "the run was stopped before it was sent".to_owned());
-            self.journal.settle(reservation, attempt_end(self.judge, self.work, Err(&unsent), request.format, 0, 1.0)).await?;
+            self.journal.settle(reservation, attempt_end(self.judge, self.work, Err(&unsent), request.format, 0, None)).await?;
             return Err(stop);
         }
         let started = Instant::now();
@@ -257,7 +257,7 @@ impl<'a> Ask<'a> {
         if let Err((Fault { retry_after: Some(asked), .. }, _)) = &result {
             self.keep_quiet(*asked);
         }
-        let end = attempt_end(self.judge, self.work, result.as_ref().map_err(|(fault, _)| fault), request.format, latency_ms, 1.0);
+        let end = attempt_end(self.judge, self.work, result.as_ref().map_err(|(fault, _)| fault), request.format, latency_ms, None);
         if let Some(usage) = end.usage {
             self.judge.calibration.learn(&self.estimate, usage);
         }
