@@ -71,6 +71,22 @@ pub(super) fn first_request(judge: &Judge, work: &Work) -> Result<Request, Why> 
     Ok(request)
 }
 
+/// Whether the first request has an answer in any dialect that a replayed run spoke, as all have that go to a server. The error is why not, or work that
+/// cannot be sent.
+pub(super) fn answered(judge: &Judge, work: &Work) -> Result<(), Why> {
+    if judge.opened.live {
+        return Ok(());
+    }
+    let mut missing = None;
+    for dialect in judge.dialects() {
+        match judge.opened.provider.knows(&build(judge, work, dialect, None, 0)?) {
+            Ok(()) => return Ok(()),
+            Err(fault) => missing = missing.or(Some(Why { reason: fault.reason, message: fault.message })),
+        }
+    }
+    missing.map_or(Ok(()), Err)
+}
+
 impl<'a> Ask<'a> {
     /// Looks up what earlier processes did.
     pub(super) async fn new(
@@ -183,7 +199,7 @@ impl<'a> Ask<'a> {
     fn request(&mut self) -> Result<(Request, Dialect), Why> {
         for dialect in self.judge.dialects() {
             let request = self.in_dialect(dialect)?;
-            if self.judge.opened.provider.knows(&request) {
+            if self.judge.opened.provider.knows(&request).is_ok() {
                 return Ok((request, dialect));
             }
         }
@@ -214,7 +230,7 @@ impl<'a> Ask<'a> {
         // The server may have asked for quiet while the intent was written. Who stops meanwhile has sent nothing.
         if let Err(stop) = self.unless_stopped(turn.held()).await {
             let unsent = Fault::new(Class::NeverSent, "stopped", "the run was stopped before it was sent".to_owned());
-            self.journal.settle(reservation, attempt_end(self.judge, self.work, Err(&unsent), request.format, 0, 1.0)).await?;
+            self.journal.settle(reservation, attempt_end(self.judge, self.work, Err(&unsent), request.format, 0, None)).await?;
             return Err(stop);
         }
         let started = Instant::now();
@@ -241,7 +257,7 @@ impl<'a> Ask<'a> {
         if let Err((Fault { retry_after: Some(asked), .. }, _)) = &result {
             self.keep_quiet(*asked);
         }
-        let end = attempt_end(self.judge, self.work, result.as_ref().map_err(|(fault, _)| fault), request.format, latency_ms, 1.0);
+        let end = attempt_end(self.judge, self.work, result.as_ref().map_err(|(fault, _)| fault), request.format, latency_ms, None);
         if let Some(usage) = end.usage {
             self.judge.calibration.learn(&self.estimate, usage);
         }

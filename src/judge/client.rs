@@ -216,6 +216,16 @@ impl Judge {
         self.opened.remote
     }
 
+    /// Whether replies come from a cassette or an earlier run: nothing is sent.
+    pub fn is_replayed(&self) -> bool {
+        !self.opened.live && !self.is_triage()
+    }
+
+    /// Whether a server answers now, which may have changed since it was asked before.
+    pub fn is_server(&self) -> bool {
+        self.opened.remote && self.opened.live
+    }
+
     /// Whether costs can be known in advance, so that a budget can be kept. Judges that send nothing cost nothing.
     pub fn has_price(&self) -> bool {
         !self.opened.live || self.terms.price.is_some()
@@ -245,6 +255,12 @@ impl Judge {
         let work = receipt::plant(self.settings.receipt, work).map_err(unusable)?;
         let request = ask::first_request(self, &work).map_err(unusable)?;
         Ok((self.calibration.correct(terms::estimate(&self.terms.tokens, &work)), request.len()))
+    }
+
+    /// The outcome of a replay that holds no answer to this task's first request; servers may answer anything.
+    pub fn foresee_answer(&self, work: &Work) -> Result<(), Box<Outcome>> {
+        let planted = receipt::plant(self.settings.receipt, work);
+        planted.and_then(|work| ask::answered(self, &work)).map_err(|why| Box::new(Outcome::JudgeUnusable(why)))
     }
 
     /// Micro-dollars of one request with these tokens; `None` when no price is known. Longer ones may cost more a token: a sum is not the cost of a sum.

@@ -44,6 +44,7 @@ pub use dialect::ReplyFormat;
 pub use fit::Fit;
 pub use journal::{AttemptEnd, Intent, Journal, JournalError, Past, Reservation, Room};
 pub use outcome::{Odds, Outcome, OutcomeName, Scale, Served, Task, Triage, Usage, Verdict, Why};
+pub use provider::NOT_IN_CASSETTE;
 pub use provider_kind::ProviderKind;
 pub use request::nonce;
 pub use settings::{PictureDetail, Receipt, Settings};

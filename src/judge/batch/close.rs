@@ -23,10 +23,10 @@ impl Judge {
     /// Reads one line of results by the rules of single requests. `past` are all attempts of the task, this one among them. With `reasks` a
     /// faulty reply is asked for again, as often as of single requests, else it is final.
     pub fn read_result(&self, reading: &Reading, task: &Task, past: &[Past], reply: &BatchReply, reasks: bool) -> Closed {
-        let (factor, work) = (self.batch_terms().price_factor, reading.work(task));
+        let (terms, work) = (Some(self.batch_terms()), reading.work(task));
         match &reply.result {
             Ok(reply) => {
-                let end = attempt_end(self, &work, Ok(reply), reading.format, 0, factor);
+                let end = attempt_end(self, &work, Ok(reply), reading.format, 0, terms);
                 let answered = count(past, &["answered"]) as u32;
                 let outcome = match ruling(self, &work, reply, reading.format) {
                     Ok(outcome) => Some(outcome),
@@ -40,7 +40,7 @@ impl Judge {
             }
             Err(fault) => {
                 let (fault, taught) = if reasks { self.learn_from(fault.clone(), reading.dialect, None) } else { (fault.clone(), false) };
-                let end = attempt_end(self, &work, Err(&fault), reading.format, 0, factor);
+                let end = attempt_end(self, &work, Err(&fault), reading.format, 0, terms);
                 let ended = || not_taken(&fault, &work).map(Outcome::Abstained).or_else(|| after(&fault, lost(past)));
                 let outcome = if taught { None } else { ended() };
                 Closed { end, outcome, put_off: !taught && matches!(fault.class, Class::Refused | Class::NeverSent | Class::Stopped(_)) }

@@ -14,7 +14,7 @@ fn judge(provider: ProviderKind) -> Judge {
 
 async fn line(judge: &Judge) -> Line {
     let mut work = work();
-    if !judge.opened.wire.carries().sound {
+    if !judge.opened.wire.carries().and(judge.terms.takes).sound {
         let payload = std::sync::Arc::make_mut(&mut work.payload);
         payload.parts.remove(2);
         work.prompt.labels.pop();
@@ -167,5 +167,23 @@ fn bad_lines_are_refused_in_words() {
         (r#"{"custom_id":"x","result":{"type":"new"}}"#, "new"),
     ] {
         assert!(BatchReply::read(line).unwrap_err().contains(word), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn cached_input_of_a_batch_costs_less_only_where_the_terms_say_so() {
+    // Of 2000 tokens all but 80 are from the cache, and 10 come out: at half of $2 in and $8 out, without a price for the cache since OpenAI has none in
+    // batches for models before GPT-5; and at half of $1.25, $0.125 from the cache and $10 out.
+    let (old, new) = (2_000 + 40, 50 + 120 + 50);
+    for (model, cost) in [("gpt-4.1", old), ("gpt-5", new)] {
+        let settings = Settings { model: Some(model.into()), profile: Some(model.into()), ..judge(ProviderKind::OpenAi).settings };
+        let judge = Judge::open("j", &settings, &|_| None).unwrap();
+        let line = line(&judge).await;
+        let mut body: Value = serde_json::from_str(&good()).unwrap();
+        body["usage"] = json!({"prompt_tokens": 2_000, "completion_tokens": 10, "prompt_tokens_details": {"cached_tokens": 1_920}});
+        let result = json!({"custom_id": "x", "response": {"status_code": 200, "body": body}, "error": null});
+        let end = close(&judge, &line, &result, &["open"], false).end;
+        assert_eq!((end.cost_micro_usd, end.usage.and_then(|usage| usage.cached)), (Some(cost), Some(1_920)), "{model}");
+        assert!(line.intent.reserved_micro_usd > Some(cost), "{model}");
     }
 }

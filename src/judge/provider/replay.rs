@@ -11,6 +11,9 @@ use crate::judge::{ProviderKind, Settings};
 /// Filled in with the request's nonce, which depends on the decoded parts and cannot be written by hand.
 const NONCE: &str = "{{nonce}}";
 
+/// The reason of what a cassette holds no answer to.
+pub const NOT_IN_CASSETTE: &str = "not_in_cassette";
+
 #[derive(Debug)]
 struct Replay(Cassette);
 
@@ -41,15 +44,19 @@ pub(in crate::judge) fn replay_of(lines: &str) -> Result<(Box<dyn Provider>, Vec
 
 impl Provider for Replay {
     fn exchange<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Reply, Fault>> {
-        let found = self.0.find(&request.task, &request.digest, request.turn);
-        let reply = found.map(|reply| Reply { body: reply.body.replace(NONCE, &request.nonce), ..reply.clone() });
-        let missing =
-            || Fault::new(Class::BadItem, "not_in_cassette", format!("the cassette has no line for this task: {}", task(request)));
-        Box::pin(std::future::ready(reply.ok_or_else(missing)))
+        let reply = |found: &Reply| Reply { body: found.body.replace(NONCE, &request.nonce), ..found.clone() };
+        Box::pin(std::future::ready(self.find(request).map(reply)))
     }
 
-    fn knows(&self, request: &Request) -> bool {
-        self.0.find(&request.task, &request.digest, request.turn).is_some()
+    fn knows(&self, request: &Request) -> Result<(), Fault> {
+        self.find(request).map(|_| ())
+    }
+}
+
+impl Replay {
+    fn find(&self, request: &Request) -> Result<&Reply, Fault> {
+        let missing = || Fault::new(Class::BadItem, NOT_IN_CASSETTE, format!("the cassette has no line for this task: {}", task(request)));
+        self.0.find(&request.task, &request.digest, request.turn).ok_or_else(missing)
     }
 }
 

@@ -28,9 +28,9 @@ pub(in crate::judge) trait Provider: Send + Sync + std::fmt::Debug {
     /// Sends `request` once. Replies of every status are `Ok`; `Err` is a transport that failed.
     fn exchange<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Reply, Fault>>;
 
-    /// Whether it has an answer to `request`: a server has one to all, a cassette to what it holds.
-    fn knows(&self, _: &Request) -> bool {
-        true
+    /// The fault of having no answer to `request`: a server has one to all, a cassette to what it holds.
+    fn knows(&self, _: &Request) -> Result<(), Fault> {
+        Ok(())
     }
 
     /// Where its batches are kept; `None` where it has none.
