@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use tribunal_media::Digest;
-
 use crate::judge::{BatchReply, JournalError, Judge, OutcomeName, Reading};
 use crate::ledger::{Ledger, OpenRequest};
 
@@ -31,10 +29,8 @@ impl Closing<'_> {
         let judge = self.judges.get(&request.batch).ok_or_else(|| JournalError(format!("batch {} is not known", request.batch)))?;
         let reading: Reading =
             serde_json::from_str(&request.reading).map_err(|error| JournalError(format!("how a reply is read: {error}")))?;
-        let verdict_id =
-            Digest::from_hex(&reply.custom_id).ok_or_else(|| JournalError(format!("custom_id `{}` is no digest", reply.custom_id)))?;
         let closed = judge.read_result(&reading, &request.task, &request.past, reply, self.reasks);
-        let ended = self.ledger.close_request(request, verdict_id, closed.end, closed.outcome.as_ref()).await?;
+        let ended = self.ledger.close_request(request, closed.end, closed.outcome.as_ref()).await?;
         Ok(Taken { ended, again: closed.outcome.is_none(), put_off: closed.put_off })
     }
 }

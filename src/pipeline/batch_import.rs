@@ -33,6 +33,8 @@ pub struct BatchImported {
     pub before: u64,
     /// Results whose id came before in this file.
     pub doubled: u64,
+    /// Results that may be of more than one request, by the ids of an earlier version of this program; not taken.
+    pub doubtful: u64,
     /// Results of requests that this run never made.
     pub unknown: u64,
     /// Requests of the same files that got no result.
@@ -140,7 +142,16 @@ impl Import<'_> {
                 self.done.unknown += 1;
                 self.note(&format!("custom_id {} is no request of this run", reply.custom_id));
             }
-            Found::Settled => self.done.before += 1,
+            Found::Settled(_) => self.done.before += 1,
+            Found::Doubtful(task) => {
+                self.done.doubtful += 1;
+                let id = &reply.custom_id;
+                self.note(&format!(
+                    "custom_id {id} is of several requests for item {}, written by an earlier version: which of them this answers cannot be \
+                     told, so that it is not taken",
+                    task.item_id
+                ));
+            }
             Found::Open(request) => {
                 self.batches.insert(request.batch);
                 let taken = self.closing.close(&request, &reply).await?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 use tempfile::tempdir;
 
-use crate::batch_bench::{asked, bench, billed, mock, path, singles};
+use crate::batch_bench::{asked, asks_for, bench, billed, mock, path, singles};
 use crate::relay::Relay;
 use crate::support::{manifest, run_to, table};
 
@@ -125,7 +125,7 @@ fn expired(provider: &str) {
     assert!(pending > 0 && pending < stopped["expected"].as_u64().unwrap() / 2 + 5, "{stopped}");
     let mut expired: BTreeMap<String, u64> = BTreeMap::new();
     for call in late.calls().iter().filter(|call| call["fault"] == "expired") {
-        *expired.entry(call["custom_id"].as_str().unwrap().to_owned()).or_default() += 1;
+        *expired.entry(asks_for(&call["custom_id"]).unwrap()).or_default() += 1;
     }
     assert!(expired.len() as u64 <= pending && expired.values().all(|count| *count == 2), "{expired:?}");
     let kept = asked(&late);

@@ -196,9 +196,9 @@ pub(crate) struct Wording {
 pub(crate) struct BatchRule {
     /// Looks at its state until it has ended; 2.
     pub(crate) polls_until_done: u32,
-    /// Part of the items that expire, by their custom_id; 0.
+    /// Part of the items that expire, by their custom_id up to its first `-`; 0.
     pub(crate) expire_share: f64,
-    /// Part of the items that fail, by their custom_id; 0.
+    /// Part of the items that fail, by their custom_id up to its first `-`; 0.
     pub(crate) fail_share: f64,
     /// How they fail; `server`.
     pub(crate) fail_as: FailAs,

@@ -39,7 +39,7 @@ pub(super) fn all(server: &Server, id: &str, batch: &Batch) -> Vec<(String, End)
 }
 
 fn one(server: &Server, id: &str, at: usize, item: &Item) -> End {
-    let (rule, lot) = (server.config.batch, text::share(&[b"end", item.custom_id.as_bytes()]));
+    let (rule, lot) = (server.config.batch, text::share(&[b"end", item.name().as_bytes()]));
     if lot < rule.expire_share {
         return spared(server, id, item, End::Expired, "expired");
     }
