@@ -6,11 +6,10 @@ use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tribunal_media::Digest;
 
 use super::batch_close::Closing;
 use super::invocation::{self, ScoreError};
-use crate::judge::{BatchReply, Judge, OpenError};
+use crate::judge::{BatchReply, Came, Double, Judge, OpenError};
 use crate::ledger::{Found, Ledger, LedgerError, Reader};
 
 /// A verdict has about 1 KiB: a longer line is none.
@@ -31,7 +30,7 @@ pub struct BatchImported {
     pub again: u64,
     /// Results that were taken by an earlier import.
     pub before: u64,
-    /// Results whose id came before in this file.
+    /// Results whose id came before in this file; the first one counts.
     pub doubled: u64,
     /// Results that may be of more than one request, by the ids of an earlier version of this program; not taken.
     pub doubtful: u64,
@@ -41,7 +40,7 @@ pub struct BatchImported {
     pub missing: u64,
     /// Lines that cannot be read.
     pub bad: u64,
-    /// Places of bad, doubled and unknown lines, the first of them.
+    /// Places of bad and unknown lines and of those that contradict an earlier one, the first of them.
     pub problems: Vec<String>,
 }
 
@@ -82,7 +81,7 @@ pub fn import_batch(results: &Path, dir: &Path) -> Result<BatchImported, ImportE
     let mut import = Import {
         results,
         closing: Closing { ledger: &ledger, judges: &judges.iter().map(|(id, judge)| (*id, judge)).collect(), reasks: false },
-        seen: BTreeSet::new(),
+        came: Came::default(),
         batches: BTreeSet::new(),
         done: BatchImported::default(),
     };
@@ -114,7 +113,7 @@ fn judges(ledger: &Ledger) -> Result<BTreeMap<i64, Judge>, ImportError> {
 struct Import<'a> {
     results: &'a Path,
     closing: Closing<'a>,
-    seen: BTreeSet<Digest>,
+    came: Came,
     batches: BTreeSet<i64>,
     done: BatchImported,
 }
@@ -132,10 +131,10 @@ impl Import<'_> {
                 return Ok(());
             }
         };
-        if !self.seen.insert(Digest::of(reply.custom_id.as_bytes())) {
+        let double = self.came.note(&reply);
+        if let Some(double) = double {
             self.done.doubled += 1;
-            self.note(&format!("custom_id {} came before; the first result counts", reply.custom_id));
-            return Ok(());
+            return if double == Double::Other { self.contradicts(&reply.custom_id).await } else { Ok(()) };
         }
         match self.closing.ledger.find_request(&reply.custom_id, None).await? {
             Found::Unknown => {
@@ -160,6 +159,17 @@ impl Import<'_> {
                 self.done.again += u64::from(taken.again);
             }
         }
+        Ok(())
+    }
+
+    /// Says whose results contradict each other.
+    async fn contradicts(&mut self, custom_id: &str) -> Result<(), crate::judge::JournalError> {
+        let item = match self.closing.ledger.find_request(custom_id, None).await? {
+            Found::Settled(task) | Found::Doubtful(task) => task.item_id,
+            Found::Open(request) => request.task.item_id,
+            Found::Unknown => return Ok(()),
+        };
+        self.note(&format!("another result for item {item} ({custom_id}) came before and says something else; the first one counts"));
         Ok(())
     }
 

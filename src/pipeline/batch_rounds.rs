@@ -9,8 +9,11 @@ use super::batch_close::Closing;
 use super::batch_queue::Queue;
 use super::pass::Progress;
 use super::stop::StopFlag;
-use crate::judge::{BatchEnd, BatchJournal, BatchOrder, BatchReply, BatchStep, JournalError, Judge, Task};
+use crate::judge::{BatchEnd, BatchJournal, BatchOrder, BatchReply, BatchStep, Came, JournalError, Judge, Task};
 use crate::ledger::{BatchRow, BatchState, Found, Ledger, LedgerError};
+
+/// Items whose results contradict each other that are named; more are only counted.
+const NAMED: usize = 20;
 
 /// What the rounds of one run share.
 pub(super) struct Rounds<'a> {
@@ -163,6 +166,27 @@ impl Desk<'_> {
         }
         Ok(())
     }
+
+    /// Says which results came twice: alike ones as a number, others by their items.
+    async fn say(&self, came: &Came) -> Result<(), JournalError> {
+        let (file, warn) = (&self.batch.file, |message: &str| self.rounds.progress.warn(message));
+        if came.same > 0 {
+            warn(&format!("{file}: {} results came twice, alike; each counts once", came.same));
+        }
+        for custom_id in came.others.iter().take(NAMED) {
+            let item = match self.rounds.ledger.find_request(custom_id, Some(self.batch.id)).await? {
+                Found::Settled(task) | Found::Doubtful(task) => task.item_id,
+                Found::Open(request) => request.task.item_id,
+                Found::Unknown => continue,
+            };
+            warn(&format!("{file}: the results for item {item} contradict each other; the first one counts"));
+        }
+        let more = came.others.len().saturating_sub(NAMED);
+        if more > 0 {
+            warn(&format!("{file}: {more} more results contradict the first of their request"));
+        }
+        Ok(())
+    }
 }
 
 impl BatchJournal for Desk<'_> {
@@ -179,6 +203,10 @@ impl BatchJournal for Desk<'_> {
             BatchStep::Sent(batch_id) => ledger.step_batch(id, BatchState::Sent, None, Some(batch_id)),
         };
         stepped.map_err(|error| JournalError(error.to_string()))
+    }
+
+    fn doubled<'a>(&'a self, came: &'a Came) -> BoxFuture<'a, Result<(), JournalError>> {
+        self.say(came).boxed()
     }
 
     fn results(&self, replies: Vec<BatchReply>) -> BoxFuture<'_, Result<(), JournalError>> {

@@ -158,14 +158,16 @@ fn bad_lines_cost_nothing_but_themselves() {
     let all = run_file(&mock, &files(&done)[0]);
     let good: Vec<String> = all[2..].iter().map(Value::to_string).collect();
     let lost = json!({"custom_id": "00", "response": {"status_code": 200, "body": {}}}).to_string();
-    let text = [&["{\"custom".to_owned(), lost][..], &good, &[good[0].clone(), String::new()]].concat().join("\n");
+    let other = json!({"custom_id": all[3]["custom_id"], "error": {"code": "batch_expired", "message": "late"}}).to_string();
+    let text = [&["{\"custom".to_owned(), lost][..], &good, &[good[0].clone(), other, String::new()]].concat().join("\n");
     std::fs::write(&results, text).unwrap();
     let imported = import(2, &results, &run);
     let file = &imported["files"][0];
     let counts = ["taken", "bad", "unknown", "doubled", "missing"].map(|name| file[name].as_u64().unwrap());
-    assert_eq!(counts, [good.len() as u64, 1, 1, 1, 2], "{file}");
+    assert_eq!(counts, [good.len() as u64, 1, 1, 2, 2], "{file}");
     let places: Vec<&str> = file["problems"].as_array().unwrap().iter().map(|problem| problem.as_str().unwrap()).collect();
     assert!(places[0].contains("results.jsonl:1:") && places[1].contains("results.jsonl:2:"), "{places:?}");
+    assert!(places.len() == 3 && places[2].contains("another result for item "), "{places:?}");
     assert_eq!(imported["summary"]["pending"], 2);
     // The rest comes later; what is of no use is said.
     write(&results, &all[..2]);

@@ -216,6 +216,18 @@ pub(crate) struct BatchRule {
     pub(crate) queue_requests: Option<usize>,
     /// So many of OpenAI's batches end without leaving their files; 0.
     pub(crate) gone_results: u32,
+    /// Every result comes a second time; once.
+    pub(crate) doubles: Option<Doubles>,
+}
+
+/// What results say that come a second time.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Doubles {
+    /// The same.
+    Same,
+    /// That the request expired.
+    Expired,
 }
 
 /// How items of batches fail. Nothing is billed of any of them.
@@ -296,6 +308,7 @@ impl Default for BatchRule {
             busy_s: 1,
             queue_requests: None,
             gone_results: 0,
+            doubles: None,
         }
     }
 }

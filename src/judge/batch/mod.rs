@@ -4,6 +4,7 @@
 //! Work -> pack -> Line (+ Intent, Reading) -> file -> somebody else's server -> file -> BatchReply -> close (+ Reading) -> AttemptEnd, Outcome
 //! ```
 
+mod came;
 mod close;
 mod drive;
 mod form;
@@ -14,6 +15,7 @@ mod reply;
 #[cfg(test)]
 mod tests;
 
+pub use came::{Came, Double};
 pub use close::Closed;
 pub use drive::{BatchEnd, BatchJournal, BatchOrder, BatchStep};
 pub use pack::{Line, Packed};
