@@ -13,7 +13,7 @@ use super::client::not_taken;
 use super::dialect::Dialect;
 use super::limit::{Load, Sign};
 use super::provider::Reply;
-use super::reply::{KEPT_REPLY, attempt_end, ruling};
+use super::reply::{Costing, KEPT_REPLY, attempt_end, ruling};
 use super::request::Request;
 use super::retry::{Class, Fault, StopKind, classify};
 use super::terms::{self, Estimate};
@@ -236,7 +236,8 @@ impl<'a> Ask<'a> {
         if let Err((Fault { retry_after: Some(asked), .. }, _)) = &result {
             self.keep_quiet(*asked);
         }
-        let end = attempt_end(self.judge, self.work, result.as_ref().map_err(|(fault, _)| fault), request.format, latency_ms, 1.0);
+        let costing = Costing { terms: &self.judge.terms, factor: 1.0 };
+        let end = attempt_end(self.judge, self.work, result.as_ref().map_err(|(fault, _)| fault), request.format, latency_ms, costing);
         if let Some(usage) = end.usage {
             self.judge.calibration.learn(&self.estimate, usage);
         }

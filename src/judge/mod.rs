@@ -38,7 +38,9 @@ mod view;
 mod waits;
 mod wire;
 
-pub use batch::{BatchEnd, BatchJournal, BatchOrder, BatchReply, BatchStep, Came, Closed, Double, Line, Packed, Reading};
+pub use batch::{
+    BatchEnd, BatchJournal, BatchOrder, BatchReply, BatchStep, Came, Closed, Double, Line, Packed, Reading, ResultLine, packed_terms,
+};
 pub use client::{Judge, OpenError, Settled, Stop, Work};
 pub use dialect::ReplyFormat;
 pub use fit::Fit;

@@ -80,7 +80,12 @@ pub fn import_batch(results: &Path, dir: &Path) -> Result<BatchImported, ImportE
     let runtime = invocation::runtime()?;
     let mut import = Import {
         results,
-        closing: Closing { ledger: &ledger, judges: &judges.iter().map(|(id, judge)| (*id, judge)).collect(), reasks: false },
+        closing: Closing {
+            ledger: &ledger,
+            judges: &judges.iter().map(|(id, judge)| (*id, judge)).collect(),
+            terms: &BTreeMap::new(),
+            reasks: false,
+        },
         came: Came::default(),
         batches: BTreeSet::new(),
         done: BatchImported::default(),

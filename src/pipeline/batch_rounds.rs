@@ -9,7 +9,7 @@ use super::batch_close::Closing;
 use super::batch_queue::Queue;
 use super::pass::Progress;
 use super::stop::StopFlag;
-use crate::judge::{BatchEnd, BatchJournal, BatchOrder, BatchReply, BatchStep, Came, JournalError, Judge, Task};
+use crate::judge::{BatchEnd, BatchJournal, BatchOrder, BatchReply, BatchStep, Came, JournalError, Judge, Task, Terms, packed_terms};
 use crate::ledger::{BatchRow, BatchState, Found, Ledger, LedgerError};
 
 /// Items whose results contradict each other that are named; more are only counted.
@@ -49,8 +49,9 @@ impl<'a> Rounds<'a> {
         let judges = live.iter().filter_map(|batch| Some((batch.id, self.judge_of(batch)?))).collect();
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         live.iter().for_each(|batch| *counts.entry(&batch.judge).or_default() += 1);
+        let terms = live.iter().filter_map(|batch| Some((batch.id, self.terms_of(batch)?))).collect();
         let queues: BTreeMap<&str, Queue> = counts.into_iter().map(|(judge, count)| (judge, Queue::new(count))).collect();
-        let round = Round { rounds: self, judges, queues, wait };
+        let round = Round { rounds: self, judges, terms, queues, wait };
         let runs = join_all(live.iter().map(|batch| round.one(batch)));
         tokio::select! {
             biased;
@@ -68,6 +69,17 @@ impl<'a> Rounds<'a> {
         self.judges.iter().find(|judge| judge.name() == batch.judge)
     }
 
+    /// What a batch was packed under: prices and settings may have changed since.
+    fn terms_of(&self, batch: &BatchRow) -> Option<Terms> {
+        let unread = |why: &String| {
+            let file = &batch.file;
+            self.progress.warn(&format!(
+                "{file}: the prices that it was packed under cannot be read ({why}); its results are costed by those of now"
+            ));
+        };
+        packed_terms(&batch.settings).inspect_err(unread).ok()
+    }
+
     /// A second time in one run is a server that will not get round to it now.
     fn note_put_off(&self, task: &Task) {
         let first = self.put_off.lock().unwrap_or_else(PoisonError::into_inner).insert(task.clone());
@@ -82,6 +94,7 @@ impl<'a> Rounds<'a> {
 struct Round<'a> {
     rounds: &'a Rounds<'a>,
     judges: BTreeMap<i64, &'a Judge>,
+    terms: BTreeMap<i64, Terms>,
     queues: BTreeMap<&'a str, Queue>,
     wait: bool,
 }
@@ -97,7 +110,7 @@ impl Round<'_> {
                 break;
             }
             let ended = queue.ended();
-            let closing = Closing { ledger, judges: &self.judges, reasks: true };
+            let closing = Closing { ledger, judges: &self.judges, terms: &self.terms, reasks: true };
             let end = judge.run_batch(self.order(&batch), &Desk { rounds: self.rounds, batch: &batch, closing }).await;
             match end {
                 Ok(BatchEnd::Running) => {}

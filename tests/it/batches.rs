@@ -73,6 +73,24 @@ fn kill_nine_on_anthropic_asks_nothing_twice() {
     killed("anthropic");
 }
 
+#[test]
+fn results_cost_what_their_batch_was_packed_for() {
+    let folder = tempdir().unwrap();
+    let mock = mock(folder.path(), &json!({"polls_until_done": 16}));
+    let bench = bench(&mock.address, "openai");
+    bench.killed(3);
+    bench.rewrite("price_factor = 0.5", "price_factor = 1.0");
+    bench.rewrite("input_per_mtok = 1.0", "input_per_mtok = 7.0");
+    assert_eq!(bench.score(0)["pending"], 0);
+    let sql = "SELECT attempts.cost, usage ->> 'input', usage ->> 'output' FROM batch_requests JOIN attempts ON attempts.id = batch_requests.attempt
+               WHERE batch <= 3";
+    let ledger = bench.ledger();
+    let mut statement = ledger.prepare(sql).unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))).unwrap();
+    let rows: Vec<(i64, i64, i64)> = rows.collect::<Result<_, _>>().unwrap();
+    assert!(rows.len() >= 3 && rows.iter().all(|(cost, input, output)| *cost == (input + 4 * output + 1) / 2), "{rows:?}");
+}
+
 /// The crash between making a batch and noting its id: it is found on the server by our mark.
 fn forgotten(provider: &str) {
     let folder = tempdir().unwrap();

@@ -16,7 +16,7 @@ mod reply;
 mod tests;
 
 pub use came::{Came, Double};
-pub use close::Closed;
+pub use close::{Closed, ResultLine, packed_terms};
 pub use drive::{BatchEnd, BatchJournal, BatchOrder, BatchStep};
 pub use pack::{Line, Packed};
 pub use reading::Reading;

@@ -57,9 +57,11 @@ impl Judge {
         self.terms.batch.unwrap_or(BatchTerms::UNKNOWN)
     }
 
-    /// The settings that its replies are read by, without where its key lies.
+    /// The settings that its replies are read and costed by, without where its key lies. The prices are those of today, also where they are a
+    /// profile's, which a later version of this program may know better.
     pub fn reading_settings(&self) -> String {
-        let settings = crate::judge::Settings { api_key_env: None, api_key_file: None, ..self.settings.clone() };
+        let (price, batch_terms) = (self.terms.price.clone(), self.terms.batch);
+        let settings = crate::judge::Settings { api_key_env: None, api_key_file: None, price, batch_terms, ..self.settings.clone() };
         serde_json::to_string(&settings).unwrap_or_default()
     }
 
