@@ -22,6 +22,7 @@ mod outcome;
 mod pace;
 mod provider;
 mod provider_kind;
+mod quiet;
 mod rate;
 mod receipt;
 mod reply;

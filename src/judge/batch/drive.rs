@@ -90,6 +90,7 @@ impl Judge {
         let server = self.opened.provider.batches().ok_or_else(|| {
             Stop::Endpoint(format!("provider `{}` has no batches; use `tribunal export --to batch`", self.settings.provider.name()))
         })?;
+        let server = server.within(&self.limiter.quiet);
         Drive { judge: self, server, order, journal, patience: Patience::default(), came: Came::default() }.run().await
     }
 }
