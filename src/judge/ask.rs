@@ -13,7 +13,7 @@ use super::client::not_taken;
 use super::dialect::Dialect;
 use super::limit::{Load, Sign};
 use super::provider::Reply;
-use super::reply::{KEPT_REPLY, attempt_end, ruling};
+use super::reply::{Costing, KEPT_REPLY, attempt_end, ruling};
 use super::request::Request;
 use super::retry::{Class, Fault, StopKind, classify};
 use super::terms::{self, Estimate};
@@ -227,10 +227,11 @@ impl<'a> Ask<'a> {
         };
         self.turn += 1;
         let reservation = self.journal.intent(self.intent(request, bound)).await?;
+        let costing = Costing { terms: &self.judge.terms, batch: None };
         // The server may have asked for quiet while the intent was written. Who stops meanwhile has sent nothing.
         if let Err(stop) = self.unless_stopped(turn.held()).await {
             let unsent = Fault::new(Class::NeverSent, "stopped", "the run was stopped before it was sent".to_owned());
-            self.journal.settle(reservation, attempt_end(self.judge, self.work, Err(&unsent), request.format, 0, None)).await?;
+            self.journal.settle(reservation, attempt_end(self.judge, self.work, Err(&unsent), request.format, 0, costing)).await?;
             return Err(stop);
         }
         let started = Instant::now();
@@ -257,7 +258,7 @@ impl<'a> Ask<'a> {
         if let Err((Fault { retry_after: Some(asked), .. }, _)) = &result {
             self.keep_quiet(*asked);
         }
-        let end = attempt_end(self.judge, self.work, result.as_ref().map_err(|(fault, _)| fault), request.format, latency_ms, None);
+        let end = attempt_end(self.judge, self.work, result.as_ref().map_err(|(fault, _)| fault), request.format, latency_ms, costing);
         if let Some(usage) = end.usage {
             self.judge.calibration.learn(&self.estimate, usage);
         }

@@ -163,6 +163,18 @@ impl Judge {
         Ok(self)
     }
 
+    /// Lets judges that ask one server with one key keep quiet together: a `Retry-After` to one of them, or to a batch of one, is to all. Rates (`rpm`,
+    /// `tpm`) stay each judge's own.
+    pub fn keep_quiet_together(judges: &mut [Self]) {
+        for at in 1..judges.len() {
+            let (known, later) = judges.split_at_mut(at);
+            let judge = &mut later[0];
+            if let Some(known) = known.iter().find(|known| judge.opened.account.is_some() && known.opened.account == judge.opened.account) {
+                judge.limiter.quiet = Arc::clone(&known.limiter.quiet);
+            }
+        }
+    }
+
     /// The name in tasks and tables.
     pub fn name(&self) -> &str {
         &self.name

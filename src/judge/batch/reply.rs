@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use tribunal_media::Digest;
 
 use crate::judge::provider::Reply;
 use crate::judge::retry::{Class, Fault, classify};
@@ -60,6 +61,14 @@ impl BatchReply {
             (None, None, None) => return Err("a line with neither response nor error nor result".to_owned()),
         };
         Ok(Self { custom_id, result })
+    }
+
+    /// A digest of what it says of its request, whatever number the server gave the line.
+    pub(super) fn said(&self) -> Digest {
+        match &self.result {
+            Ok(reply) => Digest::of_fields([&b"answered"[..], reply.status.to_string().as_bytes(), reply.body.as_bytes()]),
+            Err(fault) => Digest::of_fields([fault.class.as_str(), &fault.reason, &fault.message, &fault.reply].map(str::as_bytes)),
+        }
     }
 }
 

@@ -25,6 +25,7 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, String> {
     Ok(Opened {
         // Two cassettes are two judges, and share no answer.
         endpoint: format!("replay:{}", cassette.digest),
+        account: None,
         fingerprint: format!("replay blake3={} {}", cassette.digest, settings.parameters(&model)),
         model,
         wire: super::http::wire(cassette.provider.unwrap_or(ProviderKind::Replay)),
