@@ -195,10 +195,14 @@ fn transport_stream(head: &[u8]) -> Option<Format> {
 }
 
 /// Where the first packet of an MPEG transport stream begins and how far it is from one to the next, by the sync byte of three in a row: those of 192 bytes
-/// begin with a time code, those of 204 end with bytes that mend errors.
+/// begin with a time code, those of 204 end with bytes that mend errors. Where a recording was cut within a packet, it takes ten in a row.
 pub(crate) fn packets_of_transport(head: &[u8]) -> Option<(usize, usize)> {
-    let repeats = |(first, step): &(usize, usize)| (0..3).all(|at| head.get(first + at * step) == Some(&0x47));
-    [(0, 188), (4, 192), (0, 204)].into_iter().find(repeats)
+    let repeats = |first: usize, step: usize, times: usize| (0..times).all(|at| head.get(first + at * step) == Some(&0x47));
+    let cut = || [188, 192, 204].into_iter().flat_map(|step| (0..step).map(move |first| (first, step)));
+    [(0, 188), (4, 192), (0, 204)]
+        .into_iter()
+        .find(|&(first, step)| repeats(first, step, 3))
+        .or_else(|| cut().find(|&(first, step)| repeats(first, step, 10)))
 }
 
 /// AC-3 of a later version (ETSI TS 102 366, annex E): another layout behind the same sync word.

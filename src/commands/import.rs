@@ -91,11 +91,12 @@ fn failure(error: ImportError) -> Failure {
 }
 
 fn say(file: &Path, done: &BatchImported) {
-    let BatchImported { lines: _, taken, ended, again, before, doubled, unknown, missing, bad, problems: _ } = done;
+    let BatchImported { lines: _, taken, ended, again, before, doubled, doubtful, unknown, missing, bad, problems: _ } = done;
     let counts = [
         (*again, "to be asked again"),
         (*before, "taken before"),
         (*doubled, "doubled"),
+        (*doubtful, "of which nobody can tell whose they are"),
         (*unknown, "of other runs"),
         (*missing, "requests without a result"),
         (*bad, "bad lines"),

@@ -191,6 +191,7 @@ fn judges(context: &Context, judging: &JudgingArgs, keys: Keys) -> Result<Vec<Ju
         }
         judges.push(judge);
     }
+    Judge::keep_quiet_together(&mut judges);
     Ok(judges)
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tribunal::pipeline::{self, DryRun, Forecast, Learnt, Orders, ProbesError, ScoreError, StopFlag, Study};
+use tribunal::pipeline::{self, Doomed, DryRun, Forecast, Learnt, Orders, ProbesError, ScoreError, StopFlag, Study};
 use tribunal::report::{self, StoredRun, Summary};
 
 use super::context::{Context, Exit, Failure};
@@ -41,6 +41,7 @@ pub(crate) fn run(context: &Context, args: &ScoreArgs) -> Result<Exit, Failure> 
         ProbesError::Spoken(_) => Failure::usage(error),
         ProbesError::Rows(_) => Failure::stopped(error),
     })?;
+    study.unheeded().iter().for_each(|ignored| output::remark(ignored));
     if study.lacks_spoken_orders() {
         output::remark("probes: nothing here can speak, so sound is probed by planted prompts only; name a recording with probes.spoken");
     }
@@ -121,9 +122,10 @@ fn default_dir(study: &Study, run_id: &str) -> PathBuf {
 /// The exit code of a run that could not go on.
 pub(crate) fn failure(error: ScoreError) -> Failure {
     match error {
-        ScoreError::Ledger(tribunal::ledger::LedgerError::Store(_)) | ScoreError::Runtime(_) | ScoreError::Rows(_) => {
-            Failure::stopped(error)
-        }
+        ScoreError::Ledger(tribunal::ledger::LedgerError::Store(_))
+        | ScoreError::Runtime(_)
+        | ScoreError::Unprepared(_)
+        | ScoreError::Rows(_) => Failure::stopped(error),
         ScoreError::Ledger(_) => Failure::usage(error),
     }
 }
@@ -159,6 +161,9 @@ fn dry_run_lines(dry: &DryRun) -> Vec<String> {
     }
     let at_most = if dry.at_most { " at most: some are sent only where answers call for them" } else { "" };
     lines.push(format!("requests  {:>12}{at_most}", dry.requests));
+    if dry.replayed > 0 {
+        lines.push(format!("  replayed{:>12} of these: the answers are there, nothing is sent", dry.replayed));
+    }
     lines.push(format!("bytes     {:>12}", dry.request_bytes));
     if dry.probe_requests > 0 {
         lines.push(format!("  probes  {:>12} of these requests only probe the judges ([probes] in tribunal.toml)", dry.probe_requests));
@@ -208,6 +213,14 @@ fn forecast_lines(forecast: &Forecast) -> Vec<String> {
     if forecast.over_limit > 0 {
         lines.push(format!("  {} tasks would break a limit:", forecast.over_limit));
     }
-    lines.extend(forecast.over_limit_tasks.iter().map(|task| format!("    {}: {}", task.item_id, task.message)));
+    lines.extend(forecast.over_limit_tasks.iter().map(doomed_line));
+    if forecast.unanswered > 0 {
+        lines.push(format!("  {} tasks have no answer in what is replayed:", forecast.unanswered));
+    }
+    lines.extend(forecast.unanswered_tasks.iter().map(doomed_line));
     lines
+}
+
+fn doomed_line(task: &Doomed) -> String {
+    format!("    {}: {}", task.item_id, task.message)
 }

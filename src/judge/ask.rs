@@ -13,7 +13,7 @@ use super::client::not_taken;
 use super::dialect::Dialect;
 use super::limit::{Load, Sign};
 use super::provider::Reply;
-use super::reply::{KEPT_REPLY, attempt_end, ruling};
+use super::reply::{Costing, KEPT_REPLY, attempt_end, ruling};
 use super::request::Request;
 use super::retry::{Class, Fault, StopKind, classify};
 use super::terms::{self, Estimate};
@@ -73,6 +73,22 @@ pub(super) fn first_request(judge: &Judge, work: &Work) -> Result<Request, Why> 
     let request = build(judge, work, Dialect::default(), None, 0)?;
     judge.check_size(&request, work)?;
     Ok(request)
+}
+
+/// Whether the first request has an answer in any dialect that a replayed run spoke, as all have that go to a server. The error is why not, or work that
+/// cannot be sent.
+pub(super) fn answered(judge: &Judge, work: &Work) -> Result<(), Why> {
+    if judge.opened.live {
+        return Ok(());
+    }
+    let mut missing = None;
+    for dialect in judge.dialects() {
+        match judge.opened.provider.order(&build(judge, work, dialect, None, 0)?) {
+            Ok(_) => return Ok(()),
+            Err(fault) => missing = missing.or(Some(Why { reason: fault.reason, message: fault.message })),
+        }
+    }
+    missing.map_or(Ok(()), Err)
 }
 
 impl<'a> Ask<'a> {
@@ -212,8 +228,8 @@ impl<'a> Ask<'a> {
         for dialect in self.judge.dialects() {
             let request = self.in_dialect(dialect)?;
             match self.judge.opened.provider.order(&request) {
-                Some(0) => return Ok((request, dialect)),
-                Some(order) if soonest.as_ref().is_none_or(|(sooner, ..)| order < *sooner) => soonest = Some((order, request, dialect)),
+                Ok(0) => return Ok((request, dialect)),
+                Ok(order) if soonest.as_ref().is_none_or(|(sooner, ..)| order < *sooner) => soonest = Some((order, request, dialect)),
                 _ => {}
             }
         }
@@ -246,10 +262,11 @@ impl<'a> Ask<'a> {
         self.turn += 1;
         self.sent.push(request.digest);
         let reservation = self.journal.intent(self.intent(request, bound)).await?;
+        let costing = Costing { terms: &self.judge.terms, batch: None };
         // The server may have asked for quiet while the intent was written. Who stops meanwhile has sent nothing.
         if let Err(stop) = self.unless_stopped(turn.held()).await {
             let unsent = Fault::new(Class::NeverSent, "stopped", "the run was stopped before it was sent".to_owned());
-            self.journal.settle(reservation, attempt_end(self.judge, self.work, Err(&unsent), request.format, 0, 1.0)).await?;
+            self.journal.settle(reservation, attempt_end(self.judge, self.work, Err(&unsent), request.format, 0, costing)).await?;
             return Err(stop);
         }
         let started = Instant::now();
@@ -278,7 +295,7 @@ impl<'a> Ask<'a> {
         if let Err((Fault { retry_after: Some(asked), .. }, _)) = &result {
             self.keep_quiet(*asked);
         }
-        let end = attempt_end(self.judge, self.work, result.as_ref().map_err(|(fault, _)| fault), request.format, latency_ms, 1.0);
+        let end = attempt_end(self.judge, self.work, result.as_ref().map_err(|(fault, _)| fault), request.format, latency_ms, costing);
         if let Some(usage) = end.usage {
             self.judge.calibration.learn(&self.estimate, usage);
         }

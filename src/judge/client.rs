@@ -163,6 +163,18 @@ impl Judge {
         Ok(self)
     }
 
+    /// Lets judges that ask one server with one key keep quiet together: a `Retry-After` to one of them, or to a batch of one, is to all. Rates (`rpm`,
+    /// `tpm`) stay each judge's own.
+    pub fn keep_quiet_together(judges: &mut [Self]) {
+        for at in 1..judges.len() {
+            let (known, later) = judges.split_at_mut(at);
+            let judge = &mut later[0];
+            if let Some(known) = known.iter().find(|known| judge.opened.account.is_some() && known.opened.account == judge.opened.account) {
+                judge.limiter.quiet = Arc::clone(&known.limiter.quiet);
+            }
+        }
+    }
+
     /// The name in tasks and tables.
     pub fn name(&self) -> &str {
         &self.name
@@ -216,6 +228,16 @@ impl Judge {
         self.opened.remote
     }
 
+    /// Whether replies come from a cassette or an earlier run: nothing is sent.
+    pub fn is_replayed(&self) -> bool {
+        !self.opened.live && !self.is_triage()
+    }
+
+    /// Whether a server answers now, which may have changed since it was asked before.
+    pub fn is_server(&self) -> bool {
+        self.opened.remote && self.opened.live
+    }
+
     /// Whether costs can be known in advance, so that a budget can be kept. Judges that send nothing cost nothing.
     pub fn has_price(&self) -> bool {
         !self.opened.live || self.terms.price.is_some()
@@ -245,6 +267,12 @@ impl Judge {
         let work = receipt::plant(self.settings.receipt, work).map_err(unusable)?;
         let request = ask::first_request(self, &work).map_err(unusable)?;
         Ok((self.calibration.correct(terms::estimate(&self.terms.tokens, &work)), request.len()))
+    }
+
+    /// The outcome of a replay that holds no answer to this task's first request; servers may answer anything.
+    pub fn foresee_answer(&self, work: &Work) -> Result<(), Box<Outcome>> {
+        let planted = receipt::plant(self.settings.receipt, work);
+        planted.and_then(|work| ask::answered(self, &work)).map_err(|why| Box::new(Outcome::JudgeUnusable(why)))
     }
 
     /// Micro-dollars of one request with these tokens; `None` when no price is known. Longer ones may cost more a token: a sum is not the cost of a sum.

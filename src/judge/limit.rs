@@ -1,13 +1,14 @@
 //! When the next request may leave: requests and tokens per minute, bytes and requests in flight, and the server's own words.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::pace::Pace;
+use super::quiet::Quiet;
 use super::rate::{Bucket, Seen};
 use super::terms::Limits;
 
@@ -27,6 +28,8 @@ pub(super) struct Limiter {
     head: tokio::sync::Mutex<()>,
     state: Mutex<State>,
     freed: Notify,
+    /// Of the server; other judges may share it.
+    pub(super) quiet: Arc<Quiet>,
 }
 
 #[derive(Debug)]
@@ -34,7 +37,7 @@ struct State {
     requests: Option<Bucket>,
     tokens: Option<Bucket>,
     pace: Pace,
-    /// Nobody sends before this.
+    /// Nobody sends before this: the server is down.
     held: Instant,
     bytes_limit: u64,
     bytes: u64,
@@ -98,7 +101,7 @@ impl Limiter {
             looks: 0,
             decreased: now,
         };
-        Self { head: tokio::sync::Mutex::default(), state: Mutex::new(state), freed: Notify::new() }
+        Self { head: tokio::sync::Mutex::default(), state: Mutex::new(state), freed: Notify::new(), quiet: Arc::default() }
     }
 
     /// Resolves when it is this caller's turn, there is room, and nobody is held back.
@@ -106,7 +109,7 @@ impl Limiter {
         let _head = self.head.lock().await;
         loop {
             let freed = self.freed.notified();
-            let admitted = self.state().admit(load, Instant::now());
+            let admitted = self.state().admit(load, Instant::now(), self.quiet.until());
             match admitted {
                 Ok(()) => return Turn { limiter: self, load, sent: Instant::now() },
                 Err(Wait::Until(moment)) => tokio::time::sleep_until(moment).await,
@@ -115,20 +118,13 @@ impl Limiter {
         }
     }
 
-    /// Nobody sends for `wait`.
-    pub(super) fn hold(&self, wait: Duration) {
-        let until = Instant::now() + wait;
-        let mut state = self.state();
-        state.held = state.held.max(until);
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    fn admit(&mut self, load: Load, now: Instant) -> Result<(), Wait> {
+    fn admit(&mut self, load: Load, now: Instant, quiet: Instant) -> Result<(), Wait> {
         let idle = self.in_flight == 0;
         let window = if self.looks > 0 { Some(1.0) } else { self.window };
         let crowded = window.is_some_and(|window| self.in_flight as f64 >= window.max(1.0));
@@ -137,7 +133,13 @@ impl State {
             return Err(Wait::Freed);
         }
         let ready = |bucket: &mut Option<Bucket>, amount| bucket.as_mut().map(|bucket| bucket.ready(amount, now));
-        let moments = [Some(self.held), Some(self.pace.ready(now)), ready(&mut self.requests, 1.0), ready(&mut self.tokens, load.tokens)];
+        let moments = [
+            Some(self.held),
+            Some(quiet),
+            Some(self.pace.ready(now)),
+            ready(&mut self.requests, 1.0),
+            ready(&mut self.tokens, load.tokens),
+        ];
         if let Some(moment) = moments.into_iter().flatten().max().filter(|&moment| moment > now) {
             return Err(Wait::Until(moment));
         }
@@ -168,7 +170,7 @@ impl Turn<'_> {
     /// Resolves when nobody is held back.
     pub(super) async fn held(&self) {
         loop {
-            let held = self.limiter.state().held;
+            let held = self.limiter.state().held.max(self.limiter.quiet.until());
             if held <= Instant::now() {
                 return;
             }
@@ -232,7 +234,7 @@ mod tests {
             limiter.turn(SMALL).await;
         }
         assert_eq!(start.elapsed().as_secs(), 3);
-        limiter.hold(Duration::from_secs(20));
+        limiter.quiet.keep(Duration::from_secs(20));
         limiter.turn(SMALL).await;
         assert_eq!(start.elapsed().as_secs(), 23);
     }
@@ -244,7 +246,7 @@ mod tests {
         let start = Instant::now();
         let late = async {
             tokio::time::sleep(Duration::from_millis(500)).await;
-            limiter.hold(Duration::from_secs(9));
+            limiter.quiet.keep(Duration::from_secs(9));
         };
         futures_util::future::join(limiter.turn(SMALL), late).await;
         assert_eq!(start.elapsed().as_millis(), 9500);

@@ -22,6 +22,7 @@ mod outcome;
 mod pace;
 mod provider;
 mod provider_kind;
+mod quiet;
 mod rate;
 mod receipt;
 mod reply;
@@ -38,12 +39,15 @@ mod view;
 mod waits;
 mod wire;
 
-pub use batch::{BatchEnd, BatchJournal, BatchOrder, BatchReply, BatchStep, Closed, Line, Packed, Reading};
+pub use batch::{
+    BatchEnd, BatchJournal, BatchOrder, BatchReply, BatchStep, Came, Closed, Double, Line, Packed, Reading, ResultLine, packed_terms,
+};
 pub use client::{Judge, OpenError, Settled, Stop, Work};
 pub use dialect::ReplyFormat;
 pub use fit::Fit;
 pub use journal::{AttemptEnd, Intent, Journal, JournalError, Known, PaidReply, Past, Reservation, Room};
 pub use outcome::{Odds, Outcome, OutcomeName, Scale, Served, Task, Triage, Usage, Verdict, Why};
+pub use provider::NOT_IN_CASSETTE;
 pub use provider_kind::ProviderKind;
 pub use request::nonce;
 pub use settings::{PictureDetail, Receipt, Settings};

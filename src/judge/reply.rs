@@ -3,7 +3,7 @@
 use super::provider::Reply;
 use super::retry::Fault;
 use super::verdict::Flaw;
-use super::{AttemptEnd, Judge, Outcome, ReplyFormat, Served, Usage, Verdict, Why, Work, receipt, terms};
+use super::{AttemptEnd, BatchTerms, Judge, Outcome, ReplyFormat, Served, Terms, Usage, Verdict, Why, Work, receipt, terms};
 
 /// Bytes of a reply that are read, and that the journal keeps: what was scored can be read again. A verdict has about 1 KiB, with log-probabilities some
 /// hundred: what is longer than this is no verdict.
@@ -14,14 +14,23 @@ pub(super) fn cut(body: &str) -> String {
     format!("(cut at {KEPT_REPLY} bytes) {}", kept(body))
 }
 
-/// How an attempt is recorded. `format` is how its shape was asked for, `factor` its price over that of a single request.
+/// What an attempt is costed by.
+#[derive(Clone, Copy)]
+pub(super) struct Costing<'a> {
+    /// The prices when it was asked.
+    pub(super) terms: &'a Terms,
+    /// What a request costs that went in a batch.
+    pub(super) batch: Option<BatchTerms>,
+}
+
+/// How an attempt is recorded. `format` is how its shape was asked for.
 pub(super) fn attempt_end(
     judge: &Judge,
     work: &Work,
     result: Result<&Reply, &Fault>,
     format: Option<ReplyFormat>,
     latency_ms: u64,
-    factor: f64,
+    costing: Costing<'_>,
 ) -> AttemptEnd {
     match result {
         Ok(reply) => {
@@ -32,7 +41,7 @@ pub(super) fn attempt_end(
                 reply: kept(&reply.body),
                 usage,
                 served: Served { format, ..served },
-                cost_micro_usd: cost(judge, work, usage, factor),
+                cost_micro_usd: cost(judge, work, usage, costing),
                 latency_ms,
             }
         }
@@ -42,18 +51,24 @@ pub(super) fn attempt_end(
             reply: kept(if fault.reply.is_empty() { &fault.message } else { &fault.reply }),
             usage: None,
             served: Served::default(),
-            cost_micro_usd: if fault.may_be_billed() { cost(judge, work, None, factor) } else { judge.has_price().then_some(0) },
+            cost_micro_usd: if fault.may_be_billed() { cost(judge, work, None, costing) } else { is_priced(judge, costing).then_some(0) },
             latency_ms,
         },
     }
 }
 
 /// What an answered attempt cost; `None` when the price or the tokens are unknown.
-fn cost(judge: &Judge, work: &Work, usage: Option<Usage>, factor: f64) -> Option<u64> {
+fn cost(judge: &Judge, work: &Work, usage: Option<Usage>, Costing { terms, batch }: Costing<'_>) -> Option<u64> {
     if !judge.opened.live {
         return Some(0);
     }
-    Some(terms::cost(judge.terms.price.as_ref()?, usage?, terms::most_sound(&judge.terms, &work.payload), factor))
+    let (price, usage, most_sound) = (terms.price.as_ref()?, usage?, terms::most_sound(terms, &work.payload));
+    let (usage, factor) = batch.map_or((usage, 1.0), |batch| (batch.priced(usage), batch.price_factor));
+    Some(terms::cost(price, usage, most_sound, factor))
+}
+
+fn is_priced(judge: &Judge, costing: Costing<'_>) -> bool {
+    !judge.opened.live || costing.terms.price.is_some()
 }
 
 /// What the server says that it counted, and with which model.

@@ -77,20 +77,35 @@ impl Fault {
         Self { class, reason: reason.to_owned(), message, status: None, reply: String::new(), retry_after: None, billable: None }
     }
 
+    /// The same, of a failure of which its vendor says that it is not billed; `what` it is, in words.
+    pub(super) fn spared(self, what: &str) -> Self {
+        let message = if self.may_be_billed() { format!("{} ({what}: not billed)", self.message) } else { self.message };
+        Self { message, billable: Some(false), ..self }
+    }
+
     /// Whether the attempt may have cost something.
     pub(super) fn may_be_billed(&self) -> bool {
         self.billable.unwrap_or(matches!(self.class, Class::Ambiguous | Class::Filtered))
     }
 
-    /// What it means at Azure, which may charge for requests that are too long and for those that time out there, unlike OpenAI itself ("Plan to manage
-    /// costs for Azure OpenAI": 400 by a content filter or input limit, 408).
+    /// What it means at vendors with a word of their own on bills. Azure may charge for requests that are too long and for those that time out there, unlike
+    /// OpenAI itself ("Plan to manage costs for Azure OpenAI": 400 by a content filter or input limit, 408). Gemini's errors 400 and 500 cost no tokens
+    /// (ai.google.dev/gemini-api/docs/billing, read 2026-11-30): only in Google's own words, since behind a gateway's error may be a reply that it lost.
     pub(super) fn at(self, provider: ProviderKind) -> Self {
         match (provider, self.status) {
             (ProviderKind::Azure, Some(408)) => Self { class: Class::Ambiguous, reason: "server_error".to_owned(), ..self },
             (ProviderKind::Azure, Some(400)) if ServerError::read(&self.reply).is_too_long() => Self { billable: Some(true), ..self },
+            (ProviderKind::Gemini, Some(status @ (400 | 500))) if is_googles(status, &self.reply) => self.spared("as its vendor says"),
             _ => self,
         }
     }
+}
+
+/// Whether a body is an error of this status in Google's form.
+fn is_googles(status: u16, body: &str) -> bool {
+    let root: Value = serde_json::from_str(body).unwrap_or_default();
+    let error = &root.get(0).unwrap_or(&root)["error"];
+    error["code"] == status && error["status"].is_string()
 }
 
 /// Sorts a complete reply: only a 2xx is read for a verdict.

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use tribunal_media::Digest;
 
 use super::ask::Ask;
+use super::quiet::LONGEST_QUIET;
 use super::retry::{Fault, backoff};
 use super::server_error::short;
 use super::{Outcome, Stop, Why};
@@ -14,8 +15,6 @@ use super::{Outcome, Stop, Why};
 /// After so many attempts in a row without an answer, over all tasks, the server is taken to be down, for each of them may have been billed; after so many
 /// complaints alike, it or the settings are taken to be wrong.
 const MAX_IN_ROW: u32 = 20;
-/// Longest wait that a server may ask for; a run that must wait longer stops, and is resumed later.
-const LONGEST_WAIT: Duration = Duration::from_mins(15);
 /// Longest time with a server that never answered: a wrong address should be said soon.
 pub(super) const FIRST_PATIENCE: Duration = Duration::from_secs(4);
 /// Longest time with a server that did answer before.
@@ -81,7 +80,7 @@ impl Ask<'_> {
     /// Nobody sends for as long as the server asks, from this moment on: others are about to.
     pub(super) fn keep_quiet(&self, asked: Duration) {
         if self.judge.opened.live {
-            self.judge.limiter.hold(asked.min(LONGEST_WAIT));
+            self.judge.limiter.quiet.keep(asked);
         }
     }
 
@@ -106,7 +105,7 @@ impl Ask<'_> {
 
     /// A wait that is longer than a run should stand still.
     fn refuse_long(&self, fault: &Fault) -> Result<(), Stop> {
-        let Some(asked) = fault.retry_after.filter(|asked| *asked > LONGEST_WAIT) else { return Ok(()) };
+        let Some(asked) = fault.retry_after.filter(|asked| *asked > LONGEST_QUIET) else { return Ok(()) };
         let (seconds, endpoint) = (asked.as_secs(), &self.judge.opened.endpoint);
         let message = format!("{endpoint} asks to wait another {seconds} s ({}); run the same command again later", short(&fault.message));
         Err(Stop::Unreachable(message))

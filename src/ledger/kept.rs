@@ -1,5 +1,6 @@
 //! Payloads that a run keeps, and reads back for a replay when their media are gone.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -64,23 +65,44 @@ impl Kept {
     }
 
     /// The payload of this id as far as its parts are there and are what they were; `place` is that of its recipe among those of the caller. And whether
-    /// that is all of it.
-    pub fn payload(&self, parts_id: Digest, place: usize) -> Option<(Payload, bool)> {
-        let list = std::fs::read(self.dir.join(FOLDER).join(list_of(parts_id))).ok()?;
-        let list: Vec<Listed> = serde_json::from_slice(&list).ok()?;
-        let parts: Vec<Part> = list.iter().filter_map(|listed| self.part(listed, place)).collect();
+    /// that is all of it. Parts that the caller `has` are not read again: equal ones share their bytes.
+    pub fn payload(&self, parts_id: Digest, place: usize, has: &mut BTreeMap<Digest, Part>) -> Option<(Payload, bool)> {
+        let list = self.list(parts_id)?;
+        let parts: Vec<Part> = list.iter().filter_map(|listed| self.part(listed, place, has)).collect();
         let whole = parts.len() == list.len();
         Some((Payload { parts_id, parts }, whole))
     }
 
-    fn part(&self, listed: &Listed, place: usize) -> Option<Part> {
+    /// The parts of the payload of this id and how many bytes reading them takes at most, by what the file system says: none is read.
+    pub fn lengths(&self, parts_id: Digest) -> Vec<(Digest, u64)> {
+        let len = |path: PathBuf| std::fs::metadata(path).map_or(0, |meta| meta.len());
+        let most = |listed: &Listed| (listed.blake3, self.places(listed).map(len).max().unwrap_or(0));
+        self.list(parts_id).unwrap_or_default().iter().map(most).collect()
+    }
+
+    fn list(&self, parts_id: Digest) -> Option<Vec<Listed>> {
+        let list = std::fs::read(self.dir.join(FOLDER).join(list_of(parts_id))).ok()?;
+        serde_json::from_slice(&list).ok()
+    }
+
+    fn part(&self, listed: &Listed, place: usize, has: &mut BTreeMap<Digest, Part>) -> Option<Part> {
+        let header = || PartHeader { recipes: vec![place], ..listed.header.clone() };
+        if let Some(part) = has.get(&listed.blake3) {
+            return Some(part.under(header()));
+        }
+        let read = |path: PathBuf| Some(Part::new(header(), std::fs::read(path).ok()?));
+        let part = self.places(listed).find_map(|path| read(path).filter(|part| part.blake3 == listed.blake3))?;
+        has.insert(part.blake3, part.clone());
+        Some(part)
+    }
+
+    /// Where a part may lie.
+    fn places(&self, listed: &Listed) -> impl Iterator<Item = PathBuf> {
         // What another run says is not trusted: a digest is a name, a path is none.
         let is_digest = listed.sha256.len() == 64 && listed.sha256.bytes().all(|digit| digit.is_ascii_hexdigit());
         let part = is_digest.then(|| format!("{FOLDER}/{}", file(&listed.sha256, &listed.header)));
-        let mut names = part.into_iter().chain([format!("thumbs/{}", Thumb::name_of(listed.blake3))]);
-        let header = || PartHeader { recipes: vec![place], ..listed.header.clone() };
-        let read = |name: String| Some(Part::new(header(), std::fs::read(self.dir.join(name)).ok()?));
-        names.find_map(|name| read(name).filter(|part| part.blake3 == listed.blake3))
+        let names = part.into_iter().chain([format!("thumbs/{}", Thumb::name_of(listed.blake3))]);
+        names.map(|name| self.dir.join(name))
     }
 }
 
@@ -94,6 +116,8 @@ fn list_of(parts_id: Digest) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use tribunal_media::{Detail, Digest, Encoding, PartHeader};
 
     use super::{FOLDER, Kept, Part, Payload};
@@ -108,12 +132,18 @@ mod tests {
         ledger.keep_parts(&payload).and_then(|()| ledger.list_parts(&payload)).unwrap();
         ledger.close().unwrap();
         let kept = Kept::open(dir.path()).unwrap();
-        let (found, whole) = kept.payload(payload.parts_id, 5).unwrap();
+        let lengths: Vec<_> = payload.parts.iter().map(|part| (part.blake3, part.len)).collect();
+        assert_eq!((kept.lengths(payload.parts_id), kept.lengths(Digest::of(b"q"))), (lengths, vec![]));
+        let mut has = BTreeMap::new();
+        let (found, whole) = kept.payload(payload.parts_id, 5, &mut has).unwrap();
         assert!(whole && found.parts.iter().map(|part| part.bytes.clone()).eq(["a", "b"]));
         assert_eq!((&found.parts[1].header.recipes[..], &found.parts[1].header.detail), (&[5][..], &payload.parts[1].header.detail));
-        assert!(kept.payload(Digest::of(b"q"), 0).is_none());
+        assert!(kept.payload(Digest::of(b"q"), 0, &mut has).is_none());
         std::fs::write(dir.path().join(FOLDER).join(format!("{}.txt", payload.parts[0].sha256)), "x").unwrap();
-        let (found, whole) = kept.payload(payload.parts_id, 0).unwrap();
+        let (again, _) = kept.payload(payload.parts_id, 0, &mut has).unwrap();
+        let shared = |at: usize| again.parts[at].bytes.as_ptr() == found.parts[at].bytes.as_ptr();
+        assert!(shared(0) && shared(1) && again.parts[0].header.recipes == [0], "what is in memory is not read a second time");
+        let (found, whole) = kept.payload(payload.parts_id, 0, &mut BTreeMap::new()).unwrap();
         assert!(!whole && found.parts.len() == 1 && found.parts[0].bytes == "b");
         assert_eq!(kept.media("nobody", "").unwrap(), None);
         // A list that names a file elsewhere in the place of a digest.
@@ -121,6 +151,6 @@ mod tests {
         std::fs::write(dir.path().join("b.txt"), "b").unwrap();
         let led = std::fs::read_to_string(&list).unwrap().replace(&payload.parts[1].sha256, "../b");
         std::fs::write(&list, led).unwrap();
-        assert!(kept.payload(payload.parts_id, 0).unwrap().0.parts.is_empty(), "a digest is no path");
+        assert!(kept.payload(payload.parts_id, 0, &mut BTreeMap::new()).unwrap().0.parts.is_empty(), "a digest is no path");
     }
 }

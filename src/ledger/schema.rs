@@ -15,7 +15,7 @@ pub(super) const FILE: &str = "ledger.sqlite";
 const APPLICATION_ID: i32 = 0x5452_4942;
 
 /// Version of the tables. Raise it when they change, and add a step to `MIGRATIONS`.
-const VERSION: i32 = 8;
+const VERSION: i32 = 9;
 
 /// Larger databases are not checked whole after a crash: the check reads every page, and SQLite's own recovery does not depend on it.
 const CHECK_AT_MOST: u64 = 512 << 20;
@@ -66,7 +66,7 @@ CREATE VIEW requests AS
 ";
 
 /// Batches: `settings` are the judge's, to read replies by; `token` is what our batch can be found by on the server. A request is a task's attempt in
-/// a batch; a task without one of its own shares the reply of an equal request (`custom_id` is the verdict's id).
+/// a batch; a task without one of its own shares the reply of an equal request (`custom_id` is the verdict's id, whatever a line says).
 const BATCH_TABLES: &str = "
 CREATE TABLE IF NOT EXISTS batches (
     id INTEGER PRIMARY KEY, token TEXT NOT NULL, judge TEXT NOT NULL, settings TEXT NOT NULL, online INTEGER NOT NULL, file TEXT NOT NULL,
@@ -80,8 +80,14 @@ CREATE INDEX IF NOT EXISTS batch_requests_id ON batch_requests (custom_id);
 CREATE INDEX IF NOT EXISTS batch_requests_batch ON batch_requests (batch);
 ";
 
+/// The `custom_id` that an attempt has in its file, which no other attempt has; null where an earlier program wrote the verdict's id there.
+const BATCH_LINES: &str = "
+ALTER TABLE batch_requests ADD COLUMN line TEXT;
+CREATE UNIQUE INDEX batch_requests_line ON batch_requests (line);
+";
+
 /// What takes the tables from version 1 to 2, 2 to 3, ...
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     "
 ALTER TABLE parts ADD COLUMN fit TEXT;
 ALTER TABLE attempts ADD COLUMN estimated INTEGER;
@@ -101,6 +107,7 @@ CREATE INDEX tasks_verdict ON tasks (verdict_id) WHERE verdict_id IS NOT NULL;
     "ALTER TABLE run ADD COLUMN planned TEXT; CREATE INDEX items_position ON items (position);",
     "ALTER TABLE bodies ADD COLUMN head TEXT REFERENCES texts; ALTER TABLE bodies ADD COLUMN tail TEXT REFERENCES texts;",
     TEXTS,
+    BATCH_LINES,
 ];
 
 /// Opens the database for its one writer, makes it if need be, and checks it when the last writer did not close it.
@@ -118,7 +125,8 @@ pub(super) fn open_writer(dir: &Path) -> Result<Connection, LedgerError> {
         }
         let header = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};");
         let sentinels = super::sentinel::TABLES;
-        connection.execute_batch(&format!("BEGIN IMMEDIATE; {TABLES} {TEXTS} {sentinels} {BATCH_TABLES} {header} COMMIT;"))?;
+        connection
+            .execute_batch(&format!("BEGIN IMMEDIATE; {TABLES} {TEXTS} {sentinels} {BATCH_TABLES} {BATCH_LINES} {header} COMMIT;"))?;
     } else if !is_clean(&connection) {
         check(&connection, &path)?;
     }
@@ -286,7 +294,7 @@ mod tests {
         let old = open_writer(dir.path()).unwrap();
         old.execute_batch(
             "DROP VIEW requests; DROP TABLE texts; ALTER TABLE bodies DROP COLUMN head; ALTER TABLE bodies DROP COLUMN tail;
-             DROP TABLE sentinel_attempts; DROP TABLE sentinels; DROP INDEX items_position; ALTER TABLE run DROP COLUMN planned;
+             DROP TABLE batch_requests; DROP TABLE batches; DROP TABLE sentinel_attempts; DROP TABLE sentinels; DROP INDEX items_position; ALTER TABLE run DROP COLUMN planned;
              PRAGMA user_version = 2;",
         )
         .unwrap();

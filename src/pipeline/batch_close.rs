@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tribunal_media::Digest;
-
-use crate::judge::{BatchReply, JournalError, Judge, OutcomeName, Reading};
+use crate::judge::{BatchReply, JournalError, Judge, OutcomeName, Reading, ResultLine, Terms};
 use crate::ledger::{Ledger, OpenRequest};
 
 /// What results are closed with.
@@ -12,6 +10,8 @@ pub(super) struct Closing<'a> {
     pub(super) ledger: &'a Ledger,
     /// By the batch's number.
     pub(super) judges: &'a BTreeMap<i64, &'a Judge>,
+    /// What the batches were packed under; of one that is not among them it is what its judge's terms are.
+    pub(super) terms: &'a BTreeMap<i64, Terms>,
     /// Whether faulty replies are asked for again.
     pub(super) reasks: bool,
 }
@@ -31,10 +31,9 @@ impl Closing<'_> {
         let judge = self.judges.get(&request.batch).ok_or_else(|| JournalError(format!("batch {} is not known", request.batch)))?;
         let reading: Reading =
             serde_json::from_str(&request.reading).map_err(|error| JournalError(format!("how a reply is read: {error}")))?;
-        let verdict_id =
-            Digest::from_hex(&reply.custom_id).ok_or_else(|| JournalError(format!("custom_id `{}` is no digest", reply.custom_id)))?;
-        let closed = judge.read_result(&reading, &request.task, &request.past, reply, self.reasks);
-        let ended = self.ledger.close_request(request, verdict_id, closed.end, closed.outcome.as_ref()).await?;
+        let line = ResultLine { reading: &reading, task: &request.task, past: &request.past, reply };
+        let closed = judge.read_result(line, self.terms.get(&request.batch).unwrap_or(judge.terms()), self.reasks);
+        let ended = self.ledger.close_request(request, closed.end, closed.outcome.as_ref()).await?;
         Ok(Taken { ended, again: closed.outcome.is_none(), put_off: closed.put_off })
     }
 }

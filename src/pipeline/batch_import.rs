@@ -6,11 +6,10 @@ use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tribunal_media::Digest;
 
 use super::batch_close::Closing;
 use super::invocation::{self, ScoreError};
-use crate::judge::{BatchReply, Judge, OpenError};
+use crate::judge::{BatchReply, Came, Double, Judge, OpenError};
 use crate::ledger::{Found, Ledger, LedgerError, Reader};
 
 /// A verdict has about 1 KiB: a longer line is none.
@@ -31,15 +30,17 @@ pub struct BatchImported {
     pub again: u64,
     /// Results that were taken by an earlier import.
     pub before: u64,
-    /// Results whose id came before in this file.
+    /// Results whose id came before in this file; the first one counts.
     pub doubled: u64,
+    /// Results that may be of more than one request, by the ids of an earlier version of this program; not taken.
+    pub doubtful: u64,
     /// Results of requests that this run never made.
     pub unknown: u64,
     /// Requests of the same files that got no result.
     pub missing: u64,
     /// Lines that cannot be read.
     pub bad: u64,
-    /// Places of bad, doubled and unknown lines, the first of them.
+    /// Places of bad and unknown lines and of those that contradict an earlier one, the first of them.
     pub problems: Vec<String>,
 }
 
@@ -79,8 +80,13 @@ pub fn import_batch(results: &Path, dir: &Path) -> Result<BatchImported, ImportE
     let runtime = invocation::runtime()?;
     let mut import = Import {
         results,
-        closing: Closing { ledger: &ledger, judges: &judges.iter().map(|(id, judge)| (*id, judge)).collect(), reasks: false },
-        seen: BTreeSet::new(),
+        closing: Closing {
+            ledger: &ledger,
+            judges: &judges.iter().map(|(id, judge)| (*id, judge)).collect(),
+            terms: &BTreeMap::new(),
+            reasks: false,
+        },
+        came: Came::default(),
         batches: BTreeSet::new(),
         done: BatchImported::default(),
     };
@@ -112,7 +118,7 @@ fn judges(ledger: &Ledger) -> Result<BTreeMap<i64, Judge>, ImportError> {
 struct Import<'a> {
     results: &'a Path,
     closing: Closing<'a>,
-    seen: BTreeSet<Digest>,
+    came: Came,
     batches: BTreeSet<i64>,
     done: BatchImported,
 }
@@ -130,17 +136,26 @@ impl Import<'_> {
                 return Ok(());
             }
         };
-        if !self.seen.insert(Digest::of(reply.custom_id.as_bytes())) {
+        let double = self.came.note(&reply);
+        if let Some(double) = double {
             self.done.doubled += 1;
-            self.note(&format!("custom_id {} came before; the first result counts", reply.custom_id));
-            return Ok(());
+            return if double == Double::Other { self.contradicts(&reply.custom_id).await } else { Ok(()) };
         }
         match self.closing.ledger.find_request(&reply.custom_id, None).await? {
             Found::Unknown => {
                 self.done.unknown += 1;
                 self.note(&format!("custom_id {} is no request of this run", reply.custom_id));
             }
-            Found::Settled => self.done.before += 1,
+            Found::Settled(_) => self.done.before += 1,
+            Found::Doubtful(task) => {
+                self.done.doubtful += 1;
+                let id = &reply.custom_id;
+                self.note(&format!(
+                    "custom_id {id} is of several requests for item {}, written by an earlier version: which of them this answers cannot be \
+                     told, so that it is not taken",
+                    task.item_id
+                ));
+            }
             Found::Open(request) => {
                 self.batches.insert(request.batch);
                 let taken = self.closing.close(&request, &reply).await?;
@@ -149,6 +164,17 @@ impl Import<'_> {
                 self.done.again += u64::from(taken.again);
             }
         }
+        Ok(())
+    }
+
+    /// Says whose results contradict each other.
+    async fn contradicts(&mut self, custom_id: &str) -> Result<(), crate::judge::JournalError> {
+        let item = match self.closing.ledger.find_request(custom_id, None).await? {
+            Found::Settled(task) | Found::Doubtful(task) => task.item_id,
+            Found::Open(request) => request.task.item_id,
+            Found::Unknown => return Ok(()),
+        };
+        self.note(&format!("another result for item {item} ({custom_id}) came before and says something else; the first one counts"));
         Ok(())
     }
 

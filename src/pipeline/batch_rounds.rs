@@ -9,8 +9,11 @@ use super::batch_close::Closing;
 use super::batch_queue::Queue;
 use super::pass::Progress;
 use super::stop::StopFlag;
-use crate::judge::{BatchEnd, BatchJournal, BatchOrder, BatchReply, BatchStep, JournalError, Judge, Task};
+use crate::judge::{BatchEnd, BatchJournal, BatchOrder, BatchReply, BatchStep, Came, JournalError, Judge, Task, Terms, packed_terms};
 use crate::ledger::{BatchRow, BatchState, Found, Ledger, LedgerError};
+
+/// Items whose results contradict each other that are named; more are only counted.
+const NAMED: usize = 20;
 
 /// What the rounds of one run share.
 pub(super) struct Rounds<'a> {
@@ -46,8 +49,9 @@ impl<'a> Rounds<'a> {
         let judges = live.iter().filter_map(|batch| Some((batch.id, self.judge_of(batch)?))).collect();
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         live.iter().for_each(|batch| *counts.entry(&batch.judge).or_default() += 1);
+        let terms = live.iter().filter_map(|batch| Some((batch.id, self.terms_of(batch)?))).collect();
         let queues: BTreeMap<&str, Queue> = counts.into_iter().map(|(judge, count)| (judge, Queue::new(count))).collect();
-        let round = Round { rounds: self, judges, queues, wait };
+        let round = Round { rounds: self, judges, terms, queues, wait };
         let runs = join_all(live.iter().map(|batch| round.one(batch)));
         tokio::select! {
             biased;
@@ -65,6 +69,17 @@ impl<'a> Rounds<'a> {
         self.judges.iter().find(|judge| judge.name() == batch.judge)
     }
 
+    /// What a batch was packed under: prices and settings may have changed since.
+    fn terms_of(&self, batch: &BatchRow) -> Option<Terms> {
+        let unread = |why: &String| {
+            let file = &batch.file;
+            self.progress.warn(&format!(
+                "{file}: the prices that it was packed under cannot be read ({why}); its results are costed by those of now"
+            ));
+        };
+        packed_terms(&batch.settings).inspect_err(unread).ok()
+    }
+
     /// A second time in one run is a server that will not get round to it now.
     fn note_put_off(&self, task: &Task) {
         let first = self.put_off.lock().unwrap_or_else(PoisonError::into_inner).insert(task.clone());
@@ -79,6 +94,7 @@ impl<'a> Rounds<'a> {
 struct Round<'a> {
     rounds: &'a Rounds<'a>,
     judges: BTreeMap<i64, &'a Judge>,
+    terms: BTreeMap<i64, Terms>,
     queues: BTreeMap<&'a str, Queue>,
     wait: bool,
 }
@@ -94,7 +110,7 @@ impl Round<'_> {
                 break;
             }
             let ended = queue.ended();
-            let closing = Closing { ledger, judges: &self.judges, reasks: true };
+            let closing = Closing { ledger, judges: &self.judges, terms: &self.terms, reasks: true };
             let end = judge.run_batch(self.order(&batch), &Desk { rounds: self.rounds, batch: &batch, closing }).await;
             match end {
                 Ok(BatchEnd::Running) => {}
@@ -163,6 +179,27 @@ impl Desk<'_> {
         }
         Ok(())
     }
+
+    /// Says which results came twice: alike ones as a number, others by their items.
+    async fn say(&self, came: &Came) -> Result<(), JournalError> {
+        let (file, warn) = (&self.batch.file, |message: &str| self.rounds.progress.warn(message));
+        if came.same > 0 {
+            warn(&format!("{file}: {} results came twice, alike; each counts once", came.same));
+        }
+        for custom_id in came.others.iter().take(NAMED) {
+            let item = match self.rounds.ledger.find_request(custom_id, Some(self.batch.id)).await? {
+                Found::Settled(task) | Found::Doubtful(task) => task.item_id,
+                Found::Open(request) => request.task.item_id,
+                Found::Unknown => continue,
+            };
+            warn(&format!("{file}: the results for item {item} contradict each other; the first one counts"));
+        }
+        let more = came.others.len().saturating_sub(NAMED);
+        if more > 0 {
+            warn(&format!("{file}: {more} more results contradict the first of their request"));
+        }
+        Ok(())
+    }
 }
 
 impl BatchJournal for Desk<'_> {
@@ -179,6 +216,10 @@ impl BatchJournal for Desk<'_> {
             BatchStep::Sent(batch_id) => ledger.step_batch(id, BatchState::Sent, None, Some(batch_id)),
         };
         stepped.map_err(|error| JournalError(error.to_string()))
+    }
+
+    fn doubled<'a>(&'a self, came: &'a Came) -> BoxFuture<'a, Result<(), JournalError>> {
+        self.say(came).boxed()
     }
 
     fn results(&self, replies: Vec<BatchReply>) -> BoxFuture<'_, Result<(), JournalError>> {

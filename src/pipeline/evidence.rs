@@ -6,13 +6,14 @@ use std::sync::Arc;
 use rayon::iter::{ParallelBridge as _, ParallelIterator as _};
 use tribunal_media::{Detail, FrameDetail, Modality};
 
+use super::kept;
 use super::probes;
 use super::recipes::RecipeBook;
 use super::study::Study;
 use crate::judge::{self, Fit, Judge, Outcome, Task, View, Work};
 use crate::ledger::{ChunkRow, FrameRow, PartsRow};
 use crate::manifest::{Asset, Instance};
-use crate::prepare::{Part, Payload, Prepared};
+use crate::prepare::{self, Part, Payload, Prepared};
 use crate::rubric::{self, Case, Evidence};
 
 /// The view of media that `judge` takes: the embedded classifier sees pictures only as tensors.
@@ -146,6 +147,13 @@ pub(super) fn asset_len(root: &Path, instance: &Instance) -> u64 {
         Some(Asset::Text(text)) => text.len() as u64,
         Some(Asset::File(path)) => std::fs::symlink_metadata(root.join(path)).map_or(0, |meta| meta.len()),
     }
+}
+
+/// Upper bound of the bytes that an instance takes while it is prepared and sent; of one whose media are gone, what was kept of them.
+pub(super) fn most_bytes(study: &Study, instance: &Instance) -> u64 {
+    let (len, book) = (asset_len(&study.manifest.root, instance), study.recipe_book(instance));
+    let kept = if len == 0 { kept::weight(study, instance, &book) } else { 0 };
+    (book.upper_bound(len) + len.min(prepare::COPY_LIMIT)).max(kept)
 }
 
 /// Items that are taken together, for each thread.

@@ -9,17 +9,18 @@ use tribunal_media::Modality;
 
 use super::evidence::{self, Unasked};
 use super::invocation::{ScoreError, recall};
+use super::kept::StandIns;
 use super::pass::Progress;
 use super::sentinel;
 use super::study::Study;
-use crate::judge::{Estimate, Judge, Outcome, OutcomeName, Task};
+use crate::judge::{Estimate, Judge, NOT_IN_CASSETTE, Outcome, OutcomeName, Task, Why};
 use crate::ledger::{LedgerError, Reader, RunInfo};
-use crate::manifest::Instance;
+use crate::manifest::{Asset, Instance};
 use crate::prepare::{self, Prepared};
 use crate::rubric::Probe;
 use crate::sandbox::Pool;
 
-/// Tasks over a limit that are named; more are only counted.
+/// Tasks that are named of those over a limit, and of those without an answer; more are only counted.
 const NAMED: usize = 100;
 
 /// What `score` would do.
@@ -33,6 +34,8 @@ pub struct DryRun {
     pub ended: u64,
     /// Requests that would be sent, re-asks aside.
     pub requests: u64,
+    /// Those of them that a cassette or the run of `--replay` answers: nothing is sent and nothing costs.
+    pub replayed: u64,
     /// Bytes of their bodies.
     pub request_bytes: u64,
     /// Tasks that would end without a request, by outcome.
@@ -89,26 +92,31 @@ pub struct Forecast {
     /// Tasks that break a limit and would end `over_judge_limit`.
     pub over_limit: u64,
     /// The first of them.
-    pub over_limit_tasks: Vec<OverLimit>,
+    pub over_limit_tasks: Vec<Doomed>,
+    /// Tasks that a replay has no answer to and that would end `not_in_cassette`.
+    pub unanswered: u64,
+    /// The first of them.
+    pub unanswered_tasks: Vec<Doomed>,
 }
 
-/// A task that would break a limit of its judge.
+/// A task that would end `judge_unusable` for want of room or of an answer.
 #[derive(Debug, Clone, Serialize)]
-pub struct OverLimit {
+pub struct Doomed {
     /// The instance.
     pub item_id: String,
     /// Canonical sampler; null unless video.
     pub sampler: Option<String>,
-    /// Which limit, in words.
+    /// Which limit it would break, or which answer is missing, in words.
     pub message: String,
 }
 
 /// What becomes of one task.
 enum Foreseen {
     Ended,
-    Sent { judge: usize, tokens: Estimate, micro_usd: f64, bytes: u64, cut: bool, probe: bool },
+    Sent { judge: usize, tokens: Estimate, micro_usd: f64, bytes: u64, cut: bool, probe: bool, replayed: bool },
     Ends(OutcomeName),
-    Over { judge: usize, task: OverLimit },
+    Over { judge: usize, task: Doomed },
+    Unanswered { judge: usize, task: Doomed },
 }
 
 /// The run that a dry run would go on with.
@@ -145,12 +153,17 @@ pub fn dry_run(study: &Study, pool: &Pool, earlier: Option<&Earlier>, progress: 
         dry.tasks += study.plan.tasks(&instance?, &study.judges, study.settings.repeats).len() as u64;
     }
     progress.planned(dry.tasks, 0);
-    let foresee = |instance: &Instance| foresee(study, pool, earlier, instance, progress);
+    let foresight = Foresight { study, pool, earlier, stand_ins: StandIns::default(), progress };
     let selected = study.selected().map(|instance| instance.map_err(ScoreError::from));
-    evidence::map(study.settings.threads, selected, foresee, |instance, foreseen| {
-        foreseen?.into_iter().for_each(|one| dry.add(instance.modality, one));
-        Ok(())
-    })?;
+    evidence::map(
+        study.settings.threads,
+        selected,
+        |instance| foresight.of(instance),
+        |instance, foreseen| {
+            foreseen?.into_iter().for_each(|one| dry.add(instance.modality, one));
+            Ok(())
+        },
+    )?;
     dry.add_sentinels(study, &sentinel::foresee(study, pool)?);
     dry.judges.iter_mut().zip(&study.judges).for_each(|(forecast, judge)| finish(forecast, judge, study));
     dry.cost_usd = total(dry.judges.iter().map(|forecast| forecast.cost_usd));
@@ -214,14 +227,17 @@ impl DryRun {
             Foreseen::Ends(outcome) => *self.without_request.entry(outcome).or_default() += 1,
             Foreseen::Over { judge, task } => {
                 *self.without_request.entry(OutcomeName::JudgeUnusable).or_default() += 1;
-                let forecast = &mut self.judges[judge];
-                forecast.over_limit += 1;
-                if forecast.over_limit_tasks.len() < NAMED {
-                    forecast.over_limit_tasks.push(task);
-                }
+                let Forecast { over_limit, over_limit_tasks, .. } = &mut self.judges[judge];
+                name(over_limit, over_limit_tasks, task);
             }
-            Foreseen::Sent { judge, tokens, micro_usd, bytes, cut, probe } => {
+            Foreseen::Unanswered { judge, task } => {
+                *self.without_request.entry(OutcomeName::JudgeUnusable).or_default() += 1;
+                let Forecast { unanswered, unanswered_tasks, .. } = &mut self.judges[judge];
+                name(unanswered, unanswered_tasks, task);
+            }
+            Foreseen::Sent { judge, tokens, micro_usd, bytes, cut, probe, replayed } => {
                 self.requests += 1;
+                self.replayed += u64::from(replayed);
                 self.probe_requests += u64::from(probe);
                 self.request_bytes += bytes;
                 *self.by_modality.entry(modality).or_default() += 1;
@@ -236,28 +252,52 @@ impl DryRun {
     }
 }
 
-fn foresee(
-    study: &Study,
-    pool: &Pool,
-    earlier: Option<&Earlier>,
-    instance: &Instance,
-    progress: &dyn Progress,
-) -> Result<Vec<Foreseen>, LedgerError> {
-    let mut tasks = study.plan.tasks(instance, &study.judges, study.settings.repeats);
-    let (planned, ended) = (tasks.len(), earlier.map_or_else(|| Ok(Vec::new()), |earlier| earlier.ended(&instance.id))?);
-    tasks.retain(|task| !ended.contains(task));
-    let mut foreseen: Vec<Foreseen> = match &instance.output {
-        _ if tasks.is_empty() => Vec::new(),
-        None => tasks.iter().map(|_| Foreseen::Ends(OutcomeName::SafelyBlocked)).collect(),
-        Some(output) => {
-            let book = study.recipe_book(instance);
-            let prepared = prepare::prepare(&study.manifest.root, output, book.recipes(), pool).ok();
-            tasks.iter().filter_map(|task| foresee_task(study, prepared.as_ref(), instance, task)).collect()
+/// Counts a task, and names it if it is among the first.
+fn name(count: &mut u64, tasks: &mut Vec<Doomed>, task: Doomed) {
+    *count += 1;
+    if tasks.len() < NAMED {
+        tasks.push(task);
+    }
+}
+
+/// What the tasks of one instance come to.
+struct Foresight<'a> {
+    study: &'a Study,
+    pool: &'a Pool,
+    earlier: Option<&'a Earlier>,
+    stand_ins: StandIns,
+    progress: &'a dyn Progress,
+}
+
+impl Foresight<'_> {
+    fn of(&self, instance: &Instance) -> Result<Vec<Foreseen>, ScoreError> {
+        let study = self.study;
+        let mut tasks = study.plan.tasks(instance, &study.judges, study.settings.repeats);
+        let (planned, ended) = (tasks.len(), self.earlier.map_or_else(|| Ok(Vec::new()), |earlier| earlier.ended(&instance.id))?);
+        tasks.retain(|task| !ended.contains(task));
+        let mut foreseen: Vec<Foreseen> = match &instance.output {
+            _ if tasks.is_empty() => Vec::new(),
+            None => tasks.iter().map(|_| Foreseen::Ends(OutcomeName::SafelyBlocked)).collect(),
+            Some(output) => {
+                let prepared = self.prepare(instance, output)?;
+                tasks.iter().filter_map(|task| foresee_task(study, prepared.as_ref(), instance, task)).collect()
+            }
+        };
+        foreseen.extend((tasks.len()..planned).map(|_| Foreseen::Ended));
+        foreseen.iter().for_each(|_| self.progress.ended(None));
+        Ok(foreseen)
+    }
+
+    /// As the run itself would: from what was kept where media are gone; `None` of what is rejected.
+    fn prepare(&self, instance: &Instance, output: &Asset) -> Result<Option<Prepared>, ScoreError> {
+        let book = self.study.recipe_book(instance);
+        let prepared = prepare::prepare(&self.study.manifest.root, output, book.recipes(), self.pool);
+        match prepared.or_else(|rejected| self.stand_ins.find(self.study, instance, &book, rejected, self.progress)) {
+            Ok(prepared) => Ok(Some(prepared)),
+            Err(rejected) if rejected.is_ours() => Err(ScoreError::Unprepared(rejected)),
+            Err(_) => Ok(None),
         }
-    };
-    foreseen.extend((tasks.len()..planned).map(|_| Foreseen::Ended));
-    foreseen.iter().for_each(|_| progress.ended(None));
-    Ok(foreseen)
+    }
 }
 
 fn foresee_task(study: &Study, prepared: Option<&Prepared>, instance: &Instance, task: &Task) -> Option<Foreseen> {
@@ -273,18 +313,17 @@ fn foresee_task(study: &Study, prepared: Option<&Prepared>, instance: &Instance,
             let probe = Probe::split(&task.rubric).is_some();
             let sent = |(tokens, bytes)| {
                 let micro_usd = judge.price(&tokens).unwrap_or(0.0);
-                Foreseen::Sent { judge: position, tokens, micro_usd, bytes, cut: fit.is_some(), probe }
+                Foreseen::Sent { judge: position, tokens, micro_usd, bytes, cut: fit.is_some(), probe, replayed: judge.is_replayed() }
             };
-            judge.foresee(&work).map(sent)
+            judge.foresee(&work).and_then(|request| judge.foresee_answer(&work).map(|()| request)).map(sent)
         }
         Err(Unasked::Ends(outcome)) => Err(outcome),
         Err(Unasked::Broken(_)) => return None,
     };
+    let doomed = |why: Why| Doomed { item_id: task.item_id.clone(), sampler: task.sampler.clone(), message: why.message };
     Some(foreseen.unwrap_or_else(|outcome| match *outcome {
-        Outcome::JudgeUnusable(why) => Foreseen::Over {
-            judge: position,
-            task: OverLimit { item_id: task.item_id.clone(), sampler: task.sampler.clone(), message: why.message },
-        },
+        Outcome::JudgeUnusable(why) if why.reason == NOT_IN_CASSETTE => Foreseen::Unanswered { judge: position, task: doomed(why) },
+        Outcome::JudgeUnusable(why) => Foreseen::Over { judge: position, task: doomed(why) },
         other => Foreseen::Ends(other.name()),
     }))
 }

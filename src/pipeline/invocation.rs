@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicU64;
 
+use super::kept::StandIns;
 use super::pass::Item;
 use super::study::{self, Study};
 use crate::ensemble;
 use crate::judge::{Judge, OutcomeName, Task};
 use crate::ledger::{ItemRow, Ledger, LedgerError, Reader, Recalled, RunInfo};
 use crate::manifest::{Asset, Instance, RowsError};
+use crate::prepare::Rejected;
 
 /// The run could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +23,9 @@ pub enum ScoreError {
     /// No async runtime.
     #[error("the async runtime did not start: {0}")]
     Runtime(std::io::Error),
+    /// This machine failed while it looked at an item.
+    #[error(transparent)]
+    Unprepared(Rejected),
     /// The source could not be read again.
     #[error(transparent)]
     Rows(#[from] RowsError),
@@ -47,8 +52,8 @@ pub(super) struct Invocation<'a> {
     /// Where judges are asked.
     pub(super) runtime: tokio::runtime::Runtime,
     pub(super) keep_parts: bool,
-    /// Whether it was said that kept parts stand in for media.
-    pub(super) told_of_kept: AtomicBool,
+    /// What stands in for media that are gone.
+    pub(super) stand_ins: StandIns,
     /// Micro-dollars at which it is said that the budget runs out, until it was said; never without a budget.
     pub(super) soft_wall: AtomicU64,
     /// The position behind the last selected instance.
@@ -94,7 +99,7 @@ impl<'a> Invocation<'a> {
             ledger,
             runtime: runtime()?,
             keep_parts: orders.keep_parts,
-            told_of_kept: AtomicBool::new(false),
+            stand_ins: StandIns::default(),
             soft_wall: AtomicU64::new(orders.budget_micro_usd.map_or(u64::MAX, |wall| (wall as f64 * SOFT_WALL) as u64)),
             end: study.settings.selection.end(&study.manifest.instances)?,
         };

@@ -33,7 +33,7 @@ mod thumbs;
 pub use batch_export::{BatchExported, export_batch};
 pub use batch_import::{BatchImported, ImportError, import_batch};
 pub use export::{ExportDone, ExportError, inspect};
-pub use forecast::{DryRun, Earlier, Forecast, OverLimit, dry_run};
+pub use forecast::{Doomed, DryRun, Earlier, Forecast, dry_run};
 pub use invocation::{Orders, ScoreError, item_rows};
 pub use lab::{LabDone, REFERENCE, observe, with_verdicts};
 pub use pass::Progress;

@@ -102,7 +102,11 @@ impl<'a> Packing<'a> {
         let failed = |error: LedgerError| Stop::Journal(JournalError(error.to_string()));
         let terms = judge.batch_terms();
         let mut open = self.open();
-        let full = |file: &BatchFile| file.requests >= terms.requests || (file.requests > 0 && file.bytes + line.len() > terms.bytes);
+        let full = |file: &BatchFile| {
+            let pieces = line.pieces(&file.custom_id(line.verdict_id));
+            let bytes = pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
+            file.requests >= terms.requests || (file.requests > 0 && file.bytes + bytes > terms.bytes)
+        };
         if open.files.get(judge.name()).is_some_and(full)
             && let Some(file) = open.files.remove(judge.name())
         {
@@ -113,8 +117,9 @@ impl<'a> Packing<'a> {
             None => self.ledger.begin_batch(judge.name(), &judge.reading_settings(), self.online).map_err(failed)?,
         };
         let reading = serde_json::to_string(&line.reading).map_err(|error| Stop::Journal(JournalError(error.to_string())))?;
+        let pieces = line.pieces(&file.custom_id(line.verdict_id));
         let intended = self.ledger.batch_intent(&file, line.intent, reading);
-        let written = file.line(&line.pieces);
+        let written = file.line(&pieces);
         open.files.insert(judge.name().to_owned(), file);
         written.map_err(failed)?;
         Ok(intended)

@@ -12,7 +12,6 @@ use super::invocation::{Invocation, SOFT_WALL, ScoreError};
 use super::kept;
 use super::lanes::Freight;
 use super::packing::Packing;
-use super::recipes::RecipeBook;
 use super::stop::StopFlag;
 use super::thumbs;
 use crate::judge::{Fit, Journal as _, Judge, Outcome, OutcomeName, Stop, Task, Why, Work};
@@ -87,10 +86,7 @@ impl<'a> Pass<'a> {
     /// Takes the items as they come; one that cannot be read stops the run.
     pub(super) fn all(&self, items: impl Iterator<Item = Result<Item, ScoreError>> + Send) {
         let width = Width::of(&self.run.study.settings, self.run.study.judges.len());
-        let size = |item: &Item| {
-            let len = evidence::asset_len(&self.run.study.manifest.root, &item.instance);
-            self.run.study.recipe_book(&item.instance).upper_bound(len) + len.min(prepare::COPY_LIMIT)
-        };
+        let size = |item: &Item| evidence::most_bytes(self.run.study, &item.instance);
         let items = items.map_while(|item| item.map_err(|error| self.stop.raise(error.to_string())).ok());
         bridge::cross(&self.run.runtime, width, self.stop, items, size, |item, send| self.prepare(item, send), |job| self.judge(job));
     }
@@ -112,7 +108,8 @@ impl<'a> Pass<'a> {
         let prepared = prepare::prepare(root, output, book.recipes(), self.pool);
         let prepared = prepared.map(|prepared| (prepared, evidence::asset_len(root, instance)));
         // What was kept of pictures had room enough.
-        match prepared.or_else(|rejected| Ok((self.kept(instance, &book, rejected)?, u64::MAX))) {
+        let find = |rejected| self.run.stand_ins.find(self.run.study, instance, &book, rejected, self.progress);
+        match prepared.or_else(|rejected| Ok((find(rejected)?, u64::MAX))) {
             Ok((prepared, len)) => {
                 crossing.weighs(prepared.weight());
                 self.send_all(instance, &open, (&prepared, len), crossing);
@@ -120,18 +117,6 @@ impl<'a> Pass<'a> {
             Err(rejected) if rejected.is_ours() => self.stop.raise(rejected.message),
             Err(Rejected { reason, message }) => self.end_all(&open, &Outcome::MediaRejected(Why { reason, message })),
         }
-    }
-
-    /// What the replayed run kept of media that are gone; as they were `rejected` where that is not enough.
-    fn kept(&self, instance: &Instance, book: &RecipeBook, rejected: Rejected) -> Result<Prepared, Rejected> {
-        let Some(kept) = self.run.study.kept.as_ref().filter(|_| rejected.is_missing()) else { return Err(rejected) };
-        let found = kept::prepared(kept, instance, book).map_err(|error| Rejected::ours(error.to_string()))?.ok_or(rejected)?;
-        if !self.run.told_of_kept.swap(true, Ordering::Relaxed) {
-            let (item, run) = (&instance.id, kept.dir().display());
-            self.progress
-                .warn(&format!("the media of {item} are gone; the parts that {run} kept stand in for them, and for others like them"));
-        }
-        Ok(found)
     }
 
     /// `len` is that of the media, in bytes.

@@ -48,16 +48,13 @@ pub(super) fn round(
     runtime: &tokio::runtime::Runtime,
     stop: &StopFlag,
 ) -> Result<(), ScoreError> {
-    if study.settings.sentinel.items == 0 || study.judges.iter().all(|judge| !judge.is_remote()) {
+    if study.settings.sentinel.items == 0 || !study.judges.iter().any(Judge::is_server) {
         return Ok(());
     }
     let items = chosen(study, &ledger.sentinel_items()?.into_iter().collect())?;
     let journal = ledger.sentinel_round()?;
     let width = Width::of(&study.settings, 1);
-    let size = |instance: &Instance| {
-        let len = evidence::asset_len(&study.manifest.root, instance);
-        study.recipe_book(instance).upper_bound(len) + len.min(prepare::COPY_LIMIT)
-    };
+    let size = |instance: &Instance| evidence::most_bytes(study, instance);
     bridge::cross(
         runtime,
         width,
@@ -126,7 +123,7 @@ fn of_item<'a>(study: &'a Study, pool: &Pool, instance: &Instance) -> Result<Vec
         Err(_) => return Ok(Vec::new()),
     };
     let mut questions = Vec::new();
-    for judge in study.judges.iter().filter(|judge| judge.is_remote() && study.may_see(judge, instance)) {
+    for judge in study.judges.iter().filter(|judge| judge.is_server() && study.may_see(judge, instance)) {
         let task = want.task(&instance.id, judge.name(), REPEAT);
         match evidence::assemble(study, &book, &prepared, instance, judge, &task) {
             Ok((work, _)) if judge.foresee(&work).is_ok() => questions.push(Question { judge, work }),

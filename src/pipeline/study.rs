@@ -100,6 +100,20 @@ impl Study {
         RecipeBook::new(&self.plan, self.settings.recipe, instance, &views, !self.withholds(instance))
     }
 
+    /// Why tables of tribunal.toml are ignored that ask for what no judge here can be asked.
+    pub fn unheeded(&self) -> Vec<&'static str> {
+        let (probes, sentinel) = (self.settings.probes.is_on(), self.settings.sentinel.items > 0);
+        let unprobed = probes && !self.judges.iter().any(Judge::is_remote);
+        let unwatched = sentinel && !self.judges.iter().any(Judge::is_server);
+        [
+            unprobed.then_some("probes: cassettes and classifiers are not probed, and no other judge is here; [probes] is ignored"),
+            unwatched.then_some("sentinel: no server is asked here, so none can have changed; [sentinel] is ignored"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
     /// What must not change between two invocations on one run folder.
     pub fn experiment(&self) -> Experiment {
         let rubrics = self.plan.rubrics().iter().map(|(name, rubric)| (name.clone(), rubric.digest().to_string())).collect();

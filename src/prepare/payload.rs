@@ -39,8 +39,18 @@ impl Part {
     }
 
     /// Bytes of memory that it takes when it is sent: as they are, and in base64.
-    pub(crate) fn weight(&self) -> u64 {
-        self.len + self.len.div_ceil(3) * 4
+    pub(crate) const fn weight(&self) -> u64 {
+        Self::weight_of(self.len)
+    }
+
+    /// The same of a part of `len` bytes.
+    pub(crate) const fn weight_of(len: u64) -> u64 {
+        len + len.div_ceil(3) * 4
+    }
+
+    /// The same bytes, and in base64 when they are, under another header.
+    pub(crate) fn under(&self, header: PartHeader) -> Self {
+        Self { header, ..self.clone() }
     }
 
     /// Without its bytes, which can be [given back](Self::with_bytes).

@@ -101,6 +101,11 @@ impl ProbeSettings {
         }
     }
 
+    /// Whether any probe is wanted at all.
+    pub const fn is_on(&self) -> bool {
+        self.order || self.levels || self.injection || self.spoken.is_some()
+    }
+
     /// The probes that are wanted and say something about what a judge is shown of `modality`.
     pub fn wanted(&self, modality: Modality, shown: Shown) -> Vec<Probe> {
         // A contact sheet numbers its frames in the picture: their order cannot be changed behind the numbers, and its cells are too small for words.

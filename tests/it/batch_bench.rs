@@ -118,12 +118,17 @@ pub(crate) fn billed(mocks: &[&MockProcess]) -> u64 {
     mocks.iter().map(|mock| mock.bill()["cost_micro_usd"].as_u64().unwrap()).sum()
 }
 
+/// What stands before the `-` in the id of a line: the verdict that it asks for, in whatever batch.
+pub(crate) fn asks_for(custom_id: &Value) -> Option<String> {
+    custom_id.as_str()?.split('-').next().map(str::to_owned)
+}
+
 /// Items of batches by how often they were billed.
 pub(crate) fn asked(mock: &MockProcess) -> BTreeMap<String, u64> {
     let mut asked = BTreeMap::new();
     let calls = mock.calls();
-    for custom_id in calls.iter().filter(|call| call["billed"] == true).filter_map(|call| call["custom_id"].as_str()) {
-        *asked.entry(custom_id.to_owned()).or_default() += 1;
+    for custom_id in calls.iter().filter(|call| call["billed"] == true).filter_map(|call| asks_for(&call["custom_id"])) {
+        *asked.entry(custom_id).or_default() += 1;
     }
     asked
 }

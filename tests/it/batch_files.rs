@@ -158,14 +158,16 @@ fn bad_lines_cost_nothing_but_themselves() {
     let all = run_file(&mock, &files(&done)[0]);
     let good: Vec<String> = all[2..].iter().map(Value::to_string).collect();
     let lost = json!({"custom_id": "00", "response": {"status_code": 200, "body": {}}}).to_string();
-    let text = [&["{\"custom".to_owned(), lost][..], &good, &[good[0].clone(), String::new()]].concat().join("\n");
+    let other = json!({"custom_id": all[3]["custom_id"], "error": {"code": "batch_expired", "message": "late"}}).to_string();
+    let text = [&["{\"custom".to_owned(), lost][..], &good, &[good[0].clone(), other, String::new()]].concat().join("\n");
     std::fs::write(&results, text).unwrap();
     let imported = import(2, &results, &run);
     let file = &imported["files"][0];
     let counts = ["taken", "bad", "unknown", "doubled", "missing"].map(|name| file[name].as_u64().unwrap());
-    assert_eq!(counts, [good.len() as u64, 1, 1, 1, 2], "{file}");
+    assert_eq!(counts, [good.len() as u64, 1, 1, 2, 2], "{file}");
     let places: Vec<&str> = file["problems"].as_array().unwrap().iter().map(|problem| problem.as_str().unwrap()).collect();
     assert!(places[0].contains("results.jsonl:1:") && places[1].contains("results.jsonl:2:"), "{places:?}");
+    assert!(places.len() == 3 && places[2].contains("another result for item "), "{places:?}");
     assert_eq!(imported["summary"]["pending"], 2);
     // The rest comes later; what is of no use is said.
     write(&results, &all[..2]);
@@ -211,13 +213,47 @@ fn failed_and_faulty_lines_end_by_the_rules_and_score_completes_the_rest() {
     assert_eq!(score(&["--retry", "judge_unusable,judge_refused"], 0)["by_outcome"]["judge_unusable"], 0);
 }
 
+/// Exports, takes results of which the last is `failed`, exports that one again, and imports both files, the older one again among them.
+fn imported_again(failed: &Value, retry: &[&str], first: i32) {
+    let (work, mock, toml) = setup(&priced(json!({"safety": 4})), "openai", "");
+    let (run, older, newer) = (work.path().join("run"), work.path().join("older.jsonl"), work.path().join("newer.jsonl"));
+    let mut all = run_file(&mock, &files(&export(0, &toml, &run, &[]))[0]);
+    let last = all.last_mut().unwrap();
+    for (name, value) in failed.as_object().unwrap() {
+        last[name] = value.clone();
+    }
+    write(&older, &all);
+    import(first, &older, &run);
+    let again = export(0, &toml, &run, retry);
+    assert_eq!(again["requests"], 1);
+    let results = run_file(&mock, &files(&again)[0]);
+    assert_ne!(results[0]["custom_id"], all.last().unwrap()["custom_id"], "another attempt, another id");
+    write(&newer, &results);
+    let done = json_to(0, &["import", path(&older), path(&newer), "--from", "batch", "-o", path(&run)]);
+    let counts = |file: usize| (done["files"][file]["taken"].clone(), done["files"][file]["before"].clone());
+    assert_eq!((counts(0), counts(1)), ((json!(0), json!(all.len())), (json!(1), json!(0))), "{done}");
+    assert_eq!((&done["summary"]["pending"], done["summary"]["by_outcome"]["scored"].as_u64()), (&json!(0), Some(all.len() as u64)));
+    // Nothing is left to ask: what was paid for is there.
+    let before = mock.bill()["billed"].as_u64().unwrap();
+    run_to(0, &["score", path(&manifest()), "--judge", "j", "--config", path(&toml), "-o", path(&run)]);
+    assert_eq!(mock.bill()["billed"].as_u64().unwrap(), before);
+}
+
+#[test]
+fn an_older_file_that_is_imported_again_takes_nothing_from_a_newer_one() {
+    imported_again(&json!({"response": null, "error": {"code": "batch_expired", "message": "too late"}}), &[], 4);
+    imported_again(&json!({"response": {"status_code": 500, "body": {"error": {"message": "boom"}}}}), &[], 4);
+    let body = json!({"choices": [{"message": {"role": "assistant", "content": "prose"}, "finish_reason": "stop"}]});
+    imported_again(&json!({"response": {"status_code": 200, "body": body}}), &["--retry", "judge_unusable"], 1);
+}
+
 #[test]
 fn anthropic_files_have_params_and_their_results_are_read() {
     let (work, mock, toml) = setup(&priced(json!({})), "anthropic", "");
     let (run, results) = (work.path().join("run"), work.path().join("results.jsonl"));
     let done = export(0, &toml, &run, &[]);
     let file = &files(&done)[0];
-    assert!(jsonl(file).iter().all(|line| line["params"]["model"] == "mock" && line["custom_id"].as_str().unwrap().len() == 64));
+    assert!(jsonl(file).iter().all(|line| line["params"]["model"] == "mock" && line["custom_id"].as_str().unwrap().len() <= 64));
     write(&results, &run_file(&mock, file));
     let imported = import(0, &results, &run);
     assert_eq!((&imported["summary"]["pending"], &imported["files"][0]["taken"]), (&json!(0), &done["requests"]));

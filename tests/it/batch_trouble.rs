@@ -192,3 +192,27 @@ fn judge(toml: &Path) -> String {
     let text = std::fs::read_to_string(toml).unwrap();
     text["[judges.j]".len()..text.find("[judges.j.price]").unwrap()].to_owned()
 }
+
+/// Every result comes twice, the second one as `how`: what is said of it.
+fn doubled(provider: &str, how: &str) -> String {
+    let folder = tempdir().unwrap();
+    let mock = mock(folder.path(), &json!({"doubles": how}));
+    let bench = bench(&mock.address, provider);
+    let args = bench.args();
+    let said = run_to(0, &args.iter().map(String::as_str).collect::<Vec<_>>()).stderr;
+    assert!(all_once(&mock));
+    assert_eq!(bench.spent(), billed(&[&mock]), "the second of two lines costs nothing");
+    String::from_utf8(said).unwrap()
+}
+
+#[test]
+fn results_that_come_twice_count_once() {
+    for provider in ["openai", "anthropic"] {
+        let said = doubled(provider, "same");
+        assert!(said.contains("5 results came twice, alike; each counts once") && !said.contains("contradict"), "{said}");
+        // OpenAI's second ones lie in the other file.
+        let said = doubled(provider, "expired");
+        let items = said.lines().filter(|line| line.contains("the results for item ") && line.contains("contradict")).count();
+        assert!(items > 5 && !said.contains("alike"), "{said}");
+    }
+}

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 use tempfile::tempdir;
 
-use crate::batch_bench::{asked, bench, billed, mock, path, singles};
+use crate::batch_bench::{asked, asks_for, bench, billed, mock, path, singles};
 use crate::relay::Relay;
 use crate::support::{manifest, run_to, table};
 
@@ -73,6 +73,24 @@ fn kill_nine_on_anthropic_asks_nothing_twice() {
     killed("anthropic");
 }
 
+#[test]
+fn results_cost_what_their_batch_was_packed_for() {
+    let folder = tempdir().unwrap();
+    let mock = mock(folder.path(), &json!({"polls_until_done": 16}));
+    let bench = bench(&mock.address, "openai");
+    bench.killed(3);
+    bench.rewrite("price_factor = 0.5", "price_factor = 1.0");
+    bench.rewrite("input_per_mtok = 1.0", "input_per_mtok = 7.0");
+    assert_eq!(bench.score(0)["pending"], 0);
+    let sql = "SELECT attempts.cost, usage ->> 'input', usage ->> 'output' FROM batch_requests JOIN attempts ON attempts.id = batch_requests.attempt
+               WHERE batch <= 3";
+    let ledger = bench.ledger();
+    let mut statement = ledger.prepare(sql).unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))).unwrap();
+    let rows: Vec<(i64, i64, i64)> = rows.collect::<Result<_, _>>().unwrap();
+    assert!(rows.len() >= 3 && rows.iter().all(|(cost, input, output)| *cost == (input + 4 * output + 1) / 2), "{rows:?}");
+}
+
 /// The crash between making a batch and noting its id: it is found on the server by our mark.
 fn forgotten(provider: &str) {
     let folder = tempdir().unwrap();
@@ -125,7 +143,7 @@ fn expired(provider: &str) {
     assert!(pending > 0 && pending < stopped["expected"].as_u64().unwrap() / 2 + 5, "{stopped}");
     let mut expired: BTreeMap<String, u64> = BTreeMap::new();
     for call in late.calls().iter().filter(|call| call["fault"] == "expired") {
-        *expired.entry(call["custom_id"].as_str().unwrap().to_owned()).or_default() += 1;
+        *expired.entry(asks_for(&call["custom_id"]).unwrap()).or_default() += 1;
     }
     assert!(expired.len() as u64 <= pending && expired.values().all(|count| *count == 2), "{expired:?}");
     let kept = asked(&late);

@@ -170,6 +170,22 @@ fn a_rate_limit_is_kept_without_an_early_request() {
     assert!(refused <= 20, "{refused} of {} were refused", calls.len());
 }
 
+#[test]
+fn a_retry_after_to_one_judge_is_kept_by_all_of_that_server() {
+    let work = tempdir().unwrap();
+    let faults = json!({"share": 0.1, "seed": 3, "kinds": ["r429_seconds"]});
+    let mock = MockProcess::start(work.path(), &json!({"safety": 3, "latency_ms": 20, "faults": faults}));
+    let settings = format!("provider = \"openai\"\nbase_url = \"{}/v1\"\nmodel = \"m\"\n", mock.address);
+    let both = format!("{settings}[judges.k]\ntemperature = 0.5\n{settings}");
+    let (source, config, folder) = (texts(work.path(), 20), config(work.path(), &both), work.path().join("run"));
+    let done = json_to(0, &score(&source, &config, &folder, &["--judge", "k", "--concurrency", "1"]));
+    assert_eq!(count(&done["summary"], "scored"), 40);
+    let calls = mock.calls();
+    assert!(calls.iter().any(|call| call["status"] == 429));
+    let early = calls.iter().filter(|call| call["early"] == true && call["gate_age_ms"].as_f64().is_none_or(|age| age > 100.0)).count();
+    assert_eq!(early, 0);
+}
+
 /// Faults that end one attempt without waiting for minutes; each item must still end in one honest state.
 const STORM: [&str; 24] = [
     "refused",

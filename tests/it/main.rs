@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
 
-mod admission;
 mod agree;
 mod architecture;
 mod bad_input;
@@ -10,6 +9,7 @@ mod batch_bench;
 mod batch_files;
 mod batch_trouble;
 mod batches;
+mod clips;
 mod comparison;
 mod crash;
 mod damage;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::tempdir;
 
 use crate::mock::{Manner, MockJudge};
@@ -185,6 +185,11 @@ fn a_run_is_replayed_from_the_parts_that_it_kept_when_its_media_are_gone() {
     for folder in ["fetched", "made"] {
         fs::remove_dir_all(source.join(folder)).unwrap();
     }
+    let foreseen = |run: &Path, flags: &[&str]| {
+        let output = score(&work.path().join("new"), &[&["--replay", run.to_str().unwrap(), "--dry-run", "--json"], flags].concat(), 0);
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    let (all, repeated) = (foreseen(&kept, &[]), foreseen(&kept, &["--repeats", "2"]));
     let replayed = score(&again, &["--replay", kept.to_str().unwrap(), "--keep-parts"], 0);
     assert_eq!(table(&again), table(&kept));
     let names =
@@ -192,7 +197,24 @@ fn a_run_is_replayed_from_the_parts_that_it_kept_when_its_media_are_gone() {
     assert!(names(&again, "thumbs") == names(&kept, "thumbs") && names(&again, "parts") == names(&kept, "parts"));
     let said = String::from_utf8_lossy(&replayed.stderr).into_owned();
     assert_eq!(said.matches("stand in for them").count(), 1, "once, however many: {said}");
+    // The dry run foresaw it: whatever has an outcome of its own is said under its name, the rest is read at no cost.
+    let count = |run: &Path, outcome: &str| table(run).iter().filter(|row| row["outcome"] == outcome).count();
+    let (answered, blocked) = (count(&again, "scored"), count(&again, "safely_blocked"));
+    assert_eq!(
+        (&all["requests"], &all["replayed"], &all["without_request"], &all["cost_usd"]),
+        (&answered.into(), &answered.into(), &json!({"safely_blocked": blocked}), &0.0.into())
+    );
+    let unanswered = &repeated["judges"][0]["unanswered_tasks"];
+    let without = json!({"safely_blocked": 2 * blocked, "judge_unusable": answered});
+    assert_eq!((&repeated["replayed"], &repeated["without_request"]), (&answered.into(), &without));
+    assert_eq!((&repeated["judges"][0]["unanswered"], unanswered.as_array().unwrap().len()), (&answered.into(), answered));
+    assert!(unanswered[0]["message"].as_str().unwrap().contains("repeat 2"), "{unanswered}");
+    let twice = work.path().join("twice");
+    score(&twice, &["--replay", kept.to_str().unwrap(), "--repeats", "2"], 1);
+    assert_eq!((count(&twice, "scored"), count(&twice, "judge_unusable")), (answered, answered));
+    let rejected = foreseen(&bare, &[]);
     score(&neither, &["--replay", bare.to_str().unwrap()], 1);
+    assert_eq!(rejected["without_request"], json!({"safely_blocked": blocked, "media_rejected": count(&neither, "media_rejected")}));
     let gone = table(&neither).iter().filter(|row| row["reason"] == "missing").count();
     assert!(gone > 9 && table(&neither).iter().all(|row| row["outcome"] != "media_rejected" || row["reason"] == "missing"));
     assert_eq!(judge.calls().len(), asked, "a replay sends nothing");

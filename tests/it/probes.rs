@@ -223,3 +223,29 @@ fn black_and_white_at_the_foot(run: &Path, frame: &Value) -> bool {
     let share = |wanted: fn(u8) -> bool| foot.iter().filter(|level| wanted(**level)).count() as f64 / foot.len() as f64;
     share(|level| level < 40) > 0.3 && share(|level| level > 200) > 0.05
 }
+
+#[test]
+fn tables_that_no_judge_heeds_are_named() {
+    let (work, texts, judge) = (tempdir().unwrap(), texts(2), MockJudge::start(Manner::Verdict(4, Duration::ZERO)));
+    let (config, first) = (work.path().join("tribunal.toml"), work.path().join("first"));
+    fs::write(&config, "[probes]\nlevels = true\n[sentinel]\nitems = 1\n").unwrap();
+    let score = |judge: &str, run: &Path, flags: &[&str], code| {
+        let [source, config, run] =
+            [texts.path().join("m.jsonl"), config.clone(), run.to_owned()].map(|path| path.to_str().unwrap().to_owned());
+        let args = ["score", &source, "--judge", judge, "--config", &config, "-o", &run];
+        let said = String::from_utf8(run_to(code, &[&args[..], flags].concat()).stderr).unwrap();
+        ["probes", "sentinel"]
+            .map(|table| said.matches(&format!("{table}: ")).count() == 1 && said.contains(&format!("[{table}] is ignored")))
+    };
+    assert_eq!(score(&judge.spec(), &first, &[], 0), [false, false]);
+    let asked = judge.calls().len();
+    let cassette = work.path().join("cassette.jsonl");
+    run_to(0, &["export", first.to_str().unwrap(), "--to", "cassette", "-o", cassette.to_str().unwrap()]);
+    let cassette = format!("replay:{}", cassette.display());
+    assert_eq!(score(&cassette, &work.path().join("second"), &["--dry-run"], 0), [true, true], "before anything is asked");
+    assert_eq!(score(&cassette, &work.path().join("second"), &[], 0), [true, true]);
+    // Probes are replayed, too; a sentinel asks a server as it is now, and there is none.
+    let third = work.path().join("third");
+    assert_eq!(score(&judge.spec(), &third, &["--replay", first.to_str().unwrap()], 0), [false, true]);
+    assert_eq!((table(&third), judge.calls().len()), (table(&first), asked));
+}

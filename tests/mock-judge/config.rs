@@ -196,9 +196,9 @@ pub(crate) struct Wording {
 pub(crate) struct BatchRule {
     /// Looks at its state until it has ended; 2.
     pub(crate) polls_until_done: u32,
-    /// Part of the items that expire, by their custom_id; 0.
+    /// Part of the items that expire, by their custom_id up to its first `-`; 0.
     pub(crate) expire_share: f64,
-    /// Part of the items that fail, by their custom_id; 0.
+    /// Part of the items that fail, by their custom_id up to its first `-`; 0.
     pub(crate) fail_share: f64,
     /// How they fail; `server`.
     pub(crate) fail_as: FailAs,
@@ -216,6 +216,18 @@ pub(crate) struct BatchRule {
     pub(crate) queue_requests: Option<usize>,
     /// So many of OpenAI's batches end without leaving their files; 0.
     pub(crate) gone_results: u32,
+    /// Every result comes a second time; once.
+    pub(crate) doubles: Option<Doubles>,
+}
+
+/// What results say that come a second time.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Doubles {
+    /// The same.
+    Same,
+    /// That the request expired.
+    Expired,
 }
 
 /// How items of batches fail. Nothing is billed of any of them.
@@ -296,6 +308,7 @@ impl Default for BatchRule {
             busy_s: 1,
             queue_requests: None,
             gone_results: 0,
+            doubles: None,
         }
     }
 }

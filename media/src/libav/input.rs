@@ -257,6 +257,10 @@ impl<'s> Input<'s> {
             if code >= 0 {
                 self.packets_read += 1;
                 Limits::check("number of packets", self.packets_read, limits.packets)?;
+                if packet.is_encrypted() {
+                    let why = "its packets are encrypted (Common Encryption), and a decoder would make noise of them; give a copy without encryption";
+                    return Err(Error::Unsupported(why.to_owned()));
+                }
                 return Ok(true);
             }
             match failure(code, "reading a packet") {

@@ -103,6 +103,14 @@ impl Packet {
         self.get().flags & ffi::AV_PKT_FLAG_DISCARD != 0
     }
 
+    /// Whether its bytes are encrypted (ISO/IEC 23001-7).
+    pub(crate) fn is_encrypted(&self) -> bool {
+        // SAFETY: the packet is valid; nobody asks for the size.
+        unsafe {
+            !ffi::av_packet_get_side_data(self.0, ffi::AVPacketSideDataType::AV_PKT_DATA_ENCRYPTION_INFO, std::ptr::null_mut()).is_null()
+        }
+    }
+
     /// What the demuxer attached.
     pub(crate) fn attached(&self, what: Attached) -> Option<&[u8]> {
         let mut size = 0;

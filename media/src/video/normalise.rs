@@ -81,7 +81,9 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     reading.select(stream.index);
     let format = format_name(&reading.format()).to_owned();
     let broadcast = BROADCAST.contains(&format.as_str());
+    let known = reading.streams().len();
     let Scan { mut packets, after_rubbish, short, past } = scan(reading, &stream, limits)?;
+    let goes_on = broadcast && goes_on_elsewhere(reading, &stream, known, packets.iter().filter_map(|packet| packet.pts).max());
     let mut holes = holes::mark(source, reading, &stream, &mut packets, &after_rubbish)?;
     if format == "avi" {
         holes.extend(chunks::date(&mut packets, &reading.listed(stream.index).collect::<Vec<_>>()));
@@ -129,6 +131,11 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
         keyframes_total: Some(index.keyframes() as u64),
         ..Report::default()
     };
+    if goes_on {
+        let message =
+            "another stream of pictures begins later than this one, or is empty, and is not shown; store the file anew to have one stream";
+        report.note("goes_on_elsewhere", message);
+    }
     if !holes.is_empty() {
         let lost = holes.iter().sum::<i64>() as f64 * f64::from(stream.time_base.0) / f64::from(stream.time_base.1);
         report.note("holes", format!("the file has {} holes, in which frames of {lost:.3} s are lost", holes.len()));
@@ -151,6 +158,15 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
         index.estimated.fill(true);
     }
     Ok(Opened { session, stream, index, report })
+}
+
+/// Whether a broadcast has another stream of pictures that was not `known` at the start, or of which nothing came before the `last` timestamp of this one.
+fn goes_on_elsewhere(input: &Input<'_>, stream: &Stream, known: usize, last: Option<i64>) -> bool {
+    let seconds = |ticks: i64, base: (i32, i32)| ticks as f64 * f64::from(base.0) / f64::from(base.1);
+    let end = last.map(|last| seconds(last, stream.time_base));
+    let begins_later = |other: &Stream| other.start.is_none_or(|start| end.is_some_and(|end| seconds(start, other.time_base) > end));
+    let mut others = input.streams().into_iter().filter(|other| other.kind == Kind::Video && other.index != stream.index);
+    others.any(|other| other.index >= known || begins_later(&other))
 }
 
 fn remark(report: &mut Report, index: &Index, stream: &Stream, promised: Option<f64>) {

@@ -4,9 +4,10 @@ use super::reading::Reading;
 use super::reply::BatchReply;
 use crate::judge::ask::{MAX_REASKS, MAX_RESENDS};
 use crate::judge::client::not_taken;
-use crate::judge::reply::{attempt_end, ruling};
+use crate::judge::reply::{Costing, attempt_end, ruling};
 use crate::judge::retry::{Class, Fault};
-use crate::judge::{AttemptEnd, Judge, Outcome, Past, Task, Why};
+use crate::judge::terms::BatchTerms;
+use crate::judge::{AttemptEnd, Judge, Outcome, Past, Settings, Task, Terms, Why};
 
 /// What a line of results comes to.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,14 +20,34 @@ pub struct Closed {
     pub put_off: bool,
 }
 
+/// The terms that a batch was packed under, from the [settings](Judge::reading_settings) that were kept with it; the error says why they cannot be read.
+pub fn packed_terms(settings: &str) -> Result<Terms, String> {
+    serde_json::from_str::<Settings>(settings).map_err(|error| error.to_string())?.terms()
+}
+
+/// One line of results and what is known of its request.
+#[derive(Debug, Clone, Copy)]
+pub struct ResultLine<'a> {
+    /// What it is read by.
+    pub reading: &'a Reading,
+    /// Whose request it answers.
+    pub task: &'a Task,
+    /// All attempts of the task, this one among them.
+    pub past: &'a [Past],
+    /// What it says.
+    pub reply: &'a BatchReply,
+}
+
 impl Judge {
-    /// Reads one line of results by the rules of single requests. `past` are all attempts of the task, this one among them. With `reasks` a
-    /// faulty reply is asked for again, as often as of single requests, else it is final.
-    pub fn read_result(&self, reading: &Reading, task: &Task, past: &[Past], reply: &BatchReply, reasks: bool) -> Closed {
-        let (factor, work) = (self.batch_terms().price_factor, reading.work(task));
+    /// Reads one line of results by the rules of single requests, and costs it by the terms that its batch was packed under. With `reasks` a faulty
+    /// reply is asked for again, as often as of single requests, else it is final.
+    pub fn read_result(&self, line: ResultLine<'_>, terms: &Terms, reasks: bool) -> Closed {
+        let ResultLine { reading, task, past, reply } = line;
+        let work = reading.work(task);
+        let costing = Costing { terms, batch: Some(terms.batch.unwrap_or(BatchTerms::UNKNOWN)) };
         match &reply.result {
             Ok(reply) => {
-                let end = attempt_end(self, &work, Ok(reply), reading.format, 0, factor);
+                let end = attempt_end(self, &work, Ok(reply), reading.format, 0, costing);
                 let answered = count(past, &["answered"]) as u32;
                 let outcome = match ruling(self, &work, reply, reading.format) {
                     Ok(outcome) => Some(outcome),
@@ -40,7 +61,7 @@ impl Judge {
             }
             Err(fault) => {
                 let (fault, taught) = if reasks { self.learn_from(fault.clone(), reading.dialect, None) } else { (fault.clone(), false) };
-                let end = attempt_end(self, &work, Err(&fault), reading.format, 0, factor);
+                let end = attempt_end(self, &work, Err(&fault), reading.format, 0, costing);
                 let ended = || not_taken(&fault, &work).map(Outcome::Abstained).or_else(|| after(&fault, lost(past)));
                 let outcome = if taught { None } else { ended() };
                 Closed { end, outcome, put_off: !taught && matches!(fault.class, Class::Refused | Class::NeverSent | Class::Stopped(_)) }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use futures_util::future::BoxFuture;
 
-use super::BatchReply;
 use super::patience::{FIRST_LOOK, LONGEST_LOOK, Patience, Search};
+use super::{BatchReply, Came};
 use crate::judge::provider::{BatchServer, Look, Mark};
 use crate::judge::retry::{Class, Fault};
 use crate::judge::{JournalError, Judge, Stop};
@@ -66,8 +66,11 @@ pub trait BatchJournal: Send + Sync {
     /// The server's ids of all batches of this run, as of now.
     fn known(&self) -> Result<Vec<String>, JournalError>;
 
-    /// Takes results. Some may have been taken before.
+    /// Takes results, each of another request. Some may have been taken before.
     fn results(&self, replies: Vec<BatchReply>) -> BoxFuture<'_, Result<(), JournalError>>;
+
+    /// Is told, once all results were taken, which of them came twice. The first of each was taken.
+    fn doubled<'a>(&'a self, came: &'a Came) -> BoxFuture<'a, Result<(), JournalError>>;
 }
 
 /// A batch and those who have to do with it.
@@ -77,6 +80,7 @@ struct Drive<'a> {
     order: BatchOrder,
     journal: &'a dyn BatchJournal,
     patience: Patience,
+    came: Came,
 }
 
 impl Judge {
@@ -86,7 +90,8 @@ impl Judge {
         let server = self.opened.provider.batches().ok_or_else(|| {
             Stop::Endpoint(format!("provider `{}` has no batches; use `tribunal export --to batch`", self.settings.provider.name()))
         })?;
-        Drive { judge: self, server, order, journal, patience: Patience::default() }.run().await
+        let server = server.within(&self.limiter.quiet);
+        Drive { judge: self, server, order, journal, patience: Patience::default(), came: Came::default() }.run().await
     }
 }
 
@@ -107,6 +112,7 @@ impl Drive<'_> {
         for place in &places {
             whole &= self.fetch(place).await?;
         }
+        self.journal.doubled(&self.came).await?;
         if let Some(file_id) = &self.order.file_id {
             self.server.forget(file_id).await;
         }
@@ -211,8 +217,13 @@ impl Drive<'_> {
     async fn fetch(&mut self, place: &str) -> Result<bool, Stop> {
         let mut search = Search::brief();
         loop {
-            match self.fetch_once(place).await? {
-                Ok(()) => return Ok(true),
+            // What is read from its start again does not come twice for that.
+            let mut came = self.came.clone();
+            match self.fetch_once(place, &mut came).await? {
+                Ok(()) => {
+                    self.came = came;
+                    return Ok(true);
+                }
                 Err(fault) if is_gone(&fault) => {
                     if !search.again().await {
                         return Ok(false);
@@ -223,7 +234,7 @@ impl Drive<'_> {
         }
     }
 
-    async fn fetch_once(&self, place: &str) -> Result<Result<(), Fault>, JournalError> {
+    async fn fetch_once(&self, place: &str, came: &mut Came) -> Result<Result<(), Fault>, JournalError> {
         let mut lines = match self.server.lines(place).await {
             Ok(lines) => lines,
             Err(fault) => return Ok(Err(fault)),
@@ -232,7 +243,7 @@ impl Drive<'_> {
         loop {
             match lines.next().await {
                 // A line that is none leaves its request without a result, which the ledger will see.
-                Ok(Some(line)) => group.extend(BatchReply::read(&line).ok()),
+                Ok(Some(line)) => group.extend(BatchReply::read(&line).ok().filter(|reply| came.note(reply).is_none())),
                 Ok(None) => break,
                 Err(fault) => return Ok(Err(fault)),
             }

@@ -1,10 +1,8 @@
 //! One request as one line of a batch file.
 
 use bytes::Bytes;
-use tribunal_media::Digest;
 
 use crate::judge::ProviderKind;
-use crate::judge::request::Request;
 
 /// How a line is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,14 +36,14 @@ impl Form {
         }
     }
 
-    /// The line in pieces that share the memory of the request's parts. A body is one line already: JSON escapes every other line break.
-    pub(super) fn line(self, custom_id: Digest, request: &Request) -> Vec<Bytes> {
+    /// The line in pieces that share the memory of the body's. A body is one line already: JSON escapes every other line break.
+    pub(super) fn line(self, custom_id: &str, body: &[Bytes]) -> Vec<Bytes> {
         let head = match self {
             Self::OpenAi(path) => format!(r#"{{"custom_id":"{custom_id}","method":"POST","url":"{path}","body":"#),
             Self::Anthropic => format!(r#"{{"custom_id":"{custom_id}","params":"#),
         };
         let mut pieces = vec![Bytes::from(head)];
-        pieces.extend(request.body.sent.iter().cloned());
+        pieces.extend(body.iter().cloned());
         pieces.push(Bytes::from_static(b"}\n"));
         pieces
     }

@@ -4,6 +4,7 @@
 //! Work -> pack -> Line (+ Intent, Reading) -> file -> somebody else's server -> file -> BatchReply -> close (+ Reading) -> AttemptEnd, Outcome
 //! ```
 
+mod came;
 mod close;
 mod drive;
 mod form;
@@ -14,7 +15,8 @@ mod reply;
 #[cfg(test)]
 mod tests;
 
-pub use close::Closed;
+pub use came::{Came, Double};
+pub use close::{Closed, ResultLine, packed_terms};
 pub use drive::{BatchEnd, BatchJournal, BatchOrder, BatchStep};
 pub use pack::{Line, Packed};
 pub use reading::Reading;

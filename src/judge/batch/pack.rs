@@ -23,10 +23,10 @@ pub enum Packed {
 /// One request of a batch, its money reserved.
 #[derive(Debug)]
 pub struct Line {
-    /// Also its `custom_id`, as hex.
+    /// Which verdict it asks for; equal requests share it.
     pub verdict_id: Digest,
-    /// The line in pieces, with its end.
-    pub pieces: Vec<Bytes>,
+    form: Form,
+    body: Vec<Bytes>,
     /// What the ledger must know before it is sent.
     pub intent: Intent,
     /// What its reply will be read by.
@@ -34,14 +34,10 @@ pub struct Line {
 }
 
 impl Line {
-    /// Bytes of the line.
-    pub fn len(&self) -> u64 {
-        self.pieces.iter().map(|piece| piece.len() as u64).sum()
-    }
-
-    /// Never: a line has its end.
-    pub fn is_empty(&self) -> bool {
-        self.pieces.is_empty()
+    /// The line in pieces, with its end. `custom_id` is what its result is known by: at most 64 letters, digits, `-` and `_` (Anthropic's limit), and
+    /// never the id of another request, this one's later attempts among them.
+    pub fn pieces(&self, custom_id: &str) -> Vec<Bytes> {
+        self.form.line(custom_id, &self.body)
     }
 }
 
@@ -61,9 +57,11 @@ impl Judge {
         self.terms.batch.unwrap_or(BatchTerms::UNKNOWN)
     }
 
-    /// The settings that its replies are read by, without where its key lies.
+    /// The settings that its replies are read and costed by, without where its key lies. The prices are those of today, also where they are a
+    /// profile's, which a later version of this program may know better.
     pub fn reading_settings(&self) -> String {
-        let settings = crate::judge::Settings { api_key_env: None, api_key_file: None, ..self.settings.clone() };
+        let (price, batch_terms) = (self.terms.price.clone(), self.terms.batch);
+        let settings = crate::judge::Settings { api_key_env: None, api_key_file: None, price, batch_terms, ..self.settings.clone() };
         serde_json::to_string(&settings).unwrap_or_default()
     }
 
@@ -97,7 +95,7 @@ impl Judge {
             Err(outcome) => ends(outcome),
             Ok((request, intent, dialect)) => {
                 let reading = Reading::of(work, request.format, dialect);
-                Ok(Packed::Line(Box::new(Line { verdict_id: id, pieces: form.line(id, &request), intent, reading })))
+                Ok(Packed::Line(Box::new(Line { verdict_id: id, form, body: request.body.sent, intent, reading })))
             }
         }
     }

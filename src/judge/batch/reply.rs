@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use tribunal_media::Digest;
 
 use crate::judge::provider::Reply;
 use crate::judge::reply::{KEPT_REPLY, cut};
@@ -62,6 +63,14 @@ impl BatchReply {
         };
         Ok(Self { custom_id, result })
     }
+
+    /// A digest of what it says of its request, whatever number the server gave the line.
+    pub(super) fn said(&self) -> Digest {
+        match &self.result {
+            Ok(reply) => Digest::of_fields([&b"answered"[..], reply.status.to_string().as_bytes(), reply.body.as_bytes()]),
+            Err(fault) => Digest::of_fields([fault.class.as_str(), &fault.reason, &fault.message, &fault.reply].map(str::as_bytes)),
+        }
+    }
 }
 
 impl Response<'_> {
@@ -81,7 +90,9 @@ impl Ended<'_> {
             ("errored", _) => {
                 let error = self.error.unwrap_or_default();
                 let kind = [&error["error"]["type"], &error["type"]].into_iter().find_map(Value::as_str).unwrap_or_default();
-                Ok(reply(status(kind), error.to_string()).map_err(unbilled))
+                // Anthropic bills no request of a batch that ends otherwise than `succeeded` (its page on batch processing, read 2026-11); OpenAI says so
+                // of expired and cancelled ones alone.
+                Ok(reply(status(kind), error.to_string()).map_err(|fault| fault.spared("in a batch")))
             }
             ("expired", _) => Ok(Err(put_off("batch_expired", "the batch's time ran out before this request's turn"))),
             ("canceled" | "cancelled", _) => Ok(Err(put_off("batch_cancelled", "the batch was cancelled before this request's turn"))),
@@ -109,13 +120,6 @@ fn status(kind: &str) -> u16 {
         "overloaded_error" => 529,
         _ => 500,
     }
-}
-
-/// Anthropic bills no request of a batch that ends otherwise than `succeeded` (its page on batch processing, read 2026-11); OpenAI says so of expired
-/// and cancelled ones alone.
-fn unbilled(fault: Fault) -> Fault {
-    let message = if fault.may_be_billed() { format!("{} (in a batch: not billed)", fault.message) } else { fault.message };
-    Fault { message, billable: Some(false), ..fault }
 }
 
 /// An error in place of a response: the request was not executed, or nobody says whether it was.

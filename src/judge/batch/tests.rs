@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{BatchReply, Closed, Line, Packed};
+use super::{BatchReply, Closed, Line, Packed, ResultLine, packed_terms};
 use crate::judge::tests::journal::FakeJournal;
 use crate::judge::tests::{completion, good, work};
 use crate::judge::{Judge, Outcome, Past, ProviderKind, Settings};
@@ -14,7 +14,7 @@ fn judge(provider: ProviderKind) -> Judge {
 
 async fn line(judge: &Judge) -> Line {
     let mut work = work();
-    if !judge.opened.wire.carries().sound {
+    if !judge.opened.wire.carries().and(judge.terms.takes).sound {
         let payload = std::sync::Arc::make_mut(&mut work.payload);
         payload.parts.remove(2);
         work.prompt.labels.pop();
@@ -28,7 +28,8 @@ async fn line(judge: &Judge) -> Line {
 fn close(judge: &Judge, line: &Line, result: &Value, past: &[&str], reasks: bool) -> Closed {
     let past: Vec<Past> = past.iter().map(|class| Past { class: (*class).to_owned(), reply: String::new(), format: None }).collect();
     let reply = BatchReply::read(&result.to_string()).unwrap();
-    judge.read_result(&line.reading, &line.intent.task, &past, &reply, reasks)
+    let line = ResultLine { reading: &line.reading, task: &line.intent.task, past: &past, reply: &reply };
+    judge.read_result(line, judge.terms(), reasks)
 }
 
 fn ends(closed: &Closed) -> (&str, Option<(&'static str, &str)>) {
@@ -41,10 +42,10 @@ async fn a_line_is_one_line_with_the_body_that_is_sent_singly() {
     for provider in [ProviderKind::OpenAi, ProviderKind::Responses, ProviderKind::Anthropic] {
         let judge = judge(provider);
         let line = line(&judge).await;
-        let text = String::from_utf8(line.pieces.concat()).unwrap();
-        assert_eq!((text.matches('\n').count(), text.ends_with('\n'), text.len() as u64), (1, true, line.len()));
+        let text = String::from_utf8(line.pieces("v-1").concat()).unwrap();
+        assert_eq!((text.matches('\n').count(), text.ends_with('\n')), (1, true));
         let value: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(value["custom_id"], line.verdict_id.to_string());
+        assert_eq!(value["custom_id"], "v-1");
         let body = if provider == ProviderKind::Anthropic { &value["params"] } else { &value["body"] };
         assert_eq!(body["model"], "m");
         assert_eq!(value["url"].as_str(), judge.batch_endpoint());
@@ -168,6 +169,30 @@ async fn what_anthropic_does_not_bill_costs_nothing() {
     assert_eq!(close(&judge, &line, &failed, &["open"], true).end.cost_micro_usd, None);
 }
 
+#[tokio::test]
+async fn a_result_costs_what_its_batch_was_packed_for() {
+    let price = |input: f64| toml::from_str(&format!("input_per_mtok = {input}\noutput_per_mtok = 0.0\ndate = '2026-11-30'")).unwrap();
+    let terms = |factor: f64| toml::from_str(&format!("requests = 9\nbytes = 99\nprice_factor = {factor}")).unwrap();
+    let priced = |input, factor| {
+        let settings = Settings { price: Some(price(input)), batch_terms: Some(terms(factor)), ..judge(ProviderKind::OpenAi).settings };
+        Judge::open("j", &settings, &|_| None).unwrap()
+    };
+    let (then, now) = (priced(2.0, 0.5), priced(9.0, 1.0));
+    let line = line(&then).await;
+    let body: Value = serde_json::from_str(&good()).unwrap();
+    let reply = BatchReply::read(&json!({"custom_id": "x", "response": {"status_code": 200, "body": body}}).to_string()).unwrap();
+    let result = ResultLine { reading: &line.reading, task: &line.intent.task, past: &[], reply: &reply };
+    let packed = packed_terms(&then.reading_settings()).unwrap();
+    assert_eq!(now.read_result(result, &packed, true).end.cost_micro_usd, Some(100), "100 tokens at half of 2 dollars a million");
+    // A profile's prices are kept as they were, and not by its name.
+    let known =
+        Settings { base_url: None, model: Some("gpt-5-mini".into()), api_key_optional: true, ..judge(ProviderKind::OpenAi).settings };
+    let known = Judge::open("k", &known, &|_| None).unwrap();
+    let kept: Settings = serde_json::from_str(&known.reading_settings()).unwrap();
+    assert!(kept.price.is_some() && kept.price == known.terms().price && kept.batch_terms == known.terms().batch);
+    assert!(packed_terms("{}").is_err());
+}
+
 #[test]
 fn bad_lines_are_refused_in_words() {
     for (line, word) in [
@@ -177,5 +202,23 @@ fn bad_lines_are_refused_in_words() {
         (r#"{"custom_id":"x","result":{"type":"new"}}"#, "new"),
     ] {
         assert!(BatchReply::read(line).unwrap_err().contains(word), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn cached_input_of_a_batch_costs_less_only_where_the_terms_say_so() {
+    // Of 2000 tokens all but 80 are from the cache, and 10 come out: at half of $2 in and $8 out, without a price for the cache since OpenAI has none in
+    // batches for models before GPT-5; and at half of $1.25, $0.125 from the cache and $10 out.
+    let (old, new) = (2_000 + 40, 50 + 120 + 50);
+    for (model, cost) in [("gpt-4.1", old), ("gpt-5", new)] {
+        let settings = Settings { model: Some(model.into()), profile: Some(model.into()), ..judge(ProviderKind::OpenAi).settings };
+        let judge = Judge::open("j", &settings, &|_| None).unwrap();
+        let line = line(&judge).await;
+        let mut body: Value = serde_json::from_str(&good()).unwrap();
+        body["usage"] = json!({"prompt_tokens": 2_000, "completion_tokens": 10, "prompt_tokens_details": {"cached_tokens": 1_920}});
+        let result = json!({"custom_id": "x", "response": {"status_code": 200, "body": body}, "error": null});
+        let end = close(&judge, &line, &result, &["open"], false).end;
+        assert_eq!((end.cost_micro_usd, end.usage.and_then(|usage| usage.cached)), (Some(cost), Some(1_920)), "{model}");
+        assert!(line.intent.reserved_micro_usd > Some(cost), "{model}");
     }
 }

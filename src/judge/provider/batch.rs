@@ -14,6 +14,7 @@ use super::http::{fault, read};
 use super::lines::Lines;
 use super::redact::Redactor;
 use super::seam::Reply;
+use crate::judge::quiet::Quiet;
 use crate::judge::retry::{Class, Fault, classify};
 
 /// Longest that a file may take, up or down.
@@ -37,6 +38,8 @@ pub(in crate::judge) struct BatchServer {
     pub(super) query: Option<String>,
     /// Message Batches instead of files and batches.
     pub(super) anthropic: bool,
+    /// Kept before every exchange, and prolonged by what comes of it.
+    pub(super) quiet: Arc<Quiet>,
 }
 
 /// What a batch is known by before the server has given it an id.
@@ -67,6 +70,11 @@ pub(in crate::judge) enum Look {
 }
 
 impl BatchServer {
+    /// The same server, whose quiet is that of single requests.
+    pub(in crate::judge) fn within(self, quiet: &Arc<Quiet>) -> Self {
+        Self { quiet: Arc::clone(quiet), ..self }
+    }
+
     /// Whether the requests are uploaded as a file before the batch is made.
     pub(in crate::judge) const fn takes_files(&self) -> bool {
         !self.anthropic
@@ -156,15 +164,17 @@ impl BatchServer {
     pub(in crate::judge) async fn lines(&self, place: &str) -> Result<Lines<'_>, Fault> {
         let url = if self.anthropic { self.place(&["batches", place, "results"]) } else { self.place(&["files", place, "content"]) };
         let request = self.client.get(url).headers(self.headers.clone()).timeout(TRANSFER);
+        self.quiet.over().await;
         let response = request.send().await.map_err(|error| fault(&self.redactor, &error, true))?;
         if !response.status().is_success() {
-            return Err(refused(classify(self.reply(response).await?)));
+            return Err(self.heard(refused(classify(self.reply(response).await?))));
         }
         Ok(Lines::new(response, &self.redactor))
     }
 
     /// Takes an uploaded file away again: it holds what was judged.
     pub(in crate::judge) async fn forget(&self, file_id: &str) {
+        self.quiet.over().await;
         // What stays behind harms nothing here, and the account's owner can delete it.
         let _ = self.client.delete(self.place(&["files", file_id])).headers(self.headers.clone()).send().await;
     }
@@ -179,13 +189,22 @@ impl BatchServer {
     }
 
     async fn json(&self, request: RequestBuilder) -> Result<Value, Fault> {
+        self.quiet.over().await;
         let response = request.send().await.map_err(|error| fault(&self.redactor, &error, !error.is_connect()))?;
-        let reply = classify(self.reply(response).await?)?;
+        let reply = classify(self.reply(response).await?).map_err(|fault| self.heard(fault))?;
         serde_json::from_str(&reply.body).map_err(|error| Fault::new(Class::Ambiguous, "bad_envelope", format!("no batch: {error}")))
     }
 }
 
 impl BatchServer {
+    /// Nobody sends for as long as a failure says.
+    fn heard(&self, fault: Fault) -> Fault {
+        if let Some(asked) = fault.retry_after {
+            self.quiet.keep(asked);
+        }
+        fault
+    }
+
     /// A whole reply, with the headers that say when to come back.
     async fn reply(&self, response: reqwest::Response) -> Result<Reply, Fault> {
         let header = |name: &str| Some((name.to_owned(), response.headers().get(name)?.to_str().ok()?.to_owned()));

@@ -39,6 +39,7 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, String> {
     Ok(Opened {
         provider: Box::new(Embedded { model: Arc::new(model) }),
         endpoint: "embedded:open-nsfw".to_owned(),
+        account: None,
         model: TRIAGE_MODEL.to_owned(),
         fingerprint: triage_fingerprint(),
         wire: Box::new(TriageWire),

@@ -8,13 +8,14 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use reqwest::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Client, Url};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
+use tribunal_media::Digest;
 
 use super::address::{self, Address, Probe};
 use super::batch::BatchServer;
 use super::body::Pieces;
 use super::redact::Redactor;
-use super::seam::{NotNow, Opened, Provider, Reply};
+use super::seam::{Account, NotNow, Opened, Provider, Reply};
 use crate::judge::reply::{KEPT_REPLY, cut};
 use crate::judge::request::Request;
 use crate::judge::retry::{Class, Fault};
@@ -55,11 +56,14 @@ pub(super) fn open(settings: &Settings, secrets: &dyn Fn(&str) -> Option<String>
         address,
     };
     let endpoint = provider.address.url.to_string();
+    let origin = provider.address.url.origin().ascii_serialization();
+    let secret = key.as_ref().map_or("", ExposeSecret::expose_secret);
     Ok(Opened {
         fingerprint: format!("{} {endpoint} {}", settings.provider.name(), settings.parameters(&model)),
         wire: wire(settings.provider),
         provider: Box::new(provider),
         endpoint,
+        account: Some(Account(Digest::of_fields([origin.as_bytes(), secret.as_bytes()]))),
         model,
         authored: false,
         remote: true,
@@ -174,7 +178,7 @@ impl Provider for Http {
     fn batches(&self) -> Option<BatchServer> {
         let (root, query) = self.address.batches.clone()?;
         let (client, headers, redactor) = (self.client.clone(), self.headers.clone(), Arc::clone(&self.redactor));
-        Some(BatchServer { client, headers, redactor, root, query, anthropic: self.anthropic })
+        Some(BatchServer { client, headers, redactor, root, query, anthropic: self.anthropic, quiet: Arc::default() })
     }
 
     fn modalities(&self) -> BoxFuture<'_, Result<Option<Takes>, NotNow>> {

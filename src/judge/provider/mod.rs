@@ -13,6 +13,7 @@ mod replay;
 mod seam;
 
 pub(super) use batch::{BatchServer, Look, Mark};
+pub use replay::NOT_IN_CASSETTE;
 pub(super) use replay::replay_of;
 #[cfg(test)]
 pub(super) use seam::Provider;

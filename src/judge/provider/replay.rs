@@ -12,6 +12,9 @@ use crate::judge::{ProviderKind, Settings};
 /// word by word did not echo its nonce.
 const NONCE: &str = "{{nonce}}";
 
+/// The reason of what a cassette holds no answer to.
+pub const NOT_IN_CASSETTE: &str = "not_in_cassette";
+
 #[derive(Debug)]
 struct Replay(Cassette);
 
@@ -23,6 +26,7 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, String> {
     Ok(Opened {
         // Two cassettes are two judges, and share no answer.
         endpoint: format!("replay:{}", cassette.digest),
+        account: None,
         fingerprint: format!("replay blake3={} {}", cassette.digest, settings.parameters(&model)),
         model,
         wire: super::http::wire(cassette.provider.unwrap_or(ProviderKind::Replay)),
@@ -43,18 +47,23 @@ pub(in crate::judge) fn replay_of(lines: &str) -> Result<(Box<dyn Provider>, Vec
 
 impl Provider for Replay {
     fn exchange<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Reply, Fault>> {
-        let filled = |Recorded { reply, authored }: &Recorded| {
+        let filled = |(_, recorded): (usize, &Recorded)| {
+            let Recorded { reply, authored } = recorded;
             let body = if *authored { reply.body.replace(NONCE, &request.nonce) } else { reply.body.clone() };
             Reply { status: reply.status, headers: reply.headers.clone(), body }
         };
-        let reply = self.0.find(request).map(|(_, recorded)| filled(recorded));
-        let missing =
-            || Fault::new(Class::BadItem, "not_in_cassette", format!("the cassette has no line for this task: {}", task(request)));
-        Box::pin(std::future::ready(reply.ok_or_else(missing)))
+        Box::pin(std::future::ready(self.find(request).map(filled)))
     }
 
-    fn order(&self, request: &Request) -> Option<usize> {
-        self.0.find(request).map(|(order, _)| order)
+    fn order(&self, request: &Request) -> Result<usize, Fault> {
+        self.find(request).map(|(order, _)| order)
+    }
+}
+
+impl Replay {
+    fn find(&self, request: &Request) -> Result<(usize, &Recorded), Fault> {
+        let missing = || Fault::new(Class::BadItem, NOT_IN_CASSETTE, format!("the cassette has no line for this task: {}", task(request)));
+        self.0.find(request).ok_or_else(missing)
     }
 }
 

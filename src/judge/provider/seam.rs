@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::BoxFuture;
+use tribunal_media::Digest;
 
 use super::batch::BatchServer;
 use super::{embedded, http, replay};
@@ -28,10 +29,10 @@ pub(in crate::judge) trait Provider: Send + Sync + std::fmt::Debug {
     /// Sends `request` once. Replies of every status are `Ok`; `Err` is a transport that failed.
     fn exchange<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Reply, Fault>>;
 
-    /// How soon its answer to `request` comes among those that it has left: a server answers whatever it is asked, a cassette what it holds, in the order of
-    /// its lines. `None`: it has none.
-    fn order(&self, _: &Request) -> Option<usize> {
-        Some(0)
+    /// How soon its answer to `request` comes among those that it has left: a server answers whatever it is asked (0), a cassette what it holds, in the order
+    /// of its lines. Or the fault of having none.
+    fn order(&self, _: &Request) -> Result<usize, Fault> {
+        Ok(0)
     }
 
     /// Where its batches are kept; `None` where it has none.
@@ -45,6 +46,16 @@ pub(in crate::judge) trait Provider: Send + Sync + std::fmt::Debug {
     }
 }
 
+/// Whose requests a server counts together: its origin and the key, as one digest that no one is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::judge) struct Account(pub(super) Digest);
+
+impl std::fmt::Debug for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Account")
+    }
+}
+
 /// The server could not be asked: it is starting, or away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::judge) struct NotNow;
@@ -55,6 +66,8 @@ pub(in crate::judge) struct Opened {
     pub(in crate::judge) provider: Box<dyn Provider>,
     /// Where requests go; part of every `verdict_id`.
     pub(in crate::judge) endpoint: String,
+    /// Whose requests they are to the server; `None` where there is none.
+    pub(in crate::judge) account: Option<Account>,
     /// The model that requests name.
     pub(in crate::judge) model: String,
     /// Everything that decides verdicts, without secrets.

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 
 use super::{Price, TokenRules};
+use crate::judge::Usage;
 
 const DATA: &str = include_str!("profiles.toml");
 
@@ -95,11 +96,19 @@ pub struct BatchTerms {
     pub bytes: u64,
     /// Its price over that of single requests, 0 to 1.
     pub price_factor: f64,
+    /// Whether cached input costs less there, too; else it costs what other input does.
+    #[serde(default)]
+    pub cached: bool,
 }
 
 impl BatchTerms {
+    /// What was counted, by the kinds that have prices of their own in a batch.
+    pub(in crate::judge) const fn priced(self, usage: Usage) -> Usage {
+        if self.cached { usage } else { Usage { cached: None, ..usage } }
+    }
+
     /// What is taken for a server of which nothing is known: OpenAI's documented limits, with room, at the single price.
-    pub(in crate::judge) const UNKNOWN: Self = Self { requests: 50_000, bytes: 100_000_000, price_factor: 1.0 };
+    pub(in crate::judge) const UNKNOWN: Self = Self { requests: 50_000, bytes: 100_000_000, price_factor: 1.0, cached: false };
 
     pub(in crate::judge) fn check(&self) -> Result<(), String> {
         if self.requests == 0 || self.bytes == 0 || !(0.0..=1.0).contains(&self.price_factor) {

@@ -1,8 +1,10 @@
 //! Every class of failure, against a real socket.
 
+use serde_json::json;
+
 use super::server::Answer;
 use super::{FakeJournal, Server, ask, completion, ends, good, open, settings, work};
-use crate::judge::{Judge, Known, Limits, PaidReply, Past, Price, Receipt, Settings, Stop};
+use crate::judge::{Judge, Known, Limits, PaidReply, Past, Price, ProviderKind, Receipt, Settings, Stop};
 
 fn whole(status: u16, body: &str) -> Answer {
     Answer::Whole(status, "", body.to_owned())
@@ -275,6 +277,30 @@ async fn costs_are_kept_and_the_budget_is_a_wall() {
     assert!(matches!(ask(&judge, &poor).await, Err(Stop::Budget(_))));
     assert!(poor.intents.lock().unwrap().is_empty());
     assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn an_error_of_geminis_own_costs_nothing_and_is_sent_again_no_oftener() {
+    let googles = |code: u16, status: &str| json!({"error": {"code": code, "message": "m", "status": status}}).to_string();
+    let (internal, deadline) = (googles(500, "INTERNAL"), googles(504, "DEADLINE_EXCEEDED"));
+    let gateways = json!({"error": {"code": 500, "message": "upstream is gone"}}).to_string();
+    for (provider, status, body, cost) in [
+        (ProviderKind::Gemini, 500, &internal, Some(0)),
+        (ProviderKind::Gemini, 500, &gateways, None),
+        (ProviderKind::Gemini, 500, &String::new(), None),
+        (ProviderKind::Gemini, 504, &deadline, None),
+        (ProviderKind::OpenAi, 500, &internal, None),
+    ] {
+        let server = Server::always(status, body.clone()).await;
+        let price: Price = toml::from_str("input_per_mtok = 1.0\noutput_per_mtok = 10.0\ndate = '2026-11-01'").unwrap();
+        let settings =
+            Settings { base_url: Some(server.base.clone()), model: Some("m".into()), price: Some(price), ..Settings::new(provider) };
+        let (judge, journal) = (Judge::open("j", &settings, &|_| Some("k".repeat(20))).unwrap(), FakeJournal::default());
+        let outcome = ask(&judge, &journal).await.unwrap();
+        assert_eq!((ends(&outcome).0, journal.classes()), ("unresolved", vec!["ambiguous".to_owned(); 2]), "{body}");
+        assert!(journal.ends.lock().unwrap().iter().all(|end| end.cost_micro_usd == cost), "{provider:?} {body}");
+        assert_eq!(outcome.why().unwrap().message.ends_with("not billed)"), cost.is_some());
+    }
 }
 
 #[tokio::test]

@@ -84,3 +84,40 @@ async fn what_a_starting_server_could_not_say_is_asked_again() {
     assert_eq!(ends(&ask(&judge, &journal).await.unwrap()).0, "scored");
     assert_eq!(ends(&ask(&judge, &journal).await.unwrap()), ("abstained", "modality_not_supported"));
 }
+
+/// Asks a judge and, once its server has put that off for two seconds, another one with `key`; the seconds until the other has its verdict.
+async fn other_after_quiet(key: &str) -> f64 {
+    let start = Instant::now();
+    let busy = Answer::Whole(429, "retry-after: 2\r\n", "{}".into());
+    let server = Server::start(vec![busy, whole(200, &good())]).await;
+    let other = Settings { temperature: 0.5, ..settings(&server) };
+    let mut judges = vec![open(&server), Judge::open("k", &other, &|_| Some(key.into())).unwrap()];
+    Judge::keep_quiet_together(&mut judges);
+    let (first, second) = (FakeJournal::default(), FakeJournal::default());
+    let later = async {
+        while first.classes().is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        ask(&judges[1], &second).await.unwrap();
+        start.elapsed().as_secs_f64()
+    };
+    futures_util::future::join(ask(&judges[0], &first), later).await.1
+}
+
+#[tokio::test]
+async fn a_retry_after_is_to_every_judge_with_that_key() {
+    assert!(other_after_quiet("sk-secret/1").await >= 2.0);
+    assert!(other_after_quiet("another").await < 2.0, "another account has limits of its own");
+}
+
+#[tokio::test]
+async fn a_batch_that_is_put_off_keeps_all_others_quiet() {
+    let busy = Answer::Whole(429, "retry-after: 1\r\n", "{}".into());
+    let server = Server::start(vec![busy, whole(200, r#"{"status":"in_progress"}"#)]).await;
+    let (judge, file, start) = (open(&server), tempfile::NamedTempFile::new().unwrap(), Instant::now());
+    let batches = || judge.opened.provider.batches().unwrap().within(&judge.limiter.quiet);
+    assert_eq!(batches().upload(file.path()).await.unwrap_err().status, Some(429));
+    assert_eq!(server.seen().len(), 1);
+    batches().look("batch-1").await.unwrap();
+    assert!(start.elapsed().as_secs_f64() >= 1.0, "never earlier than asked");
+}

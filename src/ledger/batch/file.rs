@@ -12,11 +12,14 @@ use crate::ledger::{Ledger, LedgerError, files};
 
 /// Characters of a judge's name in the name of a file.
 const NAME: usize = 40;
+/// Hex digits of the verdict's id and of the batch's token in a `custom_id`: 160 bits and 64, within the 64 characters that vendors allow.
+const ID_DIGITS: [usize; 2] = [40, 16];
 
 /// A batch that is being filled.
 #[derive(Debug)]
 pub struct BatchFile {
     pub(super) id: i64,
+    token: String,
     path: PathBuf,
     writer: BufWriter<File>,
     /// Bytes written.
@@ -26,6 +29,13 @@ pub struct BatchFile {
 }
 
 impl BatchFile {
+    /// What the result of a request in this file is known by: the verdict that is asked for and the batch, so that a line answers the one attempt that
+    /// it was made for, however often the same is asked again.
+    pub fn custom_id(&self, verdict_id: Digest) -> String {
+        let [verdict, token] = ID_DIGITS;
+        format!("{}-{}", &verdict_id.to_string()[..verdict], &self.token[..token])
+    }
+
     /// Adds one line.
     pub fn line(&mut self, pieces: &[Bytes]) -> Result<(), LedgerError> {
         let write = |writer: &mut BufWriter<File>| pieces.iter().try_for_each(|piece| writer.write_all(piece));
@@ -43,7 +53,7 @@ impl Ledger {
         let place = std::path::absolute(self.dir()).unwrap_or_else(|_| self.dir().to_owned());
         let (seconds, nanos) = now();
         let (name, judge, settings) = (plain(judge), judge.to_owned(), settings.to_owned());
-        let (id, file) = self.writer.ask_blocking(move |connection| {
+        let (id, token, file) = self.writer.ask_blocking(move |connection| {
             let sql = "INSERT INTO batches (token, judge, settings, online, file, state, since) VALUES ('', ?1, ?2, ?3, '', 'filling', ?4)";
             connection.execute(sql, params![judge, settings, online, seconds])?;
             let id = connection.last_insert_rowid();
@@ -52,7 +62,7 @@ impl Ledger {
                 [..32]
                 .to_owned();
             connection.execute("UPDATE batches SET token = ?2, file = ?3 WHERE id = ?1", params![id, token, file])?;
-            Ok((id, file))
+            Ok((id, token, file))
         })?;
         let path = self.dir().join(file);
         let create = || {
@@ -60,7 +70,7 @@ impl Ledger {
             File::create(unfinished(&path))
         };
         let file = create().map_err(|error| LedgerError::io(&path, &error))?;
-        Ok(BatchFile { id, path, writer: BufWriter::with_capacity(1 << 16, file), bytes: 0, requests: 0 })
+        Ok(BatchFile { id, token, path, writer: BufWriter::with_capacity(1 << 16, file), bytes: 0, requests: 0 })
     }
 
     /// Makes the file durable under its name, then says that the batch is ready. Its intents were queued before, so they are durable too.

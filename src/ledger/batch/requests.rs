@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::json;
 use tribunal_media::Digest;
 
@@ -20,9 +20,11 @@ pub enum Found {
     /// No batch of this run has it.
     Unknown,
     /// Its result was taken before.
-    Settled,
+    Settled(Task),
     /// It waits for its result.
     Open(Box<OpenRequest>),
+    /// An earlier program wrote it into several files, and not all of their results were taken: which of them this one is cannot be told.
+    Doubtful(Task),
 }
 
 /// A request that waits for its result.
@@ -34,6 +36,8 @@ pub struct OpenRequest {
     pub batch: i64,
     /// Whose request it is.
     pub task: Task,
+    /// Which verdict it asks for.
+    pub verdict_id: Digest,
     /// What its reply is read by, as JSON.
     pub reading: String,
     /// Every attempt of the task, this one among them.
@@ -48,15 +52,15 @@ impl Ledger {
             return ready(Err(JournalError(format!("{bound} micro-dollars were not reserved before the intent")))).boxed();
         }
         self.budget().park(bound);
-        let batch = file.id;
+        let (batch, line) = (file.id, file.custom_id(intent.verdict_id));
         let written = self.writer.ask(move |connection| {
             let reservation = match write_intent(connection, &intent)? {
                 Ok(reservation) => reservation,
                 Err(problem) => return Ok(Err(problem)),
             };
-            let sql = "INSERT INTO batch_requests (custom_id, task, batch, attempt, reading)
-                       SELECT ?1, task, ?2, id, ?3 FROM attempts WHERE id = ?4";
-            connection.execute(sql, params![intent.verdict_id.to_string(), batch, reading, reservation.0])?;
+            let sql = "INSERT INTO batch_requests (custom_id, task, batch, attempt, reading, line)
+                       SELECT ?1, task, ?2, id, ?3, ?5 FROM attempts WHERE id = ?4";
+            connection.execute(sql, params![intent.verdict_id.to_string(), batch, reading, reservation.0, line])?;
             Ok(Ok(reservation))
         });
         written.map(flatten).boxed()
@@ -94,7 +98,7 @@ impl Ledger {
         })
     }
 
-    /// The ids of the requests that tasks of [`waiting_tasks`](Self::waiting_tasks) wait for, each with its judge.
+    /// The verdicts that tasks of [`waiting_tasks`](Self::waiting_tasks) wait for, each with its judge.
     pub fn waiting_ids(&self, online: bool) -> Result<Vec<(String, Digest)>, LedgerError> {
         self.writer.ask_blocking(move |connection| {
             let sql = "SELECT tasks.judge, custom_id FROM batch_requests AS own JOIN attempts ON attempts.id = own.attempt
@@ -105,7 +109,7 @@ impl Ledger {
         })
     }
 
-    /// What is known of a `custom_id` in one batch, or without one in every file for somebody else to run.
+    /// What is known of a line's `custom_id` in one batch, or without one in every file for somebody else to run.
     pub fn find_request(&self, custom_id: &str, batch: Option<i64>) -> BoxFuture<'static, Result<Found, JournalError>> {
         let custom_id = custom_id.to_owned();
         let read = self.writer.ask(move |connection| find(connection, &custom_id, batch));
@@ -116,11 +120,11 @@ impl Ledger {
     pub fn close_request(
         &self,
         request: &OpenRequest,
-        verdict_id: Digest,
         end: AttemptEnd,
         outcome: Option<&Outcome>,
     ) -> BoxFuture<'static, Result<Vec<OutcomeName>, JournalError>> {
-        let (reservation, judge, budget) = (request.reservation, request.task.judge.clone(), Arc::clone(&self.budget));
+        let (reservation, verdict_id, budget) = (request.reservation, request.verdict_id, Arc::clone(&self.budget));
+        let judge = request.task.judge.clone();
         let outcome = outcome.map(|outcome| Ok::<_, LedgerError>((outcome.name(), serde_json::to_string(outcome)?))).transpose();
         let outcome = match outcome {
             Ok(outcome) => outcome,
@@ -157,7 +161,10 @@ impl Ledger {
     /// Replaces `batch/index.jsonl`: which request of which file is which task's.
     pub fn write_batch_index(&self) -> Result<PathBuf, LedgerError> {
         let lines = self.writer.ask_blocking(|connection| {
-            let sql = "SELECT custom_id, item_id, sampler, rubric, judge, repeat, file, body_digest FROM batch_requests AS mine
+            // A task that shares a reply waits for the line that was written last.
+            let sql = "SELECT coalesce(line, (SELECT own.line FROM batch_requests AS own JOIN tasks AS asked ON asked.id = own.task
+                       WHERE own.custom_id = mine.custom_id AND own.line IS NOT NULL AND asked.judge = tasks.judge ORDER BY own.id DESC LIMIT 1), custom_id), item_id, sampler, rubric, judge, repeat, file, body_digest, custom_id
+                       FROM batch_requests AS mine
                        JOIN tasks ON tasks.id = mine.task LEFT JOIN attempts ON attempts.id = mine.attempt
                        LEFT JOIN (SELECT id AS number, file, online FROM batches) ON number = mine.batch
                        WHERE online = 0 OR online IS NULL ORDER BY mine.id";
@@ -168,7 +175,8 @@ impl Ledger {
                 let (custom_id, task): (String, Task) = (row.get(0)?, task_at(row, 1)?);
                 let Task { item_id, sampler, rubric, judge, repeat } = task;
                 let (file, body_digest): (Option<String>, Option<String>) = (row.get(6)?, row.get(7)?);
-                let line = json!({"custom_id": custom_id, "file": file, "item_id": item_id, "sampler": sampler, "rubric": rubric,
+                let verdict_id: String = row.get(8)?;
+                let line = json!({"custom_id": custom_id, "verdict_id": verdict_id, "file": file, "item_id": item_id, "sampler": sampler, "rubric": rubric,
                     "judge": judge, "repeat": repeat, "body_digest": body_digest});
                 lines.push_str(&line.to_string());
                 lines.push('\n');
@@ -183,25 +191,56 @@ impl Ledger {
     }
 }
 
-/// The open request with this id: its attempt, batch and reading.
-fn open(connection: &Connection, custom_id: &str, batch: Option<i64>) -> rusqlite::Result<Option<(i64, i64, String, i64)>> {
-    let sql = "SELECT mine.attempt, batch, reading, mine.task FROM batch_requests AS mine JOIN attempts ON attempts.id = mine.attempt
-               JOIN batches ON batches.id = batch WHERE custom_id = ?1 AND attempts.state = 'open' AND coalesce(batch = ?2, NOT online)
-               ORDER BY mine.id LIMIT 1";
-    connection.query_row(sql, params![custom_id, batch], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).optional()
+/// One request that has an id.
+struct Candidate {
+    attempt: i64,
+    batch: i64,
+    reading: String,
+    task: i64,
+    verdict_id: String,
+    open: bool,
+}
+
+/// The requests that a line's id may mean: that one, or of an earlier program, which wrote the verdict's id into every file, each that asks for it.
+fn candidates(connection: &Connection, custom_id: &str, batch: Option<i64>) -> rusqlite::Result<Vec<Candidate>> {
+    let sql = "SELECT mine.attempt, batch, reading, mine.task, custom_id, attempts.state = 'open' FROM batch_requests AS mine
+               JOIN attempts ON attempts.id = mine.attempt JOIN batches ON batches.id = batch
+               WHERE (line = ?1 OR (line IS NULL AND custom_id = ?1)) AND coalesce(batch = ?2, NOT online) ORDER BY mine.id";
+    let read = |row: &Row<'_>| {
+        let (attempt, batch, reading) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(Candidate { attempt, batch, reading, task: row.get(3)?, verdict_id: row.get(4)?, open: row.get(5)? })
+    };
+    connection.prepare(sql)?.query_map(params![custom_id, batch], read)?.collect()
 }
 
 fn find(connection: &Connection, custom_id: &str, batch: Option<i64>) -> Checked<Found> {
-    let Some((attempt, batch, reading, task)) = open(connection, custom_id, batch)? else {
-        let known: bool =
-            connection.query_row("SELECT EXISTS (SELECT 1 FROM batch_requests WHERE custom_id = ?1)", [custom_id], |row| row.get(0))?;
-        return Ok(Ok(if known { Found::Settled } else { Found::Unknown }));
+    let mut found = candidates(connection, custom_id, batch)?;
+    let (count, open) = (found.len(), found.iter().any(|request| request.open));
+    let Some(Candidate { attempt, batch, reading, task, verdict_id, .. }) = found.pop() else {
+        return elsewhere(connection, custom_id).map(Ok);
     };
-    let sql = "SELECT item_id, sampler, rubric, judge, repeat FROM tasks WHERE id = ?1";
-    let task = connection.query_row(sql, [task], |row| task_at(row, 0))?;
+    let task = task_of(connection, task)?;
+    if !open {
+        return Ok(Ok(Found::Settled(task)));
+    }
+    if count > 1 {
+        return Ok(Ok(Found::Doubtful(task)));
+    }
     let past = match past(connection, &task)? {
         Ok(past) => past,
         Err(problem) => return Ok(Err(problem)),
     };
-    Ok(Ok(Found::Open(Box::new(OpenRequest { reservation: Reservation(attempt), batch, task, reading, past }))))
+    let Some(verdict_id) = Digest::from_hex(&verdict_id) else { return Ok(Err(format!("`{verdict_id}` is no digest"))) };
+    Ok(Ok(Found::Open(Box::new(OpenRequest { reservation: Reservation(attempt), batch, task, verdict_id, reading, past }))))
+}
+
+/// What is known of an id that none of the requests in question has.
+fn elsewhere(connection: &Connection, custom_id: &str) -> rusqlite::Result<Found> {
+    let sql = "SELECT task FROM batch_requests WHERE line = ?1 OR (line IS NULL AND custom_id = ?1) LIMIT 1";
+    let task: Option<i64> = connection.query_row(sql, [custom_id], |row| row.get(0)).optional()?;
+    task.map_or(Ok(Found::Unknown), |task| task_of(connection, task).map(Found::Settled))
+}
+
+fn task_of(connection: &Connection, task: i64) -> rusqlite::Result<Task> {
+    connection.query_row("SELECT item_id, sampler, rubric, judge, repeat FROM tasks WHERE id = ?1", [task], |row| task_at(row, 0))
 }

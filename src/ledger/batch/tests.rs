@@ -17,8 +17,8 @@ async fn add(ledger: &Ledger, file: &mut BatchFile, task: &Task, bound: Option<u
     ledger.batch_intent(file, intent(task, bound), "{}".to_owned()).await.unwrap();
 }
 
-async fn found(ledger: &Ledger, task: &Task) -> OpenRequest {
-    match ledger.find_request(&id(task).to_string(), None).await.unwrap() {
+async fn found(ledger: &Ledger, line: &str) -> OpenRequest {
+    match ledger.find_request(line, None).await.unwrap() {
         Found::Open(request) => *request,
         other => panic!("{other:?}"),
     }
@@ -33,22 +33,70 @@ async fn a_reply_ends_the_task_and_its_twins_once() {
     for _ in 0..2 {
         ledger.batch_twin(&task(1), id(&task(0))).await.unwrap();
     }
+    let line = file.custom_id(id(&task(0)));
     let path = ledger.finish_batch(file).unwrap();
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "line\n");
     assert_eq!(ledger.waiting_tasks(false).unwrap().len(), 2);
     assert_eq!(ledger.waiting_tasks(true).unwrap(), []);
     assert!(!ledger.has_answer(&task(0).judge).await.unwrap());
-    let request = found(&ledger, &task(0)).await;
+    let request = found(&ledger, &line).await;
     assert_eq!((request.past.len(), request.past[0].class.as_str()), (1, "open"));
-    let ended = ledger.close_request(&request, id(&task(0)), end("answered", Some(5)), Some(&scored(4))).await.unwrap();
+    let ended = ledger.close_request(&request, end("answered", Some(5)), Some(&scored(4))).await.unwrap();
     assert_eq!(ended, [OutcomeName::Scored; 2]);
     assert!(ledger.has_answer(&task(0).judge).await.unwrap() && !ledger.has_answer("another").await.unwrap());
-    assert!(matches!(ledger.find_request(&id(&task(0)).to_string(), None).await.unwrap(), Found::Settled));
+    assert!(matches!(ledger.find_request(&line, None).await.unwrap(), Found::Settled(_)));
     assert!(matches!(ledger.find_request("nobody's", None).await.unwrap(), Found::Unknown));
     assert_eq!(ledger.pending(ALL).unwrap(), [task(2)]);
     let index = std::fs::read_to_string(ledger.write_batch_index().unwrap()).unwrap();
     let lines: Vec<Value> = index.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((lines.len(), &lines[0]["item_id"], &lines[1]["file"]), (2, &Value::from(task(0).item_id), &Value::Null));
+}
+
+/// Two files that ask for the same, one after the other: the ids of their lines, and the first attempt put off.
+async fn asked_twice(ledger: &Ledger) -> [String; 2] {
+    let mut lines = Vec::new();
+    for _ in 0..2 {
+        let mut file = ledger.begin_batch("mini", "{}", false).unwrap();
+        add(ledger, &mut file, &task(0), None).await;
+        lines.push(file.custom_id(id(&task(0))));
+        ledger.finish_batch(file).unwrap();
+        if lines.len() == 1 {
+            let request = found(ledger, &lines[0]).await;
+            assert_eq!(ledger.close_request(&request, end("refused", Some(0)), None).await.unwrap(), []);
+        }
+    }
+    lines.try_into().unwrap()
+}
+
+#[tokio::test]
+async fn a_line_answers_the_attempt_that_it_was_made_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = planned(dir.path(), 1);
+    let [first, second] = asked_twice(&ledger).await;
+    assert!(first != second && second.len() <= 64 && second.starts_with(&id(&task(0)).to_string()[..40]));
+    assert!(matches!(ledger.find_request(&first, None).await.unwrap(), Found::Settled(_)));
+    let request = found(&ledger, &second).await;
+    assert_eq!((request.batch, request.past.len(), request.verdict_id), (2, 2, id(&task(0))));
+    assert!(matches!(ledger.find_request(&id(&task(0)).to_string(), None).await.unwrap(), Found::Unknown), "no line says so");
+    ledger.close_request(&request, end("answered", Some(5)), Some(&scored(4))).await.unwrap();
+    assert!(matches!(ledger.find_request(&second, Some(2)).await.unwrap(), Found::Settled(_)));
+}
+
+#[tokio::test]
+async fn lines_of_an_earlier_version_are_taken_where_one_attempt_can_be_meant() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = planned(dir.path(), 1);
+    let [_, second] = asked_twice(&ledger).await;
+    let (bare, forget) = (id(&task(0)).to_string(), "UPDATE batch_requests SET line = NULL WHERE batch");
+    let alter = |sql: String| ledger.writer.ask_blocking(move |connection| connection.execute(&sql, [])).unwrap();
+    alter(format!("{forget} = 1"));
+    assert!(matches!(ledger.find_request(&bare, None).await.unwrap(), Found::Settled(_)), "only the first file has such lines");
+    assert_eq!(found(&ledger, &second).await.batch, 2);
+    alter(format!("{forget} = 2"));
+    assert!(matches!(ledger.find_request(&bare, None).await.unwrap(), Found::Doubtful(_)));
+    assert!(matches!(ledger.find_request(&bare, Some(2)).await.unwrap(), Found::Open(_)), "a server's batch says which");
+    alter("UPDATE batches SET online = 1 WHERE id = 1".to_owned());
+    assert_eq!(found(&ledger, &bare).await.batch, 2);
 }
 
 #[tokio::test]
@@ -65,8 +113,8 @@ async fn a_reply_ends_no_task_of_another_judge() {
     }
     let waiting = [("mini".to_owned(), id(&other)), ("other".to_owned(), id(&other))];
     assert_eq!(ledger.waiting_ids(true).unwrap(), waiting, "each has a request of its own");
-    let Found::Open(request) = ledger.find_request(&id(&other).to_string(), Some(files[0].id)).await.unwrap() else { panic!() };
-    let ended = ledger.close_request(&request, id(&other), end("answered", Some(5)), Some(&scored(4))).await.unwrap();
+    let Found::Open(request) = ledger.find_request(&files[0].custom_id(id(&other)), Some(files[0].id)).await.unwrap() else { panic!() };
+    let ended = ledger.close_request(&request, end("answered", Some(5)), Some(&scored(4))).await.unwrap();
     assert_eq!((ended.len(), ledger.pending(ALL).unwrap()), (1, vec![other.clone()]));
     assert_eq!(ledger.waiting_tasks(true).unwrap(), [other]);
 }
@@ -77,10 +125,11 @@ async fn an_outcome_that_came_another_way_stays() {
     let ledger = planned(dir.path(), 1);
     let mut file = ledger.begin_batch("mini", "{}", false).unwrap();
     add(&ledger, &mut file, &task(0), None).await;
+    let line = file.custom_id(id(&task(0)));
     ledger.finish_batch(file).unwrap();
     ledger.conclude(&task(0), None, Outcome::JudgeRefused(Why::new("refusal", "no"))).await.unwrap();
-    let request = found(&ledger, &task(0)).await;
-    assert_eq!(ledger.close_request(&request, id(&task(0)), end("answered", Some(7)), Some(&scored(4))).await.unwrap(), []);
+    let request = found(&ledger, &line).await;
+    assert_eq!(ledger.close_request(&request, end("answered", Some(7)), Some(&scored(4))).await.unwrap(), []);
     assert_eq!(ledger.counts().unwrap(), [(Some(OutcomeName::JudgeRefused), 1)].into());
     assert_eq!(ledger.spent_micro_usd(), 7, "but it was paid");
 }

@@ -71,6 +71,13 @@ struct Item {
     body: Value,
 }
 
+impl Item {
+    /// What stands before the first `-` of its custom_id: the same in every batch that asks for the same.
+    fn name(&self) -> &str {
+        self.custom_id.split('-').next().unwrap_or_default()
+    }
+}
+
 impl Store {
     fn id(&mut self, kind: &str) -> String {
         self.made += 1;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Batch, Item};
-use crate::config::FailAs;
+use crate::config::{Doubles, FailAs};
 use crate::failure::{Failure, Kind};
 use crate::generate::{Call, judge};
 use crate::ledger::Line;
@@ -35,11 +35,15 @@ pub(super) fn all(server: &Server, id: &str, batch: &Batch) -> Vec<(String, End)
     let mut ends: Vec<(String, End)> = batch.items.iter().enumerate().map(end).collect();
     // Real servers return items in the order in which they got done.
     ends.sort_by_key(|(custom_id, _)| text::hash(&[b"order", custom_id.as_bytes()]));
+    let again = |(custom_id, end): (String, End), doubles| (custom_id, if matches!(doubles, Doubles::Same) { end } else { End::Expired });
+    let doubles = rule.doubles.into_iter().flat_map(|doubles| ends.clone().into_iter().map(move |end| again(end, doubles)));
+    let doubles: Vec<_> = doubles.collect();
+    ends.extend(doubles);
     ends
 }
 
 fn one(server: &Server, id: &str, at: usize, item: &Item) -> End {
-    let (rule, lot) = (server.config.batch, text::share(&[b"end", item.custom_id.as_bytes()]));
+    let (rule, lot) = (server.config.batch, text::share(&[b"end", item.name().as_bytes()]));
     if lot < rule.expire_share {
         return spared(server, id, item, End::Expired, "expired");
     }

@@ -1,4 +1,4 @@
-//! What is too large to decode is refused by arithmetic, by what the file says of itself: before the first frame, and where it changes on the way.
+//! Clips that are made here: too large, encrypted, cut within a packet, or going on in another stream.
 
 use std::fs;
 use std::process::Command;
@@ -10,11 +10,15 @@ use crate::support::{jsonl, run};
 
 /// Makes a clip of one second with the ffmpeg tool.
 fn clip(size: &str, codec: &str, format: &str) -> Vec<u8> {
+    clip_with(size, codec, format, &[])
+}
+
+fn clip_with(size: &str, codec: &str, format: &str, more: &[&str]) -> Vec<u8> {
     let source = format!("testsrc2=size={size}:rate=10:duration=1");
     let args = ["-v", "error", "-f", "lavfi", "-i", &source, "-pix_fmt", "yuv420p", "-c:v", codec, "-preset", "ultrafast"];
     let dir = tempdir().unwrap();
     let path = dir.path().join(format!("clip.{format}"));
-    let made = Command::new("ffmpeg").args(args).arg(&path).output().unwrap();
+    let made = Command::new("ffmpeg").args(args).args(more).arg(&path).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     fs::read(path).unwrap()
 }
@@ -59,4 +63,52 @@ fn a_video_is_admitted_by_the_pictures_that_its_decoder_holds() {
     }
     let rows = prepare("decode_bytes = 12_000_000");
     assert_eq!(rows("grows.ts").len(), 2, "{:?}", rows("grows.ts"));
+}
+
+/// Prepares clips under their names; the rows of `parts.jsonl` and `items.jsonl`.
+fn prepared(clips: &[(&str, Vec<u8>)]) -> (Vec<Value>, Vec<Value>) {
+    let work = tempdir().unwrap();
+    let [folder, out] = ["in", "out"].map(|name| work.path().join(name));
+    fs::create_dir(&folder).unwrap();
+    clips.iter().for_each(|(name, bytes)| fs::write(folder.join(name), bytes).unwrap());
+    run(&["prepare", folder.to_str().unwrap(), "-o", out.to_str().unwrap(), "--sampler", "uniform:2"]);
+    (jsonl(&out.join("parts.jsonl")), jsonl(&out.join("items.jsonl")))
+}
+
+#[test]
+fn what_is_encrypted_is_refused_by_that_name() {
+    let key = ["-encryption_scheme", "cenc-aes-ctr", "-encryption_key", "00112233445566778899aabbccddeeff", "-encryption_kid"];
+    let more = [&key[..], &["ffeeddccbbaa99887766554433221100"]].concat();
+    let clips = [("a.mp4", "libx264"), ("b.mp4", "libx265"), ("c.mp4", "mpeg4")];
+    let (rows, _) = prepared(&clips.map(|(name, codec)| (name, clip_with("320x240", codec, "mp4", &more))));
+    assert_eq!(rows.len(), 3, "{rows:?}");
+    for row in rows {
+        assert_eq!((&row["outcome"], &row["reason"]), (&"media_rejected".into(), &"unsupported".into()), "{row}");
+        assert!(row["message"].as_str().unwrap().contains("encrypted"), "{row}");
+    }
+}
+
+#[test]
+fn a_broadcast_that_goes_on_in_another_stream_says_so() {
+    let clip = |more: &[&str]| clip_with("320x240", "libx264", "ts", more);
+    let first = clip(&[]);
+    let later = clip(&["-output_ts_offset", "1", "-mpegts_start_pid", "0x300"]);
+    let elsewhere = clip(&["-output_ts_offset", "1", "-mpegts_start_pid", "0x300", "-mpegts_pmt_start_pid", "0x200"]);
+    let same = clip(&["-output_ts_offset", "1"]);
+    let (_, items) = prepared(&[
+        ("elsewhere.ts", [&first[..], &elsewhere].concat()),
+        ("later.ts", [&first[..], &later].concat()),
+        ("same.ts", [&first[..], &same].concat()),
+    ]);
+    let told = |item: &Value| item.to_string().contains("goes_on_elsewhere");
+    let told: Vec<_> = items.iter().map(|item| (item["item_id"].as_str().unwrap(), told(item))).collect();
+    assert_eq!(told, [("elsewhere.ts", true), ("later.ts", true), ("same.ts", false)], "{items:?}");
+}
+
+#[test]
+fn a_recording_may_begin_within_a_packet() {
+    let whole = clip("320x240", "libx264", "ts");
+    let (rows, _) = prepared(&[("cut.ts", whole[100..].to_vec()), ("noise.ts", vec![0x11; 188 * 40])]);
+    assert!(rows[0]["width"] == 320 && rows[1]["width"] == 320, "{rows:?}");
+    assert_eq!(rows[2]["reason"], "not_media", "{rows:?}");
 }
