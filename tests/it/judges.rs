@@ -297,7 +297,7 @@ fn a_cascade_asks_the_dear_judge_only_where_it_must() {
     let file = work.path().join("tribunal.toml");
     let text = format!(
         "[judges.j]\nprovider = \"openai\"\nbase_url = \"{}/v1\"\nmodel = \"m\"\n[judges.dear]\nprovider = \"openai\"\nbase_url = \"{}/v1\"\n\
-         model = \"d\"\n{}[cascade]\nfirst = \"j\"\nthen = \"dear\"\naudit = 0.2\n[panel]\njudges = [\"j\", \"dear\"]\n",
+         model = \"d\"\n{}[cascade]\nfirst = \"j\"\nthen = \"dear\"\naudit = 0.5\n[panel]\njudges = [\"j\", \"dear\"]\n",
         cheap.address,
         dear.address,
         PRICE.replace("judges.j", "judges.dear")
