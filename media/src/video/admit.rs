@@ -112,6 +112,8 @@ mod tests {
     #[test]
     fn a_stream_that_refers_to_more_than_its_level_allows_is_taken_at_the_larger_word() {
         assert_eq!((of_h264(60, 9, EIGHT_K), of_h264(60, 4000, EIGHT_K)), (9, 16));
+        let told = |codec, level| pictures_now(codec, Held { level: Some(level), references: 3 }, EIGHT_K);
+        assert_eq!((told("h264", 60), told("hevc", 180)), (5, 6), "of other sizes on the way");
     }
 
     #[test]
