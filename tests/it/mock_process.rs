@@ -67,7 +67,10 @@ impl Drop for MockProcess {
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--example", "mock-judge"]).current_dir(root()).status();
+        // Beside this binary, so by the same profile.
+        let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
+        let args = ["build", "--quiet", "--example", "mock-judge", "--profile", profile];
+        let built = Command::new(env!("CARGO")).args(args).current_dir(root()).status();
         assert!(built.unwrap().success(), "the mock judge does not build");
         std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("examples/mock-judge")
     })

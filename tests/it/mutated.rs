@@ -12,7 +12,7 @@ use tribunal::sandbox::{Job, Pool, Settings};
 use tribunal_media::{FrameView, Modality, PartHeader, Recipe, SoundSpec, sniff};
 
 use crate::damage::{NEVER, seeds};
-use crate::support::{next, root, sized};
+use crate::support::{first_case, next, root, sized};
 
 /// Where the parts of a file are that one can take out, double or exchange, by the file's own structure.
 fn pieces(bytes: &[u8]) -> Vec<Range<usize>> {
@@ -184,6 +184,7 @@ fn altered_media_take_no_worker_down() {
     let seeds: Vec<(String, Modality, Vec<u8>)> =
         seeds().into_iter().filter_map(|(name, bytes)| Some((name, sniff(&bytes[..bytes.len().min(4096)])?.modality, bytes))).collect();
     let make = |number: usize| {
+        let number = first_case() + number;
         let (name, modality, bytes) = &seeds[number % seeds.len()];
         let bytes = altered(bytes, &mut (number as u64 + 1));
         // What it became decides how it is read, as in a folder.

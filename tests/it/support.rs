@@ -101,6 +101,11 @@ pub(crate) fn sized(everyday: usize, soak: usize) -> usize {
     (soak as f64 * share).ceil() as usize
 }
 
+/// Number of the first case, so that a soak goes on where another ended: `TRIBUNAL_SOAK_FROM`, or 0.
+pub(crate) fn first_case() -> usize {
+    std::env::var("TRIBUNAL_SOAK_FROM").map_or(0, |number| number.parse().expect("TRIBUNAL_SOAK_FROM is a number"))
+}
+
 /// SplitMix64 (Steele, Lea and Flood 2014), so that a failure can be made again.
 pub(crate) fn next(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
