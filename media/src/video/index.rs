@@ -7,7 +7,7 @@ use super::clock::Clock;
 use super::colours::Colours;
 use super::counting::Counting;
 use super::header::{is_bidirectional, is_dependent, is_disposable, is_gradual, is_hidden, is_layered};
-use super::holes::is_hollow;
+use super::holes::{is_hollow, is_padded};
 use super::jump::Jumps;
 use super::order::{Order, Shown, stretches};
 use super::past::Past;
@@ -36,6 +36,8 @@ pub(super) struct Entry {
     pub gradual: bool,
     /// Bytes of it, or of what comes right before it, are missing.
     pub damaged: bool,
+    /// Zeros in it were written on purpose.
+    pub padded: bool,
     /// Pictures before it that others refer to are missing, as far as is known.
     pub lacks: bool,
     /// Its picture refers to one that is shown after it, as far as is known.
@@ -122,6 +124,7 @@ pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> R
             scan.packets.push(Entry {
                 lacks: counting.as_mut().is_some_and(|counting| counting.leaves_out(packet.bytes())),
                 damaged: scan.short || is_hollow(&stream.codec, packet.bytes()),
+                padded: is_padded(&stream.codec, packet.bytes()),
                 pts: packet.pts(),
                 dts: packet.dts(),
                 duration: packet.duration(),
@@ -255,6 +258,7 @@ mod tests {
                 gradual: false,
                 discard: false,
                 damaged: false,
+                padded: false,
                 lacks: false,
                 bidirectional: false,
                 disposable: false,
