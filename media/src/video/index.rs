@@ -87,6 +87,8 @@ pub(super) struct Scan {
     pub short: bool,
     /// What packets say for those after them.
     pub past: Past,
+    /// By stream: the byte offset of the first packet of each other one that was not left out of the reading.
+    pub others: BTreeMap<usize, i64>,
 }
 
 /// Streams of pictures without a container,
@@ -137,6 +139,9 @@ pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> R
                 disposable: is_disposable(&stream.codec, packet.bytes()),
             });
             layered |= is_layered(&stream.codec, packet.bytes());
+        } else {
+            scan.others.entry(packet.stream()).or_insert_with(|| packet.pos());
+            input.discard(packet.stream());
         }
     }
     if !scan.past.is_even() {

@@ -1,12 +1,14 @@
 //! One video from bytes to parts.
 
+use std::collections::BTreeMap;
+
 use super::admit::{admit, pictures};
 use super::chunks;
 use super::cursor::Cursor;
 use super::delivery::Delivery;
 use super::geometry::Geometry;
 use super::holes;
-use super::index::{BARE, BROADCAST, Index, Scan, scan};
+use super::index::{BARE, BROADCAST, Entry, Index, Scan, scan};
 use super::jump::{Jumps, trust_decoder_at_joins};
 use super::order::{are_decoding_times, needs_decoding};
 use super::plan::{plan, whole};
@@ -78,12 +80,13 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     };
     admit(pictures(&stream.codec, &stream.extradata, stream.size), stream.size, stream.bytes_per_two_pixels, limits)?;
     let reading = again.as_mut().unwrap_or(&mut input);
-    reading.select(stream.index);
     let format = format_name(&reading.format()).to_owned();
     let broadcast = BROADCAST.contains(&format.as_str());
-    let known = reading.streams().len();
-    let Scan { mut packets, after_rubbish, short, past } = scan(reading, &stream, limits)?;
-    let goes_on = broadcast && goes_on_elsewhere(reading, &stream, known, packets.iter().filter_map(|packet| packet.pts).max());
+    if !broadcast {
+        reading.select(stream.index); // else the first packet of each other stream tells where it begins
+    }
+    let Scan { mut packets, after_rubbish, short, past, others } = scan(reading, &stream, limits)?;
+    let goes_on = broadcast && goes_on_elsewhere(reading, &stream, &packets, &others);
     let mut holes = holes::mark(source, reading, &stream, &mut packets, &after_rubbish)?;
     if format == "avi" {
         holes.extend(chunks::date(&mut packets, &reading.listed(stream.index).collect::<Vec<_>>()));
@@ -132,8 +135,7 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
         ..Report::default()
     };
     if goes_on {
-        let message =
-            "another stream of pictures begins later than this one, or is empty, and is not shown; store the file anew to have one stream";
+        let message = "another stream of pictures begins later than this one, and is not shown; store the file anew to have one stream";
         report.note("goes_on_elsewhere", message);
     }
     if !holes.is_empty() {
@@ -160,13 +162,15 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     Ok(Opened { session, stream, index, report })
 }
 
-/// Whether a broadcast has another stream of pictures that was not `known` at the start, or of which nothing came before the `last` timestamp of this one.
-fn goes_on_elsewhere(input: &Input<'_>, stream: &Stream, known: usize, last: Option<i64>) -> bool {
-    let seconds = |ticks: i64, base: (i32, i32)| ticks as f64 * f64::from(base.0) / f64::from(base.1);
-    let end = last.map(|last| seconds(last, stream.time_base));
-    let begins_later = |other: &Stream| other.start.is_none_or(|start| end.is_some_and(|end| seconds(start, other.time_base) > end));
-    let mut others = input.streams().into_iter().filter(|other| other.kind == Kind::Video && other.index != stream.index);
-    others.any(|other| other.index >= known || begins_later(&other))
+/// So many pictures of a stream may come before the first of another one that is there at the same time.
+const AT_ONCE: usize = 100;
+
+/// Whether a broadcast has another stream of pictures that begins (`others`, by offset) behind all of this one, or so many of its pictures that they are
+/// not there at the same time. Times do not tell: clocks are set anew where recordings are joined.
+fn goes_on_elsewhere(input: &Input<'_>, stream: &Stream, packets: &[Entry], others: &BTreeMap<usize, i64>) -> bool {
+    let pictures = input.streams().into_iter().filter(|other| other.kind == Kind::Video && other.index != stream.index);
+    let mut begins = pictures.filter_map(|other| others.get(&other.index));
+    begins.any(|begin| packets.iter().filter(|packet| (0..*begin).contains(&packet.pos)).count() >= packets.len().min(AT_ONCE))
 }
 
 fn remark(report: &mut Report, index: &Index, stream: &Stream, promised: Option<f64>) {
