@@ -156,6 +156,18 @@ fn ends_amid_flv(source: &Source) -> io::Result<Option<&'static str>> {
     Ok((!matches!(kind[..], [8 | 9 | 18])).then_some("the last tag is cut"))
 }
 
+/// Where the tags that follow the one at `at` lead to the header of another FLV file, if they do.
+pub(crate) fn another_flv(source: &Source, mut at: u64) -> io::Result<Option<u64>> {
+    for _ in 0..MOST_FRAMES {
+        match source.read(at, 4)?[..] {
+            [b'F', b'L', b'V', 1] => return Ok(Some(at)),
+            [8 | 9 | 18, high, middle, low] => at += 11 + u64::from(u32::from_be_bytes([0, high, middle, low])) + 4,
+            _ => break,
+        }
+    }
+    Ok(None)
+}
+
 /// Begins each pack of a program stream.
 const PACK: &[u8] = b"\0\0\x01\xba";
 
@@ -175,7 +187,7 @@ fn ends_amid_program_packet(tail: &[u8]) -> Option<&'static str> {
     (at > tail.len() || at < tail.len() && tail.len() - at < 6).then_some("the last packet is cut")
 }
 
-/// Frames of IVF that are followed to the end of a file, at most: an hour.
+/// Frames of IVF or tags of FLV that are followed to the end of a file, at most: an hour.
 const MOST_FRAMES: usize = 1 << 17;
 
 /// A header of IVF says how long it is, and each frame, after 12 bytes of which the first four are its length.
@@ -228,7 +240,7 @@ fn ends_amid_box(source: &Source) -> io::Result<Option<&'static str>> {
 
 #[cfg(test)]
 mod tests {
-    use super::broken_off;
+    use super::{another_flv, broken_off};
     use crate::Source;
 
     /// Of a file that breaks off; -1 where it does not say how long it should be.
@@ -279,6 +291,18 @@ mod tests {
         ] {
             assert_eq!(share(&bytes).is_some(), cut, "{bytes:02x?}");
         }
+    }
+
+    #[test]
+    fn another_file_behind_the_tags_is_found() {
+        let header = b"FLV\x01\x01\0\0\0\x09\0\0\0\0";
+        let tag = |kind: u8| [&[kind, 0, 0, 5][..], &[0; 7], &[7; 5], &[0, 0, 0, 16]].concat();
+        let whole = [header, &tag(18)[..], &tag(9), &tag(8)].concat();
+        let found = |bytes: &[u8], at: usize| another_flv(&Source::memory(bytes.to_vec()), at as u64).unwrap();
+        for at in [13, 33, 53] {
+            assert_eq!((found(&whole, at), found(&whole.repeat(2), at)), (None, Some(whole.len() as u64)), "from the tag at {at}");
+        }
+        assert_eq!((found(&[&whole[..], &tag(7), header].concat(), 13), found(&whole, 1000), found(b"", 0)), (None, None, None));
     }
 
     #[test]

@@ -122,6 +122,27 @@ fn a_broadcast_that_goes_on_in_another_stream_says_so() {
 }
 
 #[test]
+fn fragments_and_files_that_follow_where_none_should_are_noted() {
+    let fragmented = clip_with("320x240", "libx264", "mp4", &["-g", "5", "-movflags", "frag_keyframe+empty_moov"]);
+    let starts = fragmented.windows(4).enumerate().filter(|(_, window)| window == b"moof").map(|(at, _)| at - 4);
+    let [first, second] = starts.take(2).collect::<Vec<_>>()[..] else { panic!("{} bytes", fragmented.len()) };
+    let flash = clip("320x240", "flv1", "flv");
+    let (_, items) = prepared(&[
+        ("joined.flv", flash.repeat(2)),
+        ("overlap.mp4", [&fragmented[..], &fragmented[first..second]].concat()),
+        ("whole.flv", flash),
+        ("whole.mp4", fragmented),
+    ]);
+    let codes = |item: &Value| {
+        let codes = item["notes"].as_array().unwrap().iter().map(|note| note["code"].as_str().unwrap().to_owned());
+        codes.filter(|code| !code.starts_with("header_")).collect::<Vec<_>>()
+    };
+    let told: Vec<_> = items.iter().map(|item| (item["item_id"].as_str().unwrap(), codes(item).join(" "))).collect();
+    let expected = [("joined.flv", "goes_on_elsewhere"), ("overlap.mp4", "fragments_overlap"), ("whole.flv", ""), ("whole.mp4", "")];
+    assert_eq!(told.iter().map(|(name, codes)| (*name, codes.as_str())).collect::<Vec<_>>(), expected, "{items:?}");
+}
+
+#[test]
 fn a_recording_may_begin_within_a_packet() {
     let whole = clip("320x240", "libx264", "ts");
     let (rows, _) = prepared(&[("cut.ts", whole[100..].to_vec()), ("noise.ts", vec![0x11; 188 * 40])]);

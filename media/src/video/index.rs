@@ -87,6 +87,8 @@ pub(super) struct Scan {
     pub short: bool,
     /// What packets say for those after them.
     pub past: Past,
+    /// How many the container wants decoded and not displayed.
+    pub discarded: usize,
     /// By stream: the byte offset of the first packet of each other one that was not left out of the reading.
     pub others: BTreeMap<usize, i64>,
 }
@@ -114,6 +116,7 @@ pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> R
             let before = std::mem::replace(&mut rubbish, heard().rubbish);
             scan.after_rubbish.extend((rubbish > before).then_some(scan.packets.len()));
             scan.short = packet.is_short();
+            scan.discarded += usize::from(packet.is_discard());
             if let Some(extradata) = packet.attached(Attached::Configuration) {
                 counting.iter_mut().for_each(|counting| counting.learn(extradata));
                 colours.learn(extradata);

@@ -14,7 +14,7 @@ use super::order::{are_decoding_times, needs_decoding};
 use super::plan::{plan, whole};
 use super::session::Session;
 use crate::audio::PictureClock;
-use crate::ending::broken_off;
+use crate::ending::{another_flv, broken_off};
 use crate::frame::target_size;
 use crate::libav::{Input, Kind, Probing, Stream, heard};
 use crate::sampler::{Plan, most_held};
@@ -85,8 +85,9 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     if !broadcast {
         reading.select(stream.index); // else the first packet of each other stream tells where it begins
     }
-    let Scan { mut packets, after_rubbish, short, past, others } = scan(reading, &stream, limits)?;
+    let Scan { mut packets, after_rubbish, short, past, discarded, others } = scan(reading, &stream, limits)?;
     let goes_on = broadcast && goes_on_elsewhere(reading, &stream, &packets, &others);
+    let joined = if format == "flv" { flv_behind(source, &packets, &after_rubbish)? } else { None };
     let mut holes = holes::mark(source, reading, &stream, &mut packets, &after_rubbish)?;
     if format == "avi" {
         holes.extend(chunks::date(&mut packets, &reading.listed(stream.index).collect::<Vec<_>>()));
@@ -138,6 +139,16 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
         let message = "another stream of pictures begins later than this one, and is not shown; store the file anew to have one stream";
         report.note("goes_on_elsewhere", message);
     }
+    if let Some(at) = joined {
+        let message =
+            format!("another FLV file begins at byte {at}, and is not shown, or not whole; store the files one by one, or anew as one");
+        report.note("goes_on_elsewhere", message);
+    }
+    // Where no table lists the frames, there are no edits that leave out some, either.
+    if report.format == "mp4" && stream.frames.is_none() && discarded > 0 {
+        let message = format!("{discarded} frames have times before the end of the fragment before theirs, and are not shown");
+        report.note("fragments_overlap", message);
+    }
     if !holes.is_empty() {
         let lost = holes.iter().sum::<i64>() as f64 * f64::from(stream.time_base.0) / f64::from(stream.time_base.1);
         report.note("holes", format!("the file has {} holes, in which frames of {lost:.3} s are lost", holes.len()));
@@ -171,6 +182,14 @@ fn goes_on_elsewhere(input: &Input<'_>, stream: &Stream, packets: &[Entry], othe
     let pictures = input.streams().into_iter().filter(|other| other.kind == Kind::Video && other.index != stream.index);
     let mut begins = pictures.filter_map(|other| others.get(&other.index));
     begins.any(|begin| packets.iter().filter(|packet| (0..*begin).contains(&packet.pos)).count() >= packets.len().min(AT_ONCE))
+}
+
+/// Where another FLV file begins behind the last packet, or the last one before bytes that make no sense, such as its header.
+fn flv_behind(source: &Source, packets: &[Entry], after_rubbish: &[usize]) -> Result<Option<u64>, Error> {
+    let ends = after_rubbish.iter().copied().chain([packets.len()]).filter_map(|after| packets.get(after.checked_sub(1)?));
+    let ends = ends.filter_map(|last| u64::try_from(last.pos).ok());
+    let found = ends.map(|at| another_flv(source, at)).find_map(Result::transpose);
+    Ok(found.transpose()?)
 }
 
 fn remark(report: &mut Report, index: &Index, stream: &Stream, promised: Option<f64>) {
