@@ -76,6 +76,33 @@ fn prepared(clips: &[(&str, Vec<u8>)]) -> (Vec<Value>, Vec<Value>) {
 }
 
 #[test]
+fn a_refusal_of_much_sound_says_what_makes_it_fit() {
+    let work = tempdir().unwrap();
+    let [folder, config] = ["in", "tribunal.toml"].map(|name| work.path().join(name));
+    fs::create_dir(&folder).unwrap();
+    let source = "sine=frequency=440:duration=60:sample_rate=16000";
+    let path = folder.join("long.wav");
+    let made = Command::new("ffmpeg").args(["-v", "error", "-f", "lavfi", "-i", source]).arg(path).status().unwrap();
+    assert!(made.success());
+    let prepare = |settings: &str| {
+        fs::write(&config, settings).unwrap();
+        let out = work.path().join("out");
+        let _ = fs::remove_dir_all(&out);
+        run(&["prepare", folder.to_str().unwrap(), "-o", out.to_str().unwrap(), "--config", config.to_str().unwrap()]);
+        jsonl(&out.join("parts.jsonl"))
+    };
+    let limit = "[limits]\nreply_bytes = 1_500_000\n"; // a minute is 1.9 MB
+    let refused = &prepare(limit)[0];
+    assert_eq!(refused["reason"], "over_limit", "{refused}");
+    let message = refused["message"].as_str().unwrap();
+    assert!(message.contains("`sound = \"flac\"`") && message.contains("[recipe]") && message.contains("`reply_bytes`"), "{message}");
+    for heeded in [format!("{limit}[recipe]\nsound = \"flac\"\n"), "[limits]\nreply_bytes = 3_000_000\n".to_owned()] {
+        let parts = prepare(&heeded);
+        assert_eq!(parts.last().unwrap()["end"], 60.0, "{heeded}: {parts:?}");
+    }
+}
+
+#[test]
 fn what_is_encrypted_is_refused_by_that_name() {
     let key = ["-encryption_scheme", "cenc-aes-ctr", "-encryption_key", "00112233445566778899aabbccddeeff", "-encryption_kid"];
     let more = [&key[..], &["ffeeddccbbaa99887766554433221100"]].concat();
