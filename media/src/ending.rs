@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::Source;
-use crate::sniff::packets_of_transport;
+use crate::sniff::{AMID, first_pack, packets_of_transport};
 
 /// How a file breaks off.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,6 +56,8 @@ pub(crate) fn broken_off(source: &Source) -> io::Result<Option<BrokenOff>> {
         ends_amid_frame(source)?
     } else if let Some((_, step)) = packets_of_transport(&head) {
         (!source.len().is_multiple_of(step as u64)).then_some("the last packet is cut")
+    } else if first_pack(&source.head(AMID)?).is_some() {
+        ends_amid_program_packet(&tail()?)
     } else {
         ends_amid_box(source)?
     };
@@ -317,6 +319,8 @@ mod tests {
         let packs = |end: usize| share(&[&pack[..], &pack[..end]].concat());
         assert_eq!((packs(pack.len()), packs(pack.len() - 1), packs(15), packs(6)), (None, Some(-1.0), Some(-1.0), Some(-1.0)));
         assert_eq!(share(&[&pack[..], b"\0\0\x01\xb9"].concat()), None);
+        let amid = |end: usize| share(&[&[7; 99][..], &pack.repeat(3), &pack[..end]].concat());
+        assert_eq!((amid(pack.len()), amid(pack.len() - 1)), (None, Some(-1.0)), "it begins amid a packet");
         let packet = [&[0x47][..], &[0; 187]].concat();
         assert_eq!((share(&packet.repeat(4)), share(&packet.repeat(4)[..700])), (None, Some(-1.0)));
         let ivf = |frames: &[u8]| share(&[b"DKIF\0\0\x20\0", &[0; 24][..], frames].concat());

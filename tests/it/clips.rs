@@ -176,3 +176,22 @@ fn a_recording_may_begin_within_a_packet() {
     assert!(rows[0]["width"] == 320 && rows[1]["width"] == 320, "{rows:?}");
     assert_eq!(rows[2]["reason"], "not_media", "{rows:?}");
 }
+
+#[test]
+fn a_recording_may_begin_within_a_picture() {
+    let short = |codec: &str, format: &str| clip_with("320x240", codec, format, &["-g", "5", "-r", "25"]);
+    let whole = [("a.mpg", "mpeg2video"), ("b.mpg", "mpeg1video"), ("c.m2v", "mpeg2video"), ("d.h264", "libx264"), ("e.hevc", "libx265")];
+    let whole = whole.map(|(name, codec)| (name, short(codec, &name[2..])));
+    let cut = |from: usize, name: &'static str, bytes: &[u8]| (name, bytes[from..].to_vec());
+    for from in [10, 100, 3000] {
+        let (rows, items) = prepared(&whole.each_ref().map(|(name, bytes)| cut(from, name, bytes)));
+        assert_eq!(rows.len(), 2 * whole.len(), "{from}: {rows:?}");
+        assert!(rows.iter().all(|row| row["width"] == 320 && row["damaged"] != true), "{from}: {rows:?}");
+        // Twenty of 25 pictures come behind the first and those that refer to it; a little further in front there are headers that come again.
+        assert!(items.iter().all(|item| item["frames_total"] == 20 || from < 3000 && item["frames_total"] == 25), "{from}: {items:?}");
+    }
+    // What merely holds such bytes is no recording.
+    let holding = |bytes: &[u8]| [&[7; 999][..], &bytes[..40], &[7; 9000]].concat();
+    let (rows, _) = prepared(&whole.each_ref().map(|(name, bytes)| (*name, holding(bytes))));
+    assert!(rows.iter().all(|row| row["outcome"] == "media_rejected"), "{rows:?}");
+}
