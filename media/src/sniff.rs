@@ -350,6 +350,10 @@ mod tests {
         assert_eq!(name(&repeated(&[0x47, 0x40, 0, 0x10], 188, 4)), Some("mpeg-ts"));
         assert_eq!(name(&repeated(&[0x47, 0x40, 0, 0x10], 204, 4)), Some("mpeg-ts"));
         assert_eq!(name(&repeated(&[0x47, 0x40, 0, 0x10], 180, 4)), None);
+        for step in [188, 192, 204] {
+            let cut = |from: usize, packets: usize| name(&repeated(&[0x47, 0x40, 0, 0x10], step, packets)[from..]);
+            assert_eq!((cut(1, 11), cut(100, 11), cut(100, 10)), (Some("mpeg-ts"), Some("mpeg-ts"), None), "cut within a packet of {step}");
+        }
         assert_eq!(name(b"BM is what I would call it\xff\0"), None);
     }
 
