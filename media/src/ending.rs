@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::Source;
-use crate::sniff::packets_of_transport;
+use crate::sniff::{AMID, first_pack, packets_of_transport};
 
 /// How a file breaks off.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,6 +56,8 @@ pub(crate) fn broken_off(source: &Source) -> io::Result<Option<BrokenOff>> {
         ends_amid_frame(source)?
     } else if let Some((_, step)) = packets_of_transport(&head) {
         (!source.len().is_multiple_of(step as u64)).then_some("the last packet is cut")
+    } else if first_pack(&source.head(AMID)?).is_some() {
+        ends_amid_program_packet(&tail()?)
     } else {
         ends_amid_box(source)?
     };
@@ -156,6 +158,18 @@ fn ends_amid_flv(source: &Source) -> io::Result<Option<&'static str>> {
     Ok((!matches!(kind[..], [8 | 9 | 18])).then_some("the last tag is cut"))
 }
 
+/// Where the tags that follow the one at `at` lead to the header of another FLV file, if they do.
+pub(crate) fn another_flv(source: &Source, mut at: u64) -> io::Result<Option<u64>> {
+    for _ in 0..MOST_FRAMES {
+        match source.read(at, 4)?[..] {
+            [b'F', b'L', b'V', 1] => return Ok(Some(at)),
+            [8 | 9 | 18, high, middle, low] => at += 11 + u64::from(u32::from_be_bytes([0, high, middle, low])) + 4,
+            _ => break,
+        }
+    }
+    Ok(None)
+}
+
 /// Begins each pack of a program stream.
 const PACK: &[u8] = b"\0\0\x01\xba";
 
@@ -175,7 +189,7 @@ fn ends_amid_program_packet(tail: &[u8]) -> Option<&'static str> {
     (at > tail.len() || at < tail.len() && tail.len() - at < 6).then_some("the last packet is cut")
 }
 
-/// Frames of IVF that are followed to the end of a file, at most: an hour.
+/// Frames of IVF or tags of FLV that are followed to the end of a file, at most: an hour.
 const MOST_FRAMES: usize = 1 << 17;
 
 /// A header of IVF says how long it is, and each frame, after 12 bytes of which the first four are its length.
@@ -228,7 +242,7 @@ fn ends_amid_box(source: &Source) -> io::Result<Option<&'static str>> {
 
 #[cfg(test)]
 mod tests {
-    use super::broken_off;
+    use super::{another_flv, broken_off};
     use crate::Source;
 
     /// Of a file that breaks off; -1 where it does not say how long it should be.
@@ -282,6 +296,18 @@ mod tests {
     }
 
     #[test]
+    fn another_file_behind_the_tags_is_found() {
+        let header = b"FLV\x01\x01\0\0\0\x09\0\0\0\0";
+        let tag = |kind: u8| [&[kind, 0, 0, 5][..], &[0; 7], &[7; 5], &[0, 0, 0, 16]].concat();
+        let whole = [header, &tag(18)[..], &tag(9), &tag(8)].concat();
+        let found = |bytes: &[u8], at: usize| another_flv(&Source::memory(bytes.to_vec()), at as u64).unwrap();
+        for at in [13, 33, 53] {
+            assert_eq!((found(&whole, at), found(&whole.repeat(2), at)), (None, Some(whole.len() as u64)), "from the tag at {at}");
+        }
+        assert_eq!((found(&[&whole[..], &tag(7), header].concat(), 13), found(&whole, 1000), found(b"", 0)), (None, None, None));
+    }
+
+    #[test]
     fn an_end_amid_a_page_a_tag_or_a_packet_is_seen() {
         let page = |flags: u8, laced: u8, bytes: usize| [b"OggS\0", &[flags][..], &[0; 20], &[1, laced], &vec![7; bytes]].concat();
         assert_eq!(share(&[page(0, 5, 5), page(4, 5, 5)].concat()), None);
@@ -293,6 +319,8 @@ mod tests {
         let packs = |end: usize| share(&[&pack[..], &pack[..end]].concat());
         assert_eq!((packs(pack.len()), packs(pack.len() - 1), packs(15), packs(6)), (None, Some(-1.0), Some(-1.0), Some(-1.0)));
         assert_eq!(share(&[&pack[..], b"\0\0\x01\xb9"].concat()), None);
+        let amid = |end: usize| share(&[&[7; 99][..], &pack.repeat(3), &pack[..end]].concat());
+        assert_eq!((amid(pack.len()), amid(pack.len() - 1)), (None, Some(-1.0)), "it begins amid a packet");
         let packet = [&[0x47][..], &[0; 187]].concat();
         assert_eq!((share(&packet.repeat(4)), share(&packet.repeat(4)[..700])), (None, Some(-1.0)));
         let ivf = |frames: &[u8]| share(&[b"DKIF\0\0\x20\0", &[0; 24][..], frames].concat());

@@ -19,6 +19,9 @@ pub struct Format {
 /// Bytes that [`sniff`] wants to see; fewer will do when the file is shorter.
 pub(crate) const HEAD: usize = 4096;
 
+/// Bytes in which a recording that was cut anywhere has to show what it is: no packet of a program stream is longer.
+pub(crate) const AMID: usize = 64 << 10;
+
 const fn format(name: &'static str, modality: Modality) -> Format {
     Format { name, modality, ambiguous: false, decoded: true }
 }
@@ -108,7 +111,11 @@ pub(crate) fn identify(source: &Source, limits: &Limits) -> Result<Format, Error
     if source.is_empty() {
         return Err(Error::NotMedia("the file is empty".to_owned()));
     }
-    sniff(&source.head(HEAD)?).ok_or_else(|| Error::NotMedia("the first bytes belong to no format known here".to_owned()))
+    let format = match sniff(&source.head(HEAD)?) {
+        None => recording_cut_anywhere(&source.head(AMID)?),
+        format => format,
+    };
+    format.ok_or_else(|| Error::NotMedia("the first bytes belong to no format known here".to_owned()))
 }
 
 /// The text that `head` begins with: UTF-8 (a code point may be cut by the end), no NUL, at most one control character in twenty.
@@ -224,6 +231,54 @@ fn elementary_video(head: &[u8]) -> Option<Format> {
     })
 }
 
+/// A recording whose first bytes belong to something that is not there.
+fn recording_cut_anywhere(head: &[u8]) -> Option<Format> {
+    first_pack(head).map(|_| container("mpeg-ps")).or_else(|| cut_pictures(head))
+}
+
+/// Where the first pack of a program stream begins, by the starts of three to which the lengths of packets lead (ISO/IEC 13818-1, 2.5.3; ISO/IEC 11172-1, 2.4.3).
+pub(crate) fn first_pack(head: &[u8]) -> Option<usize> {
+    let leads_on = |first: usize| {
+        let (mut at, mut packs) = (first, 0);
+        while packs < 3 {
+            at += match head.get(at..)? {
+                [0, 0, 1, 0xba, version, ..] if version >> 4 == 2 => 12,
+                [0, 0, 1, 0xba, version, rest @ ..] if version >> 6 == 1 => 14 + usize::from(rest.get(8)? & 7),
+                [0, 0, 1, 0xbb..=0xff, high, low, ..] => 6 + usize::from(u16::from_be_bytes([*high, *low])),
+                _ => return None,
+            };
+            packs += usize::from(head.get(at..)?.starts_with(b"\0\0\x01\xba"));
+        }
+        Some(first)
+    };
+    let starts = head.windows(4).enumerate().filter(|(_, window)| window == b"\0\0\x01\xba");
+    starts.map(|(first, _)| first).find_map(leads_on)
+}
+
+/// Pictures without a container that begin within one: what their decoders need comes later, unit after unit.
+fn cut_pictures(head: &[u8]) -> Option<Format> {
+    let starts = head.windows(3).enumerate().filter(|(_, window)| window == b"\0\0\x01").map(|(at, _)| &head[at + 3..]);
+    let units: Vec<&[u8]> = starts.collect();
+    let kind = |units: &[&[u8]]| match *units {
+        // A sequence parameter set of a usual profile and level, and that of a picture (ISO/IEC 14496-10, 7.3.2).
+        [[0x67 | 0x47 | 0x27, 66 | 77 | 88 | 100 | 110 | 122 | 244, flags, 9..=62, ..], [0x68 | 0x48 | 0x28, ..], ..]
+            if flags.trailing_zeros() >= 2 =>
+        {
+            Some(format("h264", Modality::Video))
+        }
+        // The same, after one of the whole video (ISO/IEC 23008-2, 7.3.2).
+        [[0x40, 1, ..], [0x42, 1, ..], [0x44, 1, ..]] => Some(format("hevc", Modality::Video)),
+        // A sequence header with a shape of pixels, a rate and its marker, and what may follow (ISO/IEC 13818-2, 6.2.2).
+        [[0xb3, _, _, _, shape_and_rate, _, _, marker, ..], [0xb5 | 0xb8 | 0xb2 | 0, ..], ..]
+            if matches!(shape_and_rate >> 4, 1..=14) && matches!(shape_and_rate & 15, 1..=8) && marker >> 5 & 1 == 1 =>
+        {
+            Some(format("mpegvideo", Modality::Video))
+        }
+        _ => None,
+    };
+    units.windows(3).find_map(kind)
+}
+
 /// MPEG-1/2 audio without a tag: two plausible frame headers in a row.
 fn mpeg_audio(head: &[u8]) -> Option<Format> {
     let first = sound_frame::mpeg_audio(head)?;
@@ -242,7 +297,7 @@ fn adts(head: &[u8]) -> Option<Format> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAGIC, sniff};
+    use super::{MAGIC, recording_cut_anywhere, sniff};
     use crate::Modality;
 
     fn name(head: &[u8]) -> Option<&'static str> {
@@ -295,7 +350,38 @@ mod tests {
         assert_eq!(name(&repeated(&[0x47, 0x40, 0, 0x10], 188, 4)), Some("mpeg-ts"));
         assert_eq!(name(&repeated(&[0x47, 0x40, 0, 0x10], 204, 4)), Some("mpeg-ts"));
         assert_eq!(name(&repeated(&[0x47, 0x40, 0, 0x10], 180, 4)), None);
+        for step in [188, 192, 204] {
+            let cut = |from: usize, packets: usize| name(&repeated(&[0x47, 0x40, 0, 0x10], step, packets)[from..]);
+            assert_eq!((cut(1, 11), cut(100, 11), cut(100, 10)), (Some("mpeg-ts"), Some("mpeg-ts"), None), "cut within a packet of {step}");
+        }
         assert_eq!(name(b"BM is what I would call it\xff\0"), None);
+    }
+
+    #[test]
+    fn a_recording_that_was_cut_anywhere_shows_what_it_is_later() {
+        let name = |head: &[u8]| recording_cut_anywhere(&[&[7; 999], head].concat()).map(|format| format.name);
+        let second = [b"\0\0\x01\xba\x44\0\0\0\0\0\0\0\0\xf9\xff\0\0\x01\xe0\0\x20".as_slice(), &[7; 32]].concat();
+        let first = [b"\0\0\x01\xba\x21\0\0\0\0\0\0\0\0\0\x01\xbd\0\x20".as_slice(), &[7; 32]].concat();
+        for pack in [first, second] {
+            assert_eq!((name(&pack.repeat(4)), name(&pack.repeat(2))), (Some("mpeg-ps"), None));
+            assert_eq!(name(&[&pack[..], &[7]].concat().repeat(4)), None, "lengths lead elsewhere");
+        }
+        let started = |units: &[&[u8]]| units.iter().flat_map(|unit| [b"\0\0\x01", *unit, &[9; 20]].concat()).collect::<Vec<u8>>();
+        let cases: [(&[&[u8]], Option<&str>); 9] = [
+            (&[&[0x41, 0x9a], &[0x67, 100, 0, 31], &[0x68, 0xce], &[0x65]], Some("h264")),
+            (&[&[0x41, 0x9a], &[0x67, 100, 3, 31], &[0x68, 0xce], &[0x65]], None),
+            (&[&[0x41, 0x9a], &[0x67, 100, 0, 31], &[0x65], &[0x41]], None),
+            (&[&[0x02, 1], &[0x40, 1], &[0x42, 1], &[0x44, 1]], Some("hevc")),
+            (&[&[0x02, 1], &[0x42, 1], &[0x44, 1], &[0x26, 1]], None),
+            (&[&[9], &[0xb3, 0x14, 0, 0xf0, 0x13, 0xff, 0xff, 0xe0], &[0xb5, 0x14], &[0xb8]], Some("mpegvideo")),
+            (&[&[9], &[0xb3, 0x14, 0, 0xf0, 0x03, 0xff, 0xff, 0xe0], &[0xb5, 0x14], &[0xb8]], None),
+            (&[&[9], &[0xb3, 0x14, 0, 0xf0, 0x13, 0xff, 0xff, 0xc0], &[0xb5, 0x14], &[0xb8]], None),
+            (&[&[9], &[0xb3, 0x14, 0, 0xf0, 0x13, 0xff, 0xff, 0xe0], &[0xb3], &[0xb8]], None),
+        ];
+        for (units, expected) in cases {
+            assert_eq!(name(&started(units)), expected, "{units:02x?}");
+        }
+        assert_eq!((name(b""), name(&[0; 5000]), name(&[0, 0, 1].repeat(500))), (None, None, None));
     }
 
     #[test]
@@ -321,7 +407,7 @@ mod tests {
         #[test]
         fn no_bytes_are_too_odd(magic in 0..MAGIC.len(), rest in proptest::collection::vec(proptest::num::u8::ANY, 0..200), bare in proptest::bool::ANY) {
             let head = if bare { rest } else { [MAGIC[magic].0, &rest[..]].concat() };
-            let _ = sniff(&head);
+            let _ = (sniff(&head), recording_cut_anywhere(&head));
         }
     }
 }

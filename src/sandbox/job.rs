@@ -55,7 +55,9 @@ impl Failure {
 
     /// The parts of one job are more than `Settings::reply_bytes`.
     pub(super) fn over_reply() -> Self {
-        Self::new("over_limit", "the parts are more bytes than one reply may have")
+        let why = "the parts are more bytes than one job may have: sound takes about half of its with `sound = \"flac\"` and pictures less with a smaller \
+                   `long_edge` under [recipe] in tribunal.toml; else raise `reply_bytes` under [limits] there";
+        Self::new("over_limit", why)
     }
 }
 

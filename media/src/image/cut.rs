@@ -1,5 +1,6 @@
 //! Whether a file was cut, where its decoder does not say so.
 
+use super::png::checksum;
 use crate::{Error, Limits, Source};
 
 /// Where the segments of a JPEG lead.
@@ -104,6 +105,46 @@ pub(super) fn whole_frames_of_webp(source: &Source, limits: &Limits) -> Result<O
     bytes[4..8].copy_from_slice(&size.to_le_bytes());
     Ok((frames > 0).then(|| Source::memory(bytes)))
 }
+
+/// A cut PNG that does not move, as a file of its own with as much of its pixels and an end, since its decoder takes no other: it still refuses what lacks a row.
+/// `None` when it is not cut, or before the pixels.
+pub(super) fn png_with_end(source: &Source, limits: &Limits) -> Result<Option<Source>, Error> {
+    let mut at = SIGNATURE.len();
+    if source.head(at)? != SIGNATURE || source.len() > limits.decode_bytes {
+        return Ok(None);
+    }
+    let mut pixels = false;
+    let content = loop {
+        let head = source.read(at as u64, 8)?;
+        let ([long, kind], []) = head.as_chunks::<4>() else { break Vec::new() };
+        let length = u32::from_be_bytes(*long) as usize;
+        let next = at + 12 + length;
+        let is_cut = next as u64 > source.len();
+        if !kind.iter().all(u8::is_ascii_alphabetic) || kind == b"acTL" || (kind == b"IEND" && !is_cut) {
+            return Ok(None);
+        }
+        if is_cut {
+            break if kind == b"IDAT" { source.read(at as u64 + 8, length)? } else { Vec::new() };
+        }
+        pixels |= kind == b"IDAT";
+        at = next;
+    };
+    if !pixels && content.is_empty() {
+        return Ok(None);
+    }
+    let mut bytes = source.head(at)?;
+    let mut add = |kind: &[u8], content: &[u8]| {
+        let (length, sum) = (content.len() as u32, checksum(kind, content));
+        [&length.to_be_bytes(), kind, content, &sum.to_be_bytes()].into_iter().for_each(|part| bytes.extend(part));
+    };
+    if !content.is_empty() {
+        add(b"IDAT", &content);
+    }
+    add(b"IEND", &[]);
+    Ok(Some(Source::memory(bytes)))
+}
+
+const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,6 @@
 //! One picture or animation through all recipes.
 
-use super::cut::{riff_is_cut, whole_frames_of_webp};
+use super::cut::{png_with_end, riff_is_cut, whole_frames_of_webp};
 use super::open::{Opened, open};
 use super::{animation, still};
 use crate::{Error, FrameView, Limits, PartSink, Recipe, Report, SamplerSpec, Source};
@@ -11,7 +11,7 @@ pub(super) type Wanted<'a> = Vec<(&'a SamplerSpec, &'a FrameView)>;
 /// Delivers a still as one part per distinct view, an animation as the frames that each recipe's sampler picks.
 pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, sink: &mut dyn PartSink) -> Result<Report, Error> {
     let wanted = wanted(recipes)?;
-    let rest = whole_frames_of_webp(source, limits)?;
+    let rest = rest_of_cut(source, limits)?;
     let source = rest.as_ref().unwrap_or(source);
     let opened = open(source, limits)?;
     let mut report = Report {
@@ -31,16 +31,28 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
         }
     } else {
         still::normalise(opened, &wanted, limits, sink, &mut report).map_err(|error| match error {
+            Error::Malformed(_) | Error::Truncated(_) if rest.is_some() => {
+                Error::Truncated("the file breaks off before its last row of pixels".to_owned())
+            }
             Error::Malformed(message) if riff_is_cut(source) => Error::Truncated(message),
             error => error,
         })?;
+        if rest.is_some() {
+            report.note("truncated", "the file breaks off behind its last row of pixels");
+        }
     }
     Ok(report)
 }
 
+/// What is whole of a cut file, where its decoder takes no other.
+fn rest_of_cut(source: &Source, limits: &Limits) -> Result<Option<Source>, Error> {
+    let frames = whole_frames_of_webp(source, limits)?;
+    if frames.is_some() { Ok(frames) } else { png_with_end(source, limits) }
+}
+
 /// One line about the picture as it is stored.
 pub(crate) fn streams(source: &Source, limits: &Limits) -> Result<Vec<String>, Error> {
-    let rest = whole_frames_of_webp(source, limits)?;
+    let rest = rest_of_cut(source, limits)?;
     let opened = open(rest.as_ref().unwrap_or(source), limits)?;
     let (width, height) = opened.dimensions();
     Ok(vec![format!("image {} {width}x{height} {:?}", opened.name(), opened.colour_type())])

@@ -173,7 +173,7 @@ fn span_a_plane(corners: &[f32; 8]) -> bool {
 }
 
 /// ISO 3309, over kind and content.
-fn checksum(kind: &[u8], content: &[u8]) -> u32 {
+pub(super) fn checksum(kind: &[u8], content: &[u8]) -> u32 {
     let step = |crc: u32| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg());
     !kind.iter().chain(content).fold(!0, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), |crc, _| step(crc)))
 }

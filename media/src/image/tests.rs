@@ -270,6 +270,27 @@ fn a_cut_animated_webp_keeps_its_whole_frames() {
 }
 
 #[test]
+fn a_png_that_lacks_no_row_is_shown_and_noted() {
+    let noisy = RgbImage::from_fn(48, 48, |x, y| Rgb([(x * y * 7) as u8, (x * 31 + y) as u8, (y * 13) as u8]));
+    let png = encoded(noisy, ImageFormat::Png);
+    let shown = |bytes: &[u8]| {
+        let (parts, report) = run(bytes, &[recipe("first", FrameView::Tensor { resize: 48, crop: 48 })]).unwrap();
+        (parts[0].1.clone(), report.notes.into_iter().map(|note| note.code).collect::<Vec<_>>())
+    };
+    let (whole, none) = shown(&png);
+    assert_eq!(none, [""; 0]);
+    assert_eq!(shown(&[&png[..], b"and what follows"].concat()), (whole.clone(), none));
+    // Parts of the end, all of it, and the sum of the last chunk of pixels.
+    for lacking in [1, 4, 8, 12, 14, 16] {
+        assert_eq!(shown(&png[..png.len() - lacking]), (whole.clone(), vec!["truncated".to_owned()]), "{lacking}");
+    }
+    for lacking in [100, 1000, png.len() - 60] {
+        let refused = run(&png[..png.len() - lacking], &[recipe("first", JPEG)]);
+        assert!(matches!(refused, Err(Error::Truncated(_))), "{lacking}: {refused:?}");
+    }
+}
+
+#[test]
 fn no_prefix_of_any_format_panics_and_half_a_still_is_truncated() {
     let noisy = RgbImage::from_fn(48, 48, |x, y| Rgb([(x * y * 7) as u8, (x * 31 + y) as u8, (y * 13) as u8]));
     let mut files = vec![animation(&[(RED, 100), (BLUE, 100)]), turned(6)];

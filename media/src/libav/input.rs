@@ -233,13 +233,14 @@ impl<'s> Input<'s> {
 
     /// Drops the packets of every other stream while reading.
     pub(crate) fn select(&mut self, index: usize) {
-        let count = self.format.nb_streams() as usize;
-        for other in 0..count {
-            let discard = if other == index { ffi::AVDiscard::AVDISCARD_DEFAULT } else { ffi::AVDiscard::AVDISCARD_ALL };
-            if let Some(mut stream) = self.format.stream_mut(other) {
-                // SAFETY: the stream is valid; libav reads the field per packet.
-                unsafe { (*stream.as_mut_ptr()).discard = discard }
-            }
+        (0..self.format.nb_streams() as usize).filter(|other| *other != index).for_each(|other| self.discard(other));
+    }
+
+    /// Drops the packets of a stream from now on.
+    pub(crate) fn discard(&mut self, index: usize) {
+        if let Some(mut stream) = self.format.stream_mut(index) {
+            // SAFETY: the stream is valid; libav reads the field per packet.
+            unsafe { (*stream.as_mut_ptr()).discard = ffi::AVDiscard::AVDISCARD_ALL }
         }
     }
 

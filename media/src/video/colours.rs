@@ -3,27 +3,24 @@
 use std::collections::BTreeMap;
 
 use super::header::units;
-use super::sets::{picture_set, sequence_set, set_of_slice, units_of};
+use super::sets::{Sets, units_of};
 use crate::libav::Signal;
 
 /// Follows what a stream says of its colours. Of other codecs than these, decoders forget what was said, or hear it with every keyframe.
 #[derive(Debug)]
 pub(super) enum Colours {
     /// Parameter sets.
-    H264(Sets),
+    H264(Told),
     /// Sequence headers, each with what follows it.
     Mpeg2,
     /// Any other.
     Other,
 }
 
-/// The parameter sets of H.264.
+/// The parameter sets of H.264, and who told them.
 #[derive(Debug, Default)]
-pub(super) struct Sets {
-    /// By their numbers.
-    sequences: BTreeMap<u32, Signal>,
-    /// By the numbers of picture parameter sets, which pictures name: what the sequence parameter set says that each belongs to.
-    pictures: BTreeMap<u32, Signal>,
+pub(super) struct Told {
+    sets: Sets,
     /// What the container says, by kind and number.
     boxed: BTreeMap<(u8, u32), Vec<u8>>,
     /// Others have come with the pictures since.
@@ -36,7 +33,7 @@ impl Colours {
     /// `extradata` is what the container says of the stream, or nothing.
     pub(super) fn new(codec: &str, extradata: &[u8]) -> Self {
         let mut colours = match codec {
-            "h264" => Self::H264(Sets::default()),
+            "h264" => Self::H264(Told::default()),
             "mpeg2video" => Self::Mpeg2,
             _ => Self::Other,
         };
@@ -46,11 +43,11 @@ impl Colours {
 
     /// Takes over what the container says anew.
     pub(super) fn learn(&mut self, extradata: &[u8]) {
-        let Self::H264(sets) = self else { return };
-        (sets.boxed, sets.strayed) = (BTreeMap::new(), false);
+        let Self::H264(told) = self else { return };
+        (told.boxed, told.strayed) = (BTreeMap::new(), false);
         for unit in units_of(extradata) {
-            if let Some(key) = sets.hear(unit) {
-                sets.boxed.insert(key, body(unit).to_vec());
+            if let Some(key) = told.sets.hear(unit) {
+                told.boxed.insert(key, body(unit).to_vec());
             }
         }
     }
@@ -58,7 +55,7 @@ impl Colours {
     /// What holds for the first picture of `packet`; `None` when nothing tells.
     pub(super) fn of(&mut self, packet: &[u8]) -> Option<Signal> {
         match self {
-            Self::H264(sets) => sets.of(packet),
+            Self::H264(told) => told.of(packet),
             Self::Mpeg2 => mpeg2(packet),
             Self::Other => None,
         }
@@ -66,36 +63,23 @@ impl Colours {
 
     /// Whether the last packet needs parameter sets that came with pictures before it.
     pub(super) const fn hangs_on_others(&self) -> bool {
-        matches!(self, Self::H264(sets) if sets.lacking)
+        matches!(self, Self::H264(told) if told.lacking)
     }
 }
 
-impl Sets {
+impl Told {
     fn of(&mut self, packet: &[u8]) -> Option<Signal> {
         self.lacking = self.strayed;
         for unit in units(packet) {
             if let Some(1 | 5) = unit.first().map(|first| first & 31) {
-                return self.pictures.get(&set_of_slice(unit)?).copied();
+                return self.sets.of_slice(unit).map(|set| set.signal);
             }
-            if let Some(key) = self.hear(unit) {
+            if let Some(key) = self.sets.hear(unit) {
                 self.lacking = false;
                 self.strayed |= self.boxed.get(&key).is_none_or(|boxed| boxed != body(unit));
             }
         }
         None
-    }
-
-    /// The kind and number of a parameter set. That of a picture belongs to that of a sequence that was there when it came, as in libav.
-    fn hear(&mut self, unit: &[u8]) -> Option<(u8, u32)> {
-        if let Some(set) = sequence_set(unit) {
-            self.sequences.insert(set.id, set.signal);
-            return Some((7, set.id));
-        }
-        let (picture, id) = picture_set(unit)?;
-        if let Some(signal) = self.sequences.get(&id) {
-            self.pictures.insert(picture, *signal);
-        }
-        Some((8, picture))
     }
 }
 

@@ -75,18 +75,21 @@ pub(super) fn is_hidden(codec: &str, packet: &[u8]) -> bool {
 
 /// The first byte of each frame header of AV1 (AV1 specification, 5.3.2: types 3 and 6), as far as the sizes of the units lead.
 fn frame_headers(mut packet: &[u8]) -> impl Iterator<Item = u8> {
-    std::iter::from_fn(move || {
-        loop {
-            let (&header, rest) = packet.split_first()?;
-            let rest = rest.get(usize::from(header >> 2 & 1)..)?;
-            let (size, rest) = if header >> 1 & 1 == 1 { leb128(rest)? } else { (rest.len(), rest) };
-            let (unit, after) = rest.split_at_checked(size)?;
-            packet = after;
-            if matches!(header >> 3 & 15, 3 | 6) {
-                return unit.first().copied();
-            }
-        }
-    })
+    let units = std::iter::from_fn(move || {
+        let (kind, unit, after) = first_obu(packet)?;
+        packet = after;
+        Some((kind, unit))
+    });
+    units.filter(|(kind, _)| matches!(kind, 3 | 6)).map_while(|(_, unit)| unit.first().copied())
+}
+
+/// The type of the first unit of AV1 (AV1 specification, 5.3), what it holds, and what comes after it; without a size it goes on to the end.
+pub(super) fn first_obu(packet: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (&header, rest) = packet.split_first()?;
+    let rest = rest.get(usize::from(header >> 2 & 1)..)?;
+    let (size, rest) = if header >> 1 & 1 == 1 { leb128(rest)? } else { (rest.len(), rest) };
+    let (unit, after) = rest.split_at_checked(size)?;
+    Some((header >> 3 & 15, unit, after))
 }
 
 /// `show_existing_frame`, two bits of type, `show_frame` (AV1 specification, 5.9.2). Still pictures have other headers, and are shown all the same.
@@ -148,11 +151,16 @@ pub(super) fn units(packet: &[u8]) -> impl Iterator<Item = &[u8]> {
             rest = &rest[at + 3..];
             return Some(rest);
         }
-        let (length, after) = rest.split_first_chunk::<4>()?;
-        let (unit, after) = after.split_at_checked(u32::from_be_bytes(*length) as usize)?;
+        let (unit, after) = first_with_length(rest)?;
         rest = after;
         Some(unit)
     })
+}
+
+/// The first unit with a length of four bytes, and what comes after it.
+pub(super) fn first_with_length(packet: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, after) = packet.split_first_chunk::<4>()?;
+    after.split_at_checked(u32::from_be_bytes(*length) as usize)
 }
 
 /// Whether lengths lead from the first byte of a packet to its last.

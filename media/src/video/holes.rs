@@ -2,6 +2,7 @@
 //! rubbish, of which they tell their log.
 
 use super::clock::typical;
+use super::header::{first_obu, first_with_length};
 use super::index::Entry;
 use crate::libav::{Input, Stream};
 use crate::{Error, Source};
@@ -32,7 +33,41 @@ pub(super) fn is_hollow(codec: &str, bytes: &[u8]) -> bool {
         "h264" | "hevc" | "vc1" => !bytes.starts_with(&[0, 0, 1]) && !bytes.starts_with(&[0, 0, 0, 1]),
         _ => SILENT.contains(&codec),
     };
-    silent && first_zeros(bytes).is_some()
+    silent && first_zeros(bytes).is_some() && first_zeros(&without_padding(codec, bytes)).is_some()
+}
+
+/// Whether `bytes` hold as many zeros, and where nothing is coded.
+pub(super) fn is_padded(codec: &str, bytes: &[u8]) -> bool {
+    matches!(codec, "h264" | "hevc" | "av1") && first_zeros(bytes).is_some() && !is_hollow(codec, bytes)
+}
+
+/// A packet without its units that are there to fill a channel, to tell something beside the pictures, or that decoders step over, as far as lengths lead:
+/// what comes behind one that leads nowhere stays, and so do units whose first byte is a zero, which may be in a hole.
+fn without_padding(codec: &str, packet: &[u8]) -> Vec<u8> {
+    let (mut kept, mut rest) = (Vec::new(), packet);
+    while let Some((is_padding, after)) = first_unit(codec, rest) {
+        if !is_padding {
+            kept.extend(&rest[..rest.len() - after.len()]);
+        }
+        rest = after;
+    }
+    kept.extend(rest);
+    kept
+}
+
+/// Whether the first unit of a packet is such a one (ISO/IEC 14496-10, table 7-1; ISO/IEC 23008-2, table 7-1; AV1 specification, 6.2.2), and what
+/// comes after it.
+fn first_unit<'p>(codec: &str, packet: &'p [u8]) -> Option<(bool, &'p [u8])> {
+    if codec == "av1" {
+        return first_obu(packet).map(|(kind, _, after)| (matches!(kind, 5 | 9..=15), after));
+    }
+    let (unit, after) = first_with_length(packet)?;
+    let is_padding = unit.first().is_some_and(|first| match codec {
+        "h264" => matches!(first & 31, 6 | 12 | 22..=31),
+        "hevc" => matches!(first >> 1 & 63, 38..=63),
+        _ => false,
+    });
+    Some((is_padding, after))
 }
 
 fn first_zeros(bytes: &[u8]) -> Option<usize> {
@@ -68,13 +103,18 @@ pub(super) fn mark(
             continue;
         }
         let Some(delta) = apart(pair).filter(|delta| *delta as f64 > typical as f64 * LONG) else { continue };
-        let Some(zeros) = zeros(source, start_of_page(before, pair[0].pos), pair[1].pos)? else { continue };
+        let Some(zeros) = zeros(source, from_where(before, &pair[0]), pair[1].pos)? else { continue };
         holes.push(delta.saturating_sub(typical));
         // The rest of a packet before the gap may have been in the hole, and with it what tells its time.
         packets[after - 1].damaged |= zeros < packets[after - 1].pos;
         packets[after].damaged |= !packets[after].key; // a keyframe needs nothing before it
     }
     Ok(holes)
+}
+
+/// Where holes behind a packet are looked for: what it holds was read already, where zeros in it are none.
+fn from_where(before: &[Entry], packet: &Entry) -> i64 {
+    if packet.padded { packet.pos.saturating_add(packet.size.into()) } else { start_of_page(before, packet.pos) }
 }
 
 /// Where the page before the one at `pos` starts, since packets of one page all have its position; `pos` itself when that is not known.
@@ -91,7 +131,7 @@ fn zeros(source: &Source, from: i64, to: i64) -> Result<Option<i64>, Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ZEROS, is_hollow};
+    use super::{Entry, ZEROS, from_where, is_hollow, is_padded};
 
     #[test]
     fn zeros_are_a_hole_only_where_no_encoder_writes_them() {
@@ -100,5 +140,59 @@ mod tests {
         assert!(is_hollow("hevc", &hollow) && !is_hollow("h264", &[&[0, 0, 0, 1], &hollow[..]].concat()));
         assert!(!is_hollow("mpeg2video", &hollow), "it is stuffed with zeros");
         assert!(!is_hollow("vp9", &hollow[..ZEROS]));
+    }
+
+    #[test]
+    fn zeros_between_pictures_are_padding() {
+        let zeros = [0; 2 * ZEROS];
+        let unit = |header: &[u8], bytes: &[u8]| [&((header.len() + bytes.len()) as u32).to_be_bytes(), header, bytes].concat();
+        let slice = unit(&[0x65], &[7; 40]);
+        for (codec, header, padding) in [
+            ("h264", &[12][..], true), // filler data
+            ("h264", &[30], true),
+            ("h264", &[6], true),
+            ("h264", &[0x65], false),
+            ("h264", &[0x67], false),
+            ("h264", &[0], false), // in a hole
+            ("hevc", &[38 << 1, 1], true),
+            ("hevc", &[62 << 1, 1], true),
+            ("hevc", &[1 << 1, 1], false),
+            ("hevc", &[33 << 1, 1], false),
+        ] {
+            let padded = unit(header, &zeros);
+            for packet in [[&padded[..], &slice].concat(), [&slice[..], &padded].concat()] {
+                assert_eq!((is_hollow(codec, &packet), is_padded(codec, &packet)), (!padding, padding), "{codec} {header:?}");
+            }
+            // A hole goes on where the unit ends.
+            assert!(is_hollow(codec, &[&padded[..], &zeros, &slice].concat()), "{codec} {header:?}");
+        }
+        assert!(is_hollow("h264", &[&[0, 0, 9, 9, 12], &zeros[..]].concat()), "a length that leads out of the packet");
+    }
+
+    #[test]
+    fn padding_of_av1_comes_with_and_without_a_size() {
+        let zeros = [0; 2 * ZEROS];
+        let sized = |kind: u8, bytes: &[u8]| [&[kind << 3 | 2, bytes.len() as u8 | 128, (bytes.len() >> 7) as u8][..], bytes].concat();
+        let layered = |kind: u8, bytes: &[u8]| [&[kind << 3 | 4, 0x20][..], bytes].concat(); // with a layer, and on to the end
+        let frame = sized(6, &[7; 40]);
+        for (kind, padding) in [(15, true), (5, true), (9, true), (6, false), (4, false), (1, false), (0, false)] {
+            for packet in [
+                [&sized(kind, &zeros)[..], &frame].concat(),
+                [&frame[..], &sized(kind, &zeros)].concat(),
+                [&frame[..], &layered(kind, &zeros)].concat(),
+            ] {
+                assert_eq!((is_hollow("av1", &packet), is_padded("av1", &packet)), (!padding, padding), "{kind}");
+            }
+        }
+        assert!(is_hollow("av1", &[&frame[..], &[15 << 3 | 2, 0xff, 0xff, 0xff], &zeros].concat()), "a size that leads out of the packet");
+        assert!(is_hollow("vp9", &sized(15, &zeros)) && !is_padded("vp9", &sized(15, &zeros)), "a picture of anything");
+    }
+
+    #[test]
+    fn padding_before_a_pause_is_no_hole() {
+        let at = |pos: i64, padded: bool| Entry { pos, size: 300, padded, ..Entry::default() };
+        let before = [at(100, false), at(400, false)];
+        assert_eq!((from_where(&before, &at(700, false)), from_where(&before, &at(700, true))), (400, 1000));
+        assert_eq!((from_where(&[], &at(700, false)), from_where(&[], &at(i64::MAX, true))), (700, i64::MAX));
     }
 }

@@ -7,7 +7,7 @@ use super::clock::Clock;
 use super::colours::Colours;
 use super::counting::Counting;
 use super::header::{is_bidirectional, is_dependent, is_disposable, is_gradual, is_hidden, is_layered};
-use super::holes::is_hollow;
+use super::holes::{is_hollow, is_padded};
 use super::jump::Jumps;
 use super::order::{Order, Shown, stretches};
 use super::past::Past;
@@ -36,6 +36,8 @@ pub(super) struct Entry {
     pub gradual: bool,
     /// Bytes of it, or of what comes right before it, are missing.
     pub damaged: bool,
+    /// Zeros in it were written on purpose.
+    pub padded: bool,
     /// Pictures before it that others refer to are missing, as far as is known.
     pub lacks: bool,
     /// Its picture refers to one that is shown after it, as far as is known.
@@ -85,6 +87,10 @@ pub(super) struct Scan {
     pub short: bool,
     /// What packets say for those after them.
     pub past: Past,
+    /// How many the container wants decoded and not displayed.
+    pub discarded: usize,
+    /// By stream: the byte offset of the first packet of each other one that was not left out of the reading.
+    pub others: BTreeMap<usize, i64>,
 }
 
 /// Streams of pictures without a container,
@@ -110,6 +116,7 @@ pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> R
             let before = std::mem::replace(&mut rubbish, heard().rubbish);
             scan.after_rubbish.extend((rubbish > before).then_some(scan.packets.len()));
             scan.short = packet.is_short();
+            scan.discarded += usize::from(packet.is_discard());
             if let Some(extradata) = packet.attached(Attached::Configuration) {
                 counting.iter_mut().for_each(|counting| counting.learn(extradata));
                 colours.learn(extradata);
@@ -122,6 +129,7 @@ pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> R
             scan.packets.push(Entry {
                 lacks: counting.as_mut().is_some_and(|counting| counting.leaves_out(packet.bytes())),
                 damaged: scan.short || is_hollow(&stream.codec, packet.bytes()),
+                padded: is_padded(&stream.codec, packet.bytes()),
                 pts: packet.pts(),
                 dts: packet.dts(),
                 duration: packet.duration(),
@@ -134,6 +142,9 @@ pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> R
                 disposable: is_disposable(&stream.codec, packet.bytes()),
             });
             layered |= is_layered(&stream.codec, packet.bytes());
+        } else {
+            scan.others.entry(packet.stream()).or_insert_with(|| packet.pos());
+            input.discard(packet.stream());
         }
     }
     if !scan.past.is_even() {
@@ -255,6 +266,7 @@ mod tests {
                 gradual: false,
                 discard: false,
                 damaged: false,
+                padded: false,
                 lacks: false,
                 bidirectional: false,
                 disposable: false,

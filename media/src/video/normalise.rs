@@ -1,18 +1,20 @@
 //! One video from bytes to parts.
 
+use std::collections::BTreeMap;
+
 use super::admit::{admit, pictures};
 use super::chunks;
 use super::cursor::Cursor;
 use super::delivery::Delivery;
 use super::geometry::Geometry;
 use super::holes;
-use super::index::{BARE, BROADCAST, Index, Scan, scan};
+use super::index::{BARE, BROADCAST, Entry, Index, Scan, scan};
 use super::jump::{Jumps, trust_decoder_at_joins};
 use super::order::{are_decoding_times, needs_decoding};
 use super::plan::{plan, whole};
 use super::session::Session;
 use crate::audio::PictureClock;
-use crate::ending::broken_off;
+use crate::ending::{another_flv, broken_off};
 use crate::frame::target_size;
 use crate::libav::{Input, Kind, Probing, Stream, heard};
 use crate::sampler::{Plan, most_held};
@@ -78,12 +80,14 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     };
     admit(pictures(&stream.codec, &stream.extradata, stream.size), stream.size, stream.bytes_per_two_pixels, limits)?;
     let reading = again.as_mut().unwrap_or(&mut input);
-    reading.select(stream.index);
     let format = format_name(&reading.format()).to_owned();
     let broadcast = BROADCAST.contains(&format.as_str());
-    let known = reading.streams().len();
-    let Scan { mut packets, after_rubbish, short, past } = scan(reading, &stream, limits)?;
-    let goes_on = broadcast && goes_on_elsewhere(reading, &stream, known, packets.iter().filter_map(|packet| packet.pts).max());
+    if !broadcast {
+        reading.select(stream.index); // else the first packet of each other stream tells where it begins
+    }
+    let Scan { mut packets, after_rubbish, short, past, discarded, others } = scan(reading, &stream, limits)?;
+    let goes_on = broadcast && goes_on_elsewhere(reading, &stream, &packets, &others);
+    let joined = if format == "flv" { flv_behind(source, &packets, &after_rubbish)? } else { None };
     let mut holes = holes::mark(source, reading, &stream, &mut packets, &after_rubbish)?;
     if format == "avi" {
         holes.extend(chunks::date(&mut packets, &reading.listed(stream.index).collect::<Vec<_>>()));
@@ -132,9 +136,18 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
         ..Report::default()
     };
     if goes_on {
-        let message =
-            "another stream of pictures begins later than this one, or is empty, and is not shown; store the file anew to have one stream";
+        let message = "another stream of pictures begins later than this one, and is not shown; store the file anew to have one stream";
         report.note("goes_on_elsewhere", message);
+    }
+    if let Some(at) = joined {
+        let message =
+            format!("another FLV file begins at byte {at}, and is not shown, or not whole; store the files one by one, or anew as one");
+        report.note("goes_on_elsewhere", message);
+    }
+    // Where no table lists the frames, there are no edits that leave out some, either.
+    if report.format == "mp4" && stream.frames.is_none() && discarded > 0 {
+        let message = format!("{discarded} frames have times before the end of the fragment before theirs, and are not shown");
+        report.note("fragments_overlap", message);
     }
     if !holes.is_empty() {
         let lost = holes.iter().sum::<i64>() as f64 * f64::from(stream.time_base.0) / f64::from(stream.time_base.1);
@@ -160,13 +173,23 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     Ok(Opened { session, stream, index, report })
 }
 
-/// Whether a broadcast has another stream of pictures that was not `known` at the start, or of which nothing came before the `last` timestamp of this one.
-fn goes_on_elsewhere(input: &Input<'_>, stream: &Stream, known: usize, last: Option<i64>) -> bool {
-    let seconds = |ticks: i64, base: (i32, i32)| ticks as f64 * f64::from(base.0) / f64::from(base.1);
-    let end = last.map(|last| seconds(last, stream.time_base));
-    let begins_later = |other: &Stream| other.start.is_none_or(|start| end.is_some_and(|end| seconds(start, other.time_base) > end));
-    let mut others = input.streams().into_iter().filter(|other| other.kind == Kind::Video && other.index != stream.index);
-    others.any(|other| other.index >= known || begins_later(&other))
+/// So many pictures of a stream may come before the first of another one that is there at the same time.
+const AT_ONCE: usize = 100;
+
+/// Whether a broadcast has another stream of pictures that begins (`others`, by offset) behind all of this one, or so many of its pictures that they are
+/// not there at the same time. Times do not tell: clocks are set anew where recordings are joined.
+fn goes_on_elsewhere(input: &Input<'_>, stream: &Stream, packets: &[Entry], others: &BTreeMap<usize, i64>) -> bool {
+    let pictures = input.streams().into_iter().filter(|other| other.kind == Kind::Video && other.index != stream.index);
+    let mut begins = pictures.filter_map(|other| others.get(&other.index));
+    begins.any(|begin| packets.iter().filter(|packet| (0..*begin).contains(&packet.pos)).count() >= packets.len().min(AT_ONCE))
+}
+
+/// Where another FLV file begins behind the last packet, or the last one before bytes that make no sense, such as its header.
+fn flv_behind(source: &Source, packets: &[Entry], after_rubbish: &[usize]) -> Result<Option<u64>, Error> {
+    let ends = after_rubbish.iter().copied().chain([packets.len()]).filter_map(|after| packets.get(after.checked_sub(1)?));
+    let ends = ends.filter_map(|last| u64::try_from(last.pos).ok());
+    let found = ends.map(|at| another_flv(source, at)).find_map(Result::transpose);
+    Ok(found.transpose()?)
 }
 
 fn remark(report: &mut Report, index: &Index, stream: &Stream, promised: Option<f64>) {

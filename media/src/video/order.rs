@@ -199,6 +199,7 @@ mod tests {
             gradual: false,
             discard: false,
             damaged: false,
+            padded: false,
             lacks: false,
             bidirectional: false,
             disposable: false,

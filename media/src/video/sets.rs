@@ -1,5 +1,7 @@
 //! Parameter sets of H.264.
 
+use std::collections::BTreeMap;
+
 use super::bits::Bits;
 use super::header::units;
 use crate::libav::Signal;
@@ -21,6 +23,47 @@ pub(super) struct SequenceSet {
     pub gaps: bool,
     /// How its colours are coded.
     pub signal: Signal,
+}
+
+/// Those that have come so far.
+#[derive(Debug, Default)]
+pub(super) struct Sets {
+    /// By their numbers.
+    sequences: BTreeMap<u32, SequenceSet>,
+    /// By the numbers of picture parameter sets, which pictures name: the sequence parameter set that each belongs to.
+    pictures: BTreeMap<u32, SequenceSet>,
+}
+
+impl Sets {
+    /// Those of what a container says of a stream, or of nothing.
+    pub(super) fn of(extradata: &[u8]) -> Self {
+        let mut sets = Self::default();
+        sets.learn(extradata);
+        sets
+    }
+
+    /// Takes over what the container says anew.
+    pub(super) fn learn(&mut self, extradata: &[u8]) {
+        units_of(extradata).into_iter().for_each(|unit| _ = self.hear(unit));
+    }
+
+    /// The kind and number of a parameter set. That of a picture belongs to that of a sequence that was there when it came, as in libav.
+    pub(super) fn hear(&mut self, unit: &[u8]) -> Option<(u8, u32)> {
+        if let Some(set) = sequence_set(unit) {
+            self.sequences.insert(set.id, set);
+            return Some((7, set.id));
+        }
+        let (picture, id) = picture_set(unit)?;
+        if let Some(set) = self.sequences.get(&id) {
+            self.pictures.insert(picture, *set);
+        }
+        Some((8, picture))
+    }
+
+    /// The one that holds for a slice.
+    pub(super) fn of_slice(&self, slice: &[u8]) -> Option<&SequenceSet> {
+        self.pictures.get(&set_of_slice(slice)?)
+    }
 }
 
 /// The units in what a container says of a stream: with lengths (ISO/IEC 14496-15) or start codes, or nothing.
@@ -120,14 +163,14 @@ fn signal(bits: &mut Bits<'_>) -> Option<Signal> {
 }
 
 /// The numbers of a picture parameter set and of the sequence parameter set that it belongs to (7.3.2.2), if `unit` is one.
-pub(super) fn picture_set(unit: &[u8]) -> Option<(u32, u32)> {
+fn picture_set(unit: &[u8]) -> Option<(u32, u32)> {
     unit.first().filter(|first| *first & 31 == 8)?;
     let mut bits = Bits::of(unit);
     Some((bits.number()?, bits.number()?))
 }
 
 /// The number of the picture parameter set that a slice belongs to (7.3.3).
-pub(super) fn set_of_slice(slice: &[u8]) -> Option<u32> {
+fn set_of_slice(slice: &[u8]) -> Option<u32> {
     let mut bits = Bits::of(slice);
     bits.skip_numbers(2)?;
     bits.number()

@@ -13,12 +13,14 @@ use crate::ledger::{Entry, ItemRow, LedgerError, Record, RunInfo};
 use crate::rubric::{Probe, ProbeKind};
 
 /// Notes of the decoders that mean: what was judged is not all that the file was meant to hold.
-const SALVAGE_NOTES: [&str; 10] = [
+const SALVAGE_NOTES: [&str; 12] = [
     "truncated",
     "broken_off",
     "damaged_frames",
     "frames_substituted",
     "holes",
+    "goes_on_elsewhere",
+    "fragments_overlap",
     "decode_errors",
     "soundtrack_malformed",
     "soundtrack_truncated",
