@@ -217,7 +217,7 @@ impl<'a> Ask<'a> {
                 }
                 Ok(outcome)
             }
-            Err((_, true)) => Ok(None),
+            Err((fault, true)) => self.heed(&fault).map(|()| None),
             Err((fault, false)) => self.follow(fault, &request.digest).await,
         }
     }
@@ -370,6 +370,7 @@ impl<'a> Ask<'a> {
         match fault.class {
             Class::Stopped(kind) => Err(self.judge.stop(kind, &fault.message)),
             Class::BadItem => {
+                self.leave_after(&fault);
                 // Refused without it as well: it was not that.
                 if let Some((before, after)) = self.taught.take() {
                     self.judge.unlearn(before, after);
@@ -380,7 +381,10 @@ impl<'a> Ask<'a> {
                 self.stop_if_alike(&fault.message)?;
                 Ok(Some(Outcome::JudgeUnusable(why)))
             }
-            Class::Filtered => Ok(Some(Outcome::JudgeRefused(why))),
+            Class::Filtered => {
+                self.leave_after(&fault);
+                Ok(Some(Outcome::JudgeRefused(why)))
+            }
             Class::Ambiguous if !self.may_send(self.lost + 1) => Ok(Some(Outcome::Unresolved(why))),
             Class::Ambiguous => {
                 self.lost += 1;

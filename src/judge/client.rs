@@ -1,7 +1,7 @@
 //! A judge: opened once, then one task in and one outcome out.
 
 use std::sync::atomic::{AtomicBool, AtomicU32};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 use tribunal_media::{Digest, Encoding, Modality, SoundEncoding};
@@ -42,6 +42,8 @@ pub struct Judge {
     pub(super) alike: Alike,
     /// What refusals taught, in words.
     pub(super) lessons: Mutex<Vec<String>>,
+    /// Why nothing more is to be asked of the server, said by a refusal that was the end of its task.
+    pub(super) leave: Mutex<Option<Stop>>,
     flights: Flights,
     /// Held while a batch is on its way to the server.
     pub(super) making_batch: tokio::sync::Mutex<()>,
@@ -142,6 +144,7 @@ impl Judge {
             confirmed: Mutex::default(),
             alike: Alike::default(),
             lessons: Mutex::default(),
+            leave: Mutex::default(),
             flights: Flights::default(),
             making_batch: tokio::sync::Mutex::default(),
             modalities: OnceCell::new(),
@@ -283,12 +286,13 @@ impl Judge {
         Some(terms::expected(self.terms.price.as_ref()?, estimate))
     }
 
-    /// Asks until the task ends in one state, or the run must stop. Writes every attempt and the outcome to `journal`.
+    /// Asks until the task ends in one state, or the run must stop (then, too, it may have ended). Writes every attempt and the outcome to `journal`.
     /// Dropping the future leaves the attempt open in the journal; it then counts as perhaps billed.
     pub async fn judge(&self, work: &Work, journal: &dyn Journal) -> Result<Settled, Stop> {
         let settled = self.settle(work, journal).await?;
         journal.conclude(&work.task, settled.verdict_id, settled.outcome.clone()).await?;
-        Ok(settled)
+        let leave = self.leave.lock().unwrap_or_else(PoisonError::into_inner).take();
+        leave.map_or(Ok(settled), Err)
     }
 
     async fn settle(&self, work: &Work, journal: &dyn Journal) -> Result<Settled, Stop> {

@@ -340,6 +340,36 @@ async fn what_is_sent_once_more_waits_as_long_as_was_asked() {
     assert!(ended.starts_with("stop") && ended.contains("asks to wait another 90000 s"), "{ended}");
 }
 
+/// By its class such an item has ended; it is the rest that must not come earlier than the server asks.
+#[tokio::test]
+async fn a_refusal_of_an_item_that_asks_for_long_quiet_ends_the_run_and_the_item() {
+    for (status, body, end) in [
+        (400, r#"{"error":{"message":"m"}}"#, ("judge_unusable", "rejected_400")),
+        (413, "", ("judge_unusable", "rejected_413")),
+        (403, r#"{"error":{"code":"content_filter"}}"#, ("judge_refused", "content_filter")),
+    ] {
+        let server = Server::start(vec![Answer::Whole(status, "retry-after: 901\r\n", body.to_owned()), whole(200, &good())]).await;
+        let (judge, journal) = (open(&server), FakeJournal::default());
+        let ended = ask(&judge, &journal).await;
+        assert!(matches!(&ended, Err(Stop::Unreachable(words)) if words.contains("asks to wait another 901 s")), "{ended:?}");
+        assert_eq!((ends(&journal.outcomes.lock().unwrap()[0]), server.seen().len()), (end, 1));
+    }
+    let complaint = r#"{"error":{"message":"'max_tokens' is not supported","param":"max_tokens"}}"#;
+    let (ended, _, seen) = run(vec![Answer::Whole(400, "retry-after: 901\r\n", complaint.to_owned()), whole(200, &good())]).await;
+    assert!(ended.contains("asks to wait another 901 s") && seen == 1, "what only taught is no end of its item: {ended}");
+}
+
+#[tokio::test]
+async fn a_refusal_of_an_item_that_asks_for_quiet_is_heeded_by_the_next() {
+    for (header, least, most) in [("retry-after: 3\r\n", 3.0, 60.0), ("retry-after: 0\r\n", 0.0, 2.5), ("retry-after: -7\r\n", 0.0, 2.5)] {
+        let server = Server::start(vec![Answer::Whole(413, header, String::new()), whole(200, &good())]).await;
+        let (judge, journal, start) = (open(&server), FakeJournal::default(), std::time::Instant::now());
+        assert_eq!(ends(&ask(&judge, &journal).await.unwrap()), ("judge_unusable", "rejected_413"));
+        assert_eq!(ends(&ask(&judge, &journal).await.unwrap()), ("scored", ""));
+        assert!((least..most).contains(&start.elapsed().as_secs_f64()), "{header}: {:?}", start.elapsed());
+    }
+}
+
 #[tokio::test]
 async fn a_stop_ends_a_wait_at_once() {
     let busy = Answer::Whole(429, "retry-after: 600\r\n", "{}".into());
