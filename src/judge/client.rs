@@ -9,7 +9,7 @@ use tribunal_media::{Digest, Encoding, Modality, SoundEncoding};
 use super::alike::Alike;
 use super::ask::{self, Ask, Asked};
 use super::dialect::Dialect;
-use super::flight::Flights;
+use super::flight::{Alone, Flights, OnItsWay};
 use super::limit::Limiter;
 use super::provider::{self, Opened};
 use super::request::verdict_id;
@@ -45,6 +45,8 @@ pub struct Judge {
     /// Why nothing more is to be asked of the server, said by a refusal that was the end of its task.
     pub(super) leave: Mutex<Option<Stop>>,
     flights: Flights,
+    /// Of all judges of a run, which ask equal requests one after another.
+    alone: Arc<Alone>,
     /// Held while a batch is on its way to the server.
     pub(super) making_batch: tokio::sync::Mutex<()>,
     /// What the server says that its model takes in, once it was asked.
@@ -146,6 +148,7 @@ impl Judge {
             lessons: Mutex::default(),
             leave: Mutex::default(),
             flights: Flights::default(),
+            alone: Arc::default(),
             making_batch: tokio::sync::Mutex::default(),
             modalities: OnceCell::new(),
         };
@@ -176,6 +179,12 @@ impl Judge {
                 judge.limiter.quiet = Arc::clone(&known.limiter.quiet);
             }
         }
+    }
+
+    /// Lets judges of one run wait for each other's equal requests: the later one reads the reply that the earlier one pays for.
+    pub fn pay_once_together(judges: &mut [Self]) {
+        let alone = Arc::<Alone>::default();
+        judges.iter_mut().for_each(|judge| judge.alone = Arc::clone(&alone));
     }
 
     /// The name in tasks and tables.
@@ -289,7 +298,8 @@ impl Judge {
     /// Asks until the task ends in one state, or the run must stop (then, too, it may have ended). Writes every attempt and the outcome to `journal`.
     /// Dropping the future leaves the attempt open in the journal; it then counts as perhaps billed.
     pub async fn judge(&self, work: &Work, journal: &dyn Journal) -> Result<Settled, Stop> {
-        let settled = self.settle(work, journal).await?;
+        // Who waits to ask the same finds the reply from the task's end on.
+        let (settled, _alone) = self.settle(work, journal).await?;
         journal.conclude(&work.task, settled.verdict_id, settled.outcome.clone()).await?;
         let leave = self.leave.lock().unwrap_or_else(PoisonError::into_inner).take();
         leave.map_or(Ok(settled), Err)
@@ -309,14 +319,28 @@ impl Judge {
         };
         let work = &*work;
         let flight = self.flights.join(id);
+        let mut alone = None;
+        let place = &mut alone;
         let ask = || async move {
+            *place = self.alone(id, journal).await?;
             match self.known(work, journal, id).await? {
                 Known::Ended(outcome) => Ok(outcome),
                 Known::Paid(paid) => Ask::new(self, work, journal, first, id, paid).await?.run().await,
             }
         };
         let outcome = flight.get_or_try_init(ask).await?.clone();
-        Ok(Settled { outcome, verdict_id: Some(id) })
+        Ok((Settled { outcome, verdict_id: Some(id) }, alone))
+    }
+
+    /// Waits until no other judge asks the same, holding nothing that anybody needs. What is replayed is asked of nobody.
+    async fn alone(&self, id: Digest, journal: &dyn Journal) -> Result<Option<OnItsWay>, Stop> {
+        if !self.opened.live {
+            return Ok(None);
+        }
+        tokio::select! {
+            alone = self.alone.join(id).lock_owned() => Ok(Some(alone)),
+            stopping = journal.stopped() => Err(Stop::Journal(stopping)),
+        }
     }
 
     /// What equal requests came to. A replayed judge has its own answers, those that it shared among them.
