@@ -13,7 +13,7 @@ use super::client::not_taken;
 use super::dialect::Dialect;
 use super::limit::{Load, Sign};
 use super::provider::Reply;
-use super::reply::{Costing, KEPT_REPLY, attempt_end, ruling};
+use super::reply::{Costing, KEPT_REPLY, attempt_end, counted, ruling};
 use super::request::Request;
 use super::retry::{Class, Fault, StopKind, classify};
 use super::terms::{self, Estimate};
@@ -273,6 +273,9 @@ impl<'a> Ask<'a> {
         let result = tokio::time::timeout(self.left(), self.judge.opened.provider.exchange(request)).await;
         let result = result.unwrap_or_else(|_| Err(Fault::new(Class::Ambiguous, "timeout", "no answer within deadline_s".to_owned())));
         let latency_ms = started.elapsed().as_millis() as u64;
+        if let Some(usage) = result.as_ref().ok().and_then(|reply| counted(self.judge, reply).0) {
+            turn.counted(usage.input.saturating_add(usage.output));
+        }
         // What was answered on another day tells nothing of a server now.
         match &result {
             _ if !self.judge.opened.live => {}

@@ -279,6 +279,20 @@ async fn costs_are_kept_and_the_budget_is_a_wall() {
     assert_eq!(server.seen().len(), 1);
 }
 
+/// The request is estimated at some 700 tokens, of which its reply counts 110.
+#[tokio::test]
+async fn a_rate_of_tokens_is_settled_by_what_the_reply_counts() {
+    let server = Server::always(200, good()).await;
+    let limits = Limits { tpm: Some(6_000), ..Limits::default() };
+    let (judge, journal) = (Judge::open("j", &Settings { limits, ..settings(&server) }, &|_| None).unwrap(), FakeJournal::default());
+    let start = std::time::Instant::now();
+    for _ in 0..2 {
+        ask(&judge, &journal).await.unwrap();
+    }
+    assert!(journal.intents.lock().unwrap()[0].estimated_tokens > 500);
+    assert!((1.0..6.0).contains(&start.elapsed().as_secs_f64()), "{:?}", start.elapsed());
+}
+
 #[tokio::test]
 async fn an_error_of_geminis_own_costs_nothing_and_is_sent_again_no_oftener() {
     let googles = |code: u16, status: &str| json!({"error": {"code": code, "message": "m", "status": status}}).to_string();
