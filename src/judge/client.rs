@@ -16,7 +16,7 @@ use super::request::verdict_id;
 use super::retry::{Class, Fault};
 use super::server_error::ServerError;
 use super::{
-    Calibration, Estimate, Journal, JournalError, Known, Outcome, Receipt, Settings, Takes, Task, Terms, View, Why, receipt, terms,
+    Calibration, Estimate, Journal, JournalError, Known, Limits, Outcome, Receipt, Settings, Takes, Task, Terms, View, Why, receipt, terms,
 };
 use crate::prepare::{self, Part, Payload};
 use crate::rubric::{Prompt, Shape};
@@ -135,7 +135,7 @@ impl Judge {
         let mut judge = Self {
             name: if opened.authored { format!("{name} (authored)") } else { name.to_owned() },
             settings: settings.clone(),
-            limiter: Limiter::new(&terms.limits),
+            limiter: Limiter::new(&if opened.live { terms.limits.clone() } else { Limits::default() }),
             terms,
             calibration: Calibration::default(),
             opened,
@@ -166,6 +166,8 @@ impl Judge {
         self.begin_with(&lessons);
         self.opened.provider = provider;
         self.opened.live = false;
+        // Nobody counts what is not sent.
+        self.limiter = Limiter::new(&Limits::default());
         Ok(self)
     }
 
@@ -305,8 +307,8 @@ impl Judge {
         leave.map_or(Ok(settled), Err)
     }
 
-    async fn settle(&self, work: &Work, journal: &dyn Journal) -> Result<Settled, Stop> {
-        let unasked = |outcome| Ok(Settled { outcome, verdict_id: None });
+    async fn settle(&self, work: &Work, journal: &dyn Journal) -> Result<(Settled, Option<OnItsWay>), Stop> {
+        let unasked = |outcome| Ok((Settled { outcome, verdict_id: None }, None));
         if let Some(why) = self.abstains(work.risk.as_deref(), work.modality) {
             return unasked(Outcome::Abstained(why));
         }
