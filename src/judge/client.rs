@@ -335,7 +335,7 @@ impl Judge {
     }
 
     /// Waits until no other judge asks the same, holding nothing that anybody needs. What is replayed is asked of nobody.
-    async fn alone(&self, id: Digest, journal: &dyn Journal) -> Result<Option<OnItsWay>, Stop> {
+    pub(super) async fn alone(&self, id: Digest, journal: &dyn Journal) -> Result<Option<OnItsWay>, Stop> {
         if !self.opened.live {
             return Ok(None);
         }

@@ -10,7 +10,8 @@ use tribunal_media::Digest;
 use super::server::Answer;
 use super::{Server, completion, ends, good, settings, work};
 use crate::judge::{
-    AttemptEnd, Intent, Journal, JournalError, Judge, Known, Outcome, PaidReply, Past, Price, Reservation, Room, Settings, Stop, Task, Work,
+    AttemptEnd, Intent, Journal, JournalError, Judge, Known, Outcome, Packed, PaidReply, Past, Price, Reservation, Room, Settings, Stop,
+    Task, Work,
 };
 
 /// A ledger in memory that all judges write.
@@ -140,6 +141,21 @@ async fn who_waited_in_vain_asks_itself() {
             (one.to_owned(), if shared { one } else { "scored " }.to_owned(), 2 - usize::from(shared))
         );
     }
+}
+
+/// The other way round nobody waits: a batch may take a day.
+#[tokio::test]
+async fn what_is_asked_singly_just_now_goes_in_no_batch_of_another_judge() {
+    let server = Server::always(200, good()).await;
+    let (judges, book) = (alike(&server), Book::default());
+    let work = of(&judges[1], 0);
+    let (asked, packed) = join(ask(&judges[0], 0, &book), judges[1].pack(&work, &book, &|_| true)).await;
+    assert_eq!(ends(&asked.unwrap()), ("scored", ""));
+    assert!(matches!(packed.unwrap(), Packed::Ends(settled) if ends(&settled.outcome) == ("scored", "")));
+    let packed = judges[1].pack(&of(&judges[1], 1), &book, &|_| true).await.unwrap();
+    assert!(matches!(packed, Packed::Line(_)), "nobody asks that");
+    assert_eq!(ends(&ask(&judges[0], 1, &book).await.unwrap()), ("scored", ""));
+    assert_eq!(server.seen().len(), 2);
 }
 
 #[tokio::test]
