@@ -13,7 +13,7 @@ use super::client::not_taken;
 use super::dialect::Dialect;
 use super::limit::{Load, Sign};
 use super::provider::Reply;
-use super::reply::{Costing, KEPT_REPLY, attempt_end, ruling};
+use super::reply::{Costing, KEPT_REPLY, attempt_end, counted, ruling};
 use super::request::Request;
 use super::retry::{Class, Fault, StopKind, classify};
 use super::terms::{self, Estimate};
@@ -217,7 +217,7 @@ impl<'a> Ask<'a> {
                 }
                 Ok(outcome)
             }
-            Err((_, true)) => Ok(None),
+            Err((fault, true)) => self.heed(&fault).map(|()| None),
             Err((fault, false)) => self.follow(fault, &request.digest).await,
         }
     }
@@ -273,6 +273,9 @@ impl<'a> Ask<'a> {
         let result = tokio::time::timeout(self.left(), self.judge.opened.provider.exchange(request)).await;
         let result = result.unwrap_or_else(|_| Err(Fault::new(Class::Ambiguous, "timeout", "no answer within deadline_s".to_owned())));
         let latency_ms = started.elapsed().as_millis() as u64;
+        if let Some(usage) = result.as_ref().ok().and_then(|reply| counted(self.judge, reply).0) {
+            turn.counted(usage.input.saturating_add(usage.output));
+        }
         // What was answered on another day tells nothing of a server now.
         match &result {
             _ if !self.judge.opened.live => {}
@@ -370,6 +373,7 @@ impl<'a> Ask<'a> {
         match fault.class {
             Class::Stopped(kind) => Err(self.judge.stop(kind, &fault.message)),
             Class::BadItem => {
+                self.leave_after(&fault);
                 // Refused without it as well: it was not that.
                 if let Some((before, after)) = self.taught.take() {
                     self.judge.unlearn(before, after);
@@ -380,7 +384,10 @@ impl<'a> Ask<'a> {
                 self.stop_if_alike(&fault.message)?;
                 Ok(Some(Outcome::JudgeUnusable(why)))
             }
-            Class::Filtered => Ok(Some(Outcome::JudgeRefused(why))),
+            Class::Filtered => {
+                self.leave_after(&fault);
+                Ok(Some(Outcome::JudgeRefused(why)))
+            }
             Class::Ambiguous if !self.may_send(self.lost + 1) => Ok(Some(Outcome::Unresolved(why))),
             Class::Ambiguous => {
                 self.lost += 1;

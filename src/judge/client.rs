@@ -1,7 +1,7 @@
 //! A judge: opened once, then one task in and one outcome out.
 
 use std::sync::atomic::{AtomicBool, AtomicU32};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 use tribunal_media::{Digest, Encoding, Modality, SoundEncoding};
@@ -9,14 +9,14 @@ use tribunal_media::{Digest, Encoding, Modality, SoundEncoding};
 use super::alike::Alike;
 use super::ask::{self, Ask, Asked};
 use super::dialect::Dialect;
-use super::flight::Flights;
+use super::flight::{Alone, Flights, OnItsWay};
 use super::limit::Limiter;
 use super::provider::{self, Opened};
 use super::request::verdict_id;
 use super::retry::{Class, Fault};
 use super::server_error::ServerError;
 use super::{
-    Calibration, Estimate, Journal, JournalError, Known, Outcome, Receipt, Settings, Takes, Task, Terms, View, Why, receipt, terms,
+    Calibration, Estimate, Journal, JournalError, Known, Limits, Outcome, Receipt, Settings, Takes, Task, Terms, View, Why, receipt, terms,
 };
 use crate::prepare::{self, Part, Payload};
 use crate::rubric::{Prompt, Shape};
@@ -42,7 +42,11 @@ pub struct Judge {
     pub(super) alike: Alike,
     /// What refusals taught, in words.
     pub(super) lessons: Mutex<Vec<String>>,
+    /// Why nothing more is to be asked of the server, said by a refusal that was the end of its task.
+    pub(super) leave: Mutex<Option<Stop>>,
     flights: Flights,
+    /// Of all judges of a run, which ask equal requests one after another.
+    alone: Arc<Alone>,
     /// Held while a batch is on its way to the server.
     pub(super) making_batch: tokio::sync::Mutex<()>,
     /// What the server says that its model takes in, once it was asked.
@@ -131,7 +135,7 @@ impl Judge {
         let mut judge = Self {
             name: if opened.authored { format!("{name} (authored)") } else { name.to_owned() },
             settings: settings.clone(),
-            limiter: Limiter::new(&terms.limits),
+            limiter: Limiter::new(&if opened.live { terms.limits.clone() } else { Limits::default() }),
             terms,
             calibration: Calibration::default(),
             opened,
@@ -142,7 +146,9 @@ impl Judge {
             confirmed: Mutex::default(),
             alike: Alike::default(),
             lessons: Mutex::default(),
+            leave: Mutex::default(),
             flights: Flights::default(),
+            alone: Arc::default(),
             making_batch: tokio::sync::Mutex::default(),
             modalities: OnceCell::new(),
         };
@@ -160,6 +166,8 @@ impl Judge {
         self.begin_with(&lessons);
         self.opened.provider = provider;
         self.opened.live = false;
+        // Nobody counts what is not sent.
+        self.limiter = Limiter::new(&Limits::default());
         Ok(self)
     }
 
@@ -173,6 +181,12 @@ impl Judge {
                 judge.limiter.quiet = Arc::clone(&known.limiter.quiet);
             }
         }
+    }
+
+    /// Lets judges of one run wait for each other's equal requests: the later one reads the reply that the earlier one pays for.
+    pub fn pay_once_together(judges: &mut [Self]) {
+        let alone = Arc::<Alone>::default();
+        judges.iter_mut().for_each(|judge| judge.alone = Arc::clone(&alone));
     }
 
     /// The name in tasks and tables.
@@ -283,16 +297,18 @@ impl Judge {
         Some(terms::expected(self.terms.price.as_ref()?, estimate))
     }
 
-    /// Asks until the task ends in one state, or the run must stop. Writes every attempt and the outcome to `journal`.
+    /// Asks until the task ends in one state, or the run must stop (then, too, it may have ended). Writes every attempt and the outcome to `journal`.
     /// Dropping the future leaves the attempt open in the journal; it then counts as perhaps billed.
     pub async fn judge(&self, work: &Work, journal: &dyn Journal) -> Result<Settled, Stop> {
-        let settled = self.settle(work, journal).await?;
+        // Who waits to ask the same finds the reply from the task's end on.
+        let (settled, _alone) = self.settle(work, journal).await?;
         journal.conclude(&work.task, settled.verdict_id, settled.outcome.clone()).await?;
-        Ok(settled)
+        let leave = self.leave.lock().unwrap_or_else(PoisonError::into_inner).take();
+        leave.map_or(Ok(settled), Err)
     }
 
-    async fn settle(&self, work: &Work, journal: &dyn Journal) -> Result<Settled, Stop> {
-        let unasked = |outcome| Ok(Settled { outcome, verdict_id: None });
+    async fn settle(&self, work: &Work, journal: &dyn Journal) -> Result<(Settled, Option<OnItsWay>), Stop> {
+        let unasked = |outcome| Ok((Settled { outcome, verdict_id: None }, None));
         if let Some(why) = self.abstains(work.risk.as_deref(), work.modality) {
             return unasked(Outcome::Abstained(why));
         }
@@ -305,14 +321,28 @@ impl Judge {
         };
         let work = &*work;
         let flight = self.flights.join(id);
+        let mut alone = None;
+        let place = &mut alone;
         let ask = || async move {
+            *place = self.alone(id, journal).await?;
             match self.known(work, journal, id).await? {
                 Known::Ended(outcome) => Ok(outcome),
                 Known::Paid(paid) => Ask::new(self, work, journal, first, id, paid).await?.run().await,
             }
         };
         let outcome = flight.get_or_try_init(ask).await?.clone();
-        Ok(Settled { outcome, verdict_id: Some(id) })
+        Ok((Settled { outcome, verdict_id: Some(id) }, alone))
+    }
+
+    /// Waits until no other judge asks the same, holding nothing that anybody needs. What is replayed is asked of nobody.
+    pub(super) async fn alone(&self, id: Digest, journal: &dyn Journal) -> Result<Option<OnItsWay>, Stop> {
+        if !self.opened.live {
+            return Ok(None);
+        }
+        tokio::select! {
+            alone = self.alone.join(id).lock_owned() => Ok(Some(alone)),
+            stopping = journal.stopped() => Err(Stop::Journal(stopping)),
+        }
     }
 
     /// What equal requests came to. A replayed judge has its own answers, those that it shared among them.

@@ -3,33 +3,43 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, OwnedMutexGuard};
 use tribunal_media::Digest;
 
 use super::Outcome;
 
-/// How one request ended, for all who ask it at the same time.
-pub(super) type Flight = Arc<OnceCell<Outcome>>;
+/// How one request ended, for all tasks of a judge that ask it at the same time: they read the reply by the same rules.
+pub(super) type Flights = ByRequest<OnceCell<Outcome>>;
+/// Held by the one of all judges that asks: the others read its reply by their own rules, once it is in the ledger.
+pub(super) type Alone = ByRequest<tokio::sync::Mutex<()>>;
+/// As long as this is held, no other judge asks the same.
+pub(super) type OnItsWay = OwnedMutexGuard<()>;
 
-/// Ended flights are forgotten when so many are kept; the ledger still knows them.
+/// Those that ended are forgotten when so many are kept; the ledger still knows them.
 const KEPT: usize = 1024;
 
-/// The requests on their way, by verdict id.
-#[derive(Debug, Default)]
-pub(super) struct Flights(Mutex<BTreeMap<[u8; 32], Weak<OnceCell<Outcome>>>>);
+/// What those share who ask equal requests at the same time, by verdict id.
+#[derive(Debug)]
+pub(super) struct ByRequest<T>(Mutex<BTreeMap<[u8; 32], Weak<T>>>);
 
-impl Flights {
-    /// The flight of that id: one on its way, or a new one.
-    pub(super) fn join(&self, verdict_id: Digest) -> Flight {
-        let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(flight) = flights.get(verdict_id.as_bytes()).and_then(Weak::upgrade) {
-            return flight;
+impl<T: Default> ByRequest<T> {
+    /// What those share who ask that by now, or a new one.
+    pub(super) fn join(&self, verdict_id: Digest) -> Arc<T> {
+        let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = shared.get(verdict_id.as_bytes()).and_then(Weak::upgrade) {
+            return known;
         }
-        if flights.len() >= KEPT {
-            flights.retain(|_, flight| flight.strong_count() > 0);
+        if shared.len() >= KEPT {
+            shared.retain(|_, known| known.strong_count() > 0);
         }
-        let flight = Flight::default();
-        flights.insert(*verdict_id.as_bytes(), Arc::downgrade(&flight));
-        flight
+        let new = Arc::<T>::default();
+        shared.insert(*verdict_id.as_bytes(), Arc::downgrade(&new));
+        new
+    }
+}
+
+impl<T> Default for ByRequest<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
     }
 }

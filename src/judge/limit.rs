@@ -112,7 +112,8 @@ impl Limiter {
             let admitted = self.state().admit(load, Instant::now(), self.quiet.until());
             match admitted {
                 Ok(()) => return Turn { limiter: self, load, sent: Instant::now() },
-                Err(Wait::Until(moment)) => tokio::time::sleep_until(moment).await,
+                // What comes back may have given tokens back.
+                Err(Wait::Until(moment)) => tokio::select! { () = tokio::time::sleep_until(moment) => {}, () = freed => {} },
                 Err(Wait::Freed) => freed.await,
             }
         }
@@ -178,6 +179,11 @@ impl Turn<'_> {
         }
     }
 
+    /// Takes in what the server counted: what was estimated too high may be used by others, and what was estimated too low is owed.
+    pub(super) fn counted(&self, tokens: u64) {
+        self.limiter.state().tokens.iter_mut().for_each(|bucket| bucket.settle(self.load.tokens, tokens as f64, Instant::now()));
+    }
+
     /// Takes in what a reply's headers say of the rates, and how the attempt ended.
     pub(super) fn observe(&self, headers: &BTreeMap<String, String>, sign: Sign) {
         let now = Instant::now();
@@ -222,6 +228,8 @@ impl Drop for Turn<'_> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::stream::StreamExt as _;
+
     use super::{BTreeMap, Duration, Instant, Limiter, Limits, Load, Sign};
 
     const SMALL: Load = Load { tokens: 1.0, bytes: 1 };
@@ -261,6 +269,26 @@ mod tests {
         }
         // 100 tokens a second: the first leaves on credit, each later one when that is paid back.
         assert!((19.0..=21.0).contains(&start.elapsed().as_secs_f64()), "{:?}", start.elapsed());
+    }
+
+    /// Half the tokens, as many and twice as many as estimated: what is kept to is what the server counted.
+    #[tokio::test(start_paused = true)]
+    async fn a_rate_of_tokens_is_that_of_the_servers_counts() {
+        const REQUESTS: u32 = 200;
+        for (estimated, latency) in [(1_000.0, 2), (1_000.0, 7), (1_000.0, 20), (500.0, 20), (250.0, 2)] {
+            let limiter = &Limiter::new(&Limits { tpm: Some(6_000), ..Limits::default() });
+            let (start, latency) = (Instant::now(), Duration::from_secs(latency));
+            let ask = |_| async move {
+                let turn = limiter.turn(Load { tokens: estimated, bytes: 1 }).await;
+                tokio::time::sleep(latency).await;
+                turn.counted(500);
+            };
+            futures_util::stream::iter(0..REQUESTS).map(ask).buffer_unordered(16).for_each(|()| async {}).await;
+            // 100 tokens a second; the first leaves at once.
+            let ideal = Duration::from_secs(5) * (REQUESTS - 1) + latency;
+            let share = ideal.as_secs_f64() / start.elapsed().as_secs_f64();
+            assert!((0.95..=1.05).contains(&share), "{estimated} estimated, {latency:?}: {share:.3} of the ideal");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -58,6 +58,14 @@ impl Bucket {
         self.level -= amount;
     }
 
+    /// Takes `counted` in place of what was `taken` for it before. What that gives back was nobody's meanwhile: it may be saved up beyond one request, as
+    /// much of it as a minute gives. What it owes is waited for.
+    pub(super) fn settle(&mut self, taken: f64, counted: f64, now: Instant) {
+        self.refill(now);
+        let most = self.capacity.max(60.0 * self.per_second).max(self.level);
+        self.level = (self.level + taken - counted).min(most);
+    }
+
     /// Believes the server. `unseen` was sent and not yet counted by it.
     pub(super) fn correct(&mut self, seen: &Seen, unseen: f64, now: Instant) {
         self.refill(now);
@@ -76,7 +84,8 @@ impl Bucket {
     }
 
     fn refill(&mut self, now: Instant) {
-        self.level = (self.level + now.duration_since(self.at).as_secs_f64() * self.per_second).min(self.capacity);
+        let most = self.capacity.max(self.level);
+        self.level = (self.level + now.duration_since(self.at).as_secs_f64() * self.per_second).min(most);
         self.at = now;
     }
 }

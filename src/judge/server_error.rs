@@ -13,22 +13,33 @@ const QUOTA: [&str; 5] =
 const SPENT: [&str; 3] = ["credit balance is too low", "spend limit", "budget has been exceeded"];
 /// Codes of a key that is refused as a bad request (Gemini).
 const BAD_KEY: [&str; 2] = ["api_key_invalid", "api_key_expired"];
-/// Codes that mean a content filter stopped the request: OpenAI, Azure, DashScope.
-const FILTER: [&str; 6] = [
+/// Codes that mean a content filter stopped the request: OpenAI (developers.openai.com/api/docs/guides/safety-checks and the codes of its Responses),
+/// Azure, DashScope, OpenRouter.
+const FILTER: [&str; 11] = [
     "content_filter",
     "content_policy_violation",
+    "image_content_policy_violation",
+    "cyber_policy",
+    "bio_policy",
+    "misalignment_policy_violation",
     "moderation_blocked",
     "responsibleaipolicyviolation",
     "data_inspection_failed",
     "datainspectionfailed",
+    "refusal",
 ];
-/// Words of servers that give a filter no code of its own, or one that means other things, too: Anthropic, Azure, OpenRouter, OpenAI (`invalid_prompt`), xAI,
-/// DeepSeek, Zhipu.
-const FILTERED: [&str; 7] = [
+/// What such codes contain that say in one word where it was found and of what kind it was: Volcengine (`InputImageSensitiveContentDetected.Violence`).
+const FILTER_PARTS: [&str; 3] = ["sensitivecontentdetected", "textriskdetection", "imageriskdetection"];
+/// Words of servers that give a filter no code of its own, or one that means other things, too: Anthropic, Azure, OpenRouter, OpenAI (`invalid_prompt`, and
+/// what gateways leave of `cyber_policy`), xAI, DeepSeek, Zhipu.
+const FILTERED: [&str; 10] = [
     "content filtering policy",
     "content management policy",
     "input was flagged",
     "prompt was flagged",
+    "content was flagged",
+    "request has been flagged",
+    "our safety system",
     "violates usage guidelines",
     "content exists risk",
     "不安全或敏感内容",
@@ -63,7 +74,9 @@ impl ServerError {
         let root = root.as_array().and_then(|array| array.first()).unwrap_or(&root);
         let fields = root.get("error").unwrap_or(root);
         let text = |name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
-        let inner = ["innererror", "inner_error"].iter().find_map(|name| fields.get(name)?.get("code")?.as_str()).map(str::to_owned);
+        // Azure's inner code, and OpenRouter's own beside that of its provider.
+        let inner = [("innererror", "code"), ("inner_error", "code"), ("metadata", "error_type")];
+        let inner = inner.iter().find_map(|(place, name)| fields.get(place)?.get(name)?.as_str()).map(str::to_owned);
         Self {
             message: short(&text("message").or_else(|| fields.as_str().map(str::to_owned)).unwrap_or_else(|| body.to_owned())),
             retry_delay: delay(fields),
@@ -117,7 +130,8 @@ impl ServerError {
 
     /// Whether a content filter stopped the request.
     pub(super) fn is_filter(&self) -> bool {
-        self.flagged || self.has_code(&FILTER) || self.says(&FILTERED)
+        let has_part = |code: &String| FILTER_PARTS.iter().any(|part| code.contains(part));
+        self.flagged || self.has_code(&FILTER) || self.codes.iter().any(has_part) || self.says(&FILTERED)
     }
 
     /// Whether the request is longer than the model can hold.

@@ -1,5 +1,6 @@
 //! How long a task waits, for what, and when its run had better stop.
 
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -101,6 +102,18 @@ impl Ask<'_> {
             return Err(Stop::Unreachable(message));
         }
         self.wait_for(fault, own).await
+    }
+
+    /// A task ends by a refusal of its own; where the server asks for more with it than a run should stand still, nobody asks it anything after that.
+    pub(super) fn leave_after(&self, fault: &Fault) {
+        if let Err(stop) = self.heed(fault) {
+            *self.judge.leave.lock().unwrap_or_else(PoisonError::into_inner) = Some(stop);
+        }
+    }
+
+    /// As [`refuse_long`](Self::refuse_long), of refusals whose tasks do not wait; what was asked for on another day is heeded no more.
+    pub(super) fn heed(&self, fault: &Fault) -> Result<(), Stop> {
+        if self.judge.opened.live { self.refuse_long(fault) } else { Ok(()) }
     }
 
     /// A wait that is longer than a run should stand still.

@@ -94,18 +94,18 @@ async fn ask(question: Question<'_>, journal: &Sentinels<'_>, stop: &StopFlag) {
     }
 }
 
-/// The items of the first round, as far as they are still wanted, and then others of this invocation, in an order that seed and ids decide.
+/// The items of the first round, as far as they are still wanted, and then others of the shard, in an order that seed and ids decide: a limit is of one
+/// invocation, and those that it happens to let through would be asked for ever after.
 fn chosen(study: &Study, known: &BTreeSet<String>) -> Result<Vec<Instance>, RowsError> {
     let (selection, instances, count) = (study.settings.selection, &study.manifest.instances, study.settings.sentinel.items);
     if count == 0 {
         return Ok(Vec::new());
     }
-    let end = selection.end(instances)?;
     let mut draw = Draw::new(study.settings.seed, "sentinel", count);
-    for (position, instance) in instances.all().enumerate() {
+    for instance in instances.all() {
         let instance = instance?;
         let is_new = !known.contains(&instance.id);
-        let judged = !is_new || (position < end && selection.holds(&instance.id));
+        let judged = !is_new || selection.holds(&instance.id);
         if judged && instance.output.is_some() && !study.withholds(&instance) && !study.plan.wants(instance.modality).is_empty() {
             draw.offer(is_new, instance);
         }

@@ -289,6 +289,21 @@ fn an_equal_request_is_paid_once_and_read_by_each_judges_own_rules() {
     assert!(refused["error"].as_str().unwrap().contains("judge j changed"), "one run is read by one set of rules: {refused}");
 }
 
+/// Both are under way with the same item at the same time, whoever is first with it.
+#[test]
+fn equal_requests_of_two_judges_in_one_moment_are_paid_once() {
+    const ITEMS: usize = 80;
+    let work = tempdir().unwrap();
+    let server = MockProcess::start(work.path(), &json!({"safety": 5, "latency_ms": 40, "price": priced()}));
+    let settings = format!("provider = \"openai\"\nbase_url = \"{}/v1\"\nmodel = \"m\"\n", server.address);
+    let both = format!("{settings}{PRICE}[judges.k]\n{settings}{}", PRICE.replace("judges.j", "judges.k"));
+    let (source, config, folder) = (texts(work.path(), ITEMS), config(work.path(), &both), work.path().join("run"));
+    let done = json_to(0, &score(&source, &config, &folder, &["--judge", "k", "--concurrency", "64", "--budget-usd", "9"]));
+    let (bill, summary) = (server.bill(), &done["summary"]);
+    assert_eq!((count(summary, "scored"), bill["billed"].as_u64()), (2 * ITEMS as u64, Some(ITEMS as u64)));
+    assert!((dollars(&summary["cost_usd"]) * 1e6 - dollars(&bill["cost_micro_usd"])).abs() < 0.5, "{bill}");
+}
+
 #[test]
 fn a_cascade_asks_the_dear_judge_only_where_it_must() {
     let (work, other) = (tempdir().unwrap(), tempdir().unwrap());

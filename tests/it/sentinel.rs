@@ -90,6 +90,19 @@ fn a_round_is_under_the_budget_and_the_dry_run_says_what_it_costs() {
     assert_eq!(done["summary"]["pending"], 6);
 }
 
+/// The set is fixed by the first round, so that a first look at few items must not decide it.
+#[test]
+fn a_limit_does_not_narrow_what_is_asked_of_the_sentinel() {
+    let bench = Bench::new("[sentinel]\nitems = 3\nleast_items = 3");
+    let mut args = bench.args();
+    args.extend(["--limit", "1"].map(str::to_owned));
+    let first = json_to(0, &args.iter().map(String::as_str).collect::<Vec<_>>())["summary"].clone();
+    assert_eq!((bench.judge.calls().len(), first["expected"].as_u64()), (3 + 1, Some(1)));
+    let second = bench.score();
+    assert_eq!(bench.judge.calls().len(), 4 + 3 + 5);
+    assert_eq!((second["drift"][0]["rounds"].as_u64(), second["drift"][0]["items"].as_u64()), (Some(2), Some(3)), "{}", second["drift"]);
+}
+
 #[test]
 fn without_the_setting_nothing_is_asked_twice() {
     let bench = Bench::new("");

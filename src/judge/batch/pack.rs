@@ -66,7 +66,7 @@ impl Judge {
     }
 
     /// The next attempt of a task as a line. `claim` is told its id and says whether it is the first of its batches: equal requests are asked
-    /// once. Sends nothing.
+    /// once. Sends nothing, and waits for another judge that asks the same just now: its reply may do.
     pub async fn pack(&self, work: &Work, journal: &dyn Journal, claim: &(dyn Fn(Digest) -> bool + Sync)) -> Result<Packed, Stop> {
         let form = Form::of(self.settings.provider).map_err(Stop::Endpoint)?;
         let unasked = |outcome| Ok(Packed::Ends(Settled { outcome, verdict_id: None }));
@@ -79,6 +79,7 @@ impl Judge {
         };
         let work = &*work;
         let ends = |outcome| Ok(Packed::Ends(Settled { outcome, verdict_id: Some(id) }));
+        let _alone = self.alone(id, journal).await?;
         let paid = match self.known(work, journal, id).await? {
             Known::Ended(outcome) => return ends(outcome),
             Known::Paid(paid) => paid,

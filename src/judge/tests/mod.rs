@@ -1,6 +1,7 @@
 //! Judges against servers on loopback, cassettes and planted replies.
 
 mod body;
+mod equals;
 mod faults;
 pub(in crate::judge) mod journal;
 mod planted;

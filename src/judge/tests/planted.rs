@@ -137,6 +137,7 @@ fn envelopes_are_read_strictly() {
         (choice(json!({"content": content, "refusal": "no"}), json!("stop")), "refused refusal"),
         (choice(json!({"content": content}), json!("content_filter")), "refused content_filter"),
         (choice(json!({"content": content}), json!("length")), "truncated"),
+        (choice(json!({"content": content}), json!("max_tokens")), "truncated"),
         (choice(json!({"content": content}), json!("SAFETY")), "refused content_filter"),
         (choice(json!({"content": content}), json!("sensitive")), "refused content_filter"),
         (choice(json!({"content": content}), json!("insufficient_system_resource")), "foreign bad_envelope"),

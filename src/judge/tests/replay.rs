@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::server::{Answer, Server};
 use super::{FakeJournal, ask, completion, ends, good, verdict_json, work};
-use crate::judge::{Intent, Judge, JudgeSpec, ProviderKind, Settings, View, Work};
+use crate::judge::{Intent, Judge, JudgeSpec, Limits, ProviderKind, Settings, View, Work};
 
 #[expect(clippy::needless_pass_by_value, reason = "calls read as `line(json!(..))`")]
 fn line(extra: Value) -> Value {
@@ -163,6 +163,26 @@ async fn the_lines_of_a_task_come_in_their_order_whatever_their_bodies() {
     let (replayed, journal) = (super::open(&server).replaying(&lines).unwrap(), FakeJournal::default());
     let settled = replayed.judge(&repeated(1), &journal).await.unwrap();
     assert_eq!((ends(&settled.outcome), journal.classes()), (("scored", ""), vec!["ambiguous".to_owned(), "answered".to_owned()]));
+}
+
+/// Neither of a server's judge that is replayed nor of a cassette: nothing is sent that anybody counts.
+#[tokio::test(start_paused = true)]
+async fn a_replay_waits_for_no_rate() {
+    let limits = Limits { rpm: Some(1), tpm: Some(10), ..Limits::default() };
+    let lines: Vec<String> = (1..=20).map(|repeat| line(json!({"repeat": repeat})).to_string()).collect();
+    let server = Settings { limits: limits.clone(), ..Settings::openai("http://127.0.0.1:9/v1", "m", "K") };
+    let server = Judge::open("j", &server, &|_| Some("key-of-mine".into())).unwrap();
+    let replayed = server.replaying(&lines.join("\n")).unwrap();
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(lines.join("\n").as_bytes()).unwrap();
+    let cassette = Settings { limits, path: Some(file.path().into()), ..Settings::new(ProviderKind::Replay) };
+    for judge in [replayed, Judge::open("c", &cassette, &|_| None).unwrap()] {
+        let start = tokio::time::Instant::now();
+        for repeat in 1..=20 {
+            judge.judge(&repeated(repeat), &FakeJournal::default()).await.unwrap();
+        }
+        assert!(start.elapsed().as_secs() < 1, "{}: {:?}", judge.name(), start.elapsed());
+    }
 }
 
 #[tokio::test]

@@ -122,6 +122,9 @@ fn responses_are_read_from_their_one_text() {
         (json!({"status": "completed", "output": [said(&text)]}), "scored 5"),
         (json!({"status": "incomplete", "output": [said(&text)]}), "truncated"),
         (json!({"status": "failed", "output": [said(&text)]}), "foreign bad_envelope"),
+        (json!({"status": "failed", "error": null, "output": [said("flagged by our safety system")]}), "foreign bad_envelope"),
+        (json!({"status": "failed", "error": {"code": "cyber_policy", "message": "m"}, "output": []}), "refused content_filter"),
+        (json!({"status": "failed", "error": {"code": "server_error", "message": "m"}, "output": []}), "foreign bad_envelope"),
         (json!({"status": "paused", "output": [said(&text)]}), "foreign bad_envelope"),
         (json!({"output": []}), "empty_reply"),
         (json!({"choices": []}), "foreign bad_envelope"),
@@ -164,7 +167,9 @@ fn messages_are_read_from_a_text_or_the_offered_tool() {
         (json!([call("other")]), "tool_use", "foreign bad_envelope"),
         (json!([text(&verdict), call("verdict")]), "tool_use", "unparseable"),
         (json!([call("verdict"), call("verdict")]), "tool_use", "unparseable"),
+        (json!([text(&verdict)]), "stop_sequence", "scored 5"),
         (json!([text(&verdict)]), "max_tokens", "truncated"),
+        (json!([text(&verdict)]), "model_context_window_exceeded", "truncated"),
         (json!([text("no")]), "refusal", "refused refusal"),
         (json!([text(&verdict)]), "pause_turn", "foreign bad_envelope"),
         (json!([]), "end_turn", "empty_reply"),
@@ -189,6 +194,12 @@ fn gemini_is_read_without_its_thoughts() {
         (candidate(json!([{"text": &verdict[..20]}, {"text": &verdict[20..]}]), "STOP"), "scored 5"),
         (candidate(json!([{"text": verdict}]), "MAX_TOKENS"), "truncated"),
         (candidate(json!([]), "SAFETY"), "refused content_filter"),
+        (candidate(json!([{"text": verdict}]), "IMAGE_PROHIBITED_CONTENT"), "refused content_filter"),
+        (candidate(json!([{"text": verdict}]), "RECITATION"), "refused content_filter"),
+        (candidate(json!([{"text": verdict}]), "BLOCKLIST"), "refused content_filter"),
+        (candidate(json!([{"text": verdict}]), "SPII"), "refused content_filter"),
+        (candidate(json!([{"text": verdict}]), "LANGUAGE"), "foreign bad_envelope"),
+        (candidate(json!([{"text": verdict}]), "FINISH_REASON_UNSPECIFIED"), "scored 5"),
         (candidate(json!([]), "STOP"), "empty_reply"),
         (json!({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}), "refused content_filter"),
         (json!({"candidates": []}), "foreign bad_envelope"),
@@ -211,6 +222,9 @@ fn ollama_is_read_and_cut_replies_are_seen() {
     assert_eq!(reason(&Ollama, &body(&verdict, "stop")), "scored 5");
     assert_eq!(reason(&Ollama, &body(&verdict, "length")), "truncated");
     assert_eq!(reason(&Ollama, &body("", "stop")), "empty_reply");
+    let mut unfinished = body(&verdict, "stop");
+    unfinished["done"] = false.into();
+    assert_eq!(reason(&Ollama, &unfinished), "foreign bad_envelope");
     assert_eq!(Ollama.usage(&body("", "stop")), Some(Usage { input: 70, output: 7, ..Usage::default() }));
 }
 

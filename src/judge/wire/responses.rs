@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::seam::{Block, Draft, Said, Wire, count, envelope, filtered, final_message, foreign, refused, said_by_user, set};
 use crate::judge::body::{Body, Places};
 use crate::judge::dialect::ReplyFormat;
-use crate::judge::server_error::short;
+use crate::judge::server_error::{ServerError, short};
 use crate::judge::terms::Takes;
 use crate::judge::verdict::{self, Flaw};
 use crate::judge::{Usage, Verdict, Why, Work};
@@ -22,6 +22,8 @@ struct Response {
     status: Option<String>,
     #[serde(default)]
     incomplete_details: Option<Incomplete>,
+    #[serde(default)]
+    error: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -112,6 +114,10 @@ fn said(body: &str) -> Result<Said, Flaw> {
     let response: Response = envelope(body, "response")?;
     // A reply that is still being made, or failed, has no final message; servers that name no state give whole replies.
     if let Some(state) = response.status.as_deref().filter(|state| !matches!(*state, "completed" | "incomplete")) {
+        // A filter that looks at what is being written has no other place for its code.
+        if response.error.is_some_and(|error| ServerError::read(&error.to_string()).is_filter()) {
+            return Err(filtered());
+        }
         return Err(foreign(format!("a response that is {}", short(state))));
     }
     let reason = response.incomplete_details.map(|details| details.reason);

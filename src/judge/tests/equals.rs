@@ -1,0 +1,174 @@
+//! Equal requests of several judges in one moment: one asks, the others read what it paid for.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, join, join_all, ready};
+use tokio::time::Instant;
+use tribunal_media::Digest;
+
+use super::server::Answer;
+use super::{Server, completion, ends, good, settings, work};
+use crate::judge::{
+    AttemptEnd, Intent, Journal, JournalError, Judge, Known, Outcome, Packed, PaidReply, Past, Price, Reservation, Room, Settings, Stop,
+    Task, Work,
+};
+
+/// A ledger in memory that all judges write.
+#[derive(Debug, Default)]
+struct Book {
+    attempts: Mutex<Vec<(Intent, Option<AttemptEnd>)>>,
+    ended: Mutex<Vec<(Task, Option<Digest>, Outcome)>>,
+    reserved: Mutex<usize>,
+    /// When the run is stopping.
+    stops: Option<Instant>,
+}
+
+impl Journal for Book {
+    fn intent(&self, intent: Intent) -> BoxFuture<'_, Result<Reservation, JournalError>> {
+        let mut attempts = self.attempts.lock().unwrap();
+        attempts.push((intent, None));
+        Box::pin(ready(Ok(Reservation(attempts.len() as i64 - 1))))
+    }
+
+    fn settle(&self, reservation: Reservation, end: AttemptEnd) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.attempts.lock().unwrap()[reservation.0 as usize].1 = Some(end);
+        Box::pin(ready(Ok(())))
+    }
+
+    fn lookup(&self, _: &Task) -> BoxFuture<'_, Result<Vec<Past>, JournalError>> {
+        Box::pin(ready(Ok(Vec::new())))
+    }
+
+    /// As the ledger has it: only what ended is known.
+    fn known(&self, task: &Task, verdict_id: Digest) -> BoxFuture<'_, Result<Option<Known>, JournalError>> {
+        let ended = self.ended.lock().unwrap();
+        let equal = || ended.iter().filter(|(_, id, _)| *id == Some(verdict_id));
+        if let Some((.., outcome)) = equal().find(|(known, ..)| known.judge == task.judge) {
+            return Box::pin(ready(Ok(Some(Known::Ended(outcome.clone())))));
+        }
+        let attempts = self.attempts.lock().unwrap();
+        let of_ended = attempts.iter().filter(|(intent, _)| equal().any(|(known, ..)| *known == intent.task));
+        let answered = of_ended.filter_map(|(intent, end)| Some((intent, end.as_ref().filter(|end| end.class == "answered")?)));
+        let paid = answered.map(|(intent, end)| PaidReply {
+            body_digest: intent.body_digest,
+            reply: end.reply.clone(),
+            format: end.served.format,
+        });
+        let paid: Vec<_> = paid.collect();
+        Box::pin(ready(Ok((!paid.is_empty()).then_some(Known::Paid(paid)))))
+    }
+
+    fn reserve(&self, _: u64) -> BoxFuture<'_, Result<Room, JournalError>> {
+        *self.reserved.lock().unwrap() += 1;
+        Box::pin(ready(Ok(Room::Held)))
+    }
+
+    fn stopped(&self) -> BoxFuture<'_, JournalError> {
+        Box::pin(async {
+            match self.stops {
+                Some(moment) => tokio::time::sleep_until(moment).await,
+                None => std::future::pending().await,
+            }
+            JournalError("stopping".into())
+        })
+    }
+
+    /// Takes its time, as a commit does.
+    fn conclude(&self, task: &Task, verdict_id: Option<Digest>, outcome: Outcome) -> BoxFuture<'_, Result<(), JournalError>> {
+        let task = task.clone();
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            self.ended.lock().unwrap().push((task, verdict_id, outcome));
+            Ok(())
+        })
+    }
+}
+
+fn whole(status: u16, body: &str) -> Answer {
+    Answer::Whole(status, "", body.to_owned())
+}
+
+/// Judges `j` and `k` of one run that ask alike, at a price.
+fn alike(server: &Server) -> Vec<Judge> {
+    let price: Price = toml::from_str("input_per_mtok = 1.0\noutput_per_mtok = 10.0\ndate = '2026-11-01'").unwrap();
+    let settings = Settings { price: Some(price), ..settings(server) };
+    let mut judges: Vec<_> = ["j", "k"].map(|name| Judge::open(name, &settings, &|_| None).unwrap()).into();
+    Judge::pay_once_together(&mut judges);
+    judges
+}
+
+fn of(judge: &Judge, number: usize) -> Work {
+    let mut work = work();
+    work.task.judge = judge.name().to_owned();
+    work.prompt.after = format!("after {number}");
+    work.task.item_id = format!("i{number}");
+    work
+}
+
+async fn ask(judge: &Judge, number: usize, book: &Book) -> Result<Outcome, Stop> {
+    judge.judge(&of(judge, number), book).await.map(|settled| settled.outcome)
+}
+
+#[tokio::test]
+async fn two_judges_that_ask_alike_pay_once_for_each_item() {
+    let server = Server::always(200, good()).await;
+    let (judges, book) = (alike(&server), Book::default());
+    let asked = (0..16).flat_map(|number| judges.iter().map(move |judge| (judge, number)));
+    for outcome in join_all(asked.map(|(judge, number)| ask(judge, number, &book))).await {
+        assert_eq!(ends(&outcome.unwrap()), ("scored", ""));
+    }
+    assert_eq!((server.seen().len(), *book.reserved.lock().unwrap()), (16, 16), "who waits reserves nothing");
+}
+
+#[tokio::test]
+async fn who_waited_in_vain_asks_itself() {
+    for (first, one) in [
+        (whole(413, ""), "judge_unusable rejected_413"),
+        (whole(401, "{}"), "stop"),
+        (whole(200, &completion("").replace("\"stop\"", "\"content_filter\"")), "judge_refused content_filter"),
+    ] {
+        let server = Server::start(vec![first, whole(200, &good())]).await;
+        let (judges, book) = (alike(&server), Book::default());
+        let end = |outcome: Result<Outcome, Stop>| match outcome {
+            Ok(outcome) => format!("{} {}", ends(&outcome).0, ends(&outcome).1),
+            Err(_) => "stop".to_owned(),
+        };
+        let (first, second) = join(ask(&judges[0], 0, &book), ask(&judges[1], 0, &book)).await;
+        let (seen, shared) = (server.seen().len(), one.starts_with("judge_refused"));
+        assert_eq!(
+            (end(first), end(second), seen),
+            (one.to_owned(), if shared { one } else { "scored " }.to_owned(), 2 - usize::from(shared))
+        );
+    }
+}
+
+/// The other way round nobody waits: a batch may take a day.
+#[tokio::test]
+async fn what_is_asked_singly_just_now_goes_in_no_batch_of_another_judge() {
+    let server = Server::always(200, good()).await;
+    let (judges, book) = (alike(&server), Book::default());
+    let work = of(&judges[1], 0);
+    let (asked, packed) = join(ask(&judges[0], 0, &book), judges[1].pack(&work, &book, &|_| true)).await;
+    assert_eq!(ends(&asked.unwrap()), ("scored", ""));
+    assert!(matches!(packed.unwrap(), Packed::Ends(settled) if ends(&settled.outcome) == ("scored", "")));
+    let packed = judges[1].pack(&of(&judges[1], 1), &book, &|_| true).await.unwrap();
+    assert!(matches!(packed, Packed::Line(_)), "nobody asks that");
+    assert_eq!(ends(&ask(&judges[0], 1, &book).await.unwrap()), ("scored", ""));
+    assert_eq!(server.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn a_stop_lets_go_of_those_who_wait_for_another_judge() {
+    let server = Server::start(vec![Answer::Hang]).await;
+    let (judges, book) = (alike(&server), Book { stops: Some(Instant::now() + Duration::from_millis(200)), ..Book::default() });
+    let waits = tokio::time::timeout(Duration::from_secs(20), async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        ask(&judges[1], 0, &book).await
+    });
+    tokio::select! {
+        first = ask(&judges[0], 0, &book) => panic!("the server says nothing: {first:?}"),
+        second = waits => assert!(matches!(second, Ok(Err(Stop::Journal(_)))), "{second:?}"),
+    }
+    assert!(book.attempts.lock().unwrap().iter().all(|(intent, _)| intent.task.judge == "j"));
+}
