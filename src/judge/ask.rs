@@ -16,6 +16,7 @@ use super::provider::Reply;
 use super::reply::{Costing, KEPT_REPLY, attempt_end, counted, ruling};
 use super::request::Request;
 use super::retry::{Class, Fault, StopKind, classify};
+use super::server_error::ServerError;
 use super::terms::{self, Estimate};
 use super::waits::Waits;
 use super::wire::{Correction, Draft};
@@ -38,6 +39,7 @@ pub(super) struct Ask<'a> {
     verdict_id: Digest,
     /// The first attempt's request, already built for its id; sent only in the dialect that it was built in.
     first: Option<Request>,
+    /// When it began, and later by what it waited for money and turns since: the deadline is counted from there.
     pub(super) started: Instant,
     /// Attempts before this process.
     earlier: u32,
@@ -211,7 +213,9 @@ impl<'a> Ask<'a> {
                 self.judge.answered.store(true, Ordering::Release);
                 let outcome = self.read(&reply, request.format, dialect);
                 match outcome.as_ref().map(Outcome::why) {
-                    Some(Some(why)) if matches!(why.reason.as_str(), "bad_envelope" | "truncated") => self.stop_if_alike(&why.message)?,
+                    Some(Some(why)) if matches!(why.reason.as_str(), "bad_envelope" | "truncated") => {
+                        self.stop_if_alike(&why.message, "judge_unusable")?
+                    }
                     Some(_) => self.judge.alike.reset(),
                     None => {}
                 }
@@ -253,12 +257,11 @@ impl<'a> Ask<'a> {
     /// Reserve, wait for the turn, intent, send, settle. The flag says that the refusal taught us another dialect.
     async fn attempt(&mut self, request: &Request, dialect: Dialect) -> Result<Result<Reply, (Fault, bool)>, Stop> {
         let bound = self.bound(request, 1.0);
+        let queued = Instant::now();
         self.reserve(bound).await?;
         let expected = self.judge.calibration.correct(self.estimate);
         let load = Load { tokens: expected.input() + expected.output, bytes: request.len() };
-        let Ok(turn) = self.unless_stopped(tokio::time::timeout(self.left(), self.judge.limiter.turn(load))).await? else {
-            return Ok(Err((Fault::new(Class::NeverSent, "deadline", "its turn did not come within deadline_s".to_owned()), false)));
-        };
+        let turn = self.unless_stopped(self.judge.limiter.turn(load)).await?;
         self.turn += 1;
         self.sent.push(request.digest);
         let reservation = self.journal.intent(self.intent(request, bound)).await?;
@@ -269,6 +272,8 @@ impl<'a> Ask<'a> {
             self.journal.settle(reservation, attempt_end(self.judge, self.work, Err(&unsent), request.format, 0, costing)).await?;
             return Err(stop);
         }
+        // What was waited for here is ours, and no delay of the server's.
+        self.started += queued.elapsed();
         let started = Instant::now();
         let result = tokio::time::timeout(self.left(), self.judge.opened.provider.exchange(request)).await;
         let result = result.unwrap_or_else(|_| Err(Fault::new(Class::Ambiguous, "timeout", "no answer within deadline_s".to_owned())));
@@ -381,11 +386,14 @@ impl<'a> Ask<'a> {
                 if let Some(why) = not_taken(&fault, self.work) {
                     return Ok(Some(Outcome::Abstained(why)));
                 }
-                self.stop_if_alike(&fault.message)?;
+                self.stop_if_alike(&fault.message, "judge_unusable")?;
                 Ok(Some(Outcome::JudgeUnusable(why)))
             }
             Class::Filtered => {
                 self.leave_after(&fault);
+                if ServerError::read(&fault.reply).may_mean_account() {
+                    self.stop_if_alike(&fault.message, "judge_refused")?;
+                }
                 Ok(Some(Outcome::JudgeRefused(why)))
             }
             Class::Ambiguous if !self.may_send(self.lost + 1) => Ok(Some(Outcome::Unresolved(why))),

@@ -28,6 +28,10 @@ const FILTER: [&str; 11] = [
     "datainspectionfailed",
     "refusal",
 ];
+/// Those of them by which OpenAI also tells that an account, and not a request, is no longer served for a while
+/// (developers.openai.com/api/docs/guides/safety-checks/cybersecurity), and words by which a filter says the like.
+const LOCKED_CODES: [&str; 3] = ["cyber_policy", "bio_policy", "misalignment_policy_violation"];
+const LOCKED: [&str; 5] = ["organization", "organisation", "your account", "your team", "this team"];
 /// What such codes contain that say in one word where it was found and of what kind it was: Volcengine (`InputImageSensitiveContentDetected.Violence`).
 const FILTER_PARTS: [&str; 3] = ["sensitivecontentdetected", "textriskdetection", "imageriskdetection"];
 /// Words of servers that give a filter no code of its own, or one that means other things, too: Anthropic, Azure, OpenRouter, OpenAI (`invalid_prompt`, and
@@ -132,6 +136,11 @@ impl ServerError {
     pub(super) fn is_filter(&self) -> bool {
         let has_part = |code: &String| FILTER_PARTS.iter().any(|part| code.contains(part));
         self.flagged || self.has_code(&FILTER) || self.codes.iter().any(has_part) || self.says(&FILTERED)
+    }
+
+    /// Whether a content filter may mean whoever asks rather than what is asked.
+    pub(super) fn may_mean_account(&self) -> bool {
+        self.has_code(&LOCKED_CODES) || self.says(&LOCKED)
     }
 
     /// Whether the request is longer than the model can hold.

@@ -77,7 +77,7 @@ pub struct Settings {
     /// Seconds from connecting to the last byte of a reply.
     #[serde(default = "default_timeout_s")]
     pub timeout_s: u64,
-    /// Seconds from a task's first attempt in this process to its end, all waits included.
+    /// Seconds from a task's first attempt in this process to its end, all waits for the server included, those for the budget, rates and other requests not.
     #[serde(default = "default_deadline_s")]
     pub deadline_s: u64,
     /// How often a task is sent again after a crash of ours left its request open; each time it may have been billed.

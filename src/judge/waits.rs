@@ -67,13 +67,14 @@ impl Ask<'_> {
     }
 
     /// A server that answers everybody with the same complaint is in trouble, or wrongly set up: the rest of the items must not pay for it.
-    pub(super) fn stop_if_alike(&self, words: &str) -> Result<(), Stop> {
+    /// `outcome` is that of the tasks that ended so.
+    pub(super) fn stop_if_alike(&self, words: &str, outcome: &str) -> Result<(), Stop> {
         if !self.judge.opened.live || self.judge.alike.count(words) < MAX_IN_ROW {
             return Ok(());
         }
         let (endpoint, words) = (&self.judge.opened.endpoint, short(words));
         let message = format!(
-            "{MAX_IN_ROW} requests in a row to {endpoint} ended alike ({words}); see to the server or the settings, then repeat; --retry judge_unusable asks for those again"
+            "{MAX_IN_ROW} requests in a row to {endpoint} ended alike ({words}); see to the server or the settings, then repeat; --retry {outcome} asks for those again"
         );
         Err(Stop::Endpoint(message))
     }
