@@ -20,7 +20,7 @@ use super::server_error::ServerError;
 use super::terms::{self, Estimate};
 use super::waits::Waits;
 use super::wire::{Correction, Draft};
-use super::{Intent, Journal, Judge, Outcome, PaidReply, ReplyFormat, Room, Stop, Why, Work};
+use super::{Intent, Journal, Judge, Outcome, PaidReply, Past, ReplyFormat, Room, Stop, Why, Work};
 
 /// Re-asks after a paid reply that is no verdict.
 pub(super) const MAX_REASKS: u32 = 2;
@@ -51,10 +51,11 @@ pub(super) struct Ask<'a> {
     pub(super) lost: u32,
     pub(super) crashed: u32,
     reasks: u32,
-    /// The reply that an earlier process was paid for and did not live to conclude.
-    paid: Option<(Reply, Option<ReplyFormat>)>,
-    /// Replies to another judge's equal requests, which answer this one's.
-    equal: Vec<PaidReply>,
+    /// How many replies an earlier process was paid for and did not live to conclude, and the last of them until it is read.
+    answered: u32,
+    last: Option<PaidReply>,
+    /// All of them, before those to other tasks' equal requests: they answer this one's.
+    paid: Vec<PaidReply>,
     pub(super) busy: Waits,
     pub(super) unreachable: Waits,
     correction: Option<Correction>,
@@ -101,14 +102,14 @@ impl<'a> Ask<'a> {
         journal: &'a dyn Journal,
         first: Request,
         verdict_id: Digest,
-        mut equal: Vec<PaidReply>,
+        equal: Vec<PaidReply>,
     ) -> Result<Self, Stop> {
         let history = journal.lookup(&work.task).await?;
         let count = |class: &str| history.iter().filter(|past| past.class == class).count() as u32;
-        let answered = count("answered");
-        // One that was asked for again since is read for its fault, which the next request names.
-        let paid = history.iter().rfind(|past| past.class == "answered").filter(|past| is_whole(&past.reply));
-        equal.retain(|paid| is_whole(&paid.reply));
+        let own: Vec<_> = history.iter().filter(|past| past.class == "answered").map(own_reply).collect();
+        let (answered, last) = (own.len() as u32, own.last().cloned().filter(|last| is_whole(&last.reply)));
+        // A replay finds its replies, and those that it shared, in its own order.
+        let paid = if judge.opened.live { own.into_iter().chain(equal).filter(|paid| is_whole(&paid.reply)).collect() } else { Vec::new() };
         Ok(Self {
             judge,
             work,
@@ -122,10 +123,10 @@ impl<'a> Ask<'a> {
             sent: Vec::new(),
             lost: count("ambiguous"),
             crashed: count("open"),
-            // Every answer but the last was asked for again; the last is read first, and counted then.
-            reasks: answered.saturating_sub(u32::from(paid.is_some())).min(MAX_REASKS),
-            paid: paid.map(|past| (kept(past.reply.clone()), past.format)),
-            equal,
+            reasks: 0,
+            answered,
+            last,
+            paid,
             busy: Waits::default(),
             unreachable: Waits::default(),
             correction: None,
@@ -135,10 +136,7 @@ impl<'a> Ask<'a> {
 
     /// The outcome that earlier attempts come to, if they do.
     pub(super) fn settled_before(&mut self) -> Option<Outcome> {
-        if let Some(outcome) = self.paid.take().and_then(|(reply, format)| self.read(&reply, format, self.judge.dialect())) {
-            return Some(outcome);
-        }
-        if let Some(outcome) = self.settled_by_equals() {
+        if let Some(outcome) = self.settled_by_paid().or_else(|| self.settled_by_last()).or_else(|| self.settled_by_paid()) {
             return Some(outcome);
         }
         if self.may_send(self.lost) {
@@ -150,12 +148,23 @@ impl<'a> Ask<'a> {
         Some(Outcome::Unresolved(Why::new(reason, message)))
     }
 
-    /// The outcome that replies to another judge's equal requests come to by this judge's rules, if they do. Whatever it would ask otherwise, it asks itself.
-    fn settled_by_equals(&mut self) -> Option<Outcome> {
-        while !self.equal.is_empty() {
+    /// The outcome that the last reply of this task comes to, where what it answers is not asked for in the same words by now. It is read for its fault,
+    /// too, which the next request names; every reply before it was asked for again.
+    fn settled_by_last(&mut self) -> Option<Outcome> {
+        let last = self.last.take();
+        self.reasks = self.reasks.max(self.answered - u32::from(last.is_some())).min(MAX_REASKS);
+        self.paid.retain(|paid| last.as_ref() != Some(paid));
+        last.and_then(|last| self.read(&kept(last.reply), last.format, self.judge.dialect()))
+    }
+
+    /// The outcome that replies which are paid for come to by this judge's rules, if they do: the first request is looked for among them, then the one that
+    /// asks again, and so on. Whatever it would ask otherwise, it asks itself.
+    fn settled_by_paid(&mut self) -> Option<Outcome> {
+        while !self.paid.is_empty() {
             let (request, dialect) = self.request().ok()?;
-            let place = self.equal.iter().position(|paid| paid.body_digest == request.digest)?;
-            let paid = self.equal.remove(place);
+            let place = self.paid.iter().position(|paid| paid.body_digest == request.digest)?;
+            let paid = self.paid.remove(place);
+            self.last.take_if(|last| *last == paid);
             if let Some(outcome) = self.read(&kept(paid.reply), paid.format, dialect) {
                 return Some(outcome);
             }
@@ -183,17 +192,14 @@ impl<'a> Ask<'a> {
         Ok(Ok((request, intent, dialect)))
     }
 
-    /// Attempts until there is an outcome.
+    /// Attempts until there is an outcome of what is not [settled](Self::settled_before).
     pub(super) async fn run(mut self) -> Result<Outcome, Stop> {
-        if let Some(outcome) = self.settled_before() {
-            return Ok(outcome);
-        }
         loop {
             if let Some(outcome) = self.overdue()? {
                 return Ok(outcome);
             }
             // What a refusal of its own taught may have made its request equal to theirs.
-            if let Some(outcome) = self.settled_by_equals() {
+            if let Some(outcome) = self.settled_by_paid() {
                 return Ok(outcome);
             }
             if let Some(outcome) = self.step().await? {
@@ -429,6 +435,12 @@ impl Judge {
 /// Whether a reply was kept whole: what was cut, at a character near the limit, cannot be read again.
 const fn is_whole(reply: &str) -> bool {
     reply.len() <= KEPT_REPLY - 4
+}
+
+/// One that this task was paid for before. What it answers may be unknown: no request has the digest of nothing.
+fn own_reply(past: &Past) -> PaidReply {
+    let body_digest = past.body_digest.unwrap_or_else(|| Digest::of(b""));
+    PaidReply { body_digest, reply: past.reply.clone(), format: past.format }
 }
 
 /// A reply that was kept, as it came.

@@ -325,12 +325,22 @@ impl Judge {
         let place = &mut alone;
         let ask = || async move {
             *place = self.alone(id, journal).await?;
-            match self.known(work, journal, id).await? {
-                Known::Ended(outcome) => Ok(outcome),
-                Known::Paid(paid) => Ask::new(self, work, journal, first, id, paid).await?.run().await,
+            let paid = match self.known(work, journal, id).await? {
+                Known::Ended(outcome) => return Err(Grounded::Known(outcome)),
+                Known::Paid(paid) => paid,
+            };
+            let mut ask = Ask::new(self, work, journal, first, id, paid).await?;
+            match ask.settled_before() {
+                Some(lost @ Outcome::Unresolved(_)) => Ok(lost),
+                Some(outcome) => Err(Grounded::Known(outcome)),
+                None => Ok(ask.run().await?),
             }
         };
-        let outcome = flight.get_or_try_init(ask).await?.clone();
+        let outcome = match flight.get_or_try_init(ask).await {
+            Ok(outcome) => outcome.clone(),
+            Err(Grounded::Known(outcome)) => outcome,
+            Err(Grounded::Stop(stop)) => return Err(stop),
+        };
         Ok((Settled { outcome, verdict_id: Some(id) }, alone))
     }
 
@@ -378,6 +388,25 @@ impl Judge {
     /// What the wire format carries, as far as the model is known to take it in.
     fn takes(&self) -> Takes {
         self.opened.wire.carries().and(self.terms.takes)
+    }
+}
+
+/// Why a task was not on its way for all that ask the same.
+enum Grounded {
+    /// It ended by what was paid for before. Each of the others looks that up for itself: what was reopened takes nothing from before.
+    Known(Outcome),
+    Stop(Stop),
+}
+
+impl From<Stop> for Grounded {
+    fn from(stop: Stop) -> Self {
+        Self::Stop(stop)
+    }
+}
+
+impl From<JournalError> for Grounded {
+    fn from(error: JournalError) -> Self {
+        Self::Stop(error.into())
     }
 }
 

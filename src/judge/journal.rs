@@ -59,6 +59,8 @@ pub struct Past {
     pub reply: String,
     /// As in [`Served::format`].
     pub format: Option<ReplyFormat>,
+    /// As in [`Intent::body_digest`]; `None` where it cannot be read.
+    pub body_digest: Option<Digest>,
 }
 
 /// What is known of requests equal to a task's first: those with the same body, endpoint and repeat.
@@ -66,11 +68,11 @@ pub struct Past {
 pub enum Known {
     /// A task of the same judge ended so: the same reply was read by the same rules.
     Ended(Outcome),
-    /// What tasks of other judges were answered: paid for, and read by each judge's own rules.
+    /// What other tasks were answered, whosever they are and however they ended, if they did: paid for, and read by each judge's own rules.
     Paid(Vec<PaidReply>),
 }
 
-/// A 2xx reply that another judge paid for.
+/// A 2xx reply that was paid for another task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaidReply {
     /// Digest of the recorded body that it answers.
@@ -112,8 +114,8 @@ pub trait Journal: Send + Sync {
     /// Attempts of this task that an earlier process left open or settled, oldest first.
     fn lookup(&self, task: &Task) -> BoxFuture<'_, Result<Vec<Past>, JournalError>>;
 
-    /// What is known of other tasks with this very request, endpoint and repeat, if they were answered: equal requests are asked once. Of a task that was
-    /// reopened, what its own judge said since.
+    /// What is known of other tasks with this very request, endpoint and repeat, if they were answered: equal requests are asked once. For a task that was
+    /// reopened, what was said since.
     fn known(&self, task: &Task, verdict_id: Digest) -> BoxFuture<'_, Result<Option<Known>, JournalError>>;
 
     /// Holds `micro_usd` more under the budget, or says no. Open intents of earlier processes stay reserved.

@@ -161,10 +161,14 @@ pub(super) fn past(connection: &Connection, task: &Task) -> Checked<Vec<Past>> {
     let Some((task, round)) = find_task(connection, task)? else {
         return Ok(Err(unplanned(task)));
     };
-    let sql = "SELECT coalesce(class, 'open'), coalesce(reply, ''), served ->> 'format' FROM attempts WHERE task = ?1 AND round = ?2
+    let sql =
+        "SELECT coalesce(class, 'open'), coalesce(reply, ''), served ->> 'format', body_digest FROM attempts WHERE task = ?1 AND round = ?2
                ORDER BY id";
     let mut statement = connection.prepare(sql)?;
-    let read = |row: &rusqlite::Row<'_>| Ok(Past { class: row.get(0)?, reply: row.get(1)?, format: format(row.get(2)?) });
+    let read = |row: &rusqlite::Row<'_>| {
+        let body_digest = Digest::from_hex(&row.get::<_, String>(3)?);
+        Ok(Past { class: row.get(0)?, reply: row.get(1)?, format: format(row.get(2)?), body_digest })
+    };
     let past: rusqlite::Result<Vec<_>> = statement.query_map([task, round], read)?.collect();
     past.map(Ok)
 }
@@ -173,29 +177,33 @@ fn format(name: Option<String>) -> Option<ReplyFormat> {
     serde_json::from_value(serde_json::Value::from(name?)).ok()
 }
 
-/// What equal requests that the server answered came to. Of one that was lost nothing is known: it is worth asking.
+/// What equal requests that the server answered came to. Of one that was lost nothing is known: it is worth asking. Whoever reopens a task wants it asked
+/// anew, not the same reply read again: what came before that is not looked at, whoever's it is.
 fn known(connection: &Connection, task: &Task, verdict_id: Digest) -> Checked<Option<Known>> {
     let verdict_id = verdict_id.to_string();
+    let sql = "SELECT id, since FROM tasks WHERE id = ?1";
+    let own =
+        find_task(connection, task)?.map(|(id, _)| connection.query_row(sql, [id], |row| Ok((row.get(0)?, row.get(1)?)))).transpose()?;
+    let (id, since): (i64, i64) = own.unwrap_or_default();
+    // One that was reopened no earlier than this task has ended since, too.
     let sql = "SELECT detail FROM tasks
-               WHERE verdict_id = ?1 AND judge = ?2 AND outcome IN ('scored', 'judge_refused', 'judge_unusable') LIMIT 1";
-    let detail: Option<String> = connection.query_row(sql, [&verdict_id, &task.judge], |row| row.get(0)).optional()?;
+               WHERE verdict_id = ?1 AND judge = ?2 AND outcome IN ('scored', 'judge_refused', 'judge_unusable') AND (since >= ?3
+                   OR EXISTS (SELECT 1 FROM attempts WHERE task = tasks.id AND attempts.round = tasks.round AND attempts.id > ?3)) LIMIT 1";
+    let detail: Option<String> = connection.query_row(sql, params![verdict_id, task.judge, since], |row| row.get(0)).optional()?;
     if let Some(detail) = detail {
         return Ok(serde_json::from_str(&detail).map(|outcome| Some(Known::Ended(outcome))).map_err(|error| error.to_string()));
     }
-    // Whoever reopens a task wants it asked anew, not the same reply read again.
-    let reopened = find_task(connection, task)?.is_some_and(|(_, round)| round > 0);
-    let paid = if reopened { Vec::new() } else { paid(connection, &verdict_id, &task.judge)? };
+    let paid = paid(connection, &verdict_id, id, since)?;
     Ok(Ok((!paid.is_empty()).then_some(Known::Paid(paid))))
 }
 
-/// The replies to equal requests of other judges, oldest first.
-fn paid(connection: &Connection, verdict_id: &str, judge: &str) -> rusqlite::Result<Vec<PaidReply>> {
+/// The replies to equal requests of tasks other than `id`, whatever became of them, oldest first.
+fn paid(connection: &Connection, verdict_id: &str, id: i64, since: i64) -> rusqlite::Result<Vec<PaidReply>> {
     let mut statement = connection.prepare(
-        "SELECT body_digest, reply, served ->> 'format' FROM tasks JOIN attempts ON attempts.task = tasks.id AND attempts.round = tasks.round
-         WHERE tasks.verdict_id = ?1 AND judge <> ?2 AND outcome IN ('scored', 'judge_refused', 'judge_unusable') AND class = 'answered'
-         ORDER BY attempts.id",
+        "SELECT body_digest, reply, served ->> 'format' FROM attempts JOIN tasks ON tasks.id = attempts.task AND tasks.round = attempts.round
+         WHERE attempts.verdict_id = ?1 AND class = 'answered' AND attempts.task <> ?2 AND attempts.id > ?3 ORDER BY attempts.id",
     )?;
-    let mut rows = statement.query([verdict_id, judge])?;
+    let mut rows = statement.query(params![verdict_id, id, since])?;
     let mut paid = Vec::new();
     while let Some(row) = rows.next()? {
         if let Some(body_digest) = Digest::from_hex(&row.get::<_, String>(0)?) {

@@ -52,8 +52,10 @@ pub(super) fn add_tasks<'r>(connection: &Connection, mut tasks: impl Iterator<It
 
 /// See [`Ledger::reopen`](super::Ledger::reopen). A new round: what earlier attempts came to no longer counts against the task.
 pub(super) fn reopen(connection: &Connection, tasks: &[Task], outcomes: &[OutcomeName]) -> rusqlite::Result<u64> {
-    let mut statement = connection
-        .prepare("UPDATE tasks SET outcome = NULL, detail = NULL, verdict_id = NULL, round = round + 1 WHERE id = ?1 AND outcome = ?2")?;
+    let mut statement = connection.prepare(
+        "UPDATE tasks SET outcome = NULL, detail = NULL, verdict_id = NULL, round = round + 1, since = (SELECT coalesce(max(id), 0) FROM attempts)
+         WHERE id = ?1 AND outcome = ?2",
+    )?;
     let mut reopened = 0;
     for task in tasks {
         let Some((id, _)) = find_task(connection, task)? else { continue };

@@ -155,7 +155,7 @@ WITH refusals AS (
     UNION ALL
     SELECT item_id, sampler, rubric, judge, repeat, class, status, reply, -1 FROM sentinel_attempts JOIN sentinels ON sentinels.id = task
 ), replies AS (
-    SELECT attempts.*, tasks.verdict_id AS equal, outcome, judge FROM attempts JOIN tasks ON tasks.id = task AND tasks.round = attempts.round
+    SELECT attempts.*, outcome, judge FROM attempts JOIN tasks ON tasks.id = task AND tasks.round = attempts.round
     WHERE status IS NOT NULL AND class <> 'stopped' AND NOT (class = 'refused' AND status IN (400, 422))
 )
 SELECT item_id, sampler, rubric, judge, repeat, body_digest, status, reply FROM (
@@ -166,11 +166,11 @@ SELECT item_id, sampler, rubric, judge, repeat, body_digest, status, reply FROM 
     FROM replies CROSS JOIN tasks AS mine ON mine.id = replies.task WHERE mine.judge = ?1
     UNION ALL
     SELECT item_id, sampler, rubric, mine.judge, repeat, body_digest, status, reply, 1, replies.id
-    FROM replies CROSS JOIN tasks AS mine ON mine.verdict_id = replies.equal AND mine.id <> replies.task
-    WHERE mine.judge = ?1 AND CASE replies.judge WHEN mine.judge THEN replies.outcome = mine.outcome AND NOT EXISTS (
+    FROM replies CROSS JOIN tasks AS mine ON mine.verdict_id = replies.verdict_id AND mine.id <> replies.task
+    WHERE mine.judge = ?1 AND replies.id > mine.since AND (replies.judge = mine.judge AND replies.outcome = mine.outcome AND NOT EXISTS (
             SELECT 1 FROM attempts AS own WHERE own.task = mine.id AND own.round = mine.round)
-        ELSE class = 'answered' AND mine.round = 0 AND NOT EXISTS (
-            SELECT 1 FROM attempts AS own WHERE own.task = mine.id AND own.body_digest = replies.body_digest AND own.class = 'answered') END
+        OR class = 'answered' AND NOT EXISTS (SELECT 1 FROM attempts AS own
+            WHERE own.task = mine.id AND own.round = mine.round AND own.body_digest = replies.body_digest AND own.class = 'answered'))
 ) ORDER BY part, place, item_id, repeat";
 
 fn info(connection: &Connection) -> Result<RunInfo, LedgerError> {

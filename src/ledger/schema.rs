@@ -15,12 +15,13 @@ pub(super) const FILE: &str = "ledger.sqlite";
 const APPLICATION_ID: i32 = 0x5452_4942;
 
 /// Version of the tables. Raise it when they change, and add a step to `MIGRATIONS`.
-const VERSION: i32 = 9;
+const VERSION: i32 = 10;
 
 /// Larger databases are not checked whole after a crash: the check reads every page, and SQLite's own recovery does not depend on it.
 const CHECK_AT_MOST: u64 = 512 << 20;
 
-/// Samplers: '' stands for none, since NULLs would not be unique. Costs are micro-dollars. `round` counts how often a task was reopened.
+/// Samplers: '' stands for none, since NULLs would not be unique. Costs are micro-dollars. `round` counts how often a task was reopened, `since` is the last attempt
+/// of any task before that.
 /// `charged` is what the attempt takes out of the budget: its upper bound while open, what it cost afterwards. `planned` is the digest of the last
 /// plan that was written whole, empty while one is written, null where an earlier program wrote it.
 const TABLES: &str = "
@@ -38,7 +39,7 @@ CREATE TABLE parts (
 CREATE TABLE tasks (
     id INTEGER PRIMARY KEY,
     item_id TEXT NOT NULL REFERENCES items, sampler TEXT NOT NULL, rubric TEXT NOT NULL, judge TEXT NOT NULL, repeat INTEGER NOT NULL,
-    round INTEGER NOT NULL DEFAULT 0, verdict_id TEXT, outcome TEXT, detail TEXT,
+    round INTEGER NOT NULL DEFAULT 0, verdict_id TEXT, outcome TEXT, detail TEXT, since INTEGER NOT NULL DEFAULT 0,
     UNIQUE (item_id, sampler, rubric, judge, repeat), CHECK ((outcome IS NULL) = (detail IS NULL))
 );
 CREATE INDEX tasks_pending ON tasks (id) WHERE outcome IS NULL;
@@ -54,6 +55,7 @@ CREATE TABLE attempts (
     CHECK ((state = 'settled') = (class IS NOT NULL))
 );
 CREATE INDEX attempts_task ON attempts (task);
+CREATE INDEX attempts_verdict ON attempts (verdict_id) WHERE class = 'answered';
 ";
 
 /// What the bodies of many requests begin and end with, each once: a body is a head, what is of its case alone, and a tail, and `requests` has it whole.
@@ -87,7 +89,7 @@ CREATE UNIQUE INDEX batch_requests_line ON batch_requests (line);
 ";
 
 /// What takes the tables from version 1 to 2, 2 to 3, ...
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     "
 ALTER TABLE parts ADD COLUMN fit TEXT;
 ALTER TABLE attempts ADD COLUMN estimated INTEGER;
@@ -108,6 +110,11 @@ CREATE INDEX tasks_verdict ON tasks (verdict_id) WHERE verdict_id IS NOT NULL;
     "ALTER TABLE bodies ADD COLUMN head TEXT REFERENCES texts; ALTER TABLE bodies ADD COLUMN tail TEXT REFERENCES texts;",
     TEXTS,
     BATCH_LINES,
+    "
+ALTER TABLE tasks ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
+UPDATE tasks SET since = coalesce((SELECT max(id) FROM attempts WHERE task = tasks.id AND attempts.round < tasks.round), 0) WHERE round > 0;
+CREATE INDEX attempts_verdict ON attempts (verdict_id) WHERE class = 'answered';
+",
 ];
 
 /// Opens the database for its one writer, makes it if need be, and checks it when the last writer did not close it.
@@ -268,7 +275,7 @@ mod tests {
         let old = open_writer(dir.path()).unwrap();
         old.execute_batch(
             "DROP VIEW requests; DROP TABLE texts; ALTER TABLE bodies DROP COLUMN head; ALTER TABLE bodies DROP COLUMN tail;
-             DROP TABLE batch_requests; DROP TABLE batches; DROP INDEX tasks_verdict; DROP INDEX items_position; ALTER TABLE run DROP COLUMN planned; ALTER TABLE parts DROP COLUMN fit; ALTER TABLE attempts DROP COLUMN estimated;
+             ALTER TABLE tasks DROP COLUMN since; DROP INDEX attempts_verdict; DROP TABLE batch_requests; DROP TABLE batches; DROP INDEX tasks_verdict; DROP INDEX items_position; ALTER TABLE run DROP COLUMN planned; ALTER TABLE parts DROP COLUMN fit; ALTER TABLE attempts DROP COLUMN estimated;
              ALTER TABLE attempts DROP COLUMN usage; ALTER TABLE attempts DROP COLUMN served;
              ALTER TABLE attempts ADD COLUMN input_tokens INTEGER; ALTER TABLE attempts ADD COLUMN output_tokens INTEGER;
              PRAGMA foreign_keys = OFF; PRAGMA user_version = 1;
@@ -294,7 +301,7 @@ mod tests {
         let old = open_writer(dir.path()).unwrap();
         old.execute_batch(
             "DROP VIEW requests; DROP TABLE texts; ALTER TABLE bodies DROP COLUMN head; ALTER TABLE bodies DROP COLUMN tail;
-             DROP TABLE batch_requests; DROP TABLE batches; DROP TABLE sentinel_attempts; DROP TABLE sentinels; DROP INDEX items_position; ALTER TABLE run DROP COLUMN planned;
+             ALTER TABLE tasks DROP COLUMN since; DROP INDEX attempts_verdict; DROP TABLE batch_requests; DROP TABLE batches; DROP TABLE sentinel_attempts; DROP TABLE sentinels; DROP INDEX items_position; ALTER TABLE run DROP COLUMN planned;
              PRAGMA user_version = 2;",
         )
         .unwrap();

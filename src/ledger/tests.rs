@@ -421,9 +421,9 @@ fn another_judge_is_told_the_replies_and_never_the_outcome() {
     run(async {
         let attempt = ledger.intent(intent).await.unwrap();
         ledger.settle(attempt, end("answered", Some(5))).await.unwrap();
-        assert_eq!(ledger.known(&other, id).await.unwrap(), None, "it has no end yet");
-        ledger.conclude(&task(0), Some(id), scored(4)).await.unwrap();
         let paid = Known::Paid(vec![PaidReply { body_digest, reply: "{}".to_owned(), format: None }]);
+        assert_eq!(ledger.known(&other, id).await.unwrap(), Some(paid.clone()), "it has no end yet");
+        ledger.conclude(&task(0), Some(id), scored(4)).await.unwrap();
         assert_eq!(ledger.known(&other, id).await.unwrap(), Some(paid));
         assert_eq!(ledger.known(&task(1), id).await.unwrap(), Some(Known::Ended(scored(4))));
         // What it read then is what a replay of it needs.
@@ -434,6 +434,65 @@ fn another_judge_is_told_the_replies_and_never_the_outcome() {
     assert_eq!(ledger.reopen(std::slice::from_ref(&other), &[OutcomeName::JudgeUnusable]).unwrap(), 1);
     assert_eq!(run(ledger.known(&other, id)).unwrap(), None, "it is to be asked anew");
     assert_eq!(replies("other"), 0);
+}
+
+#[test]
+fn a_reply_is_known_however_its_task_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let other = Task { judge: "other".to_owned(), ..task(2) };
+    let ledger = open(dir.path());
+    plan(&ledger, &items(3), &[task(0), task(1), other.clone()]).unwrap();
+    let (first, again) = (intent(&task(0), None), Intent { body_digest: Digest::of(b"again"), ..intent(&task(0), None) });
+    let (id, body_digest) = (first.verdict_id, first.body_digest);
+    let paid = Some(Known::Paid(vec![PaidReply { body_digest, reply: "{}".to_owned(), format: None }]));
+    let know = |task: Task| run(ledger.known(&task, id)).unwrap();
+    run(async {
+        let attempt = ledger.intent(first).await.unwrap();
+        assert_eq!(ledger.known(&other, id).await.unwrap(), None, "it is on its way");
+        ledger.settle(attempt, end("answered", Some(5))).await.unwrap();
+        let attempt = ledger.intent(again).await.unwrap();
+        ledger.settle(attempt, end("ambiguous", Some(5))).await.unwrap();
+    });
+    assert_eq!([task(1), other.clone()].map(know), [paid.clone(), paid.clone()], "pending");
+    assert_eq!(know(task(0)), None, "its own it looks up");
+    run(ledger.conclude(&task(0), Some(id), Outcome::Unresolved(Why::new("ambiguous", "m")))).unwrap();
+    assert_eq!([task(1), other.clone()].map(know), [paid.clone(), paid], "unresolved");
+    run(ledger.conclude(&other, Some(id), scored(4))).unwrap();
+    let lines = Reader::open(dir.path()).unwrap().cassette("other").unwrap();
+    assert_eq!(lines.lines().count(), 1, "a replay of it needs the reply");
+    ledger.reopen(&[task(0)], &[OutcomeName::Unresolved]).unwrap();
+    assert_eq!([task(1), task(0)].map(know), [None, None], "it was given back");
+}
+
+#[test]
+fn a_reopened_task_takes_nothing_from_before_and_what_is_said_since() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = planned(dir.path(), 3);
+    let unusable = || Outcome::JudgeUnusable(Why::new("r", "m"));
+    let id = intent(&task(0), None).verdict_id;
+    let ask = async |number: u64, outcome: Outcome| {
+        let attempt = ledger.intent(Intent { task: task(number), ..intent(&task(0), None) }).await.unwrap();
+        ledger.settle(attempt, end("answered", Some(5))).await.unwrap();
+        ledger.conclude(&task(number), Some(id), outcome).await.unwrap();
+    };
+    let know = |number| run(ledger.known(&task(number), id)).unwrap();
+    run(async {
+        ask(0, unusable()).await;
+        for twin in [1, 2] {
+            ledger.conclude(&task(twin), Some(id), unusable()).await.unwrap();
+        }
+    });
+    let reopen = |number| assert_eq!(ledger.reopen(&[task(number)], &[OutcomeName::JudgeUnusable]).unwrap(), 1);
+    reopen(1);
+    assert_eq!(know(1), None, "neither its twins' ends nor the reply from before");
+    run(ask(1, scored(4)));
+    reopen(2);
+    assert_eq!(know(2), None, "that was before, too");
+    reopen(0);
+    run(ask(2, scored(5)));
+    assert_eq!(know(0), Some(Known::Ended(scored(5))), "asked since");
+    run(ledger.conclude(&task(0), Some(id), scored(5))).unwrap();
+    assert_eq!(know(2), Some(Known::Ended(scored(5))), "reopened no earlier");
 }
 
 #[test]

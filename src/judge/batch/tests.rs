@@ -26,7 +26,8 @@ async fn line(judge: &Judge) -> Line {
 }
 
 fn close(judge: &Judge, line: &Line, result: &Value, past: &[&str], reasks: bool) -> Closed {
-    let past: Vec<Past> = past.iter().map(|class| Past { class: (*class).to_owned(), reply: String::new(), format: None }).collect();
+    let past: Vec<Past> =
+        past.iter().map(|class| Past { class: (*class).to_owned(), reply: String::new(), format: None, body_digest: None }).collect();
     let reply = BatchReply::read(&result.to_string()).unwrap();
     let line = ResultLine { reading: &line.reading, task: &line.intent.task, past: &past, reply: &reply };
     judge.read_result(line, judge.terms(), reasks)

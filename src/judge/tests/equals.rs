@@ -3,15 +3,15 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, join, join_all, ready};
+use futures_util::future::{BoxFuture, join, join_all, join3, ready};
 use tokio::time::Instant;
 use tribunal_media::Digest;
 
 use super::server::Answer;
-use super::{Server, completion, ends, good, settings, work};
+use super::{FakeJournal, Server, completion, ends, good, settings, work};
 use crate::judge::{
     AttemptEnd, Intent, Journal, JournalError, Judge, Known, Outcome, Packed, PaidReply, Past, Price, Reservation, Room, Settings, Stop,
-    Task, Work,
+    Task, Why, Work,
 };
 
 /// A ledger in memory that all judges write.
@@ -36,20 +36,29 @@ impl Journal for Book {
         Box::pin(ready(Ok(())))
     }
 
-    fn lookup(&self, _: &Task) -> BoxFuture<'_, Result<Vec<Past>, JournalError>> {
-        Box::pin(ready(Ok(Vec::new())))
+    fn lookup(&self, task: &Task) -> BoxFuture<'_, Result<Vec<Past>, JournalError>> {
+        let attempts = self.attempts.lock().unwrap();
+        let own = attempts.iter().filter(|(intent, _)| intent.task == *task);
+        let past = own.map(|(intent, end)| Past {
+            class: end.as_ref().map_or_else(|| "open".to_owned(), |end| end.class.clone()),
+            reply: end.as_ref().map_or_else(String::new, |end| end.reply.clone()),
+            format: end.as_ref().and_then(|end| end.served.format),
+            body_digest: Some(intent.body_digest),
+        });
+        Box::pin(ready(Ok(past.collect())))
     }
 
-    /// As the ledger has it: only what ended is known.
+    /// As the ledger has it: whose end is known, and every reply that was paid for.
     fn known(&self, task: &Task, verdict_id: Digest) -> BoxFuture<'_, Result<Option<Known>, JournalError>> {
         let ended = self.ended.lock().unwrap();
-        let equal = || ended.iter().filter(|(_, id, _)| *id == Some(verdict_id));
-        if let Some((.., outcome)) = equal().find(|(known, ..)| known.judge == task.judge) {
+        let known = |outcome: &Outcome| !matches!(outcome, Outcome::Unresolved(_) | Outcome::Abstained(_));
+        let mut equal = ended.iter().filter(|(of, id, outcome)| *id == Some(verdict_id) && of.judge == task.judge && known(outcome));
+        if let Some((.., outcome)) = equal.next() {
             return Box::pin(ready(Ok(Some(Known::Ended(outcome.clone())))));
         }
         let attempts = self.attempts.lock().unwrap();
-        let of_ended = attempts.iter().filter(|(intent, _)| equal().any(|(known, ..)| *known == intent.task));
-        let answered = of_ended.filter_map(|(intent, end)| Some((intent, end.as_ref().filter(|end| end.class == "answered")?)));
+        let of_others = attempts.iter().filter(|(intent, _)| intent.verdict_id == verdict_id && intent.task != *task);
+        let answered = of_others.filter_map(|(intent, end)| Some((intent, end.as_ref().filter(|end| end.class == "answered")?)));
         let paid = answered.map(|(intent, end)| PaidReply {
             body_digest: intent.body_digest,
             reply: end.reply.clone(),
@@ -171,4 +180,67 @@ async fn a_stop_lets_go_of_those_who_wait_for_another_judge() {
         second = waits => assert!(matches!(second, Ok(Err(Stop::Journal(_)))), "{second:?}"),
     }
     assert!(book.attempts.lock().unwrap().iter().all(|(intent, _)| intent.task.judge == "j"));
+}
+
+fn faulty() -> Answer {
+    whole(200, &completion("no verdict"))
+}
+
+/// A re-ask names the fault of what it follows.
+fn asked(server: &Server) -> Vec<&'static str> {
+    server.seen().iter().map(|seen| if seen.body.contains("no verdict") { "re-ask" } else { "first" }).collect()
+}
+
+#[tokio::test]
+async fn a_reply_whose_owner_was_lost_later_is_not_paid_for_again() {
+    let lost = || whole(500, "{}");
+    let server = Server::start(vec![faulty(), lost(), lost(), whole(200, &good())]).await;
+    let (judges, book) = (alike(&server), Book::default());
+    let (first, second) = join(ask(&judges[0], 0, &book), ask(&judges[1], 0, &book)).await;
+    assert_eq!((ends(&first.unwrap()).0, ends(&second.unwrap())), ("unresolved", ("scored", "")));
+    assert_eq!(asked(&server), ["first", "re-ask", "re-ask", "re-ask"]);
+}
+
+/// One task is stopped while its re-ask is on its way, and so is its twin; then both are taken up again.
+#[tokio::test]
+async fn twins_go_on_from_each_others_replies_and_ask_twice_again_at_most() {
+    let server = Server::start(vec![faulty(), Answer::Hang, faulty(), Answer::Hang, faulty()]).await;
+    let (judges, book) = (alike(&server), Book::default());
+    let twin = |item: &str| {
+        let mut work = of(&judges[0], 0);
+        work.task.item_id = item.to_owned();
+        work
+    };
+    let (one, two) = (twin("one"), twin("two"));
+    for (work, sent) in [(&one, 2), (&two, 4)] {
+        let stop = async {
+            while server.seen().len() < sent {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! {
+            ended = judges[0].judge(work, &book) => panic!("the server says nothing: {ended:?}"),
+            () = stop => {}
+        }
+    }
+    let outcome = judges[0].judge(&two, &book).await.unwrap().outcome;
+    assert_eq!(ends(&outcome).0, "judge_unusable");
+    assert_eq!(asked(&server), ["first", "re-ask", "re-ask", "re-ask", "re-ask"], "what was lost is sent once more each");
+    assert_eq!(judges[0].judge(&one, &book).await.unwrap().outcome, outcome);
+    assert_eq!(server.seen().len(), 5);
+}
+
+/// A third one holds the two that wait together, so that they are of one flight.
+#[tokio::test]
+async fn an_end_from_before_is_nobody_elses_end() {
+    let server = Server::always(200, good()).await;
+    let judges = alike(&server);
+    let old = Outcome::JudgeUnusable(Why::new("r", "m"));
+    let (holds, knows, reopened) =
+        (FakeJournal::default(), FakeJournal { known: Some(Known::Ended(old.clone())), ..FakeJournal::default() }, FakeJournal::default());
+    let works = [&judges[1], &judges[0], &judges[0]].map(|judge| of(judge, 0));
+    let ended = join3(judges[1].judge(&works[0], &holds), judges[0].judge(&works[1], &knows), judges[0].judge(&works[2], &reopened)).await;
+    assert_eq!(ended.1.unwrap().outcome, old);
+    assert_eq!([ended.0, ended.2].map(|ended| ends(&ended.unwrap().outcome).0), ["scored", "scored"]);
+    assert_eq!(server.seen().len(), 2);
 }

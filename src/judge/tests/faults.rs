@@ -136,7 +136,7 @@ async fn how_often_a_crash_may_be_paid_for_is_a_setting() {
 #[tokio::test]
 async fn a_paid_reply_is_read_again_and_not_asked_for_again() {
     let server = Server::start(vec![whole(200, &good())]).await;
-    let answered = |reply: String| Past { class: "answered".into(), reply, format: None };
+    let answered = |reply: String| Past { class: "answered".into(), reply, format: None, body_digest: None };
     let journal = FakeJournal { history: vec![answered(good())], ..FakeJournal::default() };
     assert_eq!(ends(&ask(&open(&server), &journal).await.unwrap()), ("scored", ""));
     assert_eq!((server.seen().len(), journal.outcomes.lock().unwrap().len()), (0, 1));
@@ -416,7 +416,7 @@ async fn a_stop_ends_the_wait_of_an_intent_that_was_overtaken_by_the_servers_wis
 #[tokio::test]
 async fn a_crash_in_a_re_ask_loses_neither_its_fault_nor_its_count() {
     let server = Server::start(vec![whole(200, &good())]).await;
-    let past = |class: &str, reply: String| Past { class: class.into(), reply, format: None };
+    let past = |class: &str, reply: String| Past { class: class.into(), reply, format: None, body_digest: None };
     let history = vec![past("answered", completion("no verdict")), past("open", String::new())];
     let journal = FakeJournal { history, ..FakeJournal::default() };
     assert_eq!(ends(&ask(&open(&server), &journal).await.unwrap()), ("scored", ""));

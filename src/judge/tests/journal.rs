@@ -29,7 +29,7 @@ pub(in crate::judge) struct FakeJournal {
 
 impl FakeJournal {
     pub(in crate::judge) fn with_history(classes: &[&str]) -> Self {
-        let past = |class: &&str| Past { class: (*class).to_owned(), reply: String::new(), format: None };
+        let past = |class: &&str| Past { class: (*class).to_owned(), reply: String::new(), format: None, body_digest: None };
         Self { history: classes.iter().map(past).collect(), ..Self::default() }
     }
 

@@ -189,8 +189,8 @@ impl Journal for Book {
         let attempts = self.attempts.lock().unwrap();
         let positions = self.items.lock().unwrap().get(&task.item_id).cloned().unwrap_or_default();
         let past = positions.into_iter().map(|position| match &attempts[position].1 {
-            Some(end) => Past { class: end.class.clone(), reply: end.reply.clone(), format: end.served.format },
-            None => Past { class: "open".to_owned(), reply: String::new(), format: None },
+            Some(end) => Past { class: end.class.clone(), reply: end.reply.clone(), format: end.served.format, body_digest: None },
+            None => Past { class: "open".to_owned(), reply: String::new(), format: None, body_digest: None },
         });
         Box::pin(ready(Ok(past.collect())))
     }
