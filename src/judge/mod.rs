@@ -10,6 +10,7 @@ mod ask;
 mod batch;
 mod body;
 mod client;
+mod delay;
 mod dialect;
 mod fit;
 mod flight;
