@@ -29,6 +29,7 @@ mod receipt;
 mod reply;
 mod request;
 mod retry;
+mod senses;
 mod server_error;
 mod settings;
 mod spec;
