@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::OnceCell;
 use tribunal_media::{Digest, Encoding, Modality, SoundEncoding};
 
 use super::alike::Alike;
@@ -14,6 +13,7 @@ use super::limit::Limiter;
 use super::provider::{self, Opened};
 use super::request::verdict_id;
 use super::retry::{Class, Fault};
+use super::senses::Senses;
 use super::server_error::ServerError;
 use super::{
     Calibration, Estimate, Journal, JournalError, Known, Limits, Outcome, Receipt, Settings, Takes, Task, Terms, View, Why, receipt, terms,
@@ -49,8 +49,8 @@ pub struct Judge {
     alone: Arc<Alone>,
     /// Held while a batch is on its way to the server.
     pub(super) making_batch: tokio::sync::Mutex<()>,
-    /// What the server says that its model takes in, once it was asked.
-    modalities: OnceCell<Option<Takes>>,
+    /// What the server says that its model takes in.
+    pub(super) senses: Senses,
 }
 
 /// One task with everything its request is made of.
@@ -150,7 +150,7 @@ impl Judge {
             flights: Flights::default(),
             alone: Arc::default(),
             making_batch: tokio::sync::Mutex::default(),
-            modalities: OnceCell::new(),
+            senses: Senses::default(),
         };
         if !judge.opened.live {
             judge.begin_with(&lessons);
@@ -312,7 +312,7 @@ impl Judge {
         if let Some(why) = self.abstains(work.risk.as_deref(), work.modality) {
             return unasked(Outcome::Abstained(why));
         }
-        if let Some(why) = unsupported(self.carries(work).await, work) {
+        if let Some(why) = unsupported(self.carries(work, journal).await?, work) {
             return unasked(Outcome::Abstained(why));
         }
         let Asked { work, first, id } = match self.asked(work) {
@@ -374,19 +374,8 @@ impl Judge {
         self.abstains(work.risk.as_deref(), work.modality).or_else(|| unsupported(self.takes(), work))
     }
 
-    /// What format and model can take in. The server is asked once, and only when there is something to ask about.
-    async fn carries(&self, work: &Work) -> Takes {
-        let format = self.takes();
-        if work.payload.parts.iter().all(|part| part.header.encoding == Encoding::Utf8) {
-            return format;
-        }
-        // What cannot be asked now is asked again for the next task.
-        let model = self.modalities.get_or_try_init(|| self.opened.provider.modalities()).await.ok().copied().flatten();
-        model.map_or(format, |model| format.and(model))
-    }
-
     /// What the wire format carries, as far as the model is known to take it in.
-    fn takes(&self) -> Takes {
+    pub(super) fn takes(&self) -> Takes {
         self.opened.wire.carries().and(self.terms.takes)
     }
 }

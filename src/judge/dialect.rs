@@ -103,7 +103,7 @@ impl Dialect {
     }
 
     /// The dialect to try after a refusal of a request in this one, and what was learnt in words; `None` when the refusal names nothing that
-    /// could be left out. `ladder` and `format_words` are the wire format's, `sent` the recorded body where it is at
+    /// could be left out, or dislikes no more than its value. `ladder` and `format_words` are the wire format's, `sent` the recorded body where it is at
     /// hand.
     pub(super) fn after(
         self,
@@ -119,11 +119,11 @@ impl Dialect {
             let format = *ladder.get(rung + 1)?;
             return Some((Self { format, ..self }, format!("it does not take {}; asked by {} instead", self.format.name(), format.name())));
         }
-        if let Some(&(parameter, name)) = PARAMETERS.iter().find(|(_, name)| was_sent(name) && error.names(&[name])) {
+        if let Some(&(parameter, name)) = PARAMETERS.iter().find(|(_, name)| was_sent(name) && error.does_not_know(name)) {
             let next = Self { without: self.without | 1 << parameter as u8, ..self };
             return self.sends(parameter).then(|| (next, format!("it does not know `{name}`; left out")));
         }
-        if error.names(&["max_tokens"]) && self.limit == TokenLimit::MaxTokens {
+        if error.does_not_know("max_tokens") && self.limit == TokenLimit::MaxTokens {
             let next = Self { limit: TokenLimit::MaxCompletionTokens, ..self };
             return Some((next, "it wants `max_completion_tokens` instead of `max_tokens`".to_owned()));
         }
@@ -166,6 +166,41 @@ mod tests {
         assert_eq!((prompt.format, after(prompt, schema)), (ReplyFormat::Prompt, None));
         let fastapi = r#"{"detail":[{"loc":["body","seed"],"msg":"extra fields not permitted"}]}"#;
         assert!(!after(start, fastapi).unwrap().sends_seed());
+    }
+
+    #[test]
+    fn a_parameter_is_dropped_where_the_model_takes_its_default_alone() {
+        for body in [
+            r#"{"error":{"message":"Unsupported value: 'temperature' does not support 0 with this model. Only the default (1) value is supported.","param":"temperature","code":"unsupported_value"}}"#,
+            r#"{"error":{"message":"m","param":"temperature","code":"unsupported_parameter"}}"#,
+            r#"{"error":{"message":"Unsupported parameter: 'temperature' is not supported with this model.","param":"temperature","code":null}}"#,
+            r#"{"error":{"message":"`temperature` is deprecated for this model."}}"#,
+        ] {
+            assert!(!after(Dialect::default(), body).unwrap().sends_temperature(), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_complaint_about_a_value_drops_nothing() {
+        for (param, code, message) in [
+            (
+                "temperature",
+                "decimal_above_max_value",
+                "Invalid 'temperature': decimal above maximum value. Expected a value <= 2, but got 3.",
+            ),
+            ("temperature", "decimal_above_max_value", "Unsupported 'temperature'"),
+            ("seed", "integer_below_min_value", "Invalid 'seed': integer below minimum value."),
+            ("temperature", "invalid_value", "Invalid 'temperature'"),
+            ("temperature", "", "temperature 3 is not supported: it must be between 0 and 2"),
+            ("temperature", "unsupported_value", "Unsupported value: 'temperature' must be at most 1"),
+            ("logprobs", "invalid_type", "Invalid type for 'logprobs': unexpected string"),
+            ("max_tokens", "invalid_value", "max_tokens is too large: 800. This model supports at most 512 completion tokens"),
+        ] {
+            for param in [Some(param), None] {
+                let body = serde_json::json!({"error": {"message": message, "param": param, "code": code}}).to_string();
+                assert_eq!(after(Dialect::default(), &body), None, "{body}");
+            }
+        }
     }
 
     #[test]

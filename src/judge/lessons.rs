@@ -38,9 +38,10 @@ impl Judge {
         self.spoken = spoken;
     }
 
-    /// What refusals so far taught of what the server accepts.
+    /// What refusals so far taught of what the server accepts, and what it could not say of itself.
     pub fn lessons(&self) -> Vec<String> {
-        self.lessons.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let taught = self.lessons.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        taught.into_iter().chain(self.senses.lesson()).collect()
     }
 
     /// A refusal that names something we can leave out is no fault of the item: the next attempt leaves it out. The flag says so. `sent` is the

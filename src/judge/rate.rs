@@ -29,7 +29,7 @@ pub(super) struct Seen {
 }
 
 /// The longest time that is told apart, in seconds.
-const LONGEST: f64 = 4e9;
+pub(super) const LONGEST: f64 = 4e9;
 const DAY: Duration = Duration::from_hours(24);
 /// What of a minute's amount may be saved up while nothing is known of the server's own bucket: one request, so that sends are spaced evenly.
 const SAVED_UP: f64 = 1.0;

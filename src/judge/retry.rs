@@ -348,6 +348,7 @@ mod tests {
         assert!(wait(&[("retry-after", "inf")]).is_some_and(|wait| wait.as_secs() > 1_000_000_000));
         let words = r#"{"error":{"message":"Rate limit reached. Please try again in 2.8s. Visit ..."}}"#;
         assert_eq!(sorted(429, &[], words).1, Some(Duration::from_millis(2800)));
+        assert_eq!(sorted(429, &[], &words.replace("2.8s", "2 minutes")).1, Some(Duration::from_mins(2)));
         let soon = httpdate::fmt_http_date(std::time::SystemTime::now() + Duration::from_mins(1));
         assert!(wait(&[("retry-after", &soon)]).is_some_and(|wait| (50..=60).contains(&wait.as_secs())), "no date: our own clock");
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::rate::duration;
+use super::delay::asked_in;
 
 /// Codes and types that mean "no money", whatever the status says.
 const QUOTA: [&str; 5] =
@@ -49,8 +49,51 @@ const FILTERED: [&str; 10] = [
     "不安全或敏感内容",
 ];
 /// Words of a server that does not know a parameter, as opposed to one that dislikes its value.
-const UNKNOWN: [&str; 9] =
-    ["not support", "unsupported", "does not support", "unrecognized", "unknown", "unexpected", "extra ", "not permitted", "not allowed"];
+const UNKNOWN: [&str; 11] = [
+    "not support",
+    "unsupported",
+    "does not support",
+    "unrecognized",
+    "unknown",
+    "unexpected",
+    "extra ",
+    "not permitted",
+    "not allowed",
+    "not available",
+    "deprecated",
+];
+/// Codes that mean the same: OpenAI. The last is of models that take the default alone.
+const UNKNOWN_CODES: [&str; 3] = ["unsupported_parameter", "unknown_parameter", "unsupported_value"];
+/// Words of a server that knows the parameter and dislikes its value, whatever else it says.
+const OF_VALUE: [&str; 25] = [
+    "above max",
+    "above the max",
+    "below min",
+    "below the min",
+    "maximum value",
+    "minimum value",
+    "must be between",
+    "must be in ",
+    "must be a ",
+    "must be less",
+    "must be greater",
+    "must be positive",
+    "must be non",
+    "must be <",
+    "must be >",
+    "should be between",
+    "too large",
+    "too small",
+    "too high",
+    "too low",
+    "out of range",
+    "at most",
+    "at least",
+    "less than",
+    "greater than",
+];
+/// What codes of such complaints contain: OpenAI's `decimal_above_max_value`, `integer_below_min_value`, `invalid_type`.
+const OF_VALUE_PARTS: [&str; 3] = ["_above_max", "_below_min", "invalid_type"];
 /// Words of servers whose model takes in none of a kind of media: OpenAI, vLLM (for all prompts alike), llama.cpp.
 const NOT_TAKEN: [&str; 5] = ["does not support", "is not supported", "are not supported", "only supported by", "at most 0 "];
 /// As much of a server's words as fits a message.
@@ -94,12 +137,9 @@ impl ServerError {
         }
     }
 
-    /// How long its words ask to wait: "try again in 2.8s", "retry in 37s".
+    /// How long its words ask to wait: "try again in 2.8s", "retry in 2 minutes".
     pub(super) fn asks_to_wait(&self) -> Option<Duration> {
-        let words = self.message.to_ascii_lowercase();
-        let after = ["again in ", "retry in "].iter().find_map(|words_before| Some(words.split_once(words_before)?.1))?;
-        let wait = after.split(|c: char| c.is_whitespace() || c == ',').next()?;
-        duration(wait.trim_end_matches('.'), None)
+        asked_in(&self.message)
     }
 
     /// Whether the account cannot pay.
@@ -154,13 +194,23 @@ impl ServerError {
         ["image input", "audio input", "video input"].iter().any(|input| message.contains(input)) && message.contains("not supported")
     }
 
-    /// Whether the server says that it does not know or support one of `parameters`. Its `param` decides where it gives one.
+    /// Whether the server says that it does not know or support `parameter`, in words or by a code. A complaint about its value says nothing of the
+    /// kind: what a user asked for would be replaced by the server's default in silence.
+    pub(super) fn does_not_know(&self, parameter: &str) -> bool {
+        let of_value = |code: &String| OF_VALUE_PARTS.iter().any(|part| code.contains(part));
+        self.names(&[parameter])
+            && (self.says(&UNKNOWN) || self.has_code(&UNKNOWN_CODES))
+            && !self.says(&OF_VALUE)
+            && !self.codes.iter().any(of_value)
+    }
+
+    /// Whether the server objects to one of `parameters`. Its `param` decides where it gives one; else its words say that it does not know it.
     pub(super) fn names(&self, parameters: &[&str]) -> bool {
         if let Some(param) = &self.param {
             return parameters.iter().any(|name| param.starts_with(name));
         }
         let message = self.message.to_ascii_lowercase();
-        parameters.iter().any(|name| has_word(&message, &name.to_ascii_lowercase())) && UNKNOWN.iter().any(|word| message.contains(word))
+        parameters.iter().any(|name| has_word(&message, &name.to_ascii_lowercase())) && self.says(&UNKNOWN)
     }
 }
 

@@ -11,7 +11,7 @@ use super::ask::Ask;
 use super::quiet::LONGEST_QUIET;
 use super::retry::{Fault, backoff};
 use super::server_error::short;
-use super::{Outcome, Stop, Why};
+use super::{Judge, Outcome, Stop, Why};
 
 /// After so many attempts in a row without an answer, over all tasks, the server is taken to be down, for each of them may have been billed; after so many
 /// complaints alike, it or the settings are taken to be wrong.
@@ -88,13 +88,13 @@ impl Ask<'_> {
 
     /// Waits before an attempt that was lost is sent once more.
     pub(super) async fn wait_lost(&self, fault: &Fault, digest: &Digest) -> Result<(), Stop> {
-        self.refuse_long(fault)?;
+        self.judge.refuse_long(fault)?;
         self.wait_for(fault, backoff(UNREACHABLE_WAIT, 0, digest)).await
     }
 
     /// Waits for a server that put the task off.
     pub(super) async fn wait_busy(&mut self, fault: &Fault, digest: &Digest) -> Result<(), Stop> {
-        self.refuse_long(fault)?;
+        self.judge.refuse_long(fault)?;
         let own = backoff(BUSY_WAIT, self.busy.failures, digest);
         if !self.busy.may_wait(own.max(fault.retry_after.unwrap_or_default()), self.deadline()) {
             let (seconds, endpoint) = (self.busy.waited.as_secs(), &self.judge.opened.endpoint);
@@ -112,17 +112,9 @@ impl Ask<'_> {
         }
     }
 
-    /// As [`refuse_long`](Self::refuse_long), of refusals whose tasks do not wait; what was asked for on another day is heeded no more.
+    /// As [`refuse_long`](Judge::refuse_long), of refusals whose tasks do not wait; what was asked for on another day is heeded no more.
     pub(super) fn heed(&self, fault: &Fault) -> Result<(), Stop> {
-        if self.judge.opened.live { self.refuse_long(fault) } else { Ok(()) }
-    }
-
-    /// A wait that is longer than a run should stand still.
-    fn refuse_long(&self, fault: &Fault) -> Result<(), Stop> {
-        let Some(asked) = fault.retry_after.filter(|asked| *asked > LONGEST_QUIET) else { return Ok(()) };
-        let (seconds, endpoint) = (asked.as_secs(), &self.judge.opened.endpoint);
-        let message = format!("{endpoint} asks to wait another {seconds} s ({}); run the same command again later", short(&fault.message));
-        Err(Stop::Unreachable(message))
+        if self.judge.opened.live { self.judge.refuse_long(fault) } else { Ok(()) }
     }
 
     /// Waits for as long as the server asks, or for `own` where it does not say. That not all tasks come back in one instant is the limiter's care.
@@ -155,6 +147,16 @@ impl Ask<'_> {
             return Err(Stop::Unreachable(message));
         }
         self.unless_stopped(tokio::time::sleep(wait)).await
+    }
+}
+
+impl Judge {
+    /// A wait that is longer than a run should stand still.
+    pub(super) fn refuse_long(&self, fault: &Fault) -> Result<(), Stop> {
+        let Some(asked) = fault.retry_after.filter(|asked| *asked > LONGEST_QUIET) else { return Ok(()) };
+        let (seconds, endpoint) = (asked.as_secs(), &self.opened.endpoint);
+        let message = format!("{endpoint} asks to wait another {seconds} s ({}); run the same command again later", short(&fault.message));
+        Err(Stop::Unreachable(message))
     }
 }
 

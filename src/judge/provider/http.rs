@@ -15,10 +15,10 @@ use super::address::{self, Address, Probe};
 use super::batch::BatchServer;
 use super::body::Pieces;
 use super::redact::Redactor;
-use super::seam::{Account, NotNow, Opened, Provider, Reply};
+use super::seam::{Account, Opened, Provider, Reply};
 use crate::judge::reply::{KEPT_REPLY, cut};
 use crate::judge::request::Request;
-use crate::judge::retry::{Class, Fault};
+use crate::judge::retry::{Class, Fault, classify};
 use crate::judge::terms::Takes;
 use crate::judge::wire::{Chat, Gemini, Messages, Ollama, Responses, Wire};
 use crate::judge::{ProviderKind, Settings};
@@ -27,7 +27,7 @@ use crate::judge::{ProviderKind, Settings};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may rest before another is opened instead.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(3);
-/// Seconds for a server to say what its model can take in.
+/// Seconds for a server to say what its model can take in, where requests may not take less.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The only headers, besides those of rate limits, that anything here reads or that help a person.
 const KEPT_HEADERS: [&str; 6] = ["retry-after", "retry-after-ms", "date", "location", "content-type", "x-request-id"];
@@ -38,6 +38,7 @@ struct Http {
     anthropic: bool,
     headers: HeaderMap,
     redactor: Arc<Redactor>,
+    probe_timeout: Duration,
     /// Each request gets a connection of its own: one was lost on a shared one.
     one_each: AtomicBool,
 }
@@ -52,6 +53,7 @@ pub(super) fn open(settings: &Settings, secrets: &dyn Fn(&str) -> Option<String>
         headers: headers(&address, key.as_ref())?,
         redactor: Arc::new(Redactor::new(key.as_ref())),
         anthropic: settings.provider == ProviderKind::Anthropic,
+        probe_timeout: PROBE_TIMEOUT.min(Duration::from_secs(settings.timeout_s)),
         one_each: AtomicBool::new(false),
         address,
     };
@@ -153,20 +155,18 @@ impl Http {
     }
 
     /// What the server says its model can take in; `None` when it does not say.
-    async fn modalities(&self) -> Result<Option<Takes>, NotNow> {
+    async fn modalities(&self) -> Result<Option<Takes>, Fault> {
         let Some(probe) = &self.address.probe else { return Ok(None) };
         let request = match probe {
             Probe::Get(url) => self.client.get(url.clone()),
             Probe::Post(url, body) => self.client.post(url.clone()).body(body.clone()),
         };
-        let response = request.headers(self.headers.clone()).timeout(PROBE_TIMEOUT).send().await.map_err(|_| NotNow)?;
-        match response.status().as_u16() {
-            200..=299 => {}
-            429 | 500..=599 => return Err(NotNow),
-            _ => return Ok(None),
-        }
-        let said = read(response).await.map_err(|_| NotNow)?;
-        Ok(serde_json::from_str(&said).ok().and_then(|said| address::carried(&said)))
+        let lost = |error: reqwest::Error| fault(&self.redactor, &error, !error.is_connect());
+        let response = request.headers(self.headers.clone()).timeout(self.probe_timeout).send().await.map_err(lost)?;
+        let (status, headers) = (response.status().as_u16(), self.kept(response.headers()));
+        let body = self.redactor.clean(read(response).await.map_err(lost)?);
+        let said = classify(Reply { status, headers, body })?;
+        Ok(serde_json::from_str(&said.body).ok().and_then(|said| address::carried(&said)))
     }
 }
 
@@ -181,7 +181,7 @@ impl Provider for Http {
         Some(BatchServer { client, headers, redactor, root, query, anthropic: self.anthropic, quiet: Arc::default() })
     }
 
-    fn modalities(&self) -> BoxFuture<'_, Result<Option<Takes>, NotNow>> {
+    fn modalities(&self) -> BoxFuture<'_, Result<Option<Takes>, Fault>> {
         Box::pin(self.modalities())
     }
 }

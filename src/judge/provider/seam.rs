@@ -40,8 +40,8 @@ pub(in crate::judge) trait Provider: Send + Sync + std::fmt::Debug {
         None
     }
 
-    /// What the server says that its model can take in; `None` where it never says, an error where it cannot say now.
-    fn modalities(&self) -> BoxFuture<'_, Result<Option<Takes>, NotNow>> {
+    /// What the server says that its model can take in; `None` where it never says, a fault where the question failed.
+    fn modalities(&self) -> BoxFuture<'_, Result<Option<Takes>, Fault>> {
         Box::pin(std::future::ready(Ok(None)))
     }
 }
@@ -55,10 +55,6 @@ impl std::fmt::Debug for Account {
         f.write_str("Account")
     }
 }
-
-/// The server could not be asked: it is starting, or away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::judge) struct NotNow;
 
 /// A provider and what the rest must know of it.
 #[derive(Debug)]

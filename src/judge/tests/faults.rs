@@ -43,6 +43,11 @@ async fn final_refusals_are_asked_once() {
         (400, r#"{"message":"m is not a multimodal model"}"#, "abstained modality_not_supported"),
         (400, r#"{"error":{"message":"image input is not supported - hint: mmproj"}}"#, "abstained modality_not_supported"),
         (400, r#"{"error":{"message":"Unsupported image format: webp"}}"#, "judge_unusable rejected_400"),
+        (
+            400,
+            r#"{"error":{"message":"Invalid 'temperature': decimal above maximum value.","param":"temperature","code":"decimal_above_max_value"}}"#,
+            "judge_unusable rejected_400",
+        ),
     ] {
         let (ended, classes, seen) = run(vec![whole(status, body)]).await;
         assert_eq!((ended.as_str(), classes.as_slice(), seen), (end, &["bad_item".to_owned()][..], 1), "{status}");

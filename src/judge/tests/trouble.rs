@@ -1,11 +1,11 @@
 //! Servers in trouble: what one task's trouble must not do to others.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use super::server::Answer;
-use super::{FakeJournal, Server, ask, ends, good, open, settings};
+use super::{FakeJournal, Server, ask, ends, good, open, settings, work};
 use crate::judge::{Judge, Limits, ProviderKind, Settings, Stop};
 
 fn whole(status: u16, body: &str) -> Answer {
@@ -96,7 +96,63 @@ async fn what_a_starting_server_could_not_say_is_asked_again() {
     let judge = judge(&Settings { provider: ProviderKind::LlamaCpp, ..settings(&server) });
     let journal = FakeJournal::default();
     assert_eq!(ends(&ask(&judge, &journal).await.unwrap()).0, "scored");
+    while judge.senses.known().0 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     assert_eq!(ends(&ask(&judge, &journal).await.unwrap()), ("abstained", "modality_not_supported"));
+    assert!(judge.lessons().is_empty(), "{:?}", judge.lessons());
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_when_asked_about_its_model_is_waited_for_once() {
+    let server = Server::start(vec![Answer::Hang, whole(200, &good())]).await;
+    let judge = judge(&Settings { provider: ProviderKind::LlamaCpp, timeout_s: 2, ..settings(&server) });
+    let start = Instant::now();
+    let ask = |repeat| {
+        let (mut work, judge) = (work(), &judge);
+        work.task.repeat = repeat;
+        async move { judge.judge(&work, &FakeJournal::default()).await.unwrap().outcome }
+    };
+    for outcome in futures_util::future::join_all((1..=8).map(ask)).await {
+        assert_eq!(ends(&outcome).0, "scored");
+    }
+    for repeat in 9..=12 {
+        assert_eq!(ends(&ask(repeat).await).0, "scored");
+    }
+    assert!(start.elapsed().as_secs() < 14, "{:?}", start.elapsed());
+    assert_eq!((server.seen().len(), judge.lessons().len()), (13, 1));
+    assert!(judge.lessons()[0].starts_with("it does not say what its model takes in"), "{:?}", judge.lessons());
+}
+
+#[tokio::test]
+async fn a_question_about_the_model_keeps_the_quiet_of_requests() {
+    let blind = whole(200, r#"{"modalities":{"vision":false,"audio":false}}"#);
+    let server = Server::start(vec![blind]).await;
+    let judge = judge(&Settings { provider: ProviderKind::LlamaCpp, ..settings(&server) });
+    judge.limiter.quiet.keep(Duration::from_secs(2));
+    let (start, stopped) = (Instant::now(), FakeJournal { stops_after: Some(0), ..FakeJournal::default() });
+    assert!(matches!(ask(&judge, &stopped).await, Err(Stop::Journal(_))), "a stop ends the wait");
+    assert!(server.seen().is_empty());
+    assert_eq!(ends(&ask(&judge, &FakeJournal::default()).await.unwrap()), ("abstained", "modality_not_supported"));
+    assert!(start.elapsed().as_secs_f64() >= 1.9, "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn what_a_question_about_the_model_is_told_of_quiet_is_to_all() {
+    let busy = |header| Answer::Whole(503, header, r#"{"error":"loading"}"#.into());
+    let server = Server::start(vec![busy("retry-after: 2\r\n"), whole(200, &good())]).await;
+    let of = |server: &Server| judge(&Settings { provider: ProviderKind::LlamaCpp, ..settings(server) });
+    let (asked, start) = (of(&server), Instant::now());
+    for _ in 0..2 {
+        assert_eq!(ends(&ask(&asked, &FakeJournal::default()).await.unwrap()).0, "scored");
+    }
+    assert!(start.elapsed().as_secs_f64() >= 2.0, "{:?}", start.elapsed());
+    assert_eq!(server.seen().len(), 3, "not asked about its model again so soon");
+    let server = Server::start(vec![busy("retry-after: 901\r\n"), whole(200, &good())]).await;
+    let journal = FakeJournal::default();
+    let ended = ask(&of(&server), &journal).await;
+    assert!(matches!(&ended, Err(Stop::Unreachable(words)) if words.contains("asks to wait another 901 s")), "{ended:?}");
+    assert_eq!((server.seen().len(), journal.outcomes.lock().unwrap().len()), (1, 0));
 }
 
 /// Asks a judge and, once its server has put that off for two seconds, another one with `key`; the seconds until the other has its verdict.
@@ -110,7 +166,7 @@ async fn other_after_quiet(key: &str) -> f64 {
     let (first, second) = (FakeJournal::default(), FakeJournal::default());
     let later = async {
         while first.classes().is_empty() {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
         ask(&judges[1], &second).await.unwrap();
         start.elapsed().as_secs_f64()
