@@ -244,3 +244,18 @@ async fn an_end_from_before_is_nobody_elses_end() {
     assert_eq!([ended.0, ended.2].map(|ended| ends(&ended.unwrap().outcome).0), ["scored", "scored"]);
     assert_eq!(server.seen().len(), 2);
 }
+
+/// It was killed after its second re-ask was answered and before its end was written; the first request was a twin's.
+#[tokio::test]
+async fn re_asks_count_from_the_reply_of_a_twin_on() {
+    let server = Server::start(vec![faulty()]).await;
+    let (judges, book) = (alike(&server), Book::default());
+    assert_eq!(ends(&ask(&judges[0], 0, &book).await.unwrap()).0, "judge_unusable");
+    let bodies: Vec<Digest> = book.attempts.lock().unwrap().iter().map(|(intent, _)| intent.body_digest).collect();
+    let reply = || completion("no verdict");
+    let past = |body: &Digest| Past { class: "answered".into(), reply: reply(), format: None, body_digest: Some(*body) };
+    let known = Some(Known::Paid(vec![PaidReply { body_digest: bodies[0], reply: reply(), format: None }]));
+    let journal = FakeJournal { known, history: bodies[1..].iter().map(past).collect(), ..FakeJournal::default() };
+    let ended = judges[0].judge(&of(&judges[0], 0), &journal).await.unwrap();
+    assert_eq!((ends(&ended.outcome).0, server.seen().len()), ("judge_unusable", 3), "two re-asks, and no third");
+}
