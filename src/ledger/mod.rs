@@ -28,6 +28,8 @@ mod tests;
 #[cfg(test)]
 mod tests_crash;
 #[cfg(test)]
+mod tests_equals;
+#[cfg(test)]
 mod tests_files;
 mod writer;
 

@@ -1,0 +1,145 @@
+//! Equal requests: what is known of them, by whom, and for how long.
+
+use serde_json::Value;
+use tribunal_media::Digest;
+
+use super::Reader;
+use super::fixtures::*;
+use crate::judge::{AttemptEnd, Intent, Journal as _, Known, Outcome, OutcomeName, PaidReply, Task, Why};
+
+#[test]
+fn an_answer_is_the_end_of_every_equal_request_and_a_loss_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = planned(dir.path(), 4);
+    let why = || Why::new("r", "m");
+    let ends = [scored(2), Outcome::JudgeRefused(why()), Outcome::JudgeUnusable(why()), Outcome::Unresolved(why())];
+    run(async {
+        for (number, end) in (0..).zip(&ends) {
+            let id = intent(&task(number), None).verdict_id;
+            assert_eq!(ledger.known(&task(number), id).await.unwrap(), None);
+            ledger.conclude(&task(number), Some(id), end.clone()).await.unwrap();
+            let known = ledger.known(&task(9), id).await.unwrap();
+            assert_eq!(known, Some(Known::Ended(end.clone())).filter(|_| number < 3));
+        }
+    });
+}
+
+#[test]
+fn another_judge_is_told_the_replies_and_never_the_outcome() {
+    let dir = tempfile::tempdir().unwrap();
+    let other = Task { judge: "other".to_owned(), ..task(0) };
+    let ledger = open(dir.path());
+    plan(&ledger, &items(2), &[task(0), other.clone(), task(1)]).unwrap();
+    let intent = intent(&task(0), None);
+    let (id, body_digest) = (intent.verdict_id, intent.body_digest);
+    run(async {
+        let attempt = ledger.intent(intent).await.unwrap();
+        ledger.settle(attempt, end("answered", Some(5))).await.unwrap();
+        let paid = Known::Paid(vec![PaidReply { body_digest, reply: "{}".to_owned(), format: None }]);
+        assert_eq!(ledger.known(&other, id).await.unwrap(), Some(paid.clone()), "it has no end yet");
+        ledger.conclude(&task(0), Some(id), scored(4)).await.unwrap();
+        assert_eq!(ledger.known(&other, id).await.unwrap(), Some(paid));
+        assert_eq!(ledger.known(&task(1), id).await.unwrap(), Some(Known::Ended(scored(4))));
+        // What it read then is what a replay of it needs.
+        ledger.conclude(&other, Some(id), Outcome::JudgeUnusable(Why::new("media_not_seen", "m"))).await.unwrap();
+    });
+    let replies = |judge: &str| Reader::open(dir.path()).unwrap().cassette(judge).unwrap().lines().count();
+    assert_eq!((replies("mini"), replies("other")), (1, 1));
+    assert_eq!(ledger.reopen(std::slice::from_ref(&other), &[OutcomeName::JudgeUnusable]).unwrap(), 1);
+    assert_eq!(run(ledger.known(&other, id)).unwrap(), None, "it is to be asked anew");
+    assert_eq!(replies("other"), 0);
+}
+
+#[test]
+fn a_reply_is_known_however_its_task_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let other = Task { judge: "other".to_owned(), ..task(2) };
+    let ledger = open(dir.path());
+    plan(&ledger, &items(3), &[task(0), task(1), other.clone()]).unwrap();
+    let (first, again) = (intent(&task(0), None), Intent { body_digest: Digest::of(b"again"), ..intent(&task(0), None) });
+    let (id, body_digest) = (first.verdict_id, first.body_digest);
+    let paid = Some(Known::Paid(vec![PaidReply { body_digest, reply: "{}".to_owned(), format: None }]));
+    let know = |task: Task| run(ledger.known(&task, id)).unwrap();
+    run(async {
+        let attempt = ledger.intent(first).await.unwrap();
+        assert_eq!(ledger.known(&other, id).await.unwrap(), None, "it is on its way");
+        ledger.settle(attempt, end("answered", Some(5))).await.unwrap();
+        let attempt = ledger.intent(again).await.unwrap();
+        ledger.settle(attempt, end("ambiguous", Some(5))).await.unwrap();
+    });
+    assert_eq!([task(1), other.clone()].map(know), [paid.clone(), paid.clone()], "pending");
+    assert_eq!(know(task(0)), None, "its own it looks up");
+    run(ledger.conclude(&task(0), Some(id), Outcome::Unresolved(Why::new("ambiguous", "m")))).unwrap();
+    assert_eq!([task(1), other.clone()].map(know), [paid.clone(), paid], "unresolved");
+    run(ledger.conclude(&other, Some(id), scored(4))).unwrap();
+    let lines = Reader::open(dir.path()).unwrap().cassette("other").unwrap();
+    assert_eq!(lines.lines().count(), 1, "a replay of it needs the reply");
+    ledger.reopen(&[task(0)], &[OutcomeName::Unresolved]).unwrap();
+    assert_eq!([task(1), task(0)].map(know), [None, None], "it was given back");
+}
+
+#[test]
+fn a_reopened_task_takes_nothing_from_before_and_what_is_said_since() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = planned(dir.path(), 3);
+    let unusable = || Outcome::JudgeUnusable(Why::new("r", "m"));
+    let id = intent(&task(0), None).verdict_id;
+    let ask = async |number: u64, outcome: Outcome| {
+        let attempt = ledger.intent(Intent { task: task(number), ..intent(&task(0), None) }).await.unwrap();
+        ledger.settle(attempt, end("answered", Some(5))).await.unwrap();
+        ledger.conclude(&task(number), Some(id), outcome).await.unwrap();
+    };
+    let know = |number| run(ledger.known(&task(number), id)).unwrap();
+    run(async {
+        ask(0, unusable()).await;
+        for twin in [1, 2] {
+            ledger.conclude(&task(twin), Some(id), unusable()).await.unwrap();
+        }
+    });
+    let reopen = |number| assert_eq!(ledger.reopen(&[task(number)], &[OutcomeName::JudgeUnusable]).unwrap(), 1);
+    reopen(1);
+    assert_eq!(know(1), None, "neither its twins' ends nor the reply from before");
+    run(ask(1, scored(4)));
+    reopen(2);
+    assert_eq!(know(2), None, "that was before, too");
+    reopen(0);
+    run(ask(2, scored(5)));
+    assert_eq!(know(0), Some(Known::Ended(scored(5))), "asked since");
+    run(ledger.conclude(&task(0), Some(id), scored(5))).unwrap();
+    assert_eq!(know(2), Some(Known::Ended(scored(5))), "reopened no earlier");
+}
+
+#[test]
+fn what_taught_a_run_stands_before_its_replies_and_twins_have_theirs() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = planned(dir.path(), 3);
+    let refused = |status, reply: &str| AttemptEnd { status: Some(status), reply: reply.to_owned(), ..end("refused", Some(0)) };
+    run(async {
+        let sentinels = ledger.sentinel_round().unwrap();
+        sentinels.add(&task(0)).unwrap();
+        let attempt = sentinels.intent(intent(&task(0), None)).await.unwrap();
+        sentinels.settle(attempt, refused(400, "by a sentinel")).await.unwrap();
+        for (number, end) in
+            [(0, refused(422, "in another round")), (1, refused(400, "twice")), (1, refused(429, "busy")), (1, refused(400, "twice"))]
+        {
+            let attempt = ledger.intent(intent(&task(number), None)).await.unwrap();
+            ledger.settle(attempt, end).await.unwrap();
+        }
+        let id = intent(&task(0), None).verdict_id;
+        ledger.conclude(&task(0), Some(id), Outcome::JudgeUnusable(Why::new("r", "m"))).await.unwrap();
+        ledger.reopen(&[task(0)], &[OutcomeName::JudgeUnusable]).unwrap();
+        answer(&ledger, &task(0)).await;
+        let outcome = ledger.known(&task(2), id).await.unwrap();
+        let Some(Known::Ended(outcome)) = outcome else { panic!("{outcome:?}") };
+        ledger.conclude(&task(2), Some(id), outcome).await.unwrap();
+    });
+    let lines: Vec<Value> =
+        Reader::open(dir.path()).unwrap().cassette("mini").unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let seen: Vec<_> =
+        lines.iter().map(|line| (line["taught"] == true, line["body"].as_str().unwrap(), line["item_id"].as_str().unwrap())).collect();
+    let items = [0, 1, 2].map(|number| task(number).item_id);
+    let [first, second, third] = items.each_ref().map(String::as_str);
+    let replies = [(false, "busy", second), (false, "{}", third), (false, "{}", first)];
+    assert_eq!(seen[3..], replies);
+    assert_eq!(seen[..3], [(true, "by a sentinel", first), (true, "in another round", first), (true, "twice", second)]);
+}
