@@ -220,7 +220,7 @@ impl<'a> Ask<'a> {
                 let outcome = self.read(&reply, request.format, dialect);
                 match outcome.as_ref().map(Outcome::why) {
                     Some(Some(why)) if matches!(why.reason.as_str(), "bad_envelope" | "truncated") => {
-                        self.stop_if_alike(&why.message, "judge_unusable")?
+                        self.stop_if_alike(&why.message, "judge_unusable")?;
                     }
                     Some(_) => self.judge.alike.reset(),
                     None => {}
