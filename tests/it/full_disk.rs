@@ -41,7 +41,8 @@ fn stopped_and_went_on(rig: &Rig, run: &str, stopped: &Output, says: &str) {
     assert!(stderr.contains(says), "{stderr}");
     let (asked, known) = (rig.requests(), attempts(&rig.run(run), "answered") + attempts(&rig.run(run), "open"));
     assert!(0 < asked && asked < ITEMS as u64, "{asked} requests: the disk was full too early or too late");
-    assert_eq!(asked, known, "every request has its intent in the ledger");
+    // An intent whose request the end of the run overtook is open too, and reached no server.
+    assert!(asked <= known, "{asked} requests, and the ledger knows of {known}");
 }
 
 fn same_as_clean(rig: &Rig, run: &str) {
