@@ -10,6 +10,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
+use rustix::time::{ClockId, clock_gettime};
 use tribunal::judge::{
     AttemptEnd, Intent, Journal, JournalError, Judge, Known, Outcome, Past, ProviderKind, Reservation, Room, Settings, Task, Work,
 };
@@ -21,8 +22,6 @@ use tribunal_media::{Detail, Digest, Encoding, FrameDetail, Modality, PartHeader
 const REQUESTS: u32 = 300;
 const PICTURES: u64 = 8;
 const PICTURE_BYTES: usize = 96 << 10;
-/// What the kernel counts CPU time in: USER_HZ is 100.
-const TICK_MS: f64 = 10.0;
 
 /// A journal that keeps nothing: what a request costs without a ledger.
 struct Nothing;
@@ -86,48 +85,28 @@ fn work(payload: Arc<Payload>, repeat: u32) -> Work {
     }
 }
 
-/// Milliseconds of CPU time: what this process took itself, and what the kernel took for it.
-#[derive(Clone, Copy)]
-struct Cpu {
-    user: f64,
-    system: f64,
+/// Milliseconds of CPU time that this process took so far, the kernel's for it included.
+fn cpu_ms() -> f64 {
+    let now = clock_gettime(ClockId::ProcessCPUTime);
+    now.tv_sec as f64 * 1e3 + now.tv_nsec as f64 / 1e6
 }
 
-impl Cpu {
-    fn now() -> Self {
-        let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-        // The name in brackets may hold anything; the fields after it are counted from the third.
-        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-        let ms = |field: usize| fields[field - 3].parse::<f64>().unwrap() * TICK_MS;
-        Self { user: ms(14), system: ms(15) }
-    }
-
-    /// A share of the time since.
-    fn elapsed(self, share: u32) -> Self {
-        let now = Self::now();
-        Self { user: (now.user - self.user) / f64::from(share), system: (now.system - self.system) / f64::from(share) }
-    }
-}
-
-impl std::fmt::Display for Cpu {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { user, system } = self;
-        write!(f, "{:.2} ms CPU a request, {system:.2} of them in the kernel", user + system)
-    }
-}
-
-/// Milliseconds a request. Each task's parts are freed after its reply, as in a run.
-fn measure(runtime: &tokio::runtime::Runtime, judge: &Judge, works: Vec<Work>) -> Cpu {
-    let (before, count) = (Cpu::now(), works.len() as u32);
-    for work in works {
+/// Milliseconds of CPU time a request. What is sent was made just before, as in a run, and that is not counted; it is freed after the reply, which is.
+fn measure(runtime: &tokio::runtime::Runtime, judge: &Judge, count: u32, make: impl Fn(u32) -> Work) -> f64 {
+    let mut sum = 0.0;
+    for number in 0..count {
+        let work = make(number);
+        let before = cpu_ms();
         let settled = runtime.block_on(judge.judge(&work, &Nothing)).unwrap();
         assert!(settled.verdict_id.is_some(), "{settled:?}");
+        drop(work);
+        sum += cpu_ms() - before;
     }
-    before.elapsed(count)
+    sum / f64::from(count)
 }
 
 /// Milliseconds that a request of `bytes` takes when nothing is done but to write it and to read the reply.
-fn floor(address: &str, bytes: usize) -> Cpu {
+fn floor(address: &str, bytes: usize) -> f64 {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_nodelay(true).unwrap();
     let filler = "A".repeat(bytes);
@@ -136,13 +115,13 @@ fn floor(address: &str, bytes: usize) -> Cpu {
         "POST /v1/chat/completions HTTP/1.1\r\nhost: m\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
-    let (mut reply, before) = (vec![0; 64 << 10], Cpu::now());
+    let (mut reply, before) = (vec![0; 64 << 10], cpu_ms());
     for _ in 0..REQUESTS {
         stream.write_all(head.as_bytes()).unwrap();
         stream.write_all(body.as_bytes()).unwrap();
         assert!(stream.read(&mut reply).unwrap() > 0);
     }
-    before.elapsed(REQUESTS)
+    (cpu_ms() - before) / f64::from(REQUESTS)
 }
 
 /// Resident memory of this process in KiB.
@@ -161,19 +140,17 @@ fn main() {
     let judge = Judge::open("j", &settings, &|_| None).unwrap();
     // As the pipeline does: one thread waits for all servers.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    measure(&runtime, &judge, vec![work(payload(u32::MAX), 1)]);
-    let first: Vec<Work> = (0..REQUESTS).map(|seed| work(payload(seed), 1)).collect();
-    println!("first send:   {}", measure(&runtime, &judge, first));
+    measure(&runtime, &judge, 20, |seed| work(payload(u32::MAX - seed), 1));
+    println!("first send:   {:.3} ms CPU a request", measure(&runtime, &judge, REQUESTS, |seed| work(payload(seed), 1)));
     let shared = payload(0);
-    let cached: Vec<Work> = (0..REQUESTS).map(|repeat| work(Arc::clone(&shared), repeat + 2)).collect();
-    println!("cached parts: {}", measure(&runtime, &judge, cached));
+    println!("cached parts: {:.3} ms", measure(&runtime, &judge, REQUESTS, |repeat| work(Arc::clone(&shared), repeat + 2)));
     let address = base.trim_start_matches("http://");
-    println!("kernel alone: {}", floor(address, PICTURE_BYTES * PICTURES as usize / 3 * 4));
+    println!("kernel alone: {:.3} ms", floor(address, PICTURE_BYTES * PICTURES as usize / 3 * 4));
     let many: u32 = std::env::var("MANY").ok().and_then(|many| many.parse().ok()).unwrap_or(0);
     let start = resident();
     let mut most = start;
     for seed in 0..many {
-        measure(&runtime, &judge, vec![work(payload(REQUESTS + seed), 1)]);
+        measure(&runtime, &judge, 1, |_| work(payload(REQUESTS + seed), 1));
         most = most.max(resident());
     }
     println!("memory:       {} MiB above the start at most, over {many} requests", (most - start) >> 10);
