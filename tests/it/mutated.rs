@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tempfile::tempdir;
 use tribunal::sandbox::{Job, Pool, Settings};
 use tribunal_media::{FrameView, Modality, PartHeader, Recipe, SoundSpec, sniff};
 
@@ -179,16 +181,75 @@ fn through(count: usize, make: impl Fn(usize) -> (String, Modality, Vec<u8>) + S
     (ends.into_inner().unwrap(), bad.into_inner().unwrap())
 }
 
+/// What the tiny clips are made with: name and arguments. Of a small file more of what is altered is structure, and less time goes by.
+const TINY: [(&str, &str); 26] = [
+    ("h264.mp4", "-c:v libx264 -g 6 -c:a aac"),
+    ("fragments.mp4", "-c:v libx264 -g 4 -movflags frag_keyframe+empty_moov -c:a aac"),
+    ("hevc.mp4", "-c:v libx265 -x265-params log-level=error -tag:v hvc1 -c:a aac"),
+    ("h264.mkv", "-c:v libx264 -bf 2 -c:a libvorbis"),
+    ("vp8.webm", "-c:v libvpx -c:a libvorbis"),
+    ("vp9.webm", "-c:v libvpx-vp9 -deadline realtime -c:a libopus"),
+    ("av1.webm", "-c:v libsvtav1 -preset 12 -c:a libopus"),
+    ("mpeg4.avi", "-c:v mpeg4 -bf 2 -c:a libmp3lame"),
+    ("mjpeg.avi", "-c:v mjpeg -pix_fmt yuvj420p -c:a pcm_s16le"),
+    ("h264.ts", "-c:v libx264 -g 6 -c:a mp2"),
+    ("mpeg2.ts", "-c:v mpeg2video -r 25 -c:a aac"),
+    ("mpeg1.mpg", "-c:v mpeg1video -r 25 -c:a mp2"),
+    ("theora.ogv", "-c:v libtheora -c:a libvorbis"),
+    ("wmv2.wmv", "-c:v wmv2 -c:a wmav2"),
+    ("flv1.flv", "-c:v flv -ar 22050 -c:a libmp3lame"),
+    ("prores.mov", "-c:v prores_ks -pix_fmt yuv422p10le -c:a pcm_s24be"),
+    ("qtrle.mov", "-c:v qtrle -pix_fmt rgb24 -an"),
+    ("bare.h264", "-c:v libx264 -g 6 -an"),
+    ("moving.gif", "-an"),
+    ("moving.webp", "-c:v libwebp -loop 0 -an"),
+    ("moving.png", "-c:v apng -f apng -an"),
+    ("s.wav", "-vn"),
+    ("s.flac", "-vn"),
+    ("s.mp3", "-vn -c:a libmp3lame"),
+    ("s.m4a", "-vn -c:a aac"),
+    ("s.opus", "-vn -c:a libopus"),
+];
+/// Of so many altered files one comes from a large seed, six from tiny clips, and the others from the corpus.
+const IN_TURN: usize = 16;
+/// Files of the corpus up to so many bytes are altered.
+const SMALL: u64 = 32 << 10;
+
+/// Clips of a second, 128 pixels wide.
+fn tiny(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let one = |(name, with): &(&str, &str)| {
+        let (path, sources) = (folder.join(name), "-f lavfi -i testsrc2=size=128x72:rate=10:duration=1 -f lavfi -i sine=duration=1");
+        let args = format!("-v error {sources} -pix_fmt yuv420p {with}");
+        let made = Command::new("ffmpeg").args(args.split(' ')).arg(&path).env("SVT_LOG", "1").output().unwrap();
+        assert!(made.status.success(), "{name}: {}", String::from_utf8_lossy(&made.stderr));
+        ((*name).to_owned(), fs::read(path).unwrap())
+    };
+    TINY.iter().map(one).collect()
+}
+
+/// Those of the corpus that are small, and media at all.
+fn small_of_corpus() -> Vec<(String, Vec<u8>)> {
+    let is_small = |path: &PathBuf| fs::metadata(path).unwrap().len() <= SMALL;
+    let read = |path: PathBuf| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(path).unwrap());
+    corpus().into_iter().filter(is_small).map(read).filter(|(_, bytes)| sniff(bytes).is_some()).collect()
+}
+
 #[test]
 fn altered_media_take_no_worker_down() {
-    let seeds: Vec<(String, Modality, Vec<u8>)> =
-        seeds().into_iter().filter_map(|(name, bytes)| Some((name, sniff(&bytes[..bytes.len().min(4096)])?.modality, bytes))).collect();
+    let folder = tempdir().unwrap();
+    let (large, tiny, small) = (seeds(), tiny(folder.path()), small_of_corpus());
     let make = |number: usize| {
         let number = first_case() + number;
-        let (name, modality, bytes) = &seeds[number % seeds.len()];
-        let bytes = altered(bytes, &mut (number as u64 + 1));
+        let kind = match number % IN_TURN {
+            0 => &large,
+            1..=6 => &tiny,
+            _ => &small,
+        };
+        let mut state = number as u64 + 1;
+        let (name, bytes) = &kind[(next(&mut state) % kind.len() as u64) as usize];
+        let bytes = altered(bytes, &mut state);
         // What it became decides how it is read, as in a folder.
-        let modality = sniff(&bytes[..bytes.len().min(4096)]).map_or(*modality, |format| format.modality);
+        let modality = sniff(&bytes[..bytes.len().min(4096)]).map_or(Modality::Video, |format| format.modality);
         (format!("{number}_{name}"), modality, bytes)
     };
     let (ends, bad) = through(sized(5_000, 1_000_000), make);
@@ -197,17 +258,22 @@ fn altered_media_take_no_worker_down() {
     assert!(ends.len() > 3 && ends["parts"] > 500, "the changes are too mild or too harsh: {ends:?}");
 }
 
-fn files_beneath(folder: &Path) -> Vec<std::path::PathBuf> {
+fn files_beneath(folder: &Path) -> Vec<PathBuf> {
     let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();
     entries.into_iter().flat_map(|path| if path.is_dir() { files_beneath(&path) } else { vec![path] }).collect()
 }
 
-#[test]
-fn files_that_broke_other_decoders_take_no_worker_down() {
+fn corpus() -> Vec<PathBuf> {
     let corpus = root().join("fixtures/fetched/corpus");
     assert!(corpus.is_dir(), "the corpus is missing: run `make corpus`");
-    let files = files_beneath(&corpus);
+    files_beneath(&corpus)
+}
+
+#[test]
+fn files_that_broke_decoders_take_no_worker_down() {
+    // Those of others, and what once broke ours.
+    let files = [corpus(), files_beneath(&root().join("fixtures/broke"))].concat();
     let make = |number: usize| {
         let (file, bytes) = (&files[number], fs::read(&files[number]).unwrap());
         let modality = sniff(&bytes[..bytes.len().min(4096)]).map_or(Modality::Image, |format| format.modality);

@@ -3,7 +3,7 @@
 use std::io::BufReader;
 
 use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, png::PngDecoder, webp::WebPDecoder};
-use image::{AnimationDecoder as _, ColorType, Frames, ImageDecoder};
+use image::{AnimationDecoder as _, ColorType, Frames, ImageDecoder, ImageResult};
 use moxcms::ColorProfile;
 
 use super::colour::Conversion;
@@ -61,7 +61,7 @@ pub(super) fn open<'a>(source: &'a Source, limits: &Limits) -> Result<Opened<'a>
         Decoder::Jpeg(file) => Told::by_profile(file.has_profile()),
         _ => Told::default(),
     };
-    let (tags, mut oddities) = tags(decoder.as_dyn(), &told, rgba);
+    let (tags, mut oddities) = tags(&mut decoder, source, &told, rgba);
     if let Decoder::Heif(_, picture) = &decoder {
         oddities.extend(picture.oddities());
     }
@@ -69,20 +69,20 @@ pub(super) fn open<'a>(source: &'a Source, limits: &Limits) -> Result<Opened<'a>
 }
 
 /// Orientation and colours. Neither is worth a refusal: what is broken is ignored, with a note.
-fn tags(decoder: &mut dyn ImageDecoder, told: &Told, rgba: bool) -> (Tags, Vec<Oddity>) {
+fn tags(decoder: &mut Decoder<'_>, source: &Source, told: &Told, rgba: bool) -> (Tags, Vec<Oddity>) {
     let mut oddities = Vec::new();
-    let exif = decoder.exif_metadata().unwrap_or_else(|error| {
+    let exif = decoder.exif(source).unwrap_or_else(|error| {
         oddities.push(("exif_unreadable", error.to_string()));
         None
     });
     let orientation = exif.and_then(|chunk| exif_orientation(&chunk)).unwrap_or(image::metadata::Orientation::NoTransforms);
-    let conversion = conversion(decoder, told, rgba, &mut oddities);
+    let conversion = conversion(decoder, source, told, rgba, &mut oddities);
     (Tags { orientation: Orientation::from(orientation), conversion }, oddities)
 }
 
 /// What brings the colours to sRGB, by what ranks highest of all that can be followed.
-fn conversion(decoder: &mut dyn ImageDecoder, told: &Told, rgba: bool, oddities: &mut Vec<Oddity>) -> Option<Conversion> {
-    let has_colour = decoder.color_type().has_color();
+fn conversion(decoder: &mut Decoder<'_>, source: &Source, told: &Told, rgba: bool, oddities: &mut Vec<Oddity>) -> Option<Conversion> {
+    let has_colour = decoder.as_ref().color_type().has_color();
     let from_space = |space: ColorProfile, code| Conversion::from_space(&space, has_colour, rgba).map_err(|why| (code, why));
     let by_profile = |profile: Result<Option<Vec<u8>>, String>| {
         let conversion = match profile {
@@ -93,7 +93,7 @@ fn conversion(decoder: &mut dyn ImageDecoder, told: &Told, rgba: bool, oddities:
     };
     let mut settled = |wish: Option<Result<Option<Conversion>, Oddity>>| wish?.map_err(|oddity| oddities.push(oddity)).ok();
     settled(told.by_code_points().map(|space| from_space(space?, "cicp_not_applied")))
-        .or_else(|| settled(by_profile(decoder.icc_profile().map_err(|error| error.to_string()))))
+        .or_else(|| settled(by_profile(decoder.profile(source).map_err(|error| error.to_string()))))
         .or_else(|| settled(told.by_gamma().map(|space| from_space(space?, "gamma_not_applied"))))
         .flatten()
 }
@@ -122,6 +122,22 @@ impl<'a> Decoder<'a> {
             "avif" => HeifPicture::open("avif", source, limits).map(|picture| Self::Heif("avif", Box::new(picture))),
             "heic" => HeifPicture::open("heic", source, limits).map(|picture| Self::Heif("heic", Box::new(picture))),
             other => Err(Error::Contradiction { expected: crate::Modality::Image, found: other.to_owned() }),
+        }
+    }
+
+    /// EXIF as it is stored.
+    fn exif(&mut self, source: &Source) -> ImageResult<Option<Vec<u8>>> {
+        match self {
+            Self::WebP(_) => Ok(webp::metadata(source, *b"EXIF")?),
+            _ => self.as_dyn().exif_metadata(),
+        }
+    }
+
+    /// The ICC profile.
+    fn profile(&mut self, source: &Source) -> ImageResult<Option<Vec<u8>>> {
+        match self {
+            Self::WebP(_) => Ok(webp::metadata(source, *b"ICCP")?),
+            _ => self.as_dyn().icc_profile(),
         }
     }
 

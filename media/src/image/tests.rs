@@ -359,6 +359,21 @@ fn damage_inside_a_jpeg_is_noted_or_refused() {
 }
 
 #[test]
+fn metadata_of_a_webp_are_read_as_far_as_the_file_goes() {
+    let still = encoded(RgbaImage::from_pixel(16, 8, Rgba(RED)), ImageFormat::WebP);
+    let exif = |claims: u32| {
+        let tag = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+        let head = [&b"VP8X\x0a\0\0\0\x08\0\0\0"[..], &[15, 0, 0, 7, 0, 0]].concat();
+        let content = [&b"WEBP"[..], &head, &still[12..], b"EXIF", &claims.to_le_bytes(), tag].concat();
+        [&b"RIFF"[..], &(content.len() as u32).to_le_bytes(), &content].concat()
+    };
+    assert_eq!(seen(&exif(26)).dimensions(), (8, 16), "turned");
+    let (parts, report) = run(&exif(0xff00_0000), &[recipe("first", JPEG)]).unwrap();
+    assert_eq!((frame(&parts[0]).width, frame(&parts[0]).height), (16, 8));
+    assert!(report.notes.iter().any(|note| note.code == "exif_unreadable"), "{:?}", report.notes);
+}
+
+#[test]
 fn a_large_jpeg_in_a_wide_gamut_is_upright_and_in_srgb() {
     let mut wide = Vec::new();
     let mut encoder = jpeg_encoder::Encoder::new(&mut wide, 95);

@@ -23,11 +23,8 @@ const DISPOSE: u8 = 1;
 /// The canvas is transparent at first, and where a frame was disposed of: the background colour of a file is a hint that viewers leave alone.
 /// `image` (0.25, image-webp 0.2) never disposes, and its canvas is black in files that do not say that they have alpha.
 pub(super) fn frames<'a>(source: &'a Source, (width, height): (u32, u32), limits: &Limits) -> io::Result<Frames<'a>> {
-    let told = source.read(4, 4)?.try_into().map_or(0, u32::from_le_bytes);
     Ok(Frames::new(Box::new(Animation {
-        source,
-        next: FILE_HEAD,
-        end: CHUNK_HEAD + u64::from(told),
+        chunks: Chunks::of(source)?,
         most: limits.decode_bytes.saturating_sub(u64::from(width) * u64::from(height) * 16),
         canvas: RgbaImage::new(width, height),
         disposed: None,
@@ -40,11 +37,74 @@ pub(super) const fn peak_bytes(pixels: u64) -> u64 {
     pixels * 16
 }
 
-struct Animation<'a> {
+/// The content of the first chunk of such `kind` in an extended file. The decoder at hand asks for as much memory as the chunk claims to have before it
+/// reads any of it; this asks for no more than there is.
+pub(super) fn metadata(source: &Source, kind: [u8; 4]) -> io::Result<Option<Vec<u8>>> {
+    let mut chunks = Chunks::of(source)?;
+    match chunks.next().transpose()? {
+        Some(first) if &first.kind == b"VP8X" => {}
+        _ => return Ok(None),
+    }
+    chunks.first(kind)?.map(|chunk| chunk.content(source)).transpose()
+}
+
+/// The chunks of a file, one after another.
+struct Chunks<'a> {
     source: &'a Source,
     /// Where the next chunk begins, and where the last one ends: nothing behind it belongs to the file.
     next: u64,
     end: u64,
+}
+
+struct Chunk {
+    kind: [u8; 4],
+    /// Where its content begins, and how many bytes that claims to have.
+    start: u64,
+    size: u32,
+}
+
+impl<'a> Chunks<'a> {
+    fn of(source: &'a Source) -> io::Result<Self> {
+        let told = source.read(4, 4)?.try_into().map_or(0, u32::from_le_bytes);
+        Ok(Self { source, next: FILE_HEAD, end: CHUNK_HEAD + u64::from(told) })
+    }
+
+    /// The next one of such `kind`.
+    fn first(&mut self, kind: [u8; 4]) -> io::Result<Option<Chunk>> {
+        self.find(|chunk| chunk.as_ref().map_or(true, |chunk| chunk.kind == kind)).transpose()
+    }
+
+    fn head(&self) -> io::Result<Option<Chunk>> {
+        let head = self.source.read(self.next, CHUNK_HEAD as usize)?;
+        let ([kind, size], []) = head.as_chunks::<4>() else { return Ok(None) };
+        Ok(Some(Chunk { kind: *kind, start: self.next + CHUNK_HEAD, size: u32::from_le_bytes(*size) }))
+    }
+}
+
+impl Iterator for Chunks<'_> {
+    type Item = io::Result<Chunk>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.next + CHUNK_HEAD > self.end {
+            return None;
+        }
+        let chunk = self.head().transpose()?;
+        if let Ok(Chunk { start, size, .. }) = chunk {
+            self.next = start + u64::from(size) + u64::from(size % 2);
+        }
+        Some(chunk)
+    }
+}
+
+impl Chunk {
+    fn content(&self, source: &Source) -> io::Result<Vec<u8>> {
+        let content = source.read(self.start, self.size as usize)?;
+        if content.len() < self.size as usize { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(content) }
+    }
+}
+
+struct Animation<'a> {
+    chunks: Chunks<'a>,
     /// The most bytes that a coded frame may have.
     most: u64,
     canvas: RgbaImage,
@@ -68,7 +128,7 @@ impl Iterator for Animation<'_> {
         let coded = self.coded().transpose()?;
         let frame = coded.and_then(|coded| self.compose(&coded));
         if frame.is_err() {
-            self.end = 0; // what follows would be laid onto a canvas that is not whole
+            self.chunks.end = 0; // what follows would be laid onto a canvas that is not whole
         }
         Some(frame)
     }
@@ -77,25 +137,11 @@ impl Iterator for Animation<'_> {
 impl Animation<'_> {
     /// The next frame's chunk.
     fn coded(&mut self) -> ImageResult<Option<Vec<u8>>> {
-        while self.next + CHUNK_HEAD <= self.end {
-            let head = self.source.read(self.next, CHUNK_HEAD as usize)?;
-            let ([kind, size], []) = head.as_chunks::<4>() else { break };
-            let size = u32::from_le_bytes(*size);
-            let start = self.next + CHUNK_HEAD;
-            self.next = start + u64::from(size) + u64::from(size % 2);
-            if kind != b"ANMF" {
-                continue;
-            }
-            if u64::from(size) > self.most {
-                return Err(ImageError::Limits(LimitError::from_kind(LimitErrorKind::InsufficientMemory)));
-            }
-            let coded = self.source.read(start, size as usize)?;
-            if coded.len() < size as usize {
-                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-            }
-            return Ok(Some(coded));
+        let Some(frame) = self.chunks.first(*b"ANMF")? else { return Ok(None) };
+        if u64::from(frame.size) > self.most {
+            return Err(ImageError::Limits(LimitError::from_kind(LimitErrorKind::InsufficientMemory)));
         }
-        Ok(None)
+        Ok(Some(frame.content(self.chunks.source)?))
     }
 
     /// Lays a frame onto the canvas.
