@@ -51,9 +51,9 @@ screenshots: setup fixtures ## Make the pictures of docs/ anew
 	$(CARGO) build --bin tribunal
 	@scripts/test-browser screenshots
 
-soak: setup fixtures corpus model ## The tests of crashes, faults and hostile files at their full sizes (hours)
+soak: setup fixtures corpus model ## The tests of crashes, faults and hostile files at their full sizes, in the release build (hours)
 	@scripts/setup tests
-	TRIBUNAL_SOAK=1 $(CARGO) test --workspace --no-fail-fast -- --nocapture crash storm signals mutated paths planted scale full_disk
+	TRIBUNAL_SOAK=1 $(CARGO) test --release --workspace --no-fail-fast -- --nocapture crash storm signals mutated paths planted scale full_disk
 
 mutants: setup fixtures model ## Break sixteen guards one at a time; each must turn its test red
 	@scripts/setup tests
