@@ -45,7 +45,7 @@ pub(super) fn metadata(source: &Source, kind: [u8; 4]) -> io::Result<Option<Vec<
         Some(first) if &first.kind == b"VP8X" => {}
         _ => return Ok(None),
     }
-    chunks.first(kind)?.map(|chunk| chunk.content(source)).transpose()
+    chunks.next_of(kind)?.map(|chunk| chunk.content(source)).transpose()
 }
 
 /// The chunks of a file, one after another.
@@ -70,7 +70,7 @@ impl<'a> Chunks<'a> {
     }
 
     /// The next one of such `kind`.
-    fn first(&mut self, kind: [u8; 4]) -> io::Result<Option<Chunk>> {
+    fn next_of(&mut self, kind: [u8; 4]) -> io::Result<Option<Chunk>> {
         self.find(|chunk| chunk.as_ref().map_or(true, |chunk| chunk.kind == kind)).transpose()
     }
 
@@ -137,7 +137,7 @@ impl Iterator for Animation<'_> {
 impl Animation<'_> {
     /// The next frame's chunk.
     fn coded(&mut self) -> ImageResult<Option<Vec<u8>>> {
-        let Some(frame) = self.chunks.first(*b"ANMF")? else { return Ok(None) };
+        let Some(frame) = self.chunks.next_of(*b"ANMF")? else { return Ok(None) };
         if u64::from(frame.size) > self.most {
             return Err(ImageError::Limits(LimitError::from_kind(LimitErrorKind::InsufficientMemory)));
         }
