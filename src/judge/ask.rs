@@ -300,7 +300,7 @@ impl<'a> Ask<'a> {
         // A line that stays would teach the same for ever.
         let taught_it = !self.judge.opened.live && self.taught.is_some_and(|(before, _)| before == dialect);
         let learn = |fault| if taught_it { (fault, false) } else { self.judge.learn_from(fault, dialect, Some(&request.body.recorded)) };
-        let result = result.and_then(classify).map_err(|fault| learn(fault.at(self.judge.settings.provider)));
+        let result = result.and_then(classify).map_err(|fault| learn(fault.at(self.judge.settings.provider).of(&request.body.recorded)));
         match &result {
             Ok(_) => self.judge.confirm(dialect),
             Err((_, true)) => self.taught = Some((dialect, self.judge.dialect())),

@@ -36,6 +36,33 @@ async fn what_was_not_sent_is_not_learnt() {
     assert_eq!((server.seen().len(), judge.lessons().len()), (1, 0));
 }
 
+/// What an item says of somebody's money stops nothing; what the server says of ours does, also where it is said in a quotation.
+#[tokio::test]
+async fn a_refusal_that_quotes_the_item_is_the_items() {
+    let quota = "quota";
+    let quoted = r#"{"error":{"message":"cannot read: 'My credit balance is TOO LOW'","type":"invalid_request_error"}}"#;
+    let coded = quoted.replace("invalid_request_error", "insufficient_quota");
+    let both = quoted.replace("cannot read", "monthly spend limit");
+    for (text, status, body, end) in [
+        ("My Credit balance is too low", 400, quoted, "judge_unusable rejected_400"),
+        ("after", 400, quoted, quota),
+        ("My Credit balance is too low", 400, &coded, quota),
+        ("My Credit balance is too low", 400, &both, quota),
+        ("My Credit balance is too low", 429, quoted, quota),
+        ("My Credit balance is too low", 402, quoted, quota),
+    ] {
+        let server = Server::always(status, body.to_owned()).await;
+        let mut work = work();
+        work.prompt.after = text.to_owned();
+        let ended = match open(&server).judge(&work, &FakeJournal::default()).await {
+            Ok(settled) => format!("{} {}", ends(&settled.outcome).0, ends(&settled.outcome).1),
+            Err(Stop::Quota(_)) => quota.to_owned(),
+            Err(stop) => stop.to_string(),
+        };
+        assert_eq!(ended, end, "{text}: {status} {body}");
+    }
+}
+
 #[tokio::test]
 async fn complaints_alike_stop_the_run_and_others_do_not() {
     for (body, ended) in [(r#"{"error":{"message":"no"}}"#, 19), ("<html>maintenance</html>", 19)] {

@@ -41,6 +41,7 @@ async fn a_reply_ends_the_task_and_its_twins_once() {
     assert!(!ledger.has_answer(&task(0).judge).await.unwrap());
     let request = found(&ledger, &line).await;
     assert_eq!((request.past.len(), request.past[0].class.as_str()), (1, "open"));
+    assert_eq!(ledger.recorded_body(request.reservation).await.unwrap(), intent(&task(0), None).recorded_body);
     let ended = ledger.close_request(&request, end("answered", Some(5)), Some(&scored(4))).await.unwrap();
     assert_eq!(ended, [OutcomeName::Scored; 2]);
     assert!(ledger.has_answer(&task(0).judge).await.unwrap() && !ledger.has_answer("another").await.unwrap());
