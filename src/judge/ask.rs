@@ -78,6 +78,15 @@ pub(super) fn first_request(judge: &Judge, work: &Work) -> Result<Request, Why> 
     Ok(request)
 }
 
+/// Digest of the recorded body of the `first` request as it would be sent now: a refusal may have taught to ask otherwise.
+pub(super) fn digest_by_now(judge: &Judge, work: &Work, first: &Request) -> Result<Digest, Why> {
+    let dialect = judge.dialect();
+    if dialect == Dialect::default() {
+        return Ok(first.digest);
+    }
+    build(judge, work, dialect, None, 0).map(|request| request.digest)
+}
+
 /// Whether the first request has an answer in any dialect that a replayed run spoke, as all have that go to a server. The error is why not, or work that
 /// cannot be sent.
 pub(super) fn answered(judge: &Judge, work: &Work) -> Result<(), Why> {

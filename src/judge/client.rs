@@ -15,9 +15,7 @@ use super::request::verdict_id;
 use super::retry::{Class, Fault};
 use super::senses::Senses;
 use super::server_error::ServerError;
-use super::{
-    Calibration, Estimate, Journal, JournalError, Known, Limits, Outcome, Receipt, Settings, Takes, Task, Terms, View, Why, receipt, terms,
-};
+use super::{Calibration, Journal, JournalError, Known, Limits, Outcome, Receipt, Settings, Takes, Task, Terms, View, Why, receipt};
 use crate::prepare::{self, Part, Payload};
 use crate::rubric::{Prompt, Shape};
 
@@ -269,32 +267,6 @@ impl Judge {
     /// Why this judge has nothing to say about such an instance, if so.
     pub fn abstains(&self, risk: Option<&str>, modality: Modality) -> Option<Why> {
         self.opened.wire.abstains(risk, modality)
-    }
-
-    /// Tokens and bytes of this task's first request, by the rules and as replies so far correct them; `Err` when it would not be sent. Sends
-    /// nothing.
-    pub fn foresee(&self, work: &Work) -> Result<(Estimate, u64), Box<Outcome>> {
-        if let Some(why) = self.unasked(work) {
-            return Err(Box::new(Outcome::Abstained(why)));
-        }
-        let unusable = |why| Box::new(Outcome::JudgeUnusable(why));
-        let work = receipt::plant(self.settings.receipt, work).map_err(unusable)?;
-        let request = ask::first_request(self, &work).map_err(unusable)?;
-        Ok((self.calibration.correct(terms::estimate(&self.terms.tokens, &work)), request.len()))
-    }
-
-    /// The outcome of a replay that holds no answer to this task's first request; servers may answer anything.
-    pub fn foresee_answer(&self, work: &Work) -> Result<(), Box<Outcome>> {
-        let planted = receipt::plant(self.settings.receipt, work);
-        planted.and_then(|work| ask::answered(self, &work)).map_err(|why| Box::new(Outcome::JudgeUnusable(why)))
-    }
-
-    /// Micro-dollars of one request with these tokens; `None` when no price is known. Longer ones may cost more a token: a sum is not the cost of a sum.
-    pub fn price(&self, estimate: &Estimate) -> Option<f64> {
-        if !self.opened.live {
-            return Some(0.0);
-        }
-        Some(terms::expected(self.terms.price.as_ref()?, estimate))
     }
 
     /// Asks until the task ends in one state, or the run must stop (then, too, it may have ended). Writes every attempt and the outcome to `journal`.

@@ -14,6 +14,7 @@ mod delay;
 mod dialect;
 mod fit;
 mod flight;
+mod foresee;
 mod journal;
 mod json;
 mod key;
@@ -47,6 +48,7 @@ pub use batch::{
 pub use client::{Judge, OpenError, Settled, Stop, Work};
 pub use dialect::ReplyFormat;
 pub use fit::Fit;
+pub use foresee::Expected;
 pub use journal::{AttemptEnd, Intent, Journal, JournalError, Known, PaidReply, Past, Reservation, Room};
 pub use outcome::{Odds, Outcome, OutcomeName, Scale, Served, Task, Triage, Usage, Verdict, Why};
 pub use provider::NOT_IN_CASSETTE;

@@ -1,11 +1,11 @@
 //! The dry run: what `score` would send, what it would cost and how long it would take, with nothing sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
-use tribunal_media::Modality;
+use tribunal_media::{Digest, Modality};
 
 use super::evidence::{self, Unasked};
 use super::invocation::{ScoreError, recall};
@@ -13,7 +13,7 @@ use super::kept::StandIns;
 use super::pass::Progress;
 use super::sentinel;
 use super::study::Study;
-use crate::judge::{Estimate, Judge, NOT_IN_CASSETTE, Outcome, OutcomeName, Task, Why};
+use crate::judge::{Estimate, Expected, Judge, NOT_IN_CASSETTE, Outcome, OutcomeName, Task, Why};
 use crate::ledger::{LedgerError, Reader, RunInfo};
 use crate::manifest::{Asset, Instance};
 use crate::prepare::{self, Prepared};
@@ -36,6 +36,8 @@ pub struct DryRun {
     pub requests: u64,
     /// Those of them that a cassette or the run of `--replay` answers: nothing is sent and nothing costs.
     pub replayed: u64,
+    /// Tasks besides that read the reply to an equal request: one of these, or one that the run before paid for or has in a batch.
+    pub shared: u64,
     /// Bytes of their bodies.
     pub request_bytes: u64,
     /// Tasks that would end without a request, by outcome.
@@ -113,10 +115,27 @@ pub struct Doomed {
 /// What becomes of one task.
 enum Foreseen {
     Ended,
-    Sent { judge: usize, tokens: Estimate, micro_usd: f64, bytes: u64, cut: bool, probe: bool, replayed: bool },
+    /// `bill` is what equal requests are paid for under.
+    Sent {
+        judge: usize,
+        tokens: Estimate,
+        micro_usd: f64,
+        bytes: u64,
+        cut: bool,
+        probe: bool,
+        replayed: bool,
+        bill: Option<Digest>,
+    },
+    Shared,
     Ends(OutcomeName),
-    Over { judge: usize, task: Doomed },
-    Unanswered { judge: usize, task: Doomed },
+    Over {
+        judge: usize,
+        task: Doomed,
+    },
+    Unanswered {
+        judge: usize,
+        task: Doomed,
+    },
 }
 
 /// The run that a dry run would go on with.
@@ -143,6 +162,12 @@ impl Earlier {
     fn ended(&self, item_id: &str) -> Result<Vec<Task>, LedgerError> {
         self.run.lock().unwrap_or_else(PoisonError::into_inner).ended(item_id, &self.reopened)
     }
+
+    /// Whether nothing is to be paid for a request any more.
+    fn is_paid(&self, task: &Task, expected: &Expected) -> Result<bool, LedgerError> {
+        let ids = (expected.verdict_id, expected.body_digest);
+        self.run.lock().unwrap_or_else(PoisonError::into_inner).is_paid(task, ids, &self.reopened)
+    }
 }
 
 /// Prepares everything that is not in `earlier`, builds every request and sends none.
@@ -155,12 +180,13 @@ pub fn dry_run(study: &Study, pool: &Pool, earlier: Option<&Earlier>, progress: 
     progress.planned(dry.tasks, 0);
     let foresight = Foresight { study, pool, earlier, stand_ins: StandIns::default(), progress };
     let selected = study.selected().map(|instance| instance.map_err(ScoreError::from));
+    let mut billed = BTreeSet::new();
     evidence::map(
         study.settings.threads,
         selected,
         |instance| foresight.of(instance),
         |instance, foreseen| {
-            foreseen?.into_iter().for_each(|one| dry.add(instance.modality, one));
+            foreseen?.into_iter().for_each(|one| dry.add(instance.modality, once(one, &mut billed)));
             Ok(())
         },
     )?;
@@ -169,6 +195,14 @@ pub fn dry_run(study: &Study, pool: &Pool, earlier: Option<&Earlier>, progress: 
     dry.cost_usd = total(dry.judges.iter().map(|forecast| forecast.cost_usd));
     dry.at_most = dry.judges.iter().any(|forecast| forecast.at_most);
     Ok(dry)
+}
+
+/// Of equal requests the first one is sent, and the others read its reply.
+fn once(foreseen: Foreseen, billed: &mut BTreeSet<Digest>) -> Foreseen {
+    match foreseen {
+        Foreseen::Sent { bill: Some(bill), .. } if !billed.insert(bill) => Foreseen::Shared,
+        other => other,
+    }
 }
 
 /// Dollars in all, from 0 (an empty sum of floats is -0); `None` when one of them is not known.
@@ -187,8 +221,8 @@ fn finish(forecast: &mut Forecast, judge: &Judge, study: &Study) {
     let at = |factor: f64| judge.has_price().then(|| (all - singly).mul_add(factor, singly));
     forecast.cost_usd = at(if judge.is_batch() { judge.batch_terms().price_factor } else { 1.0 });
     forecast.price_date = terms.price.as_ref().map(|price| price.date.clone());
-    let waits_for_answers = ensemble.cascade.as_ref().is_some_and(|cascade| cascade.then == judge.name());
-    forecast.at_most = waits_for_answers || ensemble.repeats.as_ref().is_some_and(|repeats| study.settings.repeats > repeats.start);
+    forecast.at_most =
+        waits_for_answers(study, judge.name()) || ensemble.repeats.as_ref().is_some_and(|repeats| study.settings.repeats > repeats.start);
     if let Some(batch) = terms.batch {
         forecast.batch_cost_usd = at(batch.price_factor);
         let needed = |amount: u64, holds: u64| amount.div_ceil(holds.max(1));
@@ -202,9 +236,9 @@ fn finish(forecast: &mut Forecast, judge: &Judge, study: &Study) {
 }
 
 impl DryRun {
-    fn add_sentinels(&mut self, study: &Study, requests: &[(String, Estimate, u64)]) {
+    fn add_sentinels(&mut self, study: &Study, requests: &[(String, Expected)]) {
         let mut costs = Vec::new();
-        for (name, tokens, bytes) in requests {
+        for (name, Expected { tokens, bytes, .. }) in requests {
             let Some(at) = study.judges.iter().position(|judge| judge.name() == name) else { continue };
             let forecast = &mut self.judges[at];
             self.requests += 1;
@@ -224,6 +258,7 @@ impl DryRun {
     fn add(&mut self, modality: Modality, foreseen: Foreseen) {
         match foreseen {
             Foreseen::Ended => self.ended += 1,
+            Foreseen::Shared => self.shared += 1,
             Foreseen::Ends(outcome) => *self.without_request.entry(outcome).or_default() += 1,
             Foreseen::Over { judge, task } => {
                 *self.without_request.entry(OutcomeName::JudgeUnusable).or_default() += 1;
@@ -235,7 +270,7 @@ impl DryRun {
                 let Forecast { unanswered, unanswered_tasks, .. } = &mut self.judges[judge];
                 name(unanswered, unanswered_tasks, task);
             }
-            Foreseen::Sent { judge, tokens, micro_usd, bytes, cut, probe, replayed } => {
+            Foreseen::Sent { judge, tokens, micro_usd, bytes, cut, probe, replayed, bill: _ } => {
                 self.requests += 1;
                 self.replayed += u64::from(replayed);
                 self.probe_requests += u64::from(probe);
@@ -275,12 +310,14 @@ impl Foresight<'_> {
         let mut tasks = study.plan.tasks(instance, &study.judges, study.settings.repeats);
         let (planned, ended) = (tasks.len(), self.earlier.map_or_else(|| Ok(Vec::new()), |earlier| earlier.ended(&instance.id))?);
         tasks.retain(|task| !ended.contains(task));
+        // Who surely asks pays for equal requests.
+        tasks.sort_by_key(|task| waits_for_answers(study, &task.judge));
         let mut foreseen: Vec<Foreseen> = match &instance.output {
             _ if tasks.is_empty() => Vec::new(),
             None => tasks.iter().map(|_| Foreseen::Ends(OutcomeName::SafelyBlocked)).collect(),
             Some(output) => {
                 let prepared = self.prepare(instance, output)?;
-                tasks.iter().filter_map(|task| foresee_task(study, prepared.as_ref(), instance, task)).collect()
+                tasks.iter().filter_map(|task| self.task(prepared.as_ref(), instance, task).transpose()).collect::<Result<_, _>>()?
             }
         };
         foreseen.extend((tasks.len()..planned).map(|_| Foreseen::Ended));
@@ -298,32 +335,52 @@ impl Foresight<'_> {
             Err(_) => Ok(None),
         }
     }
+    /// `None` of what would be a bug.
+    fn task(&self, prepared: Option<&Prepared>, instance: &Instance, task: &Task) -> Result<Option<Foreseen>, ScoreError> {
+        let study = self.study;
+        let Some(position) = study.judges.iter().position(|judge| judge.name() == task.judge) else { return Ok(None) };
+        let judge = &study.judges[position];
+        if !study.may_see(judge, instance) {
+            return Ok(Some(Foreseen::Ends(OutcomeName::Abstained)));
+        }
+        let Some(prepared) = prepared else { return Ok(Some(Foreseen::Ends(OutcomeName::MediaRejected))) };
+        let assembled = evidence::assemble(study, &study.recipe_book(instance), prepared, instance, judge, task);
+        let (work, fit) = match assembled {
+            Ok(assembled) => assembled,
+            Err(Unasked::Ends(outcome)) => return Ok(Some(without_request(position, task, *outcome))),
+            Err(Unasked::Broken(_)) => return Ok(None),
+        };
+        let expected = match judge.foresee(&work).and_then(|expected| judge.foresee_answer(&work).map(|()| expected)) {
+            Ok(expected) => expected,
+            Err(outcome) => return Ok(Some(without_request(position, task, *outcome))),
+        };
+        if judge.is_server() && self.earlier.map_or(Ok(false), |earlier| earlier.is_paid(task, &expected))? {
+            return Ok(Some(Foreseen::Shared));
+        }
+        Ok(Some(Foreseen::Sent {
+            judge: position,
+            tokens: expected.tokens,
+            micro_usd: judge.price(&expected.tokens).unwrap_or(0.0),
+            bytes: expected.bytes,
+            cut: fit.is_some(),
+            probe: Probe::split(&task.rubric).is_some(),
+            replayed: judge.is_replayed(),
+            bill: judge.bill(expected.verdict_id),
+        }))
+    }
 }
 
-fn foresee_task(study: &Study, prepared: Option<&Prepared>, instance: &Instance, task: &Task) -> Option<Foreseen> {
-    let position = study.judges.iter().position(|judge| judge.name() == task.judge)?;
-    let judge = &study.judges[position];
-    if !study.may_see(judge, instance) {
-        return Some(Foreseen::Ends(OutcomeName::Abstained));
-    }
-    let Some(prepared) = prepared else { return Some(Foreseen::Ends(OutcomeName::MediaRejected)) };
-    let assembled = evidence::assemble(study, &study.recipe_book(instance), prepared, instance, judge, task);
-    let foreseen = match assembled {
-        Ok((work, fit)) => {
-            let probe = Probe::split(&task.rubric).is_some();
-            let sent = |(tokens, bytes)| {
-                let micro_usd = judge.price(&tokens).unwrap_or(0.0);
-                Foreseen::Sent { judge: position, tokens, micro_usd, bytes, cut: fit.is_some(), probe, replayed: judge.is_replayed() }
-            };
-            judge.foresee(&work).and_then(|request| judge.foresee_answer(&work).map(|()| request)).map(sent)
-        }
-        Err(Unasked::Ends(outcome)) => Err(outcome),
-        Err(Unasked::Broken(_)) => return None,
-    };
+/// A task that ends so, unasked.
+fn without_request(judge: usize, task: &Task, outcome: Outcome) -> Foreseen {
     let doomed = |why: Why| Doomed { item_id: task.item_id.clone(), sampler: task.sampler.clone(), message: why.message };
-    Some(foreseen.unwrap_or_else(|outcome| match *outcome {
-        Outcome::JudgeUnusable(why) if why.reason == NOT_IN_CASSETTE => Foreseen::Unanswered { judge: position, task: doomed(why) },
-        Outcome::JudgeUnusable(why) => Foreseen::Over { judge: position, task: doomed(why) },
+    match outcome {
+        Outcome::JudgeUnusable(why) if why.reason == NOT_IN_CASSETTE => Foreseen::Unanswered { judge, task: doomed(why) },
+        Outcome::JudgeUnusable(why) => Foreseen::Over { judge, task: doomed(why) },
         other => Foreseen::Ends(other.name()),
-    }))
+    }
+}
+
+/// Whether answers of others decide which of a judge's tasks are asked.
+fn waits_for_answers(study: &Study, judge: &str) -> bool {
+    study.settings.ensemble.cascade.as_ref().is_some_and(|cascade| cascade.then == judge)
 }
