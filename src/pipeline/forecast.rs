@@ -87,7 +87,7 @@ pub struct Forecast {
     pub batches: Option<u64>,
     /// When the price was read.
     pub price_date: Option<String>,
-    /// Seconds that the rate limits alone take; null when none is known, and for batches.
+    /// Seconds that the rate limits alone take; null when none is known, for batches, and where nothing is sent.
     pub seconds: Option<f64>,
     /// Requests that would go with an even subset of their pictures.
     pub cut_to_fit: u64,
@@ -191,7 +191,10 @@ pub fn dry_run(study: &Study, pool: &Pool, earlier: Option<&Earlier>, progress: 
         },
     )?;
     dry.add_sentinels(study, &sentinel::foresee(study, pool)?);
-    dry.judges.iter_mut().zip(&study.judges).for_each(|(forecast, judge)| finish(forecast, judge, study));
+    for (forecast, judge) in dry.judges.iter_mut().zip(&study.judges) {
+        finish(forecast, judge);
+        forecast.at_most = at_most(study, judge);
+    }
     dry.cost_usd = total(dry.judges.iter().map(|forecast| forecast.cost_usd));
     dry.at_most = dry.judges.iter().any(|forecast| forecast.at_most);
     Ok(dry)
@@ -214,25 +217,34 @@ fn start(judge: &Judge) -> Forecast {
     Forecast { judge: judge.name().to_owned(), profile: judge.terms().profile.clone(), ..Forecast::default() }
 }
 
-fn finish(forecast: &mut Forecast, judge: &Judge, study: &Study) {
-    let (terms, ensemble) = (judge.terms(), &study.settings.ensemble);
+fn finish(forecast: &mut Forecast, judge: &Judge) {
+    let terms = judge.terms();
     // Sentinels never go in batches.
     let (all, singly) = (forecast.micro_usd / 1e6, forecast.sentinel_micro_usd / 1e6);
     let at = |factor: f64| judge.has_price().then(|| (all - singly).mul_add(factor, singly));
     forecast.cost_usd = at(if judge.is_batch() { judge.batch_terms().price_factor } else { 1.0 });
     forecast.price_date = terms.price.as_ref().map(|price| price.date.clone());
-    forecast.at_most =
-        waits_for_answers(study, judge.name()) || ensemble.repeats.as_ref().is_some_and(|repeats| study.settings.repeats > repeats.start);
-    if let Some(batch) = terms.batch {
+    if let Some(batch) = terms.batch.filter(|_| judge.is_server()) {
         forecast.batch_cost_usd = at(batch.price_factor);
         let needed = |amount: u64, holds: u64| amount.div_ceil(holds.max(1));
         forecast.batches = Some(needed(forecast.requests, batch.requests).max(needed(forecast.request_bytes, batch.bytes)));
     }
+    forecast.seconds = seconds(forecast, judge);
+}
+
+/// What the rate limits alone make of requests and tokens. Those of batches are others, and what is replayed waits for none.
+fn seconds(forecast: &Forecast, judge: &Judge) -> Option<f64> {
+    let limits = Some(&judge.terms().limits).filter(|_| judge.is_server() && !judge.is_batch())?;
     let minutes = |amount: f64, rate: Option<u32>| rate.map(|rate| amount / f64::from(rate));
-    let by_requests = minutes(forecast.requests as f64, terms.limits.rpm);
-    let by_tokens = minutes(forecast.tokens.input() + forecast.tokens.output, terms.limits.tpm);
-    let slowest = [by_requests, by_tokens].into_iter().flatten().reduce(f64::max).filter(|_| !judge.is_batch());
-    forecast.seconds = slowest.map(|minutes| minutes * 60.0);
+    let by_requests = minutes(forecast.requests as f64, limits.rpm);
+    let by_tokens = minutes(forecast.tokens.input() + forecast.tokens.output, limits.tpm);
+    [by_requests, by_tokens].into_iter().flatten().reduce(f64::max).map(|minutes| minutes * 60.0)
+}
+
+/// Whether answers decide how many of a judge's tasks are asked.
+fn at_most(study: &Study, judge: &Judge) -> bool {
+    let repeats = study.settings.ensemble.repeats.as_ref();
+    waits_for_answers(study, judge.name()) || repeats.is_some_and(|repeats| study.settings.repeats > repeats.start)
 }
 
 impl DryRun {
@@ -383,4 +395,59 @@ fn without_request(judge: usize, task: &Task, outcome: Outcome) -> Foreseen {
 /// Whether answers of others decide which of a judge's tasks are asked.
 fn waits_for_answers(study: &Study, judge: &str) -> bool {
     study.settings.ensemble.cascade.as_ref().is_some_and(|cascade| cascade.then == judge)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &str = r#"{"v":1,"item_id":"i","rubric":"text","body":{},"origin":"recorded"}"#;
+
+    fn judge(settings: &str) -> Judge {
+        let settings = format!("provider = 'openai'\nbase_url = 'http://127.0.0.1:9/v1'\nmodel = 'm'\n{settings}");
+        Judge::open("j", &toml::from_str(&settings).unwrap(), &|_| None).unwrap()
+    }
+
+    #[test]
+    fn equal_requests_are_foreseen_once() {
+        let (mut dry, mut billed) = (DryRun { judges: vec![Forecast::default()], ..DryRun::default() }, BTreeSet::new());
+        let sent = |bill: Option<&str>| Foreseen::Sent {
+            judge: 0,
+            tokens: Estimate { text: 10.0, ..Estimate::default() },
+            micro_usd: 3.0,
+            bytes: 7,
+            cut: true,
+            probe: true,
+            replayed: false,
+            bill: bill.map(|bill| Digest::of(bill.as_bytes())),
+        };
+        for bill in [Some("a"), Some("b"), Some("a"), None, None, Some("a")] {
+            dry.add(Modality::Text, once(sent(bill), &mut billed));
+        }
+        let forecast = &dry.judges[0];
+        assert_eq!((dry.shared, dry.requests, dry.probe_requests, dry.request_bytes), (2, 4, 4, 28));
+        assert_eq!((forecast.requests, forecast.tokens.text, forecast.micro_usd, forecast.cut_to_fit), (4, 40.0, 12.0, 4));
+    }
+
+    #[test]
+    fn batches_share_their_requests_among_themselves() {
+        let id = Digest::of(b"id");
+        let [single, other, batch] = ["", "temperature = 0.5", "batch = true"].map(judge);
+        assert_eq!((single.bill(id), other.bill(id)), (Some(id), Some(id)));
+        assert!(batch.bill(id).is_some_and(|bill| bill != id));
+        assert_eq!(batch.replaying(LINE).unwrap().bill(id), None, "nothing is paid for");
+    }
+
+    #[test]
+    fn what_is_replayed_waits_for_no_rate_and_fills_no_batch() {
+        let foreseen = |judge: &Judge| {
+            let mut forecast = Forecast { requests: 120, ..Forecast::default() };
+            finish(&mut forecast, judge);
+            (forecast.seconds, forecast.batches)
+        };
+        let limits = "batch_terms = { requests = 100, bytes = 1000000, price_factor = 0.5 }\n[limits]\nrpm = 60";
+        assert_eq!(foreseen(&judge(limits)), (Some(120.0), Some(2)));
+        assert_eq!(foreseen(&judge(&format!("batch = true\n{limits}"))), (None, Some(2)));
+        assert_eq!(foreseen(&judge(limits).replaying(LINE).unwrap()), (None, None));
+    }
 }
