@@ -11,6 +11,7 @@ use tribunal_media::Digest;
 
 use super::client::not_taken;
 use super::dialect::Dialect;
+use super::flight::OnItsWay;
 use super::limit::{Load, Sign};
 use super::provider::Reply;
 use super::reply::{Costing, KEPT_REPLY, attempt_end, counted, ruling};
@@ -20,7 +21,7 @@ use super::server_error::ServerError;
 use super::terms::{self, Estimate};
 use super::waits::Waits;
 use super::wire::{Correction, Draft};
-use super::{Intent, Journal, Judge, Outcome, PaidReply, Past, ReplyFormat, Room, Stop, Why, Work};
+use super::{Intent, Journal, Judge, Known, Outcome, PaidReply, Past, ReplyFormat, Room, Stop, Why, Work};
 
 /// Re-asks after a paid reply that is no verdict.
 pub(super) const MAX_REASKS: u32 = 2;
@@ -56,6 +57,8 @@ pub(super) struct Ask<'a> {
     last: Option<PaidReply>,
     /// All of them, before those to other tasks' equal requests: they answer this one's.
     paid: Vec<PaidReply>,
+    /// How many of those to equal requests were known so far.
+    equal: usize,
     pub(super) busy: Waits,
     pub(super) unreachable: Waits,
     correction: Option<Correction>,
@@ -114,6 +117,7 @@ impl<'a> Ask<'a> {
         equal: Vec<PaidReply>,
     ) -> Result<Self, Stop> {
         let history = journal.lookup(&work.task).await?;
+        let known = equal.len();
         let count = |class: &str| history.iter().filter(|past| past.class == class).count() as u32;
         let own: Vec<_> = history.iter().filter(|past| past.class == "answered").map(own_reply).collect();
         let (answered, last) = (own.len() as u32, own.last().cloned().filter(|last| is_whole(&last.reply)));
@@ -136,6 +140,7 @@ impl<'a> Ask<'a> {
             answered,
             last,
             paid,
+            equal: known,
             busy: Waits::default(),
             unreachable: Waits::default(),
             correction: None,
@@ -201,24 +206,58 @@ impl<'a> Ask<'a> {
         Ok(Ok((request, intent, dialect)))
     }
 
-    /// Attempts until there is an outcome of what is not [settled](Self::settled_before).
-    pub(super) async fn run(mut self) -> Result<Outcome, Stop> {
+    /// Attempts until there is an outcome of what is not [settled](Self::settled_before). `place` is what others wait for that would ask the same: while
+    /// the server keeps this judge waiting, they may.
+    pub(super) async fn run(mut self, place: &mut Option<OnItsWay>) -> Result<Outcome, Stop> {
         loop {
             if let Some(outcome) = self.overdue()? {
+                return Ok(outcome);
+            }
+            if let Some(outcome) = self.step_aside(place).await? {
                 return Ok(outcome);
             }
             // What a refusal of its own taught may have made its request equal to theirs.
             if let Some(outcome) = self.settled_by_paid() {
                 return Ok(outcome);
             }
-            if let Some(outcome) = self.step().await? {
+            if let Some(outcome) = self.step(place).await? {
                 return Ok(outcome);
             }
         }
     }
 
+    /// Keeps the server's quiet, where it asked this judge for one.
+    async fn step_aside(&mut self, place: &mut Option<OnItsWay>) -> Result<Option<Outcome>, Stop> {
+        let quiet = &self.judge.limiter.quiet;
+        if !self.judge.opened.live || quiet.until() <= Instant::now() {
+            return Ok(None);
+        }
+        let queued = Instant::now();
+        *place = None;
+        self.unless_stopped(quiet.over()).await?;
+        self.started += queued.elapsed();
+        self.come_back(place).await
+    }
+
+    /// Takes the place again, and what was paid for meanwhile: the outcome, where the task has one by now.
+    async fn come_back(&mut self, place: &mut Option<OnItsWay>) -> Result<Option<Outcome>, Stop> {
+        if !self.judge.opened.live {
+            return Ok(None);
+        }
+        let queued = Instant::now();
+        *place = self.judge.alone(self.verdict_id, self.journal).await?;
+        self.started += queued.elapsed();
+        let paid = match self.judge.known(self.work, self.journal, self.verdict_id).await? {
+            Known::Ended(outcome) => return Ok(Some(outcome)),
+            Known::Paid(paid) => paid,
+        };
+        let before = std::mem::replace(&mut self.equal, paid.len());
+        self.paid.extend(paid.into_iter().skip(before).filter(|paid| is_whole(&paid.reply)));
+        Ok(None)
+    }
+
     /// One attempt and what follows from it; `None` means again.
-    async fn step(&mut self) -> Result<Option<Outcome>, Stop> {
+    async fn step(&mut self, place: &mut Option<OnItsWay>) -> Result<Option<Outcome>, Stop> {
         let (request, dialect) = match self.request() {
             Ok(request) => request,
             Err(why) => return Ok(Some(Outcome::JudgeUnusable(why))),
@@ -237,7 +276,7 @@ impl<'a> Ask<'a> {
                 Ok(outcome)
             }
             Err((fault, true)) => self.heed(&fault).map(|()| None),
-            Err((fault, false)) => self.follow(fault, &request.digest).await,
+            Err((fault, false)) => self.follow(fault, &request.digest, place).await,
         }
     }
 
@@ -382,7 +421,7 @@ impl<'a> Ask<'a> {
     }
 
     /// What a fault leads to.
-    async fn follow(&mut self, fault: Fault, digest: &Digest) -> Result<Option<Outcome>, Stop> {
+    async fn follow(&mut self, fault: Fault, digest: &Digest, place: &mut Option<OnItsWay>) -> Result<Option<Outcome>, Stop> {
         if fault.status.is_some() {
             self.judge.answered.store(true, Ordering::Release);
         }
@@ -420,7 +459,11 @@ impl<'a> Ask<'a> {
             Class::Refused if fault.status == Some(404) && !self.judge.has_served() => {
                 Err(self.judge.stop(StopKind::Endpoint, &fault.message))
             }
-            Class::Refused => self.wait_busy(&fault, digest).await.map(|()| None),
+            Class::Refused => {
+                *place = None;
+                self.wait_busy(&fault, digest).await?;
+                self.come_back(place).await
+            }
             Class::NeverSent => self.wait_unreachable(&fault, digest).await.map(|()| None),
         }
     }

@@ -305,7 +305,7 @@ impl Judge {
             match ask.settled_before() {
                 Some(lost @ Outcome::Unresolved(_)) => Ok(lost),
                 Some(outcome) => Err(Grounded::Known(outcome)),
-                None => Ok(ask.run().await?),
+                None => Ok(ask.run(place).await?),
             }
         };
         let outcome = match flight.get_or_try_init(ask).await {

@@ -98,11 +98,12 @@ fn whole(status: u16, body: &str) -> Answer {
     Answer::Whole(status, "", body.to_owned())
 }
 
-/// Judges `j` and `k` of one run that ask alike, at a price.
+/// Judges `j` and `k` of one run that ask alike, at a price, each with a key of its own.
 fn alike(server: &Server) -> Vec<Judge> {
     let price: Price = toml::from_str("input_per_mtok = 1.0\noutput_per_mtok = 10.0\ndate = '2026-11-01'").unwrap();
-    let settings = Settings { price: Some(price), ..settings(server) };
-    let mut judges: Vec<_> = ["j", "k"].map(|name| Judge::open(name, &settings, &|_| None).unwrap()).into();
+    let settings = |name: &str| Settings { price: Some(price.clone()), api_key_env: Some(name.to_owned()), ..settings(server) };
+    let mut judges: Vec<_> = ["j", "k"].map(|name| Judge::open(name, &settings(name), &|key| Some(key.to_owned())).unwrap()).into();
+    Judge::keep_quiet_together(&mut judges);
     Judge::pay_once_together(&mut judges);
     judges
 }
@@ -180,6 +181,29 @@ async fn a_stop_lets_go_of_those_who_wait_for_another_judge() {
         second = waits => assert!(matches!(second, Ok(Err(Stop::Journal(_)))), "{second:?}"),
     }
     assert!(book.attempts.lock().unwrap().iter().all(|(intent, _)| intent.task.judge == "j"));
+}
+
+/// A quiet is of one key: the other judge asks meanwhile, and this one reads what that paid for.
+#[tokio::test]
+async fn a_judge_that_is_kept_waiting_keeps_no_other_waiting() {
+    let busy = |header| Answer::Whole(429, header, String::new());
+    let server = Server::start(vec![busy("retry-after: 600\r\n"), whole(200, &good())]).await;
+    let (judges, book) = (alike(&server), Book::default());
+    for number in 0..2 {
+        let second = tokio::time::timeout(Duration::from_secs(20), async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            ask(&judges[1], number, &book).await
+        });
+        tokio::select! {
+            first = ask(&judges[0], number, &book) => panic!("it is to wait ten minutes: {first:?}"),
+            second = second => assert_eq!(ends(&second.expect("it waited").unwrap()).0, "scored", "{number}"),
+        }
+    }
+    let server = Server::start(vec![busy("retry-after: 1\r\n"), whole(200, &good())]).await;
+    let (judges, book) = (alike(&server), Book::default());
+    let (first, second) = join(ask(&judges[0], 0, &book), ask(&judges[1], 0, &book)).await;
+    assert_eq!([first, second].map(|ended| ends(&ended.unwrap()).0), ["scored"; 2]);
+    assert_eq!(server.seen().len(), 2, "one refusal and one reply");
 }
 
 fn faulty() -> Answer {
