@@ -21,7 +21,7 @@ use super::server_error::ServerError;
 use super::terms::{self, Estimate};
 use super::waits::Waits;
 use super::wire::{Correction, Draft};
-use super::{Intent, Journal, Judge, Known, Outcome, PaidReply, Past, ReplyFormat, Room, Stop, Why, Work};
+use super::{Intent, Journal, Judge, Known, Outcome, OutcomeName, PaidReply, Past, ReplyFormat, Room, Stop, Why, Work};
 
 /// Re-asks after a paid reply that is no verdict.
 pub(super) const MAX_REASKS: u32 = 2;
@@ -268,7 +268,7 @@ impl<'a> Ask<'a> {
                 let outcome = self.read(&reply, request.format, dialect);
                 match outcome.as_ref().map(Outcome::why) {
                     Some(Some(why)) if matches!(why.reason.as_str(), "bad_envelope" | "truncated") => {
-                        self.stop_if_alike(&why.message, "judge_unusable")?;
+                        self.stop_if_alike(&why.message, OutcomeName::JudgeUnusable)?;
                     }
                     Some(_) => self.judge.alike.reset(),
                     None => {}
@@ -440,13 +440,13 @@ impl<'a> Ask<'a> {
                 if let Some(why) = not_taken(&fault, self.work) {
                     return Ok(Some(Outcome::Abstained(why)));
                 }
-                self.stop_if_alike(&fault.message, "judge_unusable")?;
+                self.stop_if_alike(&fault.message, OutcomeName::JudgeUnusable)?;
                 Ok(Some(Outcome::JudgeUnusable(why)))
             }
             Class::Filtered => {
                 self.leave_after(&fault);
                 if ServerError::read(&fault.reply).may_mean_account() {
-                    self.stop_if_alike(&fault.message, "judge_refused")?;
+                    self.stop_if_alike(&fault.message, OutcomeName::JudgeRefused)?;
                 }
                 Ok(Some(Outcome::JudgeRefused(why)))
             }

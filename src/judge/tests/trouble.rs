@@ -39,33 +39,6 @@ async fn what_was_not_sent_is_not_learnt() {
     assert_eq!((server.seen().len(), judge.lessons().len()), (1, 0));
 }
 
-/// What an item says of somebody's money stops nothing; what the server says of ours does, also where it is said in a quotation.
-#[tokio::test]
-async fn a_refusal_that_quotes_the_item_is_the_items() {
-    let quota = "quota";
-    let quoted = r#"{"error":{"message":"cannot read: 'My credit balance is TOO LOW'","type":"invalid_request_error"}}"#;
-    let coded = quoted.replace("invalid_request_error", "insufficient_quota");
-    let both = quoted.replace("cannot read", "monthly spend limit");
-    for (text, status, body, end) in [
-        ("My Credit balance is too low", 400, quoted, "judge_unusable rejected_400"),
-        ("after", 400, quoted, quota),
-        ("My Credit balance is too low", 400, &coded, quota),
-        ("My Credit balance is too low", 400, &both, quota),
-        ("My Credit balance is too low", 429, quoted, quota),
-        ("My Credit balance is too low", 402, quoted, quota),
-    ] {
-        let server = Server::always(status, body.to_owned()).await;
-        let mut work = work();
-        work.prompt.after = text.to_owned();
-        let ended = match open(&server).judge(&work, &FakeJournal::default()).await {
-            Ok(settled) => format!("{} {}", ends(&settled.outcome).0, ends(&settled.outcome).1),
-            Err(Stop::Quota(_)) => quota.to_owned(),
-            Err(stop) => stop.to_string(),
-        };
-        assert_eq!(ended, end, "{text}: {status} {body}");
-    }
-}
-
 /// More than all buffers on its way hold.
 fn large() -> Work {
     let mut work = work();
@@ -128,6 +101,33 @@ async fn what_never_left_whole_is_not_billed() {
         assert_eq!((ends(&outcome), server.seen().len()), (("unresolved", "connection_lost"), 2));
         assert_eq!(outcome.why().unwrap().message.contains("not billed"), said, "{outcome:?}");
         assert!(journal.ends.lock().unwrap().iter().all(|end| end.class == "ambiguous" && end.cost_micro_usd == cost));
+    }
+}
+
+/// What an item says of somebody's money stops nothing; what the server says of ours does, also where it is said in a quotation.
+#[tokio::test]
+async fn a_refusal_that_quotes_the_item_is_the_items() {
+    let quota = "quota";
+    let quoted = r#"{"error":{"message":"cannot read: 'My credit balance is TOO LOW'","type":"invalid_request_error"}}"#;
+    let coded = quoted.replace("invalid_request_error", "insufficient_quota");
+    let both = quoted.replace("cannot read", "monthly spend limit");
+    for (text, status, body, end) in [
+        ("My Credit balance is too low", 400, quoted, "judge_unusable rejected_400"),
+        ("after", 400, quoted, quota),
+        ("My Credit balance is too low", 400, &coded, quota),
+        ("My Credit balance is too low", 400, &both, quota),
+        ("My Credit balance is too low", 429, quoted, quota),
+        ("My Credit balance is too low", 402, quoted, quota),
+    ] {
+        let server = Server::always(status, body.to_owned()).await;
+        let mut work = work();
+        work.prompt.after = text.to_owned();
+        let ended = match open(&server).judge(&work, &FakeJournal::default()).await {
+            Ok(settled) => format!("{} {}", ends(&settled.outcome).0, ends(&settled.outcome).1),
+            Err(Stop::Quota(_)) => quota.to_owned(),
+            Err(stop) => stop.to_string(),
+        };
+        assert_eq!(ended, end, "{text}: {status} {body}");
     }
 }
 
