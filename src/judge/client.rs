@@ -3,19 +3,17 @@
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tribunal_media::{Digest, Encoding, Modality, SoundEncoding};
+use tribunal_media::{Digest, Modality, SoundEncoding};
 
 use super::alike::Alike;
-use super::ask::{self, Ask, Asked};
+use super::ask::Ask;
+use super::asked::Asked;
 use super::dialect::Dialect;
 use super::flight::{Alone, Flights, OnItsWay};
 use super::limit::Limiter;
 use super::provider::{self, Opened};
-use super::request::verdict_id;
-use super::retry::{Class, Fault};
-use super::senses::Senses;
-use super::server_error::ServerError;
-use super::{Calibration, Journal, JournalError, Known, Limits, Outcome, Receipt, Settings, Takes, Task, Terms, View, Why, receipt};
+use super::senses::{Senses, unsupported};
+use super::{Calibration, Journal, JournalError, Known, Limits, Outcome, Receipt, Settings, Task, Terms, View, Why};
 use crate::prepare::{self, Part, Payload};
 use crate::rubric::{Prompt, Shape};
 
@@ -332,24 +330,6 @@ impl Judge {
         let known = journal.known(&work.task, id).await?;
         Ok(known.filter(|known| self.opened.live || matches!(known, Known::Ended(_))).unwrap_or(Known::Paid(Vec::new())))
     }
-
-    /// The work as it is asked, and the id of its verdict. The error is work that cannot be sent.
-    pub(super) fn asked<'w>(&self, work: &'w Work) -> Result<Asked<'w>, Why> {
-        let work = receipt::plant(self.settings.receipt, work)?;
-        let first = ask::first_request(self, &work)?;
-        let id = verdict_id(&first.body.recorded, &self.opened.endpoint, work.task.repeat);
-        Ok(Asked { work, first, id })
-    }
-
-    /// Why there is nothing to ask, as far as the format alone tells: the server is not asked what its model takes in.
-    pub(super) fn unasked(&self, work: &Work) -> Option<Why> {
-        self.abstains(work.risk.as_deref(), work.modality).or_else(|| unsupported(self.takes(), work))
-    }
-
-    /// What the wire format carries, as far as the model is known to take it in.
-    pub(super) fn takes(&self) -> Takes {
-        self.opened.wire.carries().and(self.terms.takes)
-    }
 }
 
 /// Why a task was not on its way for all that ask the same.
@@ -368,23 +348,5 @@ impl From<Stop> for Grounded {
 impl From<JournalError> for Grounded {
     fn from(error: JournalError) -> Self {
         Self::Stop(error.into())
-    }
-}
-
-/// What a refusal of an item says of its media as such: the model takes in none of the kind, which nobody knew.
-pub(super) fn not_taken(fault: &Fault, work: &Work) -> Option<Why> {
-    let error = (fault.class == Class::BadItem).then(|| ServerError::read(&fault.reply))?;
-    let said = Takes { pictures: !error.refuses_pictures(), sound: !error.refuses_sound() };
-    unsupported(said, work).map(|why| Why { message: format!("{}: {}", why.message, error.message), ..why })
-}
-
-/// Why a judge that takes in no more than `carried` cannot judge `work`.
-fn unsupported(carried: Takes, work: &Work) -> Option<Why> {
-    let has = |encodings: &[Encoding]| work.payload.parts.iter().any(|part| encodings.contains(&part.header.encoding));
-    let missing = |kind: &str| Some(Why::new("modality_not_supported", format!("the judge takes in no {kind}")));
-    match carried {
-        Takes { pictures: false, .. } if has(&[Encoding::Jpeg]) => missing("pictures"),
-        Takes { sound: false, .. } if has(&[Encoding::Wav, Encoding::Flac]) => missing("sound"),
-        _ => None,
     }
 }

@@ -2,8 +2,10 @@
 
 use tribunal_media::Digest;
 
-use super::ask::{self, Asked};
-use super::{Estimate, Judge, Outcome, Work, receipt, terms};
+use super::asked::{Asked, build};
+use super::dialect::Dialect;
+use super::request::Request;
+use super::{Estimate, Judge, Outcome, Why, Work, receipt, terms};
 
 /// A task's first request before it is sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,7 +28,7 @@ impl Judge {
         }
         let unusable = |why| Box::new(Outcome::JudgeUnusable(why));
         let Asked { work, first, id } = self.asked(work).map_err(unusable)?;
-        let body_digest = ask::digest_by_now(self, &work, &first).map_err(unusable)?;
+        let body_digest = digest_by_now(self, &work, &first).map_err(unusable)?;
         let tokens = self.calibration.correct(terms::estimate(&self.terms.tokens, &work));
         Ok(Expected { tokens, bytes: first.len(), verdict_id: id, body_digest })
     }
@@ -34,7 +36,7 @@ impl Judge {
     /// The outcome of a replay that holds no answer to this task's first request; servers may answer anything.
     pub fn foresee_answer(&self, work: &Work) -> Result<(), Box<Outcome>> {
         let planted = receipt::plant(self.settings.receipt, work);
-        planted.and_then(|work| ask::answered(self, &work)).map_err(|why| Box::new(Outcome::JudgeUnusable(why)))
+        planted.and_then(|work| answered(self, &work)).map_err(|why| Box::new(Outcome::JudgeUnusable(why)))
     }
 
     /// Micro-dollars of one request with these tokens; `None` when no price is known. Longer ones may cost more a token: a sum is not the cost of a sum.
@@ -54,4 +56,29 @@ impl Judge {
             true => Some(verdict_id),
         }
     }
+}
+
+/// Digest of the recorded body of the `first` request as it would be sent now: a refusal may have taught to ask otherwise.
+fn digest_by_now(judge: &Judge, work: &Work, first: &Request) -> Result<Digest, Why> {
+    let dialect = judge.dialect();
+    if dialect == Dialect::default() {
+        return Ok(first.digest);
+    }
+    build(judge, work, dialect, None, 0).map(|request| request.digest)
+}
+
+/// Whether the first request has an answer in any dialect that a replayed run spoke, as all have that go to a server. The error is why not, or work that
+/// cannot be sent.
+fn answered(judge: &Judge, work: &Work) -> Result<(), Why> {
+    if judge.opened.live {
+        return Ok(());
+    }
+    let mut missing = None;
+    for dialect in judge.dialects() {
+        match judge.opened.provider.order(&build(judge, work, dialect, None, 0)?) {
+            Ok(_) => return Ok(()),
+            Err(fault) => missing = missing.or(Some(Why { reason: fault.reason, message: fault.message })),
+        }
+    }
+    missing.map_or(Ok(()), Err)
 }

@@ -7,6 +7,8 @@
 
 mod alike;
 mod ask;
+mod asked;
+mod attempt;
 mod batch;
 mod body;
 mod client;
@@ -22,6 +24,7 @@ mod lessons;
 mod limit;
 mod outcome;
 mod pace;
+mod paid;
 mod provider;
 mod provider_kind;
 mod quiet;
