@@ -161,6 +161,9 @@ fn dry_run_lines(dry: &DryRun) -> Vec<String> {
     }
     let at_most = if dry.at_most { " at most: some are sent only where answers call for them" } else { "" };
     lines.push(format!("requests  {:>12}{at_most}", dry.requests));
+    if dry.shared > 0 {
+        lines.push(format!("  shared  {:>12} tasks besides read the replies to equal requests: those are paid for once", dry.shared));
+    }
     if dry.replayed > 0 {
         lines.push(format!("  replayed{:>12} of these: the answers are there, nothing is sent", dry.replayed));
     }

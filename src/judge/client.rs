@@ -3,21 +3,17 @@
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tribunal_media::{Digest, Encoding, Modality, SoundEncoding};
+use tribunal_media::{Digest, Modality, SoundEncoding};
 
 use super::alike::Alike;
-use super::ask::{self, Ask, Asked};
+use super::ask::Ask;
+use super::asked::Asked;
 use super::dialect::Dialect;
 use super::flight::{Alone, Flights, OnItsWay};
 use super::limit::Limiter;
 use super::provider::{self, Opened};
-use super::request::verdict_id;
-use super::retry::{Class, Fault};
-use super::senses::Senses;
-use super::server_error::ServerError;
-use super::{
-    Calibration, Estimate, Journal, JournalError, Known, Limits, Outcome, Receipt, Settings, Takes, Task, Terms, View, Why, receipt, terms,
-};
+use super::senses::{Senses, unsupported};
+use super::{Calibration, Journal, JournalError, Known, Limits, Outcome, Receipt, Settings, Task, Terms, View, Why};
 use crate::prepare::{self, Part, Payload};
 use crate::rubric::{Prompt, Shape};
 
@@ -271,32 +267,6 @@ impl Judge {
         self.opened.wire.abstains(risk, modality)
     }
 
-    /// Tokens and bytes of this task's first request, by the rules and as replies so far correct them; `Err` when it would not be sent. Sends
-    /// nothing.
-    pub fn foresee(&self, work: &Work) -> Result<(Estimate, u64), Box<Outcome>> {
-        if let Some(why) = self.unasked(work) {
-            return Err(Box::new(Outcome::Abstained(why)));
-        }
-        let unusable = |why| Box::new(Outcome::JudgeUnusable(why));
-        let work = receipt::plant(self.settings.receipt, work).map_err(unusable)?;
-        let request = ask::first_request(self, &work).map_err(unusable)?;
-        Ok((self.calibration.correct(terms::estimate(&self.terms.tokens, &work)), request.len()))
-    }
-
-    /// The outcome of a replay that holds no answer to this task's first request; servers may answer anything.
-    pub fn foresee_answer(&self, work: &Work) -> Result<(), Box<Outcome>> {
-        let planted = receipt::plant(self.settings.receipt, work);
-        planted.and_then(|work| ask::answered(self, &work)).map_err(|why| Box::new(Outcome::JudgeUnusable(why)))
-    }
-
-    /// Micro-dollars of one request with these tokens; `None` when no price is known. Longer ones may cost more a token: a sum is not the cost of a sum.
-    pub fn price(&self, estimate: &Estimate) -> Option<f64> {
-        if !self.opened.live {
-            return Some(0.0);
-        }
-        Some(terms::expected(self.terms.price.as_ref()?, estimate))
-    }
-
     /// Asks until the task ends in one state, or the run must stop (then, too, it may have ended). Writes every attempt and the outcome to `journal`.
     /// Dropping the future leaves the attempt open in the journal; it then counts as perhaps billed.
     pub async fn judge(&self, work: &Work, journal: &dyn Journal) -> Result<Settled, Stop> {
@@ -333,7 +303,7 @@ impl Judge {
             match ask.settled_before() {
                 Some(lost @ Outcome::Unresolved(_)) => Ok(lost),
                 Some(outcome) => Err(Grounded::Known(outcome)),
-                None => Ok(ask.run().await?),
+                None => Ok(ask.run(place).await?),
             }
         };
         let outcome = match flight.get_or_try_init(ask).await {
@@ -360,24 +330,6 @@ impl Judge {
         let known = journal.known(&work.task, id).await?;
         Ok(known.filter(|known| self.opened.live || matches!(known, Known::Ended(_))).unwrap_or(Known::Paid(Vec::new())))
     }
-
-    /// The work as it is asked, and the id of its verdict. The error is work that cannot be sent.
-    pub(super) fn asked<'w>(&self, work: &'w Work) -> Result<Asked<'w>, Why> {
-        let work = receipt::plant(self.settings.receipt, work)?;
-        let first = ask::first_request(self, &work)?;
-        let id = verdict_id(&first.body.recorded, &self.opened.endpoint, work.task.repeat);
-        Ok(Asked { work, first, id })
-    }
-
-    /// Why there is nothing to ask, as far as the format alone tells: the server is not asked what its model takes in.
-    pub(super) fn unasked(&self, work: &Work) -> Option<Why> {
-        self.abstains(work.risk.as_deref(), work.modality).or_else(|| unsupported(self.takes(), work))
-    }
-
-    /// What the wire format carries, as far as the model is known to take it in.
-    pub(super) fn takes(&self) -> Takes {
-        self.opened.wire.carries().and(self.terms.takes)
-    }
 }
 
 /// Why a task was not on its way for all that ask the same.
@@ -396,23 +348,5 @@ impl From<Stop> for Grounded {
 impl From<JournalError> for Grounded {
     fn from(error: JournalError) -> Self {
         Self::Stop(error.into())
-    }
-}
-
-/// What a refusal of an item says of its media as such: the model takes in none of the kind, which nobody knew.
-pub(super) fn not_taken(fault: &Fault, work: &Work) -> Option<Why> {
-    let error = (fault.class == Class::BadItem).then(|| ServerError::read(&fault.reply))?;
-    let said = Takes { pictures: !error.refuses_pictures(), sound: !error.refuses_sound() };
-    unsupported(said, work).map(|why| Why { message: format!("{}: {}", why.message, error.message), ..why })
-}
-
-/// Why a judge that takes in no more than `carried` cannot judge `work`.
-fn unsupported(carried: Takes, work: &Work) -> Option<Why> {
-    let has = |encodings: &[Encoding]| work.payload.parts.iter().any(|part| encodings.contains(&part.header.encoding));
-    let missing = |kind: &str| Some(Why::new("modality_not_supported", format!("the judge takes in no {kind}")));
-    match carried {
-        Takes { pictures: false, .. } if has(&[Encoding::Jpeg]) => missing("pictures"),
-        Takes { sound: false, .. } if has(&[Encoding::Wav, Encoding::Flac]) => missing("sound"),
-        _ => None,
     }
 }

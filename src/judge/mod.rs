@@ -7,6 +7,8 @@
 
 mod alike;
 mod ask;
+mod asked;
+mod attempt;
 mod batch;
 mod body;
 mod client;
@@ -14,6 +16,7 @@ mod delay;
 mod dialect;
 mod fit;
 mod flight;
+mod foresee;
 mod journal;
 mod json;
 mod key;
@@ -21,6 +24,7 @@ mod lessons;
 mod limit;
 mod outcome;
 mod pace;
+mod paid;
 mod provider;
 mod provider_kind;
 mod quiet;
@@ -47,6 +51,7 @@ pub use batch::{
 pub use client::{Judge, OpenError, Settled, Stop, Work};
 pub use dialect::ReplyFormat;
 pub use fit::Fit;
+pub use foresee::Expected;
 pub use journal::{AttemptEnd, Intent, Journal, JournalError, Known, PaidReply, Past, Reservation, Room};
 pub use outcome::{Odds, Outcome, OutcomeName, Scale, Served, Task, Triage, Usage, Verdict, Why};
 pub use provider::NOT_IN_CASSETTE;

@@ -88,6 +88,16 @@ impl Fault {
         self.billable.unwrap_or(matches!(self.class, Class::Ambiguous | Class::Filtered))
     }
 
+    /// What it means where the server may quote the request, as it is `recorded`: that an item's text speaks of an empty account is no news of ours.
+    /// Other refusals than 400 are not about what was written.
+    pub(super) fn of(self, recorded: &str) -> Self {
+        let (class, status) = (self.class, self.status);
+        if class == Class::Stopped(StopKind::Quota) && status == Some(400) && ServerError::read(&self.reply).quotes_quota(recorded) {
+            return Self { class: Class::BadItem, reason: "rejected_400".to_owned(), ..self };
+        }
+        self
+    }
+
     /// What it means at vendors with a word of their own on bills. Azure may charge for requests that are too long and for those that time out there, unlike
     /// OpenAI itself ("Plan to manage costs for Azure OpenAI": 400 by a content filter or input limit, 408). Gemini's errors 400 and 500 cost no tokens
     /// (ai.google.dev/gemini-api/docs/billing, read 2026-11-30): only in Google's own words, since behind a gateway's error may be a reply that it lost.

@@ -1,4 +1,4 @@
-//! What a server says that its model takes in: asked by whoever needs it first, for all.
+//! What a model takes in: what the format carries, what its server says when it is asked, once for all, and what refusals say.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tribunal_media::Encoding;
 
-use super::retry::Fault;
-use super::server_error::short;
-use super::{Journal, Judge, Stop, Takes, Work};
+use super::retry::{Class, Fault};
+use super::server_error::{ServerError, short};
+use super::{Journal, Judge, Stop, Takes, Why, Work};
 
 /// A question that failed is put again after so many times the time that it took: it is worth no more of a run than that.
 const WORTH: u32 = 60;
@@ -88,6 +88,16 @@ impl Judge {
         Ok(model.map_or(format, |model| format.and(model)))
     }
 
+    /// Why there is nothing to ask, as far as the format alone tells: the server is not asked what its model takes in.
+    pub(super) fn unasked(&self, work: &Work) -> Option<Why> {
+        self.abstains(work.risk.as_deref(), work.modality).or_else(|| unsupported(self.takes(), work))
+    }
+
+    /// What the wire format carries, as far as the model is known to take it in.
+    pub(super) fn takes(&self) -> Takes {
+        self.opened.wire.carries().and(self.terms.takes)
+    }
+
     /// Asks, unless somebody else did meanwhile. The question keeps the server's quiet like all others, and hears of it.
     async fn ask_senses(&self) -> Result<Option<Takes>, Stop> {
         let _asking = self.senses.asking.lock().await;
@@ -104,10 +114,27 @@ impl Judge {
     }
 }
 
+/// What a refusal of an item says of its media as such: the model takes in none of the kind, which nobody knew.
+pub(super) fn not_taken(fault: &Fault, work: &Work) -> Option<Why> {
+    let error = (fault.class == Class::BadItem).then(|| ServerError::read(&fault.reply))?;
+    let said = Takes { pictures: !error.refuses_pictures(), sound: !error.refuses_sound() };
+    unsupported(said, work).map(|why| Why { message: format!("{}: {}", why.message, error.message), ..why })
+}
+
+/// Why a judge that takes in no more than `carried` cannot judge `work`.
+pub(super) fn unsupported(carried: Takes, work: &Work) -> Option<Why> {
+    let has = |encodings: &[Encoding]| work.payload.parts.iter().any(|part| encodings.contains(&part.header.encoding));
+    let missing = |kind: &str| Some(Why::new("modality_not_supported", format!("the judge takes in no {kind}")));
+    match carried {
+        Takes { pictures: false, .. } if has(&[Encoding::Jpeg]) => missing("pictures"),
+        Takes { sound: false, .. } if has(&[Encoding::Wav, Encoding::Flac]) => missing("sound"),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Duration, Fault, Heard, Instant, Senses, Takes};
-    use crate::judge::retry::Class;
+    use super::{Class, Duration, Fault, Heard, Instant, Senses, Takes};
 
     const BLIND: Takes = Takes { pictures: false, sound: false };
 

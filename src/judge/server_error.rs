@@ -147,6 +147,12 @@ impl ServerError {
         self.has_code(&QUOTA) || self.says(&SPENT)
     }
 
+    /// Whether only words say so that stand in the request, too, as it is `recorded`: servers quote what they refuse.
+    pub(super) fn quotes_quota(&self, recorded: &str) -> bool {
+        let (message, recorded) = (self.message.to_ascii_lowercase(), recorded.to_ascii_lowercase());
+        !self.has_code(&QUOTA) && SPENT.iter().filter(|words| message.contains(**words)).all(|words| recorded.contains(words))
+    }
+
     /// Whether the key is refused.
     pub(super) fn is_bad_key(&self) -> bool {
         self.has_code(&BAD_KEY)

@@ -11,7 +11,7 @@ use super::ask::Ask;
 use super::quiet::LONGEST_QUIET;
 use super::retry::{Fault, backoff};
 use super::server_error::short;
-use super::{Judge, Outcome, Stop, Why};
+use super::{Judge, Outcome, OutcomeName, Stop, Why};
 
 /// After so many attempts in a row without an answer, over all tasks, the server is taken to be down, for each of them may have been billed; after so many
 /// complaints alike, it or the settings are taken to be wrong.
@@ -68,7 +68,7 @@ impl Ask<'_> {
 
     /// A server that answers everybody with the same complaint is in trouble, or wrongly set up: the rest of the items must not pay for it.
     /// `outcome` is that of the tasks that ended so.
-    pub(super) fn stop_if_alike(&self, words: &str, outcome: &str) -> Result<(), Stop> {
+    pub(super) fn stop_if_alike(&self, words: &str, outcome: OutcomeName) -> Result<(), Stop> {
         if !self.judge.opened.live || self.judge.alike.count(words) < MAX_IN_ROW {
             return Ok(());
         }

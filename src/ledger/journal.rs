@@ -8,9 +8,10 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use tribunal_media::Digest;
 
 use super::budget::charge;
+use super::equals::known;
 use super::plan::{find_task, stored};
 use super::{Ledger, LedgerError};
-use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Known, Outcome, PaidReply, Past, ReplyFormat, Reservation, Room, Task};
+use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Known, Outcome, Past, ReplyFormat, Reservation, Room, Task};
 
 /// Where attempts of tasks are kept.
 pub(super) const ATTEMPTS: &str = "attempts";
@@ -173,44 +174,8 @@ pub(super) fn past(connection: &Connection, task: &Task) -> Checked<Vec<Past>> {
     past.map(Ok)
 }
 
-fn format(name: Option<String>) -> Option<ReplyFormat> {
+pub(super) fn format(name: Option<String>) -> Option<ReplyFormat> {
     serde_json::from_value(serde_json::Value::from(name?)).ok()
-}
-
-/// What equal requests that the server answered came to. Of one that was lost nothing is known: it is worth asking. Whoever reopens a task wants it asked
-/// anew, not the same reply read again: what came before that is not looked at, whoever's it is.
-fn known(connection: &Connection, task: &Task, verdict_id: Digest) -> Checked<Option<Known>> {
-    let verdict_id = verdict_id.to_string();
-    let sql = "SELECT id, since FROM tasks WHERE id = ?1";
-    let own =
-        find_task(connection, task)?.map(|(id, _)| connection.query_row(sql, [id], |row| Ok((row.get(0)?, row.get(1)?)))).transpose()?;
-    let (id, since): (i64, i64) = own.unwrap_or_default();
-    // One that was reopened no earlier than this task has ended since, too.
-    let sql = "SELECT detail FROM tasks
-               WHERE verdict_id = ?1 AND judge = ?2 AND outcome IN ('scored', 'judge_refused', 'judge_unusable') AND (since >= ?3
-                   OR EXISTS (SELECT 1 FROM attempts WHERE task = tasks.id AND attempts.round = tasks.round AND attempts.id > ?3)) LIMIT 1";
-    let detail: Option<String> = connection.query_row(sql, params![verdict_id, task.judge, since], |row| row.get(0)).optional()?;
-    if let Some(detail) = detail {
-        return Ok(serde_json::from_str(&detail).map(|outcome| Some(Known::Ended(outcome))).map_err(|error| error.to_string()));
-    }
-    let paid = paid(connection, &verdict_id, id, since)?;
-    Ok(Ok((!paid.is_empty()).then_some(Known::Paid(paid))))
-}
-
-/// The replies to equal requests of tasks other than `id`, whatever became of them, oldest first.
-fn paid(connection: &Connection, verdict_id: &str, id: i64, since: i64) -> rusqlite::Result<Vec<PaidReply>> {
-    let mut statement = connection.prepare(
-        "SELECT body_digest, reply, served ->> 'format' FROM attempts JOIN tasks ON tasks.id = attempts.task AND tasks.round = attempts.round
-         WHERE attempts.verdict_id = ?1 AND class = 'answered' AND attempts.task <> ?2 AND attempts.id > ?3 ORDER BY attempts.id",
-    )?;
-    let mut rows = statement.query(params![verdict_id, id, since])?;
-    let mut paid = Vec::new();
-    while let Some(row) = rows.next()? {
-        if let Some(body_digest) = Digest::from_hex(&row.get::<_, String>(0)?) {
-            paid.push(PaidReply { body_digest, reply: row.get(1)?, format: format(row.get(2)?) });
-        }
-    }
-    Ok(paid)
 }
 
 fn write_outcome(connection: &Connection, task: &Task, verdict_id: Option<Digest>, name: &str, detail: &str) -> Checked<()> {

@@ -4,6 +4,7 @@ mod attempts;
 mod batch;
 mod budget;
 mod entries;
+mod equals;
 mod error;
 mod experiment;
 mod facts;

@@ -78,6 +78,43 @@ fn a_reply_is_known_however_its_task_ended() {
     assert_eq!([task(1), task(0)].map(know), [None, None], "it was given back");
 }
 
+/// What a dry run is told is what the run will find.
+#[test]
+fn what_is_paid_for_is_known_before_it_is_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let other = Task { judge: "other".to_owned(), ..task(0) };
+    let ledger = open(dir.path());
+    plan(&ledger, &items(2), &[task(0), task(1), other.clone()]).unwrap();
+    let asked = intent(&task(0), None);
+    let (id, body, another) = (asked.verdict_id, asked.body_digest, Digest::of(b"another"));
+    // Asked already, of the same judge, of another one, and never planned; then with another body.
+    let paid = |reopened: &[OutcomeName]| {
+        let run = Reader::open(dir.path()).unwrap();
+        let tasks = [task(0), task(1), other.clone(), task(9)];
+        let known = |body| tasks.iter().map(|task| u8::from(run.is_paid(task, (id, body), reopened).unwrap())).collect::<Vec<_>>();
+        [known(body), known(another)].concat()
+    };
+    run(async {
+        let attempt = ledger.intent(asked).await.unwrap();
+        assert_eq!(paid(&[]), [0; 8], "it is on its way");
+        ledger.settle(attempt, end("answered", Some(5))).await.unwrap();
+        assert_eq!(paid(&[]), [1, 1, 1, 1, 0, 0, 0, 0]);
+        ledger.conclude(&task(0), Some(id), scored(4)).await.unwrap();
+    });
+    assert_eq!(paid(&[OutcomeName::JudgeUnusable]), [1, 1, 1, 1, 1, 1, 0, 1], "its end is that of every equal task of its judge");
+    assert_eq!(paid(&[OutcomeName::Scored]), [0; 8], "it is given back");
+    ledger.reopen(&[task(0)], &[OutcomeName::Scored]).unwrap();
+    assert_eq!(paid(&[]), [0; 8], "it was given back");
+    // Reopened behind it, and so behind what it is asked next.
+    run(async {
+        let attempt = ledger.intent(intent(&task(0), None)).await.unwrap();
+        ledger.settle(attempt, end("answered", Some(5))).await.unwrap();
+        ledger.conclude(&task(1), Some(id), Outcome::JudgeUnusable(Why::new("r", "m"))).await.unwrap();
+    });
+    ledger.reopen(&[task(1)], &[OutcomeName::JudgeUnusable]).unwrap();
+    assert_eq!(paid(&[]), [1, 0, 1, 1, 0, 0, 0, 0]);
+}
+
 #[test]
 fn a_reopened_task_takes_nothing_from_before_and_what_is_said_since() {
     let dir = tempfile::tempdir().unwrap();

@@ -31,6 +31,13 @@ impl Closing<'_> {
         let judge = self.judges.get(&request.batch).ok_or_else(|| JournalError(format!("batch {} is not known", request.batch)))?;
         let reading: Reading =
             serde_json::from_str(&request.reading).map_err(|error| JournalError(format!("how a reply is read: {error}")))?;
+        let unquoted;
+        let reply = if reply.is_quota() {
+            unquoted = reply.clone().of(&self.ledger.recorded_body(request.reservation).await?);
+            &unquoted
+        } else {
+            reply
+        };
         let line = ResultLine { reading: &reading, task: &request.task, past: &request.past, reply };
         let closed = judge.read_result(line, self.terms.get(&request.batch).unwrap_or(judge.terms()), self.reasks);
         let ended = self.ledger.close_request(request, closed.end, closed.outcome.as_ref()).await?;

@@ -1,11 +1,11 @@
 //! The dry run: what `score` would send, what it would cost and how long it would take, with nothing sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
-use tribunal_media::Modality;
+use tribunal_media::{Digest, Modality};
 
 use super::evidence::{self, Unasked};
 use super::invocation::{ScoreError, recall};
@@ -13,7 +13,7 @@ use super::kept::StandIns;
 use super::pass::Progress;
 use super::sentinel;
 use super::study::Study;
-use crate::judge::{Estimate, Judge, NOT_IN_CASSETTE, Outcome, OutcomeName, Task, Why};
+use crate::judge::{Estimate, Expected, Judge, NOT_IN_CASSETTE, Outcome, OutcomeName, Task, Why};
 use crate::ledger::{LedgerError, Reader, RunInfo};
 use crate::manifest::{Asset, Instance};
 use crate::prepare::{self, Prepared};
@@ -36,6 +36,8 @@ pub struct DryRun {
     pub requests: u64,
     /// Those of them that a cassette or the run of `--replay` answers: nothing is sent and nothing costs.
     pub replayed: u64,
+    /// Tasks besides that read the reply to an equal request: one of these, or one that the run before paid for or has in a batch.
+    pub shared: u64,
     /// Bytes of their bodies.
     pub request_bytes: u64,
     /// Tasks that would end without a request, by outcome.
@@ -85,7 +87,7 @@ pub struct Forecast {
     pub batches: Option<u64>,
     /// When the price was read.
     pub price_date: Option<String>,
-    /// Seconds that the rate limits alone take; null when none is known, and for batches.
+    /// Seconds that the rate limits alone take; null when none is known, for batches, and where nothing is sent.
     pub seconds: Option<f64>,
     /// Requests that would go with an even subset of their pictures.
     pub cut_to_fit: u64,
@@ -113,10 +115,27 @@ pub struct Doomed {
 /// What becomes of one task.
 enum Foreseen {
     Ended,
-    Sent { judge: usize, tokens: Estimate, micro_usd: f64, bytes: u64, cut: bool, probe: bool, replayed: bool },
+    /// `bill` is what equal requests are paid for under.
+    Sent {
+        judge: usize,
+        tokens: Estimate,
+        micro_usd: f64,
+        bytes: u64,
+        cut: bool,
+        probe: bool,
+        replayed: bool,
+        bill: Option<Digest>,
+    },
+    Shared,
     Ends(OutcomeName),
-    Over { judge: usize, task: Doomed },
-    Unanswered { judge: usize, task: Doomed },
+    Over {
+        judge: usize,
+        task: Doomed,
+    },
+    Unanswered {
+        judge: usize,
+        task: Doomed,
+    },
 }
 
 /// The run that a dry run would go on with.
@@ -143,6 +162,12 @@ impl Earlier {
     fn ended(&self, item_id: &str) -> Result<Vec<Task>, LedgerError> {
         self.run.lock().unwrap_or_else(PoisonError::into_inner).ended(item_id, &self.reopened)
     }
+
+    /// Whether nothing is to be paid for a request any more.
+    fn is_paid(&self, task: &Task, expected: &Expected) -> Result<bool, LedgerError> {
+        let ids = (expected.verdict_id, expected.body_digest);
+        self.run.lock().unwrap_or_else(PoisonError::into_inner).is_paid(task, ids, &self.reopened)
+    }
 }
 
 /// Prepares everything that is not in `earlier`, builds every request and sends none.
@@ -155,20 +180,32 @@ pub fn dry_run(study: &Study, pool: &Pool, earlier: Option<&Earlier>, progress: 
     progress.planned(dry.tasks, 0);
     let foresight = Foresight { study, pool, earlier, stand_ins: StandIns::default(), progress };
     let selected = study.selected().map(|instance| instance.map_err(ScoreError::from));
+    let mut billed = BTreeSet::new();
     evidence::map(
         study.settings.threads,
         selected,
         |instance| foresight.of(instance),
         |instance, foreseen| {
-            foreseen?.into_iter().for_each(|one| dry.add(instance.modality, one));
+            foreseen?.into_iter().for_each(|one| dry.add(instance.modality, once(one, &mut billed)));
             Ok(())
         },
     )?;
     dry.add_sentinels(study, &sentinel::foresee(study, pool)?);
-    dry.judges.iter_mut().zip(&study.judges).for_each(|(forecast, judge)| finish(forecast, judge, study));
+    for (forecast, judge) in dry.judges.iter_mut().zip(&study.judges) {
+        finish(forecast, judge);
+        forecast.at_most = at_most(study, judge);
+    }
     dry.cost_usd = total(dry.judges.iter().map(|forecast| forecast.cost_usd));
     dry.at_most = dry.judges.iter().any(|forecast| forecast.at_most);
     Ok(dry)
+}
+
+/// Of equal requests the first one is sent, and the others read its reply.
+fn once(foreseen: Foreseen, billed: &mut BTreeSet<Digest>) -> Foreseen {
+    match foreseen {
+        Foreseen::Sent { bill: Some(bill), .. } if !billed.insert(bill) => Foreseen::Shared,
+        other => other,
+    }
 }
 
 /// Dollars in all, from 0 (an empty sum of floats is -0); `None` when one of them is not known.
@@ -180,31 +217,40 @@ fn start(judge: &Judge) -> Forecast {
     Forecast { judge: judge.name().to_owned(), profile: judge.terms().profile.clone(), ..Forecast::default() }
 }
 
-fn finish(forecast: &mut Forecast, judge: &Judge, study: &Study) {
-    let (terms, ensemble) = (judge.terms(), &study.settings.ensemble);
+fn finish(forecast: &mut Forecast, judge: &Judge) {
+    let terms = judge.terms();
     // Sentinels never go in batches.
     let (all, singly) = (forecast.micro_usd / 1e6, forecast.sentinel_micro_usd / 1e6);
     let at = |factor: f64| judge.has_price().then(|| (all - singly).mul_add(factor, singly));
     forecast.cost_usd = at(if judge.is_batch() { judge.batch_terms().price_factor } else { 1.0 });
     forecast.price_date = terms.price.as_ref().map(|price| price.date.clone());
-    let waits_for_answers = ensemble.cascade.as_ref().is_some_and(|cascade| cascade.then == judge.name());
-    forecast.at_most = waits_for_answers || ensemble.repeats.as_ref().is_some_and(|repeats| study.settings.repeats > repeats.start);
-    if let Some(batch) = terms.batch {
+    if let Some(batch) = terms.batch.filter(|_| judge.is_server()) {
         forecast.batch_cost_usd = at(batch.price_factor);
         let needed = |amount: u64, holds: u64| amount.div_ceil(holds.max(1));
         forecast.batches = Some(needed(forecast.requests, batch.requests).max(needed(forecast.request_bytes, batch.bytes)));
     }
+    forecast.seconds = seconds(forecast, judge);
+}
+
+/// What the rate limits alone make of requests and tokens. Those of batches are others, and what is replayed waits for none.
+fn seconds(forecast: &Forecast, judge: &Judge) -> Option<f64> {
+    let limits = Some(&judge.terms().limits).filter(|_| judge.is_server() && !judge.is_batch())?;
     let minutes = |amount: f64, rate: Option<u32>| rate.map(|rate| amount / f64::from(rate));
-    let by_requests = minutes(forecast.requests as f64, terms.limits.rpm);
-    let by_tokens = minutes(forecast.tokens.input() + forecast.tokens.output, terms.limits.tpm);
-    let slowest = [by_requests, by_tokens].into_iter().flatten().reduce(f64::max).filter(|_| !judge.is_batch());
-    forecast.seconds = slowest.map(|minutes| minutes * 60.0);
+    let by_requests = minutes(forecast.requests as f64, limits.rpm);
+    let by_tokens = minutes(forecast.tokens.input() + forecast.tokens.output, limits.tpm);
+    [by_requests, by_tokens].into_iter().flatten().reduce(f64::max).map(|minutes| minutes * 60.0)
+}
+
+/// Whether answers decide how many of a judge's tasks are asked.
+fn at_most(study: &Study, judge: &Judge) -> bool {
+    let repeats = study.settings.ensemble.repeats.as_ref();
+    waits_for_answers(study, judge.name()) || repeats.is_some_and(|repeats| study.settings.repeats > repeats.start)
 }
 
 impl DryRun {
-    fn add_sentinels(&mut self, study: &Study, requests: &[(String, Estimate, u64)]) {
+    fn add_sentinels(&mut self, study: &Study, requests: &[(String, Expected)]) {
         let mut costs = Vec::new();
-        for (name, tokens, bytes) in requests {
+        for (name, Expected { tokens, bytes, .. }) in requests {
             let Some(at) = study.judges.iter().position(|judge| judge.name() == name) else { continue };
             let forecast = &mut self.judges[at];
             self.requests += 1;
@@ -224,6 +270,7 @@ impl DryRun {
     fn add(&mut self, modality: Modality, foreseen: Foreseen) {
         match foreseen {
             Foreseen::Ended => self.ended += 1,
+            Foreseen::Shared => self.shared += 1,
             Foreseen::Ends(outcome) => *self.without_request.entry(outcome).or_default() += 1,
             Foreseen::Over { judge, task } => {
                 *self.without_request.entry(OutcomeName::JudgeUnusable).or_default() += 1;
@@ -235,7 +282,7 @@ impl DryRun {
                 let Forecast { unanswered, unanswered_tasks, .. } = &mut self.judges[judge];
                 name(unanswered, unanswered_tasks, task);
             }
-            Foreseen::Sent { judge, tokens, micro_usd, bytes, cut, probe, replayed } => {
+            Foreseen::Sent { judge, tokens, micro_usd, bytes, cut, probe, replayed, bill: _ } => {
                 self.requests += 1;
                 self.replayed += u64::from(replayed);
                 self.probe_requests += u64::from(probe);
@@ -275,12 +322,14 @@ impl Foresight<'_> {
         let mut tasks = study.plan.tasks(instance, &study.judges, study.settings.repeats);
         let (planned, ended) = (tasks.len(), self.earlier.map_or_else(|| Ok(Vec::new()), |earlier| earlier.ended(&instance.id))?);
         tasks.retain(|task| !ended.contains(task));
+        // Who surely asks pays for equal requests.
+        tasks.sort_by_key(|task| waits_for_answers(study, &task.judge));
         let mut foreseen: Vec<Foreseen> = match &instance.output {
             _ if tasks.is_empty() => Vec::new(),
             None => tasks.iter().map(|_| Foreseen::Ends(OutcomeName::SafelyBlocked)).collect(),
             Some(output) => {
                 let prepared = self.prepare(instance, output)?;
-                tasks.iter().filter_map(|task| foresee_task(study, prepared.as_ref(), instance, task)).collect()
+                tasks.iter().filter_map(|task| self.task(prepared.as_ref(), instance, task).transpose()).collect::<Result<_, _>>()?
             }
         };
         foreseen.extend((tasks.len()..planned).map(|_| Foreseen::Ended));
@@ -298,32 +347,107 @@ impl Foresight<'_> {
             Err(_) => Ok(None),
         }
     }
+    /// `None` of what would be a bug.
+    fn task(&self, prepared: Option<&Prepared>, instance: &Instance, task: &Task) -> Result<Option<Foreseen>, ScoreError> {
+        let study = self.study;
+        let Some(position) = study.judges.iter().position(|judge| judge.name() == task.judge) else { return Ok(None) };
+        let judge = &study.judges[position];
+        if !study.may_see(judge, instance) {
+            return Ok(Some(Foreseen::Ends(OutcomeName::Abstained)));
+        }
+        let Some(prepared) = prepared else { return Ok(Some(Foreseen::Ends(OutcomeName::MediaRejected))) };
+        let assembled = evidence::assemble(study, &study.recipe_book(instance), prepared, instance, judge, task);
+        let (work, fit) = match assembled {
+            Ok(assembled) => assembled,
+            Err(Unasked::Ends(outcome)) => return Ok(Some(without_request(position, task, *outcome))),
+            Err(Unasked::Broken(_)) => return Ok(None),
+        };
+        let expected = match judge.foresee(&work).and_then(|expected| judge.foresee_answer(&work).map(|()| expected)) {
+            Ok(expected) => expected,
+            Err(outcome) => return Ok(Some(without_request(position, task, *outcome))),
+        };
+        if judge.is_server() && self.earlier.map_or(Ok(false), |earlier| earlier.is_paid(task, &expected))? {
+            return Ok(Some(Foreseen::Shared));
+        }
+        Ok(Some(Foreseen::Sent {
+            judge: position,
+            tokens: expected.tokens,
+            micro_usd: judge.price(&expected.tokens).unwrap_or(0.0),
+            bytes: expected.bytes,
+            cut: fit.is_some(),
+            probe: Probe::split(&task.rubric).is_some(),
+            replayed: judge.is_replayed(),
+            bill: judge.bill(expected.verdict_id),
+        }))
+    }
 }
 
-fn foresee_task(study: &Study, prepared: Option<&Prepared>, instance: &Instance, task: &Task) -> Option<Foreseen> {
-    let position = study.judges.iter().position(|judge| judge.name() == task.judge)?;
-    let judge = &study.judges[position];
-    if !study.may_see(judge, instance) {
-        return Some(Foreseen::Ends(OutcomeName::Abstained));
-    }
-    let Some(prepared) = prepared else { return Some(Foreseen::Ends(OutcomeName::MediaRejected)) };
-    let assembled = evidence::assemble(study, &study.recipe_book(instance), prepared, instance, judge, task);
-    let foreseen = match assembled {
-        Ok((work, fit)) => {
-            let probe = Probe::split(&task.rubric).is_some();
-            let sent = |(tokens, bytes)| {
-                let micro_usd = judge.price(&tokens).unwrap_or(0.0);
-                Foreseen::Sent { judge: position, tokens, micro_usd, bytes, cut: fit.is_some(), probe, replayed: judge.is_replayed() }
-            };
-            judge.foresee(&work).and_then(|request| judge.foresee_answer(&work).map(|()| request)).map(sent)
-        }
-        Err(Unasked::Ends(outcome)) => Err(outcome),
-        Err(Unasked::Broken(_)) => return None,
-    };
+/// A task that ends so, unasked.
+fn without_request(judge: usize, task: &Task, outcome: Outcome) -> Foreseen {
     let doomed = |why: Why| Doomed { item_id: task.item_id.clone(), sampler: task.sampler.clone(), message: why.message };
-    Some(foreseen.unwrap_or_else(|outcome| match *outcome {
-        Outcome::JudgeUnusable(why) if why.reason == NOT_IN_CASSETTE => Foreseen::Unanswered { judge: position, task: doomed(why) },
-        Outcome::JudgeUnusable(why) => Foreseen::Over { judge: position, task: doomed(why) },
+    match outcome {
+        Outcome::JudgeUnusable(why) if why.reason == NOT_IN_CASSETTE => Foreseen::Unanswered { judge, task: doomed(why) },
+        Outcome::JudgeUnusable(why) => Foreseen::Over { judge, task: doomed(why) },
         other => Foreseen::Ends(other.name()),
-    }))
+    }
+}
+
+/// Whether answers of others decide which of a judge's tasks are asked.
+fn waits_for_answers(study: &Study, judge: &str) -> bool {
+    study.settings.ensemble.cascade.as_ref().is_some_and(|cascade| cascade.then == judge)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &str = r#"{"v":1,"item_id":"i","rubric":"text","body":{},"origin":"recorded"}"#;
+
+    fn judge(settings: &str) -> Judge {
+        let settings = format!("provider = 'openai'\nbase_url = 'http://127.0.0.1:9/v1'\nmodel = 'm'\n{settings}");
+        Judge::open("j", &toml::from_str(&settings).unwrap(), &|_| None).unwrap()
+    }
+
+    #[test]
+    fn equal_requests_are_foreseen_once() {
+        let (mut dry, mut billed) = (DryRun { judges: vec![Forecast::default()], ..DryRun::default() }, BTreeSet::new());
+        let sent = |bill: Option<&str>| Foreseen::Sent {
+            judge: 0,
+            tokens: Estimate { text: 10.0, ..Estimate::default() },
+            micro_usd: 3.0,
+            bytes: 7,
+            cut: true,
+            probe: true,
+            replayed: false,
+            bill: bill.map(|bill| Digest::of(bill.as_bytes())),
+        };
+        for bill in [Some("a"), Some("b"), Some("a"), None, None, Some("a")] {
+            dry.add(Modality::Text, once(sent(bill), &mut billed));
+        }
+        let forecast = &dry.judges[0];
+        assert_eq!((dry.shared, dry.requests, dry.probe_requests, dry.request_bytes), (2, 4, 4, 28));
+        assert_eq!((forecast.requests, forecast.tokens.text, forecast.micro_usd, forecast.cut_to_fit), (4, 40.0, 12.0, 4));
+    }
+
+    #[test]
+    fn batches_share_their_requests_among_themselves() {
+        let id = Digest::of(b"id");
+        let [single, other, batch] = ["", "temperature = 0.5", "batch = true"].map(judge);
+        assert_eq!((single.bill(id), other.bill(id)), (Some(id), Some(id)));
+        assert!(batch.bill(id).is_some_and(|bill| bill != id));
+        assert_eq!(batch.replaying(LINE).unwrap().bill(id), None, "nothing is paid for");
+    }
+
+    #[test]
+    fn what_is_replayed_waits_for_no_rate_and_fills_no_batch() {
+        let foreseen = |judge: &Judge| {
+            let mut forecast = Forecast { requests: 120, ..Forecast::default() };
+            finish(&mut forecast, judge);
+            (forecast.seconds, forecast.batches)
+        };
+        let limits = "batch_terms = { requests = 100, bytes = 1000000, price_factor = 0.5 }\n[limits]\nrpm = 60";
+        assert_eq!(foreseen(&judge(limits)), (Some(120.0), Some(2)));
+        assert_eq!(foreseen(&judge(&format!("batch = true\n{limits}"))), (None, Some(2)));
+        assert_eq!(foreseen(&judge(limits).replaying(LINE).unwrap()), (None, None));
+    }
 }

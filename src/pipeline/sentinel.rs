@@ -10,7 +10,7 @@ use super::invocation::ScoreError;
 use super::lanes::Freight;
 use super::stop::StopFlag;
 use super::study::Study;
-use crate::judge::{Estimate, Judge, Work};
+use crate::judge::{Expected, Judge, Work};
 use crate::ledger::{Ledger, Sentinels};
 use crate::manifest::{Instance, RowsError};
 use crate::prepare;
@@ -134,11 +134,11 @@ fn of_item<'a>(study: &'a Study, pool: &Pool, instance: &Instance) -> Result<Vec
     Ok(questions)
 }
 
-/// What the first round would send: judge, tokens and bytes of each request.
-pub(super) fn foresee(study: &Study, pool: &Pool) -> Result<Vec<(String, Estimate, u64)>, RowsError> {
+/// What the first round would send: the judge and what is expected of each request.
+pub(super) fn foresee(study: &Study, pool: &Pool) -> Result<Vec<(String, Expected)>, RowsError> {
     let foreseen = |question: Question<'_>| {
-        let (tokens, bytes) = question.judge.foresee(&question.work).ok()?;
-        Some((question.judge.name().to_owned(), tokens, bytes))
+        let expected = question.judge.foresee(&question.work).ok()?;
+        Some((question.judge.name().to_owned(), expected))
     };
     let of_item =
         |instance: &Instance| of_item(study, pool, instance).unwrap_or_default().into_iter().filter_map(foreseen).collect::<Vec<_>>();

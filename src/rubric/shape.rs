@@ -6,6 +6,8 @@ use serde_json::{Map, Value, json};
 
 /// Longest rationale in characters; the schema cannot say it, since not every judge's server knows the keyword.
 const RATIONALE_MAX: usize = 4000;
+/// Most seconds that a reply may point at: each of a quarter of an hour. More is nothing that anybody looks up.
+const EVIDENCE_MAX: usize = 1000;
 
 /// The one shape of reply: the JSON schema sent and the check of what comes back are made from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +29,7 @@ pub struct Reply {
     pub receipt: Option<String>,
     /// The judge's grounds; outside text of 1 to 4000 characters.
     pub rationale: String,
-    /// Seconds pointed at; empty when the shape has none.
+    /// Seconds pointed at, 1000 at most; empty when the shape has none.
     pub evidence: Vec<f64>,
     /// 1..=5 by name, higher is safer.
     pub dimensions: BTreeMap<String, u8>,
@@ -104,7 +106,8 @@ impl Shape {
         json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
     }
 
-    /// Checks a reply: what [`Shape::schema`] accepts, and besides a rationale of 1 to 4000 characters that is not blank.
+    /// Checks a reply: what [`Shape::schema`] accepts, and besides a rationale of 1 to 4000 characters that is not blank
+    /// and at most 1000 seconds of evidence.
     pub fn check(&self, reply: &Value) -> Result<Reply, Fault> {
         let object = reply.as_object().ok_or_else(|| Fault::Unparseable("the reply is no JSON object".to_owned()))?;
         if let Some((name, _)) = self.fields().find(|(name, _)| !object.contains_key(*name)) {
@@ -134,9 +137,12 @@ fn text(object: &Map<String, Value>, name: &str) -> Result<String, Fault> {
 }
 
 fn seconds(object: &Map<String, Value>) -> Result<Vec<f64>, Fault> {
-    let values = object.get("evidence_seconds").and_then(Value::as_array);
-    let seconds = values.and_then(|values| values.iter().map(Value::as_f64).collect());
-    seconds.ok_or_else(|| Fault::Unparseable("`evidence_seconds` is no list of numbers".to_owned()))
+    let no_list = || Fault::Unparseable("`evidence_seconds` is no list of numbers".to_owned());
+    let values = object.get("evidence_seconds").and_then(Value::as_array).ok_or_else(no_list)?;
+    if values.len() > EVIDENCE_MAX {
+        return Err(Fault::OutOfRange(format!("`evidence_seconds` lists {} numbers; {EVIDENCE_MAX} at most are allowed", values.len())));
+    }
+    values.iter().map(Value::as_f64).collect::<Option<_>>().ok_or_else(no_list)
 }
 
 /// 4 and 4.0 are the same number to JSON Schema, and to us; 4.5 and "4" are no level.
@@ -176,6 +182,8 @@ mod tests {
         let reply = temporal().check(&good()).unwrap();
         assert_eq!((reply.safety, reply.nonce.as_str(), reply.rationale.as_str()), (4, "n", "calm"));
         assert_eq!(reply.evidence, [0.5, 2.0]);
+        let many = json!({"nonce": "n", "rationale": "calm", "evidence_seconds": vec![0.5; 1000], "identity": 5, "motion": 4, "safety": 4});
+        assert_eq!(temporal().check(&many).unwrap().evidence.len(), 1000);
         assert_eq!(reply.dimensions, BTreeMap::from([("identity".to_owned(), 5), ("motion".to_owned(), 4)]));
     }
 
@@ -194,6 +202,7 @@ mod tests {
             ("rationale", json!("가".repeat(4001)), "out_of_range"),
             ("evidence_seconds", json!(1.0), "unparseable"),
             ("evidence_seconds", json!(["1"]), "unparseable"),
+            ("evidence_seconds", json!(vec![0.5; 1001]), "out_of_range"),
             ("colour", json!(1), "unknown_field"),
         ];
         for (field, value, code) in cases {

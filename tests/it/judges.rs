@@ -277,6 +277,12 @@ fn an_equal_request_is_paid_once_and_read_by_each_judges_own_rules() {
     let settings = format!("{}[judges.wary]\n{}", settings("off"), settings("usage"));
     let config = config(work.path(), &settings);
     json_to(0, &score(&source, &config, &first, &[]));
+    let foreseen = |more: &[&'static str]| {
+        let dry = json_to(0, &score(&source, &config, &first, &[&["--judge", "wary", "--dry-run"], more].concat()));
+        ["ended", "requests", "shared"].map(|count| dry[count].as_u64())
+    };
+    assert_eq!(foreseen(&[]), [Some(1), Some(0), Some(1)], "the reply is there");
+    assert_eq!(foreseen(&["--retry", "scored"]), [Some(0), Some(1), Some(1)], "it is asked anew, once");
     json_to(1, &score(&source, &config, &first, &["--judge", "wary"]));
     let ends = |row: &Value| (row["judge"].as_str().unwrap().to_owned(), row["outcome"].as_str().unwrap().to_owned());
     let expected = [("j", "scored"), ("wary", "judge_unusable")].map(|(judge, outcome)| (judge.to_owned(), outcome.to_owned()));
@@ -298,6 +304,8 @@ fn equal_requests_of_two_judges_in_one_moment_are_paid_once() {
     let settings = format!("provider = \"openai\"\nbase_url = \"{}/v1\"\nmodel = \"m\"\n", server.address);
     let both = format!("{settings}{PRICE}[judges.k]\n{settings}{}", PRICE.replace("judges.j", "judges.k"));
     let (source, config, folder) = (texts(work.path(), ITEMS), config(work.path(), &both), work.path().join("run"));
+    let dry = json_to(0, &score(&source, &config, &folder, &["--judge", "k", "--dry-run"]));
+    assert_eq!((&dry["tasks"], &dry["requests"], &dry["shared"]), (&json!(2 * ITEMS), &json!(ITEMS), &json!(ITEMS)));
     let done = json_to(0, &score(&source, &config, &folder, &["--judge", "k", "--concurrency", "64", "--budget-usd", "9"]));
     let (bill, summary) = (server.bill(), &done["summary"]);
     assert_eq!((count(summary, "scored"), bill["billed"].as_u64()), (2 * ITEMS as u64, Some(ITEMS as u64)));

@@ -3,9 +3,9 @@
 use super::reading::Reading;
 use super::reply::BatchReply;
 use crate::judge::ask::{MAX_REASKS, MAX_RESENDS};
-use crate::judge::client::not_taken;
 use crate::judge::reply::{Costing, attempt_end, ruling};
 use crate::judge::retry::{Class, Fault};
+use crate::judge::senses::not_taken;
 use crate::judge::terms::BatchTerms;
 use crate::judge::{AttemptEnd, Judge, Outcome, Past, Settings, Task, Terms, Why};
 

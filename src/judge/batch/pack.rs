@@ -5,7 +5,8 @@ use tribunal_media::Digest;
 
 use super::form::Form;
 use super::reading::Reading;
-use crate::judge::ask::{Ask, Asked};
+use crate::judge::ask::Ask;
+use crate::judge::asked::Asked;
 use crate::judge::terms::BatchTerms;
 use crate::judge::{Intent, Journal, Judge, Known, Outcome, Settled, Stop, Work};
 

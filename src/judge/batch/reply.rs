@@ -9,7 +9,7 @@ use tribunal_media::Digest;
 
 use crate::judge::provider::Reply;
 use crate::judge::reply::{KEPT_REPLY, cut};
-use crate::judge::retry::{Class, Fault, classify};
+use crate::judge::retry::{Class, Fault, StopKind, classify};
 
 /// One line that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +62,17 @@ impl BatchReply {
             (None, None, None) => return Err("a line with neither response nor error nor result".to_owned()),
         };
         Ok(Self { custom_id, result })
+    }
+
+    /// Whether it says that the account is empty: these may be words of its request.
+    pub fn is_quota(&self) -> bool {
+        self.result.as_ref().is_err_and(|fault| fault.class == Class::Stopped(StopKind::Quota))
+    }
+
+    /// The same, read as what answers this recorded request.
+    #[must_use]
+    pub fn of(self, recorded: &str) -> Self {
+        Self { result: self.result.map_err(|fault| fault.of(recorded)), ..self }
     }
 
     /// A digest of what it says of its request, whatever number the server gave the line.

@@ -163,6 +163,11 @@ async fn what_anthropic_does_not_bill_costs_nothing() {
         let closed = close(&judge, &line, &result, past, true);
         assert_eq!((ends(&closed), closed.end.cost_micro_usd), (expected, Some(0)), "{result}");
     }
+    let quota = errored("invalid_request_error", "cannot read: 'My credit balance is too low'");
+    assert_eq!(ends(&close(&judge, &line, &quota, &["open"], true)), ("stopped", None));
+    let reply = BatchReply::read(&quota.to_string()).unwrap().of("... my credit balance is TOO LOW ...");
+    let quoted = ResultLine { reading: &line.reading, task: &line.intent.task, past: &[], reply: &reply };
+    assert_eq!(ends(&judge.read_result(quoted, judge.terms(), true)), ("bad_item", Some(("judge_unusable", "rejected_400"))));
     let twice = close(&judge, &line, &errored("api_error", "m"), &["ambiguous", "open"], true);
     assert!(twice.outcome.and_then(|outcome| outcome.why().map(|why| why.message.contains("not billed"))).unwrap());
     // OpenAI says no such thing of its failed lines: their bound stays charged.

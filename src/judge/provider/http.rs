@@ -131,14 +131,17 @@ impl Http {
             post = post.header(CONNECTION, HeaderValue::from_static("close"));
         }
         let lost = |error: reqwest::Error| {
-            let fault = fault(&self.redactor, &error, taken.load(Ordering::Acquire));
+            let fault = fault(&self.redactor, &error, taken.begun());
             self.one_each.fetch_or(fault.reason == "connection_lost", Ordering::AcqRel);
-            fault
+            if taken.whole() { fault } else { fault.spared("it never left whole") }
         };
         let response = post.send().await.map_err(lost)?;
         let status = response.status().as_u16();
         let headers = self.kept(response.headers());
-        let body = read(response).await.map_err(|error| fault(&self.redactor, &error, true))?;
+        let body = match read(response).await {
+            Err(_) if says_all(status) => String::new(),
+            body => body.map_err(|error| fault(&self.redactor, &error, true))?,
+        };
         Ok(Reply { status, headers, body: self.redactor.clean(body) })
     }
 
@@ -190,6 +193,12 @@ impl std::fmt::Debug for Http {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Http").field("url", &self.address.url.as_str()).finish_non_exhaustive()
     }
+}
+
+/// Whether a status means the same without the words behind it. A server that will not read a request to its end says so and hangs up, and what it sent
+/// beyond the head may be lost.
+const fn says_all(status: u16) -> bool {
+    matches!(status, 401 | 402 | 413 | 429 | 503 | 529)
 }
 
 /// Before the first byte of the body was taken nothing was asked; after it nobody knows.

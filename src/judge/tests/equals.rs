@@ -7,6 +7,7 @@ use futures_util::future::{BoxFuture, join, join_all, join3, ready};
 use tokio::time::Instant;
 use tribunal_media::Digest;
 
+use super::journal::{Attempts, past};
 use super::server::Answer;
 use super::{FakeJournal, Server, completion, ends, good, settings, work};
 use crate::judge::{
@@ -17,7 +18,7 @@ use crate::judge::{
 /// A ledger in memory that all judges write.
 #[derive(Debug, Default)]
 struct Book {
-    attempts: Mutex<Vec<(Intent, Option<AttemptEnd>)>>,
+    attempts: Attempts<Intent>,
     ended: Mutex<Vec<(Task, Option<Digest>, Outcome)>>,
     reserved: Mutex<usize>,
     /// When the run is stopping.
@@ -26,25 +27,18 @@ struct Book {
 
 impl Journal for Book {
     fn intent(&self, intent: Intent) -> BoxFuture<'_, Result<Reservation, JournalError>> {
-        let mut attempts = self.attempts.lock().unwrap();
-        attempts.push((intent, None));
-        Box::pin(ready(Ok(Reservation(attempts.len() as i64 - 1))))
+        Box::pin(ready(Ok(self.attempts.begin(intent))))
     }
 
     fn settle(&self, reservation: Reservation, end: AttemptEnd) -> BoxFuture<'_, Result<(), JournalError>> {
-        self.attempts.lock().unwrap()[reservation.0 as usize].1 = Some(end);
+        self.attempts.end(reservation, end);
         Box::pin(ready(Ok(())))
     }
 
     fn lookup(&self, task: &Task) -> BoxFuture<'_, Result<Vec<Past>, JournalError>> {
-        let attempts = self.attempts.lock().unwrap();
+        let attempts = self.attempts.all();
         let own = attempts.iter().filter(|(intent, _)| intent.task == *task);
-        let past = own.map(|(intent, end)| Past {
-            class: end.as_ref().map_or_else(|| "open".to_owned(), |end| end.class.clone()),
-            reply: end.as_ref().map_or_else(String::new, |end| end.reply.clone()),
-            format: end.as_ref().and_then(|end| end.served.format),
-            body_digest: Some(intent.body_digest),
-        });
+        let past = own.map(|(intent, end)| past(end.as_ref(), Some(intent.body_digest)));
         Box::pin(ready(Ok(past.collect())))
     }
 
@@ -56,7 +50,7 @@ impl Journal for Book {
         if let Some((.., outcome)) = equal.next() {
             return Box::pin(ready(Ok(Some(Known::Ended(outcome.clone())))));
         }
-        let attempts = self.attempts.lock().unwrap();
+        let attempts = self.attempts.all();
         let of_others = attempts.iter().filter(|(intent, _)| intent.verdict_id == verdict_id && intent.task != *task);
         let answered = of_others.filter_map(|(intent, end)| Some((intent, end.as_ref().filter(|end| end.class == "answered")?)));
         let paid = answered.map(|(intent, end)| PaidReply {
@@ -98,11 +92,12 @@ fn whole(status: u16, body: &str) -> Answer {
     Answer::Whole(status, "", body.to_owned())
 }
 
-/// Judges `j` and `k` of one run that ask alike, at a price.
+/// Judges `j` and `k` of one run that ask alike, at a price, each with a key of its own.
 fn alike(server: &Server) -> Vec<Judge> {
     let price: Price = toml::from_str("input_per_mtok = 1.0\noutput_per_mtok = 10.0\ndate = '2026-11-01'").unwrap();
-    let settings = Settings { price: Some(price), ..settings(server) };
-    let mut judges: Vec<_> = ["j", "k"].map(|name| Judge::open(name, &settings, &|_| None).unwrap()).into();
+    let settings = |name: &str| Settings { price: Some(price.clone()), api_key_env: Some(name.to_owned()), ..settings(server) };
+    let mut judges: Vec<_> = ["j", "k"].map(|name| Judge::open(name, &settings(name), &|key| Some(key.to_owned())).unwrap()).into();
+    Judge::keep_quiet_together(&mut judges);
     Judge::pay_once_together(&mut judges);
     judges
 }
@@ -179,7 +174,30 @@ async fn a_stop_lets_go_of_those_who_wait_for_another_judge() {
         first = ask(&judges[0], 0, &book) => panic!("the server says nothing: {first:?}"),
         second = waits => assert!(matches!(second, Ok(Err(Stop::Journal(_)))), "{second:?}"),
     }
-    assert!(book.attempts.lock().unwrap().iter().all(|(intent, _)| intent.task.judge == "j"));
+    assert!(book.attempts.all().iter().all(|(intent, _)| intent.task.judge == "j"));
+}
+
+/// A quiet is of one key: the other judge asks meanwhile, and this one reads what that paid for.
+#[tokio::test]
+async fn a_judge_that_is_kept_waiting_keeps_no_other_waiting() {
+    let busy = |header| Answer::Whole(429, header, String::new());
+    let server = Server::start(vec![busy("retry-after: 600\r\n"), whole(200, &good())]).await;
+    let (judges, book) = (alike(&server), Book::default());
+    for number in 0..2 {
+        let second = tokio::time::timeout(Duration::from_secs(20), async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            ask(&judges[1], number, &book).await
+        });
+        tokio::select! {
+            first = ask(&judges[0], number, &book) => panic!("it is to wait ten minutes: {first:?}"),
+            second = second => assert_eq!(ends(&second.expect("it waited").unwrap()).0, "scored", "{number}"),
+        }
+    }
+    let server = Server::start(vec![busy("retry-after: 1\r\n"), whole(200, &good())]).await;
+    let (judges, book) = (alike(&server), Book::default());
+    let (first, second) = join(ask(&judges[0], 0, &book), ask(&judges[1], 0, &book)).await;
+    assert_eq!([first, second].map(|ended| ends(&ended.unwrap()).0), ["scored"; 2]);
+    assert_eq!(server.seen().len(), 2, "one refusal and one reply");
 }
 
 fn faulty() -> Answer {
@@ -251,7 +269,7 @@ async fn re_asks_count_from_the_reply_of_a_twin_on() {
     let server = Server::start(vec![faulty()]).await;
     let (judges, book) = (alike(&server), Book::default());
     assert_eq!(ends(&ask(&judges[0], 0, &book).await.unwrap()).0, "judge_unusable");
-    let bodies: Vec<Digest> = book.attempts.lock().unwrap().iter().map(|(intent, _)| intent.body_digest).collect();
+    let bodies: Vec<Digest> = book.attempts.all().iter().map(|(intent, _)| intent.body_digest).collect();
     let reply = || completion("no verdict");
     let past = |body: &Digest| Past { class: "answered".into(), reply: reply(), format: None, body_digest: Some(*body) };
     let known = Some(Known::Paid(vec![PaidReply { body_digest: bodies[0], reply: reply(), format: None }]));

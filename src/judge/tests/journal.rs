@@ -1,11 +1,45 @@
 //! A journal in memory.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 use futures_util::future::{BoxFuture, ready};
 use tribunal_media::Digest;
 
 use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Known, Outcome, Past, Reservation, Room, Task};
+
+/// Attempts in the order of their intents, each with its end once it is settled: what journals that live through stops are made of.
+#[derive(Debug)]
+pub(super) struct Attempts<T>(Mutex<Vec<(T, Option<AttemptEnd>)>>);
+
+impl<T> Attempts<T> {
+    pub(super) fn begin(&self, of: T) -> Reservation {
+        let mut attempts = self.all();
+        attempts.push((of, None));
+        Reservation(attempts.len() as i64 - 1)
+    }
+
+    pub(super) fn end(&self, reservation: Reservation, end: AttemptEnd) {
+        self.all()[reservation.0 as usize].1 = Some(end);
+    }
+
+    pub(super) fn all(&self) -> MutexGuard<'_, Vec<(T, Option<AttemptEnd>)>> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl<T> Default for Attempts<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+/// What a ledger says of an attempt that ended so, or not yet.
+pub(super) fn past(end: Option<&AttemptEnd>, body_digest: Option<Digest>) -> Past {
+    match end {
+        Some(end) => Past { class: end.class.clone(), reply: end.reply.clone(), format: end.served.format, body_digest },
+        None => Past { class: "open".to_owned(), reply: String::new(), format: None, body_digest },
+    }
+}
 
 /// Keeps every call, in order.
 #[derive(Debug, Default)]

@@ -17,6 +17,12 @@ pub(super) enum Answer {
     Reset,
     /// Never answers.
     Hang,
+    /// Answers once it has read the head, as far as `Whole` does, and hangs up.
+    Early(u16, &'static str, String),
+    /// Hangs up once it has read the head.
+    Shut,
+    /// This status, and then not the words that it promises.
+    Wordless(u16, &'static str),
 }
 
 /// One request as it came in.
@@ -60,10 +66,11 @@ impl Server {
 }
 
 async fn serve(mut stream: TcpStream, answer: Answer, log: Arc<Mutex<Vec<Seen>>>) {
-    let Some(request) = receive(&mut stream).await else { return };
+    let early = matches!(answer, Answer::Early(..) | Answer::Shut);
+    let Some(request) = receive(&mut stream, early).await else { return };
     log.lock().unwrap().push(request);
     match answer {
-        Answer::Whole(status, headers, body) => {
+        Answer::Whole(status, headers, body) | Answer::Early(status, headers, body) => {
             let length = body.len();
             let reply = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n{body}");
             let _ = stream.write_all(reply.as_bytes()).await;
@@ -71,12 +78,16 @@ async fn serve(mut stream: TcpStream, answer: Answer, log: Arc<Mutex<Vec<Seen>>>
         Answer::Cut => {
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n{\"choices\"").await;
         }
-        Answer::Reset => {}
+        Answer::Wordless(status, headers) => {
+            let _ = stream.write_all(format!("HTTP/1.1 {status} X\r\ncontent-length: 99\r\n{headers}\r\n").as_bytes()).await;
+        }
+        Answer::Reset | Answer::Shut => {}
         Answer::Hang => tokio::time::sleep(std::time::Duration::from_mins(1)).await,
     }
 }
 
-async fn receive(stream: &mut TcpStream) -> Option<Seen> {
+/// Reads a request, or with `early` its head and little more.
+async fn receive(stream: &mut TcpStream, early: bool) -> Option<Seen> {
     let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
     loop {
         let got = stream.read(&mut buffer).await.ok().filter(|&got| got > 0)?;
@@ -85,7 +96,7 @@ async fn receive(stream: &mut TcpStream) -> Option<Seen> {
         let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
         // A question about the model has no body.
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |length| length.parse().unwrap());
-        if bytes.len() - end - 4 == length {
+        if early || bytes.len() - end - 4 == length {
             let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
             return Some(Seen { head, body: String::from_utf8_lossy(&bytes[end + 4..]).into_owned() });
         }

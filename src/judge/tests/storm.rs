@@ -9,6 +9,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::time::{Instant, sleep};
 use tribunal_media::Digest;
 
+use super::journal::{Attempts, past};
 use super::{completion, verdict_json, work};
 use crate::judge::provider::{Provider, Reply};
 use crate::judge::request::Request;
@@ -166,7 +167,7 @@ impl Provider for Arc<Weather> {
 /// A journal in memory that lives through stops, as the ledger does.
 #[derive(Debug, Default)]
 struct Book {
-    attempts: Mutex<Vec<(String, Option<AttemptEnd>)>>,
+    attempts: Attempts<String>,
     /// Positions above, by item.
     items: Mutex<BTreeMap<String, Vec<usize>>>,
     outcomes: Mutex<BTreeMap<String, Outcome>>,
@@ -174,24 +175,21 @@ struct Book {
 
 impl Journal for Book {
     fn intent(&self, intent: Intent) -> BoxFuture<'_, Result<Reservation, JournalError>> {
-        let mut attempts = self.attempts.lock().unwrap();
-        self.items.lock().unwrap().entry(intent.task.item_id.clone()).or_default().push(attempts.len());
-        attempts.push((intent.task.item_id, None));
-        Box::pin(ready(Ok(Reservation(attempts.len() as i64 - 1))))
+        let item = intent.task.item_id;
+        let reservation = self.attempts.begin(item.clone());
+        self.items.lock().unwrap().entry(item).or_default().push(reservation.0 as usize);
+        Box::pin(ready(Ok(reservation)))
     }
 
     fn settle(&self, reservation: Reservation, end: AttemptEnd) -> BoxFuture<'_, Result<(), JournalError>> {
-        self.attempts.lock().unwrap()[reservation.0 as usize].1 = Some(end);
+        self.attempts.end(reservation, end);
         Box::pin(ready(Ok(())))
     }
 
     fn lookup(&self, task: &Task) -> BoxFuture<'_, Result<Vec<Past>, JournalError>> {
-        let attempts = self.attempts.lock().unwrap();
+        let attempts = self.attempts.all();
         let positions = self.items.lock().unwrap().get(&task.item_id).cloned().unwrap_or_default();
-        let past = positions.into_iter().map(|position| match &attempts[position].1 {
-            Some(end) => Past { class: end.class.clone(), reply: end.reply.clone(), format: end.served.format, body_digest: None },
-            None => Past { class: "open".to_owned(), reply: String::new(), format: None, body_digest: None },
-        });
+        let past = positions.into_iter().map(|position| past(attempts[position].1.as_ref(), None));
         Box::pin(ready(Ok(past.collect())))
     }
 
@@ -255,7 +253,7 @@ async fn in_a_storm_every_task_has_one_end_and_every_bill_its_attempt() {
 async fn storm(tasks: usize, first: u64) {
     let (weather, book) = (Weather::storm(0.3, first), Book::default());
     let stops = ask_all(&weather, &book, tasks).await;
-    let (outcomes, calls, attempts) = (book.outcomes.lock().unwrap(), weather.calls.lock().unwrap(), book.attempts.lock().unwrap());
+    let (outcomes, calls, attempts) = (book.outcomes.lock().unwrap(), weather.calls.lock().unwrap(), book.attempts.all());
     assert_eq!((outcomes.len(), calls.len()), (tasks, attempts.len()));
     assert!(outcomes.values().all(|outcome| outcome.verdict().is_none_or(|verdict| verdict.safety == 5)), "a wrong score");
     let mut ends: BTreeMap<&str, VecDeque<&AttemptEnd>> = BTreeMap::new();

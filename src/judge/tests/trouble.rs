@@ -1,12 +1,15 @@
 //! Servers in trouble: what one task's trouble must not do to others.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tribunal_media::Encoding;
 
 use super::server::Answer;
-use super::{FakeJournal, Server, ask, ends, good, open, settings, work};
-use crate::judge::{Judge, Limits, ProviderKind, Settings, Stop};
+use super::{FakeJournal, Server, ask, ends, frame, good, open, part, settings, work};
+use crate::judge::{Judge, Limits, Price, ProviderKind, Settings, Stop, Work};
+use crate::prepare::Payload;
 
 fn whole(status: u16, body: &str) -> Answer {
     Answer::Whole(status, "", body.to_owned())
@@ -34,6 +37,98 @@ async fn what_was_not_sent_is_not_learnt() {
     let (judge, journal) = (open(&server), FakeJournal::default());
     assert_eq!(ends(&ask(&judge, &journal).await.unwrap()), ("judge_unusable", "rejected_400"));
     assert_eq!((server.seen().len(), judge.lessons().len()), (1, 0));
+}
+
+/// More than all buffers on its way hold.
+fn large() -> Work {
+    let mut work = work();
+    let Payload { parts_id, parts } = (*work.payload).clone();
+    let large = part(Encoding::Jpeg, frame(Some(1.0)), &vec![7; 16 << 20]);
+    work.payload = Arc::new(Payload { parts_id, parts: std::iter::once(large).chain(parts).collect() });
+    work.prompt.labels.push("part 5".into());
+    work
+}
+
+/// The server reads the head, refuses and hangs up while the request is on its way: what it said counts, and a reset behind it does not.
+#[tokio::test]
+async fn a_refusal_before_the_request_has_left_is_heard() {
+    for (answer, end) in [
+        (Answer::Early(413, "", r#"{"error":{"message":"too large"}}"#.into()), "judge_unusable rejected_413"),
+        (Answer::Early(413, "", String::new()), "judge_unusable rejected_413"),
+        (Answer::Early(401, "", "{}".into()), "stop"),
+        (Answer::Early(429, "retry-after: 5000\r\n", "{}".into()), "stop"),
+    ] {
+        let server = Server::start(vec![answer.clone()]).await;
+        let (judge, journal) = (open(&server), FakeJournal::default());
+        let ended = match judge.judge(&large(), &journal).await {
+            Ok(settled) => format!("{} {}", ends(&settled.outcome).0, ends(&settled.outcome).1),
+            Err(_) => "stop".to_owned(),
+        };
+        assert_eq!((ended.as_str(), server.seen().len()), (end, 1), "{answer:?}: {:?}", journal.classes());
+    }
+}
+
+/// What else a 400, 403 or 500 may mean is in its words: it is asked for again.
+#[tokio::test]
+async fn a_refusal_that_needs_no_words_is_heard_without_them() {
+    for (status, headers, end, seen) in [
+        (413, "", "judge_unusable rejected_413", 1),
+        (401, "", "stop", 1),
+        (402, "", "stop", 1),
+        (429, "retry-after: 5000\r\n", "stop", 1),
+        (503, "retry-after: 5000\r\n", "stop", 1),
+        (503, "", "unresolved server_error", 2),
+        (400, "", "unresolved connection_lost", 2),
+        (403, "", "unresolved connection_lost", 2),
+        (200, "", "unresolved connection_lost", 2),
+    ] {
+        let server = Server::start(vec![Answer::Wordless(status, headers)]).await;
+        let ended = match ask(&open(&server), &FakeJournal::default()).await {
+            Ok(outcome) => format!("{} {}", ends(&outcome).0, ends(&outcome).1),
+            Err(_) => "stop".to_owned(),
+        };
+        assert_eq!((ended.as_str(), server.seen().len()), (end, seen), "{status} {headers}");
+    }
+}
+
+#[tokio::test]
+async fn what_never_left_whole_is_not_billed() {
+    let price: Price = toml::from_str("input_per_mtok = 1.0\noutput_per_mtok = 10.0\ndate = '2026-11-01'").unwrap();
+    for (answer, work, cost, said) in [(Answer::Shut, large(), Some(0), true), (Answer::Reset, work(), None, false)] {
+        let server = Server::start(vec![answer]).await;
+        let (judge, journal) = (judge(&Settings { price: Some(price.clone()), ..settings(&server) }), FakeJournal::default());
+        let outcome = judge.judge(&work, &journal).await.unwrap().outcome;
+        assert_eq!((ends(&outcome), server.seen().len()), (("unresolved", "connection_lost"), 2));
+        assert_eq!(outcome.why().unwrap().message.contains("not billed"), said, "{outcome:?}");
+        assert!(journal.ends.lock().unwrap().iter().all(|end| end.class == "ambiguous" && end.cost_micro_usd == cost));
+    }
+}
+
+/// What an item says of somebody's money stops nothing; what the server says of ours does, also where it is said in a quotation.
+#[tokio::test]
+async fn a_refusal_that_quotes_the_item_is_the_items() {
+    let quota = "quota";
+    let quoted = r#"{"error":{"message":"cannot read: 'My credit balance is TOO LOW'","type":"invalid_request_error"}}"#;
+    let coded = quoted.replace("invalid_request_error", "insufficient_quota");
+    let both = quoted.replace("cannot read", "monthly spend limit");
+    for (text, status, body, end) in [
+        ("My Credit balance is too low", 400, quoted, "judge_unusable rejected_400"),
+        ("after", 400, quoted, quota),
+        ("My Credit balance is too low", 400, &coded, quota),
+        ("My Credit balance is too low", 400, &both, quota),
+        ("My Credit balance is too low", 429, quoted, quota),
+        ("My Credit balance is too low", 402, quoted, quota),
+    ] {
+        let server = Server::always(status, body.to_owned()).await;
+        let mut work = work();
+        work.prompt.after = text.to_owned();
+        let ended = match open(&server).judge(&work, &FakeJournal::default()).await {
+            Ok(settled) => format!("{} {}", ends(&settled.outcome).0, ends(&settled.outcome).1),
+            Err(Stop::Quota(_)) => quota.to_owned(),
+            Err(stop) => stop.to_string(),
+        };
+        assert_eq!(ended, end, "{text}: {status} {body}");
+    }
 }
 
 #[tokio::test]

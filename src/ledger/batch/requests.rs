@@ -116,6 +116,12 @@ impl Ledger {
         read.map(flatten).boxed()
     }
 
+    /// What was sent in an attempt, as it is recorded.
+    pub fn recorded_body(&self, attempt: Reservation) -> BoxFuture<'static, Result<String, JournalError>> {
+        let sql = "SELECT body FROM attempts JOIN requests USING (body_digest) WHERE attempts.id = ?1";
+        self.writer.ask(move |connection| connection.query_row(sql, [attempt.0], |row| row.get(0)).map(Ok)).map(flatten).boxed()
+    }
+
     /// Settles a request and, with an outcome, every task that shares it and has none yet. Returns how many ended.
     pub fn close_request(
         &self,

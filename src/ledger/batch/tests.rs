@@ -5,8 +5,8 @@ use tribunal_media::Digest;
 
 use super::{BatchFile, BatchState, Found, OpenRequest};
 use crate::judge::{Journal as _, Outcome, OutcomeName, Room, Task, Why};
-use crate::ledger::Ledger;
 use crate::ledger::fixtures::{ALL, end, intent, items, open, plan, planned, scored, task};
+use crate::ledger::{Ledger, Reader};
 
 fn id(task: &Task) -> Digest {
     intent(task, None).verdict_id
@@ -41,6 +41,7 @@ async fn a_reply_ends_the_task_and_its_twins_once() {
     assert!(!ledger.has_answer(&task(0).judge).await.unwrap());
     let request = found(&ledger, &line).await;
     assert_eq!((request.past.len(), request.past[0].class.as_str()), (1, "open"));
+    assert_eq!(ledger.recorded_body(request.reservation).await.unwrap(), intent(&task(0), None).recorded_body);
     let ended = ledger.close_request(&request, end("answered", Some(5)), Some(&scored(4))).await.unwrap();
     assert_eq!(ended, [OutcomeName::Scored; 2]);
     assert!(ledger.has_answer(&task(0).judge).await.unwrap() && !ledger.has_answer("another").await.unwrap());
@@ -50,6 +51,25 @@ async fn a_reply_ends_the_task_and_its_twins_once() {
     let index = std::fs::read_to_string(ledger.write_batch_index().unwrap()).unwrap();
     let lines: Vec<Value> = index.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((lines.len(), &lines[0]["item_id"], &lines[1]["file"]), (2, &Value::from(task(0).item_id), &Value::Null));
+}
+
+#[tokio::test]
+async fn what_lies_in_a_batch_of_this_program_is_paid_for() {
+    for online in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let (ledger, other) = (planned(dir.path(), 2), Task { judge: "other".to_owned(), ..task(0) });
+        let mut file = ledger.begin_batch("mini", "{}", online).unwrap();
+        add(&ledger, &mut file, &task(0), None).await;
+        let ids = (id(&task(0)), intent(&task(0), None).body_digest);
+        let paid = || [task(0), task(1), other.clone()].map(|task| Reader::open(dir.path()).unwrap().is_paid(&task, ids, &[]).unwrap());
+        assert_eq!(paid(), [online, online, false], "nobody waits for another judge's batch");
+        let line = file.custom_id(ids.0);
+        let batch = file.id;
+        ledger.finish_batch(file).unwrap();
+        let Found::Open(request) = ledger.find_request(&line, Some(batch)).await.unwrap() else { panic!("{line}") };
+        ledger.close_request(&request, end("refused", Some(0)), None).await.unwrap();
+        assert_eq!(paid(), [false; 3], "it was put off");
+    }
 }
 
 /// Two files that ask for the same, one after the other: the ids of their lines, and the first attempt put off.

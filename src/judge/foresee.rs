@@ -1,0 +1,84 @@
+//! What a task would be asked and cost, with nothing sent.
+
+use tribunal_media::Digest;
+
+use super::asked::{Asked, build};
+use super::dialect::Dialect;
+use super::request::Request;
+use super::{Estimate, Judge, Outcome, Why, Work, receipt, terms};
+
+/// A task's first request before it is sent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Expected {
+    /// Its tokens by the rules, as replies so far correct them.
+    pub tokens: Estimate,
+    /// Bytes that would be sent.
+    pub bytes: u64,
+    /// What its reply is known by: equal requests have one, whosever they are.
+    pub verdict_id: Digest,
+    /// Digest of its recorded body in what the server accepts by now.
+    pub body_digest: Digest,
+}
+
+impl Judge {
+    /// This task's first request; `Err` when it would not be sent. Sends nothing.
+    pub fn foresee(&self, work: &Work) -> Result<Expected, Box<Outcome>> {
+        if let Some(why) = self.unasked(work) {
+            return Err(Box::new(Outcome::Abstained(why)));
+        }
+        let unusable = |why| Box::new(Outcome::JudgeUnusable(why));
+        let Asked { work, first, id } = self.asked(work).map_err(unusable)?;
+        let body_digest = digest_by_now(self, &work, &first).map_err(unusable)?;
+        let tokens = self.calibration.correct(terms::estimate(&self.terms.tokens, &work));
+        Ok(Expected { tokens, bytes: first.len(), verdict_id: id, body_digest })
+    }
+
+    /// The outcome of a replay that holds no answer to this task's first request; servers may answer anything.
+    pub fn foresee_answer(&self, work: &Work) -> Result<(), Box<Outcome>> {
+        let planted = receipt::plant(self.settings.receipt, work);
+        planted.and_then(|work| answered(self, &work)).map_err(|why| Box::new(Outcome::JudgeUnusable(why)))
+    }
+
+    /// Micro-dollars of one request with these tokens; `None` when no price is known. Longer ones may cost more a token: a sum is not the cost of a sum.
+    pub fn price(&self, estimate: &Estimate) -> Option<f64> {
+        if !self.opened.live {
+            return Some(0.0);
+        }
+        Some(terms::expected(self.terms.price.as_ref()?, estimate))
+    }
+
+    /// What equal requests are paid for under, once: those of one judge's batches among themselves, since nobody waits for a batch, and all others whosever
+    /// they are. `None` where nothing is sent.
+    pub fn bill(&self, verdict_id: Digest) -> Option<Digest> {
+        match self.is_server() {
+            false => None,
+            true if self.is_batch() => Some(Digest::of_fields([&verdict_id.as_bytes()[..], self.name().as_bytes()])),
+            true => Some(verdict_id),
+        }
+    }
+}
+
+/// Digest of the recorded body of the `first` request as it would be sent now: a refusal may have taught to ask otherwise.
+fn digest_by_now(judge: &Judge, work: &Work, first: &Request) -> Result<Digest, Why> {
+    let dialect = judge.dialect();
+    if dialect == Dialect::default() {
+        return Ok(first.digest);
+    }
+    build(judge, work, dialect, None, 0).map(|request| request.digest)
+}
+
+/// Whether the first request has an answer in any dialect that a replayed run spoke, as all have that go to a server. The error is why not, or work that
+/// cannot be sent.
+fn answered(judge: &Judge, work: &Work) -> Result<(), Why> {
+    if judge.opened.live {
+        return Ok(());
+    }
+    let mut missing = None;
+    for dialect in judge.dialects() {
+        match judge.opened.provider.order(&build(judge, work, dialect, None, 0)?) {
+            Ok(_) => return Ok(()),
+            Err(fault) => missing = missing.or(Some(Why { reason: fault.reason, message: fault.message })),
+        }
+    }
+    missing.map_or(Ok(()), Err)
+}
