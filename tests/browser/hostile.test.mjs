@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { execFileSync } from 'node:child_process';
-import { launch, open } from './open.mjs';
+import { launch, open, until } from './open.mjs';
 
 const payloads = JSON.parse(execFileSync('python3', ['-c', 'import json; from payloads import payloads; print(json.dumps(payloads()))'], { cwd: import.meta.dirname }));
 let browser;
@@ -18,14 +18,15 @@ test('no payload runs, opens a dialog or asks for anything, and every one is tex
   const { page, seen } = await open(browser, 'hostile');
   assert.ok(payloads.length >= 300);
   // Everything that a reader can do: all cards, all folds, both languages, every picture.
-  for (let count = -1, now = 0; count !== now;) {
-    count = now;
+  for (let count = 0; count < payloads.length;) {
     await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight));
-    await page.waitForTimeout(100);
-    now = await page.locator('#list article').count();
+    await page.waitForFunction(before => document.querySelectorAll('#list article').length > before, count);
+    count = await page.locator('#list article').count();
   }
   assert.equal(await page.locator('#list article').count(), payloads.length);
+  await page.evaluate(() => Promise.all([...document.querySelectorAll('#list article')].map(node => node.fill())));
   await page.evaluate(() => document.querySelectorAll('#list details').forEach(node => { node.open = true; }));
+  await page.waitForFunction(() => [...document.querySelectorAll('#list details')].every(node => node.childElementCount > 1));
   await page.click('#reveal');
   await page.click('#language');
   await page.click('#language');
@@ -48,7 +49,7 @@ test('a script that does get in is stopped by the policy', async () => {
     script.textContent = 'top.pwned = 1';
     document.body.append(script);
   });
-  await page.waitForTimeout(200);
+  await until(page, () => seen.errors.length >= 3);
   assert.equal(await page.evaluate(() => 'pwned' in window), false);
   assert.ok(seen.errors.length >= 3 && seen.errors.every(text => /Content Security Policy/.test(text)), seen.errors.join('\n'));
 });

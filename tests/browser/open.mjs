@@ -14,7 +14,7 @@ export const launch = () => chromium.launch({ executablePath: process.env.CHROMI
 /** Opens a report; `seen` collects errors of the console, dialogs and every request but for files of the report's own folder. */
 export async function open(browser, name, options = {}, file = 'report.html') {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(60_000); // longer than anything takes where nothing is stuck
   const page = await context.newPage();
   const seen = { errors: [], dialogs: [], requests: [] };
   const home = new URL('.', report(name)).href;
@@ -25,6 +25,11 @@ export async function open(browser, name, options = {}, file = 'report.html') {
   await page.goto(report(name, file));
   await page.waitForSelector(file === 'report.html' ? '#list article' : 'main .plot');
   return { page, seen, context };
+}
+
+/** Waits until something holds here that comes by itself; whoever asks looks whether it did. */
+export async function until(page, holds) {
+  for (let left = 1200; left > 0 && !holds(); left -= 1) await page.waitForTimeout(50);
 }
 
 /** Every table of a page that is wider than its place, at this width of the screen or of paper. */

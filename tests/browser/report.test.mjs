@@ -80,7 +80,7 @@ test('pictures are blurred until asked for, with their times and the evidence fr
   await article.locator('.reveal').click();
   assert.equal(await blur(), 'none');
   assert.equal(await article.locator('.reveal').getAttribute('aria-pressed'), 'true');
-  assert.ok(await article.locator('img').first().evaluate(img => img.complete && img.naturalWidth > 0), 'the picture is there');
+  await page.waitForFunction(img => img.complete && img.naturalWidth > 0, await article.locator('img').first().elementHandle()); // the picture is there
   assert.match(await article.locator('.evidence figcaption').first().textContent(), /\d\.\d\d s evidence/);
   assert.equal(await article.locator('.timeline .frame').count(), await article.locator('img').count());
   await page.click('#reveal');

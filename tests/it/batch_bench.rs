@@ -11,6 +11,9 @@ use tempfile::{TempDir, tempdir};
 use crate::mock_process::MockProcess;
 use crate::support::{json_to, jsonl, manifest, tribunal};
 
+/// Nothing that is waited for here takes as long on a machine that is not stuck.
+const STUCK: Duration = Duration::from_mins(5);
+
 pub(crate) fn path(path: &Path) -> &str {
     path.to_str().unwrap()
 }
@@ -57,10 +60,10 @@ impl Bench {
         json_to(exit, &[&args.iter().map(String::as_str).collect::<Vec<_>>()[..], more].concat())
     }
 
-    /// Kills a run once so many of its batches are at the server.
-    pub(crate) fn killed(&self, sent: i64) {
+    /// Kills a run once all of its batches are at the server, which must hold them until then.
+    pub(crate) fn killed(&self) {
         let mut child = self.spawn();
-        self.until_sent(sent);
+        self.until_sent();
         child.kill().unwrap();
         child.wait().unwrap();
     }
@@ -94,23 +97,23 @@ impl Bench {
         statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().collect::<Result<_, _>>().unwrap()
     }
 
-    /// Waits until so many batches are at the server, and none is on its way there: of two in doubt, neither would be found.
-    pub(crate) fn until_sent(&self, count: i64) {
-        let deadline = Instant::now() + Duration::from_mins(1);
-        let sent = || self.run.join("ledger.sqlite").is_file().then(|| self.try_states()).flatten();
-        let on_their_way =
-            |states: &BTreeMap<String, i64>| ["filling", "ready", "creating"].iter().any(|state| states.contains_key(*state));
-        while sent().is_none_or(|states| states.get("sent").is_none_or(|sent| *sent < count) || on_their_way(&states)) {
-            assert!(Instant::now() < deadline, "no batch was sent");
+    /// Waits until there is nothing but batches at the server, three or more: then the run only waits for them, and whatever happens to it meets none on
+    /// its way (of two in doubt, neither would be found).
+    pub(crate) fn until_sent(&self) {
+        let deadline = Instant::now() + STUCK;
+        while self.waits_for_batches() != Some(true) {
+            assert!(Instant::now() < deadline, "its batches are not sent");
             std::thread::sleep(Duration::from_millis(5));
         }
     }
 
-    fn try_states(&self) -> Option<BTreeMap<String, i64>> {
-        let ledger =
-            rusqlite::Connection::open_with_flags(self.run.join("ledger.sqlite"), rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
-        let mut statement = ledger.prepare("SELECT state, count(*) FROM batches GROUP BY state").ok()?;
-        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).ok()?.collect::<Result<_, _>>().ok()
+    /// `None`: its ledger cannot be read (yet).
+    fn waits_for_batches(&self) -> Option<bool> {
+        let file = self.run.join("ledger.sqlite");
+        let ledger = rusqlite::Connection::open_with_flags(file, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
+        let sql = "SELECT (SELECT count(*) FROM batches) >= 3 AND NOT EXISTS (SELECT 1 FROM batches WHERE state != 'sent')
+                   AND NOT EXISTS (SELECT 1 FROM tasks WHERE outcome IS NULL AND id NOT IN (SELECT task FROM batch_requests))";
+        ledger.query_row(sql, [], |row| row.get(0)).ok()
     }
 }
 

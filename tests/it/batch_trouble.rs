@@ -52,13 +52,14 @@ fn a_budget_that_ends_sends_what_is_packed_and_goes_on_when_it_is_raised() {
 #[test]
 fn what_has_ended_is_taken_before_another_judge_stops_the_run() {
     let (good, closed) = (tempdir().unwrap(), tempdir().unwrap());
-    let mock = mock(good.path(), &json!({"polls_until_done": 30}));
+    let mock = mock(good.path(), &json!({"held": true}));
     let closed = MockProcess::start(closed.path(), &json!({"api_key": "another"}));
     let bench = bench(&mock.address, "openai");
-    bench.killed(3);
+    bench.killed();
+    mock.release();
     let sent: Vec<String> = ids(&bench, "SELECT batch_id FROM batches WHERE state = 'sent'");
     for id in &sent {
-        (0..30).for_each(|_| drop(mock.ask("GET", &format!("/v1/batches/{id}"), b"")));
+        (0..2).for_each(|_| drop(mock.ask("GET", &format!("/v1/batches/{id}"), b"")));
     }
     let text = std::fs::read_to_string(&bench.toml).unwrap();
     let more = format!("[judges.k]\nprovider = \"openai\"\nbase_url = \"{}/v1\"\nmodel = \"mock\"\n", closed.address);

@@ -54,10 +54,11 @@ fn responses_go_in_batches_too() {
 /// Kills the run once its batches are at the server, and lets the next process end them.
 fn killed(provider: &str) {
     let folder = tempdir().unwrap();
-    let mock = mock(folder.path(), &json!({"polls_until_done": 16}));
+    let mock = mock(folder.path(), &json!({"held": true}));
     let bench = bench(&mock.address, provider);
-    bench.killed(3);
+    bench.killed();
     assert_eq!(mock.bill()["billed"], 1, "killed before any result of a batch");
+    mock.release();
     assert_eq!(bench.score(0)["pending"], 0);
     assert!(asked(&mock).values().all(|count| *count == 1), "the new process took up the old batches: {:?}", bench.states());
     assert_eq!(bench.spent(), billed(&[&mock]));
@@ -76,9 +77,10 @@ fn kill_nine_on_anthropic_asks_nothing_twice() {
 #[test]
 fn results_cost_what_their_batch_was_packed_for() {
     let folder = tempdir().unwrap();
-    let mock = mock(folder.path(), &json!({"polls_until_done": 16}));
+    let mock = mock(folder.path(), &json!({"held": true}));
     let bench = bench(&mock.address, "openai");
-    bench.killed(3);
+    bench.killed();
+    mock.release();
     bench.rewrite("price_factor = 0.5", "price_factor = 1.0");
     bench.rewrite("input_per_mtok = 1.0", "input_per_mtok = 7.0");
     assert_eq!(bench.score(0)["pending"], 0);
@@ -94,12 +96,13 @@ fn results_cost_what_their_batch_was_packed_for() {
 /// The crash between making a batch and noting its id: it is found on the server by our mark.
 fn forgotten(provider: &str) {
     let folder = tempdir().unwrap();
-    let mock = mock(folder.path(), &json!({"polls_until_done": 20}));
+    let mock = mock(folder.path(), &json!({"held": true}));
     let bench = bench(&mock.address, provider);
-    bench.killed(3);
+    bench.killed();
     // As if killed between the server's answer and the ledger.
     let forget = "UPDATE batches SET state = 'creating', batch_id = NULL WHERE id = 1 AND state = 'sent'";
     assert_eq!(bench.ledger().execute(forget, []).unwrap(), 1);
+    mock.release();
     assert_eq!(bench.score(0)["pending"], 0);
     assert!(asked(&mock).values().all(|count| *count == 1), "{:?}", bench.states());
     assert_eq!(bench.spent(), billed(&[&mock]));
@@ -118,12 +121,13 @@ fn on_anthropic_it_is_found_by_time_and_size() {
 #[test]
 fn a_batch_that_nobody_can_find_is_counted_as_perhaps_billed() {
     let folder = tempdir().unwrap();
-    let mock = mock(folder.path(), &json!({"polls_until_done": 20}));
+    let mock = mock(folder.path(), &json!({"held": true}));
     let bench = bench(&mock.address, "openai");
-    bench.killed(3);
+    bench.killed();
     // Long enough ago that it must have come to light.
     let forget = "UPDATE batches SET state = 'creating', batch_id = NULL, token = 'x', file_id = 'y', since = since - 600 WHERE id = 1";
     assert_eq!(bench.ledger().execute(forget, []).unwrap(), 1);
+    mock.release();
     assert_eq!(bench.score(0)["pending"], 0, "its requests are sent once more");
     let sql = "SELECT count(*), sum(charged > 0) FROM attempts WHERE class = 'ambiguous'";
     let lost: (i64, i64) = bench.ledger().query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
@@ -214,14 +218,15 @@ fn overloaded_items_wait_and_invalid_ones_end() {
 #[test]
 fn a_signal_leaves_batches_running_and_the_next_run_takes_their_results() {
     let folder = tempdir().unwrap();
-    let mock = mock(folder.path(), &json!({"polls_until_done": 16}));
+    let mock = mock(folder.path(), &json!({"held": true}));
     let bench = bench(&mock.address, "openai");
     let child = bench.spawn();
-    bench.until_sent(3);
+    bench.until_sent();
     rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(4), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(bench.states().get("sent").is_some_and(|sent| *sent > 0), "{:?}", bench.states());
+    assert!(bench.states().keys().eq(["sent"]), "{:?}", bench.states());
+    mock.release();
     assert_eq!(bench.score(0)["pending"], 0);
     assert!(asked(&mock).values().all(|count| *count == 1));
     assert_eq!(bench.spent(), billed(&[&mock]));

@@ -50,6 +50,11 @@ impl MockProcess {
         serde_json::from_slice(&self.ask("GET", "/_mock/bill", b"").1).unwrap()
     }
 
+    /// Lets batches end that were `held`.
+    pub(crate) fn release(&self) {
+        assert_eq!(self.ask("POST", "/_mock/release", b"").0, 200);
+    }
+
     /// Every line of its ledger.
     pub(crate) fn calls(&self) -> Vec<Value> {
         serde_json::from_slice(&self.ask("GET", "/_mock/calls", b"").1).unwrap()

@@ -35,6 +35,11 @@ impl Rig {
         Self { work, mock, source, config }
     }
 
+    /// More items behind those that there are, so many in all.
+    pub(crate) fn extend(&self, items: usize) {
+        texts(self.work.path(), items);
+    }
+
     /// The folder of a run by name.
     pub(crate) fn run(&self, name: &str) -> PathBuf {
         self.work.path().join(name)

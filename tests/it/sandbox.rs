@@ -45,7 +45,8 @@ fn good_job(pool: &Pool, text: &str) {
 
 #[test]
 fn every_fault_has_its_reason_and_the_next_job_succeeds() {
-    let pool = pool(settings());
+    // As much CPU time for the memory as it may take: only who computes for ever must be stopped soon.
+    let (pool, patient) = (pool(settings()), pool(Settings { image_seconds: 60, ..settings() }));
     for (fault, reason, message) in [
         (Fault::Segfault, "crashed", "SIGSEGV"),
         (Fault::Abort, "crashed", "SIGABRT"),
@@ -60,13 +61,14 @@ fn every_fault_has_its_reason_and_the_next_job_succeeds() {
         (Fault::Hang, "timed_out", "wall time"),
         (Fault::Panic, "panic", "outside the decoders"),
     ] {
+        let pool = if fault == Fault::Allocate { &patient } else { &pool };
         let retried = pool.counts().retried;
         let failure = pool.misbehave(fault).unwrap_err();
         assert_eq!(failure.reason, reason, "{fault:?}: {failure}");
         assert!(failure.message.contains(message), "{fault:?}: {failure}");
         let tries = u64::from(!["panic", "over_limit"].contains(&reason)); // an answer and a limit are final
         assert_eq!(pool.counts().retried - retried, tries, "{fault:?}");
-        good_job(&pool, &format!("after {fault:?}"));
+        good_job(pool, &format!("after {fault:?}"));
     }
 }
 

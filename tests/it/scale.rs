@@ -38,13 +38,16 @@ fn peak_so_far(child: &Child) -> Option<f64> {
     Some(kib?.trim().parse::<f64>().ok()? * 1024.0)
 }
 
-/// The peak over a whole run; the kernel keeps it, so that looking seldom misses nothing but the last moment.
-fn peak(child: &mut Child) -> f64 {
-    let mut peak = 0.0;
-    while child.try_wait().unwrap().is_none() {
-        peak = peak_so_far(child).unwrap_or(peak);
-        std::thread::sleep(Duration::from_millis(3));
-    }
+/// The peak over a whole run. What it says at its end is more than its pipe holds, so that it is still there when the first of it is read.
+fn peak(args: &[&str]) -> f64 {
+    let (mut said, theirs) = std::io::pipe().unwrap();
+    let holds = rustix::pipe::fcntl_setpipe_size(&said, 4096).unwrap();
+    let mut child = tribunal(args).arg("--json").stdout(theirs).stderr(Stdio::null()).spawn().unwrap();
+    let mut first = [0];
+    said.read_exact(&mut first).expect("it ended without a word");
+    let peak = peak_so_far(&child).unwrap();
+    let rest = std::io::copy(&mut said, &mut std::io::sink()).unwrap();
+    assert!(rest > holds as u64, "{rest} bytes do not fill its pipe of {holds}");
     assert!(child.wait().unwrap().success());
     peak
 }
@@ -85,11 +88,10 @@ fn memory_grows_by_little_for_each_item() {
         let but_one = (items - 1).to_string();
         let limited = [&all[..], &["--limit", &but_one]].concat();
         let start = Instant::now();
-        let peak = peak(&mut tribunal(&limited).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+        let peak = peak(&limited);
         let took = start.elapsed();
         let ((planned, extended), (resumed, again)) = (until_first_request(&all, &judge), until_first_request(&all, &judge));
-        let reported =
-            self::peak(&mut tribunal(&["report", run.to_str().unwrap()]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+        let reported = self::peak(&["report", run.to_str().unwrap()]);
         let mib = |bytes: f64| bytes / 1_048_576.0;
         println!(
             "{items} items: {:.0} MiB in {took:?}; one more is asked after {planned:?} and {:.0} MiB, and after a kill {resumed:?} and {:.0} MiB; {:.0} MiB to report",

@@ -1,13 +1,14 @@
 //! Signals: stop means stop. What was sent is waited for, so nothing is left in doubt.
 
+use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::json;
 
 use crate::rig::{Rig, attempts, ended, send};
-use crate::support::{jsonl, next, sized, table};
+use crate::support::{jsonl, next, sized, table, tribunal};
 
 const AT_ONCE: [&str; 2] = ["--concurrency", "16"];
 
@@ -37,15 +38,20 @@ fn a_signal_leaves_nothing_in_doubt() {
 #[test]
 fn a_second_signal_does_not_wait() {
     let rig = Rig::new(8, &json!({"latency_ms": 600_000}), "timeout_s = 900\n");
-    let mut child = rig.start("run", &AT_ONCE);
+    let run = rig.run("run");
+    let mut child = tribunal(&rig.args(&run, &AT_ONCE)).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
     rig.until(8, &mut child);
     send(Signal::INT, &child);
-    // Two signals at once would be taken for one.
+    // Two signals at once would be taken for one: the second must not come before the first was.
+    assert!(lines.any(|line| line.contains("once more to stop at once")), "it ended without a word");
     std::thread::sleep(Duration::from_millis(300));
     assert!(child.try_wait().unwrap().is_none(), "the first one waits for replies");
+    let second = Instant::now();
     send(Signal::INT, &child);
     assert_eq!(ended(&mut child).code(), Some(4));
-    assert_eq!(attempts(&rig.run("run"), "open"), 8, "what was in flight is known to be in doubt");
+    assert!(second.elapsed() < Duration::from_mins(1), "after the first one alone it waits for two minutes");
+    assert_eq!(attempts(&run, "open"), 8, "what was in flight is known to be in doubt");
 }
 
 #[test]
@@ -54,7 +60,7 @@ fn a_reader_that_went_away_costs_nothing() {
     let (source, config, run) = (rig.work.path().join("texts.jsonl"), rig.work.path().join("tribunal.toml"), rig.run("run"));
     let [source, config, run] = [&source, &config, &run].map(|path| path.to_str().unwrap());
     let args = ["score", source, "--config", config, "--judge", "j", "-o", run, "--json"];
-    let mut child = crate::support::tribunal(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = tribunal(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop((child.stdout.take(), child.stderr.take()));
     assert_eq!(ended(&mut child).code(), Some(0));
     assert_eq!((rig.requests(), table(&rig.run("run")).len()), (5, 5));

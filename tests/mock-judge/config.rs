@@ -196,6 +196,8 @@ pub(crate) struct Wording {
 pub(crate) struct BatchRule {
     /// Looks at its state until it has ended; 2.
     pub(crate) polls_until_done: u32,
+    /// Whether none ends before `POST /_mock/release`; false.
+    pub(crate) held: bool,
     /// Part of the items that expire, by their custom_id up to its first `-`; 0.
     pub(crate) expire_share: f64,
     /// Part of the items that fail, by their custom_id up to its first `-`; 0.
@@ -298,6 +300,7 @@ impl Default for BatchRule {
     fn default() -> Self {
         Self {
             polls_until_done: 2,
+            held: false,
             expire_share: 0.0,
             fail_share: 0.0,
             fail_as: FailAs::Server,

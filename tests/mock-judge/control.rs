@@ -11,7 +11,14 @@ use crate::server::Server;
 
 /// Answers what is about no verdict and no batch.
 pub(crate) fn answer(server: &Server, route: Route, request: &Request) -> Response {
-    if route == Route::Get { get(server, request) } else { unknown(request) }
+    match route {
+        Route::Get => get(server, request),
+        Route::Release => {
+            server.store().release();
+            Response::json(200, &json!({}))
+        }
+        Route::Verdict(_) | Route::Unknown => unknown(request),
+    }
 }
 
 fn get(server: &Server, request: &Request) -> Response {

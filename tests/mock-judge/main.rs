@@ -18,6 +18,7 @@
 //! | `GET /props`, `/version`, `.../models` | what clients probe |
 //! | `.../files`, `.../batches`, `.../messages/batches` | batches of OpenAI and Anthropic |
 //! | `GET /_mock/calls`, `/_mock/bill` | for tests: every ledger line, and their sum |
+//! | `POST /_mock/release` | for tests: batches that the setting `held` kept may end |
 //!
 //! # What a test may rely on
 //!

@@ -9,6 +9,8 @@ pub(crate) enum Route {
     Verdict(Dialect),
     /// A test's own question, or a probe.
     Get,
+    /// A test lets batches end that are held.
+    Release,
     /// Nothing that is known.
     Unknown,
 }
@@ -16,6 +18,7 @@ pub(crate) enum Route {
 /// By method and path, which has no query.
 pub(crate) fn route(method: &str, path: &str) -> Route {
     match method {
+        "POST" if path == "/_mock/release" => Route::Release,
         "POST" => verdict(path).map_or(Route::Unknown, Route::Verdict),
         "GET" => Route::Get,
         _ => Route::Unknown,

@@ -31,7 +31,8 @@ model = "m"
 api_key_env = "TRIBUNAL_API_KEY"
 max_tokens = 120
 """
-START_S, RUN_S, STEP_S = 60, 150, 60
+# Longer than any of it takes where nothing is stuck.
+START_S, RUN_S, STEP_S = 300, 900, 60
 # One line of the server's log for each chat request that came to it, whatever became of it.
 SEEN = {"launched": "| processing task,", "failed": "got exception:", "unauthorized": "unauthorized: Invalid API Key"}
 LOST, SENT = ("open", "ambiguous"), ("answered", "open", "ambiguous", "refused", "bad_item", "stopped")
@@ -94,7 +95,7 @@ class Server:
 
     def must_have_seen(self, count):
         """The log is written behind the replies, so it may lag."""
-        until(10, f"the server has seen {count} requests", lambda: sum(self.seen().values()) == count, lambda: self.seen())
+        until(STEP_S, f"the server has seen {count} requests", lambda: sum(self.seen().values()) == count, lambda: self.seen())
 
 
 def die_with_parent():

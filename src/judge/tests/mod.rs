@@ -4,6 +4,7 @@ mod body;
 mod equals;
 mod faults;
 pub(in crate::judge) mod journal;
+mod memory;
 mod planted;
 mod replay;
 mod server;

@@ -63,6 +63,17 @@ impl Server {
     pub(super) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
+
+    /// Waits until it has seen so many requests, and demands that there are no more.
+    pub(super) async fn until_seen(&self, requests: usize) {
+        let seen = async {
+            while self.seen().len() < requests {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_mins(1), seen).await.expect("too few requests came");
+        assert_eq!(self.seen().len(), requests);
+    }
 }
 
 async fn serve(mut stream: TcpStream, answer: Answer, log: Arc<Mutex<Vec<Seen>>>) {

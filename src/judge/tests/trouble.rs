@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tribunal_media::Encoding;
 
+use super::memory::Memory;
 use super::server::Answer;
-use super::{FakeJournal, Server, ask, ends, frame, good, open, part, settings, work};
+use super::{FakeJournal, Server, ask, ends, frame, good, memory, open, part, settings, work};
 use crate::judge::{Judge, Limits, Price, ProviderKind, Settings, Stop, Work};
 use crate::prepare::Payload;
 
@@ -159,20 +160,17 @@ async fn complaints_alike_stop_the_run_and_others_do_not() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_deadline_is_the_servers_and_not_the_queues() {
-    let start = Instant::now();
-    let server = Server::start(vec![Answer::Hang]).await;
-    let hung = judge(&Settings { deadline_s: 1, ..settings(&server) });
+    let hung = Memory::start([Answer::Hang]).judge("j", "", &Settings { deadline_s: 1, ..memory::settings() });
     assert_eq!(ends(&ask(&hung, &FakeJournal::default()).await.unwrap()), ("unresolved", "deadline"));
-    let server = Server::always(200, good()).await;
-    let slow = judge(&Settings { deadline_s: 1, limits: Limits { rpm: Some(20), ..Limits::default() }, ..settings(&server) });
-    let queued = Instant::now();
+    let limits = Limits { rpm: Some(20), ..Limits::default() };
+    let slow = Memory::start([whole(200, &good())]).judge("j", "", &Settings { deadline_s: 1, limits, ..memory::settings() });
+    let queued = tokio::time::Instant::now();
     for _ in 0..2 {
         assert_eq!(ends(&ask(&slow, &FakeJournal::default()).await.unwrap()).0, "scored");
     }
-    assert!(queued.elapsed().as_secs() >= 2, "it did not queue: {:?}", queued.elapsed());
-    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+    assert_eq!(queued.elapsed().as_secs(), 3, "it did not queue: {:?}", queued.elapsed());
 }
 
 #[tokio::test]
@@ -198,11 +196,11 @@ async fn what_a_starting_server_could_not_say_is_asked_again() {
     assert!(judge.lessons().is_empty(), "{:?}", judge.lessons());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_server_that_hangs_when_asked_about_its_model_is_waited_for_once() {
-    let server = Server::start(vec![Answer::Hang, whole(200, &good())]).await;
-    let judge = judge(&Settings { provider: ProviderKind::LlamaCpp, timeout_s: 2, ..settings(&server) });
-    let start = Instant::now();
+    let server = Memory::mute([whole(200, &good())]);
+    let judge = server.judge("j", "", &memory::settings());
+    let start = tokio::time::Instant::now();
     let ask = |repeat| {
         let (mut work, judge) = (work(), &judge);
         work.task.repeat = repeat;
@@ -214,20 +212,33 @@ async fn a_server_that_hangs_when_asked_about_its_model_is_waited_for_once() {
     for repeat in 9..=12 {
         assert_eq!(ends(&ask(repeat).await).0, "scored");
     }
-    assert!(start.elapsed().as_secs() < 14, "{:?}", start.elapsed());
-    assert_eq!((server.seen().len(), judge.lessons().len()), (13, 1));
+    assert!(start.elapsed() < 2 * memory::QUESTION, "{:?}", start.elapsed());
+    assert_eq!((server.seen(), judge.lessons().len()), ((12, 1), 1));
     assert!(judge.lessons()[0].starts_with("it does not say what its model takes in"), "{:?}", judge.lessons());
+}
+
+#[tokio::test]
+async fn a_question_about_the_model_ends_though_the_server_hangs() {
+    let server = Server::start(vec![Answer::Hang]).await;
+    let judge = judge(&Settings { provider: ProviderKind::LlamaCpp, timeout_s: 1, ..settings(&server) });
+    // The server hangs for a minute.
+    let said = tokio::time::timeout(Duration::from_secs(30), judge.opened.provider.modalities()).await;
+    assert_eq!(said.unwrap().unwrap_err().status, None);
 }
 
 #[tokio::test]
 async fn a_question_about_the_model_keeps_the_quiet_of_requests() {
     let blind = whole(200, r#"{"modalities":{"vision":false,"audio":false}}"#);
     let server = Server::start(vec![blind]).await;
-    let judge = judge(&Settings { provider: ProviderKind::LlamaCpp, ..settings(&server) });
-    judge.limiter.quiet.keep(Duration::from_secs(2));
-    let (start, stopped) = (Instant::now(), FakeJournal { stops_after: Some(0), ..FakeJournal::default() });
+    let of = |server: &Server| judge(&Settings { provider: ProviderKind::LlamaCpp, ..settings(server) });
+    let judge = of(&server);
+    judge.limiter.quiet.keep(Duration::from_mins(10));
+    let stopped = FakeJournal { stops_after: Some(0), ..FakeJournal::default() };
     assert!(matches!(ask(&judge, &stopped).await, Err(Stop::Journal(_))), "a stop ends the wait");
     assert!(server.seen().is_empty());
+    let judge = of(&server);
+    judge.limiter.quiet.keep(Duration::from_secs(2));
+    let start = Instant::now();
     assert_eq!(ends(&ask(&judge, &FakeJournal::default()).await.unwrap()), ("abstained", "modality_not_supported"));
     assert!(start.elapsed().as_secs_f64() >= 1.9, "{:?}", start.elapsed());
 }
@@ -250,13 +261,12 @@ async fn what_a_question_about_the_model_is_told_of_quiet_is_to_all() {
     assert_eq!((server.seen().len(), journal.outcomes.lock().unwrap().len()), (1, 0));
 }
 
-/// Asks a judge and, once its server has put that off for two seconds, another one with `key`; the seconds until the other has its verdict.
-async fn other_after_quiet(key: &str) -> f64 {
-    let start = Instant::now();
-    let busy = Answer::Whole(429, "retry-after: 2\r\n", "{}".into());
-    let server = Server::start(vec![busy, whole(200, &good())]).await;
-    let other = Settings { temperature: 0.5, ..settings(&server) };
-    let mut judges = vec![open(&server), Judge::open("k", &other, &|_| Some(key.into())).unwrap()];
+/// Asks a judge and, once its server has put that off for two seconds, another one with `key`; the time until the other has its verdict.
+async fn other_after_quiet(key: &str) -> Duration {
+    let start = tokio::time::Instant::now();
+    let server = Memory::start([Answer::Whole(429, "retry-after: 2\r\n", "{}".into()), whole(200, &good())]);
+    let other = Settings { temperature: 0.5, ..memory::settings() };
+    let mut judges = vec![server.judge("j", "sk-secret/1", &memory::settings()), server.judge("k", key, &other)];
     Judge::keep_quiet_together(&mut judges);
     let (first, second) = (FakeJournal::default(), FakeJournal::default());
     let later = async {
@@ -264,15 +274,15 @@ async fn other_after_quiet(key: &str) -> f64 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         ask(&judges[1], &second).await.unwrap();
-        start.elapsed().as_secs_f64()
+        start.elapsed()
     };
     futures_util::future::join(ask(&judges[0], &first), later).await.1
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_retry_after_is_to_every_judge_with_that_key() {
-    assert!(other_after_quiet("sk-secret/1").await >= 2.0);
-    assert!(other_after_quiet("another").await < 2.0, "another account has limits of its own");
+    assert!(other_after_quiet("sk-secret/1").await >= Duration::from_secs(2));
+    assert!(other_after_quiet("another").await < Duration::from_secs(1), "another account has limits of its own");
 }
 
 #[tokio::test]

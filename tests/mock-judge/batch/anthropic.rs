@@ -49,8 +49,9 @@ pub(super) fn list(server: &Server, request: &Request) -> Value {
 /// `GET /messages/batches/ID`
 pub(super) fn poll(server: &Server, request: &Request, id: &str) -> Result<Value, Failure> {
     let mut store = server.store();
+    let released = store.released;
     let batch = store.batch(id)?;
-    batch.poll(server, id);
+    batch.poll(server, id, released);
     Ok(object(request, id, batch))
 }
 

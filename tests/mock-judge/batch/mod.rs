@@ -30,6 +30,8 @@ pub(crate) struct Store {
     creates: u32,
     /// Batches that have ended.
     ended: u32,
+    /// Whether batches that are held may end now.
+    released: bool,
 }
 
 #[derive(Debug)]
@@ -79,6 +81,11 @@ impl Item {
 }
 
 impl Store {
+    /// Lets batches that are held end.
+    pub(crate) const fn release(&mut self) {
+        self.released = true;
+    }
+
     fn id(&mut self, kind: &str) -> String {
         self.made += 1;
         format!("{kind}{:06}", self.made)
@@ -106,10 +113,11 @@ impl Batch {
         Self { dialect, items, polls: 0, cancelled: false, ends: None, created: now(), problem, hidden, order, output_file, error_file }
     }
 
-    /// Counts a look, and runs the items when it is time.
-    fn poll(&mut self, server: &Server, id: &str) {
+    /// Counts a look, and runs the items when it is time; those that are held only once they were `released`.
+    fn poll(&mut self, server: &Server, id: &str, released: bool) {
         self.polls += 1;
-        let due = self.cancelled || self.polls >= server.config.batch.polls_until_done;
+        let rule = server.config.batch;
+        let due = self.cancelled || self.polls >= rule.polls_until_done && (released || !rule.held);
         if self.ends.is_none() && self.problem.is_none() && due {
             self.ends = Some(run::all(server, id, self));
         }

@@ -115,8 +115,9 @@ pub(super) fn list(server: &Server) -> Value {
 /// `GET /batches/ID`
 pub(super) fn poll(server: &Server, id: &str) -> Result<Value, Failure> {
     let mut store = server.store();
+    let released = store.released;
     let batch = store.batch(id)?;
-    batch.poll(server, id);
+    batch.poll(server, id, released);
     let files = (batch.output_file.is_none() && batch.error_file.is_none()).then(|| batch.ends.as_deref().map(files)).flatten();
     if let Some((good, bad)) = files {
         let mut keep = |name: &str, bytes: Vec<u8>| (!bytes.is_empty()).then(|| store.keep(name, "batch_output", bytes));
