@@ -7,7 +7,7 @@ use super::clock::Clock;
 use super::colours::Colours;
 use super::counting::Counting;
 use super::header::{is_bidirectional, is_dependent, is_disposable, is_gradual, is_hidden, is_layered};
-use super::holes::{is_hollow, is_padded};
+use super::holes::{Zeros, zeros_in};
 use super::jump::Jumps;
 use super::order::{Order, Shown, stretches};
 use super::past::Past;
@@ -124,12 +124,13 @@ pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> R
             let signal = colours.of(packet.bytes());
             scan.past.note(scan.packets.len(), &packet, signal)?;
             hanging.extend(colours.hangs_on_others().then_some(scan.packets.len()));
+            let zeros = zeros_in(&stream.codec, packet.bytes());
             let is_empty = packet.size() == 0; // nothing to decode: the frame before stays on screen
             let key = packet.is_key() && !is_empty && !is_dependent(&stream.codec, packet.bytes());
             scan.packets.push(Entry {
                 lacks: counting.as_mut().is_some_and(|counting| counting.leaves_out(packet.bytes())),
-                damaged: scan.short || is_hollow(&stream.codec, packet.bytes()),
-                padded: is_padded(&stream.codec, packet.bytes()),
+                damaged: scan.short || zeros == Zeros::Hole,
+                padded: zeros == Zeros::Padding,
                 pts: packet.pts(),
                 dts: packet.dts(),
                 duration: packet.duration(),
