@@ -124,25 +124,31 @@ fn a_broadcast_that_goes_on_in_another_stream_says_so() {
     let same = clip(&["-output_ts_offset", "1"]);
     let restarted = clip(&["-mpegts_start_pid", "0x300"]);
     let long = clip(&["-vf", "tpad=stop_mode=clone:stop_duration=12"]);
+    let lasting = clip(&["-vf", "tpad=stop_mode=clone:stop_duration=2", "-mpegts_start_pid", "0x300"]);
+    let rare = clip(&["-map", "0:v", "-map", "0:v", "-filter:v:0", "fps=1,tpad=stop_mode=clone:stop_duration=9", "-filter:v:1", "fps=30"]);
     let map_alone = &later[..3 * 188];
     let (_, items) = prepared(&[
         ("and_back.ts", [&long[..], &later, &first].concat()),
+        ("and_soon_back.ts", [&first[..], &lasting, &first].concat()),
         ("at_once.ts", clip(&["-map", "0:v", "-map", "0:v"])),
         ("clock_restarts.ts", [&first[..], &restarted].concat()),
         ("elsewhere.ts", [&first[..], &elsewhere].concat()),
         ("empty.ts", [&first[..], map_alone].concat()),
         ("later.ts", [&first[..], &later].concat()),
+        ("rare.ts", rare),
         ("same.ts", [&first[..], &same].concat()),
     ]);
     let told = |item: &Value| item.to_string().contains("goes_on_elsewhere");
     let told: Vec<_> = items.iter().map(|item| (item["item_id"].as_str().unwrap(), told(item))).collect();
     let expected = [
         ("and_back.ts", true),
+        ("and_soon_back.ts", true),
         ("at_once.ts", false),
         ("clock_restarts.ts", true),
         ("elsewhere.ts", true),
         ("empty.ts", false),
         ("later.ts", true),
+        ("rare.ts", false),
         ("same.ts", false),
     ];
     assert_eq!(told, expected, "{items:?}");

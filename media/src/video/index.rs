@@ -89,8 +89,8 @@ pub(super) struct Scan {
     pub past: Past,
     /// How many the container wants decoded and not displayed.
     pub discarded: usize,
-    /// By stream: the byte offset of the first packet of each other one that was not left out of the reading.
-    pub others: BTreeMap<usize, i64>,
+    /// By stream: the byte offsets of the first pictures of each other one that was not left out of the reading, each once.
+    pub others: BTreeMap<usize, Vec<i64>>,
 }
 
 /// Streams of pictures without a container,
@@ -98,6 +98,9 @@ pub(super) const BARE: [&str; 4] = ["h264", "hevc", "mpegvideo", "m4v"];
 
 /// and in containers that cut them anywhere: where bytes are lost, what a parser takes for one packet of either may hold parts of several.
 pub(super) const BROADCAST: [&str; 2] = ["mpegts", "mpeg"];
+
+/// Two streams that are there at the same time lie between one another: so many pictures of one in a row, at as many places, are not beside those of the other.
+pub(super) const IN_A_ROW: usize = 25;
 
 /// Where pictures are missing there, their decoders miss them by number.
 const COUNTED: [&str; 2] = ["h264", "hevc"];
@@ -144,8 +147,11 @@ pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> R
             });
             layered |= is_layered(&stream.codec, packet.bytes());
         } else {
-            scan.others.entry(packet.stream()).or_insert_with(|| packet.pos());
-            input.discard(packet.stream());
+            let places = scan.others.entry(packet.stream()).or_default();
+            places.extend(Some(packet.pos()).filter(|pos| places.last() != Some(pos)));
+            if places.len() >= IN_A_ROW {
+                input.discard(packet.stream());
+            }
         }
     }
     if !scan.past.is_even() {
