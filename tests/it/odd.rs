@@ -160,14 +160,14 @@ fn frames_after_a_hidden_or_false_keyframe_are_whole() {
     fs::create_dir(&folder).unwrap();
     let edited = ["edit_list.mp4", "edit_list_hevc10.mp4", "edit_list_vp9.mp4"];
     let false_keys = ["false_keys_mpeg4.mp4", "false_keys_hevc.mp4", "false_keys_h263.avi", "false_keys_wmv2.avi"];
-    let others = ["joined.ts", "joined.ogv", "hidden_vp8.webm", "empty_sample.mov", "empty_chunk.avi"];
+    let others = ["joined.ts", "joined.ogv", "joined.mkv", "hidden_vp8.webm", "empty_sample.mov", "empty_chunk.avi"];
     for name in edited.into_iter().chain(false_keys).chain(others) {
         fs::copy(odd_set().join("media").join(name), folder.join(name)).unwrap();
     }
     run_to(0, &["prepare", folder.to_str().unwrap(), "-o", out.to_str().unwrap(), "--sampler", "linspace:1000"]);
     let lines = jsonl(&out.join("parts.jsonl"));
     let marked = |line: &&Value| line["damaged"] == true || line["substituted"] == true;
-    assert_eq!((lines.len(), lines.iter().filter(marked).count()), (351 + 4 * 150 + 2 * 125 + 150 + 149 + 150, 0));
+    assert_eq!((lines.len(), lines.iter().filter(marked).count()), (351 + 4 * 150 + 3 * 125 + 150 + 149 + 150, 0));
 }
 
 #[test]
