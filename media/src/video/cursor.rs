@@ -16,6 +16,8 @@ pub(super) struct Cursor<'s> {
     input: Input<'s>,
     stream: Stream,
     packet: Packet,
+    /// The other field of its picture, before it is joined.
+    rest: Packet,
     next: usize,
     /// The packet that a jump landed on is held already.
     held: bool,
@@ -34,6 +36,7 @@ impl<'s> Cursor<'s> {
             input,
             stream,
             packet: Packet::new()?,
+            rest: Packet::new()?,
             next: usize::MAX,
             held: false,
             jumped: false,
@@ -70,6 +73,9 @@ impl<'s> Cursor<'s> {
             }
             if !is_there {
                 return Ok(None);
+            }
+            if packets.get(self.next).is_some_and(|entry| entry.rest > 0) {
+                self.read_rest(limits)?;
             }
             self.next += 1;
         }
@@ -110,6 +116,16 @@ impl<'s> Cursor<'s> {
     /// Whether the packet that was read is the next one.
     fn is_at(&self, packets: &[Entry]) -> bool {
         packets.get(self.next).is_some_and(|entry| (entry.pos, entry.size) == (self.packet.pos(), self.packet.size()))
+    }
+
+    /// Joins the packet with the one behind it.
+    fn read_rest(&mut self, limits: &Limits) -> Result<(), Error> {
+        while self.input.read(&mut self.rest, limits)? {
+            if self.rest.stream() == self.stream.index {
+                return self.packet.append(&self.rest);
+            }
+        }
+        Ok(())
     }
 
     fn read(&mut self, limits: &Limits) -> Result<bool, Error> {

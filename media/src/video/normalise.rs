@@ -207,8 +207,9 @@ fn remark(report: &mut Report, index: &Index, stream: &Stream, promised: Option<
     {
         report.note("header_duration_differs", format!("the header says {header:.3} s, the frames last {duration:.3} s"));
     }
-    if let Some(header) = stream.frames.filter(|frames| *frames != index.packets.len() as u64) {
-        report.note("header_count_differs", format!("the header says {header} frames, there are {}", index.packets.len()));
+    let there: u64 = index.packets.iter().map(|packet| 1 + u64::from(packet.rest > 0)).sum();
+    if let Some(header) = stream.frames.filter(|frames| *frames != there) {
+        report.note("header_count_differs", format!("the header says {header} frames, there are {there}"));
     }
     if !index.has_clock {
         report.note("timestamps_estimated", "the file has no timestamps; frames are counted");
