@@ -118,6 +118,11 @@ pub struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// Where it continues.
+    pub(crate) const fn position(&self) -> u64 {
+        self.position
+    }
+
     /// Continues at `position`.
     pub(crate) const fn set_position(&mut self, position: u64) {
         self.position = position;

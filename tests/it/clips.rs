@@ -67,11 +67,15 @@ fn a_video_is_admitted_by_the_pictures_that_its_decoder_holds() {
 
 /// Prepares clips under their names; the rows of `parts.jsonl` and `items.jsonl`.
 fn prepared(clips: &[(&str, Vec<u8>)]) -> (Vec<Value>, Vec<Value>) {
+    prepared_by("uniform:2", clips)
+}
+
+fn prepared_by(sampler: &str, clips: &[(&str, Vec<u8>)]) -> (Vec<Value>, Vec<Value>) {
     let work = tempdir().unwrap();
     let [folder, out] = ["in", "out"].map(|name| work.path().join(name));
     fs::create_dir(&folder).unwrap();
     clips.iter().for_each(|(name, bytes)| fs::write(folder.join(name), bytes).unwrap());
-    run(&["prepare", folder.to_str().unwrap(), "-o", out.to_str().unwrap(), "--sampler", "uniform:2"]);
+    run(&["prepare", folder.to_str().unwrap(), "-o", out.to_str().unwrap(), "--sampler", sampler]);
     (jsonl(&out.join("parts.jsonl")), jsonl(&out.join("items.jsonl")))
 }
 
@@ -124,25 +128,31 @@ fn a_broadcast_that_goes_on_in_another_stream_says_so() {
     let same = clip(&["-output_ts_offset", "1"]);
     let restarted = clip(&["-mpegts_start_pid", "0x300"]);
     let long = clip(&["-vf", "tpad=stop_mode=clone:stop_duration=12"]);
+    let lasting = clip(&["-vf", "tpad=stop_mode=clone:stop_duration=2", "-mpegts_start_pid", "0x300"]);
+    let rare = clip(&["-map", "0:v", "-map", "0:v", "-filter:v:0", "fps=1,tpad=stop_mode=clone:stop_duration=9", "-filter:v:1", "fps=30"]);
     let map_alone = &later[..3 * 188];
     let (_, items) = prepared(&[
         ("and_back.ts", [&long[..], &later, &first].concat()),
+        ("and_soon_back.ts", [&first[..], &lasting, &first].concat()),
         ("at_once.ts", clip(&["-map", "0:v", "-map", "0:v"])),
         ("clock_restarts.ts", [&first[..], &restarted].concat()),
         ("elsewhere.ts", [&first[..], &elsewhere].concat()),
         ("empty.ts", [&first[..], map_alone].concat()),
         ("later.ts", [&first[..], &later].concat()),
+        ("rare.ts", rare),
         ("same.ts", [&first[..], &same].concat()),
     ]);
     let told = |item: &Value| item.to_string().contains("goes_on_elsewhere");
     let told: Vec<_> = items.iter().map(|item| (item["item_id"].as_str().unwrap(), told(item))).collect();
     let expected = [
         ("and_back.ts", true),
+        ("and_soon_back.ts", true),
         ("at_once.ts", false),
         ("clock_restarts.ts", true),
         ("elsewhere.ts", true),
         ("empty.ts", false),
         ("later.ts", true),
+        ("rare.ts", false),
         ("same.ts", false),
     ];
     assert_eq!(told, expected, "{items:?}");
@@ -167,6 +177,23 @@ fn fragments_and_files_that_follow_where_none_should_are_noted() {
     let told: Vec<_> = items.iter().map(|item| (item["item_id"].as_str().unwrap(), codes(item).join(" "))).collect();
     let expected = [("joined.flv", "goes_on_elsewhere"), ("overlap.mp4", "fragments_overlap"), ("whole.flv", ""), ("whole.mp4", "")];
     assert_eq!(told.iter().map(|(name, codes)| (*name, codes.as_str())).collect::<Vec<_>>(), expected, "{items:?}");
+}
+
+/// Where fragments say at which byte of the file theirs are, one that comes again moves what follows; and behind a jump libav reads others.
+#[test]
+fn no_frame_passes_for_another_where_fragments_are_moved() {
+    let whole = clip_with("320x240", "libx264", "mp4", &["-g", "3", "-movflags", "frag_keyframe+empty_moov"]);
+    let starts = whole.windows(4).enumerate().filter(|(_, window)| window == b"moof").map(|(at, _)| at - 4);
+    let [first, second, third, ..] = starts.collect::<Vec<_>>()[..] else { panic!("{} bytes", whole.len()) };
+    let moved = [&whole[..third], &whole[first..second], &whole[third..]].concat();
+    let (rows, _) = prepared_by("linspace:20", &[("moved.mp4", moved), ("whole.mp4", whole)]);
+    let of = |name: &str| rows.iter().filter(|row| row["item_id"] == name).collect::<Vec<_>>();
+    let whole = of("whole.mp4");
+    assert_eq!(whole.len(), 10);
+    for row in of("moved.mp4") {
+        let is_marked = row["substituted"] == true || row["damaged"] == true;
+        assert!(is_marked || whole.iter().any(|whole| (&whole["t"], &whole["sha256"]) == (&row["t"], &row["sha256"])), "{row}");
+    }
 }
 
 #[test]

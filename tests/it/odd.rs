@@ -160,14 +160,43 @@ fn frames_after_a_hidden_or_false_keyframe_are_whole() {
     fs::create_dir(&folder).unwrap();
     let edited = ["edit_list.mp4", "edit_list_hevc10.mp4", "edit_list_vp9.mp4"];
     let false_keys = ["false_keys_mpeg4.mp4", "false_keys_hevc.mp4", "false_keys_h263.avi", "false_keys_wmv2.avi"];
-    let others = ["joined.ts", "joined.ogv", "hidden_vp8.webm", "empty_sample.mov", "empty_chunk.avi"];
+    let others = ["joined.ts", "joined.ogv", "joined.mkv", "hidden_vp8.webm", "empty_sample.mov", "empty_chunk.avi"];
     for name in edited.into_iter().chain(false_keys).chain(others) {
         fs::copy(odd_set().join("media").join(name), folder.join(name)).unwrap();
     }
     run_to(0, &["prepare", folder.to_str().unwrap(), "-o", out.to_str().unwrap(), "--sampler", "linspace:1000"]);
     let lines = jsonl(&out.join("parts.jsonl"));
     let marked = |line: &&Value| line["damaged"] == true || line["substituted"] == true;
-    assert_eq!((lines.len(), lines.iter().filter(marked).count()), (351 + 4 * 150 + 2 * 125 + 150 + 149 + 150, 0));
+    assert_eq!((lines.len(), lines.iter().filter(marked).count()), (351 + 4 * 150 + 3 * 125 + 150 + 149 + 150, 0));
+}
+
+/// Two packets are one frame of H.264 where each holds a field, and neither is decoded without the other.
+#[test]
+fn fields_in_packets_of_their_own_are_one_frame() {
+    let work = tempdir().unwrap();
+    let (folder, out) = (work.path().join("in"), work.path().join("out"));
+    fs::create_dir(&folder).unwrap();
+    let names = ["fields.mkv", "fields.mp4", "fields.ts"];
+    for name in names {
+        fs::copy(odd_set().join("media").join(name), folder.join(name)).unwrap();
+    }
+    run_to(0, &["prepare", folder.to_str().unwrap(), "-o", out.to_str().unwrap(), "--sampler", "uniform:8"]);
+    let items = jsonl(&out.join("items.jsonl"));
+    for (item, name) in items.iter().zip(names) {
+        let codes: Vec<_> = item["notes"].as_array().unwrap().iter().map(|note| note["code"].as_str().unwrap()).collect();
+        assert_eq!((&item["item_id"], &item["frames_total"]), (&name.into(), &100.into()));
+        assert!(codes.iter().all(|code| ["interlaced", "deinterlaced"].contains(code)), "{name}: {codes:?}");
+    }
+    let parts = jsonl(&out.join("parts.jsonl"));
+    let marked = |part: &&Value| part["damaged"] == true || part["substituted"] == true;
+    assert_eq!((parts.len(), parts.iter().filter(marked).count()), (24, 0));
+    for part in parts {
+        let (name, t) = (part["item_id"].as_str().unwrap(), part["t"].as_f64().unwrap());
+        let truth = truth(name).unwrap();
+        let index = truth.seconds.iter().position(|seconds| (seconds - truth.seconds[0] - t).abs() < 0.002).unwrap();
+        let shown = difference(&out.join(part["path"].as_str().unwrap()), &truth.gray[index * 1024..][..1024]);
+        assert!(shown < SAME_PICTURE, "{name}: the frame at {t} is another one (difference {shown:.1})");
+    }
 }
 
 #[test]

@@ -43,7 +43,7 @@ impl<'a> Symphonia<'a> {
     /// first samples. An error means that nothing came out.
     pub(super) fn open(source: &'a Source, limits: &Limits) -> Result<Self, Error> {
         let (name, start) = recognise(source)?;
-        let format = reader(name, Window::stream(source, start)).map_err(|failure| refused(&failure))?;
+        let format = reader(name, Window::stream(source, start, tag_behind(source, name)?)).map_err(|failure| refused(&failure))?;
         let track = sound_track(&*format)?;
         let (decoder, mut facts) = decoder_for(track, name)?;
         facts.pictures = format.first_track(TrackType::Video).is_some();
@@ -203,6 +203,13 @@ impl Mixer {
     }
 }
 
+/// Bytes of a tag behind the sound (ID3v1): a reader of FLAC takes it for a part of the last frame.
+fn tag_behind(source: &Source, name: &str) -> io::Result<u64> {
+    const LENGTH: u64 = 128;
+    let at = source.len().checked_sub(LENGTH).filter(|_| name == "flac");
+    Ok(if at.map(|at| source.read(at, 3)).transpose()?.is_some_and(|head| head == b"TAG") { LENGTH } else { 0 })
+}
+
 /// The format by its first bytes, and where it starts: after an ID3v2 tag, whatever carries it.
 pub(super) fn recognise(source: &Source) -> Result<(&'static str, u64), Error> {
     let mut start = 0;
@@ -307,7 +314,7 @@ fn refused(failure: &Failure) -> Error {
     }
 }
 
-/// A source from some offset on.
+/// A stretch of a source.
 struct Window<'a> {
     reader: Reader<'a>,
     start: u64,
@@ -315,20 +322,20 @@ struct Window<'a> {
 }
 
 impl<'a> Window<'a> {
-    fn stream(source: &'a Source, start: u64) -> MediaSourceStream<'a> {
-        let start = start.min(source.len());
+    fn stream(source: &'a Source, start: u64, behind: u64) -> MediaSourceStream<'a> {
+        let end = source.len().saturating_sub(behind);
+        let start = start.min(end);
         let mut reader = source.reader();
         reader.set_position(start);
-        MediaSourceStream::new(
-            Box::new(Self { reader, start, len: source.len() - start }),
-            symphonia::core::io::MediaSourceStreamOptions::default(),
-        )
+        MediaSourceStream::new(Box::new(Self { reader, start, len: end - start }), symphonia::core::io::MediaSourceStreamOptions::default())
     }
 }
 
 impl io::Read for Window<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.reader.read(buffer)
+        let left = (self.start + self.len).saturating_sub(self.reader.position());
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        self.reader.read(&mut buffer[..most])
     }
 }
 
@@ -336,7 +343,11 @@ impl io::Seek for Window<'_> {
     fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
         let to = match to {
             io::SeekFrom::Start(offset) => io::SeekFrom::Start(self.start.saturating_add(offset)),
-            other => other,
+            io::SeekFrom::End(delta) => {
+                let target = (self.start + self.len).checked_add_signed(delta).ok_or(io::ErrorKind::InvalidInput)?;
+                io::SeekFrom::Start(target)
+            }
+            io::SeekFrom::Current(delta) => io::SeekFrom::Current(delta),
         };
         self.reader.seek(to)?.checked_sub(self.start).ok_or_else(|| io::ErrorKind::InvalidInput.into())
     }

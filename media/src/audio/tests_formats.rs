@@ -182,8 +182,15 @@ fn flac_chunks_hold_what_wav_chunks_hold() {
     for ((wav_header, wav), (flac_header, flac)) in wavs.iter().zip(flacs) {
         assert_eq!((flac_header.encoding, &flac_header.detail), (Encoding::Flac, &wav_header.detail));
         assert!(flac.starts_with(b"fLaC") && flac.len() < wav.len());
-        let (_, again) = run(flac, &[SoundSpec::default()]).unwrap();
-        assert!(again.len() == 1 && again[0].1 == *wav, "decoded again it is the WAV chunk");
+        let tag = [&b"TAG"[..], &[0; 125]].concat();
+        for file in [flac.clone(), [flac, tag].concat()] {
+            let (report, again) = run(file, &[SoundSpec::default()]).unwrap();
+            assert!(
+                again.len() == 1 && again[0].1 == *wav && report.notes.is_empty(),
+                "decoded again it is the WAV chunk: {:?}",
+                report.notes
+            );
+        }
     }
 }
 

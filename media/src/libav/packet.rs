@@ -134,6 +134,19 @@ impl Packet {
         Ok(())
     }
 
+    /// Takes in the bytes of another one behind its own.
+    pub(crate) fn append(&mut self, other: &Self) -> Result<(), Error> {
+        let (before, more) = (self.size() as usize, other.bytes());
+        // SAFETY: both are valid, this one exclusively; libav makes room for as many bytes behind those of before.
+        unsafe {
+            if ffi::av_grow_packet(self.0, other.get().size) < 0 {
+                return Err(Error::OutOfMemory);
+            }
+            std::ptr::copy_nonoverlapping(more.as_ptr(), (*self.0).data.add(before), more.len());
+        }
+        Ok(())
+    }
+
     /// Overwrites the timestamps, so that the frames of this packet can be recognised by theirs.
     pub(crate) const fn stamp(&mut self, pts: i64) {
         // SAFETY: as in `get`, and exclusive.

@@ -1,5 +1,7 @@
 //! AVI tells time by counting its chunks. Where some of them are lost, the list at its end still says which ones the others are.
 
+use std::collections::BTreeSet;
+
 use super::index::Entry;
 use crate::libav::Listed;
 
@@ -7,6 +9,7 @@ use crate::libav::Listed;
 ///
 /// Chunks are known by place and size; those after the last hole also by their distance from the end, since bytes can be missing.
 pub(super) fn date(packets: &mut [Entry], list: &[Listed]) -> Vec<i64> {
+    let list = pictures(packets, list);
     let there = list.iter().filter(|chunk| chunk.size > 0).count();
     let (Some(first), Some(end)) = (packets.first().zip(list.first()), packets.last().zip(list.last())) else { return Vec::new() };
     if there <= packets.len() {
@@ -36,6 +39,18 @@ pub(super) fn date(packets: &mut [Entry], list: &[Listed]) -> Vec<i64> {
         before = Some(chunk);
     }
     holes
+}
+
+/// The chunks without those that hold the other field of the picture before, as far as packets tell.
+fn pictures(packets: &[Entry], list: &[Listed]) -> Vec<Listed> {
+    let joined: BTreeSet<(u32, u32)> = packets.iter().filter(|packet| packet.rest > 0).map(|packet| (packet.size, packet.rest)).collect();
+    let mut before = 0; // bytes of the chunk before, unless that is such a one
+    let mut is_picture = |chunk: &&Listed| {
+        let completes = joined.contains(&(before, chunk.size));
+        before = if completes { 0 } else { chunk.size };
+        !completes
+    };
+    list.iter().filter(|chunk| is_picture(chunk)).copied().collect()
 }
 
 #[cfg(test)]

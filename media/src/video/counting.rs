@@ -1,8 +1,8 @@
-//! H.264 counts the pictures that others refer to: where a number is left out, one of them is missing.
+//! H.264 counts the pictures that others refer to: where a number is left out, one of them is missing, and fields of one number are one frame's.
 
 use super::bits::Bits;
 use super::header::units;
-use super::sets::Sets;
+use super::sets::{SequenceSet, Sets};
 
 /// Follows the numbers of a stream.
 #[derive(Debug, Default)]
@@ -10,12 +10,40 @@ pub(super) struct Counting {
     sets: Sets,
     /// Number of the last picture that others refer to.
     last: Option<u32>,
+    /// The last picture, where it is a field and its frame lacks the other one.
+    open: Option<Field>,
+}
+
+/// What the header of a slice says of its picture (ISO/IEC 14496-10, 7.3.3).
+struct Header {
+    rule: SequenceSet,
+    number: u32,
+    /// Whether it is the lower of two fields; `None` for a frame.
+    lower: Option<bool>,
+}
+
+/// A picture that is one field of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Field {
+    lower: bool,
+    number: u32,
+    /// Whether others refer to it.
+    referred_to: bool,
+    /// Whether it makes all pictures before it forgotten.
+    alone: bool,
+}
+
+impl Field {
+    /// Whether it makes a frame with the one before it (complementary field pairs, 3.30 and 3.31).
+    fn completes(self, first: Self) -> bool {
+        self.lower != first.lower && (self.number, self.referred_to) == (first.number, first.referred_to) && !self.alone
+    }
 }
 
 impl Counting {
     /// `extradata` holds parameter sets, with lengths (ISO/IEC 14496-15) or start codes, or nothing.
     pub(super) fn new(extradata: &[u8]) -> Self {
-        Self { sets: Sets::of(extradata), last: None }
+        Self { sets: Sets::of(extradata), ..Self::default() }
     }
 
     /// Takes over what the container says anew.
@@ -35,12 +63,37 @@ impl Counting {
         false
     }
 
-    fn follow(&mut self, slice: &[u8], alone: bool) -> Option<bool> {
+    /// Whether `packet` holds one field, and the packet before it the other one of its frame. To be asked after [`Counting::leaves_out`], which reads
+    /// parameter sets.
+    pub(super) fn completes(&mut self, packet: &[u8]) -> bool {
+        let field = self.field(packet);
+        let completes = field.zip(self.open).is_some_and(|(field, first)| field.completes(first));
+        self.open = field.filter(|_| !completes);
+        completes
+    }
+
+    /// The field that `packet` holds, where it holds no more than one.
+    fn field(&self, packet: &[u8]) -> Option<Field> {
+        let mut fields = units(packet).filter(|unit| unit.first().is_some_and(|first| matches!(first & 31, 1 | 5))).map(|slice| {
+            let (first, Header { number, lower, .. }) = (slice.first()?, self.header(slice)?);
+            Some(Field { lower: lower?, number, referred_to: first >> 5 & 3 != 0, alone: first & 31 == 5 })
+        });
+        let first = fields.next()??;
+        fields.all(|other| other.is_some_and(|other| other.lower == first.lower)).then_some(first)
+    }
+
+    fn header(&self, slice: &[u8]) -> Option<Header> {
         let rule = *self.sets.of_slice(slice)?;
         let mut bits = Bits::of(slice);
         bits.skip_numbers(3)?;
         bits.take(if rule.planes { 2 } else { 0 })?;
         let number = bits.take(rule.bits)?;
+        let lower = if rule.fields && bits.flag()? { Some(bits.flag()?) } else { None };
+        Some(Header { rule, number, lower })
+    }
+
+    fn follow(&mut self, slice: &[u8], alone: bool) -> Option<bool> {
+        let Header { rule, number, .. } = self.header(slice)?;
         let follows = |last: u32| number == last || number == (last + 1) % (1 << rule.bits);
         let left_out = !alone && !rule.gaps && number > 1 && self.last.is_some_and(|last| !follows(last));
         if slice.first()? >> 5 & 3 != 0 {
@@ -106,6 +159,33 @@ mod tests {
         assert_eq!(noticed("0", &[0, 30, 31, 0, 1, 3]), [1, 5]);
         assert_eq!(noticed("0", &[0, 1, 2, 3, 0, 1]), [0; 0], "all were forgotten");
         assert_eq!(noticed("1", &[0, 1, 5]), [0; 0], "on purpose");
+    }
+
+    #[test]
+    fn two_fields_of_one_number_are_one_frame() {
+        let sets = |fields: &str| [&[0, 0, 1][..], &set(66, "", &format!("0 1 1 {fields}")), &[0, 0, 1], &PICTURE_SET].concat();
+        let slice = |(header, number, field): &(u8, u32, &str)| {
+            [&[0, 0, 1, *header][..], &packed(&format!("1 1 1 {number:05b} {field} 0000"))].concat()
+        };
+        let joined = |packets: &[&[(u8, u32, &str)]]| -> Vec<usize> {
+            let mut counting = Counting::new(&sets("0"));
+            let packets = packets.iter().map(|slices| slices.iter().flat_map(slice).collect::<Vec<u8>>());
+            packets.enumerate().filter_map(|(at, packet)| counting.completes(&packet).then_some(at)).collect()
+        };
+        // Kinds of units: 0x65 makes all before forgotten, others refer to 0x41. Fields: `10` the upper, `11` the lower one; `0` is a frame.
+        let (upper, lower) = ((0x41, 1, "10"), (0x41, 1, "11"));
+        assert_eq!(
+            joined(&[&[(0x65, 0, "10")], &[(0x41, 0, "11")], &[lower], &[upper], &[(0x01, 2, "10")], &[(0x01, 2, "11")]]),
+            [1, 3, 5]
+        );
+        assert_eq!(joined(&[&[upper], &[lower], &[upper], &[lower]]), [1, 3], "a frame has two");
+        assert_eq!(joined(&[&[upper], &[upper], &[(0x41, 2, "11")], &[(0x01, 2, "10")]]), [0; 0]);
+        assert_eq!(joined(&[&[upper], &[(0x65, 1, "11")]]), [0; 0], "another sequence begins");
+        assert_eq!(joined(&[&[upper], &[(0x41, 1, "0")], &[lower]]), [0; 0], "a frame lies between");
+        assert_eq!(joined(&[&[upper, lower], &[lower]]), [0; 0], "both in one packet");
+        assert_eq!(joined(&[&[upper, upper], &[lower, lower]]), [1], "in two slices each");
+        let mut frames_only = Counting::new(&sets("1"));
+        assert!(![upper, lower].iter().any(|field| frames_only.completes(&slice(field))), "the bits mean something else");
     }
 
     #[test]

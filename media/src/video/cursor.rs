@@ -9,16 +9,20 @@ const NEAR: usize = 64;
 
 /// A position in the list of packets.
 ///
-/// Jumps are only a short cut: after each, the packet that arrives is looked up in the index, and where it is not found
+/// Jumps are only a short cut: after each, the packets that arrive are held against the index, and where it is not these that come
 /// the container is opened afresh and read from its start.
 pub(super) struct Cursor<'s> {
     source: &'s Source,
     input: Input<'s>,
     stream: Stream,
     packet: Packet,
+    /// The other field of its picture, before it is joined.
+    rest: Packet,
     next: usize,
     /// The packet that a jump landed on is held already.
     held: bool,
+    /// It came here by a jump.
+    jumped: bool,
     /// Whether jumps have always landed so far: where one has not, each failure would cost reading from the start again.
     lands: bool,
     earlier_packets: u64,
@@ -27,7 +31,18 @@ pub(super) struct Cursor<'s> {
 impl<'s> Cursor<'s> {
     /// Takes over an input, wherever it stands.
     pub(super) fn new(source: &'s Source, input: Input<'s>, stream: Stream) -> Result<Self, Error> {
-        Ok(Self { source, input, stream, packet: Packet::new()?, next: usize::MAX, held: false, lands: true, earlier_packets: 0 })
+        Ok(Self {
+            source,
+            input,
+            stream,
+            packet: Packet::new()?,
+            rest: Packet::new()?,
+            next: usize::MAX,
+            held: false,
+            jumped: false,
+            lands: true,
+            earlier_packets: 0,
+        })
     }
 
     /// Opens the decoder of the stream, which must hold back `delay` frames to put them in order.
@@ -49,8 +64,18 @@ impl<'s> Cursor<'s> {
             self.restart(limits)?;
         }
         while self.next <= ordinal {
-            if !std::mem::take(&mut self.held) && !self.read(limits)? {
+            let is_there = std::mem::take(&mut self.held) || self.read(limits)?;
+            if self.jumped && !(is_there && self.is_at(packets)) {
+                // Behind a jump, overlapping fragments come in another order, and a second file behind the first one does not.
+                self.lands = false;
+                self.restart(limits)?;
+                continue;
+            }
+            if !is_there {
                 return Ok(None);
+            }
+            if packets.get(self.next).is_some_and(|entry| entry.rest > 0) {
+                self.read_rest(limits)?;
             }
             self.next += 1;
         }
@@ -72,7 +97,7 @@ impl<'s> Cursor<'s> {
             let landed = (self.packet.pos(), self.packet.size(), self.packet.pts());
             let found = packets[..=ordinal].iter().rposition(|entry| (entry.pos, entry.size, entry.pts) == landed);
             if let (Some(at), true) = (found, landed.0 >= 0) {
-                (self.next, self.held) = (at, true);
+                (self.next, self.held, self.jumped) = (at, true, true);
                 return Ok(());
             }
         }
@@ -84,7 +109,22 @@ impl<'s> Cursor<'s> {
         self.earlier_packets += self.input.packets_read();
         self.input = Input::open(self.source, limits, Probing::Header)?;
         self.input.select(self.stream.index);
-        (self.next, self.held) = (0, false);
+        (self.next, self.held, self.jumped) = (0, false, false);
+        Ok(())
+    }
+
+    /// Whether the packet that was read is the next one.
+    fn is_at(&self, packets: &[Entry]) -> bool {
+        packets.get(self.next).is_some_and(|entry| (entry.pos, entry.size) == (self.packet.pos(), self.packet.size()))
+    }
+
+    /// Joins the packet with the one behind it.
+    fn read_rest(&mut self, limits: &Limits) -> Result<(), Error> {
+        while self.input.read(&mut self.rest, limits)? {
+            if self.rest.stream() == self.stream.index {
+                return self.packet.append(&self.rest);
+            }
+        }
         Ok(())
     }
 

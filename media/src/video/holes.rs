@@ -26,19 +26,34 @@ const MOST_ON_A_PAGE: usize = 255;
 /// So much of the file is read to tell what a gap is, at most.
 const LOOKED_AT: u64 = 1 << 20;
 
-/// Whether `bytes` hold zeros that nobody coded.
-pub(super) fn is_hollow(codec: &str, bytes: &[u8]) -> bool {
+/// What the zeros in a packet are, where there are so many in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Zeros {
+    /// There are none, or such as encoders of this codec write.
+    Usual,
+    /// They were written on purpose, where nothing is coded.
+    Padding,
+    /// Nobody coded them.
+    Hole,
+}
+
+/// What zeros `bytes` hold.
+pub(super) fn zeros_in(codec: &str, bytes: &[u8]) -> Zeros {
+    let pads = matches!(codec, "h264" | "hevc" | "av1");
     let silent = match codec {
         // Where start codes part units, zeros may come before them.
         "h264" | "hevc" | "vc1" => !bytes.starts_with(&[0, 0, 1]) && !bytes.starts_with(&[0, 0, 0, 1]),
         _ => SILENT.contains(&codec),
     };
-    silent && first_zeros(bytes).is_some() && first_zeros(&without_padding(codec, bytes)).is_some()
-}
-
-/// Whether `bytes` hold as many zeros, and where nothing is coded.
-pub(super) fn is_padded(codec: &str, bytes: &[u8]) -> bool {
-    matches!(codec, "h264" | "hevc" | "av1") && first_zeros(bytes).is_some() && !is_hollow(codec, bytes)
+    if !(pads || silent) || first_zeros(bytes).is_none() {
+        Zeros::Usual
+    } else if silent && first_zeros(&without_padding(codec, bytes)).is_some() {
+        Zeros::Hole
+    } else if pads {
+        Zeros::Padding
+    } else {
+        Zeros::Usual
+    }
 }
 
 /// A packet without its units that are there to fill a channel, to tell something beside the pictures, or that decoders step over, as far as lengths lead:
@@ -131,15 +146,16 @@ fn zeros(source: &Source, from: i64, to: i64) -> Result<Option<i64>, Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Entry, ZEROS, from_where, is_hollow, is_padded};
+    use super::{Entry, ZEROS, Zeros, from_where, zeros_in};
 
     #[test]
     fn zeros_are_a_hole_only_where_no_encoder_writes_them() {
         let hollow = [&[1; 40][..], &[0; 2 * ZEROS], &[1; 40]].concat();
-        assert!(is_hollow("vp9", &hollow));
-        assert!(is_hollow("hevc", &hollow) && !is_hollow("h264", &[&[0, 0, 0, 1], &hollow[..]].concat()));
-        assert!(!is_hollow("mpeg2video", &hollow), "it is stuffed with zeros");
-        assert!(!is_hollow("vp9", &hollow[..ZEROS]));
+        assert_eq!((zeros_in("vp9", &hollow), zeros_in("hevc", &hollow)), (Zeros::Hole, Zeros::Hole));
+        assert_eq!(zeros_in("h264", &[&[0, 0, 0, 1], &hollow[..]].concat()), Zeros::Padding, "start codes have them in front");
+        assert_eq!(zeros_in("vc1", &[&[0, 0, 1], &hollow[..]].concat()), Zeros::Usual);
+        assert_eq!(zeros_in("mpeg2video", &hollow), Zeros::Usual, "it is stuffed with zeros");
+        assert_eq!(zeros_in("vp9", &hollow[..ZEROS]), Zeros::Usual);
     }
 
     #[test]
@@ -161,12 +177,12 @@ mod tests {
         ] {
             let padded = unit(header, &zeros);
             for packet in [[&padded[..], &slice].concat(), [&slice[..], &padded].concat()] {
-                assert_eq!((is_hollow(codec, &packet), is_padded(codec, &packet)), (!padding, padding), "{codec} {header:?}");
+                assert_eq!(zeros_in(codec, &packet), if padding { Zeros::Padding } else { Zeros::Hole }, "{codec} {header:?}");
             }
             // A hole goes on where the unit ends.
-            assert!(is_hollow(codec, &[&padded[..], &zeros, &slice].concat()), "{codec} {header:?}");
+            assert_eq!(zeros_in(codec, &[&padded[..], &zeros, &slice].concat()), Zeros::Hole, "{codec} {header:?}");
         }
-        assert!(is_hollow("h264", &[&[0, 0, 9, 9, 12], &zeros[..]].concat()), "a length that leads out of the packet");
+        assert_eq!(zeros_in("h264", &[&[0, 0, 9, 9, 12], &zeros[..]].concat()), Zeros::Hole, "a length that leads out of the packet");
     }
 
     #[test]
@@ -181,11 +197,12 @@ mod tests {
                 [&frame[..], &sized(kind, &zeros)].concat(),
                 [&frame[..], &layered(kind, &zeros)].concat(),
             ] {
-                assert_eq!((is_hollow("av1", &packet), is_padded("av1", &packet)), (!padding, padding), "{kind}");
+                assert_eq!(zeros_in("av1", &packet), if padding { Zeros::Padding } else { Zeros::Hole }, "{kind}");
             }
         }
-        assert!(is_hollow("av1", &[&frame[..], &[15 << 3 | 2, 0xff, 0xff, 0xff], &zeros].concat()), "a size that leads out of the packet");
-        assert!(is_hollow("vp9", &sized(15, &zeros)) && !is_padded("vp9", &sized(15, &zeros)), "a picture of anything");
+        let lost = [&frame[..], &[15 << 3 | 2, 0xff, 0xff, 0xff], &zeros].concat();
+        assert_eq!(zeros_in("av1", &lost), Zeros::Hole, "a size that leads out of the packet");
+        assert_eq!(zeros_in("vp9", &sized(15, &zeros)), Zeros::Hole, "a picture of anything");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::clock::Clock;
 use super::colours::Colours;
 use super::counting::Counting;
 use super::header::{is_bidirectional, is_dependent, is_disposable, is_gradual, is_hidden, is_layered};
-use super::holes::{is_hollow, is_padded};
+use super::holes::{Zeros, zeros_in};
 use super::jump::Jumps;
 use super::order::{Order, Shown, stretches};
 use super::past::Past;
@@ -28,6 +28,8 @@ pub(super) struct Entry {
     pub pos: i64,
     /// Bytes.
     pub size: u32,
+    /// Bytes of the packet behind it, where that holds the other field of its picture; 0: it is a picture by itself.
+    pub rest: u32,
     /// Whether decoding can start here.
     pub key: bool,
     /// Decoded, but not displayed.
@@ -44,6 +46,18 @@ pub(super) struct Entry {
     pub bidirectional: bool,
     /// No other picture refers to its own, as far as is known.
     pub disposable: bool,
+}
+
+impl Entry {
+    /// Takes in the packet behind it, which holds the other field of its picture.
+    fn join(&mut self, other: &Self) {
+        self.rest = other.size;
+        self.duration = self.duration.saturating_add(other.duration);
+        self.damaged |= other.damaged;
+        self.padded |= other.padded;
+        self.lacks |= other.lacks;
+        self.disposable &= other.disposable;
+    }
 }
 
 /// Displayed frames in display order, as positions in the list of packets, with their times.
@@ -89,8 +103,8 @@ pub(super) struct Scan {
     pub past: Past,
     /// How many the container wants decoded and not displayed.
     pub discarded: usize,
-    /// By stream: the byte offset of the first packet of each other one that was not left out of the reading.
-    pub others: BTreeMap<usize, i64>,
+    /// By stream: the byte offsets of the first pictures of each other one that was not left out of the reading, each once.
+    pub others: BTreeMap<usize, Vec<i64>>,
 }
 
 /// Streams of pictures without a container,
@@ -98,6 +112,9 @@ pub(super) const BARE: [&str; 4] = ["h264", "hevc", "mpegvideo", "m4v"];
 
 /// and in containers that cut them anywhere: where bytes are lost, what a parser takes for one packet of either may hold parts of several.
 pub(super) const BROADCAST: [&str; 2] = ["mpegts", "mpeg"];
+
+/// Two streams that are there at the same time lie between one another: so many pictures of one in a row, at as many places, are not beside those of the other.
+pub(super) const IN_A_ROW: usize = 25;
 
 /// Where pictures are missing there, their decoders miss them by number.
 const COUNTED: [&str; 2] = ["h264", "hevc"];
@@ -114,37 +131,52 @@ pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> R
     while input.read(&mut packet, limits)? {
         if packet.stream() == stream.index {
             let before = std::mem::replace(&mut rubbish, heard().rubbish);
-            scan.after_rubbish.extend((rubbish > before).then_some(scan.packets.len()));
+            let after_rubbish = rubbish > before;
             scan.short = packet.is_short();
             scan.discarded += usize::from(packet.is_discard());
             if let Some(extradata) = packet.attached(Attached::Configuration) {
                 counting.iter_mut().for_each(|counting| counting.learn(extradata));
                 colours.learn(extradata);
             }
+            let lacks = counting.as_mut().is_some_and(|counting| counting.leaves_out(packet.bytes()));
+            let completes = counting.as_mut().is_some_and(|counting| counting.completes(packet.bytes()));
+            let ordinal = scan.packets.len() - usize::from(completes);
             let signal = colours.of(packet.bytes());
-            scan.past.note(scan.packets.len(), &packet, signal)?;
-            hanging.extend(colours.hangs_on_others().then_some(scan.packets.len()));
+            scan.past.note(ordinal, &packet, signal)?;
+            hanging.extend((colours.hangs_on_others() && !completes).then_some(ordinal)); // a second field comes without sets
+            let zeros = zeros_in(&stream.codec, packet.bytes());
             let is_empty = packet.size() == 0; // nothing to decode: the frame before stays on screen
             let key = packet.is_key() && !is_empty && !is_dependent(&stream.codec, packet.bytes());
-            scan.packets.push(Entry {
-                lacks: counting.as_mut().is_some_and(|counting| counting.leaves_out(packet.bytes())),
-                damaged: scan.short || is_hollow(&stream.codec, packet.bytes()),
-                padded: is_padded(&stream.codec, packet.bytes()),
+            let entry = Entry {
+                lacks,
+                damaged: scan.short || zeros == Zeros::Hole,
+                padded: zeros == Zeros::Padding,
                 pts: packet.pts(),
                 dts: packet.dts(),
                 duration: packet.duration(),
                 pos: packet.pos(),
                 size: packet.size(),
+                rest: 0,
                 key,
                 gradual: key && is_gradual(&stream.codec, packet.bytes()),
                 discard: packet.is_discard() || is_empty || is_hidden(&stream.codec, packet.bytes()),
                 bidirectional: is_bidirectional(&stream.codec, packet.bytes()),
                 disposable: is_disposable(&stream.codec, packet.bytes()),
-            });
+            };
+            match scan.packets.last_mut().filter(|_| completes) {
+                Some(first) => first.join(&Entry { damaged: entry.damaged || after_rubbish, ..entry }),
+                None => {
+                    scan.after_rubbish.extend(after_rubbish.then_some(ordinal));
+                    scan.packets.push(entry);
+                }
+            }
             layered |= is_layered(&stream.codec, packet.bytes());
         } else {
-            scan.others.entry(packet.stream()).or_insert_with(|| packet.pos());
-            input.discard(packet.stream());
+            let places = scan.others.entry(packet.stream()).or_default();
+            places.extend(Some(packet.pos()).filter(|pos| places.last() != Some(pos)));
+            if places.len() >= IN_A_ROW {
+                input.discard(packet.stream());
+            }
         }
     }
     if !scan.past.is_even() {
@@ -197,7 +229,7 @@ impl Index {
             ticks: clock.ticks[place],
             t: clock.ticks[place] as f64 * tick.0 as f64 / tick.1 as f64,
             keyframe: packets[display[place]].key,
-            bytes: packets[display[place]].size,
+            bytes: packets[display[place]].size.saturating_add(packets[display[place]].rest),
         };
         let last = display.len() - 1;
         let tail = match (lasting(last), clock.typical) {
@@ -262,6 +294,7 @@ mod tests {
                 duration: 1,
                 pos: -1,
                 size: 1,
+                rest: 0,
                 key: false,
                 gradual: false,
                 discard: false,

@@ -8,7 +8,7 @@ use super::cursor::Cursor;
 use super::delivery::Delivery;
 use super::geometry::Geometry;
 use super::holes;
-use super::index::{BARE, BROADCAST, Entry, Index, Scan, scan};
+use super::index::{BARE, BROADCAST, Entry, IN_A_ROW, Index, Scan, scan};
 use super::jump::{Jumps, trust_decoder_at_joins};
 use super::order::{are_decoding_times, needs_decoding};
 use super::plan::{plan, whole};
@@ -177,11 +177,19 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
 const AT_ONCE: usize = 100;
 
 /// Whether a broadcast has another stream of pictures that begins (`others`, by offset) behind all of this one, or so many of its pictures that they are
-/// not there at the same time. Times do not tell: clocks are set anew where recordings are joined.
-fn goes_on_elsewhere(input: &Input<'_>, stream: &Stream, packets: &[Entry], others: &BTreeMap<usize, i64>) -> bool {
+/// not there at the same time; or in a gap of this one, with so many in a row as there are not where two are there at the same time. Times do not tell: clocks are
+/// set anew where recordings are joined.
+fn goes_on_elsewhere(input: &Input<'_>, stream: &Stream, packets: &[Entry], others: &BTreeMap<usize, Vec<i64>>) -> bool {
     let pictures = input.streams().into_iter().filter(|other| other.kind == Kind::Video && other.index != stream.index);
-    let mut begins = pictures.filter_map(|other| others.get(&other.index));
-    begins.any(|begin| packets.iter().filter(|packet| (0..*begin).contains(&packet.pos)).count() >= packets.len().min(AT_ONCE))
+    let mut places: Vec<i64> = packets.iter().map(|packet| packet.pos).filter(|pos| *pos >= 0).collect();
+    places.sort_unstable();
+    let before = |pos: i64| places.partition_point(|place| *place < pos);
+    pictures.filter_map(|other| others.get(&other.index)).any(|others| {
+        let begun = others.first().map_or(0, |first| before(*first));
+        let in_a_gap =
+            || others.get(IN_A_ROW - 1).is_some_and(|last| before(*last) == begun) && places[..begun].first() != places[..begun].last();
+        begun >= packets.len().min(AT_ONCE) || in_a_gap()
+    })
 }
 
 /// Where another FLV file begins behind the last packet, or the last one before bytes that make no sense, such as its header.
@@ -199,8 +207,9 @@ fn remark(report: &mut Report, index: &Index, stream: &Stream, promised: Option<
     {
         report.note("header_duration_differs", format!("the header says {header:.3} s, the frames last {duration:.3} s"));
     }
-    if let Some(header) = stream.frames.filter(|frames| *frames != index.packets.len() as u64) {
-        report.note("header_count_differs", format!("the header says {header} frames, there are {}", index.packets.len()));
+    let there: u64 = index.packets.iter().map(|packet| 1 + u64::from(packet.rest > 0)).sum();
+    if let Some(header) = stream.frames.filter(|frames| *frames != there) {
+        report.note("header_count_differs", format!("the header says {header} frames, there are {there}"));
     }
     if !index.has_clock {
         report.note("timestamps_estimated", "the file has no timestamps; frames are counted");

@@ -195,6 +195,7 @@ mod tests {
             duration: 1,
             pos: -1,
             size: 1,
+            rest: 0,
             key: *pts < 0,
             gradual: false,
             discard: false,

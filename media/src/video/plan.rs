@@ -91,6 +91,7 @@ mod tests {
             duration: 1,
             pos: -1,
             size: 1,
+            rest: 0,
             key: *stamp < 0,
             gradual: false,
             discard: false,

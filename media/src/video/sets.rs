@@ -19,6 +19,8 @@ pub(super) struct SequenceSet {
     pub bits: u32,
     /// Whether colours are coded like pictures of their own.
     pub planes: bool,
+    /// Whether a picture may be a field alone.
+    pub fields: bool,
     /// Whether numbers may be left out, as in a stream whose temporal layers were dropped on the way.
     pub gaps: bool,
     /// How its colours are coded.
@@ -127,15 +129,14 @@ pub(super) fn sequence_set(unit: &[u8]) -> Option<SequenceSet> {
     }
     let references = bits.number()?;
     let gaps = bits.flag()?;
-    Some(SequenceSet { id, level, references, bits: number_bits, planes, gaps, signal: signal(&mut bits).unwrap_or_default() })
+    let fields = bits.skip_numbers(2).and_then(|()| bits.flag()).is_some_and(|frames_only| !frames_only); // behind the size
+    let signal = signal(&mut bits, fields).unwrap_or_default();
+    Some(SequenceSet { id, level, references, bits: number_bits, planes, fields, gaps, signal })
 }
 
-/// What comes behind: size, cropping, shape of pixels, and how colours are coded.
-fn signal(bits: &mut Bits<'_>) -> Option<Signal> {
-    bits.skip_numbers(2)?;
-    if !bits.flag()? {
-        bits.take(1)?;
-    }
+/// What comes behind: cropping, shape of pixels, and how colours are coded.
+fn signal(bits: &mut Bits<'_>, fields: bool) -> Option<Signal> {
+    bits.take(u32::from(fields))?;
     bits.take(1)?;
     if bits.flag()? {
         bits.skip_numbers(4)?;
