@@ -163,12 +163,11 @@ pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> R
                 bidirectional: is_bidirectional(&stream.codec, packet.bytes()),
                 disposable: is_disposable(&stream.codec, packet.bytes()),
             };
-            match scan.packets.last_mut().filter(|_| completes) {
-                Some(first) => first.join(&Entry { damaged: entry.damaged || after_rubbish, ..entry }),
-                None => {
-                    scan.after_rubbish.extend(after_rubbish.then_some(ordinal));
-                    scan.packets.push(entry);
-                }
+            if let Some(first) = scan.packets.last_mut().filter(|_| completes) {
+                first.join(&Entry { damaged: entry.damaged || after_rubbish, ..entry });
+            } else {
+                scan.after_rubbish.extend(after_rubbish.then_some(ordinal));
+                scan.packets.push(entry);
             }
             layered |= is_layered(&stream.codec, packet.bytes());
         } else {
