@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         return tribunal::sandbox::serve_zygote(arguments.any(|argument| argument == TEST_FAULTS));
     }
     commands::outlive_file_limits();
+    commands::leave_no_core();
     let cli = Cli::parse();
     let done = Context::new(cli.json, cli.config.as_deref()).and_then(|context| match &cli.command {
         Command::Score(args) => commands::score::run(&context, args),

@@ -88,8 +88,9 @@ const UNWRITTEN: &str = "unwritten";
 
 fn reason_of(error: &io::Error) -> &'static str {
     match Errno::from_io_error(error) {
-        Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS) => NO_RESOURCES,
-        Some(Errno::ACCESS | Errno::PERM) => "unreadable",
+        // A file that may not be read is said by ACCES; a call that is refused or unknown, as in some containers, is no fault of the file.
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS | Errno::NOSYS | Errno::PERM) => NO_RESOURCES,
+        Some(Errno::ACCESS) => "unreadable",
         _ => "io",
     }
 }
@@ -131,8 +132,8 @@ impl Stamp {
 impl Input {
     /// A text that is in memory.
     pub(super) fn text(text: &str) -> Result<Self, Rejected> {
-        let mut copy = memfd()?;
-        copy.write_all(text.as_bytes())?;
+        let mut copy = memfd().map_err(uncopied)?;
+        copy.write_all(text.as_bytes()).map_err(uncopied)?;
         Ok(Self { file: seal(copy)?, len: text.len() as u64, media_id: Digest::of(text.as_bytes()), stamp: None })
     }
 
@@ -151,8 +152,8 @@ impl Input {
             let media_id = hash(&file, len, |_| Ok(()))?;
             return Ok(Self { file, len, media_id, stamp: Some(stamp) });
         }
-        let mut copy = memfd()?;
-        let media_id = hash(&file, len, |bytes| copy.write_all(bytes))?;
+        let mut copy = memfd().map_err(uncopied)?;
+        let media_id = hash(&file, len, |bytes| copy.write_all(bytes).map_err(uncopied))?;
         // Writers that changed the file meanwhile may have left a mixture of old and new in the copy.
         if Stamp::of(&file)? != stamp {
             return Err(Rejected::changed());
@@ -220,7 +221,7 @@ fn not_regular() -> Rejected {
 }
 
 /// Hashes exactly `len` bytes, handing each chunk to `each`; a file of another length has changed.
-fn hash(file: &File, len: u64, mut each: impl FnMut(&[u8]) -> io::Result<()>) -> Result<Digest, Rejected> {
+fn hash(file: &File, len: u64, mut each: impl FnMut(&[u8]) -> Result<(), Rejected>) -> Result<Digest, Rejected> {
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; CHUNK];
     let mut offset = 0;
@@ -239,6 +240,12 @@ fn hash(file: &File, len: u64, mut each: impl FnMut(&[u8]) -> io::Result<()>) ->
         hasher.update(&buffer[..read]);
         each(&buffer[..read])?;
     }
+}
+
+/// A copy in memory that could not be made, as where files may not grow (`ulimit -f`), says nothing of the asset.
+#[expect(clippy::needless_pass_by_value, reason = "the shape `map_err` calls")]
+fn uncopied(error: io::Error) -> Rejected {
+    Rejected::ours(format!("it could not be copied to memory: {error}"))
 }
 
 fn memfd() -> io::Result<File> {
@@ -287,6 +294,8 @@ mod tests {
     fn a_machine_without_descriptors_is_no_fault_of_the_asset() {
         let ours = |errno: Errno| Rejected::from(io::Error::from(errno)).is_ours();
         assert!(ours(Errno::MFILE) && ours(Errno::NOMEM) && failed(Path::new("a"), Errno::NFILE).is_ours());
+        assert!(ours(Errno::NOSYS) && failed(Path::new("a"), Errno::PERM).is_ours(), "a container refuses the call");
+        assert!(uncopied(Errno::FBIG.into()).is_ours());
         assert!(!ours(Errno::IO) && !ours(Errno::ACCESS));
     }
 

@@ -125,7 +125,7 @@ fn decode(root: &Path, asset: &Asset, recipes: &[Recipe], pool: &Pool, shelf: Op
         Asset::File(path) => Input::file(open_beneath(root, path)?, pool.settings().media.source_bytes)?,
     };
     let mut collector = Collector::new(input.media_id, recipes, shelf);
-    let job = Job { input: input.file.try_clone()?, len: input.len, recipes: recipes.to_vec() };
+    let job = Job { input: input.file.try_clone()?, len: input.len, content: input.media_id, recipes: recipes.to_vec() };
     let result = pool.run(job, &mut collector);
     input.verify()?; // a file that changed explains any failure
     if let Some(error) = collector.full {
@@ -139,7 +139,7 @@ fn decode(root: &Path, asset: &Asset, recipes: &[Recipe], pool: &Pool, shelf: Op
 pub fn probe(path: &Path, recipes: impl FnOnce(Modality) -> Vec<Recipe>, pool: &Pool) -> Result<Probe, Rejected> {
     let input = Input::file(open_named(path)?, pool.settings().media.source_bytes)?;
     let modality = taken_for(path, &Source::file(input.file.try_clone()?, input.len)).map_err(Rejected::unknown)?;
-    let result = pool.probe(Job { input: input.file.try_clone()?, len: input.len, recipes: recipes(modality) });
+    let result = pool.probe(Job { input: input.file.try_clone()?, len: input.len, content: input.media_id, recipes: recipes(modality) });
     input.verify()?; // a file that changed explains any failure
     Ok(result?)
 }

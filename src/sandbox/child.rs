@@ -11,19 +11,19 @@ use tribunal_media::{Error, PartHeader, PartSink, SinkClosed, Source, normalise,
 use super::fault;
 use super::lock::{Filters, lock_down};
 use super::sys;
-use super::wire::{Channel, Reply, Request};
+use super::wire::{Channel, Fork, Reply, Request};
 
 /// Runs the worker. Never returns into code that belongs to the zygote.
-pub(super) fn serve(channel: &mut Channel, filters: &Filters, cpu_seconds: u64, test_faults: bool) -> ! {
+pub(super) fn serve(channel: &mut Channel, filters: &Filters, fork: Fork, test_faults: bool) -> ! {
     // Whatever unwinds here must not reach the zygote's frames, of which this process has a copy.
-    let outcome = catch_unwind(AssertUnwindSafe(|| work(channel, filters, cpu_seconds, test_faults)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| work(channel, filters, fork, test_faults)));
     sys::exit_now(i32::from(!matches!(outcome, Ok(Ok(())))))
 }
 
-fn work(channel: &mut Channel, filters: &Filters, cpu_seconds: u64, test_faults: bool) -> std::io::Result<()> {
+fn work(channel: &mut Channel, filters: &Filters, fork: Fork, test_faults: bool) -> std::io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let _ = cpu_ms(); // the first use of the clock looks for the vDSO, with calls that are not allowed later
-    let missing = lock_down(filters, cpu_seconds)?;
+    let missing = lock_down(filters, fork)?;
     channel.send(&Reply::Ready { missing }, &[])?;
     while let Some((request, input)) = channel.receive()? {
         let before = cpu_ms();

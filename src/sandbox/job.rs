@@ -2,7 +2,7 @@
 
 use std::fs::File;
 
-use tribunal_media::{PartHeader, PartSink, Recipe, Report};
+use tribunal_media::{Digest, PartHeader, PartSink, Recipe, Report};
 
 /// One source to normalise.
 #[derive(Debug)]
@@ -11,6 +11,8 @@ pub struct Job {
     pub input: File,
     /// Its length in bytes.
     pub len: u64,
+    /// Digest of its bytes: what took a worker down twice is not tried again under another name.
+    pub content: Digest,
     /// What to make of it; all of one modality.
     pub recipes: Vec<Recipe>,
 }

@@ -42,14 +42,14 @@ struct Facts {
 
 impl Keeper {
     /// Starts the thread and the zygote, and waits until it serves.
-    pub(super) fn start(command: Vec<OsString>, cpu_seconds: u64) -> Result<Self, String> {
+    pub(super) fn start(command: Vec<OsString>, fork: Fork) -> Result<Self, String> {
         let (orders, inbox) = channel();
         let (started, outcome) = sync_channel(1);
         let facts = Arc::new(Facts::default());
         let shared = Arc::clone(&facts);
         let body = move || match Zygote::start(&command) {
             Ok(zygote) => {
-                let mut nursery = Nursery { command, fork: Fork { cpu_seconds }, zygote, facts: shared };
+                let mut nursery = Nursery { command, fork, zygote, facts: shared };
                 nursery.publish();
                 let _ = started.send(Ok(()));
                 nursery.serve(&inbox);

@@ -4,8 +4,7 @@ use landlock::{ABI, Access as _, AccessFs, AccessNet, Ruleset, RulesetAttr as _,
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use rustix::thread::set_no_new_privs;
 
-/// Far above the RSS cap: a data limit that bites makes decoders deliver wrong frames without an error.
-const DATA_BYTES: u64 = 2 << 30;
+use super::wire::Fork;
 
 /// Its socket, one input, and room for the duplicates that decoders make.
 const OPEN_FILES: u64 = 32;
@@ -21,10 +20,10 @@ impl Filters {
 }
 
 /// Locks this process down for good. `Ok` names the locks that this kernel does not have.
-pub(super) fn lock_down(filters: &Filters, cpu_seconds: u64) -> std::io::Result<Vec<String>> {
+pub(super) fn lock_down(filters: &Filters, fork: Fork) -> std::io::Result<Vec<String>> {
     for (resource, limit) in [
-        (Resource::Cpu, cpu_seconds),
-        (Resource::Data, DATA_BYTES),
+        (Resource::Cpu, fork.cpu_seconds),
+        (Resource::Data, fork.data_bytes),
         (Resource::Core, 0),
         (Resource::Nofile, OPEN_FILES),
         (Resource::Fsize, 0),

@@ -1,5 +1,6 @@
 //! The pool: hands jobs to workers, and tries again what a crash, a limit or bad luck may have ended.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -7,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use tribunal_media::{PartHeader, PartSink, Probe, Recipe, SinkClosed, Source};
+use tribunal_media::{Digest, PartHeader, PartSink, Probe, Recipe, SinkClosed, Source};
 
 use super::check::{self, PartCheck};
 use super::fault::Fault;
@@ -21,6 +22,9 @@ use super::worker::{Mishap, Worker};
 /// How long a new worker may take to lock itself down; a millisecond is usual.
 const READY_DEADLINE: Duration = Duration::from_secs(20);
 
+/// So many contents that took workers down are remembered; more are tried like all others.
+const QUARANTINED: usize = 10_000;
+
 /// A pool of worker processes. `run` is called from many threads at once; each call has one worker to itself, and
 /// there are never more workers than calls that ran at once.
 ///
@@ -31,6 +35,8 @@ pub struct Pool {
     settings: Settings,
     engine: Engine,
     missing: Vec<String>,
+    /// How contents failed that took two workers down.
+    quarantine: Mutex<BTreeMap<[u8; 32], Failure>>,
     started: AtomicU64,
     retried: AtomicU64,
 }
@@ -65,6 +71,7 @@ pub struct Counts {
 /// One job on its way to a worker.
 struct Errand<'a> {
     request: Request,
+    content: Option<Digest>,
     input: Option<&'a File>,
     recipes: &'a [Recipe],
     cpu: Duration,
@@ -79,7 +86,7 @@ impl Pool {
             return Ok(Self::with(settings, Engine::InProcess));
         }
         let fail = |problem| StartError(format!("the worker processes could not be started: {problem}"));
-        let keeper = Keeper::start(zygote.to_vec(), settings.worker_cpu_seconds()).map_err(fail)?;
+        let keeper = Keeper::start(zygote.to_vec(), settings.fork()).map_err(fail)?;
         let workers = Workers { idle: Mutex::default(), alone: RwLock::default(), keeper };
         let mut pool = Self::with(settings, Engine::Workers(Box::new(workers)));
         let Engine::Workers(workers) = &pool.engine else { return Ok(pool) };
@@ -96,7 +103,14 @@ impl Pool {
     }
 
     const fn with(settings: Settings, engine: Engine) -> Self {
-        Self { settings, engine, missing: Vec::new(), started: AtomicU64::new(0), retried: AtomicU64::new(0) }
+        Self {
+            settings,
+            engine,
+            missing: Vec::new(),
+            quarantine: Mutex::new(BTreeMap::new()),
+            started: AtomicU64::new(0),
+            retried: AtomicU64::new(0),
+        }
     }
 
     /// The limits in force.
@@ -122,26 +136,27 @@ impl Pool {
     /// Runs one job to its end. Parts reach `sink` as they come, at most [`Settings::reply_bytes`] of them; when a job fails in the end, what it
     /// delivered counts for nothing.
     pub fn run(&self, job: Job, sink: &mut dyn JobSink) -> Result<Done, Failure> {
-        let Job { input, len, recipes } = job;
+        let Job { input, len, content, recipes } = job;
         match &self.engine {
             Engine::InProcess => self.run_here(&Source::file(input, len), &recipes, sink),
             Engine::Workers(workers) => {
                 let request = Request::Normalise { len, recipes: recipes.clone(), limits: self.settings.media };
                 let cpu = self.settings.cpu_deadline(&recipes);
-                done(self.settle(workers, &Errand { request, input: Some(&input), recipes: &recipes, cpu }, sink)?)
+                let content = Some(content);
+                done(self.settle(workers, &Errand { request, content, input: Some(&input), recipes: &recipes, cpu }, sink)?)
             }
         }
     }
 
     /// What the decoders see while they do a job, of which no part is kept; under the same guards.
     pub fn probe(&self, job: Job) -> Result<Probe, Failure> {
-        let (Job { input, len, recipes }, limits) = (job, self.settings.media);
+        let (Job { input, len, content, recipes }, limits) = (job, self.settings.media);
         let Engine::Workers(workers) = &self.engine else {
             return Ok(tribunal_media::probe(&Source::file(input, len), &recipes, &limits)?);
         };
         let cpu = self.settings.cpu_deadline(&recipes);
         let request = Request::Probe { len, recipes: recipes.clone(), limits };
-        let errand = Errand { request, input: Some(&input), recipes: &recipes, cpu };
+        let errand = Errand { request, content: Some(content), input: Some(&input), recipes: &recipes, cpu };
         match self.settle(workers, &errand, &mut Vec::new())? {
             Reply::Probed { probe } => Ok(probe),
             Reply::Failed { reason, message } => Err(Failure { reason, message }),
@@ -157,7 +172,7 @@ impl Pool {
         };
         let recipes = [Recipe::Text { max_characters: 2 }];
         let cpu = self.settings.cpu_deadline(&recipes);
-        let errand = Errand { request: Request::Fault(fault), input: None, recipes: &recipes, cpu };
+        let errand = Errand { request: Request::Fault(fault), content: None, input: None, recipes: &recipes, cpu };
         done(self.settle(workers, &errand, &mut Vec::new())?)
     }
 
@@ -171,28 +186,47 @@ impl Pool {
         Ok(Done { report: result?, cpu_ms: super::child::thread_cpu_ms() - before })
     }
 
-    /// Tries once, and where it may help once more in a fresh worker.
+    /// Tries what was not found to take workers down.
     fn settle(&self, workers: &Workers, errand: &Errand<'_>, sink: &mut dyn JobSink) -> Result<Reply, Failure> {
+        let quarantine = || self.quarantine.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = errand.content.and_then(|content| quarantine().get(content.as_bytes()).cloned());
+        if let Some(Failure { reason, message }) = known {
+            return Err(Failure { reason, message: format!("{message} (a file of the same bytes)") });
+        }
+        let mishap = match self.twice(workers, errand, sink) {
+            Ok(reply) => return Ok(reply),
+            Err(mishap) => mishap,
+        };
+        let took_down = matches!(mishap, Mishap::Crashed(_) | Mishap::TimedOut(_) | Mishap::OverMemory(_));
+        let failure = Failure::from(mishap);
+        let mut quarantine = quarantine();
+        if let Some(content) = errand.content.filter(|_| took_down && quarantine.len() < QUARANTINED) {
+            quarantine.insert(*content.as_bytes(), failure.clone());
+        }
+        Err(failure)
+    }
+
+    /// Tries once, and where it may help once more in a fresh worker.
+    fn twice(&self, workers: &Workers, errand: &Errand<'_>, sink: &mut dyn JobSink) -> Result<Reply, Mishap> {
         let first = {
             let _shared = workers.alone.read().unwrap_or_else(PoisonError::into_inner);
             workers.take().map_or_else(|| self.fresh(workers), Ok).and_then(|worker| self.attempt(workers, worker, errand, sink))
         };
         let mishap = match first {
             Ok(answer) => return Ok(answer),
-            Err(mishap @ (Mishap::TooMuch | Mishap::Closed | Mishap::NoWorker(_))) => return Err(mishap.into()),
+            Err(mishap @ (Mishap::TooMuch | Mishap::Closed | Mishap::NoWorker(_))) => return Err(mishap),
             Err(mishap) => mishap,
         };
         self.retried.fetch_add(1, Ordering::Relaxed);
         sink.restart();
         let mut again = || self.fresh(workers).and_then(|worker| self.attempt(workers, worker, errand, sink));
-        let second = if matches!(mishap, Mishap::TimedOut(_)) {
+        if matches!(mishap, Mishap::TimedOut(_)) {
             let _alone = workers.alone.write().unwrap_or_else(PoisonError::into_inner);
             again()
         } else {
             let _shared = workers.alone.read().unwrap_or_else(PoisonError::into_inner);
             again()
-        };
-        second.map_err(Failure::from)
+        }
     }
 
     /// One job in one worker, which goes back to the others only after a clean answer.
@@ -239,7 +273,10 @@ impl Pool {
         self.started.fetch_add(1, Ordering::Relaxed);
         let mut watch = Watch::start(READY_DEADLINE, READY_DEADLINE, u64::MAX);
         match worker.receive(0, &mut watch) {
-            Ok((Reply::Ready { missing }, _)) => Ok((worker, missing)),
+            Ok((Reply::Ready { mut missing }, _)) => {
+                missing.extend(worker.unseen());
+                Ok((worker, missing))
+            }
             Ok(_) => Err(Mishap::NoWorker("a new worker said something else than ready".to_owned())),
             Err(mishap) => Err(Mishap::NoWorker(format!("a new worker was not ready: {}", Failure::from(mishap).message))),
         }

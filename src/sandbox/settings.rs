@@ -5,6 +5,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tribunal_media::{Limits, Modality, Recipe, SamplerSpec};
 
+use super::wire::Fork;
+
+/// Far above the RSS cap: a data limit that bites makes decoders deliver wrong frames without an error. At least so many bytes, and so many times the cap.
+const DATA_BYTES: u64 = 2 << 30;
+const DATA_PER_RSS: u64 = 3;
+
 /// How far decoding is kept away from this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -89,8 +95,13 @@ impl Settings {
     }
 
     /// CPU seconds that one worker may use in its whole life (`RLIMIT_CPU` counts per process, not per job).
-    pub(super) fn worker_cpu_seconds(&self) -> u64 {
+    fn worker_cpu_seconds(&self) -> u64 {
         self.max_seconds.saturating_mul(u64::from(self.jobs_per_worker)).max(1)
+    }
+
+    /// What the kernel holds a worker to in its whole life.
+    pub(super) fn fork(&self) -> Fork {
+        Fork { cpu_seconds: self.worker_cpu_seconds(), data_bytes: DATA_BYTES.max((self.rss_mib << 20).saturating_mul(DATA_PER_RSS)) }
     }
 }
 

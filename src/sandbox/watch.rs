@@ -59,6 +59,11 @@ impl Watch {
     }
 }
 
+/// Whether a process that lives shows what it uses: not where `/proc` hides those of others, as workers are to it that nobody may look into.
+pub(super) fn can_see(pid: Pid) -> bool {
+    rss_bytes(pid).is_some() && cpu_time(pid).is_some()
+}
+
 /// Resident memory in bytes; `None` when the process is gone.
 fn rss_bytes(pid: Pid) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero())).ok()?;

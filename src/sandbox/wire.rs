@@ -58,6 +58,8 @@ pub(super) enum Reply {
 pub(super) struct Fork {
     /// `RLIMIT_CPU` of the worker, in seconds.
     pub(super) cpu_seconds: u64,
+    /// `RLIMIT_DATA` of the worker, in bytes.
+    pub(super) data_bytes: u64,
 }
 
 /// What the zygote says; the worker's pidfd travels beside `Forked`.

@@ -5,11 +5,11 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{RecvFlags, recv};
+use rustix::net::{RecvFlags, Shutdown, recv, shutdown};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 
 use super::job::Failure;
-use super::watch::{TICK, Watch};
+use super::watch::{TICK, Watch, can_see};
 use super::wire::{HELD, PREFIX, Reply, Request, lengths, send};
 
 /// How long a worker that closed its socket may take to die by itself; freeing memory takes tens of milliseconds.
@@ -64,6 +64,12 @@ pub(super) struct Worker {
 impl Worker {
     pub(super) fn new(pid: Pid, pidfd: OwnedFd, socket: OwnedFd) -> Self {
         Self { pid, pidfd, socket, pending: Vec::new(), scratch: vec![0; HELD].into_boxed_slice(), jobs: 0 }
+    }
+
+    /// Why its memory and its time cannot be watched, if so.
+    pub(super) fn unseen(&self) -> Option<String> {
+        (!can_see(self.pid))
+            .then(|| "limits of memory and time: /proc does not show this program its workers (is it mounted with hidepid?)".to_owned())
     }
 
     /// Hands it a job.
@@ -134,9 +140,11 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // Errors mean that it was waited for already.
+        // Errors mean that it was waited for already, or that this machine refuses the call: then it ends with its socket, unless it hangs.
         let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
-        let _ = waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
+        let _ = shutdown(&self.socket, Shutdown::Both);
+        wait(self.pidfd.as_fd(), LAST_BREATH);
+        let _ = waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
     }
 }
 

@@ -61,7 +61,7 @@ fn serve(control: OwnedFd, test_faults: bool) -> io::Result<()> {
         match sys::clone_sibling() {
             Ok(Side::New) => {
                 drop(control); // a worker that could speak for the zygote would be believed
-                child::serve(&mut Channel::new(socket), &filters, fork.cpu_seconds, test_faults);
+                child::serve(&mut Channel::new(socket), &filters, fork, test_faults);
             }
             Ok(Side::Caller(pid)) => match pidfd_open(pid, PidfdFlags::empty()) {
                 Ok(pidfd) => say(&control, &Born::Forked { pid: pid.as_raw_nonzero().get() }, Some(pidfd.as_fd()))?,

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tempfile::tempdir;
 use tribunal::sandbox::{Job, Pool, Settings};
-use tribunal_media::{FrameView, Modality, PartHeader, Recipe, SoundSpec, sniff};
+use tribunal_media::{Digest, FrameView, Modality, PartHeader, Recipe, SoundSpec, sniff};
 
 use crate::damage::{NEVER, seeds};
 use crate::support::{first_case, next, root, sized};
@@ -162,7 +162,8 @@ fn through(count: usize, make: impl Fn(usize) -> (String, Modality, Vec<u8>) + S
             let mut input = tempfile::tempfile_in("/dev/shm").or_else(|_| tempfile::tempfile()).unwrap();
             input.write_all(&bytes).unwrap();
             let mut parts: Vec<(PartHeader, Vec<u8>)> = Vec::new();
-            let done = pool.run(Job { input, len: bytes.len() as u64, recipes: recipes(modality) }, &mut parts);
+            let done =
+                pool.run(Job { input, len: bytes.len() as u64, content: Digest::of(&bytes), recipes: recipes(modality) }, &mut parts);
             let end = done.map_or_else(|failure| failure.reason, |_| "parts".to_owned());
             if NEVER.contains(&end.as_str()) {
                 let kept = root().join("target/tmp/broke").join(&name);

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use tribunal::sandbox::{Fault, Isolation, Job, Pool, Settings};
-use tribunal_media::{PartHeader, Recipe};
+use tribunal_media::{Digest, FrameView, PartHeader, Pick, Recipe};
 
 fn settings() -> Settings {
     Settings { image_seconds: 1, rss_mib: 200, ..Settings::default() }
@@ -30,7 +30,13 @@ fn input(bytes: &[u8]) -> (File, u64) {
 
 fn text_job(text: &str) -> Job {
     let (input, len) = input(text.as_bytes());
-    Job { input, len, recipes: vec![Recipe::Text { max_characters: 1000 }] }
+    Job { input, len, content: Digest::of(text.as_bytes()), recipes: vec![Recipe::Text { max_characters: 1000 }] }
+}
+
+fn image_job(bytes: &[u8]) -> Job {
+    let (input, len) = input(bytes);
+    let recipe = Recipe::Image { sampler: Pick::First.into(), view: FrameView::default() };
+    Job { input, len, content: Digest::of(bytes), recipes: vec![recipe] }
 }
 
 /// Runs a text through the pool and checks every byte of the answer.
@@ -113,6 +119,25 @@ fn one_job_in_ten_crashes_and_all_others_are_right() {
             });
         }
     });
+}
+
+#[test]
+fn what_took_two_workers_down_is_not_tried_again_under_another_name() {
+    let pool = pool(Settings { rss_mib: 1, ..Settings::default() });
+    let mut png = std::io::Cursor::new(Vec::new());
+    image::RgbImage::from_fn(3000, 3000, |x, y| image::Rgb([x as u8, y as u8, (x * y) as u8]))
+        .write_to(&mut png, image::ImageFormat::Png)
+        .unwrap();
+    let run = |bytes: &[u8]| pool.run(image_job(bytes), &mut Vec::new()).unwrap_err();
+    let first = run(png.get_ref());
+    assert_eq!((first.reason.as_str(), pool.counts().retried), ("over_memory", 1));
+    let before = pool.counts();
+    let again = run(png.get_ref());
+    assert!(again.reason == "over_memory" && again.message.contains("the same bytes"), "{again}");
+    assert_eq!(pool.counts(), before, "nobody tried it");
+    png.get_mut().push(0);
+    run(png.get_ref());
+    assert_eq!(pool.counts().retried, 2, "other bytes are tried");
 }
 
 #[test]
@@ -243,10 +268,8 @@ fn heic_and_avif_are_decoded_under_every_lock_or_refused_by_name() {
     let pool = pool(Settings { isolation: Isolation::Required, ..Settings::default() });
     for (file, format) in [("sample.heic", "libheif:heic"), ("sample.avif", "libheif:avif")] {
         let path = crate::support::root().join("fixtures/fetched/filetype").join(file);
-        let (input, len) = input(&std::fs::read(path).expect("make fixtures"));
-        let recipe = Recipe::Image { sampler: tribunal_media::Pick::First.into(), view: tribunal_media::FrameView::default() };
         let mut parts: Vec<(PartHeader, Vec<u8>)> = Vec::new();
-        let done = pool.run(Job { input, len, recipes: vec![recipe] }, &mut parts);
+        let done = pool.run(image_job(&std::fs::read(path).expect("make fixtures")), &mut parts);
         match (tribunal_media::heif_version(), done) {
             (Ok(_), Ok(done)) => assert_eq!((done.report.decoder.as_str(), parts.len()), (format, 1)),
             (Err(_), Err(failure)) => assert!(failure.message.contains("libheif.so.1 is not installed"), "{failure:?}"),

@@ -65,3 +65,16 @@ fn a_reader_that_went_away_costs_nothing() {
     assert_eq!(ended(&mut child).code(), Some(0));
     assert_eq!((rig.requests(), table(&rig.run("run")).len()), (5, 5));
 }
+
+/// What a core dump holds is the key, too.
+#[test]
+fn no_signal_leaves_a_core() {
+    let rig = Rig::new(1, &json!({"latency_ms": 600_000}), "timeout_s = 900\n");
+    let mut child = rig.start("run", &[]);
+    rig.until(1, &mut child);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+    let core = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().take(2).collect::<Vec<_>>(), ["0", "0"]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}

@@ -210,8 +210,8 @@ impl BatchServer {
         let header = |name: &str| Some((name.to_owned(), response.headers().get(name)?.to_str().ok()?.to_owned()));
         let headers: BTreeMap<_, _> = ["retry-after", "retry-after-ms", "date"].into_iter().filter_map(header).collect();
         let status = response.status().as_u16();
-        let body = read(response).await.map_err(|error| fault(&self.redactor, &error, true))?;
-        Ok(Reply { status, headers, body: self.redactor.clean(body) })
+        let body = read(response, &self.redactor).await.map_err(|error| fault(&self.redactor, &error, true))?;
+        Ok(Reply { status, headers, body })
     }
 }
 

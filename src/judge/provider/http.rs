@@ -29,6 +29,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Seconds for a server to say what its model can take in, where requests may not take less.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
+/// More bytes than a key has in any form: so many are read behind what is kept of a body, lest a key that the cut goes through is not known for one.
+const LONGEST_KEY: usize = 16 << 10;
 /// The only headers, besides those of rate limits, that anything here reads or that help a person.
 const KEPT_HEADERS: [&str; 6] = ["retry-after", "retry-after-ms", "date", "location", "content-type", "x-request-id"];
 
@@ -138,11 +140,11 @@ impl Http {
         let response = post.send().await.map_err(lost)?;
         let status = response.status().as_u16();
         let headers = self.kept(response.headers());
-        let body = match read(response).await {
+        let body = match read(response, &self.redactor).await {
             Err(_) if says_all(status) => String::new(),
             body => body.map_err(|error| fault(&self.redactor, &error, true))?,
         };
-        Ok(Reply { status, headers, body: self.redactor.clean(body) })
+        Ok(Reply { status, headers, body })
     }
 
     fn kept(&self, headers: &HeaderMap) -> BTreeMap<String, String> {
@@ -167,7 +169,7 @@ impl Http {
         let lost = |error: reqwest::Error| fault(&self.redactor, &error, !error.is_connect());
         let response = request.headers(self.headers.clone()).timeout(self.probe_timeout).send().await.map_err(lost)?;
         let (status, headers) = (response.status().as_u16(), self.kept(response.headers()));
-        let body = self.redactor.clean(read(response).await.map_err(lost)?);
+        let body = read(response, &self.redactor).await.map_err(lost)?;
         let said = classify(Reply { status, headers, body })?;
         Ok(serde_json::from_str(&said.body).ok().and_then(|said| address::carried(&said)))
     }
@@ -212,15 +214,18 @@ pub(super) fn fault(redactor: &Redactor, error: &reqwest::Error, taken: bool) ->
 }
 
 /// The body up to the cap. One that is longer, or not UTF-8, comes back as text that is no JSON.
-pub(super) async fn read(mut response: reqwest::Response) -> Result<String, reqwest::Error> {
+pub(super) async fn read(mut response: reqwest::Response, redactor: &Redactor) -> Result<String, reqwest::Error> {
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         bytes.extend_from_slice(&chunk);
-        if bytes.len() > KEPT_REPLY {
-            return Ok(cut(&String::from_utf8_lossy(&bytes)));
+        if bytes.len() > KEPT_REPLY + LONGEST_KEY {
+            break;
         }
     }
-    Ok(String::from_utf8(bytes).unwrap_or_else(|error| format!("(not UTF-8) {}", String::from_utf8_lossy(error.as_bytes()))))
+    let is_whole = bytes.len() <= KEPT_REPLY;
+    let text = String::from_utf8(bytes).unwrap_or_else(|error| format!("(not UTF-8) {}", String::from_utf8_lossy(error.as_bytes())));
+    let text = redactor.clean(text);
+    Ok(if is_whole { text } else { cut(&text) })
 }
 
 /// An error with its causes, which is where reqwest hides "connection refused".

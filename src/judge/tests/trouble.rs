@@ -9,6 +9,7 @@ use tribunal_media::Encoding;
 use super::memory::Memory;
 use super::server::Answer;
 use super::{FakeJournal, Server, ask, ends, frame, good, memory, open, part, settings, work};
+use crate::judge::reply::KEPT_REPLY;
 use crate::judge::{Judge, Limits, Price, ProviderKind, Settings, Stop, Work};
 use crate::prepare::Payload;
 
@@ -295,4 +296,15 @@ async fn a_batch_that_is_put_off_keeps_all_others_quiet() {
     assert_eq!(server.seen().len(), 1);
     batches().look("batch-1").await.unwrap();
     assert!(start.elapsed().as_secs_f64() >= 1.0, "never earlier than asked");
+}
+
+/// The bytes before the key are as many as are kept but for four of its own.
+#[tokio::test]
+async fn a_key_that_the_cut_goes_through_is_not_kept_in_part() {
+    let body = format!("{}sk-secret/1{}", "x".repeat(KEPT_REPLY - 4), "x".repeat(4096));
+    let server = Server::start(vec![whole(200, &body)]).await;
+    let journal = FakeJournal::default();
+    ask(&judge(&settings(&server)), &journal).await.unwrap();
+    let ends = journal.ends.lock().unwrap();
+    assert!(!ends.is_empty() && ends.iter().all(|end| end.reply.len() > KEPT_REPLY / 2 && !end.reply.contains("sk-")));
 }
