@@ -117,6 +117,7 @@ fn name(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use tempfile::TempDir;
     use tribunal_media::Modality;
 
@@ -333,5 +334,46 @@ mod tests {
     fn hostile_names_do_not_reach_the_terminal() {
         let folder = folder(&[("m.jsonl", b"{\"id\":\"a\",\"output\":{\"path\":\"\\u001b[2J\\n\"}}")]);
         assert_eq!(faults(&folder, "m.jsonl"), ["m.jsonl:1: the file `\\u{1b}[2J\\n` does not exist"]);
+    }
+
+    /// What stands where something else stood in a manifest.
+    const ODD: [&str; 14] =
+        ["\"", "{", "}", "[", "]", ",", ":", "\n", "\r", "\0", "-1e999", "\"id\":\"a\"", "{\"id\":", "\u{202e}\u{feff}"];
+
+    proptest! {
+        /// Manifests are written by anybody's scripts: each is read, or refused by its lines.
+        #[test]
+        fn an_altered_manifest_is_read_or_refused_by_line(
+            at in prop::collection::vec((any::<prop::sample::Index>(), 0..40_usize, 0..ODD.len()), 1..6),
+            bytes in prop::option::weighted(0.3, (any::<prop::sample::Index>(), any::<u8>())),
+            as_table: bool,
+        ) {
+            let rows = "{\"id\":\"a\",\"risk\":\"R03\",\"output\":{\"text\":\"x\"},\"human_risk\":[1,null],\"tags\":{\"k\":\"v\"}}\n\
+                        {\"id\":\"b\",\"output\":{\"path\":\"a.png\"},\"prompt\":[{\"role\":\"user\",\"content\":\"y\"}]}\n";
+            let table = "id,risk,output_text,output_path\na,R03,\"x,\ny\",\nb,,,a.png\n";
+            let (name, text) = if as_table { ("m.csv", table) } else { ("m.jsonl", rows) };
+            let mut altered = text.as_bytes().to_vec();
+            for (at, length, odd) in at {
+                let at = at.index(altered.len() + 1);
+                let end = (at + length).min(altered.len());
+                altered.splice(at..end, ODD[odd].bytes());
+            }
+            if let Some((at, byte)) = bytes {
+                let at = at.index(altered.len());
+                altered[at] = byte;
+            }
+            let lines = altered.iter().filter(|byte| **byte == b'\n').count() + 1;
+            let folder = folder(&[(name, &altered), ("a.png", PNG)]);
+            match read(&folder, name) {
+                Ok(manifest) => {
+                    let ids: Vec<String> = manifest.instances.to_vec().into_iter().map(|row| row.id).collect();
+                    prop_assert!(!ids.is_empty() && ids.iter().collect::<std::collections::BTreeSet<_>>().len() == ids.len());
+                }
+                Err(OpenError::Faults(faults)) => {
+                    prop_assert!(!faults.list().is_empty() && faults.list().iter().all(|fault| fault.line <= lines), "{faults}");
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
     }
 }

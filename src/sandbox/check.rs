@@ -122,7 +122,10 @@ pub(super) fn message(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::sandbox::wire::{Reply, lengths};
 
     fn text(recipes: Vec<usize>, characters: u64) -> PartHeader {
         PartHeader { recipes, encoding: Encoding::Utf8, detail: Detail::Text { characters } }
@@ -171,5 +174,38 @@ mod tests {
     fn reasons_are_codes() {
         assert!(reason("out_of_memory").is_ok());
         assert!(reason("").is_err() && reason("<b>").is_err() && reason(&"a".repeat(41)).is_err());
+    }
+
+    /// Texts that stand where a number, a list or a name of a message stood.
+    const ODD: [&str; 12] =
+        ["-1", "0", "1e309", "1e-320", "null", "\"\"", "[]", "{}", "18446744073709551615", "[0,0]", "true", "\"\\u0000\""];
+
+    proptest! {
+        /// A worker that a file has taken over may say anything: it is refused, or what it says can be true.
+        #[test]
+        fn whatever_a_worker_says_is_refused_or_can_be_true(
+            at in prop::collection::vec((0..400_usize, 0..12_usize, 0..ODD.len()), 0..4),
+            noise in prop::option::weighted(0.2, prop::collection::vec(any::<u8>(), 0..200)),
+            prefix: [u8; 8],
+            body in prop_oneof![Just(vec![0xff, 0xd8, 0xff, 0xd9]), prop::collection::vec(any::<u8>(), 0..64)],
+        ) {
+            if let Ok((header, _)) = lengths(prefix) {
+                prop_assert!(header > 0 && header < 1 << 24);
+            }
+            let mut said = serde_json::to_vec(&Reply::Part { header: frame(1.0) }).unwrap();
+            for (at, length, odd) in at {
+                let at = at % said.len();
+                said.splice(at..(at + length).min(said.len()), ODD[odd].bytes());
+            }
+            let view = FrameView::Jpeg { long_edge: 4, quality: 85, background: [0; 3] };
+            let recipes = [Recipe::Video { sampler: "uniform:2".parse().unwrap(), view, soundtrack: None }];
+            if let Ok(Reply::Part { header }) = serde_json::from_slice(noise.as_ref().unwrap_or(&said)) {
+                if PartCheck::new(&recipes).part(&header, &body).is_ok() {
+                    let Detail::Frame(frame) = &header.detail else { panic!("a frame was asked for: {header:?}") };
+                    prop_assert!(header.recipes == [0] && frame.width.max(frame.height) <= 4 && frame.t.is_none_or(f64::is_finite));
+                    prop_assert!(body.starts_with(&[0xff, 0xd8]));
+                }
+            }
+        }
     }
 }
