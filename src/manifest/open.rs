@@ -362,7 +362,7 @@ mod tests {
                 let at = at.index(altered.len());
                 altered[at] = byte;
             }
-            let lines = altered.iter().filter(|byte| **byte == b'\n').count() + 1;
+            let lines = altered.split(|byte| *byte == b'\n').count();
             let folder = folder(&[(name, &altered), ("a.png", PNG)]);
             match read(&folder, name) {
                 Ok(manifest) => {
