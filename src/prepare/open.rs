@@ -88,9 +88,8 @@ const UNWRITTEN: &str = "unwritten";
 
 fn reason_of(error: &io::Error) -> &'static str {
     match Errno::from_io_error(error) {
-        // A file that may not be read is said by ACCES; a call that is refused or unknown, as in some containers, is no fault of the file.
-        Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS | Errno::NOSYS | Errno::PERM) => NO_RESOURCES,
-        Some(Errno::ACCESS) => "unreadable",
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS | Errno::NOSYS) => NO_RESOURCES,
+        Some(Errno::ACCESS | Errno::PERM) => "unreadable",
         _ => "io",
     }
 }
@@ -191,6 +190,12 @@ pub(super) fn open_beneath(root: &Path, path: &Path) -> Result<File, Rejected> {
     match opened {
         Ok(fd) => Ok(fd.into()),
         Err(Errno::NOENT | Errno::NOTDIR) => Err(Rejected::new(MISSING, format!("{name}: no such file"))),
+        // Some containers refuse the call itself, which is no fault of the file; a file system may refuse the file.
+        Err(Errno::PERM)
+            if openat2(&folder, ".", OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), how).is_err_and(|error| error == Errno::PERM) =>
+        {
+            Err(Rejected::ours("this machine refuses the system call openat2, without which no file is opened safely"))
+        }
         Err(Errno::XDEV) => Err(Rejected::new("outside", format!("{name}: leads out of the folder"))),
         Err(Errno::LOOP) => Err(Rejected::new("outside", format!("{name}: a symbolic link, and links are not followed"))),
         Err(Errno::NXIO | Errno::NODEV) => Err(not_regular()),
@@ -294,9 +299,9 @@ mod tests {
     fn a_machine_without_descriptors_is_no_fault_of_the_asset() {
         let ours = |errno: Errno| Rejected::from(io::Error::from(errno)).is_ours();
         assert!(ours(Errno::MFILE) && ours(Errno::NOMEM) && failed(Path::new("a"), Errno::NFILE).is_ours());
-        assert!(ours(Errno::NOSYS) && failed(Path::new("a"), Errno::PERM).is_ours(), "a container refuses the call");
+        assert!(ours(Errno::NOSYS), "a container knows no such call");
         assert!(uncopied(Errno::FBIG.into()).is_ours());
-        assert!(!ours(Errno::IO) && !ours(Errno::ACCESS));
+        assert!(!ours(Errno::IO) && !ours(Errno::ACCESS) && !ours(Errno::PERM), "one file stops no run");
     }
 
     #[test]
