@@ -28,6 +28,8 @@ pub struct PrepareDone {
     pub refused: u64,
     /// Items without an output by policy.
     pub blocked: u64,
+    /// System calls for files and sockets that the workers were refused; see [`Counts`](crate::sandbox::Counts).
+    pub refused_calls: u64,
 }
 
 /// Why the folder is not whole.
@@ -60,7 +62,7 @@ pub fn prepare(study: &Study, pool: &Pool, dir: &Path) -> Result<PrepareDone, Pr
         Ok(())
     })?;
     folder.finish()?;
-    Ok(done)
+    Ok(PrepareDone { refused_calls: pool.counts().refused_calls, ..done })
 }
 
 fn book(study: &Study, instance: &Instance) -> RecipeBook {

@@ -26,13 +26,16 @@ fn work(channel: &mut Channel, filters: &Filters, fork: Fork, test_faults: bool)
     let missing = lock_down(filters, fork)?;
     channel.send(&Reply::Ready { missing }, &[])?;
     while let Some((request, input)) = channel.receive()? {
-        let before = cpu_ms();
+        let (before, refused) = (cpu_ms(), sys::refused_calls());
         let result = catch_unwind(AssertUnwindSafe(|| answer(request, input, channel, test_faults)));
         let reply = match result.unwrap_or_else(|_| Err(Error::Panic("outside the decoders".to_owned()))) {
             Ok(Reply::Done { report, .. }) => Reply::Done { report, cpu_ms: cpu_ms() - before },
             Ok(reply) => reply,
             Err(error) => Reply::Failed { reason: error.reason_code().to_owned(), message: error.to_string() },
         };
+        if let calls @ 1.. = sys::refused_calls() - refused {
+            channel.hold(&Reply::Refused { calls }, &[])?;
+        }
         channel.send(&reply, &[])?;
     }
     Ok(())

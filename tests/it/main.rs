@@ -36,3 +36,4 @@ mod store;
 mod strategies;
 mod support;
 mod tables;
+mod threads;
