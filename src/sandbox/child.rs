@@ -68,17 +68,9 @@ impl PartSink for Stream<'_> {
     }
 }
 
-/// CPU time of this process so far, in milliseconds.
-fn cpu_ms() -> f64 {
-    milliseconds(ClockId::ProcessCPUTime)
-}
-
-/// CPU time of this thread so far, in milliseconds: what a job without a worker used.
-pub(super) fn thread_cpu_ms() -> f64 {
-    milliseconds(ClockId::ThreadCPUTime)
-}
-
-fn milliseconds(clock: ClockId) -> f64 {
-    let now = clock_gettime(clock);
+/// CPU time of this thread so far, in milliseconds: all of a worker's. The clock of a process goes by ticks, and so loses most of a short job, where the
+/// process has a limit of CPU time.
+pub(super) fn cpu_ms() -> f64 {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
     now.tv_sec as f64 * 1e3 + now.tv_nsec as f64 / 1e6
 }

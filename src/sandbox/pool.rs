@@ -186,13 +186,13 @@ impl Pool {
     }
 
     fn run_here(&self, source: &Source, recipes: &[Recipe], sink: &mut dyn JobSink) -> Result<Done, Failure> {
-        let before = super::child::thread_cpu_ms();
+        let before = super::child::cpu_ms();
         let mut bounded = Bounded { sink, room: self.settings.reply_bytes, full: false };
         let result = tribunal_media::normalise(source, recipes, &self.settings.media, &mut bounded);
         if bounded.full {
             return Err(Failure::over_reply());
         }
-        Ok(Done { report: result?, cpu_ms: super::child::thread_cpu_ms() - before })
+        Ok(Done { report: result?, cpu_ms: super::child::cpu_ms() - before })
     }
 
     /// Tries what was not found to take workers down.

@@ -231,6 +231,15 @@ fn isolation_does_not_change_the_bytes() {
     }
 }
 
+/// Shorter than the kernel's ticks, by which a process with a limit of CPU time is told the time.
+#[test]
+fn short_jobs_say_what_they_took() {
+    let pool = pool(settings());
+    let text = "한국어 ".repeat(200);
+    let took: Vec<f64> = (0..20).map(|_| pool.run(text_job(&text), &mut Vec::new()).unwrap().cpu_ms).collect();
+    assert!(took.iter().all(|ms| *ms > 0.001), "{took:?}");
+}
+
 #[test]
 fn a_reply_over_its_limit_is_refused() {
     for isolation in [Isolation::Off, Isolation::Required] {
