@@ -170,6 +170,24 @@ pub(crate) fn another_flv(source: &Source, mut at: u64) -> io::Result<Option<u64
     Ok(None)
 }
 
+/// Where a second chunk of samples begins in a WAV file: decoders read one alone. A length that leads nowhere ends the search.
+pub(crate) fn another_data(source: &Source) -> io::Result<Option<u64>> {
+    let head = source.head(12)?;
+    if !(head.starts_with(b"RIFF") && head.ends_with(b"WAVE")) {
+        return Ok(None);
+    }
+    let (mut at, mut seen) = (12, false);
+    for _ in 0..MOST_BOXES {
+        let header = source.read(at, 8)?;
+        let Some(size) = le(&header, 4, 4) else { break };
+        if header.starts_with(b"data") && size > 0 && std::mem::replace(&mut seen, true) {
+            return Ok(Some(at));
+        }
+        at += 8 + size + size % 2;
+    }
+    Ok(None)
+}
+
 /// Begins each pack of a program stream.
 const PACK: &[u8] = b"\0\0\x01\xba";
 
@@ -242,7 +260,7 @@ fn ends_amid_box(source: &Source) -> io::Result<Option<&'static str>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{another_flv, broken_off};
+    use super::{another_data, another_flv, broken_off};
     use crate::Source;
 
     /// Of a file that breaks off; -1 where it does not say how long it should be.
@@ -305,6 +323,19 @@ mod tests {
             assert_eq!((found(&whole, at), found(&whole.repeat(2), at)), (None, Some(whole.len() as u64)), "from the tag at {at}");
         }
         assert_eq!((found(&[&whole[..], &tag(7), header].concat(), 13), found(&whole, 1000), found(b"", 0)), (None, None, None));
+    }
+
+    #[test]
+    fn a_second_chunk_of_samples_is_found() {
+        let chunk =
+            |kind: &[u8], content: &[u8]| [kind, &(content.len() as u32).to_le_bytes(), content, &b"\0"[..content.len() % 2]].concat();
+        let found = |chunks: &[Vec<u8>]| {
+            another_data(&Source::memory([b"RIFF\x99\0\0\0WAVE", &chunk(b"fmt ", &[7; 16])[..], &chunks.concat()].concat())).unwrap()
+        };
+        let (data, list) = (chunk(b"data", b"123"), chunk(b"LIST", b"data\x04\0\0\0"));
+        assert_eq!(found(&[data.clone(), list.clone(), data.clone()]), Some(12 + 24 + 12 + 16));
+        assert_eq!((found(&[list.clone(), data.clone(), list]), found(&[data.clone(), chunk(b"data", b"")])), (None, None));
+        assert_eq!(found(&[data.clone(), b"rubbish".to_vec(), data.clone()]), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Magic bytes -> format. The name of a file is never asked.
 
-use crate::{Error, Limits, Modality, Source, sound_frame};
+use crate::sound_frame::{self, AHEAD, first_in_a_row, name_of};
+use crate::{Error, Limits, Modality, Source};
 
 /// A recognised format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +106,17 @@ pub fn sniff(head: &[u8]) -> Option<Format> {
         .or_else(|| MAGIC.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, format)| *format))
 }
 
+/// Sound without a container from its first whole frame on, and what comes before that: `None` where its first bytes tell what it is.
+pub(crate) fn behind_lead(source: &Source) -> Result<Option<(Source, Vec<u8>)>, Error> {
+    if sniff(&source.head(HEAD)?).is_some() {
+        return Ok(None);
+    }
+    let mut head = source.head(AMID + AHEAD)?;
+    let Some((_, start)) = first_in_a_row(&head, AMID) else { return Ok(None) };
+    head.truncate(start);
+    Ok(Some((source.behind(start as u64), head)))
+}
+
 /// Reads the head of `source` and recognises it: empty, foreign and unknown bytes are refused by their cause.
 pub(crate) fn identify(source: &Source, limits: &Limits) -> Result<Format, Error> {
     Limits::check("length of the source in bytes", source.len(), limits.source_bytes)?;
@@ -112,7 +124,7 @@ pub(crate) fn identify(source: &Source, limits: &Limits) -> Result<Format, Error
         return Err(Error::NotMedia("the file is empty".to_owned()));
     }
     let format = match sniff(&source.head(HEAD)?) {
-        None => recording_cut_anywhere(&source.head(AMID)?),
+        None => recording_cut_anywhere(&source.head(AMID + AHEAD)?),
         format => format,
     };
     format.ok_or_else(|| Error::NotMedia("the first bytes belong to no format known here".to_owned()))
@@ -165,6 +177,7 @@ fn iso_base_media(head: &[u8]) -> Option<Format> {
 fn chunked(head: &[u8]) -> Option<Format> {
     Some(match (head.get(..4)?, head.get(8..12)?) {
         (b"RIFF" | b"RF64" | b"BW64", b"WAVE") => format("wav", Modality::Audio),
+        (b"RIFX", b"WAVE") => foreign("rifx", Modality::Audio), // libav takes its samples for little-endian
         (b"RIFF", b"AVI ") => container("avi"),
         (b"RIFF", b"WEBP") => format("webp", Modality::Image),
         (b"RIFF", b"ACON") => foreign("ani", Modality::Image),
@@ -233,7 +246,9 @@ fn elementary_video(head: &[u8]) -> Option<Format> {
 
 /// A recording whose first bytes belong to something that is not there.
 fn recording_cut_anywhere(head: &[u8]) -> Option<Format> {
-    first_pack(head).map(|_| container("mpeg-ps")).or_else(|| cut_pictures(head))
+    let sound = || first_in_a_row(head, AMID).map(|(name, _)| format(name, Modality::Audio));
+    let head = &head[..head.len().min(AMID)];
+    first_pack(head).map(|_| container("mpeg-ps")).or_else(|| cut_pictures(head)).or_else(sound)
 }
 
 /// Where the first pack of a program stream begins, by the starts of three to which the lengths of packets lead (ISO/IEC 13818-1, 2.5.3; ISO/IEC 11172-1, 2.4.3).
@@ -285,7 +300,7 @@ fn mpeg_audio(head: &[u8]) -> Option<Format> {
     let next = sound_frame::mpeg_audio(head.get(first.length..)?);
     // A cut file may end within its first frame; a whole header is then all there is to judge by.
     let same = next.is_some_and(|next| next.kind == first.kind) || (head.len() < first.length + 4 && head.len() > 64);
-    same.then_some(format(["", "mp3", "mp2", "mp1"][first.kind.1 as usize], Modality::Audio))
+    same.then_some(format(name_of(first), Modality::Audio))
 }
 
 /// AAC in ADTS: two frame headers in a row, by the length that the first one states.
@@ -297,8 +312,8 @@ fn adts(head: &[u8]) -> Option<Format> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAGIC, recording_cut_anywhere, sniff};
-    use crate::Modality;
+    use super::{AMID, MAGIC, behind_lead, identify, recording_cut_anywhere, sniff};
+    use crate::{Limits, Modality, Source};
 
     fn name(head: &[u8]) -> Option<&'static str> {
         sniff(head).map(|format| format.name)
@@ -316,6 +331,7 @@ mod tests {
             (&b"\xff\xd8\xff\xe0\0\x10JFIF\0"[..], "jpeg"),
             (b"RIFF\x24\0\0\0WEBPVP8 ", "webp"),
             (b"RIFF\x24\0\0\0WAVEfmt ", "wav"),
+            (b"RIFX\0\0\0\x24WAVEfmt ", "rifx"),
             (b"RIFF\x24\0\0\0AVI LIST", "avi"),
             (b"BM\x9a\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0", "bmp"),
             (b"\0\0\0\x18ftypisom\0\0\x02\0isommp42", "mp4"),
@@ -382,6 +398,20 @@ mod tests {
             assert_eq!(name(&started(units)), expected, "{units:02x?}");
         }
         assert_eq!((name(b""), name(&[0; 5000]), name(&[0, 0, 1].repeat(500))), (None, None, None));
+    }
+
+    #[test]
+    fn sound_that_begins_amid_a_frame_is_known_by_what_follows() {
+        let sound = repeated(&[0xff, 0xfb, 0x90, 0x00], 417, 4);
+        let of = |bytes: Vec<u8>| {
+            let source = Source::memory(bytes);
+            let (name, rest) = (identify(&source, &Limits::default()).ok()?.name, behind_lead(&source).unwrap());
+            Some((name, rest.map(|(rest, lead)| (rest.head(4).unwrap(), lead.len()))))
+        };
+        let found = |lead: usize| Some(("mp3", Some((sound[..4].to_vec(), lead))));
+        assert_eq!((of(sound[17..].to_vec()), of(sound.clone())), (found(400), Some(("mp3", None))));
+        assert_eq!(of([&vec![0; AMID], &sound[..]].concat()), found(AMID));
+        assert_eq!(of([&vec![0; AMID + 1], &sound[..]].concat()), None);
     }
 
     #[test]
