@@ -73,7 +73,7 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     // Where the look at its streams met rubbish, nobody knows between which of the packets that it put aside.
     let mut again = if heard().rubbish > before { Some(Input::open(source, limits, Probing::Start)?) } else { None };
     let found = || "sound only".to_owned();
-    let stream = match (input.best(Kind::Video), input.best(Kind::Audio)) {
+    let mut stream = match (input.best(Kind::Video), input.best(Kind::Audio)) {
         (Some(stream), _) => stream,
         (None, Some(_)) => return Err(Error::Contradiction { expected: Modality::Video, found: found() }),
         (None, None) => return Err(Error::Empty("no stream of pictures".to_owned())),
@@ -85,7 +85,8 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     if !broadcast {
         reading.select(stream.index); // else the first packet of each other stream tells where it begins
     }
-    let Scan { mut packets, after_rubbish, short, past, discarded, others } = scan(reading, &stream, limits)?;
+    let Scan { mut packets, after_rubbish, short, past, turned, discarded, others } = scan(reading, &stream, limits)?;
+    stream.display_matrix = stream.display_matrix.or(turned.matrix);
     let goes_on = broadcast && goes_on_elsewhere(reading, &stream, &packets, &others);
     let joined = if format == "flv" { flv_behind(source, &packets, &after_rubbish)? } else { None };
     let mut holes = holes::mark(source, reading, &stream, &mut packets, &after_rubbish)?;
@@ -119,7 +120,8 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     let of_bytes = ending.as_ref().and_then(|ending| ending.share);
     let before = if COUNTING_FROM_ZERO.contains(&format.as_str()) { index.origin.max(0.0) } else { 0.0 };
     let promised = stream.duration.map(|end| end - before).filter(|promised| *promised > 0.0);
-    let promised = promised.filter(|_| index.shifts.is_empty()); // a clock that starts anew tells no length
+    // A clock that starts anew tells no length, and without a container libav guesses one by the bit rate.
+    let promised = promised.filter(|_| index.shifts.is_empty() && !BARE.contains(&format.as_str()));
     let left = promised.map(|promised| duration / promised).into_iter().chain(of_bytes).reduce(f64::min);
     if let Some(left) = left.filter(|left| cut && *left < limits.least_share) {
         return Err(Error::Truncated(format!("{duration:.2} seconds, {:.1} % of what the file promises, are left", left * 100.0)));
@@ -158,6 +160,12 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
         let why = ending.map(|ending| ending.reason).or(torn).map_or_else(String::new, |reason| format!(": {reason}"));
         report.truncated_at = Some(duration);
         report.note("broken_off", format!("the container breaks off after {duration:.3} s{why}"));
+    }
+    if turned.changes {
+        report.note(
+            "turns_change",
+            "pictures say on the way that they are turned otherwise; all are shown as the container or the first one says",
+        );
     }
     if stream.side_alpha && !session.reads_alpha() {
         report.note("alpha_ignored", "the decoders that read the transparency beside the pictures are missing here");
