@@ -205,8 +205,14 @@ fn headers_are_read_as_they_are_meant() {
     let (folder, out) = (work.path().join("in"), work.path().join("out"));
     fs::create_dir(&folder).unwrap();
     let wide = [480, 270];
-    let expected =
-        [("sar43.mp4", wide), ("square_box.mkv", [360, 270]), ("start_12s.mkv", wide), ("raw.h264", wide), ("hole_in_sound.webm", wide)];
+    let expected = [
+        ("raw.m1v", wide),
+        ("sar43.mp4", wide),
+        ("square_box.mkv", [360, 270]),
+        ("start_12s.mkv", wide),
+        ("raw.h264", wide),
+        ("hole_in_sound.webm", wide),
+    ];
     for (name, _) in expected {
         fs::copy(odd_set().join("media").join(name), folder.join(name)).unwrap();
     }
@@ -246,6 +252,8 @@ fn sound_without_a_container_says_what_is_missing() {
         ("hole_s.ac3", "holes"),
         ("hole_bare.mp3", "holes"),
         ("joined.flac", "truncated"),
+        ("amid_bare.mp3", "holes"),
+        ("two_chunks.wav", "goes_on_elsewhere"),
     ];
     for (name, _) in expected {
         fs::copy(odd_set().join("media").join(name), folder.join(name)).unwrap();
@@ -259,6 +267,14 @@ fn sound_without_a_container_says_what_is_missing() {
             code != "holes" || note["message"].as_str().unwrap().contains("unknown"),
             "{name}: torn frames are filled, what lay between is not"
         );
+    }
+}
+
+#[test]
+fn a_refusal_names_what_is_not_decoded() {
+    let refused = verdicts(&odd_set().join("media"));
+    for (name, what) in [("tta.mkv", "codec tta"), ("rifx.wav", "rifx")] {
+        assert_eq!(refused[name], ("unsupported".into(), format!("{what} is not decoded here").into()), "{name}");
     }
 }
 
@@ -405,7 +421,7 @@ fn sound_is_whole_and_in_place() {
     run(&["prepare", odd_set().join("media").to_str().unwrap(), "-o", out.to_str().unwrap()]);
     let lines = jsonl(&out.join("parts.jsonl"));
     let sounds: Vec<String> = expectations().into_iter().filter(|(_, (odd, _))| odd == "sound").map(|(name, _)| name).collect();
-    assert_eq!(sounds.len(), 21, "containers that usually hold pictures among them");
+    assert_eq!(sounds.len(), 24, "containers that usually hold pictures among them");
     let of = |name: &str| lines.iter().filter(|line| line["item_id"] == name).cloned().collect::<Vec<_>>();
     for name in sounds {
         let end = of(&name).iter().filter_map(|line| line["end"].as_f64()).fold(0.0, f64::max);

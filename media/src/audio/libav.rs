@@ -41,7 +41,8 @@ impl<'s> Libav<'s> {
         let demuxer = demuxer(name);
         let mut input = Input::open_sound(source, limits, demuxer)?;
         let pictures = input.best(Kind::Video).is_some();
-        let stream = input.best_sound().ok_or_else(|| no_sound(pictures))?;
+        // What is not decoded here has neither rate nor channels, and libav would not choose it; its decoder is asked for by name.
+        let stream = input.best_sound().or_else(|| input.best(Kind::Audio)).ok_or_else(|| no_sound(pictures))?;
         input.select(stream.index);
         let decoder = input.decoder(&stream, 0, limits)?;
         let tick = f64::from(stream.time_base.0) / f64::from(stream.time_base.1);
