@@ -107,7 +107,7 @@ fn wav_samples_end(head: &[u8]) -> Option<u64> {
         match head.get(at..at + 4)? {
             b"ds64" => long = le(head, at + 16, 8),
             b"data" if size == 0xffff_ffff => return long?.checked_add(at as u64 + 8),
-            b"data" => return Some(size + at as u64 + 8),
+            b"data" => return Some(size + at as u64 + 8).filter(|_| !is_endless(size)),
             _ => {}
         }
         at += 8 + usize::try_from(size + size % 2).ok()?;
@@ -172,16 +172,34 @@ pub(crate) fn another_flv(source: &Source, mut at: u64) -> io::Result<Option<u64
 
 /// Where a second chunk of samples begins in a WAV file: decoders read one alone. A length that leads nowhere ends the search.
 pub(crate) fn another_data(source: &Source) -> io::Result<Option<u64>> {
+    let Some((first, size)) = data_of_wav(source)? else { return Ok(None) };
+    Ok(data_from(source, first + 8 + size + size % 2)?.map(|(at, _)| at))
+}
+
+/// Whether a WAV file does not know how long it is, since it was written to a pipe.
+pub(crate) fn is_endless_wav(source: &Source) -> io::Result<bool> {
+    Ok(data_of_wav(source)?.is_some_and(|(at, size)| is_endless(size) && at + 8 + size > source.len()))
+}
+
+/// Whether a length is one of those that writers put before samples whose number they do not know: all ones, or a little less than that or than half
+/// of it (sox and espeak 0x7ffff000, arecord 0x7fffff00).
+const fn is_endless(size: u64) -> bool {
+    matches!(size, 0x7fff_e000..=0x8000_0100 | 0xffff_f000..=0xffff_ffff)
+}
+
+/// The first chunk of samples of a WAV file: where it begins, and its length by its header.
+fn data_of_wav(source: &Source) -> io::Result<Option<(u64, u64)>> {
     let head = source.head(12)?;
-    if !(head.starts_with(b"RIFF") && head.ends_with(b"WAVE")) {
-        return Ok(None);
-    }
-    let (mut at, mut seen) = (12, false);
+    if head.starts_with(b"RIFF") && head.ends_with(b"WAVE") { data_from(source, 12) } else { Ok(None) }
+}
+
+/// The same, from the chunk at `at` on. One of no length holds nothing.
+fn data_from(source: &Source, mut at: u64) -> io::Result<Option<(u64, u64)>> {
     for _ in 0..MOST_BOXES {
         let header = source.read(at, 8)?;
         let Some(size) = le(&header, 4, 4) else { break };
-        if header.starts_with(b"data") && size > 0 && std::mem::replace(&mut seen, true) {
-            return Ok(Some(at));
+        if header.starts_with(b"data") && size > 0 {
+            return Ok(Some((at, size)));
         }
         at += 8 + size + size % 2;
     }
@@ -260,7 +278,7 @@ fn ends_amid_box(source: &Source) -> io::Result<Option<&'static str>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{another_data, another_flv, broken_off};
+    use super::{another_data, another_flv, broken_off, is_endless_wav};
     use crate::Source;
 
     /// Of a file that breaks off; -1 where it does not say how long it should be.
@@ -303,6 +321,9 @@ mod tests {
             (wav(b"RIFF", 0, b"LIST\x01\0\0\0a\0"), false),
             (wav(b"RIFF", 9, b"LIST\x01\0\0\0a\0"), true),
             (wav(b"RIFF", u32::MAX, b""), false),
+            (wav(b"RIFF", u32::MAX - 36, b""), false),
+            (wav(b"RIFF", 0x7fff_f000, b""), false),
+            (wav(b"RIFF", 0x7000_0000, b""), true),
             (wav(b"RF64", u32::MAX, &ds64(8)), false),
             (wav(b"RF64", u32::MAX, &ds64(9)), true),
             (caf(8), false),
@@ -334,8 +355,16 @@ mod tests {
         };
         let (data, list) = (chunk(b"data", b"123"), chunk(b"LIST", b"data\x04\0\0\0"));
         assert_eq!(found(&[data.clone(), list.clone(), data.clone()]), Some(12 + 24 + 12 + 16));
-        assert_eq!((found(&[list.clone(), data.clone(), list]), found(&[data.clone(), chunk(b"data", b"")])), (None, None));
+        assert_eq!((found(&[list.clone(), data.clone(), list.clone()]), found(&[data.clone(), chunk(b"data", b"")])), (None, None));
         assert_eq!(found(&[data.clone(), b"rubbish".to_vec(), data.clone()]), None);
+        let endless = |size: u32| {
+            let data = [b"data", &size.to_le_bytes()[..], &[7; 50]].concat();
+            is_endless_wav(&Source::memory([b"RIFF\x99\0\0\0WAVE", &list[..], &data].concat())).unwrap()
+        };
+        assert_eq!(
+            [50, 99, 0x7000_0000, 0x7fff_f000, 0x7fff_ff00, u32::MAX - 36, u32::MAX].map(endless),
+            [false, false, false, true, true, true, true]
+        );
     }
 
     #[test]

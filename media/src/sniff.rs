@@ -1,5 +1,7 @@
 //! Magic bytes -> format. The name of a file is never asked.
 
+use std::io;
+
 use crate::sound_frame::{self, AHEAD, first_in_a_row, name_of};
 use crate::{Error, Limits, Modality, Source};
 
@@ -38,6 +40,7 @@ const fn foreign(name: &'static str, modality: Modality) -> Format {
 /// Formats told by their first bytes alone. Weak magics (`BM`, `RIFF`, sync words) are functions below.
 const MAGIC: &[(&[u8], Format)] = &[
     (b"\xff\xd8\xff", format("jpeg", Modality::Image)),
+    (b"\x89PNG\r\n\x1a\n\0\0\0\x04CgBI", foreign("png for iOS (CgBI)", Modality::Image)),
     (b"\x89PNG\r\n\x1a\n", format("png", Modality::Image)),
     (b"GIF87a", format("gif", Modality::Image)),
     (b"GIF89a", format("gif", Modality::Image)),
@@ -112,7 +115,8 @@ pub(crate) fn behind_lead(source: &Source) -> Result<Option<(Source, Vec<u8>)>, 
         return Ok(None);
     }
     let mut head = source.head(AMID + AHEAD)?;
-    let Some((_, start)) = first_in_a_row(&head, AMID) else { return Ok(None) };
+    let has_container = recording_cut_anywhere(&head).is_none_or(|format| format.modality != Modality::Audio);
+    let Some((_, start)) = first_in_a_row(&head, AMID).filter(|_| !has_container) else { return Ok(None) };
     head.truncate(start);
     Ok(Some((source.behind(start as u64), head)))
 }
@@ -123,11 +127,15 @@ pub(crate) fn identify(source: &Source, limits: &Limits) -> Result<Format, Error
     if source.is_empty() {
         return Err(Error::NotMedia("the file is empty".to_owned()));
     }
-    let format = match sniff(&source.head(HEAD)?) {
-        None => recording_cut_anywhere(&source.head(AMID + AHEAD)?),
-        format => format,
-    };
-    format.ok_or_else(|| Error::NotMedia("the first bytes belong to no format known here".to_owned()))
+    look(source)?.ok_or_else(|| Error::NotMedia("the first bytes belong to no format known here".to_owned()))
+}
+
+/// What `source` is by its first bytes, or else by what comes soon after them.
+pub(crate) fn look(source: &Source) -> io::Result<Option<Format>> {
+    match sniff(&source.head(HEAD)?) {
+        None => Ok(recording_cut_anywhere(&source.head(AMID + AHEAD)?)),
+        format => Ok(format),
+    }
 }
 
 /// The text that `head` begins with: UTF-8 (a code point may be cut by the end), no NUL, at most one control character in twenty.
@@ -331,6 +339,7 @@ mod tests {
             (&b"\xff\xd8\xff\xe0\0\x10JFIF\0"[..], "jpeg"),
             (b"RIFF\x24\0\0\0WEBPVP8 ", "webp"),
             (b"RIFF\x24\0\0\0WAVEfmt ", "wav"),
+            (b"\x89PNG\r\n\x1a\n\0\0\0\x04CgBI\x50\0\x20\x02", "png for iOS (CgBI)"),
             (b"RIFX\0\0\0\x24WAVEfmt ", "rifx"),
             (b"RIFF\x24\0\0\0AVI LIST", "avi"),
             (b"BM\x9a\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0", "bmp"),
@@ -412,6 +421,9 @@ mod tests {
         assert_eq!((of(sound[17..].to_vec()), of(sound.clone())), (found(400), Some(("mp3", None))));
         assert_eq!(of([&vec![0; AMID], &sound[..]].concat()), found(AMID));
         assert_eq!(of([&vec![0; AMID + 1], &sound[..]].concat()), None);
+        let length = (sound.len() as u16).to_be_bytes();
+        let pack = [b"\0\0\x01\xba\x21\0\0\0\0\0\0\0\0\0\x01\xc0", &length[..], &sound].concat();
+        assert_eq!(of([&[7; 99], &pack.repeat(4)[..]].concat()), Some(("mpeg-ps", None)), "in packets of a program stream");
     }
 
     #[test]

@@ -129,7 +129,9 @@ mod tests {
         }
         assert_eq!(found(&[&[7], &mp3, &faster, &mp3[..4]]), Some(("mp3", 1)), "whatever their bit rates");
         assert_eq!(found(&[&mp3[17..], &mp3.repeat(2)]), None, "two are not enough");
-        assert_eq!(found(&[&mp3, &aac.repeat(3)]), Some(("aac", 417)), "of one kind");
+        let other_rate = frame(&[0xff, 0xfb, 0x94, 0], 384);
+        assert_eq!(found(&[&mp3, &other_rate.repeat(3)]), Some(("mp3", 417)), "of one kind");
+        assert_eq!(found(&[&mp3, &aac.repeat(3)]), Some(("aac", 417)));
         assert_eq!(found(&[&mp2.repeat(3)]), None, "not where the headers say");
         assert_eq!(found(&[&[0; 5001], &mp3.repeat(3)]), None, "too far down");
     }

@@ -270,6 +270,37 @@ fn sound_without_a_container_says_what_is_missing() {
     }
 }
 
+/// What stands between them is neither damage nor a hole.
+#[test]
+fn joined_mp3_is_heard_to_its_end() {
+    let work = tempdir().unwrap();
+    let (folder, out) = (work.path().join("in"), work.path().join("out"));
+    fs::create_dir(&folder).unwrap();
+    fs::copy(odd_set().join("media/joined.mp3"), folder.join("joined.mp3")).unwrap();
+    run_to(0, &["prepare", folder.to_str().unwrap(), "-o", out.to_str().unwrap()]);
+    assert_eq!(jsonl(&out.join("items.jsonl"))[0]["notes"], serde_json::json!([]));
+    let ends = jsonl(&out.join("parts.jsonl")).iter().filter_map(|line| line["end"].as_f64()).fold(0.0, f64::max);
+    assert!((ends - 12.0).abs() < 0.1, "it ends at {ends}");
+}
+
+/// Only the manifest says that it is sound.
+#[test]
+fn sound_of_a_program_stream_that_begins_amid_a_packet_is_heard() {
+    let work = tempdir().unwrap();
+    let out = work.path().join("out");
+    for name in ["sound.mpg", "lpcm.mpg"] {
+        fs::write(work.path().join(name), &fs::read(odd_set().join("media").join(name)).unwrap()[1201..]).unwrap();
+    }
+    let row = |name: &str| format!("{{\"id\":\"{name}\",\"modality\":\"audio\",\"output\":{{\"path\":\"{name}\"}}}}\n");
+    let manifest = work.path().join("m.jsonl");
+    fs::write(&manifest, row("sound.mpg") + &row("lpcm.mpg")).unwrap();
+    run_to(0, &["prepare", manifest.to_str().unwrap(), "-o", out.to_str().unwrap()]);
+    let lines = jsonl(&out.join("parts.jsonl"));
+    let heard =
+        |name: &str| lines.iter().filter(|line| line["item_id"] == name).filter_map(|line| line["end"].as_f64()).fold(0.0, f64::max);
+    assert!(heard("sound.mpg") > 5.7 && heard("lpcm.mpg") > 5.7, "{lines:?}");
+}
+
 #[test]
 fn a_refusal_names_what_is_not_decoded() {
     let refused = verdicts(&odd_set().join("media"));

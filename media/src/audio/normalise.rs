@@ -43,8 +43,8 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
         let message = format!("a second chunk of samples begins at byte {at}, and only one is heard; store the file anew to have one");
         report.note("goes_on_elsewhere", message);
     }
-    // Zeros are padding.
-    if let Some((_, lead)) = rest.as_ref().filter(|(_, lead)| lead.iter().any(|byte| *byte != 0)) {
+    let is_padding = |lead: &[u8]| lead.iter().all(|byte| *byte == 0) || lead.starts_with(b"APETAGEX");
+    if let Some((_, lead)) = rest.as_ref().filter(|(_, lead)| !is_padding(lead)) {
         report.add_to_note("holes", format!("the first {} bytes are no whole frame of sound; what they held is unknown", lead.len()));
     }
     if chain.holes > 0 {
