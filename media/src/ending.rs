@@ -353,8 +353,8 @@ mod tests {
         let found = |chunks: &[Vec<u8>]| {
             another_data(&Source::memory([b"RIFF\x99\0\0\0WAVE", &chunk(b"fmt ", &[7; 16])[..], &chunks.concat()].concat())).unwrap()
         };
-        let (data, list) = (chunk(b"data", b"123"), chunk(b"LIST", b"data\x04\0\0\0"));
-        assert_eq!(found(&[data.clone(), list.clone(), data.clone()]), Some(12 + 24 + 12 + 16));
+        let (data, list) = (chunk(b"data", b"123"), chunk(b"LIST", b"data\x04\0\0\0a"));
+        assert_eq!(found(&[data.clone(), list.clone(), data.clone()]), Some(12 + 24 + 12 + 18));
         assert_eq!((found(&[list.clone(), data.clone(), list.clone()]), found(&[data.clone(), chunk(b"data", b"")])), (None, None));
         assert_eq!(found(&[data.clone(), b"rubbish".to_vec(), data.clone()]), None);
         let endless = |size: u32| {
