@@ -270,16 +270,24 @@ fn sound_without_a_container_says_what_is_missing() {
     }
 }
 
-/// What stands between them is neither damage nor a hole.
+/// Tags and padding are neither damage nor holes; a second film or song that nobody sees or hears is said.
 #[test]
-fn joined_mp3_is_heard_to_its_end() {
+fn joined_files_say_what_is_left_out_and_nothing_else() {
     let work = tempdir().unwrap();
     let (folder, out) = (work.path().join("in"), work.path().join("out"));
     fs::create_dir(&folder).unwrap();
-    fs::copy(odd_set().join("media/joined.mp3"), folder.join("joined.mp3")).unwrap();
+    let expected = [("joined.m4a", "goes_on_elsewhere"), ("joined.mp3", ""), ("joined.mp4", "goes_on_elsewhere"), ("padded.mp3", "")];
+    for (name, _) in expected {
+        fs::copy(odd_set().join("media").join(name), folder.join(name)).unwrap();
+    }
     run_to(0, &["prepare", folder.to_str().unwrap(), "-o", out.to_str().unwrap()]);
-    assert_eq!(jsonl(&out.join("items.jsonl"))[0]["notes"], serde_json::json!([]));
-    let ends = jsonl(&out.join("parts.jsonl")).iter().filter_map(|line| line["end"].as_f64()).fold(0.0, f64::max);
+    let items = jsonl(&out.join("items.jsonl"));
+    for (item, (name, code)) in items.iter().zip(expected) {
+        let codes: Vec<_> = item["notes"].as_array().unwrap().iter().map(|note| note["code"].as_str().unwrap()).collect();
+        assert_eq!((&item["item_id"], codes.join(" ").as_str()), (&name.into(), code));
+    }
+    let parts = jsonl(&out.join("parts.jsonl"));
+    let ends = parts.iter().filter(|part| part["item_id"] == "joined.mp3").filter_map(|part| part["end"].as_f64()).fold(0.0, f64::max);
     assert!((ends - 12.0).abs() < 0.1, "it ends at {ends}");
 }
 
@@ -452,7 +460,7 @@ fn sound_is_whole_and_in_place() {
     run(&["prepare", odd_set().join("media").to_str().unwrap(), "-o", out.to_str().unwrap()]);
     let lines = jsonl(&out.join("parts.jsonl"));
     let sounds: Vec<String> = expectations().into_iter().filter(|(_, (odd, _))| odd == "sound").map(|(name, _)| name).collect();
-    assert_eq!(sounds.len(), 24, "containers that usually hold pictures among them");
+    assert_eq!(sounds.len(), 25, "containers that usually hold pictures among them");
     let of = |name: &str| lines.iter().filter(|line| line["item_id"] == name).cloned().collect::<Vec<_>>();
     for name in sounds {
         let end = of(&name).iter().filter_map(|line| line["end"].as_f64()).fold(0.0, f64::max);

@@ -7,7 +7,8 @@ use super::libav::Libav;
 use super::outlet::Outlets;
 use super::pause::{Pauses, PictureClock};
 use super::symphonia::recognise;
-use crate::ending::{another_data, broken_off};
+use crate::ending::broken_off;
+use crate::joined::{another_data, another_movie};
 use crate::sniff::behind_lead;
 use crate::{Error, Limits, PartSink, Recipe, Report, SoundSpec, Source};
 
@@ -37,11 +38,20 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
     if let Some(reason) = reason {
         hearing.end(reason);
     }
+    if chain.behind > 0 {
+        hearing.forgive_last();
+    }
     hearing.judge(share, limits, &mut report)?;
     hearing.finish(sink, &mut report)?;
     if let Some(at) = another_data(source)? {
         let message = format!("a second chunk of samples begins at byte {at}, and only one is heard; store the file anew to have one");
         report.note("goes_on_elsewhere", message);
+    }
+    if let Some(at) = another_movie(source)? {
+        report.note(
+            "goes_on_elsewhere",
+            format!("another file begins at byte {at}, and is not heard; store the files one by one, or anew as one"),
+        );
     }
     let is_padding = |lead: &[u8]| lead.iter().all(|byte| *byte == 0) || lead.starts_with(b"APETAGEX");
     if let Some((_, lead)) = rest.as_ref().filter(|(_, lead)| !is_padding(lead)) {

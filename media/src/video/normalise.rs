@@ -14,8 +14,9 @@ use super::order::{are_decoding_times, needs_decoding};
 use super::plan::{plan, whole};
 use super::session::Session;
 use crate::audio::PictureClock;
-use crate::ending::{another_flv, broken_off};
+use crate::ending::broken_off;
 use crate::frame::target_size;
+use crate::joined::{another_flv, another_movie};
 use crate::libav::{Input, Kind, Probing, Stream, heard};
 use crate::sampler::{Plan, most_held};
 use crate::{Error, Limits, Modality, PartSink, Recipe, Report, Source};
@@ -144,6 +145,10 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     if let Some(at) = joined {
         let message =
             format!("another FLV file begins at byte {at}, and is not shown, or not whole; store the files one by one, or anew as one");
+        report.note("goes_on_elsewhere", message);
+    }
+    if let Some(at) = another_movie(source)?.filter(|_| report.format == "mp4") {
+        let message = format!("another file begins at byte {at}, and is not shown; store the files one by one, or anew as one");
         report.note("goes_on_elsewhere", message);
     }
     // Where no table lists the frames, there are no edits that leave out some, either.
