@@ -201,6 +201,7 @@ pub(super) fn checksum(kind: &[u8], content: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use std::io::Cursor;
+    use std::slice::from_ref;
 
     use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage};
 
@@ -318,13 +319,13 @@ mod tests {
         let with = |at: usize, chunks: &[Vec<u8>]| [&png[..at], &chunks.concat(), &png[at..]].concat();
         let recipe = Recipe::Image { sampler: "first".parse().unwrap(), view: FrameView::default() };
         let shown = |file: Vec<u8>| {
-            let report = normalise(&Source::memory(file), std::slice::from_ref(&recipe), &Limits::default(), &mut Vec::new()).unwrap();
+            let report = normalise(&Source::memory(file), from_ref(&recipe), &Limits::default(), &mut Vec::new()).unwrap();
             assert!(report.notes.is_empty(), "{:?}", report.notes);
             report.dimensions.unwrap()
         };
         let (front, back, exif) = (33, png.len() - 12, chunk(b"eXIf", &turn(6)));
         assert_eq!(
-            (shown(png.clone()), shown(with(front, &[exif.clone()])), shown(with(back, &[exif.clone()]))),
+            (shown(png.clone()), shown(with(front, from_ref(&exif))), shown(with(back, from_ref(&exif)))),
             ((20, 10), (10, 20), (10, 20))
         );
         let mut broken = exif.clone();

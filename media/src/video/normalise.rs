@@ -89,7 +89,7 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     let Scan { mut packets, after_rubbish, short, past, turned, discarded, others } = scan(reading, &stream, limits)?;
     stream.display_matrix = stream.display_matrix.or(turned.matrix);
     let goes_on = broadcast && goes_on_elsewhere(reading, &stream, &packets, &others);
-    let joined = if format == "flv" { flv_behind(source, &packets, &after_rubbish)? } else { None };
+    let joined = file_behind(source, &format, &packets, &after_rubbish)?;
     let mut holes = holes::mark(source, reading, &stream, &mut packets, &after_rubbish)?;
     if format == "avi" {
         holes.extend(chunks::date(&mut packets, &reading.listed(stream.index).collect::<Vec<_>>()));
@@ -138,19 +138,7 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
         keyframes_total: Some(index.keyframes() as u64),
         ..Report::default()
     };
-    if goes_on {
-        let message = "another stream of pictures begins later than this one, and is not shown; store the file anew to have one stream";
-        report.note("goes_on_elsewhere", message);
-    }
-    if let Some(at) = joined {
-        let message =
-            format!("another FLV file begins at byte {at}, and is not shown, or not whole; store the files one by one, or anew as one");
-        report.note("goes_on_elsewhere", message);
-    }
-    if let Some(at) = another_movie(source)?.filter(|_| report.format == "mp4") {
-        let message = format!("another file begins at byte {at}, and is not shown; store the files one by one, or anew as one");
-        report.note("goes_on_elsewhere", message);
-    }
+    note_others(&mut report, goes_on, joined);
     // Where no table lists the frames, there are no edits that leave out some, either.
     if report.format == "mp4" && stream.frames.is_none() && discarded > 0 {
         let message = format!("{discarded} frames have times before the end of the fragment before theirs, and are not shown");
@@ -166,16 +154,16 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
         report.truncated_at = Some(duration);
         report.note("broken_off", format!("the container breaks off after {duration:.3} s{why}"));
     }
+    if stream.side_alpha && !session.reads_alpha() {
+        report.note("alpha_ignored", "the decoders that read the transparency beside the pictures are missing here");
+    }
+    remark(&mut report, &index, &stream, promised);
     if turned.changes {
         report.note(
             "turns_change",
             "pictures say on the way that they are turned otherwise; all are shown as the container or the first one says",
         );
     }
-    if stream.side_alpha && !session.reads_alpha() {
-        report.note("alpha_ignored", "the decoders that read the transparency beside the pictures are missing here");
-    }
-    remark(&mut report, &index, &stream, promised);
     if copied {
         report.note(
             "decoding_times",
@@ -205,12 +193,30 @@ fn goes_on_elsewhere(input: &Input<'_>, stream: &Stream, packets: &[Entry], othe
     })
 }
 
-/// Where another FLV file begins behind the last packet, or the last one before bytes that make no sense, such as its header.
-fn flv_behind(source: &Source, packets: &[Entry], after_rubbish: &[usize]) -> Result<Option<u64>, Error> {
+/// Where another FLV file begins behind the last packet, or the last one before bytes that make no sense, such as its header; or another MP4 behind the first.
+fn file_behind(source: &Source, format: &str, packets: &[Entry], after_rubbish: &[usize]) -> Result<Option<u64>, Error> {
+    match format {
+        "mp4" => return Ok(another_movie(source)?),
+        "flv" => {}
+        _ => return Ok(None),
+    }
     let ends = after_rubbish.iter().copied().chain([packets.len()]).filter_map(|after| packets.get(after.checked_sub(1)?));
     let ends = ends.filter_map(|last| u64::try_from(last.pos).ok());
     let found = ends.map(|at| another_flv(source, at)).find_map(Result::transpose);
     Ok(found.transpose()?)
+}
+
+/// Notes pictures that are not shown: those of another stream, or of another file behind the first one.
+fn note_others(report: &mut Report, goes_on: bool, behind: Option<u64>) {
+    if goes_on {
+        let message = "another stream of pictures begins later than this one, and is not shown; store the file anew to have one stream";
+        report.note("goes_on_elsewhere", message);
+    }
+    if let Some(at) = behind {
+        let message =
+            format!("another file begins at byte {at}, and is not shown, or not whole; store the files one by one, or anew as one");
+        report.note("goes_on_elsewhere", message);
+    }
 }
 
 fn remark(report: &mut Report, index: &Index, stream: &Stream, promised: Option<f64>) {

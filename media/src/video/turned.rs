@@ -19,28 +19,32 @@ impl Turned {
     pub(super) fn hear(&mut self, codec: &str, packet: &[u8], key: bool) {
         let told = message(codec, packet).and_then(orientation);
         if self.settled {
-            self.changes |= told.is_some_and(|told| told != self.matrix);
+            self.changes |= told.is_some_and(|told| told != self.matrix.unwrap_or(UPRIGHT));
         } else if key {
-            (self.matrix, self.settled) = (told.flatten(), true);
+            (self.matrix, self.settled) = (told.filter(|told| *told != UPRIGHT), true);
         }
     }
 }
+
+const UPRIGHT: [i32; 9] = [1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30];
 
 /// Number of the message "display orientation".
 const DISPLAY_ORIENTATION: u32 = 47;
 
 /// That message before the first slice of `packet` (ISO/IEC 14496-10, 7.3.2.3 and D.1.27; ISO/IEC 23008-2, 7.3.2.4 and D.2.17).
 fn message<'p>(codec: &str, packet: &'p [u8]) -> Option<Bits<'p>> {
-    let (is_slice, is_message, header): (fn(u8) -> bool, fn(u8) -> bool, u32) = match codec {
-        "h264" => (|first| matches!(first & 31, 1..=5), |first| first & 31 == 6, 0),
-        "hevc" => (|first| first >> 1 & 63 < 32, |first| first >> 1 & 63 == 39, 8),
+    let hevc = match codec {
+        "h264" => false,
+        "hevc" => true,
         _ => return None,
     };
-    let before = units(packet).take_while(|unit| unit.first().is_some_and(|first| !is_slice(*first)));
-    before.filter(|unit| is_message(unit[0])).find_map(|unit| {
+    let kind = |unit: &[u8]| unit.first().map(|first| if hevc { first >> 1 & 63 } else { first & 31 });
+    let is_slice = |kind: u8| if hevc { kind < 32 } else { matches!(kind, 1..=5) };
+    let before = units(packet).take_while(|unit| kind(unit).is_some_and(|kind| !is_slice(kind)));
+    before.filter(|unit| kind(unit) == Some(if hevc { 39 } else { 6 })).find_map(|unit| {
         let end = unit.windows(3).position(|window| window == [0, 0, 1]).unwrap_or(unit.len());
         let mut bits = Bits::of(&unit[..end]);
-        bits.take(header)?;
+        bits.take(if hevc { 8 } else { 0 })?; // the rest of the unit's header
         loop {
             let (kind, length) = (number(&mut bits)?, number(&mut bits)?);
             if kind == DISPLAY_ORIENTATION {
@@ -63,20 +67,19 @@ fn number(bits: &mut Bits<'_>) -> Option<u32> {
     }
 }
 
-/// The display matrix that the message comes to, turned to the nearest quarter; `Some(None)`: upright, or cancelled.
-fn orientation(mut bits: Bits<'_>) -> Option<Option<[i32; 9]>> {
+/// The display matrix that the message comes to, turned to the nearest quarter.
+fn orientation(mut bits: Bits<'_>) -> Option<[i32; 9]> {
     if bits.flag()? {
-        return Some(None);
+        return Some(UPRIGHT); // cancelled
     }
     let (across, down, turn) = (bits.flag()?, bits.flag()?, bits.take(16)?);
     // It flips first and then turns against the clock. A flip that comes after, as below, turns the other way round.
     let quarters = (turn + 0x2000) >> 14 & 3;
     let (cos, sin) = [(1, 0), (0, 1), (-1, 0), (0, -1)][quarters as usize];
     let sin = if across == down { sin } else { -sin };
-    let sign = |flip: bool| if flip { -1 << 16 } else { 1 << 16 };
-    let (x, y) = (sign(across), sign(down));
-    let matrix = [cos * x, -sin * y, 0, sin * x, cos * y, 0, 0, 0, 1 << 30];
-    Some((across || down || quarters > 0).then_some(matrix))
+    let one = |flip: bool| if flip { -1 << 16 } else { 1 << 16 };
+    let (x, y) = (one(across), one(down));
+    Some([cos * x, -sin * y, 0, sin * x, cos * y, 0, 0, 0, 1 << 30])
 }
 
 #[cfg(test)]
