@@ -44,7 +44,9 @@ pub(crate) fn broken_off(source: &Source) -> io::Result<Option<BrokenOff>> {
         ends_amid_program_packet(&tail()?)
     } else if head.starts_with(b"FLV") {
         ends_amid_flv(source)?
-    } else if matches!(head.get(..4), Some(b"RIFF" | b"RF64" | b"BW64")) && head.get(8..12) == Some(b"WAVE") {
+    } else if let Some((at, size)) = data_of_wav(source)? {
+        ends_amid_samples((!is_endless(size)).then_some(at + 8 + size), source.len())
+    } else if matches!(head.get(..4), Some(b"RF64" | b"BW64")) && head.get(8..12) == Some(b"WAVE") {
         ends_amid_samples(wav_samples_end(&head), source.len())
     } else if head.starts_with(b"caff") {
         ends_amid_samples(caf_samples_end(&head), source.len())
@@ -158,14 +160,32 @@ fn ends_amid_flv(source: &Source) -> io::Result<Option<&'static str>> {
     Ok((!matches!(kind[..], [8 | 9 | 18])).then_some("the last tag is cut"))
 }
 
-/// Where the tags that follow the one at `at` lead to the header of another FLV file, if they do.
-pub(crate) fn another_flv(source: &Source, mut at: u64) -> io::Result<Option<u64>> {
-    for _ in 0..MOST_FRAMES {
-        match source.read(at, 4)?[..] {
-            [b'F', b'L', b'V', 1] => return Ok(Some(at)),
-            [8 | 9 | 18, high, middle, low] => at += 11 + u64::from(u32::from_be_bytes([0, high, middle, low])) + 4,
-            _ => break,
+/// Whether a WAV file does not know how long it is, since it was written to a pipe.
+pub(crate) fn is_endless_wav(source: &Source) -> io::Result<bool> {
+    Ok(data_of_wav(source)?.is_some_and(|(at, size)| is_endless(size) && at + 8 + size > source.len()))
+}
+
+/// Whether a length is one of those that writers put before samples whose number they do not know: all ones, or a little less than that or than half
+/// of it (sox and espeak 0x7ffff000, arecord 0x7fffff00).
+const fn is_endless(size: u64) -> bool {
+    matches!(size, 0x7fff_e000..=0x8000_0100 | 0xffff_f000..=0xffff_ffff)
+}
+
+/// The first chunk of samples of a WAV file: where it begins, and its length by its header.
+pub(crate) fn data_of_wav(source: &Source) -> io::Result<Option<(u64, u64)>> {
+    let head = source.head(12)?;
+    if head.starts_with(b"RIFF") && head.ends_with(b"WAVE") { data_from(source, 12) } else { Ok(None) }
+}
+
+/// The same, from the chunk at `at` on. One of no length holds nothing.
+pub(crate) fn data_from(source: &Source, mut at: u64) -> io::Result<Option<(u64, u64)>> {
+    for _ in 0..MOST_BOXES {
+        let header = source.read(at, 8)?;
+        let Some(size) = le(&header, 4, 4) else { break };
+        if header.starts_with(b"data") && size > 0 {
+            return Ok(Some((at, size)));
         }
+        at += 8 + size + size % 2;
     }
     Ok(None)
 }
@@ -190,7 +210,7 @@ fn ends_amid_program_packet(tail: &[u8]) -> Option<&'static str> {
 }
 
 /// Frames of IVF or tags of FLV that are followed to the end of a file, at most: an hour.
-const MOST_FRAMES: usize = 1 << 17;
+pub(crate) const MOST_FRAMES: usize = 1 << 17;
 
 /// A header of IVF says how long it is, and each frame, after 12 bytes of which the first four are its length.
 fn ends_amid_frame(source: &Source) -> io::Result<Option<&'static str>> {
@@ -220,11 +240,13 @@ pub(crate) fn box_size(header: &[u8]) -> (Option<u64>, u64) {
 }
 
 /// Boxes that are followed to the end of a file, at most: half a day of fragments of a second.
-const MOST_BOXES: usize = 1 << 17;
+pub(crate) const MOST_BOXES: usize = 1 << 17;
+
+/// Boxes of ISO base media that are not in others.
+pub(crate) const KINDS: [&[u8]; 10] = [b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"sidx", b"mfra", b"free", b"skip", b"wide"];
 
 /// The boxes of ISO base media say how long they are, and follow one another (ISO/IEC 14496-12, 4.2); what is no box says nothing.
 fn ends_amid_box(source: &Source) -> io::Result<Option<&'static str>> {
-    const KINDS: [&[u8]; 10] = [b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"sidx", b"mfra", b"free", b"skip", b"wide"];
     let mut at: u64 = 0;
     for _ in 0..MOST_BOXES {
         let header = source.read(at, 16)?;
@@ -242,7 +264,7 @@ fn ends_amid_box(source: &Source) -> io::Result<Option<&'static str>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{another_flv, broken_off};
+    use super::{broken_off, is_endless_wav};
     use crate::Source;
 
     /// Of a file that breaks off; -1 where it does not say how long it should be.
@@ -284,7 +306,11 @@ mod tests {
             (wav(b"RIFF", 9, b""), true),
             (wav(b"RIFF", 0, b"LIST\x01\0\0\0a\0"), false),
             (wav(b"RIFF", 9, b"LIST\x01\0\0\0a\0"), true),
+            (wav(b"RIFF", 9, &[b"JUNK\0\x20\0\0", &[0; 8192][..]].concat()), true),
             (wav(b"RIFF", u32::MAX, b""), false),
+            (wav(b"RIFF", u32::MAX - 36, b""), false),
+            (wav(b"RIFF", 0x7fff_f000, b""), false),
+            (wav(b"RIFF", 0x7000_0000, b""), true),
             (wav(b"RF64", u32::MAX, &ds64(8)), false),
             (wav(b"RF64", u32::MAX, &ds64(9)), true),
             (caf(8), false),
@@ -296,15 +322,15 @@ mod tests {
     }
 
     #[test]
-    fn another_file_behind_the_tags_is_found() {
-        let header = b"FLV\x01\x01\0\0\0\x09\0\0\0\0";
-        let tag = |kind: u8| [&[kind, 0, 0, 5][..], &[0; 7], &[7; 5], &[0, 0, 0, 16]].concat();
-        let whole = [header, &tag(18)[..], &tag(9), &tag(8)].concat();
-        let found = |bytes: &[u8], at: usize| another_flv(&Source::memory(bytes.to_vec()), at as u64).unwrap();
-        for at in [13, 33, 53] {
-            assert_eq!((found(&whole, at), found(&whole.repeat(2), at)), (None, Some(whole.len() as u64)), "from the tag at {at}");
-        }
-        assert_eq!((found(&[&whole[..], &tag(7), header].concat(), 13), found(&whole, 1000), found(b"", 0)), (None, None, None));
+    fn a_wav_written_to_a_pipe_does_not_know_its_length() {
+        let endless = |size: u32| {
+            let data = [b"data", &size.to_le_bytes()[..], &[7; 50]].concat();
+            is_endless_wav(&Source::memory([&b"RIFF\x99\0\0\0WAVE"[..], b"LIST\x09\0\0\0data\x04\0\0\0a\0", &data].concat())).unwrap()
+        };
+        assert_eq!(
+            [50, 99, 0x7000_0000, 0x7fff_f000, 0x7fff_ff00, u32::MAX - 36, u32::MAX].map(endless),
+            [false, false, false, true, true, true, true]
+        );
     }
 
     #[test]

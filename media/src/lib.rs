@@ -18,6 +18,7 @@ mod frame;
 mod guard;
 mod heif;
 mod image;
+mod joined;
 mod libav;
 mod limits;
 mod map;

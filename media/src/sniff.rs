@@ -1,6 +1,9 @@
 //! Magic bytes -> format. The name of a file is never asked.
 
-use crate::{Error, Limits, Modality, Source, sound_frame};
+use std::io;
+
+use crate::sound_frame::{self, AHEAD, first_in_a_row, name_of};
+use crate::{Error, Limits, Modality, Source};
 
 /// A recognised format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +40,7 @@ const fn foreign(name: &'static str, modality: Modality) -> Format {
 /// Formats told by their first bytes alone. Weak magics (`BM`, `RIFF`, sync words) are functions below.
 const MAGIC: &[(&[u8], Format)] = &[
     (b"\xff\xd8\xff", format("jpeg", Modality::Image)),
+    (b"\x89PNG\r\n\x1a\n\0\0\0\x04CgBI", foreign("png for iOS (CgBI)", Modality::Image)),
     (b"\x89PNG\r\n\x1a\n", format("png", Modality::Image)),
     (b"GIF87a", format("gif", Modality::Image)),
     (b"GIF89a", format("gif", Modality::Image)),
@@ -105,17 +109,33 @@ pub fn sniff(head: &[u8]) -> Option<Format> {
         .or_else(|| MAGIC.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, format)| *format))
 }
 
+/// Sound without a container from its first whole frame on, and what comes before that: `None` where its first bytes tell what it is.
+pub(crate) fn behind_lead(source: &Source) -> Result<Option<(Source, Vec<u8>)>, Error> {
+    if sniff(&source.head(HEAD)?).is_some() {
+        return Ok(None);
+    }
+    let mut head = source.head(AMID + AHEAD)?;
+    let has_container = recording_cut_anywhere(&head).is_none_or(|format| format.modality != Modality::Audio);
+    let Some((_, start)) = first_in_a_row(&head, AMID).filter(|_| !has_container) else { return Ok(None) };
+    head.truncate(start);
+    Ok(Some((source.behind(start as u64), head)))
+}
+
 /// Reads the head of `source` and recognises it: empty, foreign and unknown bytes are refused by their cause.
 pub(crate) fn identify(source: &Source, limits: &Limits) -> Result<Format, Error> {
     Limits::check("length of the source in bytes", source.len(), limits.source_bytes)?;
     if source.is_empty() {
         return Err(Error::NotMedia("the file is empty".to_owned()));
     }
-    let format = match sniff(&source.head(HEAD)?) {
-        None => recording_cut_anywhere(&source.head(AMID)?),
-        format => format,
-    };
-    format.ok_or_else(|| Error::NotMedia("the first bytes belong to no format known here".to_owned()))
+    look(source)?.ok_or_else(|| Error::NotMedia("the first bytes belong to no format known here".to_owned()))
+}
+
+/// What `source` is by its first bytes, or else by what comes soon after them.
+pub(crate) fn look(source: &Source) -> io::Result<Option<Format>> {
+    match sniff(&source.head(HEAD)?) {
+        None => Ok(recording_cut_anywhere(&source.head(AMID + AHEAD)?)),
+        format => Ok(format),
+    }
 }
 
 /// The text that `head` begins with: UTF-8 (a code point may be cut by the end), no NUL, at most one control character in twenty.
@@ -165,6 +185,7 @@ fn iso_base_media(head: &[u8]) -> Option<Format> {
 fn chunked(head: &[u8]) -> Option<Format> {
     Some(match (head.get(..4)?, head.get(8..12)?) {
         (b"RIFF" | b"RF64" | b"BW64", b"WAVE") => format("wav", Modality::Audio),
+        (b"RIFX", b"WAVE") => foreign("rifx", Modality::Audio), // libav takes its samples for little-endian
         (b"RIFF", b"AVI ") => container("avi"),
         (b"RIFF", b"WEBP") => format("webp", Modality::Image),
         (b"RIFF", b"ACON") => foreign("ani", Modality::Image),
@@ -233,7 +254,9 @@ fn elementary_video(head: &[u8]) -> Option<Format> {
 
 /// A recording whose first bytes belong to something that is not there.
 fn recording_cut_anywhere(head: &[u8]) -> Option<Format> {
-    first_pack(head).map(|_| container("mpeg-ps")).or_else(|| cut_pictures(head))
+    let sound = || first_in_a_row(head, AMID).map(|(name, _)| format(name, Modality::Audio));
+    let head = &head[..head.len().min(AMID)];
+    first_pack(head).map(|_| container("mpeg-ps")).or_else(|| cut_pictures(head)).or_else(sound)
 }
 
 /// Where the first pack of a program stream begins, by the starts of three to which the lengths of packets lead (ISO/IEC 13818-1, 2.5.3; ISO/IEC 11172-1, 2.4.3).
@@ -285,7 +308,7 @@ fn mpeg_audio(head: &[u8]) -> Option<Format> {
     let next = sound_frame::mpeg_audio(head.get(first.length..)?);
     // A cut file may end within its first frame; a whole header is then all there is to judge by.
     let same = next.is_some_and(|next| next.kind == first.kind) || (head.len() < first.length + 4 && head.len() > 64);
-    same.then_some(format(["", "mp3", "mp2", "mp1"][first.kind.1 as usize], Modality::Audio))
+    same.then_some(format(name_of(first), Modality::Audio))
 }
 
 /// AAC in ADTS: two frame headers in a row, by the length that the first one states.
@@ -297,8 +320,8 @@ fn adts(head: &[u8]) -> Option<Format> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAGIC, recording_cut_anywhere, sniff};
-    use crate::Modality;
+    use super::{AMID, MAGIC, behind_lead, identify, recording_cut_anywhere, sniff};
+    use crate::{Limits, Modality, Source};
 
     fn name(head: &[u8]) -> Option<&'static str> {
         sniff(head).map(|format| format.name)
@@ -316,6 +339,8 @@ mod tests {
             (&b"\xff\xd8\xff\xe0\0\x10JFIF\0"[..], "jpeg"),
             (b"RIFF\x24\0\0\0WEBPVP8 ", "webp"),
             (b"RIFF\x24\0\0\0WAVEfmt ", "wav"),
+            (b"\x89PNG\r\n\x1a\n\0\0\0\x04CgBI\x50\0\x20\x02", "png for iOS (CgBI)"),
+            (b"RIFX\0\0\0\x24WAVEfmt ", "rifx"),
             (b"RIFF\x24\0\0\0AVI LIST", "avi"),
             (b"BM\x9a\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0", "bmp"),
             (b"\0\0\0\x18ftypisom\0\0\x02\0isommp42", "mp4"),
@@ -382,6 +407,23 @@ mod tests {
             assert_eq!(name(&started(units)), expected, "{units:02x?}");
         }
         assert_eq!((name(b""), name(&[0; 5000]), name(&[0, 0, 1].repeat(500))), (None, None, None));
+    }
+
+    #[test]
+    fn sound_that_begins_amid_a_frame_is_known_by_what_follows() {
+        let sound = repeated(&[0xff, 0xfb, 0x90, 0x00], 417, 4);
+        let of = |bytes: Vec<u8>| {
+            let source = Source::memory(bytes);
+            let (name, rest) = (identify(&source, &Limits::default()).ok()?.name, behind_lead(&source).unwrap());
+            Some((name, rest.map(|(rest, lead)| (rest.head(4).unwrap(), lead.len()))))
+        };
+        let found = |lead: usize| Some(("mp3", Some((sound[..4].to_vec(), lead))));
+        assert_eq!((of(sound[17..].to_vec()), of(sound.clone())), (found(400), Some(("mp3", None))));
+        assert_eq!(of([&vec![0; AMID], &sound[..]].concat()), found(AMID));
+        assert_eq!(of([&vec![0; AMID + 1], &sound[..]].concat()), None);
+        let length = (sound.len() as u16).to_be_bytes();
+        let pack = [b"\0\0\x01\xba\x21\0\0\0\0\0\0\0\0\0\x01\xc0", &length[..], &sound].concat();
+        assert_eq!(of([&[7; 99], &pack.repeat(4)[..]].concat()), Some(("mpeg-ps", None)), "in packets of a program stream");
     }
 
     #[test]

@@ -44,6 +44,32 @@ pub(crate) fn mpeg_audio(bytes: &[u8]) -> Option<SoundFrame> {
     Some(SoundFrame { kind: (version, layer, frequency_bits), length })
 }
 
+/// What sound of this kind is called here.
+pub(crate) const fn name_of(mpeg: SoundFrame) -> &'static str {
+    ["", "mp3", "mp2", "mp1"][mpeg.kind.1 as usize & 3]
+}
+
+/// So many frames of one kind in a row are no accident.
+const IN_A_ROW: usize = 3;
+
+/// Bytes behind the header of a frame in which so many can be seen.
+pub(crate) const AHEAD: usize = LONGEST_SOUND_FRAME * (IN_A_ROW - 1) + SOUND_HEADER;
+
+/// What the sound is called whose frames follow one another from an offset of at most `most` on, and that offset: MPEG audio or AAC in ADTS that begins amid
+/// a frame, or behind other bytes.
+pub(crate) fn first_in_a_row(bytes: &[u8], most: usize) -> Option<(&'static str, usize)> {
+    let row = |at: usize, header: fn(&[u8]) -> Option<SoundFrame>| {
+        let first = bytes.get(at..).and_then(header)?;
+        let mut next = at + first.length;
+        for _ in 1..IN_A_ROW {
+            next += bytes.get(next..).and_then(header).filter(|frame| frame.kind == first.kind)?.length;
+        }
+        Some(first)
+    };
+    let named = |at: usize| row(at, mpeg_audio).map(name_of).or_else(|| row(at, adts).map(|_| "aac")).map(|name| (name, at));
+    (0..bytes.len().min(most + 1)).filter(|at| bytes[*at] == 0xff).find_map(named)
+}
+
 /// AAC in ADTS (ISO/IEC 14496-3 annex 1.A).
 pub(crate) fn adts(bytes: &[u8]) -> Option<SoundFrame> {
     let bytes = bytes.get(..7)?;
@@ -75,7 +101,7 @@ pub(crate) fn ac3(bytes: &[u8]) -> Option<SoundFrame> {
 
 #[cfg(test)]
 mod tests {
-    use super::{SoundFrame, ac3, adts, mpeg_audio};
+    use super::{SoundFrame, ac3, adts, first_in_a_row, mpeg_audio};
 
     #[test]
     fn a_header_says_how_long_its_frame_is() {
@@ -89,5 +115,24 @@ mod tests {
         assert_eq!(length(ac3(&[0x0b, 0x77, 0, 0, 0b01_000001, 0x40])), Some(140));
         assert_eq!(length(ac3(&[0x0b, 0x77, 0, 0xcf, 0x72, 0x87])), Some(416));
         assert_eq!(length(ac3(&[0x0b, 0x77, 0, 0, 0b11_000000, 0x40])), None);
+    }
+
+    #[test]
+    fn three_frames_in_a_row_are_found_wherever_they_begin() {
+        let frame = |header: &[u8], length: usize| [header, &vec![0x55; length - header.len()]].concat();
+        let (mp3, faster) = (frame(&[0xff, 0xfb, 0x90, 0], 417), frame(&[0xff, 0xfb, 0xa0, 0], 522));
+        let (mp2, aac) = (frame(&[0xff, 0xfd, 0x90, 0], 500), frame(&[0xff, 0xf1, 0x50, 0x80, 0x0c, 0x9f, 0xfc], 100));
+        let found = |parts: &[&[u8]]| first_in_a_row(&parts.concat(), 5000);
+        for lead in [&[][..], &mp3[17..], &[0; 5000], &[0xff; 300], &mp3[..99]] {
+            assert_eq!(found(&[lead, &mp3.repeat(3)]), Some(("mp3", lead.len())), "{} bytes", lead.len());
+            assert_eq!(found(&[lead, &aac.repeat(3)]), Some(("aac", lead.len())), "{} bytes", lead.len());
+        }
+        assert_eq!(found(&[&[7], &mp3, &faster, &mp3[..4]]), Some(("mp3", 1)), "whatever their bit rates");
+        assert_eq!(found(&[&mp3[17..], &mp3.repeat(2)]), None, "two are not enough");
+        let other_rate = frame(&[0xff, 0xfb, 0x94, 0], 384);
+        assert_eq!(found(&[&mp3, &other_rate.repeat(3)]), Some(("mp3", 417)), "of one kind");
+        assert_eq!(found(&[&mp3, &aac.repeat(3)]), Some(("aac", 417)));
+        assert_eq!(found(&[&mp2.repeat(3)]), None, "not where the headers say");
+        assert_eq!(found(&[&[0; 5001], &mp3.repeat(3)]), None, "too far down");
     }
 }

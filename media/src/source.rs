@@ -14,6 +14,8 @@ use crate::map::Sealed;
 #[derive(Debug)]
 pub struct Source {
     bytes: Bytes,
+    /// Where it begins in them.
+    start: u64,
     len: u64,
 }
 
@@ -31,18 +33,24 @@ impl Source {
     /// Wraps an open regular file or memfd whose length the caller has already checked. A sealed memfd is read in place.
     pub fn file(file: File, len: u64) -> Self {
         let bytes = Sealed::new(&file, len).map_or_else(|| Bytes::File(Arc::new(file)), |sealed| Bytes::Sealed(Arc::new(sealed)));
-        Self { bytes, len }
+        Self { bytes, start: 0, len }
     }
 
     /// Wraps bytes in memory (inline text, tests).
     pub fn memory(bytes: Vec<u8>) -> Self {
-        Self { len: bytes.len() as u64, bytes: Bytes::Memory(Arc::new(bytes)) }
+        Self { start: 0, len: bytes.len() as u64, bytes: Bytes::Memory(Arc::new(bytes)) }
     }
 
     /// `bytes` on a disk that fails from offset `from` on.
     #[cfg(test)]
     pub(crate) fn failing(bytes: Vec<u8>, from: u64) -> Self {
-        Self { len: bytes.len() as u64, bytes: Bytes::Failing(Arc::new(bytes), from) }
+        Self { start: 0, len: bytes.len() as u64, bytes: Bytes::Failing(Arc::new(bytes), from) }
+    }
+
+    /// The same bytes without the first `count`.
+    pub(crate) fn behind(&self, count: u64) -> Self {
+        let count = count.min(self.len);
+        Self { bytes: self.bytes.clone(), start: self.start + count, len: self.len - count }
     }
 
     /// Length in bytes.
@@ -59,7 +67,7 @@ impl Source {
     pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let left = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);
         let wanted = buffer.len().min(left);
-        let buffer = &mut buffer[..wanted];
+        let (buffer, offset) = (&mut buffer[..wanted], self.start.saturating_add(offset));
         match &self.bytes {
             Bytes::File(file) => loop {
                 match file.read_at(buffer, offset) {

@@ -149,7 +149,7 @@ fn program_stream(head: &[u8]) -> (bool, bool) {
 /// Stream types of the first program map (ISO/IEC 13818-1, 2.4.4.8).
 fn transport_stream<'h>(packets: impl Iterator<Item = &'h [u8]>) -> (bool, bool) {
     const PICTURES: [u8; 8] = [0x01, 0x02, 0x10, 0x1b, 0x24, 0x42, 0xd1, 0xea];
-    const SOUND: [u8; 7] = [0x03, 0x04, 0x0f, 0x11, 0x81, 0x83, 0x87];
+    const SOUND: [u8; 10] = [0x03, 0x04, 0x0f, 0x11, 0x81, 0x82, 0x83, 0x86, 0x87, 0x8a]; // 0x82 and above: Dolby and DTS
     const PRIVATE: u8 = 0x06;
     for packet in packets.filter(|packet| packet.len() >= 188) {
         let packet = &packet[..188];
@@ -216,6 +216,7 @@ mod tests {
         for (bytes, expected) in [
             (broadcast(0, &[(0x1b, &[]), (0x0f, &[])]), (true, true)),
             (broadcast(16, &[(0x0f, &[])]), (true, false)),
+            (broadcast(0, &[(0x82, &[])]), (true, false)),
             (broadcast(0, &[(0x06, b"\x05\x04Opus\x7f\x02\x80\x01")]), (true, false)),
             (broadcast(0, &[(0x06, &[0x0a, 4, 1, 2, 3, 4, 0x6a, 1, 0])]), (true, false)),
             (broadcast(0, &[(0x06, b"\x05\x04HEVC"), (0x06, b"\x05\x04KLVA")]), (false, true)),

@@ -205,8 +205,14 @@ fn headers_are_read_as_they_are_meant() {
     let (folder, out) = (work.path().join("in"), work.path().join("out"));
     fs::create_dir(&folder).unwrap();
     let wide = [480, 270];
-    let expected =
-        [("sar43.mp4", wide), ("square_box.mkv", [360, 270]), ("start_12s.mkv", wide), ("raw.h264", wide), ("hole_in_sound.webm", wide)];
+    let expected = [
+        ("raw.m1v", wide),
+        ("sar43.mp4", wide),
+        ("square_box.mkv", [360, 270]),
+        ("start_12s.mkv", wide),
+        ("raw.h264", wide),
+        ("hole_in_sound.webm", wide),
+    ];
     for (name, _) in expected {
         fs::copy(odd_set().join("media").join(name), folder.join(name)).unwrap();
     }
@@ -246,6 +252,8 @@ fn sound_without_a_container_says_what_is_missing() {
         ("hole_s.ac3", "holes"),
         ("hole_bare.mp3", "holes"),
         ("joined.flac", "truncated"),
+        ("amid_bare.mp3", "holes"),
+        ("two_chunks.wav", "goes_on_elsewhere"),
     ];
     for (name, _) in expected {
         fs::copy(odd_set().join("media").join(name), folder.join(name)).unwrap();
@@ -259,6 +267,53 @@ fn sound_without_a_container_says_what_is_missing() {
             code != "holes" || note["message"].as_str().unwrap().contains("unknown"),
             "{name}: torn frames are filled, what lay between is not"
         );
+    }
+}
+
+/// Tags and padding are neither damage nor holes; a second film or song that nobody sees or hears is said.
+#[test]
+fn joined_files_say_what_is_left_out_and_nothing_else() {
+    let work = tempdir().unwrap();
+    let (folder, out) = (work.path().join("in"), work.path().join("out"));
+    fs::create_dir(&folder).unwrap();
+    let expected = [("joined.m4a", "goes_on_elsewhere"), ("joined.mp3", ""), ("joined.mp4", "goes_on_elsewhere"), ("padded.mp3", "")];
+    for (name, _) in expected {
+        fs::copy(odd_set().join("media").join(name), folder.join(name)).unwrap();
+    }
+    run_to(0, &["prepare", folder.to_str().unwrap(), "-o", out.to_str().unwrap()]);
+    let items = jsonl(&out.join("items.jsonl"));
+    for (item, (name, code)) in items.iter().zip(expected) {
+        let codes: Vec<_> = item["notes"].as_array().unwrap().iter().map(|note| note["code"].as_str().unwrap()).collect();
+        assert_eq!((&item["item_id"], codes.join(" ").as_str()), (&name.into(), code));
+    }
+    let parts = jsonl(&out.join("parts.jsonl"));
+    let ends = parts.iter().filter(|part| part["item_id"] == "joined.mp3").filter_map(|part| part["end"].as_f64()).fold(0.0, f64::max);
+    assert!((ends - 12.0).abs() < 0.1, "it ends at {ends}");
+}
+
+/// Only the manifest says that it is sound.
+#[test]
+fn sound_of_a_program_stream_that_begins_amid_a_packet_is_heard() {
+    let work = tempdir().unwrap();
+    let out = work.path().join("out");
+    for name in ["sound.mpg", "lpcm.mpg"] {
+        fs::write(work.path().join(name), &fs::read(odd_set().join("media").join(name)).unwrap()[1201..]).unwrap();
+    }
+    let row = |name: &str| format!("{{\"id\":\"{name}\",\"modality\":\"audio\",\"output\":{{\"path\":\"{name}\"}}}}\n");
+    let manifest = work.path().join("m.jsonl");
+    fs::write(&manifest, row("sound.mpg") + &row("lpcm.mpg")).unwrap();
+    run_to(0, &["prepare", manifest.to_str().unwrap(), "-o", out.to_str().unwrap()]);
+    let lines = jsonl(&out.join("parts.jsonl"));
+    let heard =
+        |name: &str| lines.iter().filter(|line| line["item_id"] == name).filter_map(|line| line["end"].as_f64()).fold(0.0, f64::max);
+    assert!(heard("sound.mpg") > 5.7 && heard("lpcm.mpg") > 5.7, "{lines:?}");
+}
+
+#[test]
+fn a_refusal_names_what_is_not_decoded() {
+    let refused = verdicts(&odd_set().join("media"));
+    for (name, what) in [("tta.mkv", "codec tta"), ("rifx.wav", "rifx")] {
+        assert_eq!(refused[name], ("unsupported".into(), format!("{what} is not decoded here").into()), "{name}");
     }
 }
 
@@ -405,7 +460,7 @@ fn sound_is_whole_and_in_place() {
     run(&["prepare", odd_set().join("media").to_str().unwrap(), "-o", out.to_str().unwrap()]);
     let lines = jsonl(&out.join("parts.jsonl"));
     let sounds: Vec<String> = expectations().into_iter().filter(|(_, (odd, _))| odd == "sound").map(|(name, _)| name).collect();
-    assert_eq!(sounds.len(), 21, "containers that usually hold pictures among them");
+    assert_eq!(sounds.len(), 25, "containers that usually hold pictures among them");
     let of = |name: &str| lines.iter().filter(|line| line["item_id"] == name).cloned().collect::<Vec<_>>();
     for name in sounds {
         let end = of(&name).iter().filter_map(|line| line["end"].as_f64()).fold(0.0, f64::max);

@@ -14,6 +14,8 @@ pub(super) struct Chain {
     pub rubbish: u64,
     /// Whether the last frame goes on after the end of the file.
     pub cut: bool,
+    /// Bytes behind the last frame, other than tags: padding, or nothing that is known here.
+    pub behind: u64,
 }
 
 /// A header is that of a frame when so many more of its kind follow: rubbish holds headers, too.
@@ -47,7 +49,8 @@ pub(super) fn chain(source: &Source, format: &str, start: u64) -> io::Result<Opt
             chain.rubbish += next.saturating_sub(at);
             (before, at) = (next, next);
         } else {
-            return Ok(Some(chain)); // tags, padding, or nothing at all
+            chain.behind = source.len().saturating_sub(at);
+            return Ok(Some(chain));
         }
     }
 }
@@ -122,7 +125,7 @@ mod tests {
         let whole = Chain::default();
         let many = frame().repeat(BLOCK / 400);
         assert_eq!(of(&[&many]), Some(whole));
-        assert_eq!(of(&[&many, &[0; 4000]]), Some(whole), "padding at the end");
+        assert_eq!(of(&[&many, &[0; 4000]]), Some(Chain { behind: 4000, ..whole }), "padding at the end");
         assert_eq!(of(&[&many, b"TAG", &[32; 125], b"ID3\x04\0\0\0\0\0\x0a0123456789", &many]), Some(whole), "tags");
         assert_eq!(of(&[&many, &[0; 4000], &many]), Some(Chain { holes: 1, rubbish: 4000, ..whole }));
         assert_eq!(of(&[&many, &many[200..]]), Some(Chain { holes: 1, rubbish: 217, ..whole }), "bytes are missing");

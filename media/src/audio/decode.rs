@@ -109,6 +109,7 @@ pub(super) fn open<'a>(source: &'a Source, limits: &Limits) -> Result<Box<dyn De
     match (if libav_first { symphonia() } else { libav() }, refusal) {
         (Ok(decoder), _) => Ok(decoder),
         (Err(error), _) if is_final(&error) => Err(error),
+        (Err(Error::Unsupported(_)), refusal @ Error::Unsupported(_)) if libav_first => Err(refusal), // it names the codec
         (Err(error), Error::Unsupported(_)) | (Err(error @ Error::Unsupported(_)), Error::Truncated(_)) => Err(error),
         (Err(_), refusal) => Err(refusal),
     }

@@ -19,6 +19,8 @@ pub(super) struct Hearing<'d> {
     origin: f64,
     good: u64,
     damaged: u64,
+    /// Those after the last good one.
+    last_damaged: u64,
     /// Why the sound ends before it should.
     cut: Option<String>,
 }
@@ -27,7 +29,7 @@ impl<'d> Hearing<'d> {
     /// Nothing is decoded yet.
     pub(super) fn new(decoder: &'d mut dyn Decoder, outlets: Outlets, pauses: Pauses) -> Self {
         let origin = pauses.origin();
-        Self { decoder, outlets, pauses, origin, good: 0, damaged: 0, cut: None }
+        Self { decoder, outlets, pauses, origin, good: 0, damaged: 0, last_damaged: 0, cut: None }
     }
 
     /// Decodes to the end; finished chunks leave through `sink`. After an error what came before it can still be judged and finished.
@@ -37,11 +39,13 @@ impl<'d> Hearing<'d> {
             match self.decoder.next(&mut block)? {
                 Step::Samples => {
                     self.good += 1;
+                    self.last_damaged = 0;
                     self.outlets.pause(self.pauses.before(&block), block.rate, self.origin, sink)?;
                     self.outlets.push(&mut block, self.origin, sink)?;
                 }
                 Step::Damaged => {
                     self.damaged += 1;
+                    self.last_damaged += 1;
                     self.pauses.lose();
                 }
                 Step::End => return Ok(()),
@@ -61,6 +65,12 @@ impl<'d> Hearing<'d> {
     /// Says why nothing comes after what was heard, unless the decoder has said so.
     pub(super) fn end(&mut self, reason: String) {
         self.cut.get_or_insert(reason);
+    }
+
+    /// What comes after the last frame is known to be no sound, and no packet there is missed.
+    pub(super) const fn forgive_last(&mut self) {
+        self.damaged -= self.last_damaged;
+        self.last_damaged = 0;
     }
 
     /// Notes what is missing; an error where hardly anything is there. `share` is that of the file's bytes, when it says how many there should be.

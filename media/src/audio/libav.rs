@@ -3,6 +3,8 @@
 use super::decode::{Block, Decoder, Facts, Step, check_channels, check_rate};
 use super::edit::{self, Trim};
 use super::mixdown::Mixdown;
+use super::symphonia::id3v2_len;
+use crate::ending::is_endless_wav;
 use crate::libav::{self, Frame, Input, Kind, Packet};
 use crate::{Error, Limits, Modality, Source};
 
@@ -41,7 +43,8 @@ impl<'s> Libav<'s> {
         let demuxer = demuxer(name);
         let mut input = Input::open_sound(source, limits, demuxer)?;
         let pictures = input.best(Kind::Video).is_some();
-        let stream = input.best_sound().ok_or_else(|| no_sound(pictures))?;
+        // What is not decoded here has neither rate nor channels, and libav would not choose it; its decoder is asked for by name.
+        let stream = input.best_sound().or_else(|| input.best(Kind::Audio)).ok_or_else(|| no_sound(pictures))?;
         input.select(stream.index);
         let decoder = input.decoder(&stream, 0, limits)?;
         let tick = f64::from(stream.time_base.0) / f64::from(stream.time_base.1);
@@ -55,6 +58,7 @@ impl<'s> Libav<'s> {
             Some(track) if demuxer == "mov" && !soundtrack => end(source, track, stream.sample_rate)?,
             _ => Trim::default(),
         };
+        let endless = demuxer == "wav" && is_endless_wav(source)?;
         let facts = Facts {
             format: name.to_owned(),
             codec: decoder.name().to_owned(),
@@ -62,7 +66,7 @@ impl<'s> Libav<'s> {
             rate: stream.sample_rate,
             channels: stream.channels as usize,
             mixdown: String::new(),
-            promised: input.written_duration(&stream).filter(|_| EXACT.contains(&demuxer)).map(|seconds| seconds - silent),
+            promised: input.written_duration(&stream).filter(|_| EXACT.contains(&demuxer) && !endless).map(|seconds| seconds - silent),
             pictures,
         };
         let mut this = Self {
@@ -133,10 +137,15 @@ impl<'s> Libav<'s> {
         if !self.input.read(&mut self.packet, &self.limits)? {
             self.ended = true;
             self.decoder.send(None)?;
-        } else if self.packet.stream() == self.stream {
+        } else if self.packet.stream() == self.stream && !self.is_tag() {
             return self.decoder.send(Some(&self.packet));
         }
         Ok(true) // looking at the streams may have read packets of others
+    }
+
+    /// Whether the packet is a tag between frames of MP3: files that were joined by their bytes have some.
+    fn is_tag(&self) -> bool {
+        demuxer(&self.facts.format) == "mp3" && id3v2_len(self.packet.bytes()).is_some()
     }
 
     fn convert(&mut self, block: &mut Block) -> Result<(), Error> {

@@ -8,6 +8,8 @@ use super::outlet::Outlets;
 use super::pause::{Pauses, PictureClock};
 use super::symphonia::recognise;
 use crate::ending::broken_off;
+use crate::joined::{another_data, another_movie};
+use crate::sniff::behind_lead;
 use crate::{Error, Limits, PartSink, Recipe, Report, SoundSpec, Source};
 
 /// Containers whose clock may be set anew on the way.
@@ -17,6 +19,8 @@ const BROADCAST: [&str; 2] = ["mpeg-ts", "mpeg-ps"];
 pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, sink: &mut dyn PartSink) -> Result<Report, Error> {
     let specs: Vec<&SoundSpec> = recipes.iter().map(sound_spec).collect::<Result<_, _>>()?;
     let outlets = Outlets::new(specs.into_iter().enumerate(), limits)?;
+    let rest = behind_lead(source)?;
+    let source = rest.as_ref().map_or(source, |(rest, _)| rest);
     let mut decoder = decode::open(source, limits)?;
     let mut report = Report::default();
     decoder.facts().describe(&mut report);
@@ -34,8 +38,25 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
     if let Some(reason) = reason {
         hearing.end(reason);
     }
+    if chain.behind > 0 {
+        hearing.forgive_last();
+    }
     hearing.judge(share, limits, &mut report)?;
     hearing.finish(sink, &mut report)?;
+    if let Some(at) = another_data(source)? {
+        let message = format!("a second chunk of samples begins at byte {at}, and only one is heard; store the file anew to have one");
+        report.note("goes_on_elsewhere", message);
+    }
+    if let Some(at) = another_movie(source)? {
+        report.note(
+            "goes_on_elsewhere",
+            format!("another file begins at byte {at}, and is not heard; store the files one by one, or anew as one"),
+        );
+    }
+    let is_padding = |lead: &[u8]| lead.iter().all(|byte| *byte == 0) || lead.starts_with(b"APETAGEX");
+    if let Some((_, lead)) = rest.as_ref().filter(|(_, lead)| !is_padding(lead)) {
+        report.add_to_note("holes", format!("the first {} bytes are no whole frame of sound; what they held is unknown", lead.len()));
+    }
     if chain.holes > 0 {
         let Chain { holes, rubbish, .. } = chain;
         let what = format!("frames do not follow one another in {holes} places, and {rubbish} bytes between them are no sound");
@@ -119,5 +140,6 @@ fn sound_spec(recipe: &Recipe) -> Result<&SoundSpec, Error> {
 
 /// One line about the sound that is decoded.
 pub(crate) fn streams(source: &Source, limits: &Limits) -> Result<Vec<String>, Error> {
-    Ok(vec![decode::open(source, limits)?.facts().line()])
+    let rest = behind_lead(source)?;
+    Ok(vec![decode::open(rest.as_ref().map_or(source, |(rest, _)| rest), limits)?.facts().line()])
 }

@@ -15,6 +15,8 @@ use symphonia::default::formats::{AdtsReader, AiffReader, FlacReader, IsoMp4Read
 use super::decode::{Block, Decoder, Facts, Step, check_channels, check_rate};
 use super::edit::{self, Trim};
 use super::mixdown::Mixdown;
+use crate::ending::is_endless_wav;
+use crate::sniff::look;
 use crate::source::Reader;
 use crate::{Error, Limits, Source};
 
@@ -34,6 +36,8 @@ pub(super) struct Symphonia<'a> {
     packets: u64,
     packet_limit: u64,
     lost: u32,
+    /// The file does not know where it ends, and so does its reader.
+    endless: bool,
     ready: Option<Block>,
     started: bool,
 }
@@ -48,7 +52,8 @@ impl<'a> Symphonia<'a> {
         let (decoder, mut facts) = decoder_for(track, name)?;
         facts.pictures = format.first_track(TrackType::Video).is_some();
         let trim = if reads_as_mp4(name) { edit::trim(source, track.id, facts.rate)? } else { Trim::default() };
-        facts.promised = promised(track, name, &trim, facts.rate);
+        let endless = name == "wav" && is_endless_wav(source)?;
+        facts.promised = promised(track, name, &trim, facts.rate).filter(|_| !endless);
         let (tick, track) = (track.time_base, track.id);
         let mut this = Self {
             format,
@@ -61,6 +66,7 @@ impl<'a> Symphonia<'a> {
             packets: 0,
             packet_limit: limits.packets,
             lost: 0,
+            endless,
             ready: None,
             started: false,
         };
@@ -132,6 +138,7 @@ impl<'a> Symphonia<'a> {
                     return Ok(Err(Step::Damaged));
                 }
                 Err(Failure::IoError(error)) if error.raw_os_error().is_some() => return Err(error.into()),
+                Err(Failure::IoError(error)) if self.endless && error.kind() == io::ErrorKind::UnexpectedEof => return Ok(Err(Step::End)),
                 Err(failure) => return Ok(Err(Step::Cut(failure.to_string()))),
             };
             self.packets += 1;
@@ -218,7 +225,7 @@ pub(super) fn recognise(source: &Source) -> Result<(&'static str, u64), Error> {
         if let Some(len) = id3v2_len(&head) {
             start += len;
         } else {
-            let found = crate::sniff(&head).map(|format| format.name);
+            let found = if start == 0 { look(source)? } else { crate::sniff(&head) }.map(|format| format.name);
             let name = found.or((start > 0).then_some("mp3")); // a tag in front, then padding: players take it for MPEG audio
             return name.map(|name| (name, start)).ok_or_else(|| Error::NotMedia("no known sound format".to_owned()));
         }

@@ -215,3 +215,24 @@ fn work_is_counted() {
     assert_eq!(samples(&parts).len(), 61 * 16_000);
     assert_eq!(parts.len(), 3);
 }
+
+/// Whoever writes to a pipe cannot go back to the header when it is done.
+#[test]
+fn a_wav_that_does_not_know_its_length_is_whole() {
+    let data: Vec<u8> = half_tone().flat_map(|value| ((value * 32_767.0) as i16).to_le_bytes()).collect();
+    for size in [u32::MAX, u32::MAX - 36, 0x7fff_f000, 0x7fff_ffff, 0x8000_0000, 0] {
+        for (tag, everywhere) in [(1, false), (1, true), (6, true)] {
+            let mut file = wav_of(tag, 16_000, 1, if tag == 1 { 16 } else { 8 }, None, &data[..data.len() - 602]);
+            let at = file.windows(4).position(|window| window == b"data").unwrap();
+            file[at + 4..at + 8].copy_from_slice(&size.to_le_bytes());
+            if everywhere {
+                file[4..8].copy_from_slice(&size.to_le_bytes());
+            }
+            let (report, parts) = run(file, &[SoundSpec::default()]).unwrap();
+            assert_eq!((report.notes, samples(&parts).len()), (vec![], 15_699 * if tag == 1 { 1 } else { 2 }), "{size:#x}, format {tag}");
+        }
+    }
+    let mut cut = wav_of(1, 16_000, 1, 16, None, &data);
+    cut[40..44].copy_from_slice(&40_000_u32.to_le_bytes());
+    assert_eq!(run(cut, &[SoundSpec::default()]).unwrap().0.notes[0].code, "truncated", "an honest length");
+}

@@ -10,7 +10,7 @@ use super::colour::Conversion;
 use super::failure::refuse;
 use super::jpeg::JpegFile;
 use super::picture::{Orientation, Tags};
-use super::png::{Oddity, Told};
+use super::png::{Oddity, Told, exif_of};
 use super::webp;
 use crate::heif::HeifPicture;
 use crate::sniff::identify;
@@ -129,6 +129,8 @@ impl<'a> Decoder<'a> {
     fn exif(&mut self, source: &Source) -> ImageResult<Option<Vec<u8>>> {
         match self {
             Self::WebP(_) => Ok(webp::metadata(source, *b"EXIF")?),
+            // What stands behind the pixels, the decoder has not seen yet.
+            Self::Png(decoder) => decoder.exif_metadata()?.map_or_else(|| Ok(exif_of(source)?), |chunk| Ok(Some(chunk))),
             _ => self.as_dyn().exif_metadata(),
         }
     }

@@ -131,6 +131,7 @@ impl Told {
 /// Bytes of the signature, of the longest chunk that is read here, and of what follows a chunk's content.
 const SIGNATURE: i64 = 8;
 const LONGEST: usize = 32;
+const LONGEST_EXIF: usize = 1 << 20;
 const CHECKSUM: usize = 4;
 
 /// ITU-T H.273: transfer characteristics of HDR.
@@ -172,6 +173,25 @@ fn span_a_plane(corners: &[f32; 8]) -> bool {
     corners.iter().all(|part| *part <= 1.0) && corners.iter().skip(1).step_by(2).all(|y| *y > 0.0) && area.abs() > 1e-3
 }
 
+/// The EXIF of a PNG wherever it stands, also behind the pixels (PNG, third edition, 5.6). A broken or huge one is none.
+pub(super) fn exif_of(source: &Source) -> io::Result<Option<Vec<u8>>> {
+    let mut at = SIGNATURE.unsigned_abs();
+    loop {
+        let head = source.read(at, 8)?;
+        let ([long, kind], []) = head.as_chunks::<4>() else { return Ok(None) };
+        let length = u32::from_be_bytes(*long) as usize;
+        if kind == b"eXIf" && length <= LONGEST_EXIF {
+            let mut content = source.read(at + 8, length + CHECKSUM)?;
+            let sum = content.split_off(length.min(content.len()));
+            return Ok((checksum(kind, &content).to_be_bytes()[..] == sum).then_some(content));
+        }
+        if kind == b"IEND" {
+            return Ok(None);
+        }
+        at += (8 + length + CHECKSUM) as u64;
+    }
+}
+
 /// ISO 3309, over kind and content.
 pub(super) fn checksum(kind: &[u8], content: &[u8]) -> u32 {
     let step = |crc: u32| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg());
@@ -181,10 +201,11 @@ pub(super) fn checksum(kind: &[u8], content: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use std::io::Cursor;
+    use std::slice::from_ref;
 
     use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage};
 
-    use super::checksum;
+    use super::{checksum, exif_of};
     use crate::{FrameView, Limits, PartHeader, Recipe, Report, Source, normalise};
 
     fn chunk(kind: &[u8], content: &[u8]) -> Vec<u8> {
@@ -286,6 +307,34 @@ mod tests {
         for silent in [vec![damaged], vec![corners(SRGB)], vec![chunk(b"PLTE", &[0; 768]), cicp([1, 8, 0, 1])]] {
             assert_eq!(pixel([120; 3], &silent), (vec![120; 3], vec![]), "{silent:?}");
         }
+    }
+
+    /// PNG, third edition, 5.6: anywhere between IHDR and IEND.
+    #[test]
+    fn a_turn_is_followed_wherever_it_stands() {
+        let mut png = Cursor::new(Vec::new());
+        RgbImage::new(20, 10).write_to(&mut png, ImageFormat::Png).unwrap();
+        let png = png.into_inner();
+        let turn = |orientation: u8| [&b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0"[..], &[orientation, 0, 0, 0, 0, 0, 0, 0]].concat();
+        let with = |at: usize, chunks: &[Vec<u8>]| [&png[..at], &chunks.concat(), &png[at..]].concat();
+        let recipe = Recipe::Image { sampler: "first".parse().unwrap(), view: FrameView::default() };
+        let shown = |file: Vec<u8>| {
+            let report = normalise(&Source::memory(file), from_ref(&recipe), &Limits::default(), &mut Vec::new()).unwrap();
+            assert!(report.notes.is_empty(), "{:?}", report.notes);
+            report.dimensions.unwrap()
+        };
+        let (front, back, exif) = (33, png.len() - 12, chunk(b"eXIf", &turn(6)));
+        assert_eq!(
+            (shown(png.clone()), shown(with(front, from_ref(&exif))), shown(with(back, from_ref(&exif)))),
+            ((20, 10), (10, 20), (10, 20))
+        );
+        let mut broken = exif.clone();
+        *broken.last_mut().unwrap() ^= 1;
+        assert_eq!((shown(with(back, &[broken])), shown(with(back, &[chunk(b"eXIf", b"")]))), ((20, 10), (20, 10)));
+        let source = |file: &[u8]| exif_of(&Source::memory(file.to_vec())).unwrap();
+        let whole = with(back, &[exif]);
+        assert_eq!(source(&whole), Some(turn(6)));
+        assert!((0..whole.len() - 12).all(|end| source(&whole[..end]).is_none()), "cut files");
     }
 
     #[test]

@@ -84,6 +84,9 @@ pub(super) const AUDIO: &[&str] = &[
     "pcm_f64be",
     "pcm_alaw",
     "pcm_mulaw",
+    "pcm_dvd",
+    "pcm_bluray",
+    "s302m",
 ];
 
 /// All decoders as libav wants them: probing decodes a little, too.

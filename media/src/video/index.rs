@@ -11,6 +11,7 @@ use super::holes::{Zeros, zeros_in};
 use super::jump::Jumps;
 use super::order::{Order, Shown, stretches};
 use super::past::Past;
+use super::turned::Turned;
 use crate::libav::{Attached, Input, Packet, Stream, heard};
 use crate::{Error, Limits, Moment, Timeline};
 
@@ -101,6 +102,8 @@ pub(super) struct Scan {
     pub short: bool,
     /// What packets say for those after them.
     pub past: Past,
+    /// What pictures say of how they are turned.
+    pub turned: Turned,
     /// How many the container wants decoded and not displayed.
     pub discarded: usize,
     /// By stream: the byte offsets of the first pictures of each other one that was not left out of the reading, each once.
@@ -147,6 +150,7 @@ pub(super) fn scan(input: &mut Input<'_>, stream: &Stream, limits: &Limits) -> R
             let zeros = zeros_in(&stream.codec, packet.bytes());
             let is_empty = packet.size() == 0; // nothing to decode: the frame before stays on screen
             let key = packet.is_key() && !is_empty && !is_dependent(&stream.codec, packet.bytes());
+            scan.turned.hear(&stream.codec, packet.bytes(), key);
             let entry = Entry {
                 lacks,
                 damaged: scan.short || zeros == Zeros::Hole,

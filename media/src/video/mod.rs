@@ -24,5 +24,6 @@ mod past;
 mod plan;
 mod session;
 mod sets;
+mod turned;
 
 pub(crate) use normalise::{normalise, streams};

@@ -14,8 +14,9 @@ use super::order::{are_decoding_times, needs_decoding};
 use super::plan::{plan, whole};
 use super::session::Session;
 use crate::audio::PictureClock;
-use crate::ending::{another_flv, broken_off};
+use crate::ending::broken_off;
 use crate::frame::target_size;
+use crate::joined::{another_flv, another_movie};
 use crate::libav::{Input, Kind, Probing, Stream, heard};
 use crate::sampler::{Plan, most_held};
 use crate::{Error, Limits, Modality, PartSink, Recipe, Report, Source};
@@ -73,7 +74,7 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     // Where the look at its streams met rubbish, nobody knows between which of the packets that it put aside.
     let mut again = if heard().rubbish > before { Some(Input::open(source, limits, Probing::Start)?) } else { None };
     let found = || "sound only".to_owned();
-    let stream = match (input.best(Kind::Video), input.best(Kind::Audio)) {
+    let mut stream = match (input.best(Kind::Video), input.best(Kind::Audio)) {
         (Some(stream), _) => stream,
         (None, Some(_)) => return Err(Error::Contradiction { expected: Modality::Video, found: found() }),
         (None, None) => return Err(Error::Empty("no stream of pictures".to_owned())),
@@ -85,9 +86,10 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     if !broadcast {
         reading.select(stream.index); // else the first packet of each other stream tells where it begins
     }
-    let Scan { mut packets, after_rubbish, short, past, discarded, others } = scan(reading, &stream, limits)?;
+    let Scan { mut packets, after_rubbish, short, past, turned, discarded, others } = scan(reading, &stream, limits)?;
+    stream.display_matrix = stream.display_matrix.or(turned.matrix);
     let goes_on = broadcast && goes_on_elsewhere(reading, &stream, &packets, &others);
-    let joined = if format == "flv" { flv_behind(source, &packets, &after_rubbish)? } else { None };
+    let joined = file_behind(source, &format, &packets, &after_rubbish)?;
     let mut holes = holes::mark(source, reading, &stream, &mut packets, &after_rubbish)?;
     if format == "avi" {
         holes.extend(chunks::date(&mut packets, &reading.listed(stream.index).collect::<Vec<_>>()));
@@ -119,7 +121,8 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     let of_bytes = ending.as_ref().and_then(|ending| ending.share);
     let before = if COUNTING_FROM_ZERO.contains(&format.as_str()) { index.origin.max(0.0) } else { 0.0 };
     let promised = stream.duration.map(|end| end - before).filter(|promised| *promised > 0.0);
-    let promised = promised.filter(|_| index.shifts.is_empty()); // a clock that starts anew tells no length
+    // A clock that starts anew tells no length, and without a container libav guesses one by the bit rate.
+    let promised = promised.filter(|_| index.shifts.is_empty() && !BARE.contains(&format.as_str()));
     let left = promised.map(|promised| duration / promised).into_iter().chain(of_bytes).reduce(f64::min);
     if let Some(left) = left.filter(|left| cut && *left < limits.least_share) {
         return Err(Error::Truncated(format!("{duration:.2} seconds, {:.1} % of what the file promises, are left", left * 100.0)));
@@ -135,15 +138,7 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
         keyframes_total: Some(index.keyframes() as u64),
         ..Report::default()
     };
-    if goes_on {
-        let message = "another stream of pictures begins later than this one, and is not shown; store the file anew to have one stream";
-        report.note("goes_on_elsewhere", message);
-    }
-    if let Some(at) = joined {
-        let message =
-            format!("another FLV file begins at byte {at}, and is not shown, or not whole; store the files one by one, or anew as one");
-        report.note("goes_on_elsewhere", message);
-    }
+    note_others(&mut report, goes_on, joined);
     // Where no table lists the frames, there are no edits that leave out some, either.
     if report.format == "mp4" && stream.frames.is_none() && discarded > 0 {
         let message = format!("{discarded} frames have times before the end of the fragment before theirs, and are not shown");
@@ -163,6 +158,12 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
         report.note("alpha_ignored", "the decoders that read the transparency beside the pictures are missing here");
     }
     remark(&mut report, &index, &stream, promised);
+    if turned.changes {
+        report.note(
+            "turns_change",
+            "pictures say on the way that they are turned otherwise; all are shown as the container or the first one says",
+        );
+    }
     if copied {
         report.note(
             "decoding_times",
@@ -192,12 +193,30 @@ fn goes_on_elsewhere(input: &Input<'_>, stream: &Stream, packets: &[Entry], othe
     })
 }
 
-/// Where another FLV file begins behind the last packet, or the last one before bytes that make no sense, such as its header.
-fn flv_behind(source: &Source, packets: &[Entry], after_rubbish: &[usize]) -> Result<Option<u64>, Error> {
+/// Where another FLV file begins behind the last packet, or the last one before bytes that make no sense, such as its header; or another MP4 behind the first.
+fn file_behind(source: &Source, format: &str, packets: &[Entry], after_rubbish: &[usize]) -> Result<Option<u64>, Error> {
+    match format {
+        "mp4" => return Ok(another_movie(source)?),
+        "flv" => {}
+        _ => return Ok(None),
+    }
     let ends = after_rubbish.iter().copied().chain([packets.len()]).filter_map(|after| packets.get(after.checked_sub(1)?));
     let ends = ends.filter_map(|last| u64::try_from(last.pos).ok());
     let found = ends.map(|at| another_flv(source, at)).find_map(Result::transpose);
     Ok(found.transpose()?)
+}
+
+/// Notes pictures that are not shown: those of another stream, or of another file behind the first one.
+fn note_others(report: &mut Report, goes_on: bool, behind: Option<u64>) {
+    if goes_on {
+        let message = "another stream of pictures begins later than this one, and is not shown; store the file anew to have one stream";
+        report.note("goes_on_elsewhere", message);
+    }
+    if let Some(at) = behind {
+        let message =
+            format!("another file begins at byte {at}, and is not shown, or not whole; store the files one by one, or anew as one");
+        report.note("goes_on_elsewhere", message);
+    }
 }
 
 fn remark(report: &mut Report, index: &Index, stream: &Stream, promised: Option<f64>) {
