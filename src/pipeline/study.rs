@@ -115,13 +115,13 @@ impl Study {
     }
 
     /// Decodes one output of this source once for all `recipes`.
-    pub(super) fn prepare(&self, output: &Asset, recipes: &[Recipe], pool: &Pool) -> Result<Prepared, Rejected> {
-        self.blame(prepare::prepare(&self.manifest.root, output, recipes, pool))
+    pub(super) fn prepare(&self, asset: &Asset, recipes: &[Recipe], pool: &Pool) -> Result<Prepared, Rejected> {
+        self.blame(prepare::prepare(&self.manifest.root, asset, recipes, pool))
     }
 
-    /// As [`prepare`](Self::prepare), but the bytes of the parts go to `shelf`.
-    pub(super) fn prepare_onto(&self, output: &Asset, recipes: &[Recipe], pool: &Pool, shelf: &Shelf<'_>) -> Result<Prepared, Rejected> {
-        self.blame(prepare::prepare_onto(&self.manifest.root, output, recipes, pool, shelf))
+    /// As [`prepare`](Self::prepare), but the bytes of the parts go `onto` a shelf.
+    pub(super) fn prepare_onto(&self, asset: &Asset, recipes: &[Recipe], pool: &Pool, onto: &Shelf<'_>) -> Result<Prepared, Rejected> {
+        self.blame(prepare::prepare_onto(&self.manifest.root, asset, recipes, pool, onto))
     }
 
     /// That the whole source went away is no fault of one output.

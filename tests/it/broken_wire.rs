@@ -65,7 +65,7 @@ fn port(manner: Manner) -> (String, Arc<Mutex<Vec<u8>>>) {
     let (address, told) = (listener.local_addr().unwrap().to_string(), Arc::clone(&heard));
     std::thread::spawn(move || {
         for mut client in listener.incoming().map_while(Result::ok) {
-            let mut buffer = [0; 1 << 16];
+            let mut buffer = [0; 1 << 12];
             let read = client.read(&mut buffer).unwrap_or(0);
             told.lock().unwrap().extend_from_slice(&buffer[..read]);
             // A client that is gone already has seen enough.
