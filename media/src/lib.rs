@@ -55,7 +55,7 @@ pub use sniff::{Format, sniff};
 pub use source::{Reader, Source};
 pub use time::{Moment, Timeline};
 pub use tracks::{Tracks, tracks};
-pub use versions::{decoder_path, libav as libav_version};
+pub use versions::{decoder_path, libav as libav_version, outdated as libav_outdated};
 
 /// Decodes `source` once and delivers the parts that every recipe asks for.
 ///

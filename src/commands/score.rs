@@ -23,6 +23,8 @@ struct ScoreJson<'a> {
     gate_missed: bool,
     misses: &'a [String],
     learnt: &'a [Learnt],
+    /// System calls for files and sockets that this invocation's workers were refused.
+    refused_calls: u64,
     summary: &'a Summary,
 }
 
@@ -80,6 +82,7 @@ pub(crate) fn run(context: &Context, args: &ScoreArgs) -> Result<Exit, Failure> 
             gate_missed,
             misses: &misses,
             learnt: &done.learnt,
+            refused_calls: pool.counts().refused_calls,
             summary,
         });
     } else {

@@ -29,6 +29,8 @@ pub struct PrepareDone {
     pub refused: u64,
     /// Items without an output by policy.
     pub blocked: u64,
+    /// System calls for files and sockets that the workers were refused; see [`Counts`](crate::sandbox::Counts).
+    pub refused_calls: u64,
 }
 
 /// Why the folder is not whole.
@@ -71,7 +73,7 @@ pub fn prepare(study: &Study, pool: &Pool, dir: &Path, stop: &StopFlag) -> Resul
         Ok(())
     })?;
     folder.finish()?;
-    Ok(done)
+    Ok(PrepareDone { refused_calls: pool.counts().refused_calls, ..done })
 }
 
 fn book(study: &Study, instance: &Instance) -> RecipeBook {

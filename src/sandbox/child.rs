@@ -26,13 +26,16 @@ fn work(channel: &mut Channel, filters: &Filters, fork: Fork, test_faults: bool)
     let missing = lock_down(filters, fork)?;
     channel.send(&Reply::Ready { missing }, &[])?;
     while let Some((request, input)) = channel.receive()? {
-        let before = cpu_ms();
+        let (before, refused) = (cpu_ms(), sys::refused_calls());
         let result = catch_unwind(AssertUnwindSafe(|| answer(request, input, channel, test_faults)));
         let reply = match result.unwrap_or_else(|_| Err(Error::Panic("outside the decoders".to_owned()))) {
             Ok(Reply::Done { report, .. }) => Reply::Done { report, cpu_ms: cpu_ms() - before },
             Ok(reply) => reply,
             Err(error) => Reply::Failed { reason: error.reason_code().to_owned(), message: error.to_string() },
         };
+        if let calls @ 1.. = sys::refused_calls() - refused {
+            channel.hold(&Reply::Refused { calls }, &[])?;
+        }
         channel.send(&reply, &[])?;
     }
     Ok(())
@@ -65,17 +68,9 @@ impl PartSink for Stream<'_> {
     }
 }
 
-/// CPU time of this process so far, in milliseconds.
-fn cpu_ms() -> f64 {
-    milliseconds(ClockId::ProcessCPUTime)
-}
-
-/// CPU time of this thread so far, in milliseconds: what a job without a worker used.
-pub(super) fn thread_cpu_ms() -> f64 {
-    milliseconds(ClockId::ThreadCPUTime)
-}
-
-fn milliseconds(clock: ClockId) -> f64 {
-    let now = clock_gettime(clock);
+/// CPU time of this thread so far, in milliseconds: all of a worker's. The clock of a process goes by ticks, and so loses most of a short job, where the
+/// process has a limit of CPU time.
+pub(super) fn cpu_ms() -> f64 {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
     now.tv_sec as f64 * 1e3 + now.tv_nsec as f64 / 1e6
 }

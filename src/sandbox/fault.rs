@@ -42,11 +42,24 @@ pub enum Fault {
     OpenFile,
     /// Tries to open a socket; succeeding is the fault.
     OpenSocket,
-    /// Asks for a system call outside both lists.
+    /// Asks for a system call outside all lists.
     ForbiddenCall,
+    /// Asks to become another program.
+    Execute,
+    /// Asks to be traced.
+    Trace,
+    /// Asks for a second process; getting it is the fault.
+    Fork,
+    /// Asks for a second thread; getting it is the fault.
+    Thread,
+    /// Reserves more memory than its limit of data; getting it is the fault.
+    Reserve,
     /// Opens ever more descriptors; getting a hundred is the fault.
     Descriptors,
 }
+
+/// More bytes than the least limit of data, 2 GiB, and less than any machine refuses by itself.
+const RESERVED: usize = 3 << 30;
 
 /// Misbehaves. `Ok` and `Err` are answers like any job's.
 pub(super) fn commit(fault: Fault, channel: &mut Channel) -> Result<Report, Error> {
@@ -69,6 +82,11 @@ pub(super) fn commit(fault: Fault, channel: &mut Channel) -> Result<Report, Erro
         Fault::OpenFile => return refused(File::open("/dev/null").map(drop)),
         Fault::OpenSocket => return refused(UdpSocket::bind("127.0.0.1:0").map(drop)),
         Fault::ForbiddenCall => sys::forbidden_call(),
+        Fault::Execute => sys::execute(),
+        Fault::Trace => sys::trace(),
+        Fault::Fork => return refused(sys::fork()),
+        Fault::Thread => return refused(std::thread::Builder::new().spawn(|| ()).map(drop)),
+        Fault::Reserve => return refused(Vec::<u8>::new().try_reserve_exact(RESERVED).map_err(std::io::Error::other)),
         Fault::Descriptors => {
             let copies: std::io::Result<Vec<_>> = (0..100).map(|_| Ok(rustix::io::dup(std::io::stderr())?)).collect();
             return refused(copies.map(drop));

@@ -10,7 +10,7 @@ use super::wire::Fork;
 const OPEN_FILES: u64 = 32;
 
 /// Compiled once in the zygote, applied by every worker.
-pub(super) struct Filters(Result<seccomp::Pair, String>);
+pub(super) struct Filters(Result<seccomp::Stack, String>);
 
 impl Filters {
     /// Compiles the system call filters for this machine.
@@ -32,7 +32,7 @@ pub(super) fn lock_down(filters: &Filters, fork: Fork) -> std::io::Result<Vec<St
     }
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     set_no_new_privs(true)?;
-    let locks = [("landlock", landlock()), ("seccomp", filters.0.as_ref().map_err(Clone::clone).and_then(seccomp::Pair::apply))];
+    let locks = [("landlock", landlock()), ("seccomp", filters.0.as_ref().map_err(Clone::clone).and_then(seccomp::Stack::apply))];
     Ok(locks.into_iter().filter_map(|(name, lock)| lock.err().map(|problem| format!("{name}: {problem}"))).collect())
 }
 
@@ -51,8 +51,9 @@ fn landlock() -> Result<(), String> {
 
 #[cfg(target_arch = "x86_64")]
 mod seccomp {
-    //! Two stacked filters, of which the kernel obeys the stricter: calls that libraries merely try are refused with
-    //! EPERM, those on the short list are allowed, everything else kills the process.
+    //! Three stacked filters, of which the kernel obeys the stricter: calls that libraries merely try are refused with
+    //! EPERM (and counted where they reach for files and sockets), those on the short list are allowed, everything else
+    //! kills the process.
 
     use std::collections::BTreeMap;
 
@@ -60,14 +61,22 @@ mod seccomp {
         BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch, apply_filter,
     };
 
-    /// Tried by libraries, done without: no file, no socket, no process, no thread, no limit changed.
+    use super::super::sys;
+
+    /// What reaches for a file or a socket: refused and counted, by a signal whose handler answers EPERM.
+    #[rustfmt::skip]
+    const COUNTED: &[i64] = &[
+        libc::SYS_open, libc::SYS_openat, libc::SYS_openat2, libc::SYS_creat, libc::SYS_unlink, libc::SYS_unlinkat, libc::SYS_socket,
+        libc::SYS_socketpair, libc::SYS_connect, libc::SYS_bind,
+    ];
+
+    /// Tried by libraries, done without: no process, no thread, no limit changed. Not by a signal, since the C library asks for threads with
+    /// all signals blocked, and a blocked one would be the process's end.
     #[rustfmt::skip]
     const REFUSED: &[i64] = &[
-        libc::SYS_open, libc::SYS_openat, libc::SYS_openat2, libc::SYS_creat, libc::SYS_socket, libc::SYS_socketpair, libc::SYS_connect,
-        libc::SYS_bind, libc::SYS_stat, libc::SYS_lstat, libc::SYS_access, libc::SYS_faccessat, libc::SYS_faccessat2, libc::SYS_readlink,
+        libc::SYS_stat, libc::SYS_lstat, libc::SYS_access, libc::SYS_faccessat, libc::SYS_faccessat2, libc::SYS_readlink,
         libc::SYS_readlinkat, libc::SYS_clone, libc::SYS_clone3, libc::SYS_fork, libc::SYS_vfork, libc::SYS_prlimit64, libc::SYS_getdents64,
-        libc::SYS_unlink, libc::SYS_unlinkat, libc::SYS_ioctl, libc::SYS_kill, libc::SYS_sched_setaffinity,
-        libc::SYS_sysinfo, libc::SYS_uname, libc::SYS_getcwd,
+        libc::SYS_ioctl, libc::SYS_kill, libc::SYS_sched_setaffinity, libc::SYS_sysinfo, libc::SYS_uname, libc::SYS_getcwd,
     ];
 
     /// Enough for every decoder: memory, the open input, the socket, time, its own signals.
@@ -84,25 +93,30 @@ mod seccomp {
     /// Allowed unless they ask for executable memory.
     const ALLOWED_WITHOUT_EXEC: &[i64] = &[libc::SYS_mmap, libc::SYS_mprotect];
 
-    pub(super) struct Pair {
+    pub(super) struct Stack {
+        count: BpfProgram,
         refuse: BpfProgram,
         allow: BpfProgram,
     }
 
-    impl Pair {
+    impl Stack {
         pub(super) fn apply(&self) -> Result<(), String> {
-            apply_filter(&self.refuse).and_then(|()| apply_filter(&self.allow)).map_err(|error| error.to_string())
+            sys::count_refused_calls().map_err(|error| error.to_string())?;
+            [&self.count, &self.refuse, &self.allow]
+                .into_iter()
+                .try_for_each(|filter| apply_filter(filter))
+                .map_err(|error| error.to_string())
         }
     }
 
-    pub(super) fn compile() -> Result<Pair, String> {
+    pub(super) fn compile() -> Result<Stack, String> {
         build().map_err(|error| error.to_string())
     }
 
-    fn build() -> Result<Pair, seccompiler::BackendError> {
+    fn build() -> Result<Stack, seccompiler::BackendError> {
         let always = |calls: &[i64]| calls.iter().map(|call| (*call, Vec::new())).collect::<BTreeMap<_, _>>();
-        let mut refused = always(REFUSED);
-        // Installing the second filter sets this flag again; any other prctl is refused.
+        let (counted, mut refused) = (always(COUNTED), always(REFUSED));
+        // Installing a filter sets this flag again; any other prctl is refused.
         let flag = u64::from(libc::PR_SET_NO_NEW_PRIVS.unsigned_abs());
         let other = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, flag)?;
         refused.insert(libc::SYS_prctl, vec![SeccompRule::new(vec![other])?]);
@@ -110,14 +124,16 @@ mod seccomp {
         let other = SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, u64::from(libc::F_GET_SEALS.unsigned_abs()))?;
         refused.insert(libc::SYS_fcntl, vec![SeccompRule::new(vec![other])?]);
         let mut allowed = always(ALLOWED);
-        allowed.extend(refused.keys().map(|call| (*call, Vec::new()))); // the other filter answers these
+        // The other filters answer these; and the last one comes when they are there.
+        allowed.extend(counted.keys().chain(refused.keys()).map(|call| (*call, Vec::new())));
         for call in ALLOWED_WITHOUT_EXEC {
             let exec = u64::from(libc::PROT_EXEC.unsigned_abs());
             let no_exec = SeccompCondition::new(2, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(exec), 0)?;
             allowed.insert(*call, vec![SeccompRule::new(vec![no_exec])?]);
         }
         let program = |rules, otherwise, matched| SeccompFilter::new(rules, otherwise, matched, TargetArch::x86_64)?.try_into();
-        Ok(Pair {
+        Ok(Stack {
+            count: program(counted, SeccompAction::Allow, SeccompAction::Trap)?,
             refuse: program(refused, SeccompAction::Allow, SeccompAction::Errno(libc::EPERM.unsigned_abs()))?,
             allow: program(allowed, SeccompAction::KillProcess, SeccompAction::Allow)?,
         })
@@ -128,15 +144,15 @@ mod seccomp {
 mod seccomp {
     //! The lists of system calls are measured on x86_64 only.
 
-    pub(super) enum Pair {}
+    pub(super) enum Stack {}
 
-    impl Pair {
+    impl Stack {
         pub(super) fn apply(&self) -> Result<(), String> {
             match *self {}
         }
     }
 
-    pub(super) fn compile() -> Result<Pair, String> {
+    pub(super) fn compile() -> Result<Stack, String> {
         Err("the system call filter exists for x86_64 only".to_owned())
     }
 }

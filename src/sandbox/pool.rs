@@ -39,6 +39,7 @@ pub struct Pool {
     quarantine: Mutex<BTreeMap<[u8; 32], Failure>>,
     started: AtomicU64,
     retried: AtomicU64,
+    refused_calls: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -62,6 +63,9 @@ pub struct Counts {
     pub workers: u64,
     /// Jobs tried a second time.
     pub retried: u64,
+    /// System calls for files and sockets that workers made and were refused, as those that lived say. Libraries that look for their settings or
+    /// for processors make some, so that a few mean nothing.
+    pub refused_calls: u64,
     /// Zygotes that died and were replaced.
     pub zygote_restarts: u64,
     /// Process id of the zygote that serves now; 0 without one.
@@ -82,6 +86,9 @@ impl Pool {
     /// hidden subcommand, which calls [`serve_zygote`](super::serve_zygote).
     pub fn start(settings: Settings, zygote: &[OsString]) -> Result<Self, StartError> {
         if settings.isolation == Isolation::Off {
+            if let Some(outdated) = tribunal_media::libav_outdated() {
+                return Err(StartError(outdated));
+            }
             tribunal_media::init();
             return Ok(Self::with(settings, Engine::InProcess));
         }
@@ -110,6 +117,7 @@ impl Pool {
             quarantine: Mutex::new(BTreeMap::new()),
             started: AtomicU64::new(0),
             retried: AtomicU64::new(0),
+            refused_calls: AtomicU64::new(0),
         }
     }
 
@@ -129,8 +137,9 @@ impl Pool {
             Engine::InProcess => (0, 0),
             Engine::Workers(workers) => (workers.keeper.zygote(), workers.keeper.restarts()),
         };
-        let (workers, retried) = (self.started.load(Ordering::Relaxed), self.retried.load(Ordering::Relaxed));
-        Counts { workers, retried, zygote_restarts, zygote }
+        let [workers, retried, refused_calls] =
+            [&self.started, &self.retried, &self.refused_calls].map(|count| count.load(Ordering::Relaxed));
+        Counts { workers, retried, refused_calls, zygote_restarts, zygote }
     }
 
     /// Runs one job to its end. Parts reach `sink` as they come, at most [`Settings::reply_bytes`] of them; when a job fails in the end, what it
@@ -177,13 +186,13 @@ impl Pool {
     }
 
     fn run_here(&self, source: &Source, recipes: &[Recipe], sink: &mut dyn JobSink) -> Result<Done, Failure> {
-        let before = super::child::thread_cpu_ms();
+        let before = super::child::cpu_ms();
         let mut bounded = Bounded { sink, room: self.settings.reply_bytes, full: false };
         let result = tribunal_media::normalise(source, recipes, &self.settings.media, &mut bounded);
         if bounded.full {
             return Err(Failure::over_reply());
         }
-        Ok(Done { report: result?, cpu_ms: super::child::thread_cpu_ms() - before })
+        Ok(Done { report: result?, cpu_ms: super::child::cpu_ms() - before })
     }
 
     /// Tries what was not found to take workers down.
@@ -238,6 +247,10 @@ impl Pool {
         loop {
             let (mut reply, body) = worker.receive(room, &mut watch)?;
             room -= body.len() as u64;
+            if let Reply::Refused { calls } = reply {
+                self.refused_calls.fetch_add(calls.min(u32::MAX.into()), Ordering::Relaxed); // who lies does not make it wrap
+                continue;
+            }
             if let Reply::Part { header } = reply {
                 checks.part(&header, &body).map_err(Mishap::Protocol)?;
                 if parts >= self.settings.media.frames {
@@ -307,7 +320,9 @@ fn end(reply: &mut Reply, wall: Duration) -> Result<bool, String> {
             *message = check::message(message);
             Ok(false) // a decoder that gave up may have left anything behind
         }
-        Reply::Probed { .. } | Reply::Ready { .. } | Reply::Part { .. } => Err("an answer to something else".to_owned()),
+        Reply::Probed { .. } | Reply::Ready { .. } | Reply::Part { .. } | Reply::Refused { .. } => {
+            Err("an answer to something else".to_owned())
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! The few system calls without a safe wrapper. The only unsafe code of the sandbox.
-#![expect(unsafe_code, reason = "raw clone, taking over descriptor 0, _exit and the faults of tests have no safe wrapper")]
+#![expect(unsafe_code, reason = "raw clone, taking over descriptor 0, signal handlers, _exit and the faults of tests have no safe wrapper")]
 
 use std::io;
 use std::os::fd::{FromRawFd as _, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::process::Pid;
 
@@ -42,6 +43,42 @@ pub(super) fn close_inherited() -> io::Result<()> {
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// System calls of this process that its filter refused by a signal.
+static REFUSED_CALLS: AtomicU64 = AtomicU64::new(0);
+
+/// How many system calls were refused and counted so far in this process.
+pub(super) fn refused_calls() -> u64 {
+    REFUSED_CALLS.load(Ordering::Relaxed)
+}
+
+/// Counts the calls that the filter answers with a signal, and refuses them as if it had answered EPERM. Call before the filter is there.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn count_refused_calls() -> io::Result<()> {
+    /// `si_code` of a signal that a filter sent (`SYS_SECCOMP` of asm-generic/siginfo.h).
+    const BY_A_FILTER: libc::c_int = 1;
+
+    extern "C" fn refuse(_signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+        // SAFETY: the kernel hands both to a handler with SA_SIGINFO. The thread stands behind the call that was not made, and goes on with what
+        // is in its registers; nothing here allocates, locks or makes a call.
+        unsafe {
+            if (*info).si_code == BY_A_FILTER {
+                let registers = &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs;
+                registers[libc::REG_RAX as usize] = i64::from(-libc::EPERM);
+                REFUSED_CALLS.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    // SAFETY: all zeros is a valid `sigaction`, whose fields that matter are set; the handler has the form that SA_SIGINFO asks for.
+    let done = unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = refuse as *const () as usize;
+        action.sa_flags = libc::SA_SIGINFO;
+        libc::sigaction(libc::SIGSYS, &raw const action, std::ptr::null_mut())
+    };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Leaves at once: no exit handlers, no flushing of buffers copied from the zygote.
 pub(super) fn exit_now(code: i32) -> ! {
     // SAFETY: `_exit` has no preconditions.
@@ -58,4 +95,24 @@ pub(super) fn segfault() {
 pub(super) fn forbidden_call() {
     // SAFETY: `getpriority` has no side effect; the filter ends the process here.
     unsafe { libc::syscall(libc::SYS_getpriority, 0_usize, 0_usize) };
+}
+
+/// Asks to become another program. For tests.
+pub(super) fn execute() {
+    // SAFETY: no path and no arguments: without the filter the call fails.
+    unsafe { libc::syscall(libc::SYS_execve, 0_usize, 0_usize, 0_usize) };
+}
+
+/// Asks to be traced. For tests.
+pub(super) fn trace() {
+    // SAFETY: without the filter this process would be traced by its parent, which ends with it.
+    unsafe { libc::syscall(libc::SYS_ptrace, libc::PTRACE_TRACEME as usize, 0_usize, 0_usize, 0_usize) };
+}
+
+/// Asks for a second process. For tests; succeeding is the fault.
+pub(super) fn fork() -> io::Result<()> {
+    match clone_sibling()? {
+        Side::New => exit_now(0),
+        Side::Caller(_) => Ok(()),
+    }
 }

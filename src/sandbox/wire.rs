@@ -44,6 +44,8 @@ pub(super) enum Reply {
     Ready { missing: Vec<String> },
     /// One finished part; its bytes are the body.
     Part { header: PartHeader },
+    /// So many system calls for files and sockets were refused during this job; its end follows. Not sent for none.
+    Refused { calls: u64 },
     /// The end of a job.
     Done { report: Report, cpu_ms: f64 },
     /// The end of a probe.
@@ -51,7 +53,6 @@ pub(super) enum Reply {
     /// The end of a job that the decoders refused.
     Failed { reason: String, message: String },
 }
-
 /// What the keeper asks the zygote for; the worker's end of its socket pair travels beside it.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -37,6 +37,9 @@ pub fn serve_zygote(test_faults: bool) -> ExitCode {
 
 fn warm_up() -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
+    if let Some(outdated) = tribunal_media::libav_outdated() {
+        return Err(io::Error::other(outdated));
+    }
     tribunal_media::init();
     // A raw clone copies one thread and every lock that another thread held.
     let status = std::fs::read_to_string("/proc/self/status")?;

@@ -276,8 +276,10 @@ fn no_file_makes_a_decoder_open_or_call_anything() {
     let mut watch = fs::File::from(watch);
     for isolation in ["required", "off"] {
         let out = work.path().join(isolation);
-        let done = run(&["prepare", folder.to_str().unwrap(), "--isolation", isolation, "-o", out.to_str().unwrap()]);
+        let done = run(&["prepare", folder.to_str().unwrap(), "--isolation", isolation, "--json", "-o", out.to_str().unwrap()]);
         assert_eq!(done.status.code(), Some(1), "{}", String::from_utf8_lossy(&done.stderr));
+        let said: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+        assert_eq!(said["refused_calls"], 0, "{isolation}: nothing so much as tried");
         let mut items: Vec<String> =
             jsonl(&out.join("parts.jsonl")).iter().map(|line| line["item_id"].as_str().unwrap().to_owned()).collect();
         items.dedup();

@@ -38,3 +38,4 @@ mod store;
 mod strategies;
 mod support;
 mod tables;
+mod threads;

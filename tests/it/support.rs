@@ -30,6 +30,13 @@ pub(crate) fn tribunal(args: &[&str]) -> Command {
     command
 }
 
+/// Runs an ignored test of this binary in a process of its own.
+pub(crate) fn alone(test: &str) {
+    let done = Command::new(std::env::current_exe().unwrap()).args(["--exact", test, "--ignored"]).output().unwrap();
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success() && said.contains("1 passed"), "{said}");
+}
+
 /// Runs to the end.
 pub(crate) fn run(args: &[&str]) -> Output {
     tribunal(args).output().unwrap()
