@@ -23,7 +23,9 @@ fn main() -> ExitCode {
     commands::outlive_file_limits();
     commands::leave_no_core();
     let cli = Cli::parse();
-    let done = Context::new(cli.json, cli.config.as_deref()).and_then(|context| match &cli.command {
+    let done = commands::heed_signals(cli.json).and_then(|()| Context::new(cli.json, cli.config.as_deref())).and_then(|context| match &cli
+        .command
+    {
         Command::Score(args) => commands::score::run(&context, args),
         Command::Prepare(args) => commands::prepare::run(&context, args),
         Command::Probe(args) => commands::probe::run(&context, args),

@@ -9,7 +9,7 @@ use super::context::{Context, Exit, Failure};
 use super::open::{self, Keys};
 use super::output;
 use super::progress::Bar;
-use super::score;
+use super::{score, signals};
 use crate::cli::ExportArgs;
 
 #[derive(Debug, Serialize)]
@@ -31,7 +31,7 @@ pub(super) fn run(context: &Context, args: &ExportArgs) -> Result<Exit, Failure>
     open::require_folder(&args.output)?;
     let pool = open::pool(context, &args.workers)?;
     let (bar, stop) = (Bar::new(), StopFlag::default());
-    score::stop_on_signals(&stop)?;
+    signals::drain(&stop, "finishing the requests at hand");
     let orders = Orders { retry: args.retry.clone(), budget_micro_usd, keep_parts: false };
     let info = pipeline::run_info(&study, &pool);
     let done = pipeline::export_batch(&study, &pool, &args.output, &info, &orders, &bar, &stop).map_err(score::failure)?;

@@ -25,4 +25,4 @@ mod signals;
 
 pub(crate) use context::{Context, Failure};
 pub(crate) use output::{delivered, fail};
-pub(crate) use signals::{leave_no_core, outlive_file_limits};
+pub(crate) use signals::{heed as heed_signals, leave_no_core, outlive_file_limits};

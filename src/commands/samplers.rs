@@ -12,6 +12,7 @@ use super::context::{Context, Exit, Failure};
 use super::open::{self, Keys};
 use super::output;
 use super::progress::Bar;
+use super::signals;
 use crate::cli::SamplersArgs;
 
 #[derive(Debug, Serialize)]
@@ -62,7 +63,7 @@ pub(crate) fn run(context: &Context, args: &SamplersArgs) -> Result<Exit, Failur
         args.output.clone().unwrap_or_else(|| Path::new("runs").join(format!("{}-samplers-{}", study.manifest.name, &info.run_id[..8])));
     let (stored, stopped) = if judged {
         let stop = StopFlag::default();
-        super::score::stop_on_signals(&stop)?;
+        signals::drain(&stop, signals::REPLIES);
         let bar = Bar::new();
         let scored = pipeline::score(&study, &pool, &dir, &info, &Orders::default(), &bar, &stop).map_err(super::score::failure)?;
         bar.clear();

@@ -10,6 +10,7 @@ use super::context::{Context, Exit, Failure};
 use super::open::{self, Keys};
 use super::output::{self, TERMINAL_WIDTH};
 use super::progress::Bar;
+use super::signals;
 use crate::cli::ScoreArgs;
 
 /// What `--json` prints.
@@ -58,7 +59,7 @@ pub(crate) fn run(context: &Context, args: &ScoreArgs) -> Result<Exit, Failure> 
     }
     open::require_folder(&dir)?;
     let stop = StopFlag::default();
-    stop_on_signals(&stop)?;
+    signals::drain(&stop, signals::REPLIES);
     let orders = Orders { retry: args.retry.clone(), budget_micro_usd, keep_parts: args.keep_parts };
     let done = pipeline::score(&study, &pool, &dir, &info, &orders, &bar, &stop).map_err(failure)?;
     bar.clear();
@@ -131,20 +132,6 @@ pub(crate) fn failure(error: ScoreError) -> Failure {
         | ScoreError::Rows(_) => Failure::stopped(error),
         ScoreError::Ledger(_) => Failure::usage(error),
     }
-}
-
-/// The first SIGINT, SIGTERM or SIGHUP drains; the second ends the process at once (the ledger stands either way).
-pub(crate) fn stop_on_signals(stop: &StopFlag) -> Result<(), Failure> {
-    let stop = stop.clone();
-    super::signals::on_signal(move |name, first| {
-        if first {
-            output::remark(&format!("{name}: waiting for replies already paid for; once more to stop at once"));
-            stop.raise(format!("{name} received"));
-        } else {
-            std::process::exit(i32::from(Exit::Stopped as u8));
-        }
-    })
-    .map_err(|error| Failure::usage(format!("signals cannot be handled: {error}")))
 }
 
 fn say_dry_run(context: &Context, dry: &DryRun) -> Exit {

@@ -1,9 +1,14 @@
 //! SIGINT, SIGTERM and SIGHUP, on a thread of their own.
 
 use std::io;
+use std::sync::OnceLock;
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tribunal::pipeline::StopFlag;
+
+use super::context::{Exit, Failure};
+use super::output;
 
 /// A file that may grow no further (`ulimit -f`) is a full disk: the write fails, and says so, instead of ending the process.
 #[expect(unsafe_code, reason = "sets the disposition of a signal")]
@@ -19,8 +24,36 @@ pub(crate) fn leave_no_core() {
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
+/// What is done once a signal came, and in words; without it nothing is waited for.
+static DRAIN: OnceLock<(StopFlag, &'static str)> = OnceLock::new();
+
+/// From now on signals end the program with the exit code of a run that was stopped: a later one at once, and so does the first before [`drain`].
+pub(crate) fn heed(json: bool) -> Result<(), Failure> {
+    let act = move |name: &str, first: bool| match DRAIN.get() {
+        Some((stop, doing)) if first => {
+            output::remark(&format!("{name}: {doing}; once more to stop at once"));
+            stop.raise(format!("{name} received"));
+        }
+        Some(_) => std::process::exit(i32::from(Exit::Stopped as u8)),
+        None => {
+            output::fail(json, &format!("stopped early: {name} received; the same command begins again"), Exit::Stopped);
+            std::process::exit(i32::from(Exit::Stopped as u8));
+        }
+    };
+    on_signal(act).map_err(|error| Failure::usage(format!("signals cannot be handled: {error}")))
+}
+
+/// From now on the first signal raises `stop`, and says what is `doing` until it has its effect. Whatever was written stands either way.
+pub(crate) fn drain(stop: &StopFlag, doing: &'static str) {
+    // Each command has one thing to stop.
+    let _ = DRAIN.set((stop.clone(), doing));
+}
+
+/// What is still under way when a run is stopped.
+pub(crate) const REPLIES: &str = "waiting for replies already paid for";
+
 /// Calls `act` with the signal's name and whether it is the first one.
-pub(crate) fn on_signal(act: impl Fn(&str, bool) + Send + 'static) -> io::Result<()> {
+fn on_signal(act: impl Fn(&str, bool) + Send + 'static) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let (mut interrupt, mut terminate, mut hangup) = {
         let _inside = runtime.enter();

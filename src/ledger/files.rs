@@ -31,6 +31,18 @@ fn write_synced<T, E>(path: &Path, failed: impl Fn(io::Error) -> E, write: impl 
     synced.map(|()| done).map_err(failed)
 }
 
+/// Makes folders beneath `dir`, which must be there: one that was moved away is not made anew.
+pub(super) fn create_beneath(dir: &Path, folders: &Path) -> io::Result<()> {
+    folders.iter().try_fold(dir.to_owned(), |above, name| {
+        let folder = above.join(name);
+        match std::fs::create_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(folder),
+            made => made.map(|()| folder),
+        }
+    })?;
+    Ok(())
+}
+
 /// Makes the names in a folder durable.
 pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };

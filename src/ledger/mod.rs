@@ -12,6 +12,7 @@ mod files;
 mod journal;
 mod kept;
 mod lock;
+mod names;
 mod place;
 mod plan;
 mod planning;

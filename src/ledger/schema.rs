@@ -123,13 +123,7 @@ pub(super) fn open_writer(dir: &Path) -> Result<Connection, LedgerError> {
     let connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE, Sharing::at(dir))?;
     connection.execute_batch("PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;")?;
     if version(&connection)?.is_none() {
-        let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
-        if mode != "wal" {
-            return Err(LedgerError::Store(format!(
-                "{}: this file system cannot hold a write-ahead log; choose another folder",
-                path.display()
-            )));
-        }
+        log_ahead(&connection, &path)?;
         let header = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};");
         let sentinels = super::sentinel::TABLES;
         connection
@@ -138,7 +132,18 @@ pub(super) fn open_writer(dir: &Path) -> Result<Connection, LedgerError> {
         check(&connection, &path)?;
     }
     migrate(&connection)?;
+    // A write that failed while the tables were made may have left them without the log.
+    log_ahead(&connection, &path)?;
     Ok(connection)
+}
+
+/// Has the database written by way of a write-ahead log, from now on and for good.
+fn log_ahead(connection: &Connection, path: &Path) -> Result<(), LedgerError> {
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode == "wal" {
+        return Ok(());
+    }
+    Err(LedgerError::Store(format!("{}: this file system cannot hold a write-ahead log; choose another folder", path.display())))
 }
 
 /// Opens the file; alone where nothing can be shared, which must be said before the log is first touched.

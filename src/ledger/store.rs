@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use tribunal_media::{Digest, Report};
 
 use super::budget::Budget;
+use super::names::Names;
 use super::plan::{self, stored_sampler};
 use super::reader::{self, Recalled};
 use super::spool::{self, Spool};
@@ -49,7 +50,8 @@ impl Ledger {
         let parent = dir.parent().unwrap_or(Path::new("."));
         files::sync_folder(parent).map_err(|error| LedgerError::io(parent, &error))?;
         let budget = Arc::new(Mutex::new(Budget::new(charged as u64)));
-        Ok(Self { writer: Writer::start(connection)?, budget, spool: Spool::default(), dir: dir.to_owned(), _lock: lock })
+        let names = Names::of(dir).map_err(|error| LedgerError::io(dir, &error))?;
+        Ok(Self { writer: Writer::start(connection, names)?, budget, spool: Spool::default(), dir: dir.to_owned(), _lock: lock })
     }
 
     /// Reopens those of `tasks` that ended in one of these outcomes; their attempts and costs stay. Returns how many. Tasks outside this
@@ -161,7 +163,7 @@ impl Ledger {
         if Path::new(name).file_name() != Some(name.as_ref()) {
             return Err(LedgerError::Store(format!("{folder}/{name}: not a plain file name")));
         }
-        let folder = self.dir.join(folder);
+        let (beneath, folder) = (folder, self.dir.join(folder));
         let path = folder.join(name);
         if path.is_file() {
             return Ok(());
@@ -169,7 +171,7 @@ impl Ledger {
         // Two threads may write equal parts at once.
         let temporary = folder.join(format!("{name}.{}.tmp", WRITES.fetch_add(1, Ordering::Relaxed)));
         let write = || {
-            std::fs::create_dir_all(&folder)?;
+            files::create_beneath(&self.dir, Path::new(beneath))?;
             std::fs::write(&temporary, bytes)?;
             std::fs::rename(&temporary, &path)
         };

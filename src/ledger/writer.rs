@@ -12,6 +12,7 @@ use rusqlite::config::DbConfig;
 use tokio::sync::oneshot;
 
 use super::LedgerError;
+use super::names::Names;
 
 /// At most this many jobs share a commit.
 const GROUP: usize = 64;
@@ -40,12 +41,12 @@ struct Shared {
 }
 
 impl Writer {
-    /// Hands the connection to a thread of its own.
-    pub(super) fn start(connection: Connection) -> Result<Self, LedgerError> {
+    /// Hands the connection to a thread of its own, which acknowledges nothing that cannot be found by `names` again.
+    pub(super) fn start(connection: Connection, names: Names) -> Result<Self, LedgerError> {
         let (jobs, queue) = sync_channel(QUEUE);
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
-        let thread = std::thread::Builder::new().name("ledger".to_owned()).spawn(move || serve(&connection, &queue, &theirs));
+        let thread = std::thread::Builder::new().name("ledger".to_owned()).spawn(move || serve(&connection, &names, &queue, &theirs));
         let thread = thread.map_err(|error| LedgerError::Store(format!("cannot start the ledger's thread: {error}")))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread), shared })
     }
@@ -128,9 +129,10 @@ impl Shared {
     }
 }
 
-fn serve(connection: &Connection, queue: &Receiver<Job>, shared: &Shared) {
+fn serve(connection: &Connection, names: &Names, queue: &Receiver<Job>, shared: &Shared) {
     while let Ok(first) = queue.recv() {
-        let Ok(answers) = commit_group(connection, first, queue, shared) else {
+        let committed = commit_group(connection, first, queue, shared).ok().filter(|_| is_in_place(connection, names, shared));
+        let Some(answers) = committed else {
             // Closing must not move pages of a failed log into the database: the next process recovers from the log as it lies.
             // Should even that setting fail, there is no more to do.
             let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
@@ -141,6 +143,18 @@ fn serve(connection: &Connection, queue: &Receiver<Job>, shared: &Shared) {
             answer();
         }
     }
+}
+
+/// Whether what was committed can be found again. Where it cannot, nothing more may be sent, and that is noted.
+fn is_in_place(connection: &Connection, names: &Names, shared: &Shared) -> bool {
+    let Some(lost) = names.lost() else { return true };
+    let _ = shared.failure.set(format!(
+        "{} was moved or removed while the run wrote to it, so nothing more is sent; with the run folder back in its place the same command goes on",
+        lost.display()
+    ));
+    // Should the log alone be gone, all that it held is in the database now. Closing would also remove a log of this name, whosever it is by now.
+    let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+    false
 }
 
 /// Any failure is noted in `shared` before the unanswered callers notice that nobody will answer.

@@ -1,7 +1,9 @@
 //! One row of the manifest, and the whole of it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tribunal_media::Modality;
@@ -15,10 +17,29 @@ pub struct Manifest {
     pub name: String,
     /// The folder beneath which every asset lies.
     pub root: PathBuf,
+    /// Which folder that was when the source was opened.
+    pub(super) root_id: FolderId,
     /// The rows.
     pub instances: Instances,
     /// What was passed over or missing, counted; never silent.
     pub notices: Vec<Notice>,
+}
+
+impl Manifest {
+    /// Whether `root` leads to the folder that was opened: in the middle of a run it may be moved, removed or unmounted, with another one in its place.
+    pub fn root_is_there(&self) -> bool {
+        FolderId::of(&self.root).is_ok_and(|now| now == self.root_id)
+    }
+}
+
+/// Device and number of a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FolderId(u64, u64);
+
+impl FolderId {
+    pub(super) fn of(folder: &Path) -> io::Result<Self> {
+        std::fs::metadata(folder).map(|found| Self(found.dev(), found.ino()))
+    }
 }
 
 /// Something the source lacks or that was passed over.

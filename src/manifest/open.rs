@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::assets::{Files, Root};
 use super::draft::Draft;
+use super::instance::FolderId;
 use super::{Faults, Manifest, RowsError, assurai, folder, table};
 use crate::taxonomy::Taxonomy;
 
@@ -38,8 +39,9 @@ pub fn open(path: &Path, taxonomy: &Taxonomy, files: Files) -> Result<Manifest, 
         Kind::Folder | Kind::AssurAi => (path.to_owned(), Files::Needed),
         _ => (parent(path), files),
     };
-    let root =
-        Root::open(&folder, files).map_err(|error| Faults::of_file(folder.display().to_string(), format!("cannot be opened: {error}")))?;
+    let unopened = |error| Faults::of_file(folder.display().to_string(), format!("cannot be opened: {error}"));
+    let root = Root::open(&folder, files).map_err(unopened)?;
+    let root_id = FolderId::of(&folder).map_err(unopened)?;
     let read = |file: &Path| {
         let opened = File::open(file);
         opened.map_err(|error| Faults::of_file(file.display().to_string(), format!("cannot be read: {error}")))
@@ -73,7 +75,7 @@ pub fn open(path: &Path, taxonomy: &Taxonomy, files: Files) -> Result<Manifest, 
             draft.finish("there is nothing to score in this dataset; expected candidate answers in the index or media under Risk_NN/")?
         }
     };
-    Ok(Manifest { name: name(path), root: folder, instances, notices })
+    Ok(Manifest { name: name(path), root: folder, root_id, instances, notices })
 }
 
 fn kind(path: &Path) -> Result<Kind, String> {

@@ -14,7 +14,7 @@ use super::study::Study;
 use crate::harness::{self, Exported, Sample, SamplePart};
 use crate::judge::View;
 use crate::manifest::{Instance, RowsError};
-use crate::prepare::{self, Part, Payload, Rejected};
+use crate::prepare::{Part, Payload, Rejected};
 use crate::rubric::{self, fence_text};
 use crate::sandbox::Pool;
 use crate::stats::agreement::human_safety;
@@ -39,6 +39,9 @@ pub enum ExportError {
     /// The source could not be read again.
     #[error(transparent)]
     Rows(#[from] RowsError),
+    /// This machine failed while it looked at an item, or the source went away.
+    #[error(transparent)]
+    Unprepared(Rejected),
 }
 
 /// Writes one sample per item, sampler and rubric into `dir`. Withheld pictures are left out: whoever runs the export may be remote.
@@ -47,24 +50,25 @@ pub fn inspect(study: &Study, pool: &Pool, dir: &Path) -> Result<ExportDone, Exp
     let mut samples_of = |instance: &Instance| {
         let Some(output) = instance.output.as_ref().filter(|_| !study.withholds(instance)) else {
             left_out += 1;
-            return Vec::new();
+            return Ok(Vec::new());
         };
         let book = RecipeBook::new(&study.plan, study.settings.recipe, instance, &[View::Parts], false);
-        match prepare::prepare(&study.manifest.root, output, book.recipes(), pool) {
+        match study.prepare(output, book.recipes(), pool) {
             Ok(prepared) => {
                 let payload = |want: &Want| Some(&prepared.payloads[book.position(&study.plan, want, instance.modality, View::Parts)?]);
                 let wants = study.plan.wants(instance.modality);
-                wants.iter().filter_map(|want| sample(study, instance, want, payload(want)?).ok()).collect()
+                Ok(wants.iter().filter_map(|want| sample(study, instance, want, payload(want)?).ok()).collect())
             }
+            Err(rejected) if rejected.is_ours() => Err(ExportError::Unprepared(rejected)),
             Err(rejected) => {
                 refused.push((instance.id.clone(), rejected));
-                Vec::new()
+                Ok(Vec::new())
             }
         }
     };
-    let samples = study.selected().flat_map(|row| match row {
-        Ok(instance) => samples_of(&instance).into_iter().map(Ok).collect(),
-        Err(error) => vec![Err(ExportError::from(error))],
+    let samples = study.selected().flat_map(|row| match row.map_err(ExportError::from).and_then(|instance| samples_of(&instance)) {
+        Ok(samples) => samples.into_iter().map(Ok).collect(),
+        Err(error) => vec![Err(error)],
     });
     let exported = harness::inspect(dir, samples)?;
     Ok(ExportDone { exported, refused, left_out })

@@ -16,7 +16,7 @@ use super::study::Study;
 use crate::judge::{Estimate, Expected, Judge, NOT_IN_CASSETTE, Outcome, OutcomeName, Task, Why};
 use crate::ledger::{LedgerError, Reader, RunInfo};
 use crate::manifest::{Asset, Instance};
-use crate::prepare::{self, Prepared};
+use crate::prepare::Prepared;
 use crate::rubric::Probe;
 use crate::sandbox::Pool;
 
@@ -340,7 +340,7 @@ impl Foresight<'_> {
     /// As the run itself would: from what was kept where media are gone; `None` of what is rejected.
     fn prepare(&self, instance: &Instance, output: &Asset) -> Result<Option<Prepared>, ScoreError> {
         let book = self.study.recipe_book(instance);
-        let prepared = prepare::prepare(&self.study.manifest.root, output, book.recipes(), self.pool);
+        let prepared = self.study.prepare(output, book.recipes(), self.pool);
         match prepared.or_else(|rejected| self.stand_ins.find(self.study, instance, &book, rejected, self.progress)) {
             Ok(prepared) => Ok(Some(prepared)),
             Err(rejected) if rejected.is_ours() => Err(ScoreError::Unprepared(rejected)),

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
+use super::evidence;
 use super::kept::StandIns;
 use super::pass::Item;
 use super::study::{self, Study};
@@ -156,12 +157,17 @@ impl<'a> Invocation<'a> {
 
     /// Registers every row of the manifest, and the wanted tasks of the selection.
     pub(super) fn plan(&self, wanted: Wanted) -> Result<Planned, ScoreError> {
-        let root = &self.study.manifest.root;
+        let manifest = &self.study.manifest;
         let row = |(position, instance): (usize, Result<Instance, RowsError>)| {
             let instance = instance?;
+            let len = evidence::asset_len(&manifest.root, &instance);
+            // A length that is not known now would be held against the file when it is back.
+            if len == 0 && matches!(instance.output, Some(Asset::File(_))) && !manifest.root_is_there() {
+                return Err(ScoreError::Unprepared(Rejected::no_source(&manifest.root)));
+            }
             let mut tasks = if self.selects(position, &instance) { self.tasks_of(&instance) } else { Vec::new() };
             tasks.retain(|task| wanted.holds(task));
-            Ok::<_, ScoreError>((item_row(root, position, instance), tasks))
+            Ok::<_, ScoreError>((item_row(position, instance, len), tasks))
         };
         let tasks = self.ledger.plan(|| self.study.manifest.instances.all().enumerate().map(row))?;
         Ok(Planned { wanted, tasks })
@@ -242,11 +248,16 @@ fn tell(judge: &Judge, (counts, lessons): &Recalled) {
 
 /// Every row of the manifest as the run knows it, before anything is decoded.
 pub fn item_rows(study: &Study) -> impl Iterator<Item = Result<ItemRow, RowsError>> {
-    study.manifest.instances.all().enumerate().map(|(position, instance)| Ok(item_row(&study.manifest.root, position, instance?)))
+    let row = |(position, instance): (usize, Result<Instance, RowsError>)| {
+        let instance = instance?;
+        let len = evidence::asset_len(&study.manifest.root, &instance);
+        Ok(item_row(position, instance, len))
+    };
+    study.manifest.instances.all().enumerate().map(row)
 }
 
-fn item_row(root: &Path, position: usize, instance: Instance) -> ItemRow {
-    let digest = study::item_digest(root, &instance);
+fn item_row(position: usize, instance: Instance, len: u64) -> ItemRow {
+    let digest = study::item_digest(&instance, len);
     ItemRow {
         item_id: instance.id,
         position: position as u64,

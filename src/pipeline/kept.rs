@@ -82,9 +82,10 @@ mod tests {
     use tribunal_media::{Detail, Digest, Encoding, PartHeader, Report};
 
     use super::super::evidence::most_bytes;
-    use super::super::{Plan, Selection, Settings};
-    use super::{Kept, Payload, Study, prepared};
-    use crate::judge::{Judge, JudgeSpec};
+    use super::super::invocation::{Invocation, Orders, ScoreError};
+    use super::super::{Plan, Progress, Selection, Settings};
+    use super::{Kept, Payload, Rejected, StandIns, Study, prepared};
+    use crate::judge::{Judge, JudgeSpec, OutcomeName};
     use crate::ledger::{ItemRow, fixtures};
     use crate::manifest::{self, Files};
     use crate::prepare::Part;
@@ -117,6 +118,34 @@ mod tests {
         Study { manifest, taxonomy, plan, judges: vec![judge], spoken: None, kept: None, settings }
     }
 
+    /// Whoever asks how a run goes on.
+    struct Nobody;
+
+    impl Progress for Nobody {
+        fn planned(&self, _: u64, _: u64) {}
+        fn ended(&self, _: Option<OutcomeName>) {}
+        fn spent(&self, _: u64) {}
+        fn warn(&self, _: &str) {}
+    }
+
+    #[test]
+    fn a_source_that_went_away_is_not_planned() {
+        let (work, run) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let source = work.path().join("in");
+        std::fs::create_dir(&source).unwrap();
+        let study = study(&source);
+        let open = || Invocation::open(&study, run.path(), &fixtures::info(&[study.judges[0].name()]), &Orders::default()).map(drop);
+        assert!(study.manifest.root_is_there());
+        std::fs::rename(&source, work.path().join("away")).unwrap();
+        std::fs::create_dir(&source).unwrap();
+        assert!(!study.manifest.root_is_there(), "another folder of its name");
+        let refused = open().unwrap_err();
+        assert!(matches!(&refused, ScoreError::Unprepared(rejected) if rejected.reason == "no_source"), "{refused}");
+        std::fs::remove_dir(&source).unwrap();
+        std::fs::rename(work.path().join("away"), &source).unwrap();
+        open().unwrap();
+    }
+
     #[test]
     fn what_was_kept_has_its_memory_before_it_is_read() {
         let (source, run) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -140,6 +169,10 @@ mod tests {
         let found = prepared(study.kept.as_ref().unwrap(), &instances[0], &book).unwrap().unwrap();
         assert_eq!(most_bytes(&study, &instances[0]), found.weight());
         assert_eq!(most_bytes(&study, &instances[1]), 0, "nothing was kept of it");
+        // It stands in for one file and for a whole source; what has no stand-in stays pending.
+        let find = |instance, rejected| StandIns::default().find(&study, instance, &book, rejected, &Nobody);
+        assert_eq!(find(&instances[0], Rejected::no_source(source.path())).unwrap().weight(), found.weight());
+        assert!(find(&instances[1], Rejected::no_source(source.path())).unwrap_err().is_ours());
         // Equal parts are in memory once, as they are counted.
         let parts = &Arc::clone(&found.payloads[0]).parts;
         assert_eq!((found.weight(), parts[0].bytes.as_ptr()), (400_000 + 533_336, parts[2].bytes.as_ptr()));

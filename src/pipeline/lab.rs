@@ -3,11 +3,12 @@
 use tribunal_media::{Detail, FrameDetail, FrameView, Modality, PLANE, Pick, Recipe, SamplerSpec};
 
 use super::evidence;
+use super::invocation::ScoreError;
 use super::pass::Progress;
 use super::study::Study;
 use crate::ledger::{Facts, TaskFacts};
-use crate::manifest::{Instance, RowsError};
-use crate::prepare::{self, Payload, Rejected};
+use crate::manifest::Instance;
+use crate::prepare::{Payload, Rejected};
 use crate::rubric::Probe;
 use crate::sampling::{self, Coverage, Observation};
 use crate::sandbox::Pool;
@@ -30,7 +31,7 @@ pub const REFERENCE: SamplerSpec = SamplerSpec::of(Pick::Fps { rate: 2.0, max: S
 
 /// Decodes every selected video once for all strategies and a dense reference, and once more for each strategy alone:
 /// what a strategy costs cannot be read off a pass that it shares.
-pub fn observe(study: &Study, pool: &Pool, samplers: &[SamplerSpec], progress: &dyn Progress) -> Result<LabDone, RowsError> {
+pub fn observe(study: &Study, pool: &Pool, samplers: &[SamplerSpec], progress: &dyn Progress) -> Result<LabDone, ScoreError> {
     let is_video = |instance: &Instance| instance.modality == Modality::Video && instance.output.is_some();
     let videos = || study.selected().filter(move |row| row.as_ref().map_or(true, is_video));
     let mut done = LabDone::default();
@@ -44,9 +45,10 @@ pub fn observe(study: &Study, pool: &Pool, samplers: &[SamplerSpec], progress: &
         progress.ended(None);
         result
     };
-    evidence::map(study.settings.threads, videos(), observe, |instance, result| {
+    evidence::map(study.settings.threads, videos().map(|video| video.map_err(ScoreError::from)), observe, |instance, result| {
         match result {
             Ok(observations) => done.observations.extend(observations),
+            Err(rejected) if rejected.is_ours() => return Err(ScoreError::Unprepared(rejected)),
             Err(rejected) => done.refused.push((instance.id, rejected)),
         }
         Ok(())
@@ -58,11 +60,11 @@ fn observe_one(study: &Study, pool: &Pool, instance: &Instance, samplers: &[Samp
     let Some(output) = &instance.output else { return Ok(Vec::new()) };
     let mut recipes: Vec<Recipe> = samplers.iter().map(|sampler| frames(*sampler, study.settings.recipe.frames())).collect();
     recipes.push(frames(DENSE, FrameView::Gray { edge: PLANE as u32 }));
-    let shared = prepare::prepare(&study.manifest.root, output, &recipes, pool)?;
+    let shared = study.prepare(output, &recipes, pool)?;
     let dense = shared.payloads.last().map_or_else(Vec::new, |payload| hashes(payload));
     let mut observations = Vec::new();
     for ((sampler, recipe), payload) in samplers.iter().zip(&recipes).zip(&shared.payloads) {
-        let alone = prepare::prepare(&study.manifest.root, output, std::slice::from_ref(recipe), pool)?;
+        let alone = study.prepare(output, std::slice::from_ref(recipe), pool)?;
         observations.push(Observation {
             sampler: sampler.to_string(),
             item_id: instance.id.clone(),

@@ -17,7 +17,7 @@ use super::thumbs;
 use crate::judge::{Fit, Journal as _, Judge, Outcome, OutcomeName, Stop, Task, Why, Work};
 use crate::ledger::{Ledger, LedgerError};
 use crate::manifest::Instance;
-use crate::prepare::{self, Part, Payload, Prepared, Rejected};
+use crate::prepare::{Part, Payload, Prepared, Rejected};
 use crate::sandbox::Pool;
 
 /// Told as the run goes on; drawing is the program's business.
@@ -104,9 +104,8 @@ impl<'a> Pass<'a> {
             return;
         }
         let book = self.run.study.recipe_book(instance);
-        let root = &self.run.study.manifest.root;
-        let prepared = prepare::prepare(root, output, book.recipes(), self.pool);
-        let prepared = prepared.map(|prepared| (prepared, evidence::asset_len(root, instance)));
+        let prepared = self.run.study.prepare(output, book.recipes(), self.pool);
+        let prepared = prepared.map(|prepared| (prepared, evidence::asset_len(&self.run.study.manifest.root, instance)));
         // What was kept of pictures had room enough.
         let find = |rejected| self.run.stand_ins.find(self.run.study, instance, &book, rejected, self.progress);
         match prepared.or_else(|rejected| Ok((find(rejected)?, u64::MAX))) {

@@ -8,11 +8,12 @@ use tribunal_media::SamplerSpec;
 
 use super::evidence;
 use super::recipes::RecipeBook;
+use super::stop::StopFlag;
 use super::study::Study;
 use crate::harness::PartsFolder;
 use crate::judge::View;
 use crate::manifest::{Instance, RowsError};
-use crate::prepare::{self, Part, Prepared, Rejected};
+use crate::prepare::{Part, Prepared, Rejected};
 use crate::sandbox::Pool;
 
 /// What `prepare` did.
@@ -41,18 +42,28 @@ pub enum PrepareError {
     /// The source could not be read again.
     #[error(transparent)]
     Rows(#[from] RowsError),
+    /// The source went away.
+    #[error(transparent)]
+    Source(Rejected),
+    /// It was stopped.
+    #[error("{0}")]
+    Stopped(String),
 }
 
-/// Writes the parts of every selected item into `dir`, in manifest order, samplers as given.
-pub fn prepare(study: &Study, pool: &Pool, dir: &Path) -> Result<PrepareDone, PrepareError> {
+/// Writes the parts of every selected item into `dir`, in manifest order, samplers as given. Once `stop` is raised it ends with the parts at hand.
+pub fn prepare(study: &Study, pool: &Pool, dir: &Path, stop: &StopFlag) -> Result<PrepareDone, PrepareError> {
     let folder = PartsFolder::create(dir)?;
     let mut done = PrepareDone::default();
     let items = study.selected().map(|instance| instance.map_err(PrepareError::from));
-    let decode = |instance: &Instance| decode(study, pool, instance, &folder);
+    let decode = |instance: &Instance| if stop.is_raised() { None } else { decode(study, pool, instance, &folder, stop) };
     evidence::map(study.settings.threads, items, decode, |instance, result| {
+        if let Some(reason) = stop.reason() {
+            return Err(PrepareError::Stopped(reason));
+        }
         match result {
             None => done.blocked += 1,
             Some(Ok((book, prepared))) => write(study, &folder, &instance, &book, &prepared, &mut done)?,
+            Some(Err(rejected)) if rejected.is_ours() && rejected.is_missing() => return Err(PrepareError::Source(rejected)),
             Some(Err(rejected)) if rejected.is_ours() => return Err(std::io::Error::other(rejected.message).into()),
             Some(Err(rejected)) => {
                 folder.refused(&instance.id, "media_rejected", &rejected)?;
@@ -71,16 +82,19 @@ fn book(study: &Study, instance: &Instance) -> RecipeBook {
 
 type Decoded = Result<(RecipeBook, Prepared), Rejected>;
 
-fn decode(study: &Study, pool: &Pool, instance: &Instance, folder: &PartsFolder) -> Option<Decoded> {
+fn decode(study: &Study, pool: &Pool, instance: &Instance, folder: &PartsFolder, stop: &StopFlag) -> Option<Decoded> {
     let output = instance.output.as_ref()?;
     let book = book(study, instance);
     let written = Mutex::new(Vec::new());
     let shelf = |part: &Part| {
+        if let Some(reason) = stop.reason() {
+            return Err(std::io::Error::other(reason));
+        }
         let new = folder.keep(part)?;
         written.lock().unwrap_or_else(PoisonError::into_inner).extend(new);
         Ok(())
     };
-    let prepared = prepare::prepare_onto(&study.manifest.root, output, book.recipes(), pool, &shelf);
+    let prepared = study.prepare_onto(output, book.recipes(), pool, &shelf);
     if prepared.is_err() {
         folder.abandon(written.into_inner().unwrap_or_else(PoisonError::into_inner));
     }

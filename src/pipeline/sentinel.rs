@@ -13,7 +13,6 @@ use super::study::Study;
 use crate::judge::{Expected, Judge, Work};
 use crate::ledger::{Ledger, Sentinels};
 use crate::manifest::{Instance, RowsError};
-use crate::prepare;
 use crate::sandbox::Pool;
 
 /// A repeat that no task has: the body is the same as for the first, and no answer is ever shared with a task.
@@ -117,7 +116,7 @@ fn chosen(study: &Study, known: &BTreeSet<String>) -> Result<Vec<Instance>, Rows
 fn of_item<'a>(study: &'a Study, pool: &Pool, instance: &Instance) -> Result<Vec<Question<'a>>, String> {
     let (Some(output), Some(want)) = (&instance.output, study.plan.wants(instance.modality).first()) else { return Ok(Vec::new()) };
     let book = study.recipe_book(instance);
-    let prepared = match prepare::prepare(&study.manifest.root, output, book.recipes(), pool) {
+    let prepared = match study.prepare(output, book.recipes(), pool) {
         Ok(prepared) => prepared,
         Err(rejected) if rejected.is_ours() => return Err(rejected.message),
         Err(_) => return Ok(Vec::new()),

@@ -1,10 +1,9 @@
 //! Everything a command works on, opened and checked before any work.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 
-use tribunal_media::{Digest, Modality};
+use tribunal_media::{Digest, Modality, Recipe};
 
 use super::evidence;
 use super::plan::Plan;
@@ -12,8 +11,9 @@ use super::recipes::{self, RecipeBook};
 use super::select::Selection;
 use crate::judge::{Judge, View};
 use crate::ledger::{Experiment, Kept};
-use crate::manifest::{Instance, Manifest, RowsError};
-use crate::prepare::Payload;
+use crate::manifest::{Asset, Instance, Manifest, RowsError};
+use crate::prepare::{self, Payload, Prepared, Rejected, Shelf};
+use crate::sandbox::Pool;
 use crate::taxonomy::{Factor, Lang, Taxonomy};
 
 /// A source, what is asked of it, and who judges.
@@ -114,6 +114,22 @@ impl Study {
         .collect()
     }
 
+    /// Decodes one output of this source once for all `recipes`.
+    pub(super) fn prepare(&self, asset: &Asset, recipes: &[Recipe], pool: &Pool) -> Result<Prepared, Rejected> {
+        self.blame(prepare::prepare(&self.manifest.root, asset, recipes, pool))
+    }
+
+    /// As [`prepare`](Self::prepare), but the bytes of the parts go `onto` a shelf.
+    pub(super) fn prepare_onto(&self, asset: &Asset, recipes: &[Recipe], pool: &Pool, onto: &Shelf<'_>) -> Result<Prepared, Rejected> {
+        self.blame(prepare::prepare_onto(&self.manifest.root, asset, recipes, pool, onto))
+    }
+
+    /// That the whole source went away is no fault of one output.
+    fn blame(&self, prepared: Result<Prepared, Rejected>) -> Result<Prepared, Rejected> {
+        let is_all = |rejected: &Rejected| rejected.may_be_all() && !self.manifest.root_is_there();
+        prepared.map_err(|rejected| if is_all(&rejected) { Rejected::no_source(&self.manifest.root) } else { rejected })
+    }
+
     /// What must not change between two invocations on one run folder.
     pub fn experiment(&self) -> Experiment {
         let rubrics = self.plan.rubrics().iter().map(|(name, rubric)| (name.clone(), rubric.digest().to_string())).collect();
@@ -146,12 +162,12 @@ impl Study {
 }
 
 /// Digest of everything in a row that decides verdicts; prompts and outputs of a known item must not change. Of a file it holds the
-/// length: whether the bytes are the same is known, and checked, when they are decoded.
-pub(super) fn item_digest(root: &Path, instance: &Instance) -> Digest {
+/// length, `len`: whether the bytes are the same is known, and checked, when they are decoded.
+pub(super) fn item_digest(instance: &Instance, len: u64) -> Digest {
     let output = match &instance.output {
         None => String::new(),
-        Some(crate::manifest::Asset::File(path)) => format!("file {} {}", path.display(), evidence::asset_len(root, instance)),
-        Some(crate::manifest::Asset::Text(text)) => format!("text {text}"),
+        Some(Asset::File(path)) => format!("file {} {len}", path.display()),
+        Some(Asset::Text(text)) => format!("text {text}"),
     };
     let absent = String::new();
     let risk = instance.risk.as_ref().unwrap_or(&absent);

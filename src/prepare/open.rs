@@ -24,7 +24,7 @@ const OPEN_TRIES: u32 = 16;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Rejected {
-    /// Stable code: a media reason code, a worker's, or `missing`, `unreadable`, `outside`, `not_regular`, `changed`, `no_resources`.
+    /// Stable code: a media reason code, a worker's, or `missing`, `unreadable`, `outside`, `not_regular`, `changed`, `no_resources`, `no_source`.
     pub reason: String,
     /// For people.
     pub message: String,
@@ -33,12 +33,28 @@ pub struct Rejected {
 impl Rejected {
     /// Whether this machine failed, not the asset: the item stays pending and the run stops.
     pub fn is_ours(&self) -> bool {
-        matches!(self.reason.as_str(), "no_worker" | NO_RESOURCES | UNWRITTEN)
+        matches!(self.reason.as_str(), "no_worker" | NO_RESOURCES | UNWRITTEN | NO_SOURCE)
     }
 
-    /// Whether there is no such file.
+    /// Whether there is no such file, for whatever reason.
     pub fn is_missing(&self) -> bool {
-        self.reason == MISSING
+        matches!(self.reason.as_str(), MISSING | NO_SOURCE)
+    }
+
+    /// Whether it may be that the whole source went away, and not this file.
+    pub(crate) fn may_be_all(&self) -> bool {
+        matches!(self.reason.as_str(), MISSING | IO)
+    }
+
+    /// The folder of the source is not where it was when the source was opened.
+    pub(crate) fn no_source(folder: &Path) -> Self {
+        let folder = folder.display();
+        Self::new(
+            NO_SOURCE,
+            format!(
+                "{folder}: the folder of the source was moved, removed or unmounted; put it back, then the same command goes on from here"
+            ),
+        )
     }
 
     fn new(reason: &str, message: impl Into<String>) -> Self {
@@ -80,6 +96,12 @@ impl From<io::Error> for Rejected {
 /// No file has this name.
 const MISSING: &str = "missing";
 
+/// No file of the source can be found any more.
+const NO_SOURCE: &str = "no_source";
+
+/// The file system failed.
+const IO: &str = "io";
+
 /// This machine ran out of descriptors or memory, or cannot read a run, which says nothing of the asset.
 const NO_RESOURCES: &str = "no_resources";
 
@@ -90,7 +112,7 @@ fn reason_of(error: &io::Error) -> &'static str {
     match Errno::from_io_error(error) {
         Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS | Errno::NOSYS) => NO_RESOURCES,
         Some(Errno::ACCESS | Errno::PERM) => "unreadable",
-        _ => "io",
+        _ => IO,
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::io::Read as _;
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use rustix::fs::inotify;
 use tempfile::tempdir;
@@ -17,8 +18,9 @@ const EXTENSIONS: [&str; 16] =
     ["mp4", "mov", "mkv", "webm", "avi", "ts", "flv", "jpg", "png", "gif", "webp", "mp3", "wav", "flac", "m4a", "txt"];
 const SECRET: &[u8] = b"canary-77e1-never-read";
 
-/// Text formats that lead elsewhere; FILE, NAME and URL stand for the canary by absolute and relative path and by address.
-const WORDS: [(&str, &str); 40] = [
+/// Text formats that lead elsewhere; FILE, NAME and URL stand for the canary by absolute and relative path and by address, HOST for the address alone,
+/// LOCAL for a port at which somebody may listen.
+const WORDS: [(&str, &str); 47] = [
     ("hls_file", "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nFILE\n#EXT-X-ENDLIST\n"),
     ("hls_file_url", "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile://FILE\n#EXT-X-ENDLIST\n"),
     ("hls_name", "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nNAME\n#EXT-X-ENDLIST\n"),
@@ -34,10 +36,15 @@ const WORDS: [(&str, &str); 40] = [
         "#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"a\",URI=\"URL/a.m3u8\"\n#EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO=\"a\"\nFILE\n",
     ),
     ("hls_crlf", "#EXTM3U\r\n#EXTINF:9,\r\ngopher://URL/\r\n#EXT-X-ENDLIST\r\n"),
+    ("hls_udp", "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nudp://HOST\n#EXT-X-ENDLIST\n"),
+    ("hls_rtp", "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nrtp://HOST\n#EXT-X-ENDLIST\n"),
+    ("hls_srt", "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nsrt://HOST?timeout=100000\n#EXT-X-ENDLIST\n"),
+    ("hls_listens", "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nudp://127.0.0.1:LOCAL?timeout=1000000\n#EXT-X-ENDLIST\n"),
     ("m3u", "FILE\nURL/a.mp3\n"),
     ("ffconcat_file", "ffconcat version 1.0\nfile 'FILE'\n"),
     ("ffconcat_name", "ffconcat version 1.0\nfile NAME\nduration 9\n"),
     ("ffconcat_http", "ffconcat version 1.0\nfile URL/a.mp4\n"),
+    ("ffconcat_udp", "ffconcat version 1.0\nfile udp://HOST\nfile rtp://HOST\n"),
     ("ffconcat_option", "ffconcat version 1.0\nfile 'x'\noption safe 0\noption protocol_whitelist file,http,tcp\nfile 'FILE'\n"),
     (
         "dash_file",
@@ -53,6 +60,8 @@ const WORDS: [(&str, &str); 40] = [
     ),
     ("sdp_video", "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n"),
     ("sdp_audio", "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 5006 RTP/AVP 0\n"),
+    ("sdp_here", "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video LOCAL RTP/AVP 96\na=rtpmap:96 H264/90000\n"),
+    ("rtsp_udp", "rtsptext\r\nrtsp://HOST/a?udp\r\n"),
     ("rtsp_text", "rtsptext\r\nrtsp://HOST/a\r\n"),
     ("smil_text", "SMILtext<smil><body><video src=\"URL/a.mp4\"/></body></smil>"),
     ("pls", "[playlist]\nNumberOfEntries=2\nFile1=URL/a.mp3\nFile2=FILE\nVersion=2\n"),
@@ -151,15 +160,20 @@ fn linked_segment(playlist: &str) -> Vec<u8> {
     [head, element(&[0x18, 0x53, 0x80, 0x67], &[info, attachments].concat())].concat()
 }
 
-/// Sixty files that lead to the canaries.
-fn canaries(file: &str, name: &str, url: &str) -> Vec<(String, Vec<u8>)> {
+/// Seventy-one files that lead to the canaries.
+fn canaries(file: &str, name: &str, url: &str, local: &str) -> Vec<(String, Vec<u8>)> {
     let host = url.strip_prefix("http://").unwrap();
-    let filled = |text: &str| text.replace("FILE", file).replace("NAME", name).replace("URL", url).replace("HOST", host);
+    let filled =
+        |text: &str| text.replace("FILE", file).replace("NAME", name).replace("URL", url).replace("HOST", host).replace("LOCAL", local);
     let mut made: Vec<(String, Vec<u8>)> = WORDS.iter().map(|(name, text)| ((*name).to_owned(), filled(text).into_bytes())).collect();
     let mut add = |name: &str, bytes: Vec<u8>| made.push((name.to_owned(), bytes));
-    for (kind, place) in
-        [("file", file.to_owned()), ("name", name.to_owned()), ("http", format!("{url}/a.mov")), ("file_url", format!("file://{file}"))]
-    {
+    for (kind, place) in [
+        ("file", file.to_owned()),
+        ("name", name.to_owned()),
+        ("http", format!("{url}/a.mov")),
+        ("file_url", format!("file://{file}")),
+        ("udp", format!("udp://{host}")),
+    ] {
         add(&format!("dref_url_{kind}"), data_reference(*b"url ", &place));
         add(&format!("dref_alis_{kind}"), data_reference(*b"alis", &place));
         add(&format!("rmra_{kind}"), reference_movie(&place));
@@ -181,22 +195,75 @@ fn files_beneath(folder: &Path) -> Vec<std::path::PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files_beneath(&path) } else { vec![path] }).collect()
 }
 
+/// One port of TCP and UDP on loopback, and how often either was called.
+fn canary_port() -> (u16, Arc<AtomicUsize>) {
+    let (listener, datagrams) = loop {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        if let Ok(datagrams) = UdpSocket::bind(listener.local_addr().unwrap()) {
+            break (listener, datagrams);
+        }
+    };
+    let (port, hits) = (listener.local_addr().unwrap().port(), Arc::new(AtomicUsize::new(0)));
+    let (called, sent) = (Arc::clone(&hits), Arc::clone(&hits));
+    std::thread::spawn(move || listener.incoming().for_each(|_| _ = called.fetch_add(1, Ordering::SeqCst)));
+    std::thread::spawn(move || {
+        while datagrams.recv(&mut [0; 64]).is_ok() {
+            sent.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    (port, hits)
+}
+
+/// Whether some process here has a UDP socket at this port.
+fn is_listened_at(port: u16) -> bool {
+    let tables = ["/proc/net/udp", "/proc/net/udp6"].map(|table| fs::read_to_string(table).unwrap_or_default());
+    let at = format!(":{port:04X}");
+    tables
+        .iter()
+        .flat_map(|table| table.lines().skip(1))
+        .any(|line| line.split_whitespace().nth(1).is_some_and(|local| local.ends_with(&at)))
+}
+
+/// A port of UDP that nobody has, and how often somebody had it since: a socket that waits for data is there for a while.
+fn watched_port() -> (u16, Arc<AtomicUsize>, Arc<AtomicU16>) {
+    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (taken, watched) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicU16::new(port)));
+    let (count, which) = (Arc::clone(&taken), Arc::clone(&watched));
+    std::thread::spawn(move || {
+        loop {
+            match which.load(Ordering::SeqCst) {
+                0 => return,
+                port => _ = count.fetch_add(usize::from(is_listened_at(port)), Ordering::SeqCst),
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    });
+    (port, taken, watched)
+}
+
+/// Waits for something that must happen.
+fn until(there: impl Fn() -> bool, what: &str) {
+    let start = std::time::Instant::now();
+    while !there() {
+        assert!(start.elapsed() < Duration::from_mins(1), "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 #[test]
 fn no_file_makes_a_decoder_open_or_call_anything() {
     let work = tempdir().unwrap();
     let folder = work.path().join("in");
     fs::create_dir(&folder).unwrap();
     let (outside, beside) = (work.path().join("canary.key"), folder.join("canary.key"));
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let hits = Arc::new(AtomicUsize::new(0));
-    let seen = Arc::clone(&hits);
-    std::thread::spawn(move || listener.incoming().for_each(|_| _ = seen.fetch_add(1, Ordering::SeqCst)));
+    let (port, hits) = canary_port();
+    let (local, taken, watched) = watched_port();
+    let url = format!("http://127.0.0.1:{port}");
     for canary in [&outside, &beside] {
         fs::write(canary, SECRET).unwrap();
     }
-    let made = canaries(outside.to_str().unwrap(), "canary.key", &url);
-    assert_eq!(made.len(), 60);
+    let made = canaries(outside.to_str().unwrap(), "canary.key", &url, &local.to_string());
+    assert_eq!(made.len(), 71);
     for (name, bytes) in &made {
         for extension in EXTENSIONS {
             fs::write(folder.join(format!("{name}.{extension}")), bytes).unwrap();
@@ -220,10 +287,16 @@ fn no_file_makes_a_decoder_open_or_call_anything() {
         let opened = watch.read(&mut [0; 4096]).map_err(|error| error.kind());
         assert_eq!(opened, Err(std::io::ErrorKind::WouldBlock), "{isolation}: a canary file was opened");
         assert_eq!(hits.load(Ordering::SeqCst), 0, "{isolation}: the canary port was called");
+        assert_eq!(taken.load(Ordering::SeqCst), 0, "{isolation}: somebody listened");
         let leaks: Vec<_> = files_beneath(&out).into_iter().filter(|path| holds(path, SECRET)).collect();
         assert!(leaks.is_empty(), "{isolation}: {leaks:?}");
     }
-    // The watch itself works.
+    // The watches themselves work.
     fs::read(&outside).unwrap();
     assert!(watch.read(&mut [0; 4096]).is_ok());
+    let here = UdpSocket::bind(("127.0.0.1", local)).unwrap();
+    here.send_to(b"x", ("127.0.0.1", port)).unwrap();
+    until(|| hits.load(Ordering::SeqCst) == 1, "a datagram is not seen");
+    until(|| taken.load(Ordering::SeqCst) > 0, "a socket is not seen");
+    watched.store(0, Ordering::SeqCst);
 }

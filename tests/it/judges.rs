@@ -190,9 +190,10 @@ fn a_retry_after_to_one_judge_is_kept_by_all_of_that_server() {
 }
 
 /// Faults that end one attempt without waiting for minutes; each item must still end in one honest state.
-const STORM: [&str; 24] = [
+const STORM: [&str; 25] = [
     "refused",
     "reset_before_headers",
+    "reset_mid_headers",
     "reset_after_headers",
     "reset_mid_body",
     "r429_seconds",

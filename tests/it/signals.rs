@@ -1,14 +1,18 @@
 //! Signals: stop means stop. What was sent is waited for, so nothing is left in doubt.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader};
-use std::process::Stdio;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
+use tempfile::tempdir;
 
 use crate::rig::{Rig, attempts, ended, send};
-use crate::support::{jsonl, next, sized, table, tribunal};
+use crate::support::{jsonl, next, run_to, sized, table, texts, tribunal};
 
 const AT_ONCE: [&str; 2] = ["--concurrency", "16"];
 
@@ -77,4 +81,82 @@ fn no_signal_leaves_a_core() {
     assert_eq!(core.split_whitespace().take(2).collect::<Vec<_>>(), ["0", "0"]);
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+/// The writing end of a pipe that the program has opened and waits at.
+fn opened(pipe: &Path, child: &mut Child) -> File {
+    let nonblock = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+    loop {
+        // Without a reader there is no such end.
+        if let Ok(end) = File::options().write(true).custom_flags(nonblock).open(pipe) {
+            return end;
+        }
+        assert!(child.try_wait().unwrap().is_none(), "it ended without its settings");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Each waits for its settings, which never come: nothing can have been done before that.
+#[test]
+fn every_command_heeds_signals_from_its_first_moment() {
+    let work = tempdir().unwrap();
+    let (pipe, source) = (work.path().join("tribunal.toml"), texts(work.path(), 1));
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let (source, out) = (source.to_str().unwrap(), work.path().join("out"));
+    let out = out.to_str().unwrap();
+    let commands: [&[&str]; 11] = [
+        &["score", source, "--judge", "embedded", "-o", out],
+        &["score", source, "--judge", "embedded", "-o", out, "--dry-run"],
+        &["prepare", source, "-o", out],
+        &["probe", source],
+        &["samplers", source, "--sampler", "middle", "-o", out],
+        &["report", out],
+        &["agree", out],
+        &["export", out, "--to", "jsonl", "-o", source],
+        &["import", source, "--from", "batch", "-o", out],
+        &["taxonomy", "list"],
+        &["doctor"],
+    ];
+    for (number, command) in commands.iter().enumerate() {
+        let (signal, name) = [(Signal::INT, "SIGINT"), (Signal::TERM, "SIGTERM"), (Signal::HUP, "SIGHUP")][number % 3];
+        let args = [*command, &["--json", "--config", pipe.to_str().unwrap()]].concat();
+        let mut child = tribunal(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let _held = opened(&pipe, &mut child);
+        send(signal, &child);
+        let status = ended(&mut child);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(status.code(), Some(4), "{name}: {command:?}: {status}");
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(said["error"].as_str().unwrap().contains(name) && said["exit"] == 4, "{command:?}: {said}");
+    }
+}
+
+#[test]
+fn a_signal_stops_prepare_between_parts_and_it_can_be_done_again() {
+    const ITEMS: usize = 1_500;
+    let work = tempdir().unwrap();
+    let (source, out, clean) = (texts(work.path(), ITEMS), work.path().join("out"), work.path().join("clean"));
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let args = ["prepare", source.to_str().unwrap(), "-o", out.to_str().unwrap()];
+        let mut child = tribunal(&args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        while !std::fs::read_dir(out.join("parts")).is_ok_and(|parts| parts.count() > 1) {
+            assert!(child.try_wait().unwrap().is_none(), "it ended too soon");
+        }
+        send(signal, &child);
+        let status = ended(&mut child);
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(status.code(), Some(4), "{signal:?}: {status}: {stderr}");
+        assert!(stderr.contains("stopped early") && stderr.contains("the same command"), "{stderr}");
+        assert!(!out.join("parts.jsonl").exists(), "a list that is not whole has no name");
+        let unfinished = std::fs::read_to_string(out.join("parts.jsonl.unfinished")).unwrap();
+        assert!(unfinished.is_empty() || unfinished.ends_with('\n'));
+        assert!(jsonl(&out.join("parts.jsonl.unfinished")).len() < ITEMS);
+        std::fs::remove_dir_all(out.join("parts")).unwrap();
+    }
+    for folder in [&out, &clean] {
+        run_to(0, &["prepare", source.to_str().unwrap(), "-o", folder.to_str().unwrap()]);
+    }
+    let list = |folder: &Path| std::fs::read(folder.join("parts.jsonl")).unwrap();
+    assert!(list(&out) == list(&clean), "the lists differ");
 }

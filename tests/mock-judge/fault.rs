@@ -11,6 +11,7 @@ use crate::text;
 pub(crate) enum Fault {
     Refused,
     ResetBeforeHeaders,
+    ResetMidHeaders,
     ResetAfterHeaders,
     ResetMidBody,
     HangBeforeHeaders,
@@ -67,9 +68,10 @@ const fn row(fault: Fault, name: &'static str, billed: bool, what: &'static str)
 }
 
 /// Every fault, in the order of [`Fault`]. Billed is what a server would bill whose generation had happened by then; a refusal never is.
-pub(crate) const TABLE: [Row; 38] = [
+pub(crate) const TABLE: [Row; 39] = [
     row(Fault::Refused, "refused", false, "the connection is closed before a byte of the request was taken"),
     row(Fault::ResetBeforeHeaders, "reset_before_headers", false, "the request is read whole, then RST; a front end died before the model"),
+    row(Fault::ResetMidHeaders, "reset_mid_headers", true, "half of the headers of a 200, then RST"),
     row(Fault::ResetAfterHeaders, "reset_after_headers", true, "headers of a 200, then RST"),
     row(Fault::ResetMidBody, "reset_mid_body", true, "half of the body, then RST"),
     row(Fault::HangBeforeHeaders, "hang_before_headers", true, "nothing until the client hangs up"),

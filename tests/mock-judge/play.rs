@@ -51,6 +51,10 @@ pub(crate) async fn play(wire: &mut Wire, response: &Response, fault: Option<Fau
     match fault {
         Some(Fault::Refused) => return Ok(false),
         Some(Fault::ResetBeforeHeaders) => return reset(wire).await,
+        Some(Fault::ResetMidHeaders) => {
+            wire.stream.write_all(&head[..head.len() / 2]).await?;
+            return reset(wire).await;
+        }
         Some(Fault::ResetAfterHeaders) => {
             wire.stream.write_all(&head).await?;
             return reset(wire).await;

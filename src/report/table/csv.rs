@@ -47,10 +47,13 @@ fn json<V: Serialize>(values: &[V]) -> String {
     serde_json::to_string(values).unwrap_or_default()
 }
 
+/// What a formula begins with; the wide ones in spreadsheets of East Asian languages.
+const FORMULAS: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+
 fn cell(text: impl AsRef<str>) -> String {
     let text = text.as_ref();
     let shown = visible(text);
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) || shown.trim_start().starts_with(['=', '+', '-', '@']);
+    let formula = text.starts_with(['\t', '\r']) || shown.trim_start().starts_with(FORMULAS);
     if formula { format!("'{shown}") } else { shown }
 }
 
@@ -66,6 +69,10 @@ mod tests {
         assert_eq!(cell("\t@SUM(A1)"), "' @SUM(A1)");
         assert_eq!(cell(" -2"), "' -2");
         assert_eq!(cell("a-b"), "a-b");
+        for wide in ["＝1+1", "＋1", "－1", "＠SUM(A1)", "\u{3000}＝1"] {
+            assert_eq!(cell(wide), format!("'{wide}"));
+        }
+        assert_eq!(cell("a＝b"), "a＝b");
     }
 
     #[test]
