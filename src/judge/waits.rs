@@ -151,6 +151,14 @@ impl Ask<'_> {
 }
 
 impl Judge {
+    /// The server's rates leave no room for longer than a run should stand still.
+    pub(super) fn no_turn(&self, wait: Duration) -> Stop {
+        let (seconds, endpoint) = (wait.as_secs(), &self.opened.endpoint);
+        Stop::Unreachable(format!(
+            "{endpoint} leaves no room for another request for {seconds} s, by the rate limits in its headers; run the same command again later"
+        ))
+    }
+
     /// A wait that is longer than a run should stand still.
     pub(super) fn refuse_long(&self, fault: &Fault) -> Result<(), Stop> {
         let Some(asked) = fault.retry_after.filter(|asked| *asked > LONGEST_QUIET) else { return Ok(()) };
