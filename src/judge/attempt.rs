@@ -85,7 +85,7 @@ impl Ask<'_> {
             endpoint: self.judge.opened.endpoint.clone(),
             attempt: self.earlier + self.turn,
             reserved_micro_usd: bound,
-            estimated_tokens: self.estimate.input().round() as u64,
+            estimated: self.estimate,
         }
     }
 
