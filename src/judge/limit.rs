@@ -18,6 +18,8 @@ const BYTES_IN_FLIGHT: u64 = 64 << 20;
 const DECREASE: f64 = 0.7;
 /// After so many refusals without an answer between them the server is down for everybody: one request at a time looks whether it is back.
 const DOWN_AFTER: u32 = 20;
+/// A wait by the server's own rates that is told of.
+const WORTH_TELLING: Duration = Duration::from_secs(5);
 /// Time before the first such look; it doubles with each one, up to a minute.
 const FIRST_LOOK: Duration = Duration::from_millis(500);
 
@@ -49,8 +51,19 @@ struct State {
     /// Refusals since the last answer, and looks at a server that is down.
     refused: u32,
     looks: u32,
+    /// The first long wait by the server's own rates, until it is told of.
+    slow: Slow,
     /// One overload is one decrease, however many requests it refused: those sent before this moment tell nothing new.
     decreased: Instant,
+}
+
+/// Whether the server's rates make everybody wait so long that a user may wonder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Slow {
+    No,
+    /// For so long.
+    Seen(Duration),
+    Told,
 }
 
 /// What a request asks for.
@@ -101,6 +114,7 @@ impl Limiter {
             window: None,
             refused: 0,
             looks: 0,
+            slow: Slow::No,
             decreased: now,
         };
         Self { head: tokio::sync::Mutex::default(), state: Mutex::new(state), freed: Notify::new(), quiet: Arc::default() }
@@ -123,6 +137,14 @@ impl Limiter {
         }
     }
 
+    /// How long the server's rates made the next request wait, once, where that was long.
+    pub(super) fn slow(&self) -> Option<Duration> {
+        let mut state = self.state();
+        let Slow::Seen(wait) = state.slow else { return None };
+        state.slow = Slow::Told;
+        Some(wait)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -142,6 +164,9 @@ impl State {
         // What is on its way may bring better news.
         if let Some(wait) = longest.filter(|wait| idle && *wait > LONGEST_QUIET) {
             return Err(Wait::TooLong(wait));
+        }
+        if let Some(wait) = longest.filter(|wait| self.slow == Slow::No && *wait > WORTH_TELLING) {
+            self.slow = Slow::Seen(wait);
         }
         let ready = |bucket: &mut Option<Bucket>, amount| bucket.as_mut().map(|bucket| bucket.ready(amount, now));
         let moments = [
@@ -405,11 +430,12 @@ mod tests {
             drop(second);
             let refused = limiter.turn(load).await.err().map(|wait| wait.as_secs_f64().round() as u64);
             assert_eq!(refused, wait, "{limit} {kind}");
+            assert!(limiter.slow().is_some_and(|wait| wait.as_secs() >= 8) && limiter.slow().is_none(), "told once");
         }
         let own = Limiter::new(&Limits { tpm: Some(1), ..Limits::default() });
         own.turn(load).await.unwrap();
         let start = Instant::now();
         own.turn(load).await.unwrap();
-        assert!(start.elapsed() > Duration::from_hours(20), "what a user sets is kept to");
+        assert!(start.elapsed() > Duration::from_hours(20) && own.slow().is_none(), "what a user sets is kept to");
     }
 }
