@@ -309,6 +309,20 @@ mod tests {
             (422, error, Class::BadItem),
             (429, error, Class::Refused),
             (429, r#"{"error":{"type":"insufficient_quota"}}"#, Class::Stopped(StopKind::Quota)),
+            (500, error, Class::Ambiguous),
+            (500, r#"{"error":{"code":500,"message":"image input is not supported - hint: ...","type":"server_error"}}"#, Class::BadItem),
+            (502, "", Class::Ambiguous),
+            (503, error, Class::Refused),
+            (503, "", Class::Ambiguous),
+            (529, error, Class::Refused),
+        ] {
+            assert_eq!(sorted(status, &[], body).0, class, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn what_no_waiting_helps_against_is_no_busy_server() {
+        for (status, body, class) in [
             (
                 429,
                 r#"{"error":{"message":"Your account org-1 is suspended, please recharge it","type":"exceeded_current_quota_error"}}"#,
@@ -337,15 +351,9 @@ mod tests {
                 r#"{"error":{"message":"Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested 90000. The input or output tokens must be reduced in order to run successfully.","type":"tokens","code":"rate_limit_exceeded"}}"#,
                 Class::BadItem,
             ),
-            (407, error, Class::Stopped(StopKind::Endpoint)),
-            (421, error, Class::Stopped(StopKind::Endpoint)),
+            (407, "{}", Class::Stopped(StopKind::Endpoint)),
+            (421, "{}", Class::Stopped(StopKind::Endpoint)),
             (426, "", Class::Stopped(StopKind::Endpoint)),
-            (500, error, Class::Ambiguous),
-            (500, r#"{"error":{"code":500,"message":"image input is not supported - hint: ...","type":"server_error"}}"#, Class::BadItem),
-            (502, "", Class::Ambiguous),
-            (503, error, Class::Refused),
-            (503, "", Class::Ambiguous),
-            (529, error, Class::Refused),
         ] {
             assert_eq!(sorted(status, &[], body).0, class, "{status} {body}");
         }

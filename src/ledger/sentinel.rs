@@ -99,7 +99,7 @@ pub struct Sentinels<'a> {
 impl Ledger {
     /// The items of the first round.
     pub fn sentinel_items(&self) -> Result<Vec<String>, LedgerError> {
-        self.writer.ask_blocking(|connection| first_items(connection))
+        self.writer.ask_blocking(first_items)
     }
 
     /// Begins a round.
