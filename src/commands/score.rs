@@ -96,12 +96,20 @@ pub(crate) fn run(context: &Context, args: &ScoreArgs) -> Result<Exit, Failure> 
         learnt.lessons.iter().for_each(|lesson| output::remark(&format!("the server of judge {}: {lesson}", learnt.judge)));
     }
     if let Some(reason) = &done.stopped {
-        output::complain(&format!("stopped early: {reason}\n{} tasks are pending; the same command goes on from here", summary.pending));
+        output::complain(&format!("stopped early: {reason}\n{}", left(summary.pending)));
     } else if summary.pending > 0 {
         output::complain(&format!("{} tasks of the run, outside this selection, are pending", summary.pending));
     }
     misses.iter().for_each(|miss| output::complain(&format!("gate missed: {miss}")));
     Ok(exit(done.stopped.is_some(), gate_missed, summary))
+}
+
+/// What a run that was stopped early has left. Tasks that follow from others (cascades, adaptive repeats) may not be planned yet.
+fn left(pending: usize) -> String {
+    match pending {
+        0 => "every task that was planned has ended; the same command asks what else there may be, and ends by how they ended".to_owned(),
+        _ => format!("{pending} tasks are pending; the same command goes on from here"),
+    }
 }
 
 /// Precedence 2 > 4 > 3 > 1 > 0; 2 never comes this far. Pending tasks are resumable, whatever left them.

@@ -25,7 +25,7 @@ impl Ask<'_> {
         self.reserve(bound).await?;
         let expected = self.judge.calibration.correct(self.estimate);
         let load = Load { tokens: expected.input() + expected.output, bytes: request.len() };
-        let turn = self.unless_stopped(self.judge.limiter.turn(load)).await?;
+        let turn = self.unless_stopped(self.judge.limiter.turn(load)).await?.map_err(|wait| self.judge.no_turn(wait))?;
         self.turn += 1;
         self.sent.push(request.digest);
         let reservation = self.journal.intent(self.intent(request, bound)).await?;
@@ -85,7 +85,7 @@ impl Ask<'_> {
             endpoint: self.judge.opened.endpoint.clone(),
             attempt: self.earlier + self.turn,
             reserved_micro_usd: bound,
-            estimated_tokens: self.estimate.input().round() as u64,
+            estimated: self.estimate,
         }
     }
 

@@ -12,7 +12,7 @@ use super::{Estimate, Judge, Outcome, Why, Work, receipt, terms};
 pub struct Expected {
     /// Its tokens by the rules, as replies so far correct them.
     pub tokens: Estimate,
-    /// Bytes that would be sent.
+    /// Bytes that would be sent, in what the server accepts by now.
     pub bytes: u64,
     /// What its reply is known by: equal requests have one, whosever they are.
     pub verdict_id: Digest,
@@ -28,9 +28,9 @@ impl Judge {
         }
         let unusable = |why| Box::new(Outcome::JudgeUnusable(why));
         let Asked { work, first, id } = self.asked(work).map_err(unusable)?;
-        let body_digest = digest_by_now(self, &work, &first).map_err(unusable)?;
+        let request = by_now(self, &work, first).map_err(unusable)?;
         let tokens = self.calibration.correct(terms::estimate(&self.terms.tokens, &work));
-        Ok(Expected { tokens, bytes: first.len(), verdict_id: id, body_digest })
+        Ok(Expected { tokens, bytes: request.len(), verdict_id: id, body_digest: request.digest })
     }
 
     /// The outcome of a replay that holds no answer to this task's first request; servers may answer anything.
@@ -58,13 +58,10 @@ impl Judge {
     }
 }
 
-/// Digest of the recorded body of the `first` request as it would be sent now: a refusal may have taught to ask otherwise.
-fn digest_by_now(judge: &Judge, work: &Work, first: &Request) -> Result<Digest, Why> {
+/// The `first` request as it would be sent now: a refusal may have taught to ask otherwise.
+fn by_now(judge: &Judge, work: &Work, first: Request) -> Result<Request, Why> {
     let dialect = judge.dialect();
-    if dialect == Dialect::default() {
-        return Ok(first.digest);
-    }
-    build(judge, work, dialect, None, 0).map(|request| request.digest)
+    if dialect == Dialect::default() { Ok(first) } else { build(judge, work, dialect, None, 0) }
 }
 
 /// Whether the first request has an answer in any dialect that a replayed run spoke, as all have that go to a server. The error is why not, or work that

@@ -6,10 +6,10 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tribunal_media::Digest;
 
-use super::{Outcome, ReplyFormat, Served, Task, Usage};
+use super::{Estimate, Outcome, ReplyFormat, Served, Task, Usage};
 
 /// Written durably before the first byte of an attempt leaves.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Intent {
     /// What it is for.
     pub task: Task,
@@ -28,7 +28,7 @@ pub struct Intent {
     /// Upper bound of its cost in micro-dollars; `None` when no price is known.
     pub reserved_micro_usd: Option<u64>,
     /// Tokens in, as the published rules say.
-    pub estimated_tokens: u64,
+    pub estimated: Estimate,
 }
 
 /// How one attempt ended.

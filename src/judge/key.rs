@@ -7,10 +7,10 @@ use secrecy::SecretString;
 use super::Settings;
 
 impl Settings {
-    /// The key, from its file or from `secrets`; `None` when none is named, or when the one named may be unset.
+    /// The key, from its file or from `secrets`; `None` when none is named, or when the one named may be unset: then no file is read.
     pub(super) fn key(&self, secrets: &dyn Fn(&str) -> Option<String>) -> Result<Option<SecretString>, String> {
         if let Some(file) = &self.api_key_file {
-            return key_file(file).map(Some);
+            return if self.api_key_optional { Ok(None) } else { key_file(file).map(Some) };
         }
         let usual = self.provider.usual_key().filter(|_| self.base_url.is_none());
         let Some(variable) = self.api_key_env.as_deref().or(usual) else { return Ok(None) };
@@ -52,7 +52,9 @@ mod tests {
         let optional = Settings { api_key_optional: true, ..settings };
         assert!(optional.key(&|_| None).unwrap().is_none());
         let file = tempfile::NamedTempFile::new().unwrap();
-        let from_file = Settings { api_key_file: Some(file.path().into()), ..optional };
+        let gone = Settings { api_key_file: Some("gone".into()), ..optional.clone() };
+        assert!(gone.key(&|_| None).unwrap().is_none(), "where no key is needed none is read");
+        let from_file = Settings { api_key_file: Some(file.path().into()), api_key_optional: false, ..optional };
         assert!(from_file.key(&|_| None).unwrap_err().contains("empty"));
         std::fs::write(file.path(), "k4\n").unwrap();
         assert_eq!(from_file.key(&|_| None).unwrap().unwrap().expose_secret(), "k4");

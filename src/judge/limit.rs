@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::pace::Pace;
-use super::quiet::Quiet;
+use super::quiet::{LONGEST_QUIET, Quiet};
 use super::rate::{Bucket, Seen};
 use super::terms::Limits;
 
@@ -18,6 +18,8 @@ const BYTES_IN_FLIGHT: u64 = 64 << 20;
 const DECREASE: f64 = 0.7;
 /// After so many refusals without an answer between them the server is down for everybody: one request at a time looks whether it is back.
 const DOWN_AFTER: u32 = 20;
+/// A wait by the server's own rates that is told of.
+const WORTH_TELLING: Duration = Duration::from_secs(5);
 /// Time before the first such look; it doubles with each one, up to a minute.
 const FIRST_LOOK: Duration = Duration::from_millis(500);
 
@@ -49,8 +51,19 @@ struct State {
     /// Refusals since the last answer, and looks at a server that is down.
     refused: u32,
     looks: u32,
+    /// The first long wait by the server's own rates, until it is told of.
+    slow: Slow,
     /// One overload is one decrease, however many requests it refused: those sent before this moment tell nothing new.
     decreased: Instant,
+}
+
+/// Whether the server's rates make everybody wait so long that a user may wonder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Slow {
+    No,
+    /// For so long.
+    Seen(Duration),
+    Told,
 }
 
 /// What a request asks for.
@@ -74,6 +87,8 @@ pub(super) enum Sign {
 enum Wait {
     Until(Instant),
     Freed,
+    /// By the server's own rates, for longer than a run should stand still.
+    TooLong(Duration),
 }
 
 /// A request on its way; gives its room back when dropped.
@@ -99,24 +114,35 @@ impl Limiter {
             window: None,
             refused: 0,
             looks: 0,
+            slow: Slow::No,
             decreased: now,
         };
         Self { head: tokio::sync::Mutex::default(), state: Mutex::new(state), freed: Notify::new(), quiet: Arc::default() }
     }
 
-    /// Resolves when it is this caller's turn, there is room, and nobody is held back.
-    pub(super) async fn turn(&self, load: Load) -> Turn<'_> {
+    /// Resolves when it is this caller's turn, there is room, and nobody is held back. The error is how long that would take by what the server's headers
+    /// say of its rates, where it is longer than a run should stand still.
+    pub(super) async fn turn(&self, load: Load) -> Result<Turn<'_>, Duration> {
         let _head = self.head.lock().await;
         loop {
             let freed = self.freed.notified();
             let admitted = self.state().admit(load, Instant::now(), self.quiet.until());
             match admitted {
-                Ok(()) => return Turn { limiter: self, load, sent: Instant::now() },
+                Ok(()) => return Ok(Turn { limiter: self, load, sent: Instant::now() }),
                 // What comes back may have given tokens back.
                 Err(Wait::Until(moment)) => tokio::select! { () = tokio::time::sleep_until(moment) => {}, () = freed => {} },
                 Err(Wait::Freed) => freed.await,
+                Err(Wait::TooLong(wait)) => return Err(wait),
             }
         }
+    }
+
+    /// How long the server's rates made the next request wait, once, where that was long.
+    pub(super) fn slow(&self) -> Option<Duration> {
+        let mut state = self.state();
+        let Slow::Seen(wait) = state.slow else { return None };
+        state.slow = Slow::Told;
+        Some(wait)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -132,6 +158,15 @@ impl State {
         // What is larger than the limit goes alone.
         if !idle && (crowded || self.bytes + load.bytes > self.bytes_limit) {
             return Err(Wait::Freed);
+        }
+        let wait = |bucket: &Option<Bucket>, amount| bucket.filter(Bucket::is_servers).map(|mut bucket| bucket.ready(amount, now) - now);
+        let longest = wait(&self.requests, 1.0).max(wait(&self.tokens, load.tokens));
+        // What is on its way may bring better news.
+        if let Some(wait) = longest.filter(|wait| idle && *wait > LONGEST_QUIET) {
+            return Err(Wait::TooLong(wait));
+        }
+        if let Some(wait) = longest.filter(|wait| self.slow == Slow::No && *wait > WORTH_TELLING) {
+            self.slow = Slow::Seen(wait);
         }
         let ready = |bucket: &mut Option<Bucket>, amount| bucket.as_mut().map(|bucket| bucket.ready(amount, now));
         let moments = [
@@ -239,24 +274,24 @@ mod tests {
         let limiter = Limiter::new(&Limits { rpm: Some(60), ..Limits::default() });
         let start = Instant::now();
         for _ in 0..4 {
-            limiter.turn(SMALL).await;
+            limiter.turn(SMALL).await.unwrap();
         }
         assert_eq!(start.elapsed().as_secs(), 3);
         limiter.quiet.keep(Duration::from_secs(20));
-        limiter.turn(SMALL).await;
+        limiter.turn(SMALL).await.unwrap();
         assert_eq!(start.elapsed().as_secs(), 23);
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_who_waits_already_is_held_too() {
         let limiter = Limiter::new(&Limits { rpm: Some(60), ..Limits::default() });
-        limiter.turn(SMALL).await;
+        limiter.turn(SMALL).await.unwrap();
         let start = Instant::now();
         let late = async {
             tokio::time::sleep(Duration::from_millis(500)).await;
             limiter.quiet.keep(Duration::from_secs(9));
         };
-        futures_util::future::join(limiter.turn(SMALL), late).await;
+        futures_util::future::join(limiter.turn(SMALL), late).await.0.unwrap();
         assert_eq!(start.elapsed().as_millis(), 9500);
     }
 
@@ -265,7 +300,7 @@ mod tests {
         let limiter = Limiter::new(&Limits { tpm: Some(6_000), ..Limits::default() });
         let start = Instant::now();
         for _ in 0..3 {
-            limiter.turn(Load { tokens: 1_000.0, bytes: 1 }).await;
+            limiter.turn(Load { tokens: 1_000.0, bytes: 1 }).await.unwrap();
         }
         // 100 tokens a second: the first leaves on credit, each later one when that is paid back.
         assert!((19.0..=21.0).contains(&start.elapsed().as_secs_f64()), "{:?}", start.elapsed());
@@ -279,7 +314,7 @@ mod tests {
             let limiter = &Limiter::new(&Limits { tpm: Some(6_000), ..Limits::default() });
             let (start, latency) = (Instant::now(), Duration::from_secs(latency));
             let ask = |_| async move {
-                let turn = limiter.turn(Load { tokens: estimated, bytes: 1 }).await;
+                let turn = limiter.turn(Load { tokens: estimated, bytes: 1 }).await.unwrap();
                 tokio::time::sleep(latency).await;
                 turn.counted(500);
             };
@@ -294,13 +329,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn bytes_in_flight_are_bounded() {
         let limiter = Limiter::new(&Limits { bytes_in_flight: Some(10), ..Limits::default() });
-        let first = limiter.turn(Load { tokens: 1.0, bytes: 100 }).await;
+        let first = limiter.turn(Load { tokens: 1.0, bytes: 100 }).await.unwrap();
         let second = limiter.turn(Load { tokens: 1.0, bytes: 1 });
         assert!(tokio::time::timeout(Duration::from_secs(1), second).await.is_err(), "what is too large goes alone");
         drop(first);
-        let _eight = limiter.turn(Load { tokens: 1.0, bytes: 8 }).await;
+        let _eight = limiter.turn(Load { tokens: 1.0, bytes: 8 }).await.unwrap();
         assert!(tokio::time::timeout(Duration::from_secs(1), limiter.turn(Load { tokens: 1.0, bytes: 3 })).await.is_err());
-        limiter.turn(Load { tokens: 1.0, bytes: 2 }).await;
+        limiter.turn(Load { tokens: 1.0, bytes: 2 }).await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]
@@ -308,19 +343,19 @@ mod tests {
         let limiter = Limiter::new(&Limits::default());
         let mut turns = Vec::new();
         for _ in 0..10 {
-            turns.push(limiter.turn(SMALL).await);
+            turns.push(limiter.turn(SMALL).await.unwrap());
         }
         tokio::time::advance(Duration::from_millis(1)).await;
         turns[0].observe(&BTreeMap::new(), Sign::Refused);
         turns[1].observe(&BTreeMap::new(), Sign::Refused);
         assert_eq!(limiter.state().window, Some(7.0));
         turns.truncate(6);
-        let seventh = limiter.turn(SMALL).await;
+        let seventh = limiter.turn(SMALL).await.unwrap();
         assert!(tokio::time::timeout(Duration::from_secs(1), limiter.turn(SMALL)).await.is_err());
         for _ in 0..8 {
             seventh.observe(&BTreeMap::new(), Sign::Served);
         }
-        limiter.turn(SMALL).await;
+        limiter.turn(SMALL).await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]
@@ -328,20 +363,20 @@ mod tests {
         let limiter = Limiter::new(&Limits::default());
         let mut turns = Vec::new();
         for _ in 0..30 {
-            turns.push(limiter.turn(SMALL).await);
+            turns.push(limiter.turn(SMALL).await.unwrap());
         }
         turns.iter().for_each(|turn| turn.observe(&BTreeMap::new(), Sign::Refused));
         turns.clear();
         let start = Instant::now();
         for wait in [500, 1500, 3500] {
-            let look = limiter.turn(SMALL).await;
+            let look = limiter.turn(SMALL).await.unwrap();
             assert!(start.elapsed().abs_diff(Duration::from_millis(wait)) < Duration::from_millis(20), "{:?}", start.elapsed());
             assert!(tokio::time::timeout(Duration::from_millis(1), limiter.turn(SMALL)).await.is_err(), "only one");
             look.observe(&BTreeMap::new(), Sign::Refused);
         }
-        limiter.turn(SMALL).await.observe(&BTreeMap::new(), Sign::Served);
-        let _first = limiter.turn(SMALL).await;
-        limiter.turn(SMALL).await;
+        limiter.turn(SMALL).await.unwrap().observe(&BTreeMap::new(), Sign::Served);
+        let _first = limiter.turn(SMALL).await.unwrap();
+        limiter.turn(SMALL).await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]
@@ -352,7 +387,7 @@ mod tests {
         let headers: BTreeMap<_, _> = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let start = Instant::now();
         for _ in 0..5 {
-            limiter.turn(SMALL).await.observe(&headers, Sign::Served);
+            limiter.turn(SMALL).await.unwrap().observe(&headers, Sign::Served);
         }
         assert!((3.9..=4.1).contains(&start.elapsed().as_secs_f64()), "{:?}", start.elapsed());
     }
@@ -363,11 +398,44 @@ mod tests {
         let headers =
             [("x-ratelimit-limit-requests", "60"), ("x-ratelimit-remaining-requests", "2"), ("x-ratelimit-reset-requests", "58s")];
         let headers: BTreeMap<_, _> = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        limiter.turn(SMALL).await.observe(&headers, Sign::Served);
+        limiter.turn(SMALL).await.unwrap().observe(&headers, Sign::Served);
         let start = Instant::now();
         for _ in 0..5 {
-            limiter.turn(SMALL).await;
+            limiter.turn(SMALL).await.unwrap();
         }
         assert!((2.9..=3.1).contains(&start.elapsed().as_secs_f64()), "two at once, then one a second: {:?}", start.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_stands_still_for_hours_by_a_servers_headers() {
+        let told = |kind: &str, limit: &str, reset: &str| -> BTreeMap<String, String> {
+            [("limit", limit), ("remaining", "0"), ("reset", reset)]
+                .map(|(name, value)| (format!("x-ratelimit-{name}-{kind}"), value.to_owned()))
+                .into()
+        };
+        let load = Load { tokens: 1_300.0, bytes: 1 };
+        for (kind, limit, reset, wait) in [
+            ("requests", "3", "20h0m0s", Some(24_000)),
+            ("tokens", "100", "20h", Some(72_000)),
+            ("tokens", "1000", "1m0s", None),
+            ("requests", "10000", "24h", None),
+        ] {
+            let limiter = Limiter::new(&Limits::default());
+            let (first, second) = (limiter.turn(load).await.unwrap(), limiter.turn(load).await.unwrap());
+            first.observe(&told(kind, limit, reset), Sign::Served);
+            drop(first);
+            let third = tokio::time::timeout(Duration::from_secs(1), limiter.turn(load)).await;
+            assert!(third.is_err(), "{limit} {kind}: the second may bring better news");
+            second.observe(&told(kind, limit, reset), Sign::Served);
+            drop(second);
+            let refused = limiter.turn(load).await.err().map(|wait| wait.as_secs_f64().round() as u64);
+            assert_eq!(refused, wait, "{limit} {kind}");
+            assert!(limiter.slow().is_some_and(|wait| wait.as_secs() >= 8) && limiter.slow().is_none(), "told once");
+        }
+        let own = Limiter::new(&Limits { tpm: Some(1), ..Limits::default() });
+        own.turn(load).await.unwrap();
+        let start = Instant::now();
+        own.turn(load).await.unwrap();
+        assert!(start.elapsed() > Duration::from_hours(20) && own.slow().is_none(), "what a user sets is kept to");
     }
 }

@@ -60,7 +60,8 @@ pub use request::nonce;
 pub use settings::{PictureDetail, Receipt, Settings};
 pub use spec::{JudgeSpec, SpecError};
 pub use terms::{
-    BatchTerms, Calibration, Estimate, Limits, PictureTokens, Price, PriceStep, Takes, Terms, TokenRules, profile_names, profiles_version,
+    BatchTerms, Calibration, Estimate, Limits, OwnTokens, PictureTokens, Price, PriceStep, Takes, Terms, TokenRules, profile_names,
+    profiles_version,
 };
 pub use view::View;
 pub use wire::TRIAGE_FACTORS;

@@ -54,6 +54,11 @@ impl Bucket {
         if missing <= 1e-9 { now } else { now + Duration::from_secs_f64((missing / self.per_second).min(1e6)) + Duration::from_nanos(1) }
     }
 
+    /// Whether it gives less than the user's own rate because the server says so.
+    pub(super) fn is_servers(&self) -> bool {
+        self.per_second < self.ceiling
+    }
+
     pub(super) fn take(&mut self, amount: f64) {
         self.level -= amount;
     }

@@ -176,12 +176,15 @@ fn class(status: u16, body: &str, error: &ServerError, asks_to_wait: bool) -> (C
     match status {
         400 | 403 | 422 if error.is_filter() => (Class::Filtered, "content_filter".to_owned()),
         400 if error.is_bad_key() => stop(StopKind::Auth, "auth"),
-        400 | 403 | 429 if error.is_quota() => stop(StopKind::Quota, "quota"),
+        400 | 403 if error.is_quota() => stop(StopKind::Quota, "quota"),
+        429 if error.is_quota_unless(asks_to_wait) => stop(StopKind::Quota, "quota"),
+        429 if error.is_over_rate() => (Class::BadItem, "rejected_429".to_owned()),
         401 | 403 => stop(StopKind::Auth, "auth"),
         402 => stop(StopKind::Quota, "quota"),
         // Hosts that are starting or being moved answer a bare 404; a real one says what is missing.
         404 if blank => (Class::Refused, "busy".to_owned()),
-        300..=399 | 404 | 405 | 410 => stop(StopKind::Endpoint, "endpoint"),
+        // A proxy that wants a key of its own, a host that is not meant, a protocol that is not spoken: of no item's making.
+        300..=399 | 404 | 405 | 407 | 410 | 421 | 426 => stop(StopKind::Endpoint, "endpoint"),
         408 | 409 | 425 | 429 => (Class::Refused, "busy".to_owned()),
         503 | 529 if !blank || asks_to_wait => (Class::Refused, "busy".to_owned()),
         400..=499 => (Class::BadItem, format!("rejected_{status}")),
@@ -312,6 +315,45 @@ mod tests {
             (503, error, Class::Refused),
             (503, "", Class::Ambiguous),
             (529, error, Class::Refused),
+        ] {
+            assert_eq!(sorted(status, &[], body).0, class, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn what_no_waiting_helps_against_is_no_busy_server() {
+        for (status, body, class) in [
+            (
+                429,
+                r#"{"error":{"message":"Your account org-1 is suspended, please recharge it","type":"exceeded_current_quota_error"}}"#,
+                Class::Stopped(StopKind::Quota),
+            ),
+            (429, r#"{"error":{"code":"1113","message":"m"}}"#, Class::Stopped(StopKind::Quota)),
+            (429, r#"{"error":{"code":1113,"message":"m"}}"#, Class::Stopped(StopKind::Quota)),
+            (429, r#"{"error":{"message":"余额不足或无可用资源包,请充值。"}}"#, Class::Stopped(StopKind::Quota)),
+            (
+                429,
+                r#"{"error":{"code":429,"message":"Your prepayment credits are depleted.","status":"RESOURCE_EXHAUSTED"}}"#,
+                Class::Stopped(StopKind::Quota),
+            ),
+            (
+                429,
+                r#"{"error":{"message":"You exceeded your current quota, please check your plan.","code":null}}"#,
+                Class::Stopped(StopKind::Quota),
+            ),
+            (
+                429,
+                r#"{"error":{"message":"You exceeded your current quota, please check your plan.","status":"RESOURCE_EXHAUSTED","details":[{"retryDelay":"37s"}]}}"#,
+                Class::Refused,
+            ),
+            (
+                429,
+                r#"{"error":{"message":"Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested 90000. The input or output tokens must be reduced in order to run successfully.","type":"tokens","code":"rate_limit_exceeded"}}"#,
+                Class::BadItem,
+            ),
+            (407, "{}", Class::Stopped(StopKind::Endpoint)),
+            (421, "{}", Class::Stopped(StopKind::Endpoint)),
+            (426, "", Class::Stopped(StopKind::Endpoint)),
         ] {
             assert_eq!(sorted(status, &[], body).0, class, "{status} {body}");
         }

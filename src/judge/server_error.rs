@@ -7,10 +7,23 @@ use serde_json::Value;
 use super::delay::asked_in;
 
 /// Codes and types that mean "no money", whatever the status says.
-const QUOTA: [&str; 5] =
-    ["insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient_balance", "budget_exceeded"];
-/// Words of servers that give it no code of its own: Anthropic, and gateways with budgets.
-const SPENT: [&str; 3] = ["credit balance is too low", "spend limit", "budget has been exceeded"];
+/// Moonshot's, and Zhipu's number for it.
+const QUOTA: [&str; 7] = [
+    "insufficient_quota",
+    "billing_hard_limit_reached",
+    "billing_not_active",
+    "insufficient_balance",
+    "budget_exceeded",
+    "exceeded_current_quota_error",
+    "1113",
+];
+/// Words of servers that give it no code of its own: Anthropic, gateways with budgets, Moonshot and DeepSeek, Gemini, Zhipu.
+const SPENT: [&str; 6] =
+    ["credit balance is too low", "spend limit", "budget has been exceeded", "insufficient balance", "credits are depleted", "余额不足"];
+/// Words that OpenAI and Gemini have for an empty account and Gemini for a busy minute, too; then it says how long to wait.
+const SPENT_OR_BUSY: [&str; 1] = ["exceeded your current quota"];
+/// Words of a rate limit that no waiting helps against: one request is more than a minute's tokens (OpenAI).
+const OVER_RATE: [&str; 2] = ["request too large", "tokens must be reduced"];
 /// Codes of a key that is refused as a bad request (Gemini).
 const BAD_KEY: [&str; 2] = ["api_key_invalid", "api_key_expired"];
 /// Codes that mean a content filter stopped the request: OpenAI (developers.openai.com/api/docs/guides/safety-checks and the codes of its Responses),
@@ -121,6 +134,8 @@ impl ServerError {
         let root = root.as_array().and_then(|array| array.first()).unwrap_or(&root);
         let fields = root.get("error").unwrap_or(root);
         let text = |name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
+        // Zhipu's codes are numbers in text, those of gateways numbers.
+        let code = || text("code").or_else(|| fields.get("code")?.as_u64().map(|code| code.to_string()));
         // Azure's inner code, and OpenRouter's own beside that of its provider.
         let inner = [("innererror", "code"), ("inner_error", "code"), ("metadata", "error_type")];
         let inner = inner.iter().find_map(|(place, name)| fields.get(place)?.get(name)?.as_str()).map(str::to_owned);
@@ -129,7 +144,7 @@ impl ServerError {
             retry_delay: delay(fields),
             param: text("param"),
             flagged: fields.get("metadata").is_some_and(|metadata| metadata.get("flagged_input").is_some()),
-            codes: [text("code"), text("type"), text("status"), inner, reason(fields)]
+            codes: [code(), text("type"), text("status"), inner, reason(fields)]
                 .into_iter()
                 .flatten()
                 .map(|code| code.to_ascii_lowercase())
@@ -145,6 +160,16 @@ impl ServerError {
     /// Whether the account cannot pay.
     pub(super) fn is_quota(&self) -> bool {
         self.has_code(&QUOTA) || self.says(&SPENT)
+    }
+
+    /// Whether the account cannot pay, said in words that mean a busy server where it `asks_to_wait`.
+    pub(super) fn is_quota_unless(&self, asks_to_wait: bool) -> bool {
+        self.is_quota() || !asks_to_wait && self.says(&SPENT_OR_BUSY)
+    }
+
+    /// Whether a rate limit is below this one request.
+    pub(super) fn is_over_rate(&self) -> bool {
+        self.says(&OVER_RATE)
     }
 
     /// Whether only words say so that stand in the request, too, as it is `recorded`: servers quote what they refuse.

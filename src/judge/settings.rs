@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::ProviderKind;
-use super::terms::{self, BatchTerms, Limits, Price, Takes, Terms, TokenRules};
+use super::terms::{self, BatchTerms, Limits, OwnTokens, Price, Takes, Terms, TokenRules};
 
 /// How it is made sure that the judge saw the media.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ pub struct Settings {
     /// A file that holds the key and nothing else.
     #[serde(default)]
     pub api_key_file: Option<PathBuf>,
-    /// Not a key of tribunal.toml: an unset variable means "no key" instead of an error.
+    /// Not a key of tribunal.toml: an unset variable means "no key" instead of an error, and no file is read.
     #[serde(skip)]
     pub api_key_optional: bool,
     /// The cassette or run folder, or the model file of the embedded judge.
@@ -96,14 +96,19 @@ pub struct Settings {
     #[serde(default)]
     pub limits: Limits,
     /// How the server counts tokens; goes before the profile's.
-    #[serde(default)]
-    pub tokens: Option<TokenRules>,
+    #[serde(default, deserialize_with = "said")]
+    pub tokens: OwnTokens,
     /// Send requests as batches: cheaper, and up to a day later.
     #[serde(default)]
     pub batch: bool,
     /// What a batch may hold and costs; goes before the profile's.
     #[serde(default)]
     pub batch_terms: Option<BatchTerms>,
+}
+
+/// Settings that were kept with a batch may say `null`.
+fn said<'de, D: Deserializer<'de>>(from: D) -> Result<OwnTokens, D::Error> {
+    Option::deserialize(from).map(Option::unwrap_or_default)
 }
 
 /// How closely the server looks at pictures. Parts are at most 768 pixels long by default, so `high` costs few tiles and loses
@@ -173,7 +178,7 @@ impl Settings {
             takes: None,
             price: None,
             limits: Limits::default(),
-            tokens: None,
+            tokens: OwnTokens::default(),
             batch: false,
             batch_terms: None,
         }
@@ -222,12 +227,12 @@ impl Settings {
                 self.provider.name()
             ));
         }
-        if let Some(name) = self.extra_body.as_ref().and_then(reserved) {
-            return Err(format!("extra_body: `{name}` is ours to send: budgets, ids and verdicts hang on it"));
+        if let Some(name) = self.extra_body.as_ref().and_then(|extra| reserved(extra, None)) {
+            return Err(format!("extra_body: `{name}` is ours to send: budgets, shapes, ids and verdicts hang on it"));
         }
         self.limits.check()?;
         self.batch_terms.as_ref().map_or(Ok(()), BatchTerms::check)?;
-        self.tokens.as_ref().map_or(Ok(()), TokenRules::check)?;
+        self.tokens.over(TokenRules::default()).check()?;
         self.price.as_ref().map_or(Ok(()), Price::check)
     }
 
@@ -240,11 +245,13 @@ impl Settings {
             named.or_else(|| self.model.as_deref().filter(|_| vendors).and_then(|name| Some((name, terms::find_profile(name).ok()?))));
         let (name, profile) = found.unzip();
         let limits = profile.map_or_else(|| self.limits.clone(), |profile| self.limits.over(&profile.limits));
+        let published = profile.map(|profile| profile.tokens.at(self.detail));
         Ok(Terms {
             profile: name.map(str::to_owned),
             takes: self.takes.or(profile.map(|profile| profile.takes)).unwrap_or_default(),
             limits: Limits { context_tokens: limits.context_tokens.or(self.provider.usual_context()), ..limits },
-            tokens: self.tokens.or(profile.map(|profile| profile.tokens.at(self.detail))).unwrap_or_default(),
+            tokens: self.tokens.over(published.unwrap_or_default()),
+            published,
             price: self.price.clone().or_else(|| profile.and_then(|profile| profile.price.clone())),
             batch: self.batch_terms.or_else(|| profile.and_then(|profile| profile.batch)),
         })
@@ -285,49 +292,102 @@ impl Settings {
         }
     }
 
-    /// The limits that decide what of a payload is sent. A profile that is not there has none; opening the judge says so.
-    fn cuts(&self) -> Vec<(&'static str, u64)> {
-        let limits = self.terms().map(|terms| terms.limits).unwrap_or_default();
+    /// What decides what of a payload is sent: limits, what the model takes in, and how tokens are counted where they are limited. A profile that is not
+    /// there has none; opening the judge says so.
+    fn cuts(&self) -> Vec<(&'static str, String)> {
+        let Ok(Terms { limits, takes, tokens, .. }) = self.terms() else { return Vec::new() };
+        let of = |limit: Option<u32>| limit.map(u64::from);
         let cuts = [
-            ("pictures", limits.pictures.map(u64::from)),
+            ("pictures", of(limits.pictures)),
             ("request_bytes", limits.request_bytes),
             ("context_tokens", limits.context_tokens),
+            ("sound_seconds", of(limits.sound_seconds)),
+            ("picture_bytes", limits.picture_bytes),
+            ("long_edge", of(limits.long_edge)),
         ];
-        cuts.into_iter().filter_map(|(name, limit)| Some((name, limit?))).collect()
+        let cuts = cuts.into_iter().filter_map(|(name, limit)| Some((name, limit?.to_string())));
+        let takes = [("takes_pictures", takes.pictures), ("takes_sound", takes.sound)];
+        let takes = takes.into_iter().filter(|(_, takes)| !takes).map(|(name, _)| (name, "no".to_owned()));
+        let picture = serde_json::to_string(&tokens.picture).unwrap_or_default();
+        let counts = [
+            ("tokens.text_bytes_per_token", tokens.text_bytes_per_token.to_string()),
+            ("tokens.picture", picture),
+            ("tokens.sound_per_second", tokens.sound_per_second.to_string()),
+        ];
+        cuts.chain(takes).chain(counts.into_iter().filter(|_| limits.context_tokens.is_some())).collect()
     }
 }
 
-/// What a request says by our own settings, in every format. More tokens than were reserved would break the budget; other messages, the verdict.
-const RESERVED: [&str; 18] = [
+/// What a request says by our own settings, in every format and every spelling (a server may read `candidate_count` as `candidateCount`): what it asks for,
+/// how long and how often it is answered, and in which shape. More tokens than were reserved would break the budget; other messages, the verdict;
+/// another shape, what is recorded of it.
+const RESERVED: [&str; 43] = [
     "model",
+    "models",
     "messages",
     "input",
     "contents",
     "system",
     "instructions",
-    "systemInstruction",
-    "system_instruction",
+    "systeminstruction",
+    "previousresponseid",
+    "conversation",
+    "cachedcontent",
+    "background",
+    "plugins",
+    "websearchoptions",
+    "prediction",
     "n",
-    "best_of",
-    "candidateCount",
+    "bestof",
+    "candidatecount",
     "stream",
-    "max_tokens",
-    "max_completion_tokens",
-    "max_output_tokens",
-    "maxOutputTokens",
-    "num_predict",
-    "num_ctx",
+    "modalities",
+    "responsemodalities",
+    "maxtokens",
+    "maxcompletiontokens",
+    "maxoutputtokens",
+    "maxnewtokens",
+    "numpredict",
+    "npredict",
+    "numctx",
+    "responseformat",
+    "responseschema",
+    "responsejsonschema",
+    "responsemimetype",
+    "outputformat",
+    "jsonschema",
+    "grammar",
+    "structuredoutputs",
+    "guidedjson",
+    "guidedregex",
+    "guidedchoice",
+    "guidedgrammar",
+    "tools",
+    "functions",
+    "toolchoice",
 ];
+/// Tables of ours, to which others may be added: spelled otherwise, or no table, they would stand in for all of it.
+const TABLES: [&str; 4] = ["generationConfig", "options", "text", "output_config"];
+/// Those of them in which `format` is the shape; it is so at the top as well (Ollama).
+const SHAPED: [&str; 2] = ["text", "outputconfig"];
 
-/// The first reserved name in `fields`, however deep.
-fn reserved(fields: &Map<String, Value>) -> Option<&'static str> {
-    let here = RESERVED.into_iter().find(|name| fields.contains_key(*name));
-    here.or_else(|| fields.values().filter_map(Value::as_object).find_map(reserved))
+/// The first reserved name in `fields`, which stand in `table`, however deep.
+fn reserved<'f>(fields: &'f Map<String, Value>, table: Option<&str>) -> Option<&'f str> {
+    let plain = |name: &str| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    let ours = |name: &str, value: &Value| {
+        let bare = plain(name);
+        let replaces = |own: &&str| plain(own) == bare && (*own != name || !value.is_object());
+        RESERVED.contains(&bare.as_str())
+            || table.is_none() && TABLES.iter().any(replaces)
+            || bare == "format" && table.is_none_or(|table| SHAPED.contains(&plain(table).as_str()))
+    };
+    let here = fields.iter().find(|(name, value)| ours(name, value)).map(|(name, _)| name.as_str());
+    here.or_else(|| fields.iter().find_map(|(name, value)| reserved(value.as_object()?, Some(name))))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Settings;
+    use super::{Settings, TokenRules};
 
     fn read(text: &str) -> Result<Settings, String> {
         toml::from_str(text).map_err(|error| error.to_string())
@@ -354,6 +414,22 @@ mod tests {
     }
 
     #[test]
+    fn what_decides_what_is_sent_is_told() {
+        let with = |more: &str| read(&format!("provider = 'openai'\n{more}")).unwrap().parameters("m");
+        for more in
+            ["limits = { sound_seconds = 35 }", "limits = { picture_bytes = 9 }", "limits = { long_edge = 9 }", "takes = { sound = false }"]
+        {
+            assert_ne!(with(more), with(""), "{more}");
+        }
+        let tokens = "tokens = { picture = { rule = 'fixed', tokens = 1500 }, sound_per_second = 9.0, verdict = 9.0 }";
+        assert_eq!(with(tokens), with(""), "nothing is cut by tokens");
+        let context = "limits = { context_tokens = 9000 }";
+        let both = with(&format!("{context}\n{tokens}"));
+        assert!(both != with(context) && both.contains("tokens.picture=") && !both.contains("verdict"), "{both}");
+        assert_eq!(with("takes = { sound = true }"), with(""));
+    }
+
+    #[test]
     fn what_no_server_could_use_is_refused() {
         let base = read("provider = 'openai'").unwrap();
         assert!(base.check().is_ok());
@@ -361,6 +437,27 @@ mod tests {
         assert!(Settings { frames_as_video: true, ..base.clone() }.check().is_err());
         let more = read("provider = 'ollama'\n[extra_body.options]\nnum_predict = 9000").unwrap();
         assert!(more.check().unwrap_err().contains("num_predict"));
+        let extra = |text: &str| read(&format!("provider = 'openai'\nextra_body = {text}")).unwrap().check();
+        for (text, word) in [
+            ("{ generationConfig = { candidate_count = 8 } }", "candidate_count"),
+            ("{ generation_config = { topK = 3 } }", "generation_config"),
+            ("{ generationConfig = 'x' }", "generationConfig"),
+            ("{ response_format = { type = 'text' } }", "response_format"),
+            ("{ text = { format = { type = 'text' } } }", "format"),
+            ("{ format = 'json' }", "format"),
+            ("{ guided_json = '{}' }", "guided_json"),
+            ("{ Max-Tokens = 9 }", "Max-Tokens"),
+        ] {
+            assert!(extra(text).unwrap_err().contains(&format!("`{word}`")), "{text}");
+        }
+        for text in [
+            "{ generationConfig = { thinkingConfig = { thinkingBudget = 0 } } }",
+            "{ text = { verbosity = 'low' } }",
+            "{ output_config = { effort = 'low' } }",
+            "{ options = { top_k = 3 }, media_io_kwargs = { video = { format = 'x' } } }",
+        ] {
+            assert_eq!(extra(text), Ok(()), "{text}");
+        }
         assert!(Settings { profile: Some("x".into()), ..base }.terms().unwrap_err().contains("gpt-5-mini"));
     }
 
@@ -372,6 +469,10 @@ mod tests {
             .unwrap();
         assert_eq!((named.limits.pictures, named.limits.long_edge), (Some(3), Some(2048)));
         assert!(named.price.is_some());
+        let of = |own: &str| read(&format!("provider = 'openai'\nprofile = 'gpt-4o-mini'\n{own}")).unwrap().terms().unwrap();
+        let (plain, own) = (of(""), of("[tokens]\nverdict = 300.0"));
+        assert_eq!(own.tokens, TokenRules { verdict: 300.0, ..plain.tokens }, "what is not named stays the profile's");
+        assert_eq!((own.published, plain.published), (Some(plain.tokens), Some(plain.tokens)));
         let vendors = read("provider = 'openai'\nmodel = 'gpt-5-mini'").unwrap();
         assert_eq!(vendors.terms().unwrap().profile.as_deref(), Some("gpt-5-mini"));
         let strangers = Settings { base_url: Some("http://h/v1".into()), ..vendors };

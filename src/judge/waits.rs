@@ -151,6 +151,22 @@ impl Ask<'_> {
 }
 
 impl Judge {
+    /// That the server's rates make the run slow, once.
+    pub fn slow(&self) -> Option<String> {
+        let (seconds, endpoint) = (self.limiter.slow()?.as_secs(), &self.opened.endpoint);
+        Some(format!(
+            "{endpoint}: by the rate limits in its headers the next request had to wait for {seconds} s; the run goes on at that pace"
+        ))
+    }
+
+    /// The server's rates leave no room for longer than a run should stand still.
+    pub(super) fn no_turn(&self, wait: Duration) -> Stop {
+        let (seconds, endpoint) = (wait.as_secs(), &self.opened.endpoint);
+        Stop::Unreachable(format!(
+            "{endpoint} leaves no room for another request for {seconds} s, by the rate limits in its headers; run the same command again later"
+        ))
+    }
+
     /// A wait that is longer than a run should stand still.
     pub(super) fn refuse_long(&self, fault: &Fault) -> Result<(), Stop> {
         let Some(asked) = fault.retry_after.filter(|asked| *asked > LONGEST_QUIET) else { return Ok(()) };

@@ -8,7 +8,7 @@ use tribunal_media::Digest;
 
 use super::plan::{self, task_at};
 use super::{Entry, ItemRow, LedgerError, PartsRow, Record};
-use crate::judge::{Outcome, Task, Usage};
+use crate::judge::{Estimate, Outcome, Task, Usage};
 
 /// Positions that are read together.
 const PAGE: u64 = 64;
@@ -30,7 +30,11 @@ struct Totals {
     usage: Option<Usage>,
     cost: Option<u64>,
     latency_ms: Option<u64>,
+    unread: bool,
 }
+
+/// No tokenizer makes less of a text than this share of what is expected of it, which is a token for every four bytes or so.
+const LEAST_READ: f64 = 1.0 / 16.0;
 
 impl<'c> Entries<'c> {
     pub(super) fn of(connection: &'c Connection) -> Result<Self, LedgerError> {
@@ -73,7 +77,7 @@ fn page(connection: &Connection, positions: RangeInclusive<u64>) -> Result<Vec<E
     )?;
     let mut parts =
         connection.prepare("SELECT frames, chunks, fit FROM parts WHERE item_id = ?1 AND sampler = ?2 AND rubric = ?3 AND judge = ?4")?;
-    let mut attempts = connection.prepare("SELECT class, usage, cost, latency_ms FROM attempts WHERE task = ?1 ORDER BY id")?;
+    let mut attempts = connection.prepare("SELECT class, usage, cost, latency_ms, kinds FROM attempts WHERE task = ?1 ORDER BY id")?;
     let mut rows = items.query([positions.start(), positions.end()].map(|position| plan::stored(*position)))?;
     let mut entries = Vec::new();
     while let Some(row) = rows.next()? {
@@ -111,7 +115,9 @@ fn totals_of(statement: &mut Statement<'_>, task: i64) -> Result<Totals, LedgerE
         let number = |column| row.get::<_, Option<i64>>(column).map(|number| number.map(|number| number as u64));
         let class: Option<String> = row.get(0)?;
         of.attempts += u32::from(class.as_deref() != Some("never_sent"));
-        of.usage = match (of.usage, maybe::<Usage>(row, 1)?) {
+        let (usage, expected) = (maybe::<Usage>(row, 1)?, maybe::<Estimate>(row, 4)?);
+        of.unread |= usage.zip(expected).is_some_and(|(usage, expected)| (usage.input as f64) < expected.text * LEAST_READ);
+        of.usage = match (of.usage, usage) {
             (Some(before), Some(usage)) => Some(before + usage),
             (before, usage) => usage.or(before),
         };
@@ -163,6 +169,7 @@ fn record(item: &ItemRow, task: Task, verdict_id: Option<Digest>, outcome: Optio
         cost_usd: totals.cost.map(|cost| cost as f64 / 1e6),
         attempts: totals.attempts,
         latency_ms: totals.latency_ms,
+        unread: totals.unread,
     }
 }
 

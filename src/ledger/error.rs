@@ -1,6 +1,6 @@
 //! What can go wrong with a run folder.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The ledger could not be opened, read or written.
 #[derive(Debug, thiserror::Error)]
@@ -9,8 +9,8 @@ pub enum LedgerError {
     #[error("this run folder holds another experiment: {0}")]
     Changed(String),
     /// Another process has the run.
-    #[error("another process is writing this run")]
-    Locked,
+    #[error("{}: another process is writing this run; wait until it has ended, or name another folder with -o", .0.display())]
+    Locked(PathBuf),
     /// Written by a newer version.
     #[error("the run was written by a newer version (schema {0})")]
     Newer(u32),

@@ -6,7 +6,7 @@ use std::path::Path;
 use tribunal_media::{Digest, Modality};
 
 use super::{Experiment, ItemRow, Ledger, LedgerError, Reader, Record, RunInfo};
-use crate::judge::{AttemptEnd, Intent, Journal as _, Outcome, OutcomeName, Scale, Served, Task, Usage, Verdict};
+use crate::judge::{AttemptEnd, Estimate, Intent, Journal as _, Outcome, OutcomeName, Scale, Served, Task, Usage, Verdict};
 
 pub(crate) fn info(judges: &[&str]) -> RunInfo {
     let map = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), format!("{name} 1"))).collect::<BTreeMap<_, _>>();
@@ -107,6 +107,7 @@ pub(crate) fn record(item: &ItemRow, outcome: Option<OutcomeName>) -> Record {
         cost_usd: None,
         attempts: 0,
         latency_ms: None,
+        unread: false,
     }
 }
 
@@ -125,7 +126,7 @@ pub(in crate::ledger) fn intent(task: &Task, reserved: Option<u64>) -> Intent {
         endpoint: "http://127.0.0.1:1/v1".to_owned(),
         attempt: 1,
         reserved_micro_usd: reserved,
-        estimated_tokens: 100,
+        estimated: Estimate { text: 100.0, ..Estimate::default() },
     }
 }
 

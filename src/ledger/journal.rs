@@ -102,13 +102,13 @@ pub(super) fn insert_attempt(
     (task, round): (i64, i64),
     intent: &Intent,
 ) -> rusqlite::Result<Reservation> {
-    let Intent { task: _, verdict_id, body_digest, recorded_body, case, endpoint, attempt, reserved_micro_usd, estimated_tokens } = intent;
+    let Intent { task: _, verdict_id, body_digest, recorded_body, case, endpoint, attempt, reserved_micro_usd, estimated } = intent;
     let (body_digest, reserved) = (body_digest.to_string(), reserved_micro_usd.map(stored));
     insert_body(connection, &body_digest, recorded_body, case)?;
     connection.execute(
         &format!(
-            "INSERT INTO {table} (task, round, attempt, verdict_id, body_digest, endpoint, reserved, charged, estimated)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+            "INSERT INTO {table} (task, round, attempt, verdict_id, body_digest, endpoint, reserved, charged, estimated, kinds)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
         ),
         params![
             task,
@@ -119,7 +119,8 @@ pub(super) fn insert_attempt(
             endpoint,
             reserved,
             reserved.unwrap_or(0),
-            stored(*estimated_tokens)
+            estimated.input().round() as i64,
+            serde_json::to_string(estimated).ok(),
         ],
     )?;
     Ok(Reservation(connection.last_insert_rowid()))

@@ -18,7 +18,7 @@ pub(crate) struct Lock(Vec<File>);
 /// Takes the run for this process.
 pub(super) fn lock(dir: &Path) -> Result<Lock, LedgerError> {
     let path = dir.join(LOCK);
-    take_lock(&path).map_err(|error| LedgerError::io(&path, &error))?.ok_or(LedgerError::Locked)
+    take_lock(&path).map_err(|error| LedgerError::io(&path, &error))?.ok_or_else(|| LedgerError::Locked(dir.to_owned()))
 }
 
 /// Takes what `path` stands for; `None`: another process has it. The file itself stays, since deleting it would let two processes lock two files

@@ -92,7 +92,7 @@ mod tests {
             });
             other.join().unwrap()
         });
-        assert!(matches!(other, Err(LedgerError::Locked)), "{other:?}");
+        assert!(matches!(other, Err(LedgerError::Locked(_))), "{other:?}");
         // What a crash leaves: the files as they lie while the writer is at it.
         let crashed = tempfile::tempdir().unwrap();
         for name in ["ledger.sqlite", "ledger.sqlite-wal"] {

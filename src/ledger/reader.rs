@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::entries::json;
 use super::plan::{outcome_name, task_at};
 use super::{Entries, Experiment, Facts, LedgerError, Record, RunInfo, VerdictRow, files, schema};
-use crate::judge::{OutcomeName, Task, Usage};
+use crate::judge::{Estimate, OutcomeName, Task, Usage};
 
 /// Reads a run folder: one consistent picture of the moment it was opened, while a writer is at it or after it stopped, however it stopped.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub struct Reader {
 
 /// Tokens that were expected of a judge's answered attempts, each with those that its server counted; and refusals of its server that named something
 /// a request should not hold, each once, oldest first, only those after which it answered.
-pub type Recalled = (Vec<(u64, Usage)>, Vec<String>);
+pub type Recalled = (Vec<(Estimate, Usage)>, Vec<String>);
 
 impl Reader {
     /// Whether a run is recorded in `dir`.
@@ -186,13 +186,13 @@ pub(super) fn facts(connection: &Connection) -> Result<Facts, LedgerError> {
 /// See [`Reader::recalled`].
 pub(super) fn recalled(connection: &Connection, judge: &str) -> Result<Recalled, LedgerError> {
     let mut statement = connection.prepare(
-        "SELECT estimated, usage FROM attempts JOIN tasks ON tasks.id = task
-         WHERE judge = ?1 AND usage IS NOT NULL AND estimated IS NOT NULL ORDER BY attempts.id DESC LIMIT 1000",
+        "SELECT kinds, usage FROM attempts JOIN tasks ON tasks.id = task
+         WHERE judge = ?1 AND usage IS NOT NULL AND kinds IS NOT NULL ORDER BY attempts.id DESC LIMIT 1000",
     )?;
     let mut rows = statement.query([judge])?;
     let mut counts = Vec::new();
     while let Some(row) = rows.next()? {
-        counts.push((row.get::<_, i64>(0)? as u64, json(row, 1)?));
+        counts.push((json(row, 0)?, json(row, 1)?));
     }
     let mut statement = connection.prepare(
         "SELECT reply FROM attempts JOIN tasks ON tasks.id = task

@@ -73,6 +73,9 @@ pub struct Record {
     pub attempts: u32,
     /// Wall time of the last attempt.
     pub latency_ms: Option<u64>,
+    /// Whether the server counted fewer tokens for a request than its texts alone can have.
+    #[serde(skip)]
+    pub unread: bool,
 }
 
 /// One frame that was sent.

@@ -15,7 +15,7 @@ pub(super) const FILE: &str = "ledger.sqlite";
 const APPLICATION_ID: i32 = 0x5452_4942;
 
 /// Version of the tables. Raise it when they change, and add a step to `MIGRATIONS`.
-const VERSION: i32 = 10;
+const VERSION: i32 = 11;
 
 /// Larger databases are not checked whole after a crash: the check reads every page, and SQLite's own recovery does not depend on it.
 const CHECK_AT_MOST: u64 = 512 << 20;
@@ -88,8 +88,11 @@ ALTER TABLE batch_requests ADD COLUMN line TEXT;
 CREATE UNIQUE INDEX batch_requests_line ON batch_requests (line);
 ";
 
+/// Tokens in by kind, as the published rules say; null where an earlier program wrote their sum alone (`estimated`).
+const KINDS: &str = "ALTER TABLE attempts ADD COLUMN kinds TEXT; ALTER TABLE sentinel_attempts ADD COLUMN kinds TEXT;";
+
 /// What takes the tables from version 1 to 2, 2 to 3, ...
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     "
 ALTER TABLE parts ADD COLUMN fit TEXT;
 ALTER TABLE attempts ADD COLUMN estimated INTEGER;
@@ -115,6 +118,7 @@ ALTER TABLE tasks ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
 UPDATE tasks SET since = coalesce((SELECT max(id) FROM attempts WHERE task = tasks.id AND attempts.round < tasks.round), 0) WHERE round > 0;
 CREATE INDEX attempts_verdict ON attempts (verdict_id) WHERE class = 'answered';
 ",
+    KINDS,
 ];
 
 /// Opens the database for its one writer, makes it if need be, and checks it when the last writer did not close it.
@@ -126,8 +130,9 @@ pub(super) fn open_writer(dir: &Path) -> Result<Connection, LedgerError> {
         log_ahead(&connection, &path)?;
         let header = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};");
         let sentinels = super::sentinel::TABLES;
-        connection
-            .execute_batch(&format!("BEGIN IMMEDIATE; {TABLES} {TEXTS} {sentinels} {BATCH_TABLES} {BATCH_LINES} {header} COMMIT;"))?;
+        connection.execute_batch(&format!(
+            "BEGIN IMMEDIATE; {TABLES} {TEXTS} {sentinels} {BATCH_TABLES} {BATCH_LINES} {KINDS} {header} COMMIT;"
+        ))?;
     } else if !is_clean(&connection) {
         check(&connection, &path)?;
     }
@@ -280,7 +285,7 @@ mod tests {
         let old = open_writer(dir.path()).unwrap();
         old.execute_batch(
             "DROP VIEW requests; DROP TABLE texts; ALTER TABLE bodies DROP COLUMN head; ALTER TABLE bodies DROP COLUMN tail;
-             ALTER TABLE tasks DROP COLUMN since; DROP INDEX attempts_verdict; DROP TABLE batch_requests; DROP TABLE batches; DROP INDEX tasks_verdict; DROP INDEX items_position; ALTER TABLE run DROP COLUMN planned; ALTER TABLE parts DROP COLUMN fit; ALTER TABLE attempts DROP COLUMN estimated;
+             ALTER TABLE tasks DROP COLUMN since; DROP INDEX attempts_verdict; DROP TABLE batch_requests; DROP TABLE batches; DROP INDEX tasks_verdict; DROP INDEX items_position; ALTER TABLE run DROP COLUMN planned; ALTER TABLE parts DROP COLUMN fit; ALTER TABLE attempts DROP COLUMN estimated; ALTER TABLE attempts DROP COLUMN kinds; ALTER TABLE sentinel_attempts DROP COLUMN kinds;
              ALTER TABLE attempts DROP COLUMN usage; ALTER TABLE attempts DROP COLUMN served;
              ALTER TABLE attempts ADD COLUMN input_tokens INTEGER; ALTER TABLE attempts ADD COLUMN output_tokens INTEGER;
              PRAGMA foreign_keys = OFF; PRAGMA user_version = 1;
@@ -306,6 +311,7 @@ mod tests {
         let old = open_writer(dir.path()).unwrap();
         old.execute_batch(
             "DROP VIEW requests; DROP TABLE texts; ALTER TABLE bodies DROP COLUMN head; ALTER TABLE bodies DROP COLUMN tail;
+             ALTER TABLE attempts DROP COLUMN kinds;
              ALTER TABLE tasks DROP COLUMN since; DROP INDEX attempts_verdict; DROP TABLE batch_requests; DROP TABLE batches; DROP TABLE sentinel_attempts; DROP TABLE sentinels; DROP INDEX items_position; ALTER TABLE run DROP COLUMN planned;
              PRAGMA user_version = 2;",
         )

@@ -99,10 +99,7 @@ pub struct Sentinels<'a> {
 impl Ledger {
     /// The items of the first round.
     pub fn sentinel_items(&self) -> Result<Vec<String>, LedgerError> {
-        self.writer.ask_blocking(|connection| {
-            let sql = "SELECT DISTINCT item_id FROM sentinels WHERE round = (SELECT min(round) FROM sentinels) ORDER BY item_id";
-            connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
-        })
+        self.writer.ask_blocking(first_items)
     }
 
     /// Begins a round.
@@ -189,7 +186,17 @@ fn unplanned(task: &Task) -> String {
     format!("item {} is not in this sentinel round", task.item_id)
 }
 
+fn first_items(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let sql = "SELECT DISTINCT item_id FROM sentinels WHERE round = (SELECT min(round) FROM sentinels) ORDER BY item_id";
+    connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
+}
+
 impl Reader {
+    /// The items of the first round.
+    pub fn sentinel_items(&self) -> Result<Vec<String>, LedgerError> {
+        Ok(first_items(&self.connection)?)
+    }
+
     /// Every item of every round, oldest first.
     pub fn sentinels(&self) -> Result<Vec<SentinelRow>, LedgerError> {
         let sql = "SELECT item_id, sampler, rubric, judge, repeat, round, verdict_id, detail, id FROM sentinels ORDER BY id";

@@ -11,7 +11,7 @@ use tribunal_media::{Digest, Report};
 
 use super::fixtures::*;
 use super::{ChunkRow, FrameRow, ItemRow, Ledger, LedgerError, PartsRow, Reader, Record, RunInfo, Thumb};
-use crate::judge::{Intent, Journal as _, Outcome, OutcomeName, Reservation, Room, Task, Usage, Why};
+use crate::judge::{Estimate, Intent, Journal as _, Outcome, OutcomeName, Reservation, Room, Task, Usage, Why};
 
 /// What a crash leaves: the files as they are now. (The shared memory is rebuilt from the log.)
 fn copy(from: &Path) -> tempfile::TempDir {
@@ -125,7 +125,7 @@ fn a_killed_process_loses_nothing_and_frees_the_run() {
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
     let mut acknowledged = lines.filter_map(|line| line.strip_prefix("acknowledged ").map(str::to_owned));
     let mut told: Vec<_> = acknowledged.by_ref().take(150).collect();
-    assert!(matches!(Ledger::open(dir.path(), &info(&["mini"])), Err(LedgerError::Locked)));
+    assert!(matches!(Ledger::open(dir.path(), &info(&["mini"])), Err(LedgerError::Locked(at)) if at == dir.path()));
     let beside = Reader::open(dir.path()).unwrap().records().unwrap();
     assert!(beside.iter().filter(|record| record.outcome.is_some()).count() >= 150);
     child.kill().unwrap();
@@ -143,7 +143,7 @@ fn a_killed_process_loses_nothing_and_frees_the_run() {
 fn two_writers_are_one_too_many() {
     let dir = tempfile::tempdir().unwrap();
     let first = open(dir.path());
-    assert!(matches!(Ledger::open(dir.path(), &info(&["mini"])), Err(LedgerError::Locked)));
+    assert!(matches!(Ledger::open(dir.path(), &info(&["mini"])), Err(LedgerError::Locked(at)) if at == dir.path()));
     drop(first);
     open(dir.path()).close().unwrap();
 }
@@ -169,6 +169,27 @@ fn reopened_tasks_keep_their_costs_but_not_their_record() {
     let record = Reader::open(dir.path()).unwrap().records().unwrap().remove(0);
     assert_eq!((record.attempts, record.cost_usd, record.outcome), (2, Some(0.00007), Some(OutcomeName::Scored)));
     assert_eq!(record.usage, Some(Usage { input: 200, output: 14, ..Usage::default() }));
+}
+
+#[test]
+fn counts_are_held_against_what_was_expected() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = planned(dir.path(), 2);
+    let of = |text: f64| Estimate { text, image: 7.0, ..Estimate::default() };
+    for (number, text) in [(0, 1_700.0), (1, 1_500.0)] {
+        run(async {
+            let intent = Intent { estimated: of(text), ..intent(&task(number), None) };
+            let reservation = ledger.intent(intent).await.unwrap();
+            ledger.settle(reservation, end("answered", None)).await.unwrap();
+            ledger.conclude(&task(number), None, scored(4)).await.unwrap();
+        });
+    }
+    ledger.close().unwrap();
+    let reader = Reader::open(dir.path()).unwrap();
+    let unread: Vec<bool> = reader.records().unwrap().iter().map(|record| record.unread).collect();
+    assert_eq!(unread, [true, false], "100 tokens are next to nothing of 1,700");
+    let recalled: Vec<Estimate> = reader.recalled(&task(0).judge).unwrap().0.into_iter().map(|(expected, _)| expected).collect();
+    assert_eq!(recalled, [of(1_500.0), of(1_700.0)], "by kind, the newest first");
 }
 
 #[test]

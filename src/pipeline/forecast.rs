@@ -163,6 +163,11 @@ impl Earlier {
         self.run.lock().unwrap_or_else(PoisonError::into_inner).ended(item_id, &self.reopened)
     }
 
+    /// The items that its sentinel asks of.
+    fn sentinel_items(&self) -> Result<Vec<String>, LedgerError> {
+        self.run.lock().unwrap_or_else(PoisonError::into_inner).sentinel_items()
+    }
+
     /// Whether nothing is to be paid for a request any more.
     fn is_paid(&self, task: &Task, expected: &Expected) -> Result<bool, LedgerError> {
         let ids = (expected.verdict_id, expected.body_digest);
@@ -190,7 +195,8 @@ pub fn dry_run(study: &Study, pool: &Pool, earlier: Option<&Earlier>, progress: 
             Ok(())
         },
     )?;
-    dry.add_sentinels(study, &sentinel::foresee(study, pool)?);
+    let known = earlier.map_or_else(|| Ok(Vec::new()), Earlier::sentinel_items)?;
+    dry.add_sentinels(study, &sentinel::foresee(study, pool, &known.into_iter().collect())?);
     for (forecast, judge) in dry.judges.iter_mut().zip(&study.judges) {
         finish(forecast, judge);
         forecast.at_most = at_most(study, judge);

@@ -199,6 +199,7 @@ impl<'a> Pass<'a> {
             Ok(Some(name)) => {
                 self.progress.ended(Some(name));
                 self.say_spent();
+                job.judge.slow().iter().for_each(|slow| self.progress.warn(slow));
             }
             Ok(None) => {}
             Err(Stop::Budget(reason)) => self.stop.pause(reason),

@@ -133,8 +133,8 @@ fn of_item<'a>(study: &'a Study, pool: &Pool, instance: &Instance) -> Result<Vec
     Ok(questions)
 }
 
-/// What the first round would send: the judge and what is expected of each request.
-pub(super) fn foresee(study: &Study, pool: &Pool) -> Result<Vec<(String, Expected)>, RowsError> {
+/// What the next round would send, of items that the first one asked of if there was one: the judge and what is expected of each request.
+pub(super) fn foresee(study: &Study, pool: &Pool, known: &BTreeSet<String>) -> Result<Vec<(String, Expected)>, RowsError> {
     let foreseen = |question: Question<'_>| {
         let expected = question.judge.foresee(&question.work).ok()?;
         Some((question.judge.name().to_owned(), expected))
@@ -142,7 +142,7 @@ pub(super) fn foresee(study: &Study, pool: &Pool) -> Result<Vec<(String, Expecte
     let of_item =
         |instance: &Instance| of_item(study, pool, instance).unwrap_or_default().into_iter().filter_map(foreseen).collect::<Vec<_>>();
     let mut all = Vec::new();
-    let items = chosen(study, &BTreeSet::new())?.into_iter().map(Ok::<_, RowsError>);
+    let items = chosen(study, known)?.into_iter().map(Ok::<_, RowsError>);
     evidence::map(study.settings.threads, items, of_item, |_, requests| {
         all.extend(requests);
         Ok(())

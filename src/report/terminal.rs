@@ -149,7 +149,11 @@ fn cascade(row: &CascadeRow) -> Vec<String> {
 /// Whether a judge is still the one of the first round: said before any score.
 fn drift(row: &DriftRow) -> String {
     let (judge, then, now) = (visible(&row.judge), visible(&row.model_first.join(", ")), visible(&row.model_now.join(", ")));
-    let model = if row.model_changed { format!("model was {then}, NOW {now}") } else { format!("model {now}") };
+    let model = match row.model_changed {
+        true if then == now => format!("model was NOT ONE: {}", visible(&row.models.join(", "))),
+        true => format!("model was {then}, NOW {now}"),
+        false => format!("model {now}"),
+    };
     let fingerprint = if row.fingerprint_changed { ", fingerprint CHANGED" } else { "" };
     let scores = match (row.mean_shift, row.changed) {
         (Some(shift), Some(changed)) => {

@@ -103,6 +103,28 @@ fn a_limit_does_not_narrow_what_is_asked_of_the_sentinel() {
     assert_eq!((second["drift"][0]["rounds"].as_u64(), second["drift"][0]["items"].as_u64()), (Some(2), Some(3)), "{}", second["drift"]);
 }
 
+/// The first round was of a smaller source: it is asked again all the same, and that is what a dry run says.
+#[test]
+fn a_dry_run_foresees_the_items_that_are_asked() {
+    let bench = Bench::new("[sentinel]\nitems = 3");
+    let manifest = bench.work.path().join("m.jsonl");
+    let whole = fs::read_to_string(&manifest).unwrap();
+    let long = |line: &str| line.replace("words", &"words ".repeat(100));
+    fs::write(&manifest, whole.lines().take(3).collect::<Vec<_>>().join("\n")).unwrap();
+    bench.score();
+    let more = whole.lines().enumerate().map(|(place, line)| if place < 3 { line.to_owned() } else { long(line) });
+    fs::write(&manifest, more.collect::<Vec<_>>().join("\n")).unwrap();
+    let mut args = bench.args();
+    args.push("--dry-run".to_owned());
+    let dry = json_to(0, &args.iter().map(String::as_str).collect::<Vec<_>>());
+    let before = bench.judge.calls().len();
+    bench.score();
+    let calls = bench.judge.calls();
+    assert_eq!(dry["requests"].as_u64(), Some((calls.len() - before) as u64));
+    let sent: usize = calls[before..].iter().map(|call| call.body.len()).sum();
+    assert_eq!(dry["request_bytes"].as_u64(), Some(sent as u64), "of the very items that were asked");
+}
+
 #[test]
 fn without_the_setting_nothing_is_asked_twice() {
     let bench = Bench::new("");

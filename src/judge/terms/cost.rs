@@ -1,7 +1,7 @@
 //! What an attempt may cost at most, and what it did cost.
 
 use super::tokens::{Counted, counted};
-use super::{Estimate, Price, Terms};
+use super::{Estimate, Price, Terms, TokenRules};
 use crate::judge::Usage;
 use crate::prepare::Payload;
 
@@ -45,16 +45,16 @@ fn most(terms: &Terms, payload: &Payload, worst: f64, sound: bool) -> u64 {
 /// Texts are counted already: they stand in the recorded body.
 fn most_tokens(terms: &Terms, counted: &Counted, worst: f64) -> f64 {
     let margin = RULE_MARGIN.max(worst * 1.1);
+    // Settings say what to expect, which may be too little of it.
+    let most = |of: &dyn Fn(&TokenRules) -> f64, unknown: f64| {
+        terms.published.as_ref().map_or(unknown, |published| of(published) * margin).max(of(&terms.tokens) * margin)
+    };
     match *counted {
         Counted::Text { .. } => 0.0,
-        Counted::Picture { width, height } => match (terms.limits.picture_tokens, &terms.profile) {
-            (Some(most), _) => f64::from(most),
-            (None, Some(_)) => terms.tokens.picture.count(width, height) * margin,
-            (None, None) => PICTURE_TOKENS,
-        },
-        Counted::Sound { seconds } => {
-            seconds * if terms.profile.is_some() { terms.tokens.sound_per_second * margin } else { SOUND_TOKENS_PER_SECOND }
+        Counted::Picture { width, height } => {
+            terms.limits.picture_tokens.map_or_else(|| most(&|rules| rules.picture.count(width, height), PICTURE_TOKENS), f64::from)
         }
+        Counted::Sound { seconds } => seconds * most(&|rules| rules.sound_per_second, SOUND_TOKENS_PER_SECOND),
     }
 }
 
@@ -95,7 +95,7 @@ mod tests {
     use proptest::prelude::*;
     use tribunal_media::{Detail, Digest, Encoding, FrameDetail, PartHeader};
 
-    use super::super::{Limits, PriceStep, Takes, TokenRules};
+    use super::super::{Limits, PictureTokens, PriceStep, Takes, TokenRules};
     use super::{Payload, Price, Terms, Usage, bound, cost, expected, most, most_sound};
     use crate::judge::Estimate;
     use crate::prepare::Part;
@@ -110,6 +110,7 @@ mod tests {
             takes: Takes::default(),
             limits: Limits::default(),
             tokens: TokenRules::default(),
+            published: None,
             price: Some(price),
             batch: None,
         }
@@ -139,6 +140,22 @@ mod tests {
         let writes = price("input_per_mtok = 1.0\ncached_input_per_mtok = 0.1\ncache_write_per_mtok = 1.25\noutput_per_mtok = 0.0");
         assert_eq!(cost(&writes, Usage { written: Some(1), ..usage }, 0, 1.0), 102, "100 for the cached ones");
         assert_eq!(cost(&writes, Usage { cached: Some(1), ..usage }, 0, 1.0), 1_251, "what is not counted apart may be written");
+    }
+
+    #[test]
+    fn what_settings_expect_lowers_no_reservation() {
+        let of = |tokens: TokenRules, published| {
+            let terms = Terms { tokens, published, ..terms(price("input_per_mtok = 1.0\noutput_per_mtok = 1.0")) };
+            [payload(1, 0), payload(0, 1)].map(|payload| bound(&terms, 0, "", &payload, 1.0, 1.0).unwrap() - 1_000)
+        };
+        let cheap = TokenRules { picture: PictureTokens::Fixed { tokens: 1.0 }, sound_per_second: 1.0, ..TokenRules::default() };
+        let dear = TokenRules { picture: PictureTokens::Fixed { tokens: 60_000.0 }, sound_per_second: 200.0, ..cheap };
+        let published = TokenRules { picture: PictureTokens::Fixed { tokens: 100.0 }, sound_per_second: 30.0, ..cheap };
+        assert_eq!(of(cheap, Some(published)), [150, 1_328]);
+        assert_eq!(of(cheap, None), [48_169, 1_475], "a profile without rules of its own, or none");
+        for published in [None, Some(published)] {
+            assert_eq!(of(dear, published), [90_000, 8_850], "what is dearer is believed");
+        }
     }
 
     #[test]
@@ -204,7 +221,7 @@ mod tests {
             shares in prop::array::uniform5(prop_oneof![Just(0.0), Just(1.0), 0.0..1.0f64]),
             (known, told) in any::<(bool, (bool, bool, bool))>(),
         ) {
-            let terms = Terms { profile: known.then(|| "p".to_owned()), ..terms(price.clone()) };
+            let terms = Terms { published: known.then(TokenRules::default), ..terms(price.clone()) };
             let payload = payload(pictures, chunks);
             let recorded = "x".repeat(words);
             let reserved = bound(&terms, max_tokens, &recorded, &payload, worst, factor).unwrap();

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::TokenRules;
 use super::tokens::{Counted, counted, part_tokens};
@@ -10,11 +10,17 @@ use crate::judge::{Usage, Work};
 
 /// Tokens that chat templates add to a request.
 const TEMPLATE: f64 = 10.0;
-/// Replies after which counts are believed as they are; before that they are mixed with the rules in proportion.
+/// Replies after which their mean length is believed as it is; before that it is mixed with the rule's in proportion.
 const BELIEVED: f64 = 5.0;
+/// How far rules are believed to be off at first, as a share of them: those for texts hold for most tokenizers, those for media are any vendor's own.
+const OFF: [f64; 3] = [0.1, 3.0, 3.0];
+/// How far one reply's count is from the best rules for its kinds, as a share.
+const NOISE: f64 = 0.03;
+/// No kind counts for less of what its rule says.
+const LEAST: f64 = 0.01;
 
 /// Tokens by kind. Fractions are kept: they are sums of rules.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Estimate {
     /// Of texts: instructions, labels, text parts.
     pub text: f64,
@@ -30,6 +36,10 @@ impl Estimate {
     /// Tokens in.
     pub fn input(&self) -> f64 {
         self.text + self.image + self.audio
+    }
+
+    const fn kinds(&self) -> [f64; 3] {
+        [self.text, self.image, self.audio]
     }
 }
 
@@ -59,7 +69,8 @@ pub(in crate::judge) fn estimate(rules: &TokenRules, work: &Work) -> Estimate {
     estimate
 }
 
-/// What the server counted against what the rules said, over the replies so far.
+/// What the server counted against what the rules said, over the replies so far: by kind, as far as requests of different kinds, or counts of their own,
+/// tell them apart (a Bayesian linear regression without a constant).
 #[derive(Debug, Default)]
 pub struct Calibration(Mutex<Sums>);
 
@@ -71,6 +82,9 @@ struct Sums {
     /// The highest ratio of one reply: rules that are wrong for one kind of part show there.
     worst: f64,
     output: f64,
+    /// Sums of expected x expected, and of expected x what was counted beyond it, by kind, each reply weighed by its noise.
+    squares: [[f64; 3]; 3],
+    beyond: [f64; 3],
 }
 
 impl Calibration {
@@ -86,13 +100,23 @@ impl Calibration {
         sums.counted += usage.input as f64;
         sums.worst = sums.worst.max(usage.input as f64 / input);
         sums.output += usage.output as f64;
+        let (mut kinds, mut counted) = (expected.kinds(), usage.input as f64);
+        for (kind, told) in [(1, usage.image), (2, usage.audio)] {
+            let Some(told) = told.filter(|&told| told > 0 && kinds[kind] > 0.0).map(|told| told as f64) else { continue };
+            let mut alone = [0.0; 3];
+            alone[kind] = kinds[kind];
+            sums.observe(alone, told);
+            kinds[kind] = 0.0;
+            counted -= told;
+        }
+        if counted > 0.0 {
+            sums.observe(kinds, counted);
+        }
     }
 
     /// Takes in what earlier processes saw: pairs of expected and counted tokens.
-    pub fn recall(&self, seen: &[(u64, Usage)]) {
-        for &(expected, usage) in seen {
-            self.learn(&Estimate { text: expected as f64, ..Estimate::default() }, usage);
-        }
+    pub fn recall(&self, seen: &[(Estimate, Usage)]) {
+        seen.iter().for_each(|(expected, usage)| self.learn(expected, *usage));
     }
 
     /// The estimate as the replies so far correct it.
@@ -101,10 +125,10 @@ impl Calibration {
         if sums.replies == 0.0 {
             return estimate;
         }
+        let [text, image, audio] = sums.ratios();
         let share = (sums.replies / BELIEVED).min(1.0);
-        let ratio = 1.0 + share * (sums.counted / sums.expected - 1.0);
         let output = estimate.output + share * (sums.output / sums.replies - estimate.output);
-        Estimate { text: estimate.text * ratio, image: estimate.image * ratio, audio: estimate.audio * ratio, output }
+        Estimate { text: estimate.text * text, image: estimate.image * image, audio: estimate.audio * audio, output }
     }
 
     /// The highest ratio of counted to expected tokens that one reply showed; 1 before the first.
@@ -123,23 +147,109 @@ impl Calibration {
     }
 }
 
+impl Sums {
+    /// That so many tokens were counted for what the rules expect of these kinds.
+    fn observe(&mut self, kinds: [f64; 3], counted: f64) {
+        let expected: f64 = kinds.iter().sum();
+        let weight = (NOISE * expected.max(counted)).powi(-2);
+        for (row, one) in kinds.into_iter().enumerate() {
+            for (column, other) in kinds.into_iter().enumerate() {
+                self.squares[row][column] += weight * one * other;
+            }
+            self.beyond[row] += weight * one * (counted - expected);
+        }
+    }
+
+    /// What a token that the rules expect is counted as, by kind: 1 where nothing tells. The normal equations (squares + 1 / OFF²) x = beyond by
+    /// elimination, which needs no pivots: they are positive definite.
+    fn ratios(&self) -> [f64; 3] {
+        let (mut squares, mut beyond) = (self.squares, self.beyond);
+        (0..3).for_each(|kind| squares[kind][kind] += OFF[kind].powi(-2));
+        for kind in 0..3 {
+            for below in kind + 1..3 {
+                let factor = squares[below][kind] / squares[kind][kind];
+                (kind..3).for_each(|column| squares[below][column] -= factor * squares[kind][column]);
+                beyond[below] -= factor * beyond[kind];
+            }
+        }
+        let mut ratios = [0.0; 3];
+        for kind in (0..3).rev() {
+            let known: f64 = (kind + 1..3).map(|right| squares[kind][right] * ratios[right]).sum();
+            ratios[kind] = (beyond[kind] - known) / squares[kind][kind];
+        }
+        ratios.map(|off| (1.0 + off).max(LEAST))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Calibration, Estimate, Usage};
 
-    #[test]
-    fn counts_replace_rules_step_by_step() {
+    const fn of(text: f64, image: f64, audio: f64) -> Estimate {
+        Estimate { text, image, audio, output: 150.0 }
+    }
+
+    /// What a server counts whose texts, pictures and sound are so many times the rules'.
+    fn counts([text, image, audio]: [f64; 3], rule: &Estimate) -> Usage {
+        let input = rule.text * text + rule.image * image + rule.audio * audio;
+        Usage { input: input.round() as u64, output: 50, ..Usage::default() }
+    }
+
+    fn taught(truth: [f64; 3], rules: &[Estimate]) -> Calibration {
         let calibration = Calibration::default();
-        let rule = Estimate { text: 100.0, image: 900.0, audio: 0.0, output: 150.0 };
+        rules.iter().cycle().take(50).for_each(|rule| calibration.learn(rule, counts(truth, rule)));
+        calibration
+    }
+
+    /// How far the corrected estimate is from the truth.
+    fn off(calibration: &Calibration, truth: [f64; 3], rule: &Estimate) -> f64 {
+        calibration.correct(*rule).input() / counts(truth, rule).input as f64 - 1.0
+    }
+
+    #[test]
+    fn counts_replace_rules() {
+        let calibration = Calibration::default();
+        let rule = of(100.0, 900.0, 0.0);
         assert_eq!(calibration.correct(rule), rule);
-        calibration.learn(&rule, Usage { input: 2000, output: 50, ..Usage::default() });
-        let first = calibration.correct(rule);
-        assert!((first.input() - 1200.0).abs() < 1e-9 && (first.output - 130.0).abs() < 1e-9, "{first:?}");
-        for _ in 0..9 {
+        for replies in 1..=10_u32 {
             calibration.learn(&rule, Usage { input: 2000, output: 50, ..Usage::default() });
+            let now = calibration.correct(rule);
+            let output = 150.0 - 100.0 * f64::from(replies.min(5)) / 5.0;
+            assert!((now.input() / 2000.0 - 1.0).abs() < 0.01 && (now.output - output).abs() < 1e-9, "{replies}: {now:?}");
         }
-        let last = calibration.correct(rule);
-        assert!((last.input() - 2000.0).abs() < 1e-9 && (last.output - 50.0).abs() < 1e-9, "{last:?}");
         assert_eq!((calibration.summary(), calibration.worst()), (Some((10, 2.0)), 2.0));
+    }
+
+    #[test]
+    fn what_pictures_count_is_nothing_of_texts() {
+        let truth = [1.02, 2.6, 1.0];
+        let (pictures, texts) = (of(1_300.0, 765.0, 0.0), of(1_400.0, 0.0, 0.0));
+        let after = taught(truth, &[pictures]);
+        assert!(off(&after, truth, &texts).abs() < 0.05, "{}", off(&after, truth, &texts));
+        assert!(off(&after, truth, &pictures).abs() < 0.01);
+        let after = taught([1.3, 1.0, 1.0], &[texts]);
+        assert!(off(&after, [1.3, 1.0, 1.0], &pictures).abs() < 0.01, "pictures are as their rule says until they are seen");
+    }
+
+    #[test]
+    fn fifty_replies_tell_the_kinds_apart() {
+        let truth = [0.8, 7.8, 2.0];
+        let rules = [of(1_300.0, 255.0, 0.0), of(1_900.0, 1_020.0, 0.0), of(1_250.0, 0.0, 750.0), of(3_000.0, 0.0, 0.0)];
+        let after = taught(truth, &rules);
+        for rule in rules.iter().chain(&[of(2_000.0, 0.0, 0.0), of(1_000.0, 4_000.0, 0.0), of(1_000.0, 0.0, 100.0)]) {
+            assert!(off(&after, truth, rule).abs() < 0.02, "{rule:?}: {}", off(&after, truth, rule));
+        }
+    }
+
+    #[test]
+    fn a_server_that_counts_a_kind_apart_is_believed_of_it() {
+        let (truth, rule) = ([1.5, 4.0, 1.0], of(1_300.0, 255.0, 0.0));
+        let calibration = Calibration::default();
+        (0..50).for_each(|_| calibration.learn(&rule, Usage { image: Some(1_020), ..counts(truth, &rule) }));
+        let now = calibration.correct(rule);
+        assert!((now.text / 1_950.0 - 1.0).abs() < 0.02 && (now.image / 1_020.0 - 1.0).abs() < 0.02, "{now:?}");
+        calibration.learn(&rule, Usage { image: Some(0), ..counts(truth, &rule) });
+        calibration.learn(&rule, Usage { image: Some(u64::MAX), input: 9, ..Usage::default() });
+        assert!(calibration.correct(rule).input().is_finite());
     }
 }

@@ -13,7 +13,7 @@ pub use price::{Price, PriceStep};
 pub(super) use profile::find as find_profile;
 pub use profile::{BatchTerms, Limits, Takes, profile_names, profiles_version};
 pub(super) use tokens::part_tokens;
-pub use tokens::{PictureTokens, TokenRules};
+pub use tokens::{OwnTokens, PictureTokens, TokenRules};
 
 use serde::Serialize;
 
@@ -28,6 +28,8 @@ pub struct Terms {
     pub limits: Limits,
     /// How it counts.
     pub tokens: TokenRules,
+    /// How the profile says that it counts, whatever the settings say: no reservation is below it.
+    pub published: Option<TokenRules>,
     /// What it costs.
     pub price: Option<Price>,
     /// What a batch may hold and costs.

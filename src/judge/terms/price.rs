@@ -59,10 +59,14 @@ pub(super) struct Rates {
 
 impl Price {
     pub(in crate::judge) fn check(&self) -> Result<(), String> {
-        let Self { input_per_mtok, cached_input_per_mtok, cache_write_per_mtok, sound_per_mtok, output_per_mtok, date: _, above } = self;
+        let Self { input_per_mtok, cached_input_per_mtok, cache_write_per_mtok, sound_per_mtok, output_per_mtok, date, above } = self;
         let own = [Some(*input_per_mtok), *cached_input_per_mtok, *cache_write_per_mtok, *sound_per_mtok, Some(*output_per_mtok)];
         if !own.into_iter().chain(above.iter().flat_map(PriceStep::all)).flatten().all(|dollars| dollars.is_finite() && dollars >= 0.0) {
             return Err("price: dollars per million tokens must be 0 or more".to_owned());
+        }
+        // What a price is worth is known by its day.
+        if date.len() != 10 || date.parse::<jiff::civil::Date>().is_err() {
+            return Err(format!("price.date is `{date}`, and must be a day, YYYY-MM-DD"));
         }
         let starts = || above.iter().map(|step| step.input_tokens);
         if !std::iter::once(0).chain(starts()).zip(starts()).all(|(before, start)| before < start) {
@@ -144,6 +148,14 @@ mod tests {
         }
         assert_eq!([1, 200_001, 600_000].map(|most| price.rates_up_to(most).count()), [1, 2, 3]);
         assert_eq!(toml::from_str(&toml::to_string(&price).unwrap()), Ok(price));
+    }
+
+    #[test]
+    fn a_price_has_a_day() {
+        let price = read("").unwrap();
+        for (date, fine) in [("2026-11-30", true), ("gestern", false), ("2026-02-30", false), ("20261130", false), ("", false)] {
+            assert_eq!(Price { date: date.to_owned(), ..price.clone() }.check().is_ok(), fine, "{date}");
+        }
     }
 
     #[test]

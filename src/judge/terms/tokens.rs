@@ -20,6 +20,20 @@ pub struct TokenRules {
     pub verdict: f64,
 }
 
+/// What settings say of it, each over the profile's, or the rule where nothing is known.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OwnTokens {
+    /// As [`TokenRules::text_bytes_per_token`].
+    pub text_bytes_per_token: Option<f64>,
+    /// As [`TokenRules::picture`].
+    pub picture: Option<PictureTokens>,
+    /// As [`TokenRules::sound_per_second`].
+    pub sound_per_second: Option<f64>,
+    /// As [`TokenRules::verdict`].
+    pub verdict: Option<f64>,
+}
+
 /// Tokens of one picture by its size in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "rule", rename_all = "snake_case", deny_unknown_fields)]
@@ -91,6 +105,19 @@ impl TokenRules {
             Ok(())
         } else {
             Err("tokens: every rule's numbers must be above 0".to_owned())
+        }
+    }
+}
+
+impl OwnTokens {
+    /// These rules, and `under`'s where they say nothing.
+    pub(in crate::judge) fn over(self, under: TokenRules) -> TokenRules {
+        let Self { text_bytes_per_token, picture, sound_per_second, verdict } = self;
+        TokenRules {
+            text_bytes_per_token: text_bytes_per_token.unwrap_or(under.text_bytes_per_token),
+            picture: picture.unwrap_or(under.picture),
+            sound_per_second: sound_per_second.unwrap_or(under.sound_per_second),
+            verdict: verdict.unwrap_or(under.verdict),
         }
     }
 }

@@ -303,7 +303,7 @@ async fn a_rate_of_tokens_is_settled_by_what_the_reply_counts() {
     for _ in 0..2 {
         ask(&judge, &journal).await.unwrap();
     }
-    assert!(journal.intents.lock().unwrap()[0].estimated_tokens > 500);
+    assert!(journal.intents.lock().unwrap()[0].estimated.input() > 500.0);
     assert!((1.0..1.5).contains(&start.elapsed().as_secs_f64()), "{:?}", start.elapsed());
 }
 

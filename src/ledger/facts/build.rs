@@ -137,6 +137,7 @@ impl<'a> FactsBuilder<'a> {
         if record.outcome == Some(OutcomeName::Scored) {
             of.cut += usize::from(record.fit.is_some());
             of.uncounted += usize::from(!is_counted(record));
+            of.unread += usize::from(record.unread);
         }
         of.attempts += u64::from(record.attempts);
         of.usage = match (of.usage, record.usage) {
@@ -177,6 +178,7 @@ impl<'a> FactsBuilder<'a> {
                 tasks: 0,
                 cut: 0,
                 uncounted: 0,
+                unread: 0,
                 attempts: 0,
                 usage: None,
                 unpriced: false,

@@ -95,6 +95,8 @@ pub struct ScopeFacts {
     pub cut: usize,
     /// Those of them with a score whose pictures or sound the server did not count, so that its count does not prove that the judge saw them.
     pub uncounted: usize,
+    /// Those of them with a score for which the server counted fewer tokens than the texts alone can have: it read next to nothing of them.
+    pub unread: usize,
     /// How often they were sent.
     pub attempts: u64,
     /// Tokens of all attempts; `None` when none were counted.

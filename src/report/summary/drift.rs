@@ -10,7 +10,7 @@ use crate::judge::{Served, Task};
 use crate::ledger::{SentinelRow, SentinelSettings};
 use crate::stats::{self, NoInterval};
 
-/// One judge's last round against its first.
+/// One judge's last round against its first, and what rounds between them said.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DriftRow {
     /// The judge's name.
@@ -29,10 +29,14 @@ pub struct DriftRow {
     pub fingerprint_first: Vec<String>,
     /// And in the last.
     pub fingerprint_now: Vec<String>,
-    /// A name in the last round that was not in the first.
+    /// More than one name answered, in one round or in several.
     pub model_changed: bool,
-    /// A fingerprint in the last round that was not in the first.
+    /// More than one fingerprint answered.
     pub fingerprint_changed: bool,
+    /// All names of all rounds, by when they were first met.
+    pub models: Vec<String>,
+    /// All fingerprints.
+    pub fingerprints: Vec<String>,
     /// Safety now minus safety then.
     pub mean_shift: Option<f64>,
     /// Paired Student-t interval of that mean, cut to what the scale allows, -4..=4.
@@ -41,8 +45,29 @@ pub struct DriftRow {
     pub ci95_null: Option<&'static str>,
     /// Share of items whose safety is another.
     pub changed: Option<f64>,
+    /// Every round after the first that came to an end.
+    pub compared: Vec<RoundRow>,
+    /// Rounds, from 1, in which none of the items has a score to compare, of those that came to an end.
+    pub blind: Vec<u32>,
     /// Dollars of all rounds; null when a price is unknown. They are part of the run's cost.
     pub cost_usd: Option<f64>,
+}
+
+/// One round against what the very same requests were answered first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RoundRow {
+    /// The invocation, from 1.
+    pub round: u32,
+    /// As in [`DriftRow`].
+    pub items: usize,
+    /// As in [`DriftRow`].
+    pub mean_shift: Option<f64>,
+    /// As in [`DriftRow`].
+    pub ci95: Option<[f64; 2]>,
+    /// As in [`DriftRow`].
+    pub ci95_null: Option<&'static str>,
+    /// As in [`DriftRow`].
+    pub changed: Option<f64>,
 }
 
 /// One row a judge, by name; `rows` are those of one run folder.
@@ -56,30 +81,54 @@ pub(super) fn of(rows: &[SentinelRow]) -> Vec<DriftRow> {
 
 fn compare(judge: &str, rows: &[&SentinelRow]) -> DriftRow {
     let rounds: BTreeSet<u32> = rows.iter().map(|row| row.round).collect();
-    let of_round = |round: Option<&u32>| rows.iter().copied().filter(|row| Some(&row.round) == round).collect::<Vec<_>>();
-    let (first, now) = (of_round(rounds.first()), of_round(rounds.last()));
-    let pair = |row: &&SentinelRow| Some((earliest(rows, row)?, f64::from(row.safety?)));
-    let shifts: Vec<f64> = now.iter().filter_map(pair).map(|(then, now)| now - then).collect();
-    let (model_first, model_now) = (names(&first, |served| &served.model), names(&now, |served| &served.model));
-    let (fingerprint_first, fingerprint_now) = (names(&first, |served| &served.fingerprint), names(&now, |served| &served.fingerprint));
-    let interval = stats::mean_interval(&shifts);
-    let moved = shifts.iter().filter(|shift| **shift != 0.0).count();
+    let of_round = |round: u32| rows.iter().copied().filter(|row| row.round == round).collect::<Vec<_>>();
+    let each: Vec<Vec<&SentinelRow>> = rounds.iter().map(|&round| of_round(round)).collect();
+    let [first, now] = [each.first(), each.last()].map(|round| round.map_or(&[][..], Vec::as_slice));
+    let (model, fingerprint): (Name, Name) = (|served| &served.model, |served| &served.fingerprint);
+    let (models, fingerprints) = (met(&each, model), met(&each, fingerprint));
+    // One that was stopped before it began has nothing to say, and its invocation no verdicts.
+    let ended = |round: &Vec<&SentinelRow>| round.iter().any(|row| row.outcome.is_some());
+    let ended: Vec<RoundRow> = each.iter().filter(|round| ended(round)).map(|round| against_first(rows, round)).collect();
+    let answered = |round: u32| rows.iter().any(|row| row.round == round && row.safety.is_some());
+    let blind = ended.iter().enumerate().filter(|(place, row)| if *place == 0 { !answered(row.round) } else { row.items == 0 });
+    let blind = blind.map(|(_, row)| row.round).collect();
+    let RoundRow { items, mean_shift, ci95, ci95_null, changed, .. } = against_first(rows, now);
     DriftRow {
         judge: judge.to_owned(),
         rounds: rounds.len(),
         n: now.len(),
+        items,
+        model_first: names(first, model),
+        model_now: names(now, model),
+        fingerprint_first: names(first, fingerprint),
+        fingerprint_now: names(now, fingerprint),
+        model_changed: models.len() > 1,
+        fingerprint_changed: fingerprints.len() > 1,
+        models,
+        fingerprints,
+        mean_shift,
+        ci95,
+        ci95_null,
+        changed,
+        compared: ended.into_iter().skip(1).collect(),
+        blind,
+        cost_usd: Spent::total(rows.iter().map(|row| Spent::on_call(row.usage.is_some(), row.cost_usd))),
+    }
+}
+
+/// `round` against what `rows` have of the rounds before.
+fn against_first(rows: &[&SentinelRow], round: &[&SentinelRow]) -> RoundRow {
+    let pair = |row: &&SentinelRow| Some((earliest(rows, row)?, f64::from(row.safety?)));
+    let shifts: Vec<f64> = round.iter().filter_map(pair).map(|(then, now)| now - then).collect();
+    let interval = stats::mean_interval(&shifts);
+    let moved = shifts.iter().filter(|shift| **shift != 0.0).count();
+    RoundRow {
+        round: round.first().map_or(0, |row| row.round),
         items: shifts.len(),
-        model_changed: is_new(&model_first, &model_now),
-        fingerprint_changed: is_new(&fingerprint_first, &fingerprint_now),
-        model_first,
-        model_now,
-        fingerprint_first,
-        fingerprint_now,
         mean_shift: stats::mean(&shifts),
         ci95: interval.ok().map(|ends| ends.map(|end| end.clamp(-4.0, 4.0))),
         ci95_null: interval.err().map(NoInterval::code),
         changed: (!shifts.is_empty()).then(|| moved as f64 / shifts.len() as f64),
-        cost_usd: Spent::total(rows.iter().map(|row| Spent::on_call(row.usage.is_some(), row.cost_usd))),
     }
 }
 
@@ -93,32 +142,53 @@ fn earliest(rows: &[&SentinelRow], now: &SentinelRow) -> Option<f64> {
     rows.iter().filter(same).min_by_key(|row| row.round)?.safety.map(f64::from)
 }
 
-fn names(rows: &[&SentinelRow], name: fn(&Served) -> &Option<String>) -> Vec<String> {
+/// What a server tells of itself by a name.
+type Name = fn(&Served) -> &Option<String>;
+
+fn names(rows: &[&SentinelRow], name: Name) -> Vec<String> {
     let names: BTreeSet<String> = rows.iter().flat_map(|row| &row.served).filter_map(|served| name(served).clone()).collect();
     names.into_iter().collect()
 }
 
-/// Where nothing was said then, nothing is known to be new.
-fn is_new(first: &[String], now: &[String]) -> bool {
-    !first.is_empty() && now.iter().any(|name| !first.contains(name))
+/// Every name of every round, once. Where nothing was said, nothing is known to be new.
+fn met(rounds: &[Vec<&SentinelRow>], name: Name) -> Vec<String> {
+    let mut met: Vec<String> = Vec::new();
+    for next in rounds.iter().flat_map(|round| names(round, name)) {
+        if !met.contains(&next) {
+            met.push(next);
+        }
+    }
+    met
 }
 
 /// What a reader must know before comparing scores of different days.
 pub(super) fn warnings(rows: &[DriftRow], settings: &SentinelSettings) -> Vec<Warning> {
-    rows.iter().flat_map(|row| [changed(row), drifted(row, settings)]).flatten().collect()
+    rows.iter().flat_map(|row| [changed(row), drifted(row, settings), blind(row)]).flatten().collect()
 }
 
 fn changed(row: &DriftRow) -> Option<Warning> {
-    let model = row.model_changed.then(|| ["its model", "모델"].map(|what| (what, &row.model_first, &row.model_now)));
-    let fingerprint = ["its server's fingerprint", "서버 지문"].map(|what| (what, &row.fingerprint_first, &row.fingerprint_now));
-    let changes = [model, row.fingerprint_changed.then_some(fingerprint)];
-    let told = |place: usize, tell: fn(&str, &str, &str) -> String| {
-        let told =
-            changes.iter().flatten().map(|both| both[place]).map(|(what, first, now)| tell(what, &first.join(", "), &now.join(", ")));
-        told.collect::<Vec<_>>().join("; ")
+    let model = ["its model", "모델"].map(|what| (what, &row.model_first, &row.model_now, &row.models));
+    let fingerprint =
+        ["its server's fingerprint", "서버 지문"].map(|what| (what, &row.fingerprint_first, &row.fingerprint_now, &row.fingerprints));
+    let changes = [row.model_changed.then_some(model), row.fingerprint_changed.then_some(fingerprint)];
+    let list = |names: &[String]| names.join(", ");
+    // By the first round and the last, where that is the whole of it.
+    let plain = |first: &[String], now: &[String], all: &[String]| {
+        first != now && all.iter().all(|name| first.contains(name) || now.contains(name))
     };
-    let english = told(0, |what, first, now| format!("{what} was {first}, now {now}"));
-    let korean = told(1, |what, first, now| format!("{what}: 이전 {first}, 현재 {now}"));
+    let told = |place: usize, twice: fn(&str, &str, &str) -> String, many: fn(&str, &str) -> String| {
+        let tell = |&(what, first, now, all): &(&str, &Vec<String>, &Vec<String>, &Vec<String>)| {
+            if plain(first, now, all) { twice(what, &list(first), &list(now)) } else { many(what, &list(all)) }
+        };
+        changes.iter().flatten().map(|both| tell(&both[place])).collect::<Vec<_>>().join("; ")
+    };
+    let english = told(
+        0,
+        |what, first, now| format!("{what} was {first}, now {now}"),
+        |what, all| format!("{what} was not one and the same all the time, but {all}"),
+    );
+    let korean =
+        told(1, |what, first, now| format!("{what}: 이전 {first}, 현재 {now}"), |what, all| format!("{what}: 내내 같지 않았음 ({all})"));
     let messages = [
         format!("{}: {english}. Verdicts of this run may come from different judges.", row.judge),
         format!("{}: {korean}. 이 실행의 판정은 서로 다른 판정 모델에서 나왔을 수 있습니다.", row.judge),
@@ -126,16 +196,40 @@ fn changed(row: &DriftRow) -> Option<Warning> {
     (row.model_changed || row.fingerprint_changed).then(|| Warning::new("judge_model_changed", messages))
 }
 
+/// Of the round that is furthest off: verdicts of every round stay in the run.
 fn drifted(row: &DriftRow, settings: &SentinelSettings) -> Option<Warning> {
-    let (shift, changed) = (row.mean_shift?, row.changed?);
-    let (judge, items, percent) = (&row.judge, row.items, changed * 100.0);
+    let far = |round: &&RoundRow| {
+        let chance = round.ci95.is_some_and(|[lo, hi]| lo <= 0.0 && 0.0 <= hi);
+        let far = round.mean_shift.is_some_and(|shift| shift.abs() >= settings.shift_limit) || round.changed > Some(settings.changed_limit);
+        far && !chance && round.items >= settings.least_items
+    };
+    let off = |round: &RoundRow| round.mean_shift.unwrap_or_default().abs();
+    let worst = row.compared.iter().filter(far).max_by(|one, other| off(one).total_cmp(&off(other)))?;
+    let (shift, changed) = (worst.mean_shift?, worst.changed?);
+    let (judge, items, percent, round) = (&row.judge, worst.items, changed * 100.0, worst.round);
+    let last = row.compared.last().is_some_and(|last| last.round == round);
+    let [when, korean] =
+        if last { [String::new(), String::new()] } else { [format!(" in round {round}"), format!("{round}회차에서 ")] };
     let messages = [
-        format!("{judge}: the same {items} requests score {shift:+.2} levels against the first round, {percent:.0} % of them changed."),
-        format!("{judge}: 같은 요청 {items}개의 점수가 첫 회차와 {shift:+.2}단계 다르며, {percent:.0} %가 바뀌었습니다."),
+        format!(
+            "{judge}: the same {items} requests score {shift:+.2} levels against the first round{when}, {percent:.0} % of them changed."
+        ),
+        format!("{judge}: {korean}같은 요청 {items}개의 점수가 첫 회차와 {shift:+.2}단계 다르며, {percent:.0} %가 바뀌었습니다."),
     ];
-    let chance = row.ci95.is_some_and(|[lo, hi]| lo <= 0.0 && 0.0 <= hi);
-    let far = shift.abs() >= settings.shift_limit || changed > settings.changed_limit;
-    (far && !chance && items >= settings.least_items).then(|| Warning::new("judge_drift", messages))
+    Some(Warning::new("judge_drift", messages))
+}
+
+/// Silence is no proof that nothing changed.
+fn blind(row: &DriftRow) -> Option<Warning> {
+    let (judge, of) = (&row.judge, row.rounds);
+    let rounds = row.blind.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+    let messages = [
+        format!(
+            "{judge}: in sentinel round {rounds} of {of} no item has a score to compare; whether the judge was still the same is not known."
+        ),
+        format!("{judge}: 전체 {of}회차 중 {rounds}회차의 감시 항목에 비교할 점수가 없어, 판정 모델이 그대로였는지 알 수 없습니다."),
+    ];
+    (!row.blind.is_empty()).then(|| Warning::new("sentinel_blind", messages))
 }
 
 #[cfg(test)]
@@ -204,6 +298,44 @@ mod tests {
     #[test]
     fn another_request_is_never_compared() {
         let other = SentinelRow { verdict_id: Some(Digest::of(b"other")), ..row(2, "a", 1, "x") };
-        assert_eq!(of(&[row(1, "a", 4, "x"), other])[0].items, 0);
+        let drift = of(&[row(1, "a", 4, "x"), other]);
+        assert_eq!((drift[0].items, &drift[0].blind[..]), (0, &[2][..]));
+    }
+
+    #[test]
+    fn what_came_back_was_away() {
+        let items = || (0..5).map(|item: usize| item.to_string());
+        let round = |round: u32, safety: u8, model: &'static str| items().map(move |item| row(round, &item, safety, model));
+        let drift = of(&round(1, 4, "m-1").chain(round(2, 3, "m-2")).chain(round(3, 4, "m-1")).collect::<Vec<_>>());
+        assert_eq!((drift[0].mean_shift, &drift[0].model_now[..], drift[0].model_changed), (Some(0.0), &["m-1".to_owned()][..], true));
+        let told = warnings(&drift, &SentinelSettings::default());
+        let code = |place: usize| told[place].code.as_str();
+        assert_eq!((told.len(), code(0), code(1)), (2, "judge_model_changed", "judge_drift"));
+        assert!(
+            told[0].message.contains("m-1, m-2") && told[1].message.contains("-1.00 levels against the first round in round 2"),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn two_names_in_one_round_are_a_change() {
+        let drift = of(&[row(1, "a", 4, "m-1"), row(1, "b", 4, "m-2")]);
+        assert_eq!(codes(&drift), ["judge_model_changed"]);
+    }
+
+    #[test]
+    fn a_round_that_compares_nothing_says_so() {
+        let refused =
+            |round| SentinelRow { outcome: Some(OutcomeName::JudgeUnusable), safety: None, served: Vec::new(), ..row(round, "a", 1, "x") };
+        let stopped = |round| SentinelRow { outcome: None, ..refused(round) };
+        for (rows, blind) in [
+            (vec![row(1, "a", 4, "x"), refused(2), row(3, "a", 4, "x")], vec![2]),
+            (vec![refused(1)], vec![1]),
+            (vec![row(1, "a", 4, "x"), stopped(2)], vec![]),
+        ] {
+            let drift = of(&rows);
+            assert_eq!(drift[0].blind, blind);
+            assert_eq!(codes(&drift), if blind.is_empty() { vec![] } else { vec!["sentinel_blind"] });
+        }
     }
 }

@@ -257,6 +257,20 @@ fn that_media_were_seen_is_proven_by_a_count_or_a_canary() {
 }
 
 #[test]
+fn counts_that_no_text_can_have_are_told() {
+    let (mut info, items, mut records) = run();
+    let count = |info: &RunInfo, records: &[Record]| {
+        summary(info, &items, records).warnings.into_iter().find(|warning| warning.code == "prompt_unread").map(|found| found.count)
+    };
+    info.settings.insert("receipts".into(), json!({"m": "usage"}));
+    assert_eq!(count(&info, &records), None);
+    records[..2].iter_mut().for_each(|record| record.unread = true);
+    assert_eq!(count(&info, &records), Some(Some(2)));
+    info.settings.insert("receipts".into(), json!({"m": "off"}));
+    assert_eq!(count(&info, &records), None, "whoever counts otherwise says so");
+}
+
+#[test]
 fn the_order_of_rows_does_not_matter() {
     let (info, mut items, mut records) = run();
     let before = summary(&info, &items, &records);

@@ -58,6 +58,7 @@ pub(super) fn of(info: &RunInfo, run: &RunSettings, summary: &Summary, facts: &F
     warnings.extend(rejected(facts));
     warnings.extend(salvaged(facts));
     warnings.extend(facts.scopes().iter().filter_map(cut));
+    warnings.extend(unread(&run.receipts, facts));
     warnings.extend(unproven(&run.receipts, facts));
     warnings.extend(super::probe::warnings(&summary.probes, &run.probes));
     warnings.extend(doubt::of_groups(summary, settings));
@@ -185,6 +186,24 @@ fn cut(of: &ScopeFacts) -> Option<Warning> {
         "{scope}: 판정 모델이 한 번에 받는 양이 적어, 판정 {count}개는 그림이나 소리를 고르게 덜어 낸 일부만 보고 내렸습니다 (`fit`)."
     );
     (count > 0).then(|| Warning::counted("cut_to_fit", count, [message, korean]))
+}
+
+/// Judges whose servers counted next to nothing of what they were sent: a context that is too small for it drops the rest in silence.
+fn unread(receipts: &BTreeMap<String, Receipt>, facts: &Facts) -> Vec<Warning> {
+    let mut judges: BTreeMap<&str, usize> = BTreeMap::new();
+    facts.scopes().iter().filter(|of| of.unread > 0).for_each(|of| *judges.entry(&of.scope.judge).or_default() += of.unread);
+    let warning = |(judge, count)| {
+        let message = format!(
+            "{judge}: its server counted fewer tokens for the requests of {count} verdicts than their texts alone can have; it may not have read \
+             them (see to its context length, or set receipt = \"off\" where it counts otherwise)."
+        );
+        let korean = format!(
+            "{judge}: 서버가 센 토큰이 요청의 글만으로도 나올 수 없을 만큼 적은 판정이 {count}개 있습니다. 요청을 다 읽지 않았을 수 있으니 문맥 길이를 \
+             확인하십시오 (서버가 다르게 세는 경우 receipt = \"off\")."
+        );
+        Warning::counted("prompt_unread", count, [message, korean])
+    };
+    judges.into_iter().filter(|(judge, _)| receipts.get(*judge).is_some_and(|receipt| *receipt != Receipt::Off)).map(warning).collect()
 }
 
 /// Judges of which nothing proves that they saw or heard what they were sent: their servers do not say what they counted, and no canary was sent.
