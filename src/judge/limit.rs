@@ -165,7 +165,7 @@ impl State {
         if let Some(wait) = longest.filter(|wait| idle && *wait > LONGEST_QUIET) {
             return Err(Wait::TooLong(wait));
         }
-        if let Some(wait) = longest.filter(|wait| self.slow == Slow::No && *wait > WORTH_TELLING) {
+        if let Some(wait) = longest.filter(|wait| self.slow == Slow::No && (WORTH_TELLING..LONGEST_QUIET).contains(wait)) {
             self.slow = Slow::Seen(wait);
         }
         let ready = |bucket: &mut Option<Bucket>, amount| bucket.as_mut().map(|bucket| bucket.ready(amount, now));
@@ -430,7 +430,8 @@ mod tests {
             drop(second);
             let refused = limiter.turn(load).await.err().map(|wait| wait.as_secs_f64().round() as u64);
             assert_eq!(refused, wait, "{limit} {kind}");
-            assert!(limiter.slow().is_some_and(|wait| wait.as_secs() >= 8) && limiter.slow().is_none(), "told once");
+            let told = limiter.slow().is_some_and(|wait| wait.as_secs() >= 8);
+            assert!(told == wait.is_none() && limiter.slow().is_none(), "{limit} {kind}: told once, where it is waited for");
         }
         let own = Limiter::new(&Limits { tpm: Some(1), ..Limits::default() });
         own.turn(load).await.unwrap();

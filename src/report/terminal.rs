@@ -150,7 +150,7 @@ fn cascade(row: &CascadeRow) -> Vec<String> {
 fn drift(row: &DriftRow) -> String {
     let (judge, then, now) = (visible(&row.judge), visible(&row.model_first.join(", ")), visible(&row.model_now.join(", ")));
     let model = match row.model_changed {
-        true if then == now => format!("model was NOT ONE: {}", visible(&row.models.join(", "))),
+        true if then == now || now.is_empty() => format!("model was NOT ONE: {}", visible(&row.models.join(", "))),
         true => format!("model was {then}, NOW {now}"),
         false => format!("model {now}"),
     };
