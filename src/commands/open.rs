@@ -192,6 +192,7 @@ fn judges(context: &Context, judging: &JudgingArgs, keys: Keys) -> Result<Vec<Ju
         judges.push(judge);
     }
     Judge::keep_quiet_together(&mut judges);
+    Judge::learn_together(&mut judges);
     Judge::pay_once_together(&mut judges);
     Ok(judges)
 }

@@ -18,7 +18,7 @@ use super::server_error::ServerError;
 use super::terms::{self, Estimate};
 use super::waits::Waits;
 use super::wire::Correction;
-use super::{Intent, Journal, Judge, Outcome, OutcomeName, PaidReply, ReplyFormat, Stop, Why, Work};
+use super::{Intent, Journal, Judge, Outcome, OutcomeName, PaidReply, ReplyFormat, Reservation, Stop, Why, Work};
 
 /// Re-asks after a paid reply that is no verdict.
 pub(super) const MAX_REASKS: u32 = 2;
@@ -52,13 +52,15 @@ pub(super) struct Ask<'a> {
     pub(super) last: Option<PaidReply>,
     /// All of them, before those to other tasks' equal requests: they answer this one's.
     pub(super) paid: Vec<PaidReply>,
+    /// Those to equal requests that were read and are not noted yet.
+    pub(super) read: Vec<Reservation>,
     /// How many of those to equal requests were known so far.
     pub(super) equal: usize,
     pub(super) busy: Waits,
     pub(super) unreachable: Waits,
     correction: Option<Correction>,
-    /// The dialects before and after what this task's refusal taught, while nothing was answered in the later one.
-    pub(super) taught: Option<(Dialect, Dialect)>,
+    /// The dialects in which this task's attempts taught something, oldest first.
+    pub(super) taught: Vec<Dialect>,
 }
 
 impl<'a> Ask<'a> {
@@ -95,11 +97,12 @@ impl<'a> Ask<'a> {
             answered,
             last,
             paid,
+            read: Vec::new(),
             equal: known,
             busy: Waits::default(),
             unreachable: Waits::default(),
             correction: None,
-            taught: None,
+            taught: Vec::new(),
         })
     }
 
@@ -112,6 +115,7 @@ impl<'a> Ask<'a> {
     /// The next attempt of what is not [settled](Self::settled_before), its money reserved at `factor` of the single price, for somebody else to
     /// send; or the outcome that needs none.
     pub(super) async fn pack(mut self, factor: f64) -> Result<Result<(Request, Intent, Dialect), Outcome>, Stop> {
+        self.note_read().await?;
         let (request, dialect) = match self.request() {
             Ok(request) => request,
             Err(why) => return Ok(Err(Outcome::JudgeUnusable(why))),
@@ -134,7 +138,9 @@ impl<'a> Ask<'a> {
                 return Ok(outcome);
             }
             // What a refusal of its own taught may have made its request equal to theirs.
-            if let Some(outcome) = self.settled_by_paid() {
+            let settled = self.settled_by_paid();
+            self.note_read().await?;
+            if let Some(outcome) = settled {
                 return Ok(outcome);
             }
             if let Some(outcome) = self.step(place).await? {
@@ -202,7 +208,9 @@ impl<'a> Ask<'a> {
             Ok(outcome) => Some(outcome),
             Err((why, _)) if self.reasks == MAX_REASKS => Some(Outcome::JudgeUnusable(why)),
             Err((why, reply)) => {
-                self.taught = self.judge.raise(dialect, &why, &reply, self.reasks, self.work).or(self.taught);
+                if self.judge.raise(dialect, &why, &reply, self.reasks, self.work) {
+                    self.taught.push(dialect);
+                }
                 self.reasks += 1;
                 self.correction = Some(Correction { reply, fault: why.message, number: self.reasks });
                 None
@@ -223,9 +231,10 @@ impl<'a> Ask<'a> {
             Class::Stopped(kind) => Err(self.judge.stop(kind, &fault.message)),
             Class::BadItem => {
                 self.leave_after(&fault);
-                // Refused without it as well: it was not that.
-                if let Some((before, after)) = self.taught.take() {
-                    self.judge.unlearn(before, after);
+                // Refused without all that as well: it was none of it.
+                if let Some(before) = self.taught.first() {
+                    self.judge.unlearn(*before);
+                    self.taught.clear();
                 }
                 if let Some(why) = not_taken(&fault, self.work) {
                     return Ok(Some(Outcome::Abstained(why)));

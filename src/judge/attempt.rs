@@ -56,12 +56,12 @@ impl Ask<'_> {
         }
         drop(turn);
         // A line that stays would teach the same for ever.
-        let taught_it = !self.judge.opened.live && self.taught.is_some_and(|(before, _)| before == dialect);
+        let taught_it = !self.judge.opened.live && self.taught.contains(&dialect);
         let learn = |fault| if taught_it { (fault, false) } else { self.judge.learn_from(fault, dialect, Some(&request.body.recorded)) };
         let result = result.and_then(classify).map_err(|fault| learn(fault.at(self.judge.settings.provider).of(&request.body.recorded)));
         match &result {
             Ok(_) => self.judge.confirm(dialect),
-            Err((_, true)) => self.taught = Some((dialect, self.judge.dialect())),
+            Err((_, true)) => self.taught.push(dialect),
             Err(_) => {}
         }
         if let Err((Fault { retry_after: Some(asked), .. }, _)) = &result {

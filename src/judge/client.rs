@@ -10,6 +10,7 @@ use super::ask::Ask;
 use super::asked::Asked;
 use super::dialect::Dialect;
 use super::flight::{Alone, Flights, OnItsWay};
+use super::lessons::Lessons;
 use super::limit::Limiter;
 use super::provider::{self, Opened};
 use super::senses::{Senses, unsupported};
@@ -30,14 +31,15 @@ pub struct Judge {
     pub(super) answered: AtomicBool,
     /// Attempts since the last answer that may have been billed without one.
     pub(super) lost_in_row: AtomicU32,
-    pub(super) dialect: Mutex<Dialect>,
     /// What may have been spoken when what is replayed was recorded; empty for servers.
     pub(super) spoken: Vec<Dialect>,
-    /// The dialect of the last reply: what was learnt on the way to it stands.
+    /// The dialect of the last reply: the most tokens that it was asked for with stand.
     pub(super) confirmed: Mutex<Option<Dialect>>,
     pub(super) alike: Alike,
-    /// What refusals taught, in words.
-    pub(super) lessons: Mutex<Vec<String>>,
+    /// What refusals taught, which may be of several judges.
+    pub(super) lessons: Arc<Mutex<Lessons>>,
+    /// Why its replies may be longer by now than at first, in words, once for each time that this was raised.
+    pub(super) raised: Mutex<Vec<String>>,
     /// Why nothing more is to be asked of the server, said by a refusal that was the end of its task.
     pub(super) leave: Mutex<Option<Stop>>,
     flights: Flights,
@@ -137,11 +139,11 @@ impl Judge {
             opened,
             answered: AtomicBool::new(false),
             lost_in_row: AtomicU32::new(0),
-            dialect: Mutex::default(),
             spoken: Vec::new(),
             confirmed: Mutex::default(),
             alike: Alike::default(),
-            lessons: Mutex::default(),
+            lessons: Arc::default(),
+            raised: Mutex::default(),
             leave: Mutex::default(),
             flights: Flights::default(),
             alone: Arc::default(),
@@ -300,7 +302,9 @@ impl Judge {
                 Known::Paid(paid) => paid,
             };
             let mut ask = Ask::new(self, work, journal, first, id, paid).await?;
-            match ask.settled_before() {
+            let settled = ask.settled_before();
+            ask.note_read().await?;
+            match settled {
                 Some(lost @ Outcome::Unresolved(_)) => Ok(lost),
                 Some(outcome) => Err(Grounded::Known(outcome)),
                 None => Ok(ask.run(place).await?),

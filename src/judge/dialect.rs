@@ -38,11 +38,18 @@ enum Parameter {
     Seed,
     Logprobs,
     Store,
+    /// Gemini's instruction of the system: where there is none, its words go before the user's.
+    System,
 }
 
-/// Every such parameter with the words that name it.
-const PARAMETERS: [(Parameter, &str); 4] =
-    [(Parameter::Temperature, "temperature"), (Parameter::Seed, "seed"), (Parameter::Logprobs, "logprobs"), (Parameter::Store, "store")];
+/// Every such parameter with its field and the words that name it.
+const PARAMETERS: [(Parameter, &str, &[&str]); 5] = [
+    (Parameter::Temperature, "temperature", &["temperature"]),
+    (Parameter::Seed, "seed", &["seed"]),
+    (Parameter::Logprobs, "logprobs", &["logprobs"]),
+    (Parameter::Store, "store", &["store"]),
+    (Parameter::System, "systemInstruction", &["developer instruction", "systemInstruction", "system_instruction"]),
+];
 
 /// What is sent to one endpoint. Every change is a step forward, so that learning ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -82,6 +89,11 @@ impl Dialect {
         self.sends(Parameter::Store)
     }
 
+    /// Whether the server is sent instructions apart from what the user says.
+    pub(super) const fn sends_system(self) -> bool {
+        self.sends(Parameter::System)
+    }
+
     /// Most tokens that a reply may have, of a judge that begins with `first`.
     pub(super) const fn max_tokens(self, first: u32) -> u32 {
         first.saturating_mul(RAISE.pow(self.raised as u32))
@@ -90,6 +102,21 @@ impl Dialect {
     /// The dialect to ask in after a reply that was cut off at its most tokens; `None` when that was raised far enough.
     pub(super) fn raised(self) -> Option<Self> {
         (self.raised < MOST_RAISES).then(|| Self { raised: self.raised + 1, ..self })
+    }
+
+    #[cfg(test)]
+    pub(super) fn asking_by(format: ReplyFormat) -> Self {
+        Self { format, ..Self::default() }
+    }
+
+    /// How often the most tokens of a reply were raised.
+    pub(super) const fn times_raised(self) -> usize {
+        self.raised as usize
+    }
+
+    /// The same with the most tokens raised so often.
+    pub(super) const fn with_raised(self, times: usize) -> Self {
+        Self { raised: times as u8, ..self }
     }
 
     /// This dialect, and then as it is with every other limit: a run that was recorded raised it at some moment.
@@ -114,16 +141,18 @@ impl Dialect {
     ) -> Option<(Self, String)> {
         // Quotes inside a JSON string are escaped, so only a field can look like this.
         let was_sent = |name: &str| sent.is_none_or(|body| body.contains(&format!("\"{name}\":")));
-        if error.names(format_words) {
+        if error.refuses_format(format_words) {
             let rung = ladder.iter().position(|&format| format == self.format)?;
             let format = *ladder.get(rung + 1)?;
             return Some((Self { format, ..self }, format!("it does not take {}; asked by {} instead", self.format.name(), format.name())));
         }
-        if let Some(&(parameter, name)) = PARAMETERS.iter().find(|(_, name)| was_sent(name) && error.does_not_know(name)) {
+        let refused = |(_, name, words): &&(Parameter, &str, &[&str])| was_sent(name) && error.does_not_know(words);
+        if let Some(&(parameter, name, _)) = PARAMETERS.iter().find(refused) {
             let next = Self { without: self.without | 1 << parameter as u8, ..self };
-            return self.sends(parameter).then(|| (next, format!("it does not know `{name}`; left out")));
+            let instead = if parameter == Parameter::System { "said by the user" } else { "left out" };
+            return self.sends(parameter).then(|| (next, format!("it does not know `{name}`; {instead}")));
         }
-        if error.does_not_know("max_tokens") && self.limit == TokenLimit::MaxTokens {
+        if error.does_not_know(&["max_tokens"]) && self.limit == TokenLimit::MaxTokens {
             let next = Self { limit: TokenLimit::MaxCompletionTokens, ..self };
             return Some((next, "it wants `max_completion_tokens` instead of `max_tokens`".to_owned()));
         }
@@ -146,6 +175,7 @@ impl ReplyFormat {
 #[cfg(test)]
 mod tests {
     use super::{Dialect, ReplyFormat, ServerError, TokenLimit};
+    use crate::judge::wire::Wire as _;
 
     fn after(dialect: Dialect, body: &str) -> Option<Dialect> {
         let ladder = [ReplyFormat::Schema, ReplyFormat::Object, ReplyFormat::Prompt];
@@ -168,6 +198,26 @@ mod tests {
         assert!(!after(start, fastapi).unwrap().sends_seed());
     }
 
+    /// Words of DeepSeek, Azure's older versions, Moonshot, Groq, llama.cpp and vLLM.
+    #[test]
+    fn a_format_is_refused_in_many_words() {
+        for message in [
+            "This response_format type is unavailable now",
+            "response_format value as json_schema is enabled only for api versions 2024-08-01-preview and later",
+            "Invalid request: response_format.type json_schema is invalid",
+            "This model does not support response format `json_schema`.",
+            "Failed to initialize samplers: failed to parse grammar",
+            "Structured outputs are not supported by this model",
+            "invalid json_schema in response_format",
+        ] {
+            let body = serde_json::json!({"error": {"message": message, "param": null}}).to_string();
+            let words = crate::judge::wire::Chat.format_words();
+            let ladder = [ReplyFormat::Schema, ReplyFormat::Object];
+            let next = Dialect::default().after(&ServerError::read(&body), &ladder, words, None);
+            assert_eq!(next.map(|(next, _)| next.format), Some(ReplyFormat::Object), "{message}");
+        }
+    }
+
     #[test]
     fn a_parameter_is_dropped_where_the_model_takes_its_default_alone() {
         for body in [
@@ -175,6 +225,7 @@ mod tests {
             r#"{"error":{"message":"m","param":"temperature","code":"unsupported_parameter"}}"#,
             r#"{"error":{"message":"Unsupported parameter: 'temperature' is not supported with this model.","param":"temperature","code":null}}"#,
             r#"{"error":{"message":"`temperature` is deprecated for this model."}}"#,
+            r#"{"error":{"message":"invalid temperature: only 1 is allowed for this model","type":"invalid_request_error"}}"#,
         ] {
             assert!(!after(Dialect::default(), body).unwrap().sends_temperature(), "{body}");
         }
@@ -192,6 +243,7 @@ mod tests {
             ("seed", "integer_below_min_value", "Invalid 'seed': integer below minimum value."),
             ("temperature", "invalid_value", "Invalid 'temperature'"),
             ("temperature", "", "temperature 3 is not supported: it must be between 0 and 2"),
+            ("temperature", "", "invalid temperature: only a number is allowed"),
             ("temperature", "unsupported_value", "Unsupported value: 'temperature' must be at most 1"),
             ("logprobs", "invalid_type", "Invalid type for 'logprobs': unexpected string"),
             ("max_tokens", "invalid_value", "max_tokens is too large: 800. This model supports at most 512 completion tokens"),

@@ -53,7 +53,7 @@ pub struct AttemptEnd {
 /// One attempt that an earlier process made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Past {
-    /// As in [`AttemptEnd::class`], or `open`: nothing is known of its end.
+    /// As in [`AttemptEnd::class`], or `open`: nothing is known of its end; or `exported`: it lies in a file for somebody else to run.
     pub class: String,
     /// As in [`AttemptEnd::reply`]; empty while open.
     pub reply: String,
@@ -75,6 +75,8 @@ pub enum Known {
 /// A 2xx reply that was paid for another task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaidReply {
+    /// The attempt that it was given to, where that is another task's.
+    pub of: Option<Reservation>,
     /// Digest of the recorded body that it answers.
     pub body_digest: Digest,
     /// As in [`AttemptEnd::reply`].
@@ -117,6 +119,9 @@ pub trait Journal: Send + Sync {
     /// What is known of other tasks with this very request, endpoint and repeat, if they were answered: equal requests are asked once. For a task that was
     /// reopened, what was said since.
     fn known(&self, task: &Task, verdict_id: Digest) -> BoxFuture<'_, Result<Option<Known>, JournalError>>;
+
+    /// Notes which attempts of other tasks a task has its replies from: a replay gives it the same ones, and no others.
+    fn read(&self, task: &Task, of: Vec<Reservation>) -> BoxFuture<'_, Result<(), JournalError>>;
 
     /// Holds `micro_usd` more under the budget, or says no. Open intents of earlier processes stay reserved.
     fn reserve(&self, micro_usd: u64) -> BoxFuture<'_, Result<Room, JournalError>>;

@@ -205,7 +205,7 @@ impl std::ops::Add for Usage {
     }
 }
 
-/// What is known of an answered attempt besides its reply: what the server says of its model, and how it was asked.
+/// What is known of an attempt besides its reply: what the server says of its model where it answered, and how it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Served {
     /// The model's full name.

@@ -43,11 +43,21 @@ impl Ask<'_> {
             let place = self.paid.iter().position(|paid| paid.body_digest == request.digest)?;
             let paid = self.paid.remove(place);
             self.last.take_if(|last| *last == paid);
+            self.read.extend(paid.of);
             if let Some(outcome) = self.read(&kept(paid.reply), paid.format, dialect) {
                 return Some(outcome);
             }
         }
         None
+    }
+
+    /// Notes whose replies it has read since it last did.
+    pub(super) async fn note_read(&mut self) -> Result<(), Stop> {
+        if self.read.is_empty() {
+            return Ok(());
+        }
+        let of = std::mem::take(&mut self.read);
+        Ok(self.journal.read(&self.work.task, of).await?)
     }
 
     /// Keeps the server's quiet, where it asked this judge for one.
@@ -89,7 +99,7 @@ pub(super) const fn is_whole(reply: &str) -> bool {
 /// One that this task was paid for before. What it answers may be unknown: no request has the digest of nothing.
 pub(super) fn own_reply(past: &Past) -> PaidReply {
     let body_digest = past.body_digest.unwrap_or_else(|| Digest::of(b""));
-    PaidReply { body_digest, reply: past.reply.clone(), format: past.format }
+    PaidReply { of: None, body_digest, reply: past.reply.clone(), format: past.format }
 }
 
 /// A reply that was kept, as it came.

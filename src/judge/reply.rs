@@ -50,7 +50,7 @@ pub(super) fn attempt_end(
             status: fault.status,
             reply: kept(if fault.reply.is_empty() { &fault.message } else { &fault.reply }),
             usage: None,
-            served: Served::default(),
+            served: Served { format, ..Served::default() },
             cost_micro_usd: if fault.may_be_billed() { cost(judge, work, None, costing) } else { is_priced(judge, costing).then_some(0) },
             latency_ms,
         },

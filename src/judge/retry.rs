@@ -183,6 +183,7 @@ fn class(status: u16, body: &str, error: &ServerError, asks_to_wait: bool) -> (C
         402 => stop(StopKind::Quota, "quota"),
         // Hosts that are starting or being moved answer a bare 404; a real one says what is missing.
         404 if blank => (Class::Refused, "busy".to_owned()),
+        404 if error.has_no_endpoint_for_media() => (Class::BadItem, "rejected_404".to_owned()),
         // A proxy that wants a key of its own, a host that is not meant, a protocol that is not spoken: of no item's making.
         300..=399 | 404 | 405 | 407 | 410 | 421 | 426 => stop(StopKind::Endpoint, "endpoint"),
         408 | 409 | 425 | 429 => (Class::Refused, "busy".to_owned()),
@@ -302,6 +303,8 @@ mod tests {
             (403, error, Class::Stopped(StopKind::Auth)),
             (404, error, Class::Stopped(StopKind::Endpoint)),
             (404, " ", Class::Refused),
+            (404, r#"{"error":{"message":"No endpoints found that support image input","code":404}}"#, Class::BadItem),
+            (404, r#"{"error":{"message":"No endpoints found for m.","code":404}}"#, Class::Stopped(StopKind::Endpoint)),
             (302, "", Class::Stopped(StopKind::Endpoint)),
             (408, error, Class::Refused),
             (413, "", Class::BadItem),

@@ -62,7 +62,7 @@ const FILTERED: [&str; 10] = [
     "不安全或敏感内容",
 ];
 /// Words of a server that does not know a parameter, as opposed to one that dislikes its value.
-const UNKNOWN: [&str; 11] = [
+const UNKNOWN: [&str; 12] = [
     "not support",
     "unsupported",
     "does not support",
@@ -73,8 +73,14 @@ const UNKNOWN: [&str; 11] = [
     "not permitted",
     "not allowed",
     "not available",
+    "not enabled",
     "deprecated",
 ];
+/// Further words of a server that does not take a way to ask for the shape of the reply: DeepSeek, Azure's older versions, Moonshot and
+/// Ollama, llama.cpp.
+const NO_FORMAT: [&str; 4] = ["unavailable", "enabled only", "invalid", "failed to parse"];
+/// Shortest run of characters that is taken for a quote of the request: names of parameters are shorter.
+const QUOTE: usize = 20;
 /// Codes that mean the same: OpenAI. The last is of models that take the default alone.
 const UNKNOWN_CODES: [&str; 3] = ["unsupported_parameter", "unknown_parameter", "unsupported_value"];
 /// Words of a server that knows the parameter and dislikes its value, whatever else it says.
@@ -107,8 +113,9 @@ const OF_VALUE: [&str; 25] = [
 ];
 /// What codes of such complaints contain: OpenAI's `decimal_above_max_value`, `integer_below_min_value`, `invalid_type`.
 const OF_VALUE_PARTS: [&str; 3] = ["_above_max", "_below_min", "invalid_type"];
-/// Words of servers whose model takes in none of a kind of media: OpenAI, vLLM (for all prompts alike), llama.cpp.
-const NOT_TAKEN: [&str; 5] = ["does not support", "is not supported", "are not supported", "only supported by", "at most 0 "];
+/// Words of servers whose model takes in none of a kind of media: OpenAI, vLLM (for all prompts alike), llama.cpp, OpenRouter.
+const NOT_TAKEN: [&str; 6] =
+    ["does not support", "is not supported", "are not supported", "only supported by", "at most 0 ", "no endpoints found that support"];
 /// As much of a server's words as fits a message.
 const MESSAGE_CHARACTERS: usize = 400;
 
@@ -225,14 +232,46 @@ impl ServerError {
         ["image input", "audio input", "video input"].iter().any(|input| message.contains(input)) && message.contains("not supported")
     }
 
-    /// Whether the server says that it does not know or support `parameter`, in words or by a code. A complaint about its value says nothing of the
+    /// Whether a model that is known is offered by nobody for such media (OpenRouter).
+    pub(super) fn has_no_endpoint_for_media(&self) -> bool {
+        self.says(&["no endpoints found that support"]) && (self.refuses_pictures() || self.refuses_sound())
+    }
+
+    /// The same without what its words quote of the request, as that is `recorded`: what an item's text says is no word of the server's.
+    pub(super) fn unquoted(self, recorded: &str) -> Self {
+        let plain = |text: &str| text.to_ascii_lowercase().replace(['\n', '\t', '\r'], " ");
+        let mut texts = String::new();
+        gather(&serde_json::from_str(recorded).unwrap_or_else(|_| recorded.into()), &mut texts);
+        let (texts, said) = (plain(&texts), plain(&self.message));
+        let starts: Vec<usize> = said.char_indices().map(|(at, _)| at).chain([said.len()]).collect();
+        // Both have the same characters, and the same bytes.
+        let mut message = self.message.clone();
+        for run in starts.windows(QUOTE + 1).filter(|run| texts.contains(&said[run[0]..run[QUOTE]])) {
+            message.replace_range(run[0]..run[QUOTE], &"\u{1}".repeat(run[QUOTE] - run[0]));
+        }
+        Self { message, ..self }
+    }
+
+    /// Whether the server says that it does not take the way in which the shape of the reply is asked for, of which `words` speak.
+    pub(super) fn refuses_format(&self, words: &[&str]) -> bool {
+        self.names(words) || self.param.is_none() && self.mentions(words) && self.says(&NO_FORMAT)
+    }
+
+    /// Whether the server says that it does not know or support the parameter that `words` name, in words or by a code. A complaint about its value says nothing of the
     /// kind: what a user asked for would be replaced by the server's default in silence.
-    pub(super) fn does_not_know(&self, parameter: &str) -> bool {
+    pub(super) fn does_not_know(&self, words: &[&str]) -> bool {
         let of_value = |code: &String| OF_VALUE_PARTS.iter().any(|part| code.contains(part));
-        self.names(&[parameter])
-            && (self.says(&UNKNOWN) || self.has_code(&UNKNOWN_CODES))
+        (self.names(words) || self.mentions(words) && self.takes_one_value())
+            && (self.says(&UNKNOWN) || self.has_code(&UNKNOWN_CODES) || self.takes_one_value())
             && !self.says(&OF_VALUE)
             && !self.codes.iter().any(of_value)
+    }
+
+    /// Whether it says that one number alone is taken, which is then the default (Moonshot).
+    fn takes_one_value(&self) -> bool {
+        let message = self.message.to_ascii_lowercase();
+        let number = |(at, only): (usize, &str)| message[at + only.len()..].split_once(" is allowed")?.0.trim().parse::<f64>().ok();
+        message.match_indices("only ").any(|found| number(found).is_some())
     }
 
     /// Whether the server objects to one of `parameters`. Its `param` decides where it gives one; else its words say that it does not know it.
@@ -240,8 +279,25 @@ impl ServerError {
         if let Some(param) = &self.param {
             return parameters.iter().any(|name| param.starts_with(name));
         }
+        self.mentions(parameters) && self.says(&UNKNOWN)
+    }
+
+    fn mentions(&self, words: &[&str]) -> bool {
         let message = self.message.to_ascii_lowercase();
-        parameters.iter().any(|name| has_word(&message, &name.to_ascii_lowercase())) && self.says(&UNKNOWN)
+        words.iter().any(|word| has_word(&message, &word.to_ascii_lowercase()))
+    }
+}
+
+/// Every text in a request that is long enough to be quoted.
+fn gather(value: &Value, texts: &mut String) {
+    match value {
+        Value::String(text) if text.len() >= QUOTE => {
+            texts.push_str(text);
+            texts.push('\n');
+        }
+        Value::Array(values) => values.iter().for_each(|value| gather(value, texts)),
+        Value::Object(fields) => fields.values().for_each(|value| gather(value, texts)),
+        _ => {}
     }
 }
 

@@ -57,7 +57,7 @@ impl Ask<'_> {
 
     /// Counts an attempt that may have been billed without an answer; too many in a row over all tasks end the run.
     pub(super) fn stop_if_lost(&self, message: &str) -> Result<(), Stop> {
-        if self.judge.lost_in_row.fetch_add(1, Ordering::AcqRel) + 1 < MAX_IN_ROW {
+        if !self.judge.opened.live || self.judge.lost_in_row.fetch_add(1, Ordering::AcqRel) + 1 < MAX_IN_ROW {
             return Ok(());
         }
         let (endpoint, message) = (&self.judge.opened.endpoint, short(message));

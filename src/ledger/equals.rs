@@ -6,7 +6,7 @@ use tribunal_media::Digest;
 use super::journal::{Checked, format};
 use super::plan::find_task;
 use super::{LedgerError, Reader};
-use crate::judge::{Known, OutcomeName, PaidReply, Task};
+use crate::judge::{Known, OutcomeName, PaidReply, Reservation, Task};
 
 /// What equal requests that the server answered came to. Of one that was lost nothing is known: it is worth asking. Whoever reopens a task wants it asked
 /// anew, not the same reply read again: what came before that is not looked at, whoever's it is.
@@ -31,14 +31,14 @@ pub(super) fn known(connection: &Connection, task: &Task, verdict_id: Digest) ->
 /// The replies to equal requests of tasks other than `id`, whatever became of them, oldest first.
 fn paid(connection: &Connection, verdict_id: &str, id: i64, since: i64) -> rusqlite::Result<Vec<PaidReply>> {
     let mut statement = connection.prepare(
-        "SELECT body_digest, reply, served ->> 'format' FROM attempts JOIN tasks ON tasks.id = attempts.task AND tasks.round = attempts.round
+        "SELECT body_digest, reply, served ->> 'format', attempts.id FROM attempts JOIN tasks ON tasks.id = attempts.task AND tasks.round = attempts.round
          WHERE attempts.verdict_id = ?1 AND class = 'answered' AND attempts.task <> ?2 AND attempts.id > ?3 ORDER BY attempts.id",
     )?;
     let mut rows = statement.query(params![verdict_id, id, since])?;
     let mut paid = Vec::new();
     while let Some(row) = rows.next()? {
         if let Some(body_digest) = Digest::from_hex(&row.get::<_, String>(0)?) {
-            paid.push(PaidReply { body_digest, reply: row.get(1)?, format: format(row.get(2)?) });
+            paid.push(PaidReply { of: Some(Reservation(row.get(3)?)), body_digest, reply: row.get(1)?, format: format(row.get(2)?) });
         }
     }
     Ok(paid)

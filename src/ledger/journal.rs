@@ -57,6 +57,16 @@ impl Journal for Ledger {
         read.map(flatten).boxed()
     }
 
+    fn read(&self, task: &Task, of: Vec<Reservation>) -> BoxFuture<'_, Result<(), JournalError>> {
+        let task = task.clone();
+        let written = self.writer.ask(move |connection| {
+            let Some((id, round)) = find_task(connection, &task)? else { return Ok(Err(unplanned(&task))) };
+            let mut statement = connection.prepare("INSERT OR IGNORE INTO shared (task, round, attempt) VALUES (?1, ?2, ?3)")?;
+            of.iter().try_for_each(|attempt| statement.execute(params![id, round, attempt.0]).map(drop)).map(Ok)
+        });
+        written.map(flatten).boxed()
+    }
+
     /// Holds the amount until an intent takes it over, or until this process ends.
     fn reserve(&self, micro_usd: u64) -> BoxFuture<'_, Result<Room, JournalError>> {
         let room = self.writer.check().map(|()| self.budget().reserve(micro_usd)).map_err(failed);
@@ -164,8 +174,9 @@ pub(super) fn past(connection: &Connection, task: &Task) -> Checked<Vec<Past>> {
         return Ok(Err(unplanned(task)));
     };
     let sql =
-        "SELECT coalesce(class, 'open'), coalesce(reply, ''), served ->> 'format', body_digest FROM attempts WHERE task = ?1 AND round = ?2
-               ORDER BY id";
+        "SELECT coalesce(class, CASE WHEN EXISTS (SELECT 1 FROM batch_requests AS mine JOIN batches ON batches.id = batch
+                   WHERE mine.attempt = attempts.id AND NOT online) THEN 'exported' ELSE 'open' END), coalesce(reply, ''), served ->> 'format', body_digest
+               FROM attempts WHERE task = ?1 AND round = ?2 ORDER BY id";
     let mut statement = connection.prepare(sql)?;
     let read = |row: &rusqlite::Row<'_>| {
         let body_digest = Digest::from_hex(&row.get::<_, String>(3)?);

@@ -7,9 +7,10 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::entries::json;
+use super::journal::format;
 use super::plan::{outcome_name, task_at};
 use super::{Entries, Experiment, Facts, LedgerError, Record, RunInfo, VerdictRow, files, schema};
-use crate::judge::{Estimate, OutcomeName, Task, Usage};
+use crate::judge::{Estimate, Lesson, OutcomeName, Task, Usage};
 
 /// Reads a run folder: one consistent picture of the moment it was opened, while a writer is at it or after it stopped, however it stopped.
 #[derive(Debug)]
@@ -19,8 +20,8 @@ pub struct Reader {
 }
 
 /// Tokens that were expected of a judge's answered attempts, each with those that its server counted; and refusals of its server that named something
-/// a request should not hold, each once, oldest first, only those after which it answered.
-pub type Recalled = (Vec<(Estimate, Usage)>, Vec<String>);
+/// a request should not hold, each once for each way in which the shape of the reply was asked for, oldest first, only those after which it answered.
+pub type Recalled = (Vec<(Estimate, Usage)>, Vec<Lesson>);
 
 impl Reader {
     /// Whether a run is recorded in `dir`.
@@ -119,8 +120,8 @@ impl Reader {
     }
 
     /// The replies that servers gave, as lines of a cassette in the order in which they came: what `--replay` uses. Without those that stopped the
-    /// run, and without those of outcomes that were reopened since. Refusals that taught what the server accepts are marked so.
-    /// Of one judge only: lines name none; with what equal requests of other judges were answered, which this one read instead of asking. Keys were removed before they were stored.
+    /// run, and without those of outcomes that were reopened since. Refusals that taught what the server accepts are marked so, and so is what was lost.
+    /// Of one judge only: lines name none; with the replies to other judges that this one read instead of asking. Keys were removed before they were stored.
     pub fn cassette(&self, judge: &str) -> Result<String, LedgerError> {
         let mut statement = self.connection.prepare(CASSETTE)?;
         let mut rows = statement.query([judge])?;
@@ -132,13 +133,16 @@ impl Reader {
         let mut lines = String::new();
         while let Some(row) = rows.next()? {
             let Task { item_id, sampler, rubric, repeat, .. } = task_at(row, 0)?;
-            let (digest, status, body): (Option<String>, u16, String) = (row.get(5)?, row.get(6)?, row.get(7)?);
+            let (digest, status, body): (Option<String>, Option<u16>, String) = (row.get(5)?, row.get(6)?, row.get(7)?);
             let mut line = serde_json::json!({
                 "v": 1, "item_id": item_id, "sampler": sampler, "rubric": rubric, "repeat": repeat, "request_digest": digest,
                 "status": status, "headers": {}, "body": body, "origin": origin, "provider": provider,
             });
             if line["request_digest"].is_null() {
                 line["taught"] = true.into();
+                line["format"] = row.get::<_, Option<String>>(9)?.into();
+            } else if status.is_none() {
+                line["lost"] = row.get::<_, Option<String>>(8)?.into();
             }
             lines.push_str(&line.to_string());
             lines.push('\n');
@@ -147,30 +151,37 @@ impl Reader {
     }
 }
 
-/// Lessons first, without a digest: whatever taught the run something, in reopened tasks and sentinel rounds, too. Then a judge's own replies, and those to
-/// equal requests that it did not ask itself, in the order in which they came.
+/// Lessons first, without a digest: whatever taught the run something, in reopened tasks and sentinel rounds, too; in the same words once for each way in
+/// which the shape of the reply was asked for. Then what each task got itself and what it read of others, in the order in which it came; of a task that
+/// ended with an equal one of its judge, all that this one had. What was lost on the wire has no status, but the reason why its task ended so.
 const CASSETTE: &str = "
 WITH refusals AS (
-    SELECT item_id, sampler, rubric, judge, repeat, class, status, reply, attempts.id AS place FROM attempts JOIN tasks ON tasks.id = task
+    SELECT item_id, sampler, rubric, judge, repeat, class, status, reply, served, attempts.id AS place FROM attempts JOIN tasks ON tasks.id = task
     UNION ALL
-    SELECT item_id, sampler, rubric, judge, repeat, class, status, reply, -1 FROM sentinel_attempts JOIN sentinels ON sentinels.id = task
-), replies AS (
-    SELECT attempts.*, outcome, judge FROM attempts JOIN tasks ON tasks.id = task AND tasks.round = attempts.round
+    SELECT item_id, sampler, rubric, judge, repeat, class, status, reply, served, -1 FROM sentinel_attempts JOIN sentinels ON sentinels.id = task
+), lines AS (
+    SELECT task, attempts.id AS place, body_digest, status, coalesce(reply, detail ->> '$.detail.message', '') AS reply, CASE outcome WHEN 'unresolved' THEN detail ->> '$.detail.reason' ELSE 'lost' END AS lost
+    FROM attempts JOIN tasks ON tasks.id = task AND tasks.round = attempts.round
     WHERE status IS NOT NULL AND class <> 'stopped' AND NOT (class = 'refused' AND status IN (400, 422))
+        OR status IS NULL AND class = 'ambiguous' OR state = 'open' AND outcome = 'unresolved'
+    UNION ALL
+    SELECT shared.task, attempts.id, body_digest, status, reply, 'lost' FROM shared JOIN tasks ON tasks.id = shared.task AND tasks.round = shared.round
+    JOIN attempts ON attempts.id = shared.attempt
 )
-SELECT item_id, sampler, rubric, judge, repeat, body_digest, status, reply FROM (
-    SELECT item_id, sampler, rubric, judge, repeat, NULL AS body_digest, status, reply, 0 AS part, min(place) AS place FROM refusals
-    WHERE judge = ?1 AND class = 'refused' AND status IN (400, 422) GROUP BY reply
+SELECT item_id, sampler, rubric, judge, repeat, body_digest, status, reply, lost, format FROM (
+    SELECT item_id, sampler, rubric, judge, repeat, NULL AS body_digest, status, reply, NULL AS lost, served ->> 'format' AS format, 0 AS part, min(place) AS place
+    FROM refusals WHERE judge = ?1 AND class = 'refused' AND status IN (400, 422) GROUP BY reply, served ->> 'format'
     UNION ALL
-    SELECT item_id, sampler, rubric, mine.judge, repeat, body_digest, status, reply, 1, replies.id
-    FROM replies CROSS JOIN tasks AS mine ON mine.id = replies.task WHERE mine.judge = ?1
+    SELECT item_id, sampler, rubric, judge, repeat, body_digest, status, reply, lost, NULL, 1, place
+    FROM tasks AS mine JOIN lines ON lines.task = mine.id WHERE judge = ?1
     UNION ALL
-    SELECT item_id, sampler, rubric, mine.judge, repeat, body_digest, status, reply, 1, replies.id
-    FROM replies CROSS JOIN tasks AS mine ON mine.verdict_id = replies.verdict_id AND mine.id <> replies.task
-    WHERE mine.judge = ?1 AND replies.id > mine.since AND (replies.judge = mine.judge AND replies.outcome = mine.outcome AND NOT EXISTS (
-            SELECT 1 FROM attempts AS own WHERE own.task = mine.id AND own.round = mine.round)
-        OR class = 'answered' AND NOT EXISTS (SELECT 1 FROM attempts AS own
-            WHERE own.task = mine.id AND own.round = mine.round AND own.body_digest = replies.body_digest AND own.class = 'answered'))
+    SELECT mine.item_id, mine.sampler, mine.rubric, mine.judge, mine.repeat, body_digest, status, reply, lost, NULL, 1, place
+    FROM tasks AS mine CROSS JOIN tasks AS twin ON twin.verdict_id = mine.verdict_id AND twin.judge = mine.judge AND twin.outcome = mine.outcome AND twin.id <> mine.id
+    JOIN lines ON lines.task = twin.id
+    WHERE mine.judge = ?1 AND place > mine.since AND NOT EXISTS (SELECT 1 FROM shared WHERE shared.task = mine.id AND shared.round = mine.round)
+        AND NOT EXISTS (SELECT 1 FROM attempts AS own WHERE own.task = mine.id AND own.round = mine.round
+            AND (own.class IN ('answered', 'bad_item') OR mine.outcome = 'unresolved'))
+    GROUP BY mine.id, place
 ) ORDER BY part, place, item_id, repeat";
 
 fn info(connection: &Connection) -> Result<RunInfo, LedgerError> {
@@ -195,11 +206,11 @@ pub(super) fn recalled(connection: &Connection, judge: &str) -> Result<Recalled,
         counts.push((json(row, 0)?, json(row, 1)?));
     }
     let mut statement = connection.prepare(
-        "SELECT reply FROM attempts JOIN tasks ON tasks.id = task
+        "SELECT reply, served ->> 'format' FROM attempts JOIN tasks ON tasks.id = task
          WHERE judge = ?1 AND class = 'refused' AND attempts.status IN (400, 422)
            AND EXISTS (SELECT 1 FROM attempts AS later WHERE later.task = attempts.task AND later.id > attempts.id AND later.class = 'answered')
-         GROUP BY reply ORDER BY MIN(attempts.id)",
+         GROUP BY reply, served ->> 'format' ORDER BY MIN(attempts.id)",
     )?;
-    let lessons = statement.query_map([judge], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let lessons = statement.query_map([judge], |row| Ok((row.get(0)?, format(row.get(1)?))))?.collect::<Result<_, _>>()?;
     Ok((counts, lessons))
 }

@@ -15,7 +15,7 @@ pub(super) const FILE: &str = "ledger.sqlite";
 const APPLICATION_ID: i32 = 0x5452_4942;
 
 /// Version of the tables. Raise it when they change, and add a step to `MIGRATIONS`.
-const VERSION: i32 = 11;
+const VERSION: i32 = 12;
 
 /// Larger databases are not checked whole after a crash: the check reads every page, and SQLite's own recovery does not depend on it.
 const CHECK_AT_MOST: u64 = 512 << 20;
@@ -91,8 +91,33 @@ CREATE UNIQUE INDEX batch_requests_line ON batch_requests (line);
 /// Tokens in by kind, as the published rules say; null where an earlier program wrote their sum alone (`estimated`).
 const KINDS: &str = "ALTER TABLE attempts ADD COLUMN kinds TEXT; ALTER TABLE sentinel_attempts ADD COLUMN kinds TEXT;";
 
+/// Which attempts of other tasks a task has its replies from, for it asked the same.
+const SHARED: &str = "
+CREATE TABLE shared (
+    task INTEGER NOT NULL REFERENCES tasks, round INTEGER NOT NULL, attempt INTEGER NOT NULL REFERENCES attempts,
+    PRIMARY KEY (task, round, attempt)
+) WITHOUT ROWID;
+";
+
+/// Earlier programs did not write that down: it is taken to be every reply of another judge to an equal request that a task did not get one to itself,
+/// unless an equal task of its own judge got one.
+const SHARED_BEFORE: &str = "
+CREATE TABLE IF NOT EXISTS shared (
+    task INTEGER NOT NULL REFERENCES tasks, round INTEGER NOT NULL, attempt INTEGER NOT NULL REFERENCES attempts,
+    PRIMARY KEY (task, round, attempt)
+) WITHOUT ROWID;
+INSERT OR IGNORE INTO shared SELECT mine.id, mine.round, theirs.id
+FROM attempts AS theirs JOIN tasks AS asked ON asked.id = theirs.task AND asked.round = theirs.round
+CROSS JOIN tasks AS mine ON mine.verdict_id = theirs.verdict_id AND mine.judge <> asked.judge
+WHERE theirs.class = 'answered' AND theirs.id > mine.since
+    AND NOT EXISTS (SELECT 1 FROM attempts AS own
+        WHERE own.task = mine.id AND own.round = mine.round AND own.class = 'answered' AND own.body_digest = theirs.body_digest)
+    AND NOT EXISTS (SELECT 1 FROM tasks AS twin JOIN attempts AS own ON own.task = twin.id AND own.class = 'answered'
+        WHERE twin.verdict_id = mine.verdict_id AND twin.judge = mine.judge AND twin.id <> mine.id);
+";
+
 /// What takes the tables from version 1 to 2, 2 to 3, ...
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 11] = [
     "
 ALTER TABLE parts ADD COLUMN fit TEXT;
 ALTER TABLE attempts ADD COLUMN estimated INTEGER;
@@ -119,6 +144,7 @@ UPDATE tasks SET since = coalesce((SELECT max(id) FROM attempts WHERE task = tas
 CREATE INDEX attempts_verdict ON attempts (verdict_id) WHERE class = 'answered';
 ",
     KINDS,
+    SHARED_BEFORE,
 ];
 
 /// Opens the database for its one writer, makes it if need be, and checks it when the last writer did not close it.
@@ -131,7 +157,7 @@ pub(super) fn open_writer(dir: &Path) -> Result<Connection, LedgerError> {
         let header = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};");
         let sentinels = super::sentinel::TABLES;
         connection.execute_batch(&format!(
-            "BEGIN IMMEDIATE; {TABLES} {TEXTS} {sentinels} {BATCH_TABLES} {BATCH_LINES} {KINDS} {header} COMMIT;"
+            "BEGIN IMMEDIATE; {TABLES} {TEXTS} {sentinels} {BATCH_TABLES} {BATCH_LINES} {KINDS} {SHARED} {header} COMMIT;"
         ))?;
     } else if !is_clean(&connection) {
         check(&connection, &path)?;

@@ -5,7 +5,7 @@ use tribunal_media::Digest;
 
 use super::Reader;
 use super::fixtures::*;
-use crate::judge::{AttemptEnd, Intent, Journal as _, Known, Outcome, OutcomeName, PaidReply, Task, Why};
+use crate::judge::{AttemptEnd, Intent, Journal as _, Known, Outcome, OutcomeName, PaidReply, ReplyFormat, Reservation, Served, Task, Why};
 
 #[test]
 fn an_answer_is_the_end_of_every_equal_request_and_a_loss_is_not() {
@@ -35,12 +35,13 @@ fn another_judge_is_told_the_replies_and_never_the_outcome() {
     run(async {
         let attempt = ledger.intent(intent).await.unwrap();
         ledger.settle(attempt, end("answered", Some(5))).await.unwrap();
-        let paid = Known::Paid(vec![PaidReply { body_digest, reply: "{}".to_owned(), format: None }]);
+        let paid = Known::Paid(vec![PaidReply { of: Some(attempt), body_digest, reply: "{}".to_owned(), format: None }]);
         assert_eq!(ledger.known(&other, id).await.unwrap(), Some(paid.clone()), "it has no end yet");
         ledger.conclude(&task(0), Some(id), scored(4)).await.unwrap();
         assert_eq!(ledger.known(&other, id).await.unwrap(), Some(paid));
         assert_eq!(ledger.known(&task(1), id).await.unwrap(), Some(Known::Ended(scored(4))));
         // What it read then is what a replay of it needs.
+        ledger.read(&other, vec![attempt]).await.unwrap();
         ledger.conclude(&other, Some(id), Outcome::JudgeUnusable(Why::new("media_not_seen", "m"))).await.unwrap();
     });
     let replies = |judge: &str| Reader::open(dir.path()).unwrap().cassette(judge).unwrap().lines().count();
@@ -58,7 +59,7 @@ fn a_reply_is_known_however_its_task_ended() {
     plan(&ledger, &items(3), &[task(0), task(1), other.clone()]).unwrap();
     let (first, again) = (intent(&task(0), None), Intent { body_digest: Digest::of(b"again"), ..intent(&task(0), None) });
     let (id, body_digest) = (first.verdict_id, first.body_digest);
-    let paid = Some(Known::Paid(vec![PaidReply { body_digest, reply: "{}".to_owned(), format: None }]));
+    let paid = Some(Known::Paid(vec![PaidReply { of: Some(Reservation(1)), body_digest, reply: "{}".to_owned(), format: None }]));
     let know = |task: Task| run(ledger.known(&task, id)).unwrap();
     run(async {
         let attempt = ledger.intent(first).await.unwrap();
@@ -71,6 +72,7 @@ fn a_reply_is_known_however_its_task_ended() {
     assert_eq!(know(task(0)), None, "its own it looks up");
     run(ledger.conclude(&task(0), Some(id), Outcome::Unresolved(Why::new("ambiguous", "m")))).unwrap();
     assert_eq!([task(1), other.clone()].map(know), [paid.clone(), paid], "unresolved");
+    run(ledger.read(&other, vec![Reservation(1)])).unwrap();
     run(ledger.conclude(&other, Some(id), scored(4))).unwrap();
     let lines = Reader::open(dir.path()).unwrap().cassette("other").unwrap();
     assert_eq!(lines.lines().count(), 1, "a replay of it needs the reply");
@@ -179,4 +181,75 @@ fn what_taught_a_run_stands_before_its_replies_and_twins_have_theirs() {
     let replies = [(false, "busy", second), (false, "{}", third), (false, "{}", first)];
     assert_eq!(seen[3..], replies);
     assert_eq!(seen[..3], [(true, "by a sentinel", first), (true, "in another round", first), (true, "twice", second)]);
+}
+
+/// The lines of a judge's cassette, each as its item, its digest's beginning and its status or the reason why it has none.
+fn lines(dir: &std::path::Path, judge: &str) -> Vec<String> {
+    let text = Reader::open(dir).unwrap().cassette(judge).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines
+        .map(|line| {
+            let digest = line["request_digest"].as_str().map_or("lesson", |digest| &digest[..4]).to_owned();
+            let end = line["status"].as_u64().map_or_else(|| line["lost"].as_str().unwrap().to_owned(), |status| status.to_string());
+            format!("{} {digest} {end}", line["item_id"].as_str().unwrap())
+        })
+        .collect()
+}
+
+/// Another judge asked the same, was told more, and was not read.
+#[test]
+fn a_task_has_in_its_replay_what_it_had_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let (other, twin) = (Task { judge: "other".to_owned(), ..task(0) }, Task { judge: "other".to_owned(), ..task(1) });
+    let ledger = open(dir.path());
+    plan(&ledger, &items(3), &[task(0), other.clone(), twin.clone(), task(2)]).unwrap();
+    let id = intent(&task(0), None).verdict_id;
+    let [first, again, raised] = ["first", "again", "raised"].map(|body| Digest::of(body.as_bytes()));
+    let ask = async |task: &Task, body: Digest, class: &str, status: Option<u16>| {
+        let attempt =
+            ledger.intent(Intent { task: task.clone(), body_digest: body, ..intent(&super::fixtures::task(0), None) }).await.unwrap();
+        ledger.settle(attempt, AttemptEnd { status, ..end(class, Some(5)) }).await.unwrap();
+        attempt
+    };
+    run(async {
+        let read = ask(&task(0), first, "answered", Some(200)).await;
+        ask(&task(0), again, "answered", Some(200)).await;
+        ledger.read(&other, vec![read]).await.unwrap();
+        ask(&other, raised, "ambiguous", None).await;
+        ask(&other, raised, "answered", Some(200)).await;
+        for task in [&task(0), &other, &twin] {
+            ledger.conclude(task, Some(id), scored(4)).await.unwrap();
+        }
+        ask(&task(2), first, "ambiguous", None).await;
+        ask(&task(2), first, "ambiguous", None).await;
+        ledger.conclude(&task(2), Some(id), Outcome::Unresolved(Why::new("connection", "m"))).await.unwrap();
+    });
+    let [a, b, c] = [0, 1, 2].map(|number| task(number).item_id);
+    let [first, again, raised] = [first, again, raised].map(|digest| digest.to_string()[..4].to_owned());
+    let own = |item: &String| [format!("{item} {first} 200"), format!("{item} {raised} lost"), format!("{item} {raised} 200")];
+    let both: Vec<String> = own(&b).into_iter().zip(own(&a)).flat_map(|(one, two)| [one, two]).collect();
+    assert_eq!(lines(dir.path(), "other"), both, "an equal task of its judge ended with it");
+    let mine =
+        [format!("{a} {first} 200"), format!("{a} {again} 200"), format!("{c} {first} connection"), format!("{c} {first} connection")];
+    assert_eq!(lines(dir.path(), "mini"), mine);
+}
+
+#[test]
+fn refusals_in_the_same_words_are_lessons_by_the_way_of_asking() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = planned(dir.path(), 1);
+    run(async {
+        for format in [ReplyFormat::Schema, ReplyFormat::Schema, ReplyFormat::Object] {
+            let attempt = ledger.intent(intent(&task(0), None)).await.unwrap();
+            let served = Served { format: Some(format), ..Served::default() };
+            let refused = AttemptEnd { status: Some(400), reply: "no".to_owned(), served, ..end("refused", Some(0)) };
+            ledger.settle(attempt, refused).await.unwrap();
+        }
+        answer(&ledger, &task(0)).await;
+    });
+    let text = Reader::open(dir.path()).unwrap().cassette("mini").unwrap();
+    let formats: Vec<Value> = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["format"].clone()).collect();
+    assert_eq!(formats, ["json_schema".into(), "json_object".into(), Value::Null]);
+    let recalled = [ReplyFormat::Schema, ReplyFormat::Object].map(|format| ("no".to_owned(), Some(format)));
+    assert_eq!(ledger.recalled("mini").unwrap().1, recalled);
 }

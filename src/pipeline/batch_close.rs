@@ -31,14 +31,10 @@ impl Closing<'_> {
         let judge = self.judges.get(&request.batch).ok_or_else(|| JournalError(format!("batch {} is not known", request.batch)))?;
         let reading: Reading =
             serde_json::from_str(&request.reading).map_err(|error| JournalError(format!("how a reply is read: {error}")))?;
-        let unquoted;
-        let reply = if reply.is_quota() {
-            unquoted = reply.clone().of(&self.ledger.recorded_body(request.reservation).await?);
-            &unquoted
-        } else {
-            reply
-        };
-        let line = ResultLine { reading: &reading, task: &request.task, past: &request.past, reply };
+        let sent = if reply.may_quote() { Some(self.ledger.recorded_body(request.reservation).await?) } else { None };
+        let unquoted = sent.as_ref().map(|sent| reply.clone().of(sent));
+        let reply = unquoted.as_ref().unwrap_or(reply);
+        let line = ResultLine { reading: &reading, task: &request.task, past: &request.past, reply, sent: sent.as_deref() };
         let closed = judge.read_result(line, self.terms.get(&request.batch).unwrap_or(judge.terms()), self.reasks);
         let ended = self.ledger.close_request(request, closed.end, closed.outcome.as_ref()).await?;
         Ok(Taken { ended, again: closed.outcome.is_none(), put_off: closed.put_off })

@@ -146,7 +146,17 @@ impl Import<'_> {
                 self.done.unknown += 1;
                 self.note(&format!("custom_id {} is no request of this run", reply.custom_id));
             }
-            Found::Settled(_) => self.done.before += 1,
+            Found::Settled(task) => {
+                self.done.before += 1;
+                let kept = self.closing.ledger.kept_result(&reply.custom_id).await?;
+                if kept.is_some_and(|kept| !says(&kept, reply.kept())) {
+                    let id = &reply.custom_id;
+                    self.note(&format!(
+                        "another result for item {} ({id}) was taken before and says something else; the first one counts",
+                        task.item_id
+                    ));
+                }
+            }
             Found::Doubtful(task) => {
                 self.done.doubtful += 1;
                 let id = &reply.custom_id;
@@ -183,6 +193,12 @@ impl Import<'_> {
             self.done.problems.push(format!("{}:{}: {problem}", self.results.display(), self.done.lines));
         }
     }
+}
+
+/// Whether what was kept of a result says the same as this one. It is cut somewhere where it was very long.
+fn says(kept: &str, now: &str) -> bool {
+    let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+    now.starts_with(kept) || json(kept).is_some_and(|kept| json(now) == Some(kept))
 }
 
 fn read(text: &str) -> Result<BatchReply, String> {

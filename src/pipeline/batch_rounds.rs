@@ -114,8 +114,8 @@ impl Round<'_> {
             let end = judge.run_batch(self.order(&batch), &Desk { rounds: self.rounds, batch: &batch, closing }).await;
             match end {
                 Ok(BatchEnd::Running) => {}
-                Ok(BatchEnd::Done) => _ = ledger.end_batch(&batch, "ambiguous", "the batch ended without a result for this request")?,
-                Ok(BatchEnd::Lost(why)) => _ = ledger.end_batch(&batch, "ambiguous", &format!("{why}; it may have been billed"))?,
+                Ok(BatchEnd::Done) => self.close(&batch, "the batch ended without a result for this request")?,
+                Ok(BatchEnd::Lost(why)) => self.close(&batch, &format!("{why}; it may have been billed"))?,
                 Ok(BatchEnd::Refused(why)) => {
                     ledger.end_batch(&batch, "refused", &why)?;
                     stop.raise(format!("the server of judge {} does not run the batch {}: {why}", batch.judge, batch.file));
@@ -127,6 +127,18 @@ impl Round<'_> {
             }
         }
         queue.leave();
+        Ok(())
+    }
+
+    /// Of requests without a result nobody knows whether they were billed.
+    fn close(&self, batch: &BatchRow, why: &str) -> Result<(), LedgerError> {
+        let missing = self.rounds.ledger.end_batch(batch, "ambiguous", why)?;
+        if missing > 0 {
+            let BatchRow { file, requests, .. } = batch;
+            self.rounds
+                .progress
+                .warn(&format!("{file}: {missing} of {requests} requests got no result ({why}); they count as perhaps billed"));
+        }
         Ok(())
     }
 
@@ -206,6 +218,14 @@ impl BatchJournal for Desk<'_> {
     fn known(&self) -> Result<Vec<String>, JournalError> {
         let batches = self.rounds.ledger.batches().map_err(|error| JournalError(error.to_string()))?;
         Ok(batches.into_iter().filter_map(|batch| batch.batch_id).collect())
+    }
+
+    fn missing(&self) -> Result<u64, JournalError> {
+        self.rounds.ledger.open_requests(&[self.batch.id]).map_err(|error| JournalError(error.to_string()))
+    }
+
+    fn owns<'a>(&'a self, custom_id: &'a str) -> BoxFuture<'a, Result<bool, JournalError>> {
+        self.rounds.ledger.owns_line(self.batch.id, custom_id)
     }
 
     fn step(&self, step: BatchStep) -> Result<(), JournalError> {

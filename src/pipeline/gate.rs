@@ -43,6 +43,10 @@ impl Journal for Gate<'_> {
         self.ledger.known(task, verdict_id)
     }
 
+    fn read(&self, task: &Task, of: Vec<Reservation>) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.ledger.read(task, of)
+    }
+
     fn reserve(&self, micro_usd: u64) -> BoxFuture<'_, Result<Room, JournalError>> {
         match self.check() {
             Ok(()) => self.ledger.reserve(micro_usd),

@@ -184,6 +184,27 @@ fn bad_lines_cost_nothing_but_themselves() {
 }
 
 #[test]
+fn a_result_of_a_later_file_that_contradicts_an_earlier_one_is_named() {
+    let (work, mock, toml) = setup(&priced(json!({})), "openai", "");
+    let run = work.path().join("run");
+    let file = &files(&export(0, &toml, &run, &[]))[0];
+    let mut results = run_file(&mock, file);
+    let later = work.path().join("later.jsonl");
+    write(&later, &results);
+    let take = || import(0, &later, &run)["files"][0].clone();
+    let first = take();
+    assert_eq!((&first["before"], first["taken"].as_u64()), (&json!(0), Some(results.len() as u64)));
+    let again = take();
+    assert_eq!((again["before"].as_u64(), again["problems"].as_array().unwrap().len()), (Some(results.len() as u64), 0));
+    results[0]["response"]["body"]["choices"][0]["message"]["content"] = "something else".into();
+    write(&later, &results);
+    let other = take();
+    let problems = other["problems"].as_array().unwrap();
+    assert_eq!((&other["before"], &other["taken"], problems.len()), (&again["before"], &json!(0), 1), "{other}");
+    assert!(problems[0].as_str().unwrap().contains("another result for item "), "{other}");
+}
+
+#[test]
 fn failed_and_faulty_lines_end_by_the_rules_and_score_completes_the_rest() {
     let (work, mock, toml) = setup(&priced(json!({})), "openai", "");
     let (run, results) = (work.path().join("run"), work.path().join("results.jsonl"));

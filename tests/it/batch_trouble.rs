@@ -157,6 +157,55 @@ fn results_that_are_gone_count_as_paid_and_are_asked_for_again() {
     assert!(gone.0 > 0 && gone == (twice, twice), "{gone:?}, {twice} asked twice");
 }
 
+/// A server that shows less than it has, once or for a moment: what is said of the run.
+fn catches_up(batch: &Value) -> String {
+    let folder = tempdir().unwrap();
+    let mock = mock(folder.path(), batch);
+    let bench = bench(&mock.address, "openai");
+    let args = bench.args();
+    let said = run_to(0, &args.iter().map(String::as_str).collect::<Vec<_>>()).stderr;
+    assert!(all_once(&mock), "what was paid for was asked again");
+    assert_eq!(bench.spent(), billed(&[&mock]));
+    String::from_utf8(said).unwrap()
+}
+
+#[test]
+fn results_that_cannot_be_had_yet_are_waited_for() {
+    for late in [json!({"late_files": 2}), json!({"short_results": 3})] {
+        let said = catches_up(&late);
+        assert!(!said.contains("got no result"), "{said}");
+    }
+}
+
+#[test]
+fn a_file_without_an_id_is_none() {
+    catches_up(&json!({"empty_ids": true}));
+}
+
+/// Somebody else's batch, as large as ours and made in the same minute, ends before ours comes to light.
+#[test]
+fn a_batch_of_others_is_not_taken_for_ours() {
+    let folder = tempdir().unwrap();
+    let mock = mock(folder.path(), &json!({"lost_creates": 2, "late_ms": 2500}));
+    let others = |number: u32| {
+        let message = json!({"role": "user", "content": format!("nonce 0123456789abcdef hi {number}")});
+        json!({"custom_id": format!("other{number}-x"), "params": {"model": "m", "max_tokens": 9, "messages": [message]}})
+    };
+    let order = json!({"requests": (0..5).map(others).collect::<Vec<_>>()}).to_string();
+    mock.ask("POST", "/v1/messages/batches", order.as_bytes());
+    (0..2).for_each(|_| drop(mock.ask("GET", "/v1/messages/batches/msgbatch_mock000001", b"")));
+    // Theirs is listed by now.
+    std::thread::sleep(std::time::Duration::from_millis(2600));
+    let theirs = billed(&[&mock]);
+    assert!(theirs > 0);
+    let bench = bench(&mock.address, "anthropic");
+    assert_eq!(bench.score(0)["pending"], 0);
+    assert!(all_once(&mock), "{:?}", bench.states());
+    assert_eq!(bench.spent(), billed(&[&mock]) - theirs);
+    let lost: i64 = bench.ledger().query_row("SELECT count(*) FROM attempts WHERE class = 'ambiguous'", [], |row| row.get(0)).unwrap();
+    assert_eq!(lost, 0, "what was theirs was taken for ours");
+}
+
 #[test]
 fn what_a_server_does_not_know_is_learnt_before_the_first_batch() {
     let folder = tempdir().unwrap();

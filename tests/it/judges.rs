@@ -299,6 +299,63 @@ fn an_equal_request_is_paid_once_and_read_by_each_judges_own_rules() {
     assert!(refused["error"].as_str().unwrap().contains("judge j changed"), "one run is read by one set of rules: {refused}");
 }
 
+/// Two judges read each other's replies where they can, and ask for themselves where their replies were cut at another time: a replay gives each what it had.
+#[test]
+fn a_replay_gives_equal_judges_what_each_had() {
+    const FAULTY: [&str; 3] = ["prose", "out_of_range", "length_cut"];
+    for (seed, kinds) in [(9, &FAULTY[..]), (10, &FAULTY), (11, &["reset_mid_body"])] {
+        let work = tempdir().unwrap();
+        let server = MockProcess::start(work.path(), &json!({"faults": {"share": 0.5, "seed": seed, "kinds": kinds}}));
+        let settings = format!("provider = \"openai\"\nbase_url = \"{}/v1\"\nmodel = \"m\"\n", server.address);
+        let both = format!("{settings}[judges.k]\n{settings}receipt = \"off\"\n");
+        let (source, config) = (texts(work.path(), 40), config(work.path(), &both));
+        let (first, replayed) = (work.path().join("first"), work.path().join("replayed"));
+        run(&score(&source, &config, &first, &["--judge", "k"]));
+        run(&score(&source, &config, &replayed, &["--judge", "k", "--replay", first.to_str().unwrap()]));
+        let (was, now) = (table(&first), table(&replayed));
+        for (was, now) in was.iter().zip(&now) {
+            assert_eq!(was, now, "seed {seed}");
+        }
+        assert_eq!(was.len(), now.len());
+        let lost = was.iter().filter(|row| row["outcome"] == "unresolved").count();
+        assert_eq!(lost > 0, kinds[0] == "reset_mid_body", "what was lost is replayed, too");
+    }
+}
+
+/// One says what it refuses once, whoever of a run's judges is told.
+#[test]
+fn judges_of_one_model_learn_together() {
+    let work = tempdir().unwrap();
+    let server = MockProcess::start(work.path(), &json!({"refuses": ["response_format", "seed"]}));
+    let settings = format!("provider = \"openai\"\nbase_url = \"{}/v1\"\nmodel = \"m\"\n", server.address);
+    let both = format!("{settings}[judges.k]\n{settings}max_tokens = 700\n");
+    let (source, config, folder) = (texts(work.path(), 6), config(work.path(), &both), work.path().join("run"));
+    let refused = || server.calls().iter().filter(|call| call["status"] == 400).count();
+    json_to(0, &score(&source, &config, &folder, &["--concurrency", "1"]));
+    assert_eq!(refused(), 3, "two rungs and a parameter");
+    assert!(jsonl(&folder.join("verdicts.jsonl")).iter().all(|row| row["format"] == "prompt"));
+    let more = texts(work.path(), 12);
+    json_to(0, &score(&more, &config, &folder, &["--judge", "k", "--concurrency", "1"]));
+    assert_eq!(refused(), 3, "both rungs are remembered, and known to the other judge");
+    let replayed = work.path().join("replayed");
+    json_to(0, &score(&more, &config, &replayed, &["--judge", "k", "--replay", folder.to_str().unwrap()]));
+    assert_eq!(table(&replayed), table(&folder));
+}
+
+/// A cascade whose dear judge was never needed, and a judge that had nothing to say.
+#[test]
+fn a_run_with_a_judge_that_was_asked_nothing_is_replayed() {
+    let work = tempdir().unwrap();
+    let server = MockProcess::start(work.path(), &json!({"safety": 5}));
+    let settings = format!("provider = \"openai\"\nbase_url = \"{}/v1\"\nmodel = \"m\"\n", server.address);
+    let both = format!("{settings}[judges.k]\n{settings}[cascade]\nfirst = \"j\"\nthen = \"k\"\nflagged_at = 2\naudit = 0.0\n");
+    let (source, config, first) = (texts(work.path(), 4), config(work.path(), &both), work.path().join("first"));
+    json_to(0, &score(&source, &config, &first, &["--judge", "k"]));
+    let replayed = work.path().join("replayed");
+    json_to(0, &score(&source, &config, &replayed, &["--judge", "k", "--replay", first.to_str().unwrap()]));
+    assert_eq!(table(&replayed), table(&first));
+}
+
 /// Both are under way with the same item at the same time, whoever is first with it.
 #[test]
 fn equal_requests_of_two_judges_in_one_moment_are_paid_once() {

@@ -218,6 +218,12 @@ pub(crate) struct BatchRule {
     pub(crate) queue_requests: Option<usize>,
     /// So many of OpenAI's batches end without leaving their files; 0.
     pub(crate) gone_results: u32,
+    /// So many looks at one of OpenAI's batches that has ended name no file of it; 0.
+    pub(crate) late_files: u32,
+    /// So many downloads of OpenAI's results hold the first half of their bytes; 0.
+    pub(crate) short_results: u32,
+    /// Whether OpenAI's files that are not there have the id "" and are refused as bad requests; false.
+    pub(crate) empty_ids: bool,
     /// Every result comes a second time; once.
     pub(crate) doubles: Option<Doubles>,
 }
@@ -311,6 +317,9 @@ impl Default for BatchRule {
             busy_s: 1,
             queue_requests: None,
             gone_results: 0,
+            late_files: 0,
+            short_results: 0,
+            empty_ids: false,
             doubles: None,
         }
     }

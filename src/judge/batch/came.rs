@@ -27,6 +27,11 @@ pub enum Double {
 }
 
 impl Came {
+    /// How many requests they are of.
+    pub(super) fn count(&self) -> u64 {
+        self.first.len() as u64
+    }
+
     /// Notes a result; one that counts for nothing is a double.
     pub fn note(&mut self, reply: &BatchReply) -> Option<Double> {
         let (id, said) = (Digest::of(reply.custom_id.as_bytes()), reply.said());

@@ -36,13 +36,15 @@ pub struct ResultLine<'a> {
     pub past: &'a [Past],
     /// What it says.
     pub reply: &'a BatchReply,
+    /// What was sent, as it is recorded, where the line may [quote](BatchReply::may_quote) it.
+    pub sent: Option<&'a str>,
 }
 
 impl Judge {
     /// Reads one line of results by the rules of single requests, and costs it by the terms that its batch was packed under. With `reasks` a faulty
     /// reply is asked for again, as often as of single requests, else it is final.
     pub fn read_result(&self, line: ResultLine<'_>, terms: &Terms, reasks: bool) -> Closed {
-        let ResultLine { reading, task, past, reply } = line;
+        let ResultLine { reading, task, past, reply, sent } = line;
         let work = reading.work(task);
         let costing = Costing { terms, batch: Some(terms.batch.unwrap_or(BatchTerms::UNKNOWN)) };
         match &reply.result {
@@ -60,7 +62,7 @@ impl Judge {
                 Closed { end, outcome, put_off: false }
             }
             Err(fault) => {
-                let (fault, taught) = if reasks { self.learn_from(fault.clone(), reading.dialect, None) } else { (fault.clone(), false) };
+                let (fault, taught) = if reasks { self.learn_from(fault.clone(), reading.dialect, sent) } else { (fault.clone(), false) };
                 let end = attempt_end(self, &work, Err(&fault), reading.format, 0, costing);
                 let ended = || not_taken(&fault, &work).map(Outcome::Abstained).or_else(|| after(&fault, lost(past)));
                 let outcome = if taught { None } else { ended() };
@@ -75,9 +77,9 @@ fn count(past: &[Past], classes: &[&str]) -> usize {
     past.iter().filter(|past| classes.contains(&past.class.as_str())).count()
 }
 
-/// Attempts before this one, which is open, that may have been billed without an answer.
+/// Attempts before this one, which has no end yet, that may have been billed without an answer.
 fn lost(past: &[Past]) -> u32 {
-    count(past, &["open", "ambiguous"]).saturating_sub(1) as u32
+    count(past, &["open", "exported", "ambiguous"]).saturating_sub(1) as u32
 }
 
 /// What a fault leads to; `None`: it is asked again.

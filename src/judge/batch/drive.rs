@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 
 use super::patience::{FIRST_LOOK, LONGEST_LOOK, Patience, Search};
 use super::{BatchReply, Came};
-use crate::judge::provider::{BatchServer, Look, Mark};
+use crate::judge::provider::{BatchServer, Ended, Look, Mark, Sighting};
 use crate::judge::retry::{Class, Fault};
 use crate::judge::{JournalError, Judge, Stop};
 
@@ -66,6 +66,12 @@ pub trait BatchJournal: Send + Sync {
     /// The server's ids of all batches of this run, as of now.
     fn known(&self) -> Result<Vec<String>, JournalError>;
 
+    /// How many of its requests have no result by now.
+    fn missing(&self) -> Result<u64, JournalError>;
+
+    /// Whether one of its requests is known by this.
+    fn owns<'a>(&'a self, custom_id: &'a str) -> BoxFuture<'a, Result<bool, JournalError>>;
+
     /// Takes results, each of another request. Some may have been taken before.
     fn results(&self, replies: Vec<BatchReply>) -> BoxFuture<'_, Result<(), JournalError>>;
 
@@ -104,28 +110,62 @@ impl Drive<'_> {
                 Err(end) => return Ok(end),
             },
         };
-        let places = match self.watch(&id).await? {
-            Ok(places) => places,
-            Err(end) => return Ok(end),
-        };
-        let mut whole = true;
-        for place in &places {
-            whole &= self.fetch(place).await?;
+        let end = self.take(&id).await?;
+        if matches!(end, BatchEnd::Running | BatchEnd::Full(_)) {
+            return Ok(end);
         }
         self.journal.doubled(&self.came).await?;
         if let Some(file_id) = &self.order.file_id {
             self.server.forget(file_id).await;
         }
-        Ok(if whole { BatchEnd::Done } else { BatchEnd::Lost(format!("the server no longer has the results of batch {id}")) })
+        Ok(end)
+    }
+
+    /// Takes results until none is missing. A server may say that a batch has ended before all of them can be had, and a download may break off without
+    /// saying so: what is missing is looked for until it must have come to light.
+    async fn take(&mut self, id: &str) -> Result<BatchEnd, Stop> {
+        let mut search = None;
+        loop {
+            let Ended { places, at, results } = match self.watch(id).await? {
+                Ok(ended) => ended,
+                Err(end) => return Ok(end),
+            };
+            // What is read from its start again does not come twice for that.
+            self.came = Came::default();
+            let mut gone = false;
+            for place in &places {
+                gone |= !self.fetch(place).await?;
+            }
+            if self.journal.missing()? == 0 || results.is_some_and(|results| self.came.count() >= results) {
+                return Ok(BatchEnd::Done);
+            }
+            if !self.order.wait {
+                return Ok(BatchEnd::Running);
+            }
+            let search = search.get_or_insert_with(|| Search::since(at.unwrap_or_else(now)));
+            if !search.again().await {
+                let lost = || BatchEnd::Lost(format!("the server no longer has the results of batch {id}"));
+                return Ok(if gone { lost() } else { BatchEnd::Done });
+            }
+        }
     }
 
     /// The server's id of the batch.
     async fn submit(&mut self) -> Result<Result<String, BatchEnd>, Stop> {
-        // One at a time: a batch whose answer was lost must not be taken for the next one.
+        let why = match self.order.creating {
+            Some(_) => "the program stopped while the batch was being made".to_owned(),
+            None => match self.make().await? {
+                Made::Sent(id) => return Ok(Ok(id)),
+                Made::Not(end) => return Ok(Err(end)),
+                Made::Perhaps(why) => why,
+            },
+        };
+        self.search(&why).await
+    }
+
+    async fn make(&mut self) -> Result<Made, Stop> {
+        // One at a time: of batches that are on their way together, more would be in doubt when the program stops.
         let _turn = self.judge.making_batch.lock().await;
-        if self.order.creating.is_some() {
-            return self.search("the program stopped while the batch was being made").await;
-        }
         while self.order.file_id.is_none() && self.server.takes_files() {
             match self.server.upload(&self.order.file).await {
                 Ok(id) => {
@@ -133,29 +173,29 @@ impl Drive<'_> {
                     self.journal.step(BatchStep::Ready(Some(id.clone())))?;
                     self.order.file_id = Some(id);
                 }
-                Err(fault) if is_final(&fault) => return Ok(Err(BatchEnd::Refused(fault.message))),
+                Err(fault) if is_final(&fault) => return Ok(Made::Not(BatchEnd::Refused(fault.message))),
                 Err(fault) => self.wait(fault).await?,
             }
         }
         loop {
             self.journal.step(BatchStep::Creating)?;
-            self.order.creating = Some(jiff::Timestamp::now().as_second());
+            self.order.creating = Some(now());
             let made = self.server.create(&self.order.file, self.judge.batch_endpoint(), &self.mark(&[])).await;
             let fault = match made {
-                Ok(id) => return self.sent(id).map(Ok),
+                Ok(id) => return self.sent(id).map(Made::Sent),
                 // The answer was lost, not necessarily the batch.
-                Err(fault) if fault.class == Class::Ambiguous => return self.search(&fault.message).await,
+                Err(fault) if fault.class == Class::Ambiguous => return Ok(Made::Perhaps(fault.message)),
                 Err(fault) => fault,
             };
             self.journal.step(BatchStep::Ready(None))?;
             self.order.creating = None;
             if is_final(&fault) {
-                return Ok(Err(BatchEnd::Refused(fault.message)));
+                return Ok(Made::Not(BatchEnd::Refused(fault.message)));
             }
             if fault.class == Class::Refused && fault.status == Some(429) {
                 // Too many requests at once, or too many in batches already.
                 if let Err(problem) = self.patience.wait(&fault).await {
-                    return Ok(Err(BatchEnd::Full(problem)));
+                    return Ok(Made::Not(BatchEnd::Full(problem)));
                 }
             } else {
                 self.wait(fault).await?;
@@ -168,30 +208,73 @@ impl Drive<'_> {
         Ok(id)
     }
 
-    /// Looks for a batch that was perhaps made; `why` nothing else is known of it.
+    /// Looks for a batch that was perhaps made; `why` nothing else is known of it. What bears no mark of ours is ours when its results are, which can be
+    /// seen once it has ended.
     async fn search(&mut self, why: &str) -> Result<Result<String, BatchEnd>, Stop> {
-        let mut search = Search::made(self.order.creating.unwrap_or_default());
+        let (started, mut search) = (tokio::time::Instant::now(), Search::since(self.order.creating.unwrap_or_default()));
+        let mut others = Vec::new();
         loop {
-            let known = self.journal.known()?;
-            match self.server.find(&self.mark(&known)).await {
-                Ok(Some(id)) => return self.sent(id).map(Ok),
-                Ok(None) => {
-                    self.patience.served();
-                    if !search.again().await {
-                        return Ok(Err(BatchEnd::Lost(format!("{why}, and the server lists no such batch"))));
-                    }
+            let known = [self.journal.known()?, others.clone()].concat();
+            let seen = match self.server.find(&self.mark(&known)).await {
+                Ok(seen) => seen,
+                Err(fault) => {
+                    self.wait(fault).await?;
+                    continue;
                 }
+            };
+            self.patience.served();
+            let mut running = false;
+            for Sighting { id, marked } in seen {
+                match if marked { Whose::Ours } else { self.whose(&id).await? } {
+                    Whose::Ours => return self.sent(id).map(Ok),
+                    Whose::Others => others.push(id),
+                    Whose::Running => running = true,
+                    Whose::Unknown => {}
+                }
+            }
+            if running && !self.order.wait {
+                return Ok(Err(BatchEnd::Running));
+            }
+            if running {
+                tokio::time::sleep((started.elapsed() / 10).clamp(FIRST_LOOK, LONGEST_LOOK)).await;
+            } else if !search.again().await {
+                return Ok(Err(BatchEnd::Lost(format!("{why}, and the server lists no such batch"))));
+            }
+        }
+    }
+
+    /// Whose batch it is, by the first of its results.
+    async fn whose(&mut self, id: &str) -> Result<Whose, Stop> {
+        loop {
+            match self.first_id(id).await {
+                Ok(Err(whose)) => return Ok(whose),
+                Ok(Ok(custom_id)) => return Ok(if self.journal.owns(&custom_id).await? { Whose::Ours } else { Whose::Others }),
+                Err(fault) if is_absent(&fault) => return Ok(Whose::Unknown),
                 Err(fault) => self.wait(fault).await?,
             }
         }
     }
 
-    /// Where the results lie, once the batch has ended.
-    async fn watch(&mut self, id: &str) -> Result<Result<Vec<String>, BatchEnd>, Stop> {
-        let (started, mut search) = (tokio::time::Instant::now(), Search::brief());
+    /// What the first result of a batch is known by, or why that cannot be said.
+    async fn first_id(&self, id: &str) -> Result<Result<String, Whose>, Fault> {
+        if self.server.look(id).await? == Look::Running {
+            return Ok(Err(Whose::Running));
+        }
+        let mut lines = self.server.lines(id).await?;
+        while let Some(line) = lines.next().await? {
+            if let Ok(reply) = BatchReply::read(&line) {
+                return Ok(Ok(reply.custom_id));
+            }
+        }
+        Ok(Err(Whose::Unknown))
+    }
+
+    /// What the server says of the batch once it has ended.
+    async fn watch(&mut self, id: &str) -> Result<Result<Ended, BatchEnd>, Stop> {
+        let (started, mut search) = (tokio::time::Instant::now(), Search::since(self.order.creating.unwrap_or_default()));
         loop {
             match self.server.look(id).await {
-                Ok(Look::Ended(places)) => return Ok(Ok(places)),
+                Ok(Look::Ended(ended)) => return Ok(Ok(ended)),
                 Ok(Look::Failed(why)) => return Ok(Err(BatchEnd::Refused(why))),
                 Ok(Look::Full(why)) => {
                     self.journal.step(BatchStep::Ready(None))?;
@@ -213,22 +296,17 @@ impl Drive<'_> {
         }
     }
 
-    /// Takes the results at one place; from its start again when the connection is lost. `false`: they are gone.
+    /// Takes the results at one place; from its start again when the connection is lost. `false`: they cannot be had (yet), or are missed by nobody.
     async fn fetch(&mut self, place: &str) -> Result<bool, Stop> {
-        let mut search = Search::brief();
         loop {
-            // What is read from its start again does not come twice for that.
             let mut came = self.came.clone();
             match self.fetch_once(place, &mut came).await? {
                 Ok(()) => {
+                    self.patience.served();
                     self.came = came;
                     return Ok(true);
                 }
-                Err(fault) if is_gone(&fault) => {
-                    if !search.again().await {
-                        return Ok(false);
-                    }
-                }
+                Err(fault) if is_absent(&fault) || self.journal.missing()? == 0 => return Ok(false),
                 Err(fault) => self.wait(fault).await?,
             }
         }
@@ -272,6 +350,35 @@ impl Drive<'_> {
             known,
         }
     }
+}
+
+/// What became of a batch that was to be made.
+enum Made {
+    /// The server runs it under this id.
+    Sent(String),
+    /// It runs nothing.
+    Not(BatchEnd),
+    /// Nobody knows; why.
+    Perhaps(String),
+}
+
+/// Whose a batch is that may be ours.
+enum Whose {
+    Ours,
+    Others,
+    /// It shows once it has ended.
+    Running,
+    /// Its results cannot be had (yet).
+    Unknown,
+}
+
+fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
+}
+
+/// Whether a server that has just said that a batch has ended does not hand out what should lie there.
+fn is_absent(fault: &Fault) -> bool {
+    is_final(fault) || matches!(fault.status, Some(404 | 410))
 }
 
 /// Whether the server will not have the request as it is.

@@ -87,7 +87,9 @@ impl Judge {
         };
         let mut ask = Ask::new(self, work, journal, first, id, paid).await?;
         // Before the claim: what sends no request is nobody's twin.
-        if let Some(outcome) = ask.settled_before() {
+        let settled = ask.settled_before();
+        ask.note_read().await?;
+        if let Some(outcome) = settled {
             return ends(outcome);
         }
         if !claim(id) {

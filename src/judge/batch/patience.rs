@@ -13,7 +13,8 @@ pub(super) const FIRST_LOOK: Duration = Duration::from_millis(250);
 pub(super) const LONGEST_LOOK: Duration = Duration::from_mins(1);
 /// Longest wait, in sum, for a server that does not answer or asks to be left alone.
 const PATIENCE: Duration = Duration::from_mins(5);
-/// How long after it was asked for a batch may still come to light: a gateway gives up after a minute or so, what is behind it goes on, and lists lag.
+/// How long after it was asked for a batch, and after it has ended a result, may still come to light: a gateway gives up after a minute or so, what is
+/// behind it goes on, and lists and files lag.
 const LIGHT: Duration = Duration::from_mins(5);
 /// Looks at the list in any case.
 const LOOKS: u32 = 4;
@@ -58,16 +59,11 @@ pub(super) struct Search {
 }
 
 impl Search {
-    /// For what was certainly there: the server only needs to catch up with itself.
-    pub(super) fn brief() -> Self {
-        Self { until: Instant::now(), looks: 0, next: FIRST_LOOK }
-    }
-
-    /// For a batch that was perhaps made at `since`, in seconds since 1970.
-    pub(super) fn made(since: i64) -> Self {
+    /// For what was there, or perhaps was, at `since`, in seconds since 1970.
+    pub(super) fn since(since: i64) -> Self {
         let age = jiff::Timestamp::now().as_second().saturating_sub(since);
         let left = LIGHT.saturating_sub(Duration::from_secs(u64::try_from(age).unwrap_or(0)));
-        Self { until: Instant::now() + left, ..Self::brief() }
+        Self { until: Instant::now() + left, looks: 0, next: FIRST_LOOK }
     }
 
     /// Waits, after a look in vain, until the next; `false` when that was the last.
@@ -114,7 +110,7 @@ mod tests {
     async fn a_batch_is_looked_for_until_it_must_have_come_to_light() {
         let now = jiff::Timestamp::now().as_second();
         for (since, at_least) in [(now, LIGHT.as_secs()), (now - 200, 100), (now - 86_400, 1)] {
-            let (mut search, start, mut looks) = (Search::made(since), Instant::now(), 1);
+            let (mut search, start, mut looks) = (Search::since(since), Instant::now(), 1);
             while search.again().await {
                 looks += 1;
             }

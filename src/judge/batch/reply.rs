@@ -64,9 +64,19 @@ impl BatchReply {
         Ok(Self { custom_id, result })
     }
 
-    /// Whether it says that the account is empty: these may be words of its request.
-    pub fn is_quota(&self) -> bool {
-        self.result.as_ref().is_err_and(|fault| fault.class == Class::Stopped(StopKind::Quota))
+    /// Whether it says something of more than its own request, that the account is empty or what the server accepts: these may be words of its request.
+    pub fn may_quote(&self) -> bool {
+        let of_more = |fault: &Fault| fault.class == Class::Stopped(StopKind::Quota) || matches!(fault.status, Some(400 | 422));
+        self.result.as_ref().is_err_and(of_more)
+    }
+
+    /// What is kept of it: the body of its reply, or the error's words.
+    pub fn kept(&self) -> &str {
+        match &self.result {
+            Ok(reply) => &reply.body,
+            Err(fault) if fault.reply.is_empty() => &fault.message,
+            Err(fault) => &fault.reply,
+        }
     }
 
     /// The same, read as what answers this recorded request.

@@ -29,7 +29,7 @@ fn close(judge: &Judge, line: &Line, result: &Value, past: &[&str], reasks: bool
     let past: Vec<Past> =
         past.iter().map(|class| Past { class: (*class).to_owned(), reply: String::new(), format: None, body_digest: None }).collect();
     let reply = BatchReply::read(&result.to_string()).unwrap();
-    let line = ResultLine { reading: &line.reading, task: &line.intent.task, past: &past, reply: &reply };
+    let line = ResultLine { reading: &line.reading, task: &line.intent.task, past: &past, reply: &reply, sent: None };
     judge.read_result(line, judge.terms(), reasks)
 }
 
@@ -166,7 +166,7 @@ async fn what_anthropic_does_not_bill_costs_nothing() {
     let quota = errored("invalid_request_error", "cannot read: 'My credit balance is too low'");
     assert_eq!(ends(&close(&judge, &line, &quota, &["open"], true)), ("stopped", None));
     let reply = BatchReply::read(&quota.to_string()).unwrap().of("... my credit balance is TOO LOW ...");
-    let quoted = ResultLine { reading: &line.reading, task: &line.intent.task, past: &[], reply: &reply };
+    let quoted = ResultLine { reading: &line.reading, task: &line.intent.task, past: &[], reply: &reply, sent: None };
     assert_eq!(ends(&judge.read_result(quoted, judge.terms(), true)), ("bad_item", Some(("judge_unusable", "rejected_400"))));
     let twice = close(&judge, &line, &errored("api_error", "m"), &["ambiguous", "open"], true);
     assert!(twice.outcome.and_then(|outcome| outcome.why().map(|why| why.message.contains("not billed"))).unwrap());
@@ -187,7 +187,7 @@ async fn a_result_costs_what_its_batch_was_packed_for() {
     let line = line(&then).await;
     let body: Value = serde_json::from_str(&good()).unwrap();
     let reply = BatchReply::read(&json!({"custom_id": "x", "response": {"status_code": 200, "body": body}}).to_string()).unwrap();
-    let result = ResultLine { reading: &line.reading, task: &line.intent.task, past: &[], reply: &reply };
+    let result = ResultLine { reading: &line.reading, task: &line.intent.task, past: &[], reply: &reply, sent: None };
     let packed = packed_terms(&then.reading_settings()).unwrap();
     assert_eq!(now.read_result(result, &packed, true).end.cost_micro_usd, Some(100), "100 tokens at half of 2 dollars a million");
     // A profile's prices are kept as they were, and not by its name.

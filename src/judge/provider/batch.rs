@@ -57,12 +57,30 @@ pub(in crate::judge) struct Mark<'a> {
     pub(in crate::judge) known: &'a [String],
 }
 
+/// A batch on the server that may be the one with a mark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::judge) struct Sighting {
+    pub(in crate::judge) id: String,
+    /// Whether it bears the mark; else nothing but the ids of its results can tell.
+    pub(in crate::judge) marked: bool,
+}
+
+/// A batch that has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(in crate::judge) struct Ended {
+    /// Where the results lie, as far as the server says by now.
+    pub(in crate::judge) places: Vec<String>,
+    /// When, by the server's clock, in seconds since 1970.
+    pub(in crate::judge) at: Option<i64>,
+    /// How many results there are, of a batch that ended before its time.
+    pub(in crate::judge) results: Option<u64>,
+}
+
 /// How far the server is with a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::judge) enum Look {
     Running,
-    /// Where the results lie.
-    Ended(Vec<String>),
+    Ended(Ended),
     /// It never began; why.
     Failed(String),
     /// It never began, for want of room; why.
@@ -110,8 +128,8 @@ impl BatchServer {
         text(&self.json(request).await?, "id")
     }
 
-    /// The id of a batch that was perhaps made, by its mark.
-    pub(in crate::judge) async fn find(&self, mark: &Mark<'_>) -> Result<Option<String>, Fault> {
+    /// The batches that one which was perhaps made may be, by its mark; newest first.
+    pub(in crate::judge) async fn find(&self, mark: &Mark<'_>) -> Result<Vec<Sighting>, Fault> {
         let (mut after, mut found) = (None::<String>, Vec::new());
         for _ in 0..MAX_PAGES {
             let mut url = self.place(&["batches"]);
@@ -121,26 +139,27 @@ impl BatchServer {
             }
             let page = self.json(self.client.get(url).headers(self.headers.clone())).await?;
             let batches = page["data"].as_array().map_or(&[][..], Vec::as_slice);
-            found.extend(
-                batches.iter().filter(|batch| self.is_ours(batch, mark)).filter_map(|batch| batch["id"].as_str().map(str::to_owned)),
-            );
+            found.extend(batches.iter().filter(|batch| self.may_be_ours(batch, mark)).filter_map(|batch| self.sighting(batch)));
             after = batches.last().and_then(|batch| batch["id"].as_str()).map(str::to_owned);
             if page["has_more"] != true || after.is_none() {
                 break;
             }
         }
-        // Of two that could be ours, neither is known to be.
-        Ok(if found.len() == 1 { found.pop() } else { None })
+        Ok(found)
     }
 
-    /// Anthropic's batches carry no words of ours: theirs are told by time and size. One that failed is an earlier try.
-    fn is_ours(&self, batch: &Value, mark: &Mark<'_>) -> bool {
+    fn sighting(&self, batch: &Value) -> Option<Sighting> {
+        let id = batch["id"].as_str()?.to_owned();
+        Some(Sighting { id, marked: !self.anthropic })
+    }
+
+    /// Anthropic's batches carry no words of ours: time and size say which it may be. One that failed is an earlier try.
+    fn may_be_ours(&self, batch: &Value, mark: &Mark<'_>) -> bool {
         if !self.anthropic {
             let marked = batch["metadata"]["tribunal"] == mark.token || mark.file_id.is_some_and(|file| batch["input_file_id"] == file);
             return marked && batch["status"] != "failed";
         }
-        let created = batch["created_at"].as_str().and_then(|time| time.parse::<jiff::Timestamp>().ok());
-        let in_time = created.is_some_and(|created| created.as_second() + CLOCK_SLACK >= mark.since);
+        let in_time = second(&batch["created_at"]).is_some_and(|created| created + CLOCK_SLACK >= mark.since);
         let requests: u64 = batch["request_counts"].as_object().into_iter().flatten().filter_map(|(_, count)| count.as_u64()).sum();
         let others = batch["id"].as_str().is_none_or(|id| mark.known.iter().any(|known| known == id));
         in_time && requests == mark.requests && !others
@@ -150,11 +169,12 @@ impl BatchServer {
     pub(in crate::judge) async fn look(&self, id: &str) -> Result<Look, Fault> {
         let batch = self.json(self.client.get(self.place(&["batches", id])).headers(self.headers.clone())).await?;
         if self.anthropic {
-            return Ok(if batch["processing_status"] == "ended" { Look::Ended(vec![id.to_owned()]) } else { Look::Running });
+            let ended = || Ended { places: vec![id.to_owned()], at: second(&batch["ended_at"]), results: None };
+            return Ok(if batch["processing_status"] == "ended" { Look::Ended(ended()) } else { Look::Running });
         }
-        let files = ["output_file_id", "error_file_id"].iter().filter_map(|name| batch[*name].as_str().map(str::to_owned));
-        Ok(match batch["status"].as_str().unwrap_or_default() {
-            "completed" | "expired" | "cancelled" => Look::Ended(files.collect()),
+        let status = batch["status"].as_str().unwrap_or_default();
+        Ok(match status {
+            "completed" | "expired" | "cancelled" => Look::Ended(ended(&batch, status)),
             "failed" => failed(&batch["errors"]["data"]),
             _ => Look::Running,
         })
@@ -226,6 +246,19 @@ fn refused(classified: Result<Reply, Fault>) -> Fault {
     classified.err().unwrap_or_else(|| Fault::new(Class::Ambiguous, "bad_envelope", "an odd status".to_owned()))
 }
 
+/// What OpenAI's servers say of a batch that has ended. A file that is not there is null, left out or "".
+fn ended(batch: &Value, status: &str) -> Ended {
+    let files = ["output_file_id", "error_file_id"].iter().filter_map(|name| batch[*name].as_str().filter(|id| !id.is_empty()));
+    let count = |name: &str| batch["request_counts"][name].as_u64().unwrap_or(0);
+    let results = Some(count("completed") + count("failed")).filter(|count| status != "completed" && *count > 0);
+    Ended { places: files.map(str::to_owned).collect(), at: second(&batch[format!("{status}_at")]), results }
+}
+
+/// A moment as OpenAI or as Anthropic writes it, in seconds since 1970.
+fn second(time: &Value) -> Option<i64> {
+    time.as_i64().or_else(|| Some(time.as_str()?.parse::<jiff::Timestamp>().ok()?.as_second()))
+}
+
 /// What the errors of a batch that never began come to.
 fn failed(errors: &Value) -> Look {
     let why = errors[0]["message"].as_str().unwrap_or("no reason given").to_owned();
@@ -242,4 +275,26 @@ fn text(body: &Value, name: &str) -> Result<String, Fault> {
 /// A file of ours that cannot be read: nothing was asked.
 fn local(file: &Path, error: &impl std::fmt::Display) -> Fault {
     Fault::new(Class::BadItem, "unreadable", format!("{}: {error}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Ended, ended};
+
+    #[test]
+    fn a_file_that_is_not_there_has_no_place() {
+        let batch = |extra: serde_json::Value| {
+            let mut batch = json!({"output_file_id": "f", "request_counts": {"total": 9, "completed": 3, "failed": 1}, "completed_at": 7});
+            batch.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+            batch
+        };
+        let whole = Ended { places: vec!["f".to_owned()], at: Some(7), results: None };
+        for none in [json!({}), json!({"error_file_id": null}), json!({"error_file_id": ""})] {
+            assert_eq!(ended(&batch(none), "completed"), whole);
+        }
+        let expired = ended(&batch(json!({"error_file_id": "e", "expired_at": 8})), "expired");
+        assert_eq!((expired.places.len(), expired.at, expired.results), (2, Some(8), Some(4)), "no more than these were executed");
+    }
 }

@@ -8,8 +8,8 @@ use serde_json::Value;
 use tribunal_media::Digest;
 
 use super::seam::Reply;
-use crate::judge::ProviderKind;
 use crate::judge::request::Request;
+use crate::judge::{Lesson, ProviderKind, ReplyFormat};
 
 /// The one version of the format.
 const VERSION: u32 = 1;
@@ -24,9 +24,10 @@ pub(super) struct Cassette {
     pub(super) authored: bool,
     /// Whose replies these are, where a line says so; all others speak chat completions.
     pub(super) provider: Option<ProviderKind>,
-    /// Bodies of the refusals that taught what later requests leave out, each once and oldest first. They answer nothing.
-    pub(super) lessons: Vec<String>,
-    /// Whether requests are matched by their bodies alone.
+    /// Bodies of the refusals that taught what later requests leave out, oldest first, each once for each way in which the shape of the reply was asked
+    /// for. They answer nothing.
+    pub(super) lessons: Vec<Lesson>,
+    /// Whether requests are matched by their bodies alone, and a task that has lines by its own.
     exact: bool,
     /// Of the whole file.
     pub(super) digest: Digest,
@@ -38,6 +39,8 @@ pub(super) struct Recorded {
     pub(super) reply: Reply,
     /// Whether it was written by hand: then it may leave places for what nobody can write by hand.
     pub(super) authored: bool,
+    /// Why nothing came: it was lost on the wire, and the body says in words how.
+    pub(super) lost: Option<String>,
 }
 
 /// A task without its judge: a cassette replays any.
@@ -54,8 +57,8 @@ struct Line {
     repeat: u32,
     #[serde(default)]
     request_digest: Option<Digest>,
-    #[serde(default = "status_ok")]
-    status: u16,
+    #[serde(default)]
+    status: Option<u16>,
     #[serde(default)]
     headers: BTreeMap<String, String>,
     body: Value,
@@ -65,6 +68,12 @@ struct Line {
     /// A refusal that taught something: when it came hung on what other tasks had taught by then.
     #[serde(default)]
     taught: bool,
+    /// How the shape of the reply was asked for then.
+    #[serde(default)]
+    format: Option<ReplyFormat>,
+    /// The request was lost on the wire, or its answer was: the reason of a task that ended so. There is no status then.
+    #[serde(default)]
+    lost: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -78,18 +87,21 @@ const fn first_repeat() -> u32 {
     1
 }
 
-const fn status_ok() -> u16 {
-    200
-}
+/// Of a line that names none.
+const STATUS_OK: u16 = 200;
 
 impl Cassette {
     /// Reads a cassette; the error names file and line.
     pub(super) fn read(path: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read cassette {}: {error}", path.display()))?;
-        Self::parse(path, &text)
+        let cassette = Self::parse(path, &text)?;
+        if cassette.replies.is_empty() {
+            return Err(format!("cassette {} holds no reply", path.display()));
+        }
+        Ok(cassette)
     }
 
-    /// Reads the lines of a run, which answer their own requests only: by task they could answer another judge's.
+    /// Reads the lines of a run, which answer their own requests only: by task they could answer another judge's. A judge that was asked nothing has none.
     pub(super) fn of_run(text: &str) -> Result<Self, String> {
         Ok(Self { exact: true, ..Self::parse(Path::new("of the run"), text)? })
     }
@@ -110,9 +122,6 @@ impl Cassette {
             let added = parse(line).and_then(|line| cassette.add(line));
             added.map_err(|problem| format!("{}:{}: {problem}", path.display(), number + 1))?;
         }
-        if cassette.replies.is_empty() {
-            return Err(format!("cassette {} holds no reply", path.display()));
-        }
         Ok(cassette)
     }
 
@@ -126,8 +135,9 @@ impl Cassette {
             other => other.to_string(),
         };
         if line.taught {
-            if !self.lessons.contains(&body) {
-                self.lessons.push(body);
+            let lesson = (body, line.format);
+            if !self.lessons.contains(&lesson) {
+                self.lessons.push(lesson);
             }
             return Ok(());
         }
@@ -139,7 +149,7 @@ impl Cassette {
         }
         self.by_task.entry((line.item_id, line.sampler, line.rubric, line.repeat)).or_default().push(index);
         let headers = line.headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
-        self.replies.push(Recorded { reply: Reply { status: line.status, headers, body }, authored });
+        self.replies.push(Recorded { reply: Reply { status: line.status.unwrap_or(STATUS_OK), headers, body }, authored, lost: line.lost });
         Ok(())
     }
 
@@ -150,8 +160,11 @@ impl Cassette {
         let key = (task.item_id.clone(), task.sampler.clone(), task.rubric.clone(), task.repeat);
         let of_task = self.by_task.get(&key).map_or(&[][..], Vec::as_slice);
         let equal = self.by_digest.get(&(*digest, task.repeat)).map_or(&[][..], Vec::as_slice);
-        let own: Vec<usize> = equal.iter().copied().filter(|index| of_task.contains(index)).collect();
-        let (equal, of_task) = (if own.is_empty() { equal } else { &own }, if self.exact { &[] } else { of_task });
+        let (own, others): (Vec<usize>, Vec<usize>) = equal.iter().copied().partition(|index| of_task.contains(index));
+        let told: Vec<usize> = others.into_iter().filter(|index| self.replies[*index].lost.is_none()).collect();
+        // What a run's task had is all that it had.
+        let own_only = !own.is_empty() || (self.exact && !of_task.is_empty());
+        let (equal, of_task) = (if own_only { &own } else { &told }, if self.exact { &[] } else { of_task });
         let all = self.replies.len();
         let next = equal.get(*again).map(|&index| (index, index)).or_else(|| of_task.get(*turn).map(|&index| (all + index, index)));
         let last = || equal.last().map(|&index| (3 * all - index, index)).or_else(|| of_task.last().map(|&index| (3 * all, index)));
@@ -165,8 +178,8 @@ fn parse(line: &str) -> Result<Line, String> {
     if line.v != VERSION {
         return Err(format!("v is {}, this program reads {VERSION}", line.v));
     }
-    if !(100..=599).contains(&line.status) {
-        return Err(format!("status {} is no HTTP status", line.status));
+    if let Some(status) = line.status.filter(|status| !(100..=599).contains(status)) {
+        return Err(format!("status {status} is no HTTP status"));
     }
     Ok(line)
 }

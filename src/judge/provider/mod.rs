@@ -12,7 +12,7 @@ mod redact;
 mod replay;
 mod seam;
 
-pub(super) use batch::{BatchServer, Look, Mark};
+pub(super) use batch::{BatchServer, Ended, Look, Mark, Sighting};
 pub use replay::NOT_IN_CASSETTE;
 pub(super) use replay::replay_of;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::cassette::{Cassette, Recorded};
 use super::seam::{Opened, Provider, Reply};
 use crate::judge::request::Request;
 use crate::judge::retry::{Class, Fault};
-use crate::judge::{ProviderKind, Settings};
+use crate::judge::{Lesson, ProviderKind, Settings};
 
 /// Filled in with the request's nonce, which depends on the decoded parts and cannot be written by hand. In authored lines only: a judge that said this
 /// word by word did not echo its nonce.
@@ -39,7 +39,7 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, String> {
 }
 
 /// Replies of an earlier run, from its lines, and the refusals that taught it something.
-pub(in crate::judge) fn replay_of(lines: &str) -> Result<(Box<dyn Provider>, Vec<String>), String> {
+pub(in crate::judge) fn replay_of(lines: &str) -> Result<(Box<dyn Provider>, Vec<Lesson>), String> {
     let cassette = Cassette::of_run(lines)?;
     let lessons = cassette.lessons.clone();
     Ok((Box::new(Replay(cassette)), lessons))
@@ -48,11 +48,14 @@ pub(in crate::judge) fn replay_of(lines: &str) -> Result<(Box<dyn Provider>, Vec
 impl Provider for Replay {
     fn exchange<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Reply, Fault>> {
         let filled = |(_, recorded): (usize, &Recorded)| {
-            let Recorded { reply, authored } = recorded;
+            let Recorded { reply, authored, lost } = recorded;
             let body = if *authored { reply.body.replace(NONCE, &request.nonce) } else { reply.body.clone() };
-            Reply { status: reply.status, headers: reply.headers.clone(), body }
+            match lost {
+                Some(reason) => Err(Fault::new(Class::Ambiguous, reason, body)),
+                None => Ok(Reply { status: reply.status, headers: reply.headers.clone(), body }),
+            }
         };
-        Box::pin(std::future::ready(self.find(request).map(filled)))
+        Box::pin(std::future::ready(self.find(request).and_then(filled)))
     }
 
     fn order(&self, request: &Request) -> Result<usize, Fault> {

@@ -11,7 +11,7 @@ use crate::judge::request::Request;
 use crate::judge::retry::Fault;
 use crate::judge::terms::Takes;
 use crate::judge::wire::Wire;
-use crate::judge::{ProviderKind, Settings};
+use crate::judge::{Lesson, ProviderKind, Settings};
 
 /// One complete reply, of whatever status; the key is removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +76,7 @@ pub(in crate::judge) struct Opened {
     /// Whether anything is sent now: then it costs and is waited for. A replay of a server's judge is remote and not live.
     pub(in crate::judge) live: bool,
     /// Bodies of the refusals that taught it something when it was recorded; a server's are learnt on the way.
-    pub(in crate::judge) lessons: Vec<String>,
+    pub(in crate::judge) lessons: Vec<Lesson>,
 }
 
 /// Opens the provider that `settings` name; the error says what is wrong and what to do.

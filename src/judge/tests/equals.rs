@@ -21,6 +21,8 @@ struct Book {
     attempts: Attempts<Intent>,
     ended: Mutex<Vec<(Task, Option<Digest>, Outcome)>>,
     reserved: Mutex<usize>,
+    /// By whom which attempts were read.
+    read: Mutex<Vec<(String, i64)>>,
     /// When the run is stopping.
     stops: Option<Instant>,
 }
@@ -51,15 +53,21 @@ impl Journal for Book {
             return Box::pin(ready(Ok(Some(Known::Ended(outcome.clone())))));
         }
         let attempts = self.attempts.all();
-        let of_others = attempts.iter().filter(|(intent, _)| intent.verdict_id == verdict_id && intent.task != *task);
-        let answered = of_others.filter_map(|(intent, end)| Some((intent, end.as_ref().filter(|end| end.class == "answered")?)));
-        let paid = answered.map(|(intent, end)| PaidReply {
+        let of_others = attempts.iter().zip(0..).filter(|((intent, _), _)| intent.verdict_id == verdict_id && intent.task != *task);
+        let answered = of_others.filter_map(|((intent, end), at)| Some((at, intent, end.as_ref().filter(|end| end.class == "answered")?)));
+        let paid = answered.map(|(at, intent, end)| PaidReply {
+            of: Some(Reservation(at)),
             body_digest: intent.body_digest,
             reply: end.reply.clone(),
             format: end.served.format,
         });
         let paid: Vec<_> = paid.collect();
         Box::pin(ready(Ok((!paid.is_empty()).then_some(Known::Paid(paid)))))
+    }
+
+    fn read(&self, task: &Task, of: Vec<Reservation>) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.read.lock().unwrap().extend(of.into_iter().map(|of| (task.judge.clone(), of.0)));
+        Box::pin(ready(Ok(())))
     }
 
     fn reserve(&self, _: u64) -> BoxFuture<'_, Result<Room, JournalError>> {
@@ -217,6 +225,8 @@ async fn a_reply_whose_owner_was_lost_later_is_not_paid_for_again() {
     let (first, second) = join(ask(&judges[0], 0, &book), ask(&judges[1], 0, &book)).await;
     assert_eq!((ends(&first.unwrap()).0, ends(&second.unwrap())), ("unresolved", ("scored", "")));
     assert_eq!(asked(&server), ["first", "re-ask", "re-ask", "re-ask"]);
+    let reader = &judges[1].name().to_owned();
+    assert_eq!(*book.read.lock().unwrap(), [(reader.clone(), 0)], "the faulty one, and none that was lost");
 }
 
 /// One task is stopped while its re-ask is on its way, and so is its twin; then both are taken up again.
@@ -272,7 +282,7 @@ async fn re_asks_count_from_the_reply_of_a_twin_on() {
     let bodies: Vec<Digest> = book.attempts.all().iter().map(|(intent, _)| intent.body_digest).collect();
     let reply = || completion("no verdict");
     let past = |body: &Digest| Past { class: "answered".into(), reply: reply(), format: None, body_digest: Some(*body) };
-    let known = Some(Known::Paid(vec![PaidReply { body_digest: bodies[0], reply: reply(), format: None }]));
+    let known = Some(Known::Paid(vec![PaidReply { of: None, body_digest: bodies[0], reply: reply(), format: None }]));
     let journal = FakeJournal { known, history: bodies[1..].iter().map(past).collect(), ..FakeJournal::default() };
     let ended = judges[0].judge(&of(&judges[0], 0), &journal).await.unwrap();
     assert_eq!((ends(&ended.outcome).0, server.seen().len()), ("judge_unusable", 3), "two re-asks, and no third");

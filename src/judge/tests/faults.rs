@@ -141,6 +141,16 @@ async fn how_often_a_crash_may_be_paid_for_is_a_setting() {
     }
 }
 
+/// What lies in files for somebody else to run was left there by nobody's end.
+#[tokio::test]
+async fn an_exported_request_is_no_crash() {
+    let server = Server::always(200, good()).await;
+    for history in [&["exported"; 3][..], &["ambiguous", "exported"]] {
+        let outcome = ask(&open(&server), &FakeJournal::with_history(history)).await.unwrap();
+        assert_eq!(ends(&outcome), ("scored", ""), "{history:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_paid_reply_is_read_again_and_not_asked_for_again() {
     let server = Server::start(vec![whole(200, &good())]).await;
@@ -168,7 +178,7 @@ async fn an_equal_request_of_another_judge_gives_its_reply_and_not_its_outcome()
         (Receipt::Usage, first, completion("no verdict"), ("scored", ""), 1),
         (Receipt::Usage, digest_of("of another request"), blind, ("scored", ""), 1),
     ] {
-        let known = Some(Known::Paid(vec![PaidReply { body_digest, reply, format: None }]));
+        let known = Some(Known::Paid(vec![PaidReply { of: None, body_digest, reply, format: None }]));
         let (journal, before) = (FakeJournal { known, ..FakeJournal::default() }, server.seen().len());
         let judge = Judge::open("j", &Settings { receipt, ..settings(&server) }, &|_| None).unwrap();
         let outcome = ask(&judge, &journal).await.unwrap();

@@ -112,6 +112,10 @@ impl Journal for FakeJournal {
         Box::pin(ready(Ok(self.known.clone())))
     }
 
+    fn read(&self, _: &Task, _: Vec<Reservation>) -> BoxFuture<'_, Result<(), JournalError>> {
+        Box::pin(ready(Ok(())))
+    }
+
     fn reserve(&self, micro_usd: u64) -> BoxFuture<'_, Result<Room, JournalError>> {
         Box::pin(ready(Ok(if self.budget.is_none_or(|budget| micro_usd <= budget) { Room::Held } else { Room::None })))
     }

@@ -165,6 +165,57 @@ async fn the_lines_of_a_task_come_in_their_order_whatever_their_bodies() {
     assert_eq!((ends(&settled.outcome), journal.classes()), (("scored", ""), vec!["ambiguous".to_owned(), "answered".to_owned()]));
 }
 
+/// What a run lost is lost in its replay, whatever an equal task was told, and by as many as there are.
+#[tokio::test]
+async fn what_was_lost_on_the_wire_is_lost_again() {
+    let (server, journal) = (Server::always(200, good()).await, FakeJournal::default());
+    super::open(&server).judge(&repeated(1), &journal).await.unwrap();
+    let digest = journal.intents.lock().unwrap()[0].body_digest.to_string();
+    let of = |item: String, extra: Value| {
+        let mut line = line(json!({"item_id": item, "request_digest": digest}));
+        line.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        line.to_string()
+    };
+    let lost = |item: usize| of(format!("i{item}"), json!({"status": null, "body": "the peer went away", "lost": "connection"}));
+    let lines: Vec<String> = (0..30).flat_map(|item| [lost(item), lost(item)]).chain([of("x".into(), json!({}))]).collect();
+    let replayed = super::open(&server).replaying(&lines.join("\n")).unwrap();
+    let ask = async |item: &str| {
+        let mut work = repeated(1);
+        work.task.item_id = item.to_owned();
+        let settled = replayed.judge(&work, &FakeJournal::default()).await.unwrap();
+        let (name, reason) = ends(&settled.outcome);
+        format!("{name} {reason}")
+    };
+    for item in 0..30 {
+        assert_eq!(ask(&format!("i{item}")).await, "unresolved connection");
+    }
+    assert_eq!(ask("x").await, "scored ");
+    assert_eq!(ask("new").await, "scored ", "an equal task that the run did not have");
+}
+
+/// A cascade whose second judge was never needed.
+#[tokio::test]
+async fn a_judge_that_was_asked_nothing_is_replayed_too() {
+    let server = Server::always(200, good()).await;
+    let replayed = super::open(&server).replaying("").unwrap();
+    let settled = replayed.judge(&repeated(1), &FakeJournal::default()).await.unwrap();
+    assert_eq!(ends(&settled.outcome), ("judge_unusable", "not_in_cassette"));
+    assert_eq!(server.seen().len(), 0);
+}
+
+/// Two rungs were refused in the same words.
+#[tokio::test]
+async fn a_refusal_in_the_same_words_teaches_once_for_each_rung() {
+    let refusal = json!({"error": {"message": "response_format is not supported", "param": "response_format"}});
+    let taught = |format: &str| line(json!({"status": 400, "body": refusal, "taught": true, "format": format}));
+    let judge = |formats: &[&str]| {
+        let lines: Vec<String> =
+            formats.iter().map(|format| taught(format)).chain([line(json!({}))]).map(|line| line.to_string()).collect();
+        open(&lines).unwrap().lessons().len()
+    };
+    assert_eq!((judge(&["json_schema", "json_schema"]), judge(&["json_schema", "json_object", "json_schema"])), (1, 2));
+}
+
 /// Neither of a server's judge that is replayed nor of a cassette: nothing is sent that anybody counts.
 #[tokio::test(start_paused = true)]
 async fn a_replay_waits_for_no_rate() {

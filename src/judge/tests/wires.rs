@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 use tribunal_media::Encoding;
 
-use super::{NONCE, verdict_json, work};
+use super::server::{Answer, Server};
+use super::{FakeJournal, NONCE, ask, ends, good, verdict_json, work};
 use crate::judge::dialect::Dialect;
 use crate::judge::request::case_of;
 use crate::judge::verdict::Flaw;
 use crate::judge::wire::{Chat, Correction, Draft, Gemini, Messages, Ollama, Responses, Wire};
-use crate::judge::{ProviderKind, Settings, Usage, Work};
+use crate::judge::{Judge, ProviderKind, Settings, Usage, Work};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/judge-bodies.jsonl");
 
@@ -183,6 +184,34 @@ fn messages_are_read_from_a_text_or_the_offered_tool() {
     let usage = json!({"input_tokens": 10, "cache_creation_input_tokens": 5, "cache_read_input_tokens": 85, "output_tokens": 7});
     let expected = Usage { input: 100, output: 7, cached: Some(85), written: Some(5), ..Usage::default() };
     assert_eq!(Messages.usage(&json!({"usage": usage})), Some(expected));
+}
+
+/// Mistral's reasoning models.
+#[test]
+fn a_chat_message_may_come_in_blocks() {
+    let whole: Value = serde_json::from_str(&good()).unwrap();
+    let text = &whole["choices"][0]["message"]["content"];
+    let mut blocks = whole.clone();
+    blocks["choices"][0]["message"]["content"] =
+        json!([{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": text}]);
+    let verdict = |body: &Value| Chat.verdict(&body.to_string(), &work()).unwrap();
+    assert_eq!(verdict(&blocks), verdict(&whole));
+}
+
+/// Gemma has no instructions apart from what the user says.
+#[tokio::test]
+async fn instructions_go_to_the_user_where_a_model_has_none_apart() {
+    let refusal = json!({"error": {"code": 400, "message": "Developer instruction is not enabled for models/gemma-3-27b-it", "status": "INVALID_ARGUMENT"}});
+    let reply = json!({"candidates": [{"content": {"parts": [{"text": verdict_json().to_string()}]}, "finishReason": "STOP"}]});
+    let answers = [(400, refusal), (200, reply)].map(|(status, body)| Answer::Whole(status, "", body.to_string()));
+    let server = Server::start(answers.into()).await;
+    let settings = Settings { provider: ProviderKind::Gemini, ..super::settings(&server) };
+    let judge = Judge::open("j", &settings, &|_| None).unwrap();
+    assert_eq!(ends(&ask(&judge, &FakeJournal::default()).await.unwrap()), ("scored", ""));
+    let seen: Vec<Value> = server.seen().iter().map(|seen| serde_json::from_str(&seen.body).unwrap()).collect();
+    let system = &seen[0]["systemInstruction"]["parts"][0];
+    assert!(system["text"].is_string() && seen[1]["systemInstruction"].is_null());
+    assert_eq!(&seen[1]["contents"][0]["parts"][0], system);
 }
 
 #[test]

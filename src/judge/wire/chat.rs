@@ -47,9 +47,34 @@ struct Choice {
 #[derive(Deserialize)]
 struct Message {
     #[serde(default)]
-    content: Option<String>,
+    content: Option<Content>,
     #[serde(default)]
     refusal: Option<String>,
+}
+
+/// Mistral's reasoning models say it in blocks, of which those of type `text` are the message.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Content {
+    Whole(String),
+    Blocks(Vec<Piece>),
+}
+
+#[derive(Deserialize)]
+struct Piece {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    text: Option<String>,
+}
+
+impl Content {
+    fn text(self) -> String {
+        match self {
+            Self::Whole(text) => text,
+            Self::Blocks(blocks) => blocks.into_iter().filter(|block| block.kind == "text").filter_map(|block| block.text).collect(),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -91,7 +116,7 @@ impl Wire for Chat {
     }
 
     fn format_words(&self) -> &'static [&'static str] {
-        &["response_format", "json_schema", "structured output"]
+        &["response_format", "response format", "json_schema", "structured output", "grammar"]
     }
 
     fn verdict(&self, body: &str, work: &Work) -> Result<Verdict, Flaw> {
@@ -141,7 +166,7 @@ fn said(body: &str) -> Result<Said, Flaw> {
     if !cut_off && !is(&FINAL) {
         return Err(foreign(format!("a reply that ended with {}", short(&reason))));
     }
-    let content = final_message(content.unwrap_or_default(), cut_off)?;
+    let content = final_message(content.map(Content::text).unwrap_or_default(), cut_off)?;
     let logprobs: Option<Logprobs> = logprobs.and_then(|logprobs| serde_json::from_value(logprobs).ok());
     let odds = logprobs.and_then(|logprobs| safety_odds(&logprobs.content?));
     Ok(Said { content, odds })

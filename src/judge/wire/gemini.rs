@@ -65,13 +65,18 @@ impl Wire for Gemini {
     fn body(&self, draft: &Draft<'_>) -> Result<Body, Why> {
         let Draft { work, dialect, .. } = draft;
         let mut places = Places::default();
-        let parts = draft.blocks(|block| match block {
+        let mut parts = draft.blocks(|block| match block {
             Block::Text(text) => json!({"text": text}),
             Block::Picture(part) | Block::Sound(part) => {
                 json!({"inlineData": {"mimeType": part.header.encoding.mime(), "data": places.media("", part)}})
             }
         })?;
         let turn = |role: &str, text: String| json!({"role": role, "parts": [{"text": text}]});
+        let system = json!({"text": work.prompt.system});
+        let apart = dialect.sends_system();
+        if !apart {
+            parts.insert(0, system.clone());
+        }
         let mut contents = vec![said_by_user("parts", parts)];
         if let Some((quote, complaint)) = draft.complaint() {
             contents.extend([turn("model", quote), turn("user", complaint)]);
@@ -88,7 +93,8 @@ impl Wire for Gemini {
         set(&mut generation, "seed", draft.seed());
         set(&mut generation, "temperature", draft.temperature());
         set(&mut generation, "maxOutputTokens", Some(draft.max_tokens()));
-        let mut body = json!({"systemInstruction": {"parts": [{"text": work.prompt.system}]}});
+        let mut body = json!({});
+        set(&mut body, "systemInstruction", apart.then(|| json!({"parts": [system]})));
         set(&mut body, "contents", Some(contents));
         set(&mut body, "generationConfig", Some(generation));
         Ok(draft.finish(body, places))

@@ -84,7 +84,7 @@ impl Wire for Messages {
     }
 
     fn format_words(&self) -> &'static [&'static str] {
-        &["output_config", "output_format", "tool_choice", "tools", "structured output"]
+        &["output_config", "output_format", "output format", "tool_choice", "tools", "structured output"]
     }
 
     fn verdict(&self, body: &str, work: &Work) -> Result<Verdict, Flaw> {

@@ -116,13 +116,31 @@ impl Ledger {
         read.map(flatten).boxed()
     }
 
+    /// What is kept of the result of a line for somebody else to run, if there is one.
+    pub fn kept_result(&self, custom_id: &str) -> BoxFuture<'static, Result<Option<String>, JournalError>> {
+        let custom_id = custom_id.to_owned();
+        let sql = "SELECT coalesce(reply, '') FROM batch_requests AS mine JOIN attempts ON attempts.id = mine.attempt
+                   JOIN batches ON batches.id = batch WHERE line = ?1 AND attempts.state = 'settled' AND NOT online";
+        self.writer.ask(move |connection| connection.query_row(sql, [custom_id], |row| row.get(0)).optional().map(Ok)).map(flatten).boxed()
+    }
+
+    /// Whether a line of this batch has this `custom_id`.
+    pub fn owns_line(&self, batch: i64, custom_id: &str) -> BoxFuture<'static, Result<bool, JournalError>> {
+        let custom_id = custom_id.to_owned();
+        let sql = "SELECT EXISTS (SELECT 1 FROM batch_requests WHERE batch = ?1 AND (line = ?2 OR (line IS NULL AND custom_id = ?2)))";
+        self.writer
+            .ask(move |connection| connection.query_row(sql, params![batch, custom_id], |row| row.get(0)).map(Ok))
+            .map(flatten)
+            .boxed()
+    }
+
     /// What was sent in an attempt, as it is recorded.
     pub fn recorded_body(&self, attempt: Reservation) -> BoxFuture<'static, Result<String, JournalError>> {
         let sql = "SELECT body FROM attempts JOIN requests USING (body_digest) WHERE attempts.id = ?1";
         self.writer.ask(move |connection| connection.query_row(sql, [attempt.0], |row| row.get(0)).map(Ok)).map(flatten).boxed()
     }
 
-    /// Settles a request and, with an outcome, every task that shares it and has none yet. Returns how many ended.
+    /// Settles a request and, with an outcome, every task that shares it and has none yet, or is unresolved. Returns how many ended.
     pub fn close_request(
         &self,
         request: &OpenRequest,
@@ -145,8 +163,8 @@ impl Ledger {
             connection.execute("UPDATE attempts SET latency_ms = NULL WHERE id = ?1", [reservation.0])?;
             budget.lock().unwrap_or_else(PoisonError::into_inner).settle_parked(bound, cost);
             let Some((name, detail)) = outcome else { return Ok(Ok(Vec::new())) };
-            // Another judge's equal request has a line of its own, to be read by its rules.
-            let sql = "UPDATE tasks SET outcome = ?2, detail = ?3, verdict_id = ?1 WHERE outcome IS NULL AND judge = ?4
+            // Another judge's equal request has a line of its own, to be read by its rules. Of a task that is unresolved something is known now.
+            let sql = "UPDATE tasks SET outcome = ?2, detail = ?3, verdict_id = ?1 WHERE coalesce(outcome, 'unresolved') = 'unresolved' AND judge = ?4
                        AND id IN (SELECT task FROM batch_requests WHERE custom_id = ?1)";
             let ended = connection.execute(sql, params![verdict_id.to_string(), name.as_str(), detail, judge])?;
             Ok(Ok(vec![name; ended]))

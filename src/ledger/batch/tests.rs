@@ -40,7 +40,7 @@ async fn a_reply_ends_the_task_and_its_twins_once() {
     assert_eq!(ledger.waiting_tasks(true).unwrap(), []);
     assert!(!ledger.has_answer(&task(0).judge).await.unwrap());
     let request = found(&ledger, &line).await;
-    assert_eq!((request.past.len(), request.past[0].class.as_str()), (1, "open"));
+    assert_eq!((request.past.len(), request.past[0].class.as_str()), (1, "exported"));
     assert_eq!(ledger.recorded_body(request.reservation).await.unwrap(), intent(&task(0), None).recorded_body);
     let ended = ledger.close_request(&request, end("answered", Some(5)), Some(&scored(4))).await.unwrap();
     assert_eq!(ended, [OutcomeName::Scored; 2]);
@@ -152,6 +152,23 @@ async fn an_outcome_that_came_another_way_stays() {
     assert_eq!(ledger.close_request(&request, end("answered", Some(7)), Some(&scored(4))).await.unwrap(), []);
     assert_eq!(ledger.counts().unwrap(), [(Some(OutcomeName::JudgeRefused), 1)].into());
     assert_eq!(ledger.spent_micro_usd(), 7, "but it was paid");
+}
+
+/// Its request lay in a file while another one was lost.
+#[tokio::test]
+async fn a_result_ends_what_was_unresolved() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = planned(dir.path(), 1);
+    let mut file = ledger.begin_batch("mini", "{}", false).unwrap();
+    add(&ledger, &mut file, &task(0), None).await;
+    let line = file.custom_id(id(&task(0)));
+    ledger.finish_batch(file).unwrap();
+    ledger.conclude(&task(0), Some(id(&task(0))), Outcome::Unresolved(Why::new("connection", "m"))).await.unwrap();
+    assert_eq!(ledger.kept_result(&line).await.unwrap(), None);
+    let request = found(&ledger, &line).await;
+    assert_eq!(ledger.close_request(&request, end("answered", Some(7)), Some(&scored(4))).await.unwrap(), [OutcomeName::Scored]);
+    assert_eq!(ledger.counts().unwrap(), [(Some(OutcomeName::Scored), 1)].into());
+    assert_eq!(ledger.kept_result(&line).await.unwrap().as_deref(), Some("{}"));
 }
 
 #[tokio::test]

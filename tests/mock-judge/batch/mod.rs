@@ -30,6 +30,8 @@ pub(crate) struct Store {
     creates: u32,
     /// Batches that have ended.
     ended: u32,
+    /// Times that somebody fetched results.
+    fetches: u32,
     /// Whether batches that are held may end now.
     released: bool,
 }
@@ -48,8 +50,9 @@ struct Batch {
     /// The dialect of the batch itself.
     dialect: Dialect,
     items: Vec<Item>,
-    /// Times that somebody looked at its state.
+    /// Times that somebody looked at its state, and did so after it had ended.
     polls: u32,
+    late: u32,
     cancelled: bool,
     /// Once it has ended: how each item did, in no order that means anything.
     ends: Option<Vec<(String, End)>>,
@@ -110,7 +113,20 @@ impl Batch {
     fn new(dialect: Dialect, items: Vec<Item>, order: Value) -> Self {
         let (problem, output_file, error_file) = (None, None, None);
         let hidden = None;
-        Self { dialect, items, polls: 0, cancelled: false, ends: None, created: now(), problem, hidden, order, output_file, error_file }
+        Self {
+            dialect,
+            items,
+            polls: 0,
+            late: 0,
+            cancelled: false,
+            ends: None,
+            created: now(),
+            problem,
+            hidden,
+            order,
+            output_file,
+            error_file,
+        }
     }
 
     /// Counts a look, and runs the items when it is time; those that are held only once they were `released`.
@@ -118,6 +134,7 @@ impl Batch {
         self.polls += 1;
         let rule = server.config.batch;
         let due = self.cancelled || self.polls >= rule.polls_until_done && (released || !rule.held);
+        self.late += u32::from(self.ends.is_some());
         if self.ends.is_none() && self.problem.is_none() && due {
             self.ends = Some(run::all(server, id, self));
         }
@@ -162,6 +179,7 @@ fn dispatch(server: &Server, request: &Request, about: &[&str]) -> Option<Result
         ("POST", ["files"]) => object(openai::upload(server, request)),
         ("GET", ["files", id]) => object(openai::file(server, id)),
         ("DELETE", ["files", id]) => object(openai::delete(server, id)),
+        ("GET", ["files", "", "content"]) => Err(Failure::invalid("Invalid file id")),
         ("GET", ["files", id, "content"]) => openai::content(server, id),
         ("POST", ["batches"]) => object(create(server, || openai::create(server, request))),
         ("GET", ["batches"]) => object(Ok(openai::list(server))),
