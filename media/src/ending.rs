@@ -56,8 +56,8 @@ pub(crate) fn broken_off(source: &Source) -> io::Result<Option<BrokenOff>> {
         ends_amid_samples(le(&head, 16, 8).filter(|length| *length != u64::MAX), source.len())
     } else if head.starts_with(b"DKIF") {
         ends_amid_frame(source)?
-    } else if let Some((_, step)) = packets_of_transport(&head) {
-        (!source.len().is_multiple_of(step as u64)).then_some("the last packet is cut")
+    } else if let Some((first, step)) = packets_of_transport(&head) {
+        (!(source.len() - lead_of(first, step)).is_multiple_of(step as u64)).then_some("the last packet is cut")
     } else if first_pack(&source.head(AMID)?).is_some() {
         ends_amid_program_packet(&tail()?)
     } else {
@@ -133,6 +133,11 @@ fn caf_samples_end(head: &[u8]) -> Option<u64> {
 fn au_samples_end(head: &[u8]) -> Option<u64> {
     let field = |at: usize| head.get(at..at + 4).map(|bytes| bytes.iter().fold(0_u64, |value, byte| value << 8 | u64::from(*byte)));
     Some(field(4)? + field(8).filter(|size| *size != 0xffff_ffff)?)
+}
+
+/// Bytes before the first whole packet of a transport stream whose first sync byte is at `first`: four of a packet of 192 come before it.
+const fn lead_of(first: usize, step: usize) -> u64 {
+    (if step == 192 { first + 192 - 4 } else { first } % step) as u64
 }
 
 /// How a Sony Wave64 file begins; its whole length in bytes comes after these 16.
@@ -349,6 +354,11 @@ mod tests {
         assert_eq!((amid(pack.len()), amid(pack.len() - 1)), (None, Some(-1.0)), "it begins amid a packet");
         let packet = [&[0x47][..], &[0; 187]].concat();
         assert_eq!((share(&packet.repeat(4)), share(&packet.repeat(4)[..700])), (None, Some(-1.0)));
+        for (lead, step, before) in [(100, 188, 0), (100, 204, 0), (50, 192, 4), (0, 192, 4)] {
+            let packet = [&vec![0; before][..], &[0x47], &vec![0; step - before - 1]].concat();
+            let file = [&vec![7; lead][..], &packet.repeat(12)].concat();
+            assert_eq!((share(&file), share(&file[..file.len() - 9])), (None, Some(-1.0)), "{lead} bytes before packets of {step}");
+        }
         let ivf = |frames: &[u8]| share(&[b"DKIF\0\0\x20\0", &[0; 24][..], frames].concat());
         let frame = [3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 7, 7];
         assert_eq!((ivf(&frame), ivf(&frame.repeat(2)[..29]), ivf(&frame.repeat(2)[..17]), ivf(&[])), (None, Some(-1.0), Some(-1.0), None));

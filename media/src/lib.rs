@@ -14,6 +14,7 @@ mod canary;
 mod digest;
 mod ending;
 mod error;
+mod fragments;
 mod frame;
 mod guard;
 mod heif;

@@ -16,8 +16,8 @@ const EXTENSIONS: [(Modality, &[&str]); 4] = [
     (
         Modality::Video,
         &[
-            "264", "265", "3g2", "3gp", "asf", "avi", "flv", "h264", "h265", "hevc", "ivf", "m1v", "m2ts", "m2v", "m4v", "mkv", "mov",
-            "mp4", "mpeg", "mpg", "mts", "ogv", "ts", "vob", "webm", "wmv",
+            "264", "265", "3g2", "3gp", "asf", "avi", "f4v", "flv", "h264", "h265", "hevc", "ivf", "m1v", "m2t", "m2ts", "m2v", "m4v",
+            "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "ogv", "qt", "ts", "vob", "webm", "wmv",
         ],
     ),
     (

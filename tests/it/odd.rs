@@ -270,6 +270,23 @@ fn sound_without_a_container_says_what_is_missing() {
     }
 }
 
+/// What stands before the first packet, a track without samples and a length that nothing bears out are no reason to miss anything.
+#[test]
+fn whole_files_with_odd_heads_are_whole() {
+    let work = tempdir().unwrap();
+    let (folder, out) = (work.path().join("in"), work.path().join("out"));
+    fs::create_dir(&folder).unwrap();
+    for name in ["behind_rubbish.ts", "empty_first.mp4", "lying.mp3"] {
+        fs::copy(odd_set().join("media").join(name), folder.join(name)).unwrap();
+    }
+    run_to(0, &["prepare", folder.to_str().unwrap(), "-o", out.to_str().unwrap()]);
+    for line in jsonl(&out.join("items.jsonl")) {
+        let codes: Vec<&str> = line["notes"].as_array().unwrap().iter().map(|note| note["code"].as_str().unwrap()).collect();
+        let expected = if line["item_id"] == "lying.mp3" { vec!["header_duration_differs"] } else { vec![] };
+        assert_eq!((codes, line["truncated_at"].is_null()), (expected, true), "{line}");
+    }
+}
+
 /// Tags and padding are neither damage nor holes; a second film or song that nobody sees or hears is said.
 #[test]
 fn joined_files_say_what_is_left_out_and_nothing_else() {

@@ -14,6 +14,8 @@ pub(super) struct Chain {
     pub rubbish: u64,
     /// Whether the last frame goes on after the end of the file.
     pub cut: bool,
+    /// Whether frames were followed at all.
+    pub followed: bool,
     /// Bytes behind the last frame, other than tags: padding, or nothing that is known here.
     pub behind: u64,
 }
@@ -37,7 +39,7 @@ pub(super) fn chain(source: &Source, format: &str, start: u64) -> io::Result<Opt
     };
     let mut window = Window { source, from: 0, bytes: Vec::new() };
     let Some(first) = header(window.at(start)?) else { return Ok(None) };
-    let (mut chain, mut before, mut at) = (Chain::default(), start, start);
+    let (mut chain, mut before, mut at) = (Chain { followed: true, ..Chain::default() }, start, start);
     loop {
         let bytes = window.at(at)?;
         let frame = header(bytes).filter(|frame| frame.kind == first.kind);
@@ -53,6 +55,14 @@ pub(super) fn chain(source: &Source, format: &str, start: u64) -> io::Result<Opt
             return Ok(Some(chain));
         }
     }
+}
+
+/// Bytes from the first frame of MP3 to the last, by the header that encoders put into the first (Xing or Info: flags, frames, bytes).
+pub(super) fn bytes_of_mp3(head: &[u8]) -> Option<u64> {
+    let at = head.windows(4).position(|name| name == b"Xing" || name == b"Info")?;
+    let flags = head.get(at + 7).filter(|flags| **flags & 2 != 0)?;
+    let at = at + 8 + usize::from(flags & 1) * 4;
+    Some(u64::from(u32::from_be_bytes(head.get(at..at + 4)?.try_into().ok()?)))
 }
 
 /// Where the first frame from `at` on begins that others follow, or the end of the file.
@@ -121,8 +131,18 @@ mod tests {
     }
 
     #[test]
+    fn a_header_in_the_first_frame_counts_bytes() {
+        let of = |name: &[u8], flags: u8, fields: &[u32]| {
+            let fields: Vec<u8> = fields.iter().flat_map(|field| field.to_be_bytes()).collect();
+            super::bytes_of_mp3(&[&frame()[..36], name, &[0, 0, 0, flags], &fields].concat())
+        };
+        assert_eq!((of(b"Xing", 3, &[9, 4000]), of(b"Info", 2, &[4000])), (Some(4000), Some(4000)));
+        assert_eq!((of(b"Xing", 1, &[9, 4000]), of(b"Xing", 3, &[9]), of(b"VBRI", 3, &[9, 4000])), (None, None, None));
+    }
+
+    #[test]
     fn frames_that_do_not_follow_one_another_are_found() {
-        let whole = Chain::default();
+        let whole = Chain { followed: true, ..Chain::default() };
         let many = frame().repeat(BLOCK / 400);
         assert_eq!(of(&[&many]), Some(whole));
         assert_eq!(of(&[&many, &[0; 4000]]), Some(Chain { behind: 4000, ..whole }), "padding at the end");

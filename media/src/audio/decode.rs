@@ -66,6 +66,8 @@ pub(super) struct Facts {
     pub(super) promised: Option<f64>,
     /// Whether there are moving pictures beside the sound (cover art does not count).
     pub(super) pictures: bool,
+    /// Seconds on the file's clock at which the sound begins, where that clock counts samples (FLAC): any jump of it is a loss.
+    pub(super) counted_from: Option<f64>,
 }
 
 /// A decoder that is open on its first samples.
@@ -79,6 +81,10 @@ pub(super) trait Decoder {
     fn next(&mut self, block: &mut Block) -> Result<Step, Error>;
     /// Packets read so far.
     fn packets(&self) -> u64;
+    /// After the end: whether the last packet was decoded and the file ends with it, whatever its header promises.
+    fn ends_with_packet(&self) -> Result<bool, Error> {
+        Ok(false)
+    }
 }
 
 /// Formats that libav is asked first; every other is symphonia's. By measurement (600 s of 48 kHz stereo to chunks of 16 kHz mono, CPU of the

@@ -11,6 +11,9 @@ const LEAST_GOOD: u64 = 100;
 /// Of the promised length, this share may be missing before the file counts as cut: encoders' padding is less.
 const SHORTFALL: f64 = 0.01;
 
+/// Where the header counts samples, more seconds than this are missing.
+const COUNTED: f64 = 1e-6;
+
 /// One pass over the sound: [`Hearing::hear`], then [`Hearing::judge`], then [`Hearing::finish`].
 pub(super) struct Hearing<'d> {
     decoder: &'d mut dyn Decoder,
@@ -21,6 +24,8 @@ pub(super) struct Hearing<'d> {
     damaged: u64,
     /// Those after the last good one.
     last_damaged: u64,
+    /// Whether the file ends where its last packet does.
+    whole: bool,
     /// Why the sound ends before it should.
     cut: Option<String>,
 }
@@ -28,8 +33,12 @@ pub(super) struct Hearing<'d> {
 impl<'d> Hearing<'d> {
     /// Nothing is decoded yet.
     pub(super) fn new(decoder: &'d mut dyn Decoder, outlets: Outlets, pauses: Pauses) -> Self {
+        let mut pauses = pauses;
         let origin = pauses.origin();
-        Self { decoder, outlets, pauses, origin, good: 0, damaged: 0, last_damaged: 0, cut: None }
+        if let Some(from) = decoder.facts().counted_from {
+            pauses.count(from);
+        }
+        Self { decoder, outlets, pauses, origin, whole: false, good: 0, damaged: 0, last_damaged: 0, cut: None }
     }
 
     /// Decodes to the end; finished chunks leave through `sink`. After an error what came before it can still be judged and finished.
@@ -48,9 +57,13 @@ impl<'d> Hearing<'d> {
                     self.last_damaged += 1;
                     self.pauses.lose();
                 }
-                Step::End => return Ok(()),
+                Step::End => {
+                    self.whole |= self.decoder.ends_with_packet()?;
+                    return Ok(());
+                }
                 Step::Cut(reason) => {
-                    self.cut = Some(reason);
+                    self.whole |= self.decoder.ends_with_packet()?;
+                    self.cut = Some(reason).filter(|_| !self.whole);
                     return Ok(());
                 }
             }
@@ -65,6 +78,11 @@ impl<'d> Hearing<'d> {
     /// Says why nothing comes after what was heard, unless the decoder has said so.
     pub(super) fn end(&mut self, reason: String) {
         self.cut.get_or_insert(reason);
+    }
+
+    /// The file ends where its last packet does: that there are fewer than its header promises is the header's fault.
+    pub(super) const fn believe_end(&mut self) {
+        self.whole = true;
     }
 
     /// What comes after the last frame is known to be no sound, and no packet there is missed.
@@ -89,8 +107,14 @@ impl<'d> Hearing<'d> {
         if damaged > 0 {
             report.note("decode_errors", format!("{damaged} of {all} packets could not be decoded"));
         }
-        let promised = self.decoder.facts().promised;
-        let missing = promised.filter(|promised| seconds < promised * (1.0 - SHORTFALL) - 0.1);
+        let facts = self.decoder.facts();
+        let padding = |promised: f64| if facts.counted_from.is_some() { COUNTED } else { promised * SHORTFALL + 0.1 };
+        let missing = facts.promised.filter(|promised| seconds < promised - padding(*promised));
+        if let Some(promised) = missing.filter(|_| self.whole && self.cut.is_none() && share.is_none()) {
+            let what = format!("the header promises {promised:.3} s, and the file ends with a whole packet after {seconds:.3} s");
+            report.note("header_duration_differs", what);
+            return Ok(());
+        }
         let left = missing.map(|promised| seconds / promised).or(share);
         if let Some(left) = left.filter(|left| *left < limits.least_share) {
             return Err(Error::Truncated(format!("{seconds:.2} seconds, {:.1} % of what the file promises, are left", left * 100.0)));

@@ -68,6 +68,7 @@ impl<'s> Libav<'s> {
             mixdown: String::new(),
             promised: input.written_duration(&stream).filter(|_| EXACT.contains(&demuxer) && !endless).map(|seconds| seconds - silent),
             pictures,
+            counted_from: None,
         };
         let mut this = Self {
             input,

@@ -10,6 +10,7 @@ mod libav;
 mod meter;
 mod mixdown;
 mod normalise;
+mod ogg;
 mod outlet;
 mod pause;
 mod resample;

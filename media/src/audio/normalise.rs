@@ -1,13 +1,15 @@
 //! Sound from end to end: open, decode, deliver, account.
 
-use super::chain::{Chain, chain};
+use super::chain::{Chain, bytes_of_mp3, chain};
 use super::decode::{self, Decoder};
 use super::hearing::Hearing;
 use super::libav::Libav;
+use super::ogg::bad_pages;
 use super::outlet::Outlets;
 use super::pause::{Pauses, PictureClock};
 use super::symphonia::recognise;
 use crate::ending::broken_off;
+use crate::fragments::missing_fragments;
 use crate::joined::{another_data, another_movie};
 use crate::sniff::behind_lead;
 use crate::{Error, Limits, PartSink, Recipe, Report, SoundSpec, Source};
@@ -37,6 +39,12 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
     hearing.hear(sink)?;
     if let Some(reason) = reason {
         hearing.end(reason);
+    } else if chain.followed && !chain.cut {
+        match bytes_of_mp3(&source.read(start, 256)?) {
+            Some(bytes) if start + bytes > source.len() => {}
+            None if chain.behind > 0 => {}
+            _ => hearing.believe_end(),
+        }
     }
     if chain.behind > 0 {
         hearing.forgive_last();
@@ -52,6 +60,16 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
             "goes_on_elsewhere",
             format!("another file begins at byte {at}, and is not heard; store the files one by one, or anew as one"),
         );
+    }
+    let missing = missing_fragments(source)?;
+    if missing > 0 {
+        report.add_to_note("holes", format!("{missing} fragments between others are missing, by their numbers"));
+    }
+    if name == "ogg" {
+        let lost = bad_pages(source)?;
+        if lost > 0 {
+            report.add_to_note("holes", format!("{lost} Ogg pages are damaged or missing, and what follows them may come too early"));
+        }
     }
     let is_padding = |lead: &[u8]| lead.iter().all(|byte| *byte == 0) || lead.starts_with(b"APETAGEX");
     if let Some((_, lead)) = rest.as_ref().filter(|(_, lead)| !is_padding(lead)) {

@@ -9,6 +9,9 @@ const HOLE: f64 = 0.1;
 /// Where packets were lost, a jump over more seconds than this is one: containers round to milliseconds, and no packet lasts less than 2.5 of them.
 const LOST: f64 = 0.002;
 
+/// Where the clock counts samples, a jump over more seconds than this is one: no sample of FLAC is as short.
+const COUNTED: f64 = 1e-6;
+
 /// A clock that goes back by more seconds than this was set anew; less is overlap.
 const OVERLAP: f64 = 1.0;
 
@@ -40,6 +43,8 @@ pub(super) struct Pauses {
     given: f64,
     /// Whether packets were lost since the last block: the next jump is a hole, however short.
     lost: bool,
+    /// Whether the clock counts samples.
+    counted: bool,
     /// Where each hole begins and how long it is, in seconds.
     holes: Vec<(f64, f64)>,
     restarts: usize,
@@ -72,7 +77,7 @@ impl Pauses {
     }
 
     const fn new(lead: Lead) -> Self {
-        Self { lead, until: None, given: 0.0, lost: false, holes: Vec::new(), restarts: 0 }
+        Self { lead, until: None, given: 0.0, lost: false, counted: false, holes: Vec::new(), restarts: 0 }
     }
 
     /// The time of the first sample in seconds.
@@ -83,6 +88,12 @@ impl Pauses {
         }
     }
 
+    /// The clock counts samples, and the sound begins at `from` on it.
+    pub(super) const fn count(&mut self, from: f64) {
+        self.until = Some(from);
+        self.counted = true;
+    }
+
     /// A packet was lost: the time until the next block is missing, and many short ones would add up.
     pub(super) const fn lose(&mut self) {
         self.lost = true;
@@ -90,7 +101,11 @@ impl Pauses {
 
     /// Seconds of silence that belong before `block`.
     pub(super) fn before(&mut self, block: &Block) -> f64 {
-        let least = if std::mem::take(&mut self.lost) { LOST } else { HOLE };
+        let least = match std::mem::take(&mut self.lost) {
+            _ if self.counted => COUNTED,
+            true => LOST,
+            false => HOLE,
+        };
         let silence = block.at.map_or(0.0, |at| self.silence(at, least));
         self.until = block.at.or(self.until).map(|at| at + block.lasting);
         self.given += silence + block.seconds();

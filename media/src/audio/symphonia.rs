@@ -31,8 +31,13 @@ pub(super) struct Symphonia<'a> {
     tick: Option<TimeBase>,
     facts: Facts,
     mixer: Mixer,
+    source: &'a Source,
     /// When the last packet of FLAC began, in ticks.
     began: Option<Timestamp>,
+    /// Where the frames of FLAC begin in the file, and what is behind them.
+    frames: Option<(u64, u64)>,
+    /// The last packet of FLAC that was decoded.
+    last: Box<[u8]>,
     packets: u64,
     packet_limit: u64,
     lost: u32,
@@ -47,7 +52,8 @@ impl<'a> Symphonia<'a> {
     /// first samples. An error means that nothing came out.
     pub(super) fn open(source: &'a Source, limits: &Limits) -> Result<Self, Error> {
         let (name, start) = recognise(source)?;
-        let format = reader(name, Window::stream(source, start, tag_behind(source, name)?)).map_err(|failure| refused(&failure))?;
+        let behind = tag_behind(source, name)?;
+        let format = reader(name, Window::stream(source, start, behind)).map_err(|failure| refused(&failure))?;
         let track = sound_track(&*format)?;
         let (decoder, mut facts) = decoder_for(track, name)?;
         facts.pictures = format.first_track(TrackType::Video).is_some();
@@ -62,7 +68,10 @@ impl<'a> Symphonia<'a> {
             tick,
             facts,
             mixer: Mixer { mixdown: (Channels::None, Mixdown::mean(1)), planes: Vec::new(), trim },
+            source,
             began: None,
+            frames: if name == "flac" { Some((frames_of_flac(source, start)?, behind)) } else { None },
+            last: Box::default(),
             packets: 0,
             packet_limit: limits.packets,
             lost: 0,
@@ -113,6 +122,14 @@ impl<'a> Symphonia<'a> {
                 let stated = self.tick.and_then(|tick| tick.calc_duration(packet.dur)).map_or(0.0, seconds);
                 block.at = self.tick.and_then(|tick| tick.calc_time(packet.pts)).map(seconds);
                 block.lasting = block.lasting.max(stated);
+                if let Some((begin, _)) = self.frames {
+                    if !self.started {
+                        // Frames carry the number of their first sample; what stands before the first one that is whole is missing.
+                        let is_first = self.source.read(begin, packet.data.len())? == *packet.data;
+                        self.facts.counted_from = if is_first { block.at } else { Some(0.0) };
+                    }
+                    self.last = packet.data;
+                }
                 return Ok(Step::Samples);
             }
         }
@@ -125,6 +142,7 @@ impl<'a> Symphonia<'a> {
             let packet = match self.format.next_packet() {
                 // Frames are counted from 0 on, and packets after that are no longer in order.
                 Ok(Some(packet)) if self.began.is_some_and(|began| packet.pts < began) => {
+                    self.last = Box::default(); // it may be the same once more, and end like this one
                     return Ok(Err(Step::Cut("another stream follows the end of this one, and is left out".to_owned())));
                 }
                 Ok(Some(packet)) => packet,
@@ -176,6 +194,13 @@ impl Decoder for Symphonia<'_> {
     fn packets(&self) -> u64 {
         self.packets
     }
+
+    fn ends_with_packet(&self) -> Result<bool, Error> {
+        let Some((_, behind)) = self.frames else { return Ok(false) };
+        let end = self.source.len().saturating_sub(behind);
+        let Some(at) = end.checked_sub(self.last.len() as u64) else { return Ok(false) };
+        Ok(!self.last.is_empty() && self.source.read(at, self.last.len())? == *self.last)
+    }
 }
 
 /// Makes one channel of what was decoded, without what does not belong to the sound.
@@ -215,6 +240,18 @@ fn tag_behind(source: &Source, name: &str) -> io::Result<u64> {
     const LENGTH: u64 = 128;
     let at = source.len().checked_sub(LENGTH).filter(|_| name == "flac");
     Ok(if at.map(|at| source.read(at, 3)).transpose()?.is_some_and(|head| head == b"TAG") { LENGTH } else { 0 })
+}
+
+/// Where the frames of a FLAC file begin, whose first bytes are at `start`: behind the blocks of metadata (RFC 9639, 8.1).
+fn frames_of_flac(source: &Source, start: u64) -> io::Result<u64> {
+    let mut at = start + 4;
+    loop {
+        let [kind, high, middle, low] = source.read(at, 4)?[..] else { return Ok(at) };
+        at += 4 + u64::from(u32::from_be_bytes([0, high, middle, low]));
+        if kind & 0x80 != 0 {
+            return Ok(at);
+        }
+    }
 }
 
 /// The format by its first bytes, and where it starts: after an ID3v2 tag, whatever carries it.
@@ -291,6 +328,7 @@ fn decoder_for(track: &Track, format: &str) -> Result<(Box<dyn AudioDecoder>, Fa
         mixdown: String::new(),
         promised: None,
         pictures: false,
+        counted_from: None,
     };
     Ok((decoder, facts))
 }

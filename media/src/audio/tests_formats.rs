@@ -3,7 +3,7 @@
 use std::f64::consts::TAU;
 
 use super::tests::{amplitude, run, samples, spec, tone, wav};
-use crate::{Encoding, Report, SoundEncoding, SoundSpec};
+use crate::{Encoding, Error, Report, SoundEncoding, SoundSpec};
 
 /// A WAV file with this format tag around `data`.
 fn wav_of(tag: u16, rate: u32, channels: u16, bits: u16, mask: Option<u32>, data: &[u8]) -> Vec<u8> {
@@ -171,6 +171,59 @@ fn plain_speech_passes_through_byte_for_byte() {
             Err(error) => assert!(data.is_empty(), "{error}"),
         }
     }
+}
+
+/// Noise as FLAC in frames of 4096 samples at 48 kHz, its samples, and where each frame begins.
+fn noisy_flac(count: usize) -> (Vec<u8>, Vec<i16>, Vec<usize>) {
+    let samples: Vec<i16> = (0..count as u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 18) as i16).collect();
+    let file = super::flac::encode(&samples, 48_000).unwrap();
+    let mut frames = Vec::new();
+    for (at, header) in file.windows(5).enumerate().skip(42) {
+        if header[..2] == [0xff, 0xf8] && usize::from(header[4]) == frames.len() {
+            frames.push(at);
+        }
+    }
+    (file, samples, frames)
+}
+
+#[test]
+fn frames_of_flac_that_are_lost_leave_silence_of_their_length() {
+    let (file, _, frames) = noisy_flac(4096 * 40);
+    assert_eq!(frames.len(), 40);
+    let heard = |file: &[u8]| {
+        let (report, parts) = run(file.to_vec(), &[spec(48_000, 60_000)]).unwrap();
+        (samples(&parts), report.notes.into_iter().map(|note| note.code).collect::<Vec<_>>())
+    };
+    let (whole, none) = heard(&file);
+    assert_eq!((whole.len(), none.len()), (4096 * 40, 0));
+    for lost in [&[0][..], &[1], &[7, 20, 21, 33], &[0, 38]] {
+        let mut damaged = file.clone();
+        lost.iter().for_each(|frame| damaged[frames[*frame] + 2000] ^= 8);
+        let (heard, notes) = heard(&damaged);
+        assert_eq!((heard.len(), notes), (whole.len(), vec!["holes".to_owned()]), "{lost:?}");
+        for frame in 0..40 {
+            let stretch = 4096 * frame..4096 * (frame + 1);
+            let expected = if lost.contains(&frame) { &vec![0.0; 4096] } else { &whole[stretch.clone()] };
+            assert_eq!(&heard[stretch], expected, "{lost:?}: {frame}");
+        }
+    }
+    let mut last = file.clone();
+    last[frames[39] + 2000] ^= 8;
+    let (rest, notes) = heard(&last);
+    assert_eq!((rest.len(), notes), (4096 * 39, vec!["truncated".to_owned()]));
+    let (later, notes) = heard(&[&file[..frames[0]], &file[frames[30]..]].concat());
+    assert_eq!((later.len(), notes.len()), (4096 * 10, 1), "cut out of a longer one, which its header still counts");
+}
+
+#[test]
+fn a_header_that_promises_more_than_the_file_has_packets_is_not_believed() {
+    let (mut file, _, frames) = noisy_flac(4096 * 10);
+    file[22..26].copy_from_slice(&9_000_000_u32.to_be_bytes());
+    let heard = |file: &[u8]| run(file.to_vec(), &[spec(48_000, 60_000)]).map(|(report, _)| report.notes[0].code.clone());
+    assert_eq!(heard(&file), Ok("header_duration_differs".to_owned()));
+    assert!(matches!(heard(&file[..frames[9] + 100]), Err(Error::Truncated(_))));
+    file[22..26].copy_from_slice(&(4096_u32 * 11).to_be_bytes());
+    assert_eq!(heard(&file[..frames[9] + 100]), Ok("truncated".to_owned()));
 }
 
 #[test]

@@ -33,6 +33,7 @@ impl Script {
             mixdown: "one channel".to_owned(),
             promised: None,
             pictures: true,
+            counted_from: None,
         };
         Self { facts, steps: steps.into_iter().collect(), at: 0.0 }
     }

@@ -72,6 +72,15 @@ pub(super) fn jpeg_has_end(jpeg: &[u8], segments: Segments) -> bool {
     }
 }
 
+/// Whether one scan, not refined by others, holds the whole picture: a decoder that gets to its end has seen all of it.
+pub(super) fn is_one_scan(jpeg: &[u8], segments: Segments) -> bool {
+    let frame = markers(jpeg).find(|(marker, _)| matches!(marker, 0xc0..=0xc2));
+    match (frame, segments) {
+        (Some((0xc0 | 0xc1, [_, _, _, _, _, parts, ..])), Segments::Scan(start)) => jpeg.get(start) == Some(parts),
+        _ => false,
+    }
+}
+
 /// Whether the source is a RIFF file (WebP) and shorter than its header says.
 pub(super) fn riff_is_cut(source: &Source) -> bool {
     let head = source.head(8).unwrap_or_default();

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use image::codecs::jpeg::JpegDecoder;
 use image::{DynamicImage, ImageDecoder as _};
 
-use super::cut::{Segments, first_scan, foreign_kind, has_profile, jpeg_has_end};
+use super::cut::{Segments, first_scan, foreign_kind, has_profile, is_one_scan, jpeg_has_end};
 use super::failure::refuse;
 use super::picture::{Picture, Tags};
 use crate::frame::target_size;
@@ -14,6 +14,8 @@ use crate::{Error, FrameView, Limits, Report, Source};
 /// A whole JPEG file whose header was read.
 pub(super) struct JpegFile {
     bytes: Vec<u8>,
+    /// Whether its end marker was missing and is put there.
+    unfinished: bool,
     /// Knows the size, the tags and the colours; holds the bytes before the first scan.
     pub(super) header: JpegDecoder<Cursor<Vec<u8>>>,
 }
@@ -29,7 +31,7 @@ impl JpegFile {
     /// Reads the file. Refused when it is cut.
     pub(super) fn read(source: &Source, limits: &Limits) -> Result<Self, Error> {
         Limits::check("length of a JPEG in bytes", source.len(), limits.decode_bytes)?;
-        let bytes = source.head(usize::MAX)?;
+        let mut bytes = source.head(usize::MAX)?;
         if let Some(kind) = foreign_kind(&bytes) {
             return Err(Error::Unsupported(format!(
                 "{kind}: nothing here decodes that; store it as 8-bit baseline or progressive JPEG, or as PNG"
@@ -42,10 +44,14 @@ impl JpegFile {
             Segments::Ended | Segments::Broken => None,
         };
         let header = before_scan.map_or_else(|| open(&bytes), Ok).map_err(|error| refuse(&error, limits))?;
-        if !jpeg_has_end(&bytes, segments) {
-            return Err(Error::Truncated("the JPEG has no end marker: part of the picture may be missing".to_owned()));
+        let unfinished = !jpeg_has_end(&bytes, segments);
+        if unfinished && !is_one_scan(&bytes, segments) {
+            return Err(without_end());
         }
-        Ok(Self { bytes, header })
+        if unfinished {
+            bytes.extend(END);
+        }
+        Ok(Self { bytes, unfinished, header })
     }
 
     /// Whether it has a colour profile, read or not.
@@ -70,9 +76,14 @@ impl JpegFile {
         match fast::decode(&self.bytes, stored, needed) {
             Ok(Some((rgb, divisor))) => {
                 "turbojpeg:jpeg".clone_into(&mut report.decoder);
-                let as_it_is = divisor == 1 && tags.change_nothing() && fast::is_clean(&self.bytes);
+                if self.unfinished {
+                    report.note("truncated", "the JPEG has no end marker; all of its picture is there");
+                }
+                let as_it_is = !self.unfinished && divisor == 1 && tags.change_nothing() && fast::is_clean(&self.bytes);
                 Ok(Decoded { picture: Picture::Opaque { rgb, size: stored, divisor }, original: as_it_is.then_some(self.bytes) })
             }
+            // Who fills what is missing with grey in silence must not be asked.
+            Ok(None) | Err(_) if self.unfinished => Err(without_end()),
             Ok(None) => self.decode_all(tags, limits),
             Err(problem) => {
                 report.note("decoder_warning", format!("libjpeg-turbo: {problem}; decoded by another decoder"));
@@ -87,6 +98,13 @@ impl JpegFile {
         let image = DynamicImage::from_decoder(decoder).map_err(|error| refuse(&error, limits))?;
         Ok(Decoded { picture: Picture::new(image, tags)?, original: None })
     }
+}
+
+/// The marker at the end of a JPEG.
+const END: [u8; 2] = [0xff, 0xd9];
+
+fn without_end() -> Error {
+    Error::Truncated("the JPEG has no end marker: part of the picture may be missing".to_owned())
 }
 
 /// Bytes after the length of a scan header that the header's reader may want to see.

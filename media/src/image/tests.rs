@@ -269,6 +269,21 @@ fn a_cut_animated_webp_keeps_its_whole_frames() {
     assert!(matches!(run(&webp[..60], &[recipe("last", JPEG)]), Err(Error::Truncated(_) | Error::Malformed(_))), "no frame is whole");
 }
 
+#[cfg(feature = "turbojpeg")]
+#[test]
+fn a_jpeg_that_lacks_nothing_but_its_end_is_shown_and_noted() {
+    let noisy = RgbImage::from_fn(64, 64, |x, y| Rgb([(x * y * 7) as u8, (x * 31 + y) as u8, (y * 13) as u8]));
+    let jpeg = encoded(noisy, ImageFormat::Jpeg);
+    let view = recipe("first", FrameView::Tensor { resize: 64, crop: 64 });
+    let (whole, _) = run(&jpeg, std::slice::from_ref(&view)).unwrap();
+    let (parts, report) = run(&jpeg[..jpeg.len() - 2], std::slice::from_ref(&view)).unwrap();
+    assert_eq!((&parts[0].1, report.notes[0].code.as_str()), (&whole[0].1, "truncated"));
+    for lacking in [6, 20, 500] {
+        let refused = run(&jpeg[..jpeg.len() - lacking], std::slice::from_ref(&view));
+        assert!(matches!(refused, Err(Error::Truncated(_))), "{lacking}: {refused:?}");
+    }
+}
+
 #[test]
 fn a_png_that_lacks_no_row_is_shown_and_noted() {
     let noisy = RgbImage::from_fn(48, 48, |x, y| Rgb([(x * y * 7) as u8, (x * 31 + y) as u8, (y * 13) as u8]));

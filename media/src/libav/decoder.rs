@@ -57,6 +57,9 @@ pub(crate) struct Held {
     pub references: u32,
 }
 
+/// The decoder whose grey is that of screens when nothing is said of its range: what wrote it knew no other.
+const RAW: &str = "rawvideo";
+
 /// H.264 and HEVC reorder at most this many frames.
 const MOST_DELAY: usize = 16;
 
@@ -131,7 +134,12 @@ impl Decoder {
     pub(crate) fn receive(&mut self, frame: &mut Frame) -> Result<Step, Error> {
         // SAFETY: both are valid; the frame is emptied first by libav.
         match unsafe { ffi::avcodec_receive_frame(self.context, frame.as_mut_ptr()) } {
-            0.. => Ok(Step::Frame),
+            0.. => {
+                if self.name == RAW {
+                    frame.take_grey_for_full();
+                }
+                Ok(Step::Frame)
+            }
             ffi::AVERROR_EOF => Ok(Step::End),
             code if code == ffi::AVERROR(libc::EAGAIN) => Ok(Step::Hungry),
             code if code == ffi::AVERROR(libc::ENOMEM) => Err(Error::OutOfMemory),

@@ -93,6 +93,18 @@ impl Frame {
         pixel::layout(self.format()).map_or(3, |layout| layout.bytes_per_two_pixels)
     }
 
+    /// Takes samples without colour for those of the full range where nothing is said.
+    pub(super) fn take_grey_for_full(&mut self) {
+        let is_grey = pixel::known(self.format()).is_some_and(pixel::is_grey);
+        // SAFETY: valid from `new` to `drop`; 0 is AVCOL_RANGE_UNSPECIFIED, 2 AVCOL_RANGE_JPEG.
+        unsafe {
+            let range = (&raw mut (*self.0).color_range).cast::<c_int>();
+            if is_grey && range.read() == 0 {
+                range.write(2);
+            }
+        }
+    }
+
     /// Whether samples use the full range, by the tag, else by the format's name: decoders keep the name when the tag changes on the way.
     pub(super) fn has_full_range(&self) -> bool {
         // SAFETY: as above; 1 is AVCOL_RANGE_MPEG, 2 AVCOL_RANGE_JPEG.

@@ -172,10 +172,12 @@ impl<'s> Input<'s> {
         (0..self.format.nb_streams() as usize).filter_map(|index| self.stream(index)).collect()
     }
 
-    /// The stream of a kind to decode: the one that the container prefers, else its first.
+    /// The stream of a kind to decode: the one that the container prefers, else its first, of those that hold something.
     pub(crate) fn best(&self, kind: Kind) -> Option<Stream> {
         let mut streams: Vec<Stream> = self.streams().into_iter().filter(|stream| stream.kind == kind).collect();
-        streams.sort_by_key(|stream| !stream.default);
+        // MP4 lists tracks that hold no sample, too; where it has fragments, it counts none of any track.
+        let counts = self.format() == "mov";
+        streams.sort_by_key(|stream| (counts && stream.frames.is_none(), !stream.default));
         streams.into_iter().next()
     }
 

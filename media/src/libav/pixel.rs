@@ -67,6 +67,14 @@ pub(super) fn luma_depth(format: c_int) -> Option<u32> {
     }
 }
 
+/// Whether pixels are luma alone.
+pub(super) fn is_grey(format: AVPixelFormat) -> bool {
+    // SAFETY: a table lookup; the result is null or static.
+    let found = unsafe { ffi::av_pix_fmt_desc_get(format).as_ref() };
+    let odd = ffi::AV_PIX_FMT_FLAG_HWACCEL | ffi::AV_PIX_FMT_FLAG_RGB | ffi::AV_PIX_FMT_FLAG_PAL | ffi::AV_PIX_FMT_FLAG_BITSTREAM;
+    found.is_some_and(|found| found.nb_components == 1 && found.flags & odd as u64 == 0)
+}
+
 /// The name of a format, for people.
 pub(super) fn name(format: c_int) -> String {
     // SAFETY: a table lookup; the result is null or a static C string.
@@ -100,6 +108,9 @@ mod tests {
             assert_eq!(layout(format as i32), Some(Layout { alpha, bytes_per_two_pixels }), "{format:?}");
         }
         assert_eq!(layout(AVPixelFormat::AV_PIX_FMT_VAAPI as i32), None);
+        let grey = [AVPixelFormat::AV_PIX_FMT_GRAY8, AVPixelFormat::AV_PIX_FMT_GRAY10LE].map(super::is_grey);
+        let other = [AVPixelFormat::AV_PIX_FMT_PAL8, AVPixelFormat::AV_PIX_FMT_YUV420P, AVPixelFormat::AV_PIX_FMT_MONOWHITE];
+        assert_eq!((grey, other.map(super::is_grey)), ([true; 2], [false; 3]));
         let depth = |format: AVPixelFormat| super::luma_depth(format as i32);
         assert_eq!((depth(AVPixelFormat::AV_PIX_FMT_NV12), depth(AVPixelFormat::AV_PIX_FMT_YUV422P10LE)), (Some(8), Some(10)));
         assert_eq!(

@@ -4,7 +4,7 @@
 //! one pass is enough and memory stays flat.
 
 use crate::SamplerSpec;
-use crate::signal::{CUT, Look};
+use crate::signal::{CUT, Look, UNDONE};
 
 /// One frame as a scout sees it, in display order.
 #[derive(Debug, Clone, Copy)]
@@ -54,9 +54,20 @@ const CALMER: f64 = 0.5;
 pub(super) struct SceneScout {
     count: usize,
     scenes: Vec<Scene>,
-    before: Option<Look>,
+    before: Option<(f64, Look)>,
+    /// A picture that begins a scene, unless the one before it is back soon.
+    open: Option<Open>,
+    /// When the last one was undone.
+    undone: Option<f64>,
     /// When the scene that is going on was last looked at for how much it changes, and what it was like.
     paced: Option<(f64, Look)>,
+}
+
+struct Open {
+    scene: Scene,
+    /// When the picture before it was shown, and what it was like.
+    left: f64,
+    before: Look,
 }
 
 struct Scene {
@@ -72,13 +83,28 @@ struct Scene {
 
 impl SceneScout {
     pub(super) const fn new(count: u32) -> Self {
-        Self { count: count as usize, scenes: Vec::new(), before: None, paced: None }
+        Self { count: count as usize, scenes: Vec::new(), before: None, open: None, undone: None, paced: None }
     }
 
     fn compare_last(&mut self) {
         if let Some((last, earlier)) = self.scenes.split_last_mut() {
             last.changes = earlier.iter().map(|scene| scene.look.change(&last.look)).collect();
         }
+    }
+
+    /// Whether what began goes on with flicker: the one before it need not come back where the scene, or the clip, ends.
+    fn flickers(&self) -> bool {
+        self.open.as_ref().zip(self.undone).is_some_and(|(open, undone)| open.left - undone <= UNDONE)
+    }
+
+    /// Takes what began for a scene.
+    fn settle(&mut self) {
+        let Some(Open { scene, .. }) = self.open.take() else { return };
+        // The scene that is going on must not be forgotten, so room is made before it.
+        self.shrink(CANDIDATES * self.count - 1);
+        self.paced = Some((scene.began, scene.look.clone()));
+        self.scenes.push(scene);
+        self.compare_last();
     }
 
     /// Of the two scenes that are most alike, the shorter one goes, until `count` are left.
@@ -107,8 +133,23 @@ impl Scene {
 
 impl Scout for SceneScout {
     fn see(&mut self, glimpse: &Glimpse<'_>) -> bool {
-        let cut = self.before.as_ref().is_none_or(|before| before.change(glimpse.look) > CUT);
-        self.before = Some(glimpse.look.clone());
+        let before = self.before.replace((glimpse.t, glimpse.look.clone()));
+        let mut changed = before.filter(|(_, before)| before.change(glimpse.look) > CUT);
+        if let Some(open) = &mut self.open {
+            let soon = glimpse.t - open.left <= UNDONE;
+            if soon && open.before.is_back(&open.scene.look, glimpse.look) {
+                self.open = None; // flicker
+                self.undone = Some(glimpse.t);
+                changed = None;
+            } else if soon && changed.is_none() {
+                open.scene.ended = glimpse.t;
+                return false;
+            } else if soon && self.flickers() {
+                self.open = None;
+            } else {
+                self.settle();
+            }
+        }
         let here = Scene {
             position: glimpse.position,
             began: glimpse.t,
@@ -117,8 +158,12 @@ impl Scout for SceneScout {
             look: glimpse.look.clone(),
             changes: Vec::new(),
         };
-        match self.scenes.last_mut() {
-            Some(scene) if !cut && (scene.change.is_none() || scene.look.change(glimpse.look) <= DRIFT) => {
+        match (self.scenes.last_mut(), changed) {
+            (Some(_), Some((left, before))) => {
+                self.open = Some(Open { scene: here, left, before });
+                return true;
+            }
+            (Some(scene), None) if (scene.change.is_none() || scene.look.change(glimpse.look) <= DRIFT) => {
                 scene.ended = glimpse.t;
                 let Some((_, paced)) = self.paced.take_if(|(t, _)| glimpse.t - *t >= PACE) else { return false };
                 let change = paced.change(glimpse.look);
@@ -129,7 +174,6 @@ impl Scout for SceneScout {
                 *scene = Scene { change: Some(change), began: scene.began, ..here };
             }
             _ => {
-                // The scene that is going on must not be forgotten, so room is made before it.
                 self.shrink(CANDIDATES * self.count - 1);
                 self.scenes.push(here);
                 self.paced = Some((glimpse.t, glimpse.look.clone()));
@@ -140,10 +184,13 @@ impl Scout for SceneScout {
     }
 
     fn holds(&self, position: usize) -> bool {
-        self.scenes.iter().any(|scene| scene.position == position)
+        self.scenes.iter().chain(self.open.iter().map(|open| &open.scene)).any(|scene| scene.position == position)
     }
 
     fn finish(&mut self) -> Vec<usize> {
+        if !self.flickers() {
+            self.settle();
+        }
         self.shrink(self.count);
         self.scenes.iter().map(|scene| scene.position).collect()
     }
@@ -238,6 +285,29 @@ mod tests {
         let looks: Vec<Look> = [1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 1, 1, 1, 1].map(look).to_vec();
         assert_eq!(show(&mut SceneScout::new(8), &looks).0, [2, 7, 9, 12], "the flash at 9 is a scene, too");
         assert_eq!(show(&mut SceneScout::new(3), &looks).0, [2, 7, 9], "the first and last are alike, and the last is shorter");
+    }
+
+    #[test]
+    fn flicker_begins_no_scene() {
+        let quick = |looks: &[Look]| {
+            let (mut scout, mut kept) = (SceneScout::new(4), Vec::new());
+            for (position, look) in looks.iter().enumerate() {
+                if scout.see(&Glimpse { position, t: position as f64 / 25.0, look, motion: 0.0 }) {
+                    kept.push(position);
+                }
+                kept.retain(|position| scout.holds(*position));
+            }
+            let picked = scout.finish();
+            assert!(picked.iter().all(|position| kept.contains(position)), "{picked:?} of {kept:?}");
+            picked
+        };
+        let strobe: Vec<Look> = (0..52).map(|i| look(if i % 2 == 0 { 1 } else { 4 })).collect();
+        assert!(look(1).change(&look(4)) > super::CUT);
+        assert_eq!(quick(&strobe).len(), 1);
+        let shots = [vec![look(1); 25], vec![look(4); 25], vec![look(1); 25]].concat();
+        assert_eq!(quick(&shots).len(), 3);
+        assert_eq!(quick(&[&strobe[..], &vec![look(7); 8]].concat()).len(), 2);
+        assert_eq!(quick(&[vec![look(1); 9], vec![look(7); 2]].concat()).len(), 2, "however short, where nothing flickered");
     }
 
     #[test]

@@ -15,6 +15,9 @@ const NOISE: u8 = 6;
 /// the other 1,710 neighbours; in ten minutes of film 131 of 132 on which two other detectors agree, and 5 of which neither knows.
 pub(crate) const CUT: f64 = 0.35;
 
+/// A change that is undone within so many seconds is flicker, and no scene: one that short is not seen as one.
+pub(crate) const UNDONE: f64 = 0.2;
+
 /// Edges of four levels a cell.
 const FEW_EDGES: f64 = (4 * PLANE * PLANE) as f64;
 
@@ -56,6 +59,12 @@ impl Look {
     /// How different two scenes are, 0 ..= 1: the larger of how far [shades and edges](Self::redrawn) and [structure](Self::restructured) change.
     pub fn change(&self, other: &Self) -> f64 {
         self.redrawn(other).max(self.restructured(other))
+    }
+
+    /// Whether `now` is this picture again after another was shown: no other scene, and at most half as far from it as that was.
+    pub(crate) fn is_back(&self, other: &Self, now: &Self) -> bool {
+        let left = self.change(now);
+        left <= CUT && 2.0 * left <= self.change(other)
     }
 
     /// The mean of how far shades move (the earth mover's distance of the histograms, which takes a little more light for a little change) and of

@@ -5,7 +5,7 @@ mod look;
 mod video;
 
 pub use hash::{PLANE, PerceptualHash};
-pub(crate) use look::CUT;
 pub use look::Look;
+pub(crate) use look::{CUT, UNDONE};
 pub(crate) use video::Meter;
 pub use video::VideoSignals;

@@ -15,6 +15,7 @@ use super::plan::{plan, whole};
 use super::session::Session;
 use crate::audio::PictureClock;
 use crate::ending::broken_off;
+use crate::fragments::missing_fragments;
 use crate::frame::target_size;
 use crate::joined::{another_flv, another_movie};
 use crate::libav::{Input, Kind, Probing, Stream, heard};
@@ -138,7 +139,7 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
         keyframes_total: Some(index.keyframes() as u64),
         ..Report::default()
     };
-    note_others(&mut report, goes_on, joined);
+    note_others(&mut report, goes_on, joined, missing_fragments(source)?);
     // Where no table lists the frames, there are no edits that leave out some, either.
     if report.format == "mp4" && stream.frames.is_none() && discarded > 0 {
         let message = format!("{discarded} frames have times before the end of the fragment before theirs, and are not shown");
@@ -206,8 +207,11 @@ fn file_behind(source: &Source, format: &str, packets: &[Entry], after_rubbish: 
     Ok(found.transpose()?)
 }
 
-/// Notes pictures that are not shown: those of another stream, or of another file behind the first one.
-fn note_others(report: &mut Report, goes_on: bool, behind: Option<u64>) {
+/// Notes pictures that are not shown: those of another stream, of another file behind the first one, or of fragments that are missing.
+fn note_others(report: &mut Report, goes_on: bool, behind: Option<u64>, missing: u64) {
+    if missing > 0 {
+        report.add_to_note("holes", format!("{missing} fragments between others are missing, by their numbers"));
+    }
     if goes_on {
         let message = "another stream of pictures begins later than this one, and is not shown; store the file anew to have one stream";
         report.note("goes_on_elsewhere", message);
