@@ -4,7 +4,7 @@
 //! one pass is enough and memory stays flat.
 
 use crate::SamplerSpec;
-use crate::signal::{CUT, Look, UNDONE};
+use crate::signal::{Change, Changes, Look};
 
 /// One frame as a scout sees it, in display order.
 #[derive(Debug, Clone, Copy)]
@@ -55,19 +55,9 @@ pub(super) struct SceneScout {
     count: usize,
     scenes: Vec<Scene>,
     before: Option<(f64, Look)>,
-    /// A picture that begins a scene, unless the one before it is back soon.
-    open: Option<Open>,
-    /// When the last one was undone.
-    undone: Option<f64>,
+    changes: Changes,
     /// When the scene that is going on was last looked at for how much it changes, and what it was like.
     paced: Option<(f64, Look)>,
-}
-
-struct Open {
-    scene: Scene,
-    /// When the picture before it was shown, and what it was like.
-    left: f64,
-    before: Look,
 }
 
 struct Scene {
@@ -82,29 +72,14 @@ struct Scene {
 }
 
 impl SceneScout {
-    pub(super) const fn new(count: u32) -> Self {
-        Self { count: count as usize, scenes: Vec::new(), before: None, open: None, undone: None, paced: None }
+    pub(super) fn new(count: u32) -> Self {
+        Self { count: count as usize, scenes: Vec::new(), before: None, changes: Changes::default(), paced: None }
     }
 
     fn compare_last(&mut self) {
         if let Some((last, earlier)) = self.scenes.split_last_mut() {
             last.changes = earlier.iter().map(|scene| scene.look.change(&last.look)).collect();
         }
-    }
-
-    /// Whether what began goes on with flicker: the one before it need not come back where the scene, or the clip, ends.
-    fn flickers(&self) -> bool {
-        self.open.as_ref().zip(self.undone).is_some_and(|(open, undone)| open.left - undone <= UNDONE)
-    }
-
-    /// Takes what began for a scene.
-    fn settle(&mut self) {
-        let Some(Open { scene, .. }) = self.open.take() else { return };
-        // The scene that is going on must not be forgotten, so room is made before it.
-        self.shrink(CANDIDATES * self.count - 1);
-        self.paced = Some((scene.began, scene.look.clone()));
-        self.scenes.push(scene);
-        self.compare_last();
     }
 
     /// Of the two scenes that are most alike, the shorter one goes, until `count` are left.
@@ -134,22 +109,7 @@ impl Scene {
 impl Scout for SceneScout {
     fn see(&mut self, glimpse: &Glimpse<'_>) -> bool {
         let before = self.before.replace((glimpse.t, glimpse.look.clone()));
-        let mut changed = before.filter(|(_, before)| before.change(glimpse.look) > CUT);
-        if let Some(open) = &mut self.open {
-            let soon = glimpse.t - open.left <= UNDONE;
-            if soon && open.before.is_back(&open.scene.look, glimpse.look) {
-                self.open = None; // flicker
-                self.undone = Some(glimpse.t);
-                changed = None;
-            } else if soon && changed.is_none() {
-                open.scene.ended = glimpse.t;
-                return false;
-            } else if soon && self.flickers() {
-                self.open = None;
-            } else {
-                self.settle();
-            }
-        }
+        let change = before.map(|(left, before)| self.changes.between((left, &before), (glimpse.t, glimpse.look)));
         let here = Scene {
             position: glimpse.position,
             began: glimpse.t,
@@ -158,12 +118,12 @@ impl Scout for SceneScout {
             look: glimpse.look.clone(),
             changes: Vec::new(),
         };
-        match (self.scenes.last_mut(), changed) {
-            (Some(_), Some((left, before))) => {
-                self.open = Some(Open { scene: here, left, before });
-                return true;
+        match self.scenes.last_mut() {
+            Some(scene) if change == Some(Change::Flicker) => {
+                scene.ended = glimpse.t;
+                return false;
             }
-            (Some(scene), None) if (scene.change.is_none() || scene.look.change(glimpse.look) <= DRIFT) => {
+            Some(scene) if change == Some(Change::Small) && (scene.change.is_none() || scene.look.change(glimpse.look) <= DRIFT) => {
                 scene.ended = glimpse.t;
                 let Some((_, paced)) = self.paced.take_if(|(t, _)| glimpse.t - *t >= PACE) else { return false };
                 let change = paced.change(glimpse.look);
@@ -174,6 +134,7 @@ impl Scout for SceneScout {
                 *scene = Scene { change: Some(change), began: scene.began, ..here };
             }
             _ => {
+                // The scene that is going on must not be forgotten, so room is made before it.
                 self.shrink(CANDIDATES * self.count - 1);
                 self.scenes.push(here);
                 self.paced = Some((glimpse.t, glimpse.look.clone()));
@@ -184,13 +145,10 @@ impl Scout for SceneScout {
     }
 
     fn holds(&self, position: usize) -> bool {
-        self.scenes.iter().chain(self.open.iter().map(|open| &open.scene)).any(|scene| scene.position == position)
+        self.scenes.iter().any(|scene| scene.position == position)
     }
 
     fn finish(&mut self) -> Vec<usize> {
-        if !self.flickers() {
-            self.settle();
-        }
         self.shrink(self.count);
         self.scenes.iter().map(|scene| scene.position).collect()
     }
@@ -288,9 +246,9 @@ mod tests {
     }
 
     #[test]
-    fn flicker_begins_no_scene() {
+    fn flicker_begins_no_scenes() {
         let quick = |looks: &[Look]| {
-            let (mut scout, mut kept) = (SceneScout::new(4), Vec::new());
+            let (mut scout, mut kept) = (SceneScout::new(8), Vec::new());
             for (position, look) in looks.iter().enumerate() {
                 if scout.see(&Glimpse { position, t: position as f64 / 25.0, look, motion: 0.0 }) {
                     kept.push(position);
@@ -301,13 +259,14 @@ mod tests {
             assert!(picked.iter().all(|position| kept.contains(position)), "{picked:?} of {kept:?}");
             picked
         };
-        let strobe: Vec<Look> = (0..52).map(|i| look(if i % 2 == 0 { 1 } else { 4 })).collect();
-        assert!(look(1).change(&look(4)) > super::CUT);
-        assert_eq!(quick(&strobe).len(), 1);
-        let shots = [vec![look(1); 25], vec![look(4); 25], vec![look(1); 25]].concat();
-        assert_eq!(quick(&shots).len(), 3);
-        assert_eq!(quick(&[&strobe[..], &vec![look(7); 8]].concat()).len(), 2);
-        assert_eq!(quick(&[vec![look(1); 9], vec![look(7); 2]].concat()).len(), 2, "however short, where nothing flickered");
+        for frames in [1, 2] {
+            let strobe: Vec<Look> = (0..52).map(|i| look(if i / frames % 2 == 0 { 1 } else { 4 })).collect();
+            let one = quick(&strobe);
+            assert!(one.len() <= 4 && one.starts_with(&[0, frames]), "both pictures are shown: {one:?}");
+            assert_eq!(quick(&[&strobe[..], &vec![look(7); 8]].concat()).len(), one.len() + 1, "and what comes behind");
+        }
+        let hidden = [vec![look(1); 25], vec![look(4)], vec![look(1); 25]].concat();
+        assert!(quick(&hidden).contains(&25), "one frame in between");
     }
 
     #[test]

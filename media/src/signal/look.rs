@@ -15,8 +15,8 @@ const NOISE: u8 = 6;
 /// the other 1,710 neighbours; in ten minutes of film 131 of 132 on which two other detectors agree, and 5 of which neither knows.
 pub(crate) const CUT: f64 = 0.35;
 
-/// A change that is undone within so many seconds is flicker, and no scene: one that short is not seen as one.
-pub(crate) const UNDONE: f64 = 0.2;
+/// A picture that comes back within so many seconds may flicker: one that is away so shortly is not seen to be.
+const AWAY: f64 = 0.2;
 
 /// Edges of four levels a cell.
 const FEW_EDGES: f64 = (4 * PLANE * PLANE) as f64;
@@ -62,7 +62,7 @@ impl Look {
     }
 
     /// Whether `now` is this picture again after another was shown: no other scene, and at most half as far from it as that was.
-    pub(crate) fn is_back(&self, other: &Self, now: &Self) -> bool {
+    fn is_back(&self, other: &Self, now: &Self) -> bool {
         let left = self.change(now);
         left <= CUT && 2.0 * left <= self.change(other)
     }
@@ -117,6 +117,42 @@ impl Look {
     /// The darkest and the lightest cell.
     pub fn range(&self) -> (u8, u8) {
         self.plane.iter().fold((u8::MAX, 0), |(low, high), level| (low.min(*level), high.max(*level)))
+    }
+}
+
+/// What comes between two neighbours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// The same scene goes on.
+    Small,
+    /// Another scene begins, if only for one frame.
+    Cut,
+    /// Pictures that were just seen alternate.
+    Flicker,
+}
+
+/// Tells cuts from flicker: a frame that is put in between is a cut there and a cut back, and pictures that go on to alternate are nothing new.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    /// The picture before the one that is shown, and when it was shown last.
+    gone: Option<(f64, Look)>,
+    /// Whether the one that is shown had just been seen before.
+    back: bool,
+    /// When pictures alternated last.
+    flickered: Option<f64>,
+}
+
+impl Changes {
+    /// What comes between the picture that was shown last at `left` seconds and the one at `t`.
+    pub(crate) fn between(&mut self, (left, before): (f64, &Look), (t, now): (f64, &Look)) -> Change {
+        if before.change(now) <= CUT {
+            return if self.flickered.is_some_and(|last| t - last <= AWAY) { Change::Flicker } else { Change::Small };
+        }
+        let was_back = self.back;
+        self.back = self.gone.as_ref().is_some_and(|(gone, look)| t - gone <= AWAY && look.is_back(before, now));
+        self.gone = Some((left, before.clone()));
+        self.flickered = (self.back && was_back).then_some(t);
+        if self.flickered.is_some() { Change::Flicker } else { Change::Cut }
     }
 }
 

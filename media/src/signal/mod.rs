@@ -6,6 +6,6 @@ mod video;
 
 pub use hash::{PLANE, PerceptualHash};
 pub use look::Look;
-pub(crate) use look::{CUT, UNDONE};
+pub(crate) use look::{Change, Changes};
 pub(crate) use video::Meter;
 pub use video::VideoSignals;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Look;
-use super::look::{CUT, UNDONE};
+use super::look::{Change, Changes};
 
 /// What the frames that were decoded measure. Which frames those are depends on the samplers, so `frames_seen` comes first.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -44,30 +44,15 @@ const SAME: u8 = 1;
 pub(crate) struct Meter {
     signals: VideoSignals,
     last: Option<(usize, f64, Look)>,
+    changes: Changes,
     /// Brightness of the last two neighbours.
     brightness: Vec<f64>,
-    /// A change that is a cut, unless it is undone soon.
-    open: Option<Open>,
-    /// Seconds at which the last one was undone.
-    undone: Option<f64>,
     wobble: f64,
     triples: u64,
     frozen: u64,
     motion: f64,
     black: u64,
     blank: u64,
-}
-
-/// A change as large as that of a cut.
-#[derive(Debug)]
-struct Open {
-    /// Seconds at which the new picture came, and at which the old one did.
-    t: f64,
-    left: f64,
-    before: Look,
-    first: Look,
-    /// Brightness of each frame since.
-    since: Vec<f64>,
 }
 
 impl Meter {
@@ -85,73 +70,37 @@ impl Meter {
         // What was left out between two frames may have flickered or moved.
         let neighbour = before.filter(|(last, ..)| *last + 1 == position);
         let moved = if let Some((_, left, before)) = neighbour {
-            self.pair(t, left, before, look)
+            self.pair((left, &before), (t, look))
         } else {
-            self.close(false);
+            self.changes = Changes::default();
             self.brightness.clear();
             0.0
         };
-        match &mut self.open {
-            Some(open) => open.since.push(look.brightness()),
-            None => self.shine(look.brightness()),
-        }
+        self.brightness.push(look.brightness());
         self.last = Some((position, t, look.clone()));
         Some(moved)
     }
 
-    fn pair(&mut self, t: f64, left: f64, before: Look, look: &Look) -> f64 {
+    fn pair(&mut self, (left, before): (f64, &Look), (t, look): (f64, &Look)) -> f64 {
         self.signals.pairs_seen += 1;
         let moved = before.motion(look);
         self.motion += moved;
         self.frozen += u64::from(before.largest_difference(look) <= SAME);
-        let changed = before.change(look) > CUT;
-        if let Some(open) = &self.open {
-            let soon = t - open.left <= UNDONE;
-            if soon && open.before.is_back(&open.first, look) {
-                self.close(true);
-                self.undone = Some(t);
-                return moved;
+        if self.changes.between((left, before), (t, look)) == Change::Cut {
+            if self.signals.cuts.len() < MOST_CUTS {
+                self.signals.cuts.push(t);
             }
-            if !soon || changed {
-                self.close(soon && self.flickers());
-            }
-        }
-        if changed {
-            self.open = Some(Open { t, left, before, first: look.clone(), since: Vec::new() });
+            self.brightness.clear(); // another scene is no flicker
+        } else if let [.., first, second] = self.brightness[..] {
+            self.triples += 1;
+            self.wobble += (first - 2.0 * second + look.brightness()).abs() / 2.0;
+            self.brightness.remove(0);
         }
         moved
     }
 
-    /// Whether the last large change goes on with flicker: nothing need undo it where the scene, or the clip, ends.
-    fn flickers(&self) -> bool {
-        self.open.as_ref().zip(self.undone).is_some_and(|(open, undone)| open.left - undone <= UNDONE)
-    }
-
-    /// Settles what the last large change was: flicker, if it was `undone`, else a cut.
-    fn close(&mut self, undone: bool) {
-        let Some(open) = self.open.take() else { return };
-        if !undone {
-            if self.signals.cuts.len() < MOST_CUTS {
-                self.signals.cuts.push(open.t);
-            }
-            self.brightness.clear(); // another scene is no flicker
-        }
-        open.since.into_iter().for_each(|brightness| self.shine(brightness));
-    }
-
-    /// Takes the brightness of the next neighbour.
-    fn shine(&mut self, brightness: f64) {
-        if let [first, second] = self.brightness[..] {
-            self.triples += 1;
-            self.wobble += (first - 2.0 * second + brightness).abs() / 2.0;
-            self.brightness.remove(0);
-        }
-        self.brightness.push(brightness);
-    }
-
     /// The signals; `None` when no frame was measured.
-    pub(crate) fn finish(mut self) -> Option<VideoSignals> {
-        self.close(self.flickers());
+    pub(crate) fn finish(self) -> Option<VideoSignals> {
         let share = |part: f64, whole: u64| (whole > 0).then(|| part / whole as f64);
         let (frames, pairs) = (self.signals.frames_seen, self.signals.pairs_seen);
         Some(VideoSignals {
@@ -202,25 +151,22 @@ mod tests {
     }
 
     #[test]
-    fn a_change_that_is_undone_at_once_is_flicker_and_no_cut() {
+    fn pictures_that_alternate_flicker_and_one_that_is_put_in_between_is_a_cut() {
         let at = |fps: f64, looks: &[Look]| {
             let looks: Vec<_> = looks.iter().enumerate().map(|(i, look)| (i, i as f64 / fps, look.clone())).collect();
             let signals = measure(&looks).unwrap();
             (signals.cuts.iter().map(|t| (t * fps).round() as usize).collect::<Vec<_>>(), signals.flicker)
         };
         let dim = Look::new(ramp(0).plane().map(|level| level / 4));
-        assert!(ramp(0).change(&dim) > super::CUT);
         let strobe: Vec<Look> = (0..12).map(|i| if i % 2 == 0 { ramp(0) } else { dim.clone() }).collect();
         let (cuts, flicker) = at(25.0, &strobe);
-        assert!(cuts.is_empty() && flicker.is_some_and(|flicker| flicker > 0.3), "{cuts:?} {flicker:?}");
-        assert_eq!(at(25.0, &[&strobe[..], &vec![flat(250); 9]].concat()).0, [12], "a cut from the darker phase is one");
+        assert!(cuts == [1, 2] && flicker.is_some_and(|flicker| flicker > 0.3), "{cuts:?} {flicker:?}");
+        assert_eq!(at(25.0, &[&strobe[..], &vec![flat(250); 9]].concat()).0, [1, 2, 12], "a cut out of it");
         let slow: Vec<Look> = (0..24).map(|i| if i / 2 % 2 == 0 { ramp(0) } else { dim.clone() }).collect();
-        assert_eq!(at(25.0, &slow[..22]).0, [0; 0], "two frames each");
+        assert_eq!(at(25.0, &slow).0, [2, 4], "two frames each");
         assert_eq!(at(2.0, &strobe[..5]).0, [1, 2, 3, 4], "pictures of half a second each are seen");
-        let flash = [&vec![ramp(0); 5][..], &vec![flat(250); 3], &vec![ramp(0); 5]].concat();
-        assert_eq!(at(25.0, &flash).0, [0; 0], "a flash");
-        let shots = [&vec![ramp(0); 5][..], &vec![ramp(16); 3], &vec![flat(250); 5], &vec![ramp(0); 5]].concat();
-        assert_eq!(at(25.0, &shots), (vec![5, 8, 13], Some(0.0)), "shots, however short, that do not come back");
+        let flash = [&vec![ramp(0); 5][..], &vec![flat(250); 1], &vec![ramp(0); 5]].concat();
+        assert_eq!(at(25.0, &flash), (vec![5, 6], Some(0.0)), "a single frame");
     }
 
     #[test]
