@@ -15,7 +15,7 @@ pub(super) const FILE: &str = "ledger.sqlite";
 const APPLICATION_ID: i32 = 0x5452_4942;
 
 /// Version of the tables. Raise it when they change, and add a step to `MIGRATIONS`.
-const VERSION: i32 = 12;
+const VERSION: i32 = 13;
 
 /// Larger databases are not checked whole after a crash: the check reads every page, and SQLite's own recovery does not depend on it.
 const CHECK_AT_MOST: u64 = 512 << 20;
@@ -102,10 +102,6 @@ CREATE TABLE shared (
 /// Earlier programs did not write that down: it is taken to be every reply of another judge to an equal request that a task did not get one to itself,
 /// unless an equal task of its own judge got one.
 const SHARED_BEFORE: &str = "
-CREATE TABLE IF NOT EXISTS shared (
-    task INTEGER NOT NULL REFERENCES tasks, round INTEGER NOT NULL, attempt INTEGER NOT NULL REFERENCES attempts,
-    PRIMARY KEY (task, round, attempt)
-) WITHOUT ROWID;
 INSERT OR IGNORE INTO shared SELECT mine.id, mine.round, theirs.id
 FROM attempts AS theirs JOIN tasks AS asked ON asked.id = theirs.task AND asked.round = theirs.round
 CROSS JOIN tasks AS mine ON mine.verdict_id = theirs.verdict_id AND mine.judge <> asked.judge
@@ -117,7 +113,7 @@ WHERE theirs.class = 'answered' AND theirs.id > mine.since
 ";
 
 /// What takes the tables from version 1 to 2, 2 to 3, ...
-const MIGRATIONS: [&str; 11] = [
+const MIGRATIONS: [&str; 12] = [
     "
 ALTER TABLE parts ADD COLUMN fit TEXT;
 ALTER TABLE attempts ADD COLUMN estimated INTEGER;
@@ -144,6 +140,7 @@ UPDATE tasks SET since = coalesce((SELECT max(id) FROM attempts WHERE task = tas
 CREATE INDEX attempts_verdict ON attempts (verdict_id) WHERE class = 'answered';
 ",
     KINDS,
+    SHARED,
     SHARED_BEFORE,
 ];
 
@@ -310,7 +307,7 @@ mod tests {
         let fresh = columns(&open_writer(tempfile::tempdir().unwrap().path()).unwrap());
         let old = open_writer(dir.path()).unwrap();
         old.execute_batch(
-            "DROP VIEW requests; DROP TABLE texts; ALTER TABLE bodies DROP COLUMN head; ALTER TABLE bodies DROP COLUMN tail;
+            "DROP VIEW requests; DROP TABLE texts; DROP TABLE shared; ALTER TABLE bodies DROP COLUMN head; ALTER TABLE bodies DROP COLUMN tail;
              ALTER TABLE tasks DROP COLUMN since; DROP INDEX attempts_verdict; DROP TABLE batch_requests; DROP TABLE batches; DROP INDEX tasks_verdict; DROP INDEX items_position; ALTER TABLE run DROP COLUMN planned; ALTER TABLE parts DROP COLUMN fit; ALTER TABLE attempts DROP COLUMN estimated; ALTER TABLE attempts DROP COLUMN kinds; ALTER TABLE sentinel_attempts DROP COLUMN kinds;
              ALTER TABLE attempts DROP COLUMN usage; ALTER TABLE attempts DROP COLUMN served;
              ALTER TABLE attempts ADD COLUMN input_tokens INTEGER; ALTER TABLE attempts ADD COLUMN output_tokens INTEGER;
@@ -336,7 +333,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let old = open_writer(dir.path()).unwrap();
         old.execute_batch(
-            "DROP VIEW requests; DROP TABLE texts; ALTER TABLE bodies DROP COLUMN head; ALTER TABLE bodies DROP COLUMN tail;
+            "DROP VIEW requests; DROP TABLE texts; DROP TABLE shared; ALTER TABLE bodies DROP COLUMN head; ALTER TABLE bodies DROP COLUMN tail;
              ALTER TABLE attempts DROP COLUMN kinds;
              ALTER TABLE tasks DROP COLUMN since; DROP INDEX attempts_verdict; DROP TABLE batch_requests; DROP TABLE batches; DROP TABLE sentinel_attempts; DROP TABLE sentinels; DROP INDEX items_position; ALTER TABLE run DROP COLUMN planned;
              PRAGMA user_version = 2;",

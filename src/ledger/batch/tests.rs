@@ -1,5 +1,7 @@
 //! Batches in the ledger: what survives what.
 
+use std::path::Path;
+
 use serde_json::Value;
 use tribunal_media::Digest;
 
@@ -139,14 +141,20 @@ async fn a_reply_ends_no_task_of_another_judge() {
     assert_eq!(ledger.waiting_tasks(true).unwrap(), [other]);
 }
 
-#[tokio::test]
-async fn an_outcome_that_came_another_way_stays() {
-    let dir = tempfile::tempdir().unwrap();
-    let ledger = planned(dir.path(), 1);
+/// A run whose one request lies in an exported file, and what its line is known by.
+async fn exported(dir: &Path) -> (Ledger, String) {
+    let ledger = planned(dir, 1);
     let mut file = ledger.begin_batch("mini", "{}", false).unwrap();
     add(&ledger, &mut file, &task(0), None).await;
     let line = file.custom_id(id(&task(0)));
     ledger.finish_batch(file).unwrap();
+    (ledger, line)
+}
+
+#[tokio::test]
+async fn an_outcome_that_came_another_way_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ledger, line) = exported(dir.path()).await;
     ledger.conclude(&task(0), None, Outcome::JudgeRefused(Why::new("refusal", "no"))).await.unwrap();
     let request = found(&ledger, &line).await;
     assert_eq!(ledger.close_request(&request, end("answered", Some(7)), Some(&scored(4))).await.unwrap(), []);
@@ -158,11 +166,7 @@ async fn an_outcome_that_came_another_way_stays() {
 #[tokio::test]
 async fn a_result_ends_what_was_unresolved() {
     let dir = tempfile::tempdir().unwrap();
-    let ledger = planned(dir.path(), 1);
-    let mut file = ledger.begin_batch("mini", "{}", false).unwrap();
-    add(&ledger, &mut file, &task(0), None).await;
-    let line = file.custom_id(id(&task(0)));
-    ledger.finish_batch(file).unwrap();
+    let (ledger, line) = exported(dir.path()).await;
     ledger.conclude(&task(0), Some(id(&task(0))), Outcome::Unresolved(Why::new("connection", "m"))).await.unwrap();
     assert_eq!(ledger.kept_result(&line).await.unwrap(), None);
     let request = found(&ledger, &line).await;
