@@ -175,7 +175,7 @@ impl ReplyFormat {
 #[cfg(test)]
 mod tests {
     use super::{Dialect, ReplyFormat, ServerError, TokenLimit};
-    use crate::judge::wire::Wire as _;
+    use crate::judge::wire::Wire;
 
     fn after(dialect: Dialect, body: &str) -> Option<Dialect> {
         let ladder = [ReplyFormat::Schema, ReplyFormat::Object, ReplyFormat::Prompt];
@@ -216,6 +216,23 @@ mod tests {
             let next = Dialect::default().after(&ServerError::read(&body), &ladder, words, None);
             assert_eq!(next.map(|(next, _)| next.format), Some(ReplyFormat::Object), "{message}");
         }
+    }
+
+    /// Word for word as its servers say it, of `format` itself and through its chat completions.
+    #[test]
+    fn a_shape_that_ollama_cannot_read_is_asked_for_otherwise() {
+        let ladder = [ReplyFormat::Schema, ReplyFormat::Object, ReplyFormat::Prompt];
+        let (own, chat): (&dyn Wire, &dyn Wire) = (&crate::judge::wire::Ollama, &crate::judge::wire::Chat);
+        for (wire, body) in [
+            (own, r#"{"error":"invalid JSON schema in format"}"#),
+            (own, r#"{"error":"invalid format: \"[]\"; expected \"json\" or a valid JSON Schema object"}"#),
+            (own, r#"{"error":"invalid format: expected \"json\" or a JSON schema"}"#),
+            (chat, r#"{"error":{"message":"invalid JSON schema in format","type":"api_error","param":null,"code":null}}"#),
+        ] {
+            let after = |dialect: Dialect| dialect.after(&ServerError::read(body), &ladder, wire.format_words(), None);
+            assert_eq!(after(Dialect::default()).map(|(next, _)| next.format), Some(ReplyFormat::Object), "{body}");
+        }
+        assert!(!ServerError::read(r#"{"error":"model runner has unexpectedly stopped"}"#).has_no_grammar());
     }
 
     #[test]

@@ -113,7 +113,7 @@ impl Judge {
     /// A refusal that names something we can leave out is no fault of the item: the next attempt leaves it out. The flag says so. `sent` is the
     /// recorded body where it is at hand: what it does not hold cannot be left out, and what is quoted of it teaches nothing.
     pub(super) fn learn_from(&self, fault: Fault, used: Dialect, sent: Option<&str>) -> (Fault, bool) {
-        let may_teach = fault.class == Class::BadItem && matches!(fault.status, Some(400 | 422));
+        let may_teach = fault.class == Class::BadItem && matches!(fault.status, Some(400 | 422 | 500));
         let wire = &self.opened.wire;
         let error = || sent.into_iter().fold(ServerError::read(&fault.reply), ServerError::unquoted);
         let next = if may_teach { used.after(&error(), wire.ladder(), wire.format_words(), sent) } else { None };

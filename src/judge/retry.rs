@@ -191,6 +191,7 @@ fn class(status: u16, body: &str, error: &ServerError, asks_to_wait: bool) -> (C
         400..=499 => (Class::BadItem, format!("rejected_{status}")),
         // llama.cpp says so of pictures and sound that its model cannot take in: nothing was generated, and asking again is no use.
         500 | 501 if error.is_unsupported_input() => (Class::BadItem, format!("rejected_{status}")),
+        500 if error.has_no_grammar() => (Class::BadItem, "rejected_500".to_owned()),
         _ => (Class::Ambiguous, "server_error".to_owned()),
     }
 }
@@ -314,6 +315,7 @@ mod tests {
             (429, r#"{"error":{"type":"insufficient_quota"}}"#, Class::Stopped(StopKind::Quota)),
             (500, error, Class::Ambiguous),
             (500, r#"{"error":{"code":500,"message":"image input is not supported - hint: ...","type":"server_error"}}"#, Class::BadItem),
+            (500, r#"{"error":"invalid JSON schema in format"}"#, Class::BadItem),
             (502, "", Class::Ambiguous),
             (503, error, Class::Refused),
             (503, "", Class::Ambiguous),

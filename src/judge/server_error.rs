@@ -79,6 +79,8 @@ const UNKNOWN: [&str; 12] = [
 /// Further words of a server that does not take a way to ask for the shape of the reply: DeepSeek, Azure's older versions, Moonshot and
 /// Ollama, llama.cpp.
 const NO_FORMAT: [&str; 4] = ["unavailable", "enabled only", "invalid", "failed to parse"];
+/// Words of Ollama when it can make nothing of the shape that is asked for. It answers 500, as to whatever goes wrong before a model runs.
+const NO_GRAMMAR: [&str; 2] = ["invalid json schema in format", "expected \"json\" or a"];
 /// Shortest run of characters that is taken for a quote of the request: names of parameters are shorter.
 const QUOTE: usize = 20;
 /// Codes that mean the same: OpenAI. The last is of models that take the default alone.
@@ -250,6 +252,11 @@ impl ServerError {
             message.replace_range(run[0]..run[QUOTE], &"\u{1}".repeat(run[QUOTE] - run[0]));
         }
         Self { message, ..self }
+    }
+
+    /// Whether a server of Ollama could not read the shape of the reply that was asked for: nothing was generated.
+    pub(super) fn has_no_grammar(&self) -> bool {
+        self.says(&NO_GRAMMAR)
     }
 
     /// Whether the server says that it does not take the way in which the shape of the reply is asked for, of which `words` speak.

@@ -72,6 +72,8 @@ fn what_a_server_refuses_is_learnt_once_and_said() {
         ("anthropic", "/v1", vec!["output_config"], "tool"),
         ("gemini", "/v1beta", vec!["responseJsonSchema"], "json_object"),
         ("ollama", "", vec!["format"], "prompt"),
+        ("ollama", "", vec!["json_schema"], "json_object"),
+        ("openai", "/v1", vec!["json_schema"], "json_object"),
     ] {
         let work = tempdir().unwrap();
         let judge = MockProcess::start(work.path(), &json!({"safety": 2, "refuses": refuses}));
@@ -81,7 +83,7 @@ fn what_a_server_refuses_is_learnt_once_and_said() {
         assert_eq!(count(&done["summary"], "scored"), 12, "{provider}");
         assert!(jsonl(&folder.join("verdicts.jsonl")).iter().all(|row| row["format"] == rung), "{provider}");
         let lessons = done["learnt"][0]["lessons"].as_array().unwrap();
-        let refused = judge.calls().iter().filter(|call| call["status"] == 400).count();
+        let refused = judge.calls().iter().filter(|call| call["status"] != 200).count();
         assert_eq!(refused, lessons.len(), "{provider}: each lesson is learnt once: {lessons:?}");
         assert!(!lessons.is_empty());
     }

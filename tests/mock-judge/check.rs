@@ -18,16 +18,20 @@ pub(crate) fn size(config: &Config, bytes: usize) -> Result<(), Failure> {
 pub(crate) fn parameters(config: &Config, body: &Value) -> Result<(), Failure> {
     let unknown = config.refuses.iter().find(|name| carries(body, name));
     unknown.map_or(Ok(()), |name| {
+        // Ollama's words and status, whatever the shape lacks.
+        if name == "json_schema" && body["format"].is_object() {
+            return Err(Failure::new(500, Kind::Server, "invalid JSON schema in format"));
+        }
         let instead = if name == "max_tokens" { " Use 'max_completion_tokens' instead." } else { "" };
         let message = format!("Unsupported parameter: '{name}' is not supported with this model.{instead}");
         Err(Failure { param: Some(name.clone()), ..Failure::new(400, Kind::UnknownParameter, message) })
     })
 }
 
-/// A name at the top or within the two objects that hold parameters elsewhere; `json_schema` is the strict form of `response_format`.
+/// A name at the top or within the two objects that hold parameters elsewhere; `json_schema` is the strict form of `response_format`, or of Ollama's `format`.
 fn carries(body: &Value, name: &str) -> bool {
     if name == "json_schema" {
-        return body["response_format"]["type"] == "json_schema";
+        return body["response_format"]["type"] == "json_schema" || body["format"].is_object();
     }
     let path = format!("/{}", name.replace('.', "/"));
     ["", "/generationConfig", "/options"].iter().any(|place| body.pointer(&format!("{place}{path}")).is_some())
@@ -66,6 +70,9 @@ mod tests {
         assert_eq!(named(json!({"options": {"seed": 1}})).as_deref(), Some("seed"));
         assert_eq!(named(json!({"output_config": {"format": {}}})).as_deref(), Some("output_config.format"));
         assert_eq!(named(json!({"response_format": {"type": "json_schema"}})).as_deref(), Some("json_schema"));
+        let ollama = parameters(&config, &json!({"format": {"type": "object"}})).unwrap_err();
+        assert_eq!((ollama.status, ollama.message.as_str()), (500, "invalid JSON schema in format"));
+        assert_eq!(named(json!({"format": "json"})), None);
         assert_eq!(named(json!({"max_completion_tokens": 1, "response_format": {"type": "json_object"}})), None);
     }
 

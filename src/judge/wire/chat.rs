@@ -116,7 +116,7 @@ impl Wire for Chat {
     }
 
     fn format_words(&self) -> &'static [&'static str] {
-        &["response_format", "response format", "json_schema", "structured output", "grammar"]
+        &["response_format", "response format", "json_schema", "json schema in format", "structured output", "grammar"]
     }
 
     fn verdict(&self, body: &str, work: &Work) -> Result<Verdict, Flaw> {
