@@ -132,7 +132,7 @@ impl Judge {
         let lessons = opened.lessons.clone();
         let mut judge = Self {
             name: if opened.authored { format!("{name} (authored)") } else { name.to_owned() },
-            settings: settings.clone(),
+            settings: Settings { receipt: opened.receipt, ..settings.clone() },
             limiter: Limiter::new(&if opened.live { terms.limits.clone() } else { Limits::default() }),
             terms,
             calibration: Calibration::default(),

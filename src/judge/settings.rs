@@ -21,6 +21,17 @@ pub enum Receipt {
     Canary,
 }
 
+impl Receipt {
+    /// The name in files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Usage => "usage",
+            Self::Canary => "canary",
+        }
+    }
+}
+
 /// One judge, ready to open.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

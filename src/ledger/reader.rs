@@ -130,6 +130,8 @@ impl Reader {
         let provider = fingerprint.split(' ').next();
         // What a person wrote stays authored, however often it is replayed.
         let origin = if self.info.authored_judges.iter().any(|name| name == judge) { "authored" } else { "recorded" };
+        // How it was made sure that the judge saw the media decides what was asked and how replies are read.
+        let receipt = self.info.settings.get("receipts").and_then(|receipts| receipts.get(judge));
         let mut lines = String::new();
         while let Some(row) = rows.next()? {
             let Task { item_id, sampler, rubric, repeat, .. } = task_at(row, 0)?;
@@ -138,6 +140,9 @@ impl Reader {
                 "v": 1, "item_id": item_id, "sampler": sampler, "rubric": rubric, "repeat": repeat, "request_digest": digest,
                 "status": status, "headers": {}, "body": body, "origin": origin, "provider": provider,
             });
+            if let Some(receipt) = receipt {
+                line["receipt"] = receipt.clone();
+            }
             if line["request_digest"].is_null() {
                 line["taught"] = true.into();
                 line["format"] = row.get::<_, Option<String>>(9)?.into();

@@ -9,7 +9,7 @@ use tribunal_media::Digest;
 
 use super::seam::Reply;
 use crate::judge::request::Request;
-use crate::judge::{Lesson, ProviderKind, ReplyFormat};
+use crate::judge::{Lesson, ProviderKind, Receipt, ReplyFormat};
 
 /// The one version of the format.
 const VERSION: u32 = 1;
@@ -24,6 +24,8 @@ pub(super) struct Cassette {
     pub(super) authored: bool,
     /// Whose replies these are, where a line says so; all others speak chat completions.
     pub(super) provider: Option<ProviderKind>,
+    /// How it was made sure then that the judge saw the media, where a line says so: requests and verdicts hang on it.
+    pub(super) receipt: Option<Receipt>,
     /// Bodies of the refusals that taught what later requests leave out, oldest first, each once for each way in which the shape of the reply was asked
     /// for. They answer nothing.
     pub(super) lessons: Vec<Lesson>,
@@ -65,6 +67,8 @@ struct Line {
     origin: Origin,
     #[serde(default)]
     provider: Option<ProviderKind>,
+    #[serde(default)]
+    receipt: Option<Receipt>,
     /// A refusal that taught something: when it came hung on what other tasks had taught by then.
     #[serde(default)]
     taught: bool,
@@ -114,6 +118,7 @@ impl Cassette {
             by_task: BTreeMap::new(),
             authored: false,
             provider: None,
+            receipt: None,
             lessons: Vec::new(),
             exact: false,
             digest: Digest::of(text.as_bytes()),
@@ -130,6 +135,10 @@ impl Cassette {
             return Err(format!("a reply of {} among those of {}: one cassette answers for one judge", now.name(), before.name()));
         }
         self.provider = self.provider.or(line.provider);
+        if self.receipt.is_some_and(|before| line.receipt.is_some_and(|now| now != before)) {
+            return Err("a reply to another receipt than those before: one cassette answers for one judge".to_owned());
+        }
+        self.receipt = self.receipt.or(line.receipt);
         let body = match line.body {
             Value::String(text) => text,
             other => other.to_string(),

@@ -47,6 +47,7 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, String> {
         remote: false,
         live: false,
         lessons: Vec::new(),
+        receipt: settings.receipt,
     })
 }
 

@@ -73,6 +73,7 @@ pub(super) fn open(settings: &Settings, secrets: &dyn Fn(&str) -> Option<String>
         remote: true,
         live: true,
         lessons: Vec::new(),
+        receipt: settings.receipt,
     })
 }
 

@@ -6,7 +6,7 @@ use super::cassette::{Cassette, Recorded};
 use super::seam::{Opened, Provider, Reply};
 use crate::judge::request::Request;
 use crate::judge::retry::{Class, Fault};
-use crate::judge::{Lesson, ProviderKind, Settings};
+use crate::judge::{Lesson, ProviderKind, Receipt, Settings};
 
 /// Filled in with the request's nonce, which depends on the decoded parts and cannot be written by hand. In authored lines only: a judge that said this
 /// word by word did not echo its nonce.
@@ -22,6 +22,8 @@ struct Replay(Cassette);
 pub(super) fn open(settings: &Settings) -> Result<Opened, String> {
     let path = settings.path.as_deref().ok_or("path is missing: name the cassette")?;
     let cassette = Cassette::read(path)?;
+    let receipt = receipt(settings.receipt, cassette.receipt).map_err(|problem| format!("cassette {}: {problem}", path.display()))?;
+    let settings = &Settings { receipt, ..settings.clone() };
     let model = settings.model.clone().unwrap_or_else(|| "replay".to_owned());
     Ok(Opened {
         // Two cassettes are two judges, and share no answer.
@@ -33,9 +35,20 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, String> {
         authored: cassette.authored,
         remote: false,
         live: false,
+        receipt,
         lessons: cassette.lessons.clone(),
         provider: Box::new(Replay(cassette)),
     })
+}
+
+/// What was recorded stands: requests and verdicts were made by it. Who names another one is told.
+fn receipt(named: Receipt, recorded: Option<Receipt>) -> Result<Receipt, String> {
+    match recorded {
+        Some(recorded) if named != recorded && named != Receipt::default() => {
+            Err(format!("its replies were recorded with receipt = \"{}\", not \"{}\"; leave it out", recorded.as_str(), named.as_str()))
+        }
+        recorded => Ok(recorded.unwrap_or(named)),
+    }
 }
 
 /// Replies of an earlier run, from its lines, and the refusals that taught it something.

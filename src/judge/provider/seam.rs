@@ -11,7 +11,7 @@ use crate::judge::request::Request;
 use crate::judge::retry::Fault;
 use crate::judge::terms::Takes;
 use crate::judge::wire::Wire;
-use crate::judge::{Lesson, ProviderKind, Settings};
+use crate::judge::{Lesson, ProviderKind, Receipt, Settings};
 
 /// One complete reply, of whatever status; the key is removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +77,8 @@ pub(in crate::judge) struct Opened {
     pub(in crate::judge) live: bool,
     /// Bodies of the refusals that taught it something when it was recorded; a server's are learnt on the way.
     pub(in crate::judge) lessons: Vec<Lesson>,
+    /// How it is made sure that the judge saw the media: as the settings say, or as it was recorded.
+    pub(in crate::judge) receipt: Receipt,
 }
 
 /// Opens the provider that `settings` name; the error says what is wrong and what to do.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::server::{Answer, Server};
 use super::{FakeJournal, ask, completion, ends, good, verdict_json, work};
-use crate::judge::{Intent, Judge, JudgeSpec, Limits, ProviderKind, Settings, View, Work};
+use crate::judge::{Intent, Judge, JudgeSpec, Limits, ProviderKind, Receipt, Settings, View, Work};
 
 #[expect(clippy::needless_pass_by_value, reason = "calls read as `line(json!(..))`")]
 fn line(extra: Value) -> Value {
@@ -64,6 +64,24 @@ async fn a_nonce_is_filled_in_where_a_person_wrote_the_reply_and_nowhere_else() 
     let body: Value = serde_json::from_str(&completion(&content)).unwrap();
     assert_eq!(replay(&[line(json!({"body": body, "origin": "authored"}))]).await.0, "scored");
     assert_eq!(replay(&[line(json!({"body": body}))]).await.0, "judge_unusable nonce_mismatch", "a judge that says so did not echo it");
+}
+
+/// A server that counts no pictures, which the run took for no proof.
+#[tokio::test]
+async fn a_cassette_is_read_by_the_receipt_it_was_recorded_by() {
+    let mut body: Value = serde_json::from_str(&good()).unwrap();
+    body["usage"]["prompt_tokens_details"] = json!({"image_tokens": 0});
+    let of = |receipt: Value| line(json!({"body": body, "receipt": receipt}));
+    assert_eq!(replay(&[of(json!("off"))]).await.0, "scored");
+    assert_eq!(replay(&[of(json!("usage"))]).await.0, "judge_unusable media_not_seen");
+    assert_eq!(replay(&[of(Value::Null)]).await.0, "judge_unusable media_not_seen", "of earlier programs");
+    let error = open(&[of(json!("off")).to_string(), of(json!("canary")).to_string()]).unwrap_err();
+    assert!(error.contains(":2: a reply to another receipt"), "{error}");
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(of(json!("off")).to_string().as_bytes()).unwrap();
+    let settings = Settings { path: Some(file.path().into()), receipt: Receipt::Canary, ..Settings::new(ProviderKind::Replay) };
+    let error = Judge::open("r", &settings, &|_| None).unwrap_err().to_string();
+    assert!(error.contains("recorded with receipt = \"off\", not \"canary\""), "{error}");
 }
 
 #[test]
