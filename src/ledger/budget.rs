@@ -74,8 +74,12 @@ impl Budget {
 
 /// What an attempt takes out of the budget once it has ended. Of unknown cost, it keeps its upper bound unless its class says that nothing was billed.
 pub(super) fn charge(class: &str, bound: u64, cost: Option<u64>) -> u64 {
-    let unbilled = matches!(class, "never_sent" | "refused" | "stopped");
-    cost.unwrap_or(if unbilled { 0 } else { bound })
+    cost.unwrap_or(if is_unbilled(class) { 0 } else { bound })
+}
+
+/// Whether an attempt that ended so was not billed.
+pub(super) fn is_unbilled(class: &str) -> bool {
+    matches!(class, "never_sent" | "refused" | "stopped")
 }
 
 #[cfg(test)]

@@ -6,9 +6,10 @@ use rusqlite::{Connection, Row, Statement, params};
 use serde::de::DeserializeOwned;
 use tribunal_media::Digest;
 
+use super::budget::is_unbilled;
 use super::plan::{self, task_at};
-use super::{Entry, ItemRow, LedgerError, PartsRow, Record};
-use crate::judge::{Estimate, Outcome, Task, Usage};
+use super::{Entry, ItemRow, LedgerError, PartsRow, Record, answer};
+use crate::judge::{Estimate, Outcome, Served, Task, Usage};
 
 /// Positions that are read together.
 const PAGE: u64 = 64;
@@ -29,6 +30,8 @@ struct Totals {
     attempts: u32,
     usage: Option<Usage>,
     cost: Option<u64>,
+    /// Something may have been billed, and nobody knows how much.
+    unpriced: bool,
     latency_ms: Option<u64>,
     unread: bool,
 }
@@ -72,12 +75,13 @@ fn page(connection: &Connection, positions: RangeInclusive<u64>) -> Result<Vec<E
         "SELECT row, position, media_id, media, thumbs, item_id FROM items WHERE position BETWEEN ?1 AND ?2 ORDER BY position, item_id",
     )?;
     let mut tasks = connection.prepare(
-        "SELECT item_id, sampler, rubric, judge, repeat, id, verdict_id, detail FROM tasks WHERE item_id = ?1
+        "SELECT item_id, sampler, rubric, judge, repeat, id, verdict_id, detail, round, since FROM tasks WHERE item_id = ?1
          ORDER BY sampler, rubric, judge, repeat",
     )?;
     let mut parts =
         connection.prepare("SELECT frames, chunks, fit FROM parts WHERE item_id = ?1 AND sampler = ?2 AND rubric = ?3 AND judge = ?4")?;
     let mut attempts = connection.prepare("SELECT class, usage, cost, latency_ms, kinds FROM attempts WHERE task = ?1 ORDER BY id")?;
+    let mut answers = answer::prepare(connection)?;
     let mut rows = items.query([positions.start(), positions.end()].map(|position| plan::stored(*position)))?;
     let mut entries = Vec::new();
     while let Some(row) = rows.next()? {
@@ -87,8 +91,15 @@ fn page(connection: &Connection, positions: RangeInclusive<u64>) -> Result<Vec<E
         while let Some(row) = rows.next()? {
             let task = task_at(row, 0)?;
             let outcome: Option<Outcome> = maybe(row, 7)?;
-            let (sent, totals) = (parts_of(&mut parts, &task)?, totals_of(&mut attempts, row.get(5)?)?);
-            records.push(record(&item, task, digest(row, 6)?, outcome.as_ref(), sent, &totals));
+            let (id, verdict_id) = (row.get(5)?, row.get::<_, Option<String>>(6)?);
+            let (sent, mut totals) = (parts_of(&mut parts, &task)?, totals_of(&mut attempts, id)?);
+            let answer = answer::of(&mut answers, (id, row.get(8)?, row.get(9)?), verdict_id.as_deref())?.unwrap_or_default();
+            // Who reads what another paid for pays nothing; without a known price nothing is known here either.
+            if answer.is_shared && answer.is_priced && !totals.unpriced {
+                totals.cost = totals.cost.or(Some(0));
+            }
+            let record = record(&item, task, digest(row, 6)?, outcome.as_ref(), sent, &totals);
+            records.push(Record { served: answer.served, ..record });
         }
         entries.push(Entry { item, records });
     }
@@ -121,7 +132,9 @@ fn totals_of(statement: &mut Statement<'_>, task: i64) -> Result<Totals, LedgerE
             (Some(before), Some(usage)) => Some(before + usage),
             (before, usage) => usage.or(before),
         };
-        of.cost = number(2)?.map(|cost| cost.saturating_add(of.cost.unwrap_or(0))).or(of.cost);
+        let cost = number(2)?;
+        of.unpriced |= cost.is_none() && !class.is_some_and(|class| is_unbilled(&class));
+        of.cost = cost.map(|cost| cost.saturating_add(of.cost.unwrap_or(0))).or(of.cost);
         of.latency_ms = number(3)?.or(of.latency_ms);
     }
     Ok(of)
@@ -169,6 +182,7 @@ fn record(item: &ItemRow, task: Task, verdict_id: Option<Digest>, outcome: Optio
         cost_usd: totals.cost.map(|cost| cost as f64 / 1e6),
         attempts: totals.attempts,
         latency_ms: totals.latency_ms,
+        served: Served::default(),
         unread: totals.unread,
     }
 }

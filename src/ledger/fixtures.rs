@@ -107,6 +107,7 @@ pub(crate) fn record(item: &ItemRow, outcome: Option<OutcomeName>) -> Record {
         cost_usd: None,
         attempts: 0,
         latency_ms: None,
+        served: Served::default(),
         unread: false,
     }
 }

@@ -1,5 +1,6 @@
 //! The durable record of every intent, attempt, reply and outcome of a run. The main types are [`Ledger`] (writer) and [`Reader`].
 
+mod answer;
 mod attempts;
 mod batch;
 mod budget;

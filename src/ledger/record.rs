@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tribunal_media::{Digest, Modality, Report};
 
 use super::LedgerError;
-use crate::judge::{Fit, Odds, OutcomeName, ReplyFormat, Scale, Triage, Usage};
+use crate::judge::{Fit, Odds, OutcomeName, ReplyFormat, Scale, Served, Triage, Usage};
 
 /// One row of `verdicts.jsonl`: one task, its end and its grounds. Field order is the file's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,12 +67,15 @@ pub struct Record {
     pub fit: Option<Fit>,
     /// Tokens, summed over attempts.
     pub usage: Option<Usage>,
-    /// Dollars, summed over attempts; null without a known price.
+    /// Dollars, summed over its own attempts: 0 where it read the reply that another paid for. Null without a known price.
     pub cost_usd: Option<f64>,
     /// How often it was sent.
     pub attempts: u32,
     /// Wall time of the last attempt.
     pub latency_ms: Option<u64>,
+    /// What the server said of the model whose reply this rests on.
+    #[serde(skip)]
+    pub served: Served,
     /// Whether the server counted fewer tokens for a request than its texts alone can have.
     #[serde(skip)]
     pub unread: bool,

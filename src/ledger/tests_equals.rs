@@ -253,3 +253,33 @@ fn refusals_in_the_same_words_are_lessons_by_the_way_of_asking() {
     let recalled = [ReplyFormat::Schema, ReplyFormat::Object].map(|format| ("no".to_owned(), Some(format)));
     assert_eq!(ledger.recalled("mini").unwrap().1, recalled);
 }
+
+/// Of another judge, and of an equal item: both have the model that gave the reply, and the row that paid alone has what it cost.
+#[test]
+fn who_reads_what_another_paid_for_pays_nothing() {
+    let rows = |cost: Option<u64>| {
+        let dir = tempfile::tempdir().unwrap();
+        let other = Task { judge: "other".to_owned(), ..task(0) };
+        let ledger = open(dir.path());
+        plan(&ledger, &items(4), &[task(0), other.clone(), task(1), task(2), task(3)]).unwrap();
+        run(async {
+            let asked = intent(&task(0), None);
+            let id = asked.verdict_id;
+            let attempt = ledger.intent(asked).await.unwrap();
+            let served = Served { model: Some("m-1".to_owned()), ..Served::default() };
+            ledger.settle(attempt, AttemptEnd { served, ..end("answered", cost) }).await.unwrap();
+            ledger.read(&other, vec![attempt]).await.unwrap();
+            for task in [&task(0), &other, &task(1)] {
+                ledger.conclude(task, Some(id), scored(4)).await.unwrap();
+            }
+            ledger.conclude(&task(2), None, Outcome::SafelyBlocked).await.unwrap();
+        });
+        let records = Reader::open(dir.path()).unwrap().records().unwrap();
+        records.into_iter().map(|row| (row.judge, row.attempts, row.cost_usd, row.served.model)).collect::<Vec<_>>()
+    };
+    let row = |judge: &str, attempts, cost| (judge.to_owned(), attempts, cost, Some("m-1".to_owned()));
+    let unasked = || ("mini".to_owned(), 0, None, None);
+    let own = row("mini", 1, Some(0.000_005));
+    assert_eq!(rows(Some(5)), [own, row("other", 0, Some(0.0)), row("mini", 0, Some(0.0)), unasked(), unasked()]);
+    assert_eq!(rows(None), [row("mini", 1, None), row("other", 0, None), row("mini", 0, None), unasked(), unasked()]);
+}

@@ -1,6 +1,6 @@
 //! Facts from the rows of a run, item by item.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tribunal_media::Report;
@@ -138,6 +138,13 @@ impl<'a> FactsBuilder<'a> {
             of.cut += usize::from(record.fit.is_some());
             of.uncounted += usize::from(!is_counted(record));
             of.unread += usize::from(record.unread);
+            for (names, name) in [(&mut of.models, &record.served.model), (&mut of.fingerprints, &record.served.fingerprint)] {
+                let Some(name) = name else { continue };
+                match names.get_mut(name) {
+                    Some(count) => *count += 1,
+                    None => _ = names.insert(name.clone(), 1),
+                }
+            }
         }
         of.attempts += u64::from(record.attempts);
         of.usage = match (of.usage, record.usage) {
@@ -179,6 +186,8 @@ impl<'a> FactsBuilder<'a> {
                 cut: 0,
                 uncounted: 0,
                 unread: 0,
+                models: BTreeMap::new(),
+                fingerprints: BTreeMap::new(),
                 attempts: 0,
                 usage: None,
                 unpriced: false,

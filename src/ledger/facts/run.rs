@@ -1,6 +1,6 @@
 //! The facts of one run, and how they are asked for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -97,6 +97,10 @@ pub struct ScopeFacts {
     pub uncounted: usize,
     /// Those of them with a score for which the server counted fewer tokens than the texts alone can have: it read next to nothing of them.
     pub unread: usize,
+    /// Names under which servers say that a model gave a verdict, each with how many of those it gave.
+    pub models: BTreeMap<String, usize>,
+    /// The same of the fingerprints of their configuration.
+    pub fingerprints: BTreeMap<String, usize>,
     /// How often they were sent.
     pub attempts: u64,
     /// Tokens of all attempts; `None` when none were counted.
