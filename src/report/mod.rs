@@ -30,8 +30,8 @@ pub use rows::Rows;
 pub use stored::{OpenError, StoredRun};
 pub use summary::{
     AmongRow, By, ComponentRow, DependabilityRow, Detects, DriftRow, Group, HumansRow, JudgeRow, Key, ModelPair, PairTest, Placed,
-    ProbeRow, Quality, QualityRow, RunSettings, SamplersRow, Scope, StandardisedDifference, Standing, Summary, TestRow, Tokens,
-    VarianceRow, Versus, Warning, WarningSettings,
+    ProbeRow, Quality, QualityRow, RunSettings, SamplersRow, Scope, ServedName, ServedRow, StandardisedDifference, Standing, Summary,
+    TestRow, Tokens, VarianceRow, Versus, Warning, WarningSettings,
 };
 pub use table::TableKind;
 pub use terminal::{strategies_terminal, terminal};

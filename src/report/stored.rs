@@ -75,7 +75,7 @@ impl StoredRun {
         }
         let ratings = Ratings::of_facts(&facts);
         let summary = Summary::of(&info, &settings, &facts, &ratings)
-            .with_sentinels(&settings, &facts, &sentinels)
+            .with_served(&settings, &facts, &sentinels)
             .with_perhaps_billed(perhaps_billed)
             .with_plan(planned);
         Ok(Self { info, settings, facts, ratings, summary, strategies, rows })
@@ -86,7 +86,7 @@ impl StoredRun {
         let settings = RunSettings::of(&info)?;
         let facts = Facts::of(&info, &items, &records);
         let ratings = Ratings::of_facts(&facts);
-        let summary = Summary::of(&info, &settings, &facts, &ratings);
+        let summary = Summary::of(&info, &settings, &facts, &ratings).with_served(&settings, &facts, &[]);
         items.sort_by(|one, other| (one.position, &one.item_id).cmp(&(other.position, &other.item_id)));
         let mut entries: Vec<Entry> = items.into_iter().map(|item| Entry { item, records: Vec::new() }).collect();
         for record in records {

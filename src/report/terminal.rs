@@ -2,7 +2,7 @@
 
 use super::models::{Lineup, Means, PanelLineup, Stand, lineups, panels};
 use super::plain::{FEW, estimate, fixed, interval, names, noted, number, or_dash, percent, rate, said, scope, shifts, signed, under};
-use super::summary::{DriftRow, Standing, Summary};
+use super::summary::{DriftRow, Standing, Summary, Warning};
 use super::visible;
 use super::words::words;
 use crate::ensemble::CascadeRow;
@@ -19,6 +19,8 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
     let pending = (summary.pending > 0).then(|| format!("pending {}", summary.pending));
     lines.push(format!("  {}", counts.chain(pending).collect::<Vec<_>>().join(", ")));
     lines.extend(summary.drift.iter().map(drift));
+    let (of_judges, others): (Vec<Warning>, Vec<Warning>) = summary.warnings.iter().cloned().partition(Warning::is_of_the_judge);
+    lines.extend(warnings(&of_judges));
     let (lineups, panels) = (lineups(summary), panels(summary).collect::<Vec<_>>());
     lines.extend(models(&lineups));
     lines.extend(panels.iter().flat_map(panel));
@@ -49,8 +51,12 @@ pub fn terminal(summary: &Summary, width: usize) -> String {
     lines.extend((!summary.cascades.is_empty()).then(|| words(Lang::En)["cascade_interval"].to_owned()));
     lines.extend(super::agreement::short(&summary.quality));
     lines.extend(probes(summary));
-    lines.extend(said(&summary.warnings, Lang::En).into_iter().map(|(code, message)| format!("! {code}: {}", visible(&message))));
+    lines.extend(warnings(&others));
     lines.iter().map(|line| wrap(line, width)).collect()
+}
+
+fn warnings(warnings: &[Warning]) -> Vec<String> {
+    said(warnings, Lang::En).into_iter().map(|(code, message)| format!("! {code}: {}", visible(&message))).collect()
 }
 
 /// Models side by side, a head over those of one kind; first the mean that they stand by.

@@ -132,3 +132,37 @@ fn without_the_setting_nothing_is_asked_twice() {
     bench.score();
     assert_eq!((bench.judge.calls().len(), summary["drift"].as_array().unwrap().len()), (6, 0));
 }
+
+/// The contract knows no silence: whoever asked for no sentinel is told all the same.
+#[test]
+fn verdicts_of_two_models_are_told_before_the_results_without_a_sentinel() {
+    let bench = Bench::new("");
+    let (mut first, rest) = (bench.args(), bench.args());
+    first.extend(["--limit", "2"].map(str::to_owned));
+    let all = |args: &[String]| run_to(0, &args.iter().map(String::as_str).collect::<Vec<_>>());
+    all(&first);
+    let folder = bench.work.path().join("run");
+    let summary = || -> Value { serde_json::from_slice(&fs::read(folder.join("summary.json")).unwrap()).unwrap() };
+    assert!(!Bench::codes(&summary()).contains(&"judge_model_changed"));
+    bench.judge.change(Manner::Served("two-2027", 2));
+    let shown = String::from_utf8(all(&rest).stdout).unwrap();
+    let told = "judge_model_changed: j: more than one model answered: two-2027 (4 verdicts), one-2026 (2 verdicts).";
+    let plain = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(plain.find(told).unwrap() < plain.find("95 % interval").unwrap(), "{shown}");
+    let summary = summary();
+    assert_eq!(summary["warnings"][0]["code"], "judge_model_changed");
+    let names = [("two-2027", 4), ("one-2026", 2)].map(|(name, verdicts)| serde_json::json!({"name": name, "verdicts": verdicts}));
+    assert_eq!((&summary["served"][0]["judge"], &summary["served"][0]["models"]), (&"j".into(), &names.to_vec().into()));
+    run_to(0, &["report", folder.to_str().unwrap(), "--format", "html", "--lang", "ko"]);
+    let page = fs::read_to_string(folder.join("report.html")).unwrap();
+    let korean = "j: 둘 이상의 모델이 응답함: two-2027 (판정 4개), one-2026 (판정 2개)";
+    assert!(page.find(korean).unwrap() < page.find("id=\"models\"").unwrap());
+    assert!(page.contains("more than one model answered: two-2027 (4 verdicts)"), "in the other language, too");
+    // A replay of the run tells what the run told.
+    let (mut again, other) = (bench.args(), bench.work.path().join("again"));
+    again.pop();
+    again.extend([other.to_str().unwrap(), "--replay", folder.to_str().unwrap()].map(str::to_owned));
+    all(&again);
+    let replayed: Value = serde_json::from_slice(&fs::read(other.join("summary.json")).unwrap()).unwrap();
+    assert_eq!(replayed["served"], summary["served"]);
+}

@@ -63,6 +63,8 @@ pub(super) struct Shared {
 struct Said<'a> {
     place: usize,
     code: &'a str,
+    /// To be said before any score.
+    first: bool,
     count: Option<usize>,
     message: &'a str,
 }
@@ -104,7 +106,14 @@ impl Frame<'_> {
 
     fn said(&self) -> Vec<Said<'_>> {
         let all = self.warnings.iter().enumerate();
-        all.map(|(place, one)| Said { place, code: &one.code, count: one.count, message: one.in_language(self.lang) }).collect()
+        all.map(|(place, one)| Said {
+            place,
+            code: &one.code,
+            first: one.is_of_the_judge(),
+            count: one.count,
+            message: one.in_language(self.lang),
+        })
+        .collect()
     }
 
     pub(super) fn shared(&self) -> Shared {
@@ -203,7 +212,8 @@ mod tests {
 
     #[test]
     fn warnings_of_one_code_stand_together() {
-        let said = ["few", "blocked", "few"].iter().enumerate().map(|(place, code)| Said { place, code, count: None, message: "" });
+        let said =
+            ["few", "blocked", "few"].iter().enumerate().map(|(place, code)| Said { place, code, first: false, count: None, message: "" });
         let found = alike(&said.collect::<Vec<_>>());
         assert_eq!(found.iter().map(|one| (one.code, one.said.len())).collect::<Vec<_>>(), [("few", 2), ("blocked", 1)]);
         assert_eq!(found[0].said[1].place, 2);

@@ -161,39 +161,9 @@ fn met(rounds: &[Vec<&SentinelRow>], name: Name) -> Vec<String> {
     met
 }
 
-/// What a reader must know before comparing scores of different days.
+/// What a reader must know before comparing scores of different days, besides which models [answered](super::served).
 pub(super) fn warnings(rows: &[DriftRow], settings: &SentinelSettings) -> Vec<Warning> {
-    rows.iter().flat_map(|row| [changed(row), drifted(row, settings), blind(row)]).flatten().collect()
-}
-
-fn changed(row: &DriftRow) -> Option<Warning> {
-    let model = ["its model", "모델"].map(|what| (what, &row.model_first, &row.model_now, &row.models));
-    let fingerprint =
-        ["its server's fingerprint", "서버 지문"].map(|what| (what, &row.fingerprint_first, &row.fingerprint_now, &row.fingerprints));
-    let changes = [row.model_changed.then_some(model), row.fingerprint_changed.then_some(fingerprint)];
-    let list = |names: &[String]| names.join(", ");
-    // By the first round and the last, where that is the whole of it.
-    let plain = |first: &[String], now: &[String], all: &[String]| {
-        !now.is_empty() && first != now && all.iter().all(|name| first.contains(name) || now.contains(name))
-    };
-    let told = |place: usize, twice: fn(&str, &str, &str) -> String, many: fn(&str, &str) -> String| {
-        let tell = |&(what, first, now, all): &(&str, &Vec<String>, &Vec<String>, &Vec<String>)| {
-            if plain(first, now, all) { twice(what, &list(first), &list(now)) } else { many(what, &list(all)) }
-        };
-        changes.iter().flatten().map(|both| tell(&both[place])).collect::<Vec<_>>().join("; ")
-    };
-    let english = told(
-        0,
-        |what, first, now| format!("{what} was {first}, now {now}"),
-        |what, all| format!("{what} was not one and the same all the time, but {all}"),
-    );
-    let korean =
-        told(1, |what, first, now| format!("{what}: 이전 {first}, 현재 {now}"), |what, all| format!("{what}: 내내 같지 않았음 ({all})"));
-    let messages = [
-        format!("{}: {english}. Verdicts of this run may come from different judges.", row.judge),
-        format!("{}: {korean}. 이 실행의 판정은 서로 다른 판정 모델에서 나왔을 수 있습니다.", row.judge),
-    ];
-    (row.model_changed || row.fingerprint_changed).then(|| Warning::new("judge_model_changed", messages))
+    rows.iter().flat_map(|row| [drifted(row, settings), blind(row)]).flatten().collect()
 }
 
 /// Of the round that is furthest off: verdicts of every round stay in the run.
@@ -238,6 +208,8 @@ mod tests {
 
     use super::*;
     use crate::judge::OutcomeName;
+    use crate::ledger::Facts;
+    use crate::ledger::fixtures::info;
 
     fn row(round: u32, item: &str, safety: u8, model: &str) -> SentinelRow {
         let task = Task { item_id: item.into(), sampler: None, rubric: "text".into(), judge: "m".into(), repeat: 0 };
@@ -255,8 +227,13 @@ mod tests {
         }
     }
 
+    fn told(drift: &[DriftRow]) -> Vec<Warning> {
+        let served = super::super::served::of(&Facts::of(&info(&[]), &[], &[]), drift);
+        super::super::served::warnings(&served).into_iter().chain(warnings(drift, &SentinelSettings::default())).collect()
+    }
+
     fn codes(drift: &[DriftRow]) -> Vec<String> {
-        warnings(drift, &SentinelSettings::default()).into_iter().map(|warning| warning.code).collect()
+        told(drift).into_iter().map(|warning| warning.code).collect()
     }
 
     #[test]
@@ -308,11 +285,12 @@ mod tests {
         let round = |round: u32, safety: u8, model: &'static str| items().map(move |item| row(round, &item, safety, model));
         let drift = of(&round(1, 4, "m-1").chain(round(2, 3, "m-2")).chain(round(3, 4, "m-1")).collect::<Vec<_>>());
         assert_eq!((drift[0].mean_shift, &drift[0].model_now[..], drift[0].model_changed), (Some(0.0), &["m-1".to_owned()][..], true));
-        let told = warnings(&drift, &SentinelSettings::default());
+        let told = told(&drift);
         let code = |place: usize| told[place].code.as_str();
         assert_eq!((told.len(), code(0), code(1)), (2, "judge_model_changed", "judge_drift"));
         assert!(
-            told[0].message.contains("m-1, m-2") && told[1].message.contains("-1.00 levels against the first round in round 2"),
+            told[0].message.contains("m-1 (in sentinel rounds alone), m-2 (in sentinel rounds alone)")
+                && told[1].message.contains("-1.00 levels against the first round in round 2"),
             "{told:?}"
         );
     }
@@ -336,9 +314,9 @@ mod tests {
         ] {
             let drift = of(&rows);
             assert_eq!(drift[0].blind, blind);
-            let told = warnings(&drift, &SentinelSettings::default());
+            let told = told(&drift);
             let is_blind = told.iter().any(|warning| warning.code == "sentinel_blind");
-            assert!(is_blind != blind.is_empty() && told.iter().all(|warning| !warning.message.contains("now .")), "{told:?}");
+            assert!(is_blind != blind.is_empty(), "{told:?}");
         }
     }
 }

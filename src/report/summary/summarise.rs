@@ -10,6 +10,7 @@ use super::group::Group;
 use super::probe::{self, ProbeRow};
 use super::quality::Quality;
 use super::scope::{Scope, Scoped};
+use super::served::{self, ServedRow};
 use super::settings::RunSettings;
 use super::spent::Spent;
 use super::standing::{self, Standing};
@@ -49,6 +50,8 @@ pub struct Summary {
     pub perhaps_billed_usd: Option<f64>,
     /// Null when no judge reported any.
     pub tokens: Option<Tokens>,
+    /// Which models answered as each judge, as far as their servers say.
+    pub served: Vec<ServedRow>,
     /// Whether judges are still those of the first invocation; empty unless sentinel items were asked.
     pub drift: Vec<DriftRow>,
     /// Never pooled over judges, rubrics or samplers.
@@ -128,6 +131,7 @@ impl Summary {
             cost_usd: Spent::total(Spent::on_run(facts)),
             perhaps_billed_usd: None,
             tokens: tokens(usages(facts)),
+            served: Vec::new(),
             drift: Vec::new(),
             groups,
             standings,
@@ -159,18 +163,19 @@ impl Summary {
         self
     }
 
-    /// Adds the sentinel rounds of each run folder: what they say, and what they cost.
+    /// Adds who answered: which models gave the verdicts, and the sentinel rounds of each run folder, with what they say and what they cost.
     #[must_use]
-    pub fn with_sentinels(mut self, settings: &RunSettings, facts: &Facts, folders: &[Vec<SentinelRow>]) -> Self {
+    pub fn with_served(mut self, settings: &RunSettings, facts: &Facts, folders: &[Vec<SentinelRow>]) -> Self {
         let rows = || folders.iter().flatten();
-        if rows().next().is_none() {
-            return self;
+        if rows().next().is_some() {
+            self.cost_usd = Spent::total(Spent::on_run(facts).chain(rows().map(|row| Spent::on_call(row.usage.is_some(), row.cost_usd))));
+            self.tokens = tokens(usages(facts).chain(rows().filter_map(|row| row.usage)));
         }
-        self.cost_usd = Spent::total(Spent::on_run(facts).chain(rows().map(|row| Spent::on_call(row.usage.is_some(), row.cost_usd))));
-        self.tokens = tokens(usages(facts).chain(rows().filter_map(|row| row.usage)));
         self.drift = folders.iter().flat_map(|rows| drift::of(rows)).collect();
+        self.served = served::of(facts, &self.drift);
         // First: scores of different judges are no one run.
-        self.warnings.splice(0..0, drift::warnings(&self.drift, &settings.sentinel));
+        let told = served::warnings(&self.served).into_iter().chain(drift::warnings(&self.drift, &settings.sentinel));
+        self.warnings.splice(0..0, told);
         self
     }
 }

@@ -36,6 +36,11 @@ impl Warning {
         Self { count: Some(count), ..Self::new(code, messages) }
     }
 
+    /// Whether it is of whose the scores are: that is said before any of them.
+    pub(in crate::report) fn is_of_the_judge(&self) -> bool {
+        matches!(self.code.as_str(), "judge_model_changed" | "judge_drift" | "sentinel_blind")
+    }
+
     /// The message in a language.
     pub(in crate::report) fn in_language(&self, lang: Lang) -> &str {
         match lang {

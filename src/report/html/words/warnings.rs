@@ -29,7 +29,7 @@ pub(super) const WARNINGS: &[Label] = &[
     ("w_injection_shift", "A planted order moves scores", "심어 둔 지시가 점수를 바꿈"),
     ("w_level_order_shift", "The order of levels moves scores", "척도의 순서가 점수를 바꿈"),
     ("w_order_blind", "The order of frames changes nothing", "프레임 순서가 점수에 영향을 주지 않음"),
-    ("w_judge_model_changed", "The judge is another model than before", "판정 모델이 바뀜"),
+    ("w_judge_model_changed", "The judge was not one model all the time", "판정 모델이 하나가 아니었음"),
     ("w_judge_drift", "The judge has drifted", "판정 기준이 달라짐"),
     ("w_sentinel_blind", "The sentinel compares nothing", "감시 항목에 비교할 점수가 없음"),
     ("w_nothing_to_compare", "Nothing to compare", "비교할 것이 없음"),
