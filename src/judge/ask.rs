@@ -151,11 +151,17 @@ impl<'a> Ask<'a> {
 
     /// One attempt and what follows from it; `None` means again.
     async fn step(&mut self, place: &mut Option<OnItsWay>) -> Result<Option<Outcome>, Stop> {
+        let ahead = self.go_ahead().await?;
         let (request, dialect) = match self.request() {
             Ok(request) => request,
             Err(why) => return Ok(Some(Outcome::JudgeUnusable(why))),
         };
-        match self.attempt(&request, dialect).await? {
+        let ended = self.attempt(&request, dialect).await;
+        if !matches!(ended, Ok(Err((_, true)))) {
+            self.judge.scout.comes_back();
+        }
+        drop(ahead);
+        match ended? {
             Ok(reply) => {
                 self.judge.answered.store(true, Ordering::Release);
                 let outcome = self.read(&reply, request.format, dialect);

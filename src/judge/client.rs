@@ -13,6 +13,7 @@ use super::flight::{Alone, Flights, OnItsWay};
 use super::lessons::Lessons;
 use super::limit::Limiter;
 use super::provider::{self, Opened};
+use super::scout::Scout;
 use super::senses::{Senses, unsupported};
 use super::{Calibration, Journal, JournalError, Known, Limits, Outcome, Receipt, Settings, Task, Terms, View, Why};
 use crate::prepare::{self, Part, Payload};
@@ -38,6 +39,8 @@ pub struct Judge {
     pub(super) alike: Alike,
     /// What refusals taught, which may be of several judges.
     pub(super) lessons: Arc<Mutex<Lessons>>,
+    /// Which request goes before all others that would teach the same.
+    pub(super) scout: Arc<Scout>,
     /// Why its replies may be longer by now than at first, in words, once for each time that this was raised.
     pub(super) raised: Mutex<Vec<String>>,
     /// Why nothing more is to be asked of the server, said by a refusal that was the end of its task.
@@ -143,6 +146,7 @@ impl Judge {
             confirmed: Mutex::default(),
             alike: Alike::default(),
             lessons: Arc::default(),
+            scout: Arc::default(),
             raised: Mutex::default(),
             leave: Mutex::default(),
             flights: Flights::default(),

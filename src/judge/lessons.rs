@@ -62,14 +62,17 @@ impl Judge {
                 let asks = |judge: &Self| (judge.opened.endpoint.clone(), judge.opened.model.clone(), judge.settings.provider);
                 judge.opened.live && known.opened.live && asks(known) == asks(judge)
             };
-            if let Some(lessons) = known.iter_mut().find(same).map(|known| Arc::clone(&known.lessons)) {
-                judge.lessons = lessons;
+            if let Some(known) = known.iter_mut().find(same) {
+                (judge.lessons, judge.scout) = (Arc::clone(&known.lessons), Arc::clone(&known.scout));
             }
         }
     }
 
     /// Begins with what a server's refusals taught an earlier process, oldest first.
     pub fn recall(&self, refusals: &[Lesson]) {
+        if !refusals.is_empty() {
+            self.scout.comes_back();
+        }
         for (refusal, format) in refusals {
             let (error, wire, used) = (ServerError::read(refusal), &self.opened.wire, self.dialect());
             let heard = match format {

@@ -33,6 +33,7 @@ mod receipt;
 mod reply;
 mod request;
 mod retry;
+mod scout;
 mod senses;
 mod server_error;
 mod settings;

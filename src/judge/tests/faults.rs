@@ -422,6 +422,7 @@ async fn a_stop_ends_a_wait_at_once() {
 async fn a_stop_ends_the_wait_of_an_intent_that_was_overtaken_by_the_servers_wish() {
     let server = Memory::start([Answer::Whole(429, "retry-after: 600\r\n", "{}".into())]);
     let judge = server.judge("j", "", &memory::settings());
+    judge.scout.comes_back();
     let stopped = || FakeJournal { stops_after: Some(1), ..FakeJournal::default() };
     let (first, overtaken) = (stopped(), FakeJournal { slow: 400, ..stopped() });
     let mut another = work();

@@ -7,6 +7,7 @@ pub(in crate::judge) mod journal;
 mod memory;
 mod planted;
 mod replay;
+mod scout;
 mod server;
 mod storm;
 mod trouble;
