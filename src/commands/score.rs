@@ -184,6 +184,10 @@ fn dry_run_lines(dry: &DryRun) -> Vec<String> {
 
 fn forecast_lines(forecast: &Forecast) -> Vec<String> {
     let tokens = &forecast.tokens;
+    let guess = match forecast.guessed.join(" and ") {
+        none if none.is_empty() => none,
+        kinds => format!("; {kinds}: a guess, for none was counted yet"),
+    };
     let most = if forecast.at_most { "at most " } else { "" };
     let dollars = |usd: Option<f64>| usd.map_or_else(|| "unknown".to_owned(), |usd| format!("{most}${usd:.4}"));
     let mut lines = vec![
@@ -193,7 +197,7 @@ fn forecast_lines(forecast: &Forecast) -> Vec<String> {
             forecast.profile.as_ref().map_or_else(String::new, |profile| format!(" (profile {profile})"))
         ),
         format!(
-            "  tokens  text {:.0}, pictures {:.0}, sound {:.0}, replies {:.0} (estimated)",
+            "  tokens  text {:.0}, pictures {:.0}, sound {:.0}, replies {:.0} (estimated{guess})",
             tokens.text, tokens.image, tokens.audio, tokens.output
         ),
         format!(

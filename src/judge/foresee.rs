@@ -47,8 +47,19 @@ impl Judge {
         Some(terms::expected(self.terms.price.as_ref()?, estimate))
     }
 
-    /// What equal requests are paid for under, once: those of one judge's batches among themselves, since nobody waits for a batch, and all others whosever
-    /// they are. `None` where nothing is sent.
+    /// What of these tokens is a guess: media for which neither a profile nor the settings have a rule and of which no reply counted any. Texts differ little
+    /// from one tokenizer to the next.
+    pub fn guesses(&self, tokens: &Estimate) -> Vec<&'static str> {
+        let (own, counted) = (self.settings.tokens, self.calibration.has_counted());
+        let kinds = [("pictures", tokens.image, own.picture.is_some()), ("sound", tokens.audio, own.sound_per_second.is_some())];
+        let unknown = self.opened.live && self.terms.published.is_none();
+        let guessed =
+            kinds.into_iter().zip(counted).filter(|((_, tokens, has_rule), counted)| unknown && *tokens > 0.0 && !has_rule && !counted);
+        guessed.map(|((kind, ..), _)| kind).collect()
+    }
+
+    /// What equal requests are paid for under, once, whosever they are: those in batches among themselves, for no single request waits
+    /// for a batch. `None` where nothing is sent.
     pub fn bill(&self, verdict_id: Digest) -> Option<Digest> {
         match self.is_server() {
             false => None,

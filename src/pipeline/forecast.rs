@@ -71,6 +71,8 @@ pub struct Forecast {
     pub request_bytes: u64,
     /// Tokens by kind, by the published rules (or as replies to this process corrected them).
     pub tokens: Estimate,
+    /// What of them is a guess until a reply counts some: `pictures`, `sound`. Nothing published says what this judge's server makes of them.
+    pub guessed: Vec<&'static str>,
     /// Micro-dollars of requests one at a time, each by its own length; 0 when no price is known.
     #[serde(skip)]
     micro_usd: f64,
@@ -225,6 +227,7 @@ fn start(judge: &Judge) -> Forecast {
 
 fn finish(forecast: &mut Forecast, judge: &Judge) {
     let terms = judge.terms();
+    forecast.guessed = judge.guesses(&forecast.tokens);
     // Sentinels never go in batches.
     let (all, singly) = (forecast.micro_usd / 1e6, forecast.sentinel_micro_usd / 1e6);
     let at = |factor: f64| judge.has_price().then(|| (all - singly).mul_add(factor, singly));
@@ -406,6 +409,7 @@ fn waits_for_answers(study: &Study, judge: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::judge::Usage;
 
     const LINE: &str = r#"{"v":1,"item_id":"i","rubric":"text","body":{},"origin":"recorded"}"#;
 
@@ -447,6 +451,26 @@ mod tests {
     #[test]
     fn what_is_replayed_waits_for_no_rate_and_fills_no_batch() {
         let foreseen = |judge: &Judge| {
+    #[test]
+    fn media_of_which_nothing_is_known_are_a_guess_until_one_is_counted() {
+        let guessed = |judge: &Judge| {
+            let tokens = Estimate { text: 9.0, image: 9.0, audio: 9.0, output: 9.0 };
+            let mut forecast = Forecast { requests: 1, tokens, ..Forecast::default() };
+            finish(&mut forecast, judge);
+            forecast.guessed
+        };
+        let stranger = judge("");
+        assert_eq!(guessed(&stranger), ["pictures", "sound"]);
+        let counted = |expected: Estimate| stranger.calibration().learn(&expected, Usage { input: 9, output: 9, ..Usage::default() });
+        counted(Estimate { text: 9.0, ..Estimate::default() });
+        assert_eq!(guessed(&stranger), ["pictures", "sound"], "texts tell nothing of them");
+        counted(Estimate { text: 9.0, image: 9.0, ..Estimate::default() });
+        assert_eq!(guessed(&stranger), ["sound"]);
+        assert_eq!(guessed(&judge("tokens = { picture = { rule = 'fixed', tokens = 9.0 } }")), ["sound"]);
+        assert_eq!(guessed(&judge("profile = 'gpt-5-mini'")), [""; 0], "its vendor has published rules");
+        assert_eq!(guessed(&judge("").replaying(LINE).unwrap()), [""; 0]);
+    }
+
             let mut forecast = Forecast { requests: 120, ..Forecast::default() };
             finish(&mut forecast, judge);
             (forecast.seconds, forecast.batches)

@@ -136,6 +136,12 @@ impl Calibration {
         self.sums().worst.max(1.0)
     }
 
+    /// Whether any reply so far was to pictures, and to sound: then their counts tell something of the rules for them.
+    pub(in crate::judge) fn has_counted(&self) -> [bool; 2] {
+        let sums = self.sums();
+        [1, 2].map(|kind| sums.squares[kind][kind] > 0.0)
+    }
+
     /// Replies taken in, and counted / expected tokens over all of them.
     pub fn summary(&self) -> Option<(u64, f64)> {
         let sums = *self.sums();
