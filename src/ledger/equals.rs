@@ -45,7 +45,7 @@ fn paid(connection: &Connection, verdict_id: &str, id: i64, since: i64) -> rusql
 }
 
 /// As [`known`] and a task's own past have it, were the tasks that ended in one of `again` (?5) reopened first: an equal task of this judge has ended, this very
-/// body was answered, or an equal request of this judge lies in a batch.
+/// body was answered, or an equal request of this judge lies in a batch (?6: of any).
 const PAID: &str = "
 WITH again AS (SELECT value FROM json_each(?5))
 SELECT EXISTS (SELECT 1 FROM tasks
@@ -54,12 +54,19 @@ SELECT EXISTS (SELECT 1 FROM tasks
     OR EXISTS (SELECT 1 FROM attempts JOIN tasks ON tasks.id = attempts.task AND tasks.round = attempts.round
         WHERE attempts.verdict_id = ?1 AND class = 'answered' AND attempts.id > ?3 AND body_digest = ?4 AND coalesce(outcome, '') NOT IN again)
     OR EXISTS (SELECT 1 FROM batch_requests AS own JOIN attempts ON attempts.id = own.attempt JOIN tasks AS asked ON asked.id = own.task
-        JOIN batches ON batches.id = own.batch WHERE own.custom_id = ?1 AND asked.judge = ?2 AND attempts.state = 'open' AND online)";
+        JOIN batches ON batches.id = own.batch WHERE own.custom_id = ?1 AND (asked.judge = ?2 OR ?6) AND attempts.state = 'open' AND online)";
 
 impl Reader {
     /// Whether nothing is to be paid for a task's first request any more, which has this `verdict_id` and in what the server accepts by now this
-    /// `body_digest`. Tasks that ended in one of `reopened` are asked anew, this one among them.
-    pub fn is_paid(&self, task: &Task, (verdict_id, body_digest): (Digest, Digest), reopened: &[OutcomeName]) -> Result<bool, LedgerError> {
+    /// `body_digest`. Tasks that ended in one of `reopened` are asked anew, this one among them. What would go in a batch itself (`batched`) waits for other
+    /// judges' batches, too.
+    pub fn is_paid(
+        &self,
+        task: &Task,
+        (verdict_id, body_digest): (Digest, Digest),
+        reopened: &[OutcomeName],
+        batched: bool,
+    ) -> Result<bool, LedgerError> {
         let own = |(id, _)| {
             self.connection.query_row("SELECT since, outcome FROM tasks WHERE id = ?1", [id], |row| Ok((row.get(0)?, row.get(1)?)))
         };
@@ -70,6 +77,6 @@ impl Reader {
         }
         let (ids, again) = ([verdict_id, body_digest].map(|id| id.to_string()), serde_json::to_string(&again)?);
         let mut statement = self.connection.prepare(PAID)?;
-        Ok(statement.query_row(params![ids[0], task.judge, since, ids[1], again], |row| row.get(0))?)
+        Ok(statement.query_row(params![ids[0], task.judge, since, ids[1], again, batched], |row| row.get(0))?)
     }
 }

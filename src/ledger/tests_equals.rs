@@ -93,7 +93,7 @@ fn what_is_paid_for_is_known_before_it_is_asked() {
     let paid = |reopened: &[OutcomeName]| {
         let run = Reader::open(dir.path()).unwrap();
         let tasks = [task(0), task(1), other.clone(), task(9)];
-        let known = |body| tasks.iter().map(|task| u8::from(run.is_paid(task, (id, body), reopened).unwrap())).collect::<Vec<_>>();
+        let known = |body| tasks.iter().map(|task| u8::from(run.is_paid(task, (id, body), reopened, false).unwrap())).collect::<Vec<_>>();
         [known(body), known(another)].concat()
     };
     run(async {

@@ -48,7 +48,7 @@ pub fn export_batch(
     let pending = run.count_pending(&planned, &waits)?;
     let waiting = run.count_pending(&planned, &BTreeSet::new())? - pending;
     progress.planned(planned.tasks, planned.tasks - pending);
-    let packing = Packing::new(&run.ledger, false)?;
+    let packing = Packing::new(&run.ledger, &study.judges, false)?;
     Pass { run: &run, pool, progress, stop, packing: &packing, all: true }.all(run.pending(&planned.wanted, &waits)?);
     let packs = packing.finish()?;
     let index = run.ledger.write_batch_index()?;

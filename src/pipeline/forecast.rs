@@ -171,9 +171,9 @@ impl Earlier {
     }
 
     /// Whether nothing is to be paid for a request any more.
-    fn is_paid(&self, task: &Task, expected: &Expected) -> Result<bool, LedgerError> {
+    fn is_paid(&self, judge: &Judge, task: &Task, expected: &Expected) -> Result<bool, LedgerError> {
         let ids = (expected.verdict_id, expected.body_digest);
-        self.run.lock().unwrap_or_else(PoisonError::into_inner).is_paid(task, ids, &self.reopened)
+        self.run.lock().unwrap_or_else(PoisonError::into_inner).is_paid(task, ids, &self.reopened, judge.is_batch())
     }
 }
 
@@ -375,7 +375,7 @@ impl Foresight<'_> {
             Ok(expected) => expected,
             Err(outcome) => return Ok(Some(without_request(position, task, *outcome))),
         };
-        if judge.is_server() && self.earlier.map_or(Ok(false), |earlier| earlier.is_paid(task, &expected))? {
+        if judge.is_server() && self.earlier.map_or(Ok(false), |earlier| earlier.is_paid(judge, task, &expected))? {
             return Ok(Some(Foreseen::Shared));
         }
         Ok(Some(Foreseen::Sent {
@@ -413,6 +413,8 @@ mod tests {
 
     const LINE: &str = r#"{"v":1,"item_id":"i","rubric":"text","body":{},"origin":"recorded"}"#;
 
+    const BATCHED: &str = "provider = 'openai'\nbase_url = 'http://127.0.0.1:9/v1'\nmodel = 'm'\nbatch = true";
+
     fn judge(settings: &str) -> Judge {
         let settings = format!("provider = 'openai'\nbase_url = 'http://127.0.0.1:9/v1'\nmodel = 'm'\n{settings}");
         Judge::open("j", &toml::from_str(&settings).unwrap(), &|_| None).unwrap()
@@ -444,13 +446,11 @@ mod tests {
         let id = Digest::of(b"id");
         let [single, other, batch] = ["", "temperature = 0.5", "batch = true"].map(judge);
         assert_eq!((single.bill(id), other.bill(id)), (Some(id), Some(id)));
-        assert!(batch.bill(id).is_some_and(|bill| bill != id));
+        let another = Judge::open("k", &toml::from_str(BATCHED).unwrap(), &|_| None).unwrap();
+        assert!(batch.bill(id).is_some_and(|bill| bill != id) && batch.bill(id) == another.bill(id));
         assert_eq!(batch.replaying(LINE).unwrap().bill(id), None, "nothing is paid for");
     }
 
-    #[test]
-    fn what_is_replayed_waits_for_no_rate_and_fills_no_batch() {
-        let foreseen = |judge: &Judge| {
     #[test]
     fn media_of_which_nothing_is_known_are_a_guess_until_one_is_counted() {
         let guessed = |judge: &Judge| {
@@ -471,6 +471,9 @@ mod tests {
         assert_eq!(guessed(&judge("").replaying(LINE).unwrap()), [""; 0]);
     }
 
+    #[test]
+    fn what_is_replayed_waits_for_no_rate_and_fills_no_batch() {
+        let foreseen = |judge: &Judge| {
             let mut forecast = Forecast { requests: 120, ..Forecast::default() };
             finish(&mut forecast, judge);
             (forecast.seconds, forecast.batches)

@@ -17,15 +17,16 @@ pub(super) struct Packing<'a> {
     /// Whether this program sends them.
     online: bool,
     open: Mutex<Open>,
-    /// Judges whose servers have answered in this run.
-    answered: tokio::sync::Mutex<BTreeSet<String>>,
+    judges: &'a [Judge],
+    /// Fingerprints of judges whose servers have answered in this run: what one of them learns, all others of the same know.
+    answered: tokio::sync::Mutex<BTreeSet<&'a str>>,
 }
 
 #[derive(Default)]
 struct Open {
     files: BTreeMap<String, BatchFile>,
-    /// Requests packed by this process, and whose: each judge reads replies by its own rules.
-    ids: BTreeSet<(String, Digest)>,
+    /// Requests packed by this process. Of files for somebody else to run, each with its judge: nobody would come back to read its reply by another's rules.
+    ids: BTreeSet<(Option<String>, Digest)>,
     packed: Packs,
 }
 
@@ -41,20 +42,20 @@ pub(super) struct Packs {
 
 impl<'a> Packing<'a> {
     /// Knows the requests that wait for their results already: equal ones are not asked again.
-    pub(super) fn new(ledger: &'a Ledger, online: bool) -> Result<Self, LedgerError> {
-        let ids = ledger.waiting_ids(online)?.into_iter().collect();
+    pub(super) fn new(ledger: &'a Ledger, judges: &'a [Judge], online: bool) -> Result<Self, LedgerError> {
+        let ids = ledger.waiting_ids(online)?.into_iter().map(|(judge, id)| (whose(&judge, online), id)).collect();
         let (open, answered) = (Open { ids, ..Open::default() }, BTreeSet::new());
-        Ok(Self { ledger, online, open: Mutex::new(open), answered: tokio::sync::Mutex::new(answered) })
+        Ok(Self { ledger, online, judges, open: Mutex::new(open), answered: tokio::sync::Mutex::new(answered) })
     }
 
     /// Ends the task, or puts its request into the judge's file. The result is the outcome of a task that ended.
-    pub(super) async fn take(&self, judge: &Judge, work: &Work, journal: &Gate<'_>) -> Result<Option<OutcomeName>, Stop> {
+    pub(super) async fn take(&self, judge: &'a Judge, work: &Work, journal: &Gate<'_>) -> Result<Option<OutcomeName>, Stop> {
         if self.online
             && let Some(name) = self.ask_first(judge, work, journal).await?
         {
             return Ok(Some(name));
         }
-        let claim = |id| self.open().ids.insert((judge.name().to_owned(), id));
+        let claim = |id| self.open().ids.insert((whose(judge.name(), self.online), id));
         match judge.pack(work, journal, &claim).await? {
             Packed::Ends(settled) => {
                 let name = settled.outcome.name();
@@ -77,14 +78,16 @@ impl<'a> Packing<'a> {
 
     /// Asks the task singly when the judge's server has not answered in this run: what it does not accept is then learnt at once, and not from every
     /// line of a batch a day later. One task at a time, until there is an answer.
-    async fn ask_first(&self, judge: &Judge, work: &Work, journal: &Gate<'_>) -> Result<Option<OutcomeName>, Stop> {
+    async fn ask_first(&self, judge: &'a Judge, work: &Work, journal: &Gate<'_>) -> Result<Option<OutcomeName>, Stop> {
         let mut answered = self.answered.lock().await;
-        if answered.contains(judge.name()) {
+        if answered.contains(judge.fingerprint()) {
             return Ok(None);
         }
-        if self.ledger.has_answer(judge.name()).await? {
-            answered.insert(judge.name().to_owned());
-            return Ok(None);
+        for alike in self.judges.iter().filter(|other| other.fingerprint() == judge.fingerprint()) {
+            if self.ledger.has_answer(alike.name()).await? {
+                answered.insert(judge.fingerprint());
+                return Ok(None);
+            }
         }
         let settled = judge.judge(work, journal).await?;
         Ok(Some(settled.outcome.name()))
@@ -137,4 +140,9 @@ impl<'a> Packing<'a> {
     fn open(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whose equal requests are one line.
+fn whose(judge: &str, online: bool) -> Option<String> {
+    (!online).then(|| judge.to_owned())
 }

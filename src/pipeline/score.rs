@@ -100,7 +100,7 @@ fn advance(
     // What runs in a batch is not asked a second time.
     let waiting: BTreeSet<Task> = run.ledger.waiting_tasks(true)?.into_iter().collect();
     let idle = !waiting.is_empty() && !run.is_pending(wanted, &waiting)?;
-    let packing = Packing::new(&run.ledger, true)?;
+    let packing = Packing::new(&run.ledger, &run.study.judges, true)?;
     Pass { run, pool, progress, stop, packing: &packing, all: false }.all(run.pending(wanted, &waiting)?);
     packing.finish()?;
     let full = stop.lift();

@@ -266,3 +266,28 @@ fn results_that_come_twice_count_once() {
         assert!(items > 5 && !said.contains("alike"), "{said}");
     }
 }
+
+/// Two judges with batches: what one has in a batch the other waits for, and reads by its own rules.
+#[test]
+fn equal_requests_of_two_judges_lie_in_one_batch() {
+    let folder = tempdir().unwrap();
+    let mock = mock(folder.path(), &json!({}));
+    let bench = bench(&mock.address, "openai");
+    let text = std::fs::read_to_string(&bench.toml).unwrap();
+    std::fs::write(&bench.toml, format!("{text}{}", text.replace("judges.j", "judges.k"))).unwrap();
+    let dry = bench.score_with(0, &["--judge", "k", "--dry-run"]);
+    let summary = bench.score_with(0, &["--judge", "k"])["summary"].clone();
+    assert_eq!(summary["pending"], 0);
+    let billed_requests = mock.bill()["billed"].as_u64();
+    assert!(all_once(&mock), "{:?}", asked(&mock));
+    assert_eq!((dry["requests"].as_u64(), dry["shared"].as_u64()), (billed_requests, billed_requests), "half of them, as was foreseen");
+    assert_eq!(bench.spent(), billed(&[&mock]));
+    let by = |judge: &str| {
+        crate::support::table(&bench.run)
+            .into_iter()
+            .filter(|row| row["judge"] == judge)
+            .map(|row| row["safety"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(by("j"), by("k"));
+}

@@ -15,7 +15,7 @@ use crate::judge::{Intent, Journal, Judge, Known, Outcome, Settled, Stop, Work};
 pub enum Packed {
     /// It needs no request.
     Ends(Settled),
-    /// An equal request is in a batch already: its reply is this task's too.
+    /// An equal request is in a batch already: its reply is this task's too, read by its judge's own rules.
     Twin(Digest),
     /// The line to write, once its intent is durable.
     Line(Box<Line>),
@@ -66,7 +66,7 @@ impl Judge {
         serde_json::to_string(&settings).unwrap_or_default()
     }
 
-    /// The next attempt of a task as a line. `claim` is told its id and says whether it is the first of its batches: equal requests are asked
+    /// The next attempt of a task as a line. `claim` is told its id and says whether it is the first in any batch: equal requests are asked
     /// once. Sends nothing, and waits for another judge that asks the same just now: its reply may do.
     pub async fn pack(&self, work: &Work, journal: &dyn Journal, claim: &(dyn Fn(Digest) -> bool + Sync)) -> Result<Packed, Stop> {
         let form = Form::of(self.settings.provider).map_err(Stop::Endpoint)?;

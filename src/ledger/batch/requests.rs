@@ -86,14 +86,15 @@ impl Ledger {
         read.map(flatten).boxed()
     }
 
-    /// Tasks that wait for the result of a batch (their own request's, or an equal one's); with `online`, of one that this program sent.
+    /// Tasks that wait for the result of a batch (their own request's, or an equal one's, at a server also of another judge's); with `online`, of one that
+    /// this program sent.
     pub fn waiting_tasks(&self, online: bool) -> Result<Vec<Task>, LedgerError> {
         self.writer.ask_blocking(move |connection| {
             let sql =
                 "SELECT DISTINCT item_id, sampler, rubric, judge, repeat FROM batch_requests AS mine JOIN tasks ON tasks.id = mine.task
                        WHERE outcome IS NULL AND EXISTS (SELECT 1 FROM batch_requests AS own JOIN attempts ON attempts.id = own.attempt
                        JOIN tasks AS asked ON asked.id = own.task JOIN batches ON batches.id = own.batch
-                       WHERE own.custom_id = mine.custom_id AND asked.judge = tasks.judge AND attempts.state = 'open' AND online >= ?1)";
+                       WHERE own.custom_id = mine.custom_id AND (asked.judge = tasks.judge OR online) AND attempts.state = 'open' AND online >= ?1)";
             connection.prepare(sql)?.query_map([online], |row| task_at(row, 0))?.collect()
         })
     }
@@ -163,7 +164,7 @@ impl Ledger {
             connection.execute("UPDATE attempts SET latency_ms = NULL WHERE id = ?1", [reservation.0])?;
             budget.lock().unwrap_or_else(PoisonError::into_inner).settle_parked(bound, cost);
             let Some((name, detail)) = outcome else { return Ok(Ok(Vec::new())) };
-            // Another judge's equal request has a line of its own, to be read by its rules. Of a task that is unresolved something is known now.
+            // Another judge reads the reply by its own rules, once it is asked. Of a task that is unresolved something is known now.
             let sql = "UPDATE tasks SET outcome = ?2, detail = ?3, verdict_id = ?1 WHERE coalesce(outcome, 'unresolved') = 'unresolved' AND judge = ?4
                        AND id IN (SELECT task FROM batch_requests WHERE custom_id = ?1)";
             let ended = connection.execute(sql, params![verdict_id.to_string(), name.as_str(), detail, judge])?;

@@ -63,14 +63,18 @@ async fn what_lies_in_a_batch_of_this_program_is_paid_for() {
         let mut file = ledger.begin_batch("mini", "{}", online).unwrap();
         add(&ledger, &mut file, &task(0), None).await;
         let ids = (id(&task(0)), intent(&task(0), None).body_digest);
-        let paid = || [task(0), task(1), other.clone()].map(|task| Reader::open(dir.path()).unwrap().is_paid(&task, ids, &[]).unwrap());
-        assert_eq!(paid(), [online, online, false], "nobody waits for another judge's batch");
+        let paid = |batched| {
+            let run = Reader::open(dir.path()).unwrap();
+            [task(0), task(1), other.clone()].map(|task| run.is_paid(&task, ids, &[], batched).unwrap())
+        };
+        assert_eq!(paid(false), [online, online, false], "a single request waits for no batch of another judge");
+        assert_eq!(paid(true), [online; 3]);
         let line = file.custom_id(ids.0);
         let batch = file.id;
         ledger.finish_batch(file).unwrap();
         let Found::Open(request) = ledger.find_request(&line, Some(batch)).await.unwrap() else { panic!("{line}") };
         ledger.close_request(&request, end("refused", Some(0)), None).await.unwrap();
-        assert_eq!(paid(), [false; 3], "it was put off");
+        assert_eq!([paid(false), paid(true)], [[false; 3]; 2], "it was put off");
     }
 }
 
