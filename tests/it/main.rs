@@ -39,3 +39,4 @@ mod strategies;
 mod support;
 mod tables;
 mod threads;
+mod two_judges;
