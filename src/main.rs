@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::cli::{Cli, Command};
-use crate::commands::{Context, Failure};
+use crate::commands::{Context, Exit, Failure};
 
 /// The hidden subcommand that decodes: nothing may read the environment or start a thread before it.
 const ZYGOTE: &str = "__zygote";
@@ -23,9 +23,17 @@ fn main() -> ExitCode {
     commands::outlive_file_limits();
     commands::leave_no_core();
     let cli = Cli::parse();
-    let done = commands::heed_signals(cli.json).and_then(|()| Context::new(cli.json, cli.config.as_deref())).and_then(|context| match &cli
-        .command
-    {
+    let exit = run(&cli).unwrap_or_else(|Failure { message, exit }| {
+        commands::fail(cli.json, &message, exit);
+        exit
+    });
+    commands::delivered(exit).into()
+}
+
+fn run(cli: &Cli) -> Result<Exit, Failure> {
+    commands::heed_signals(cli.json)?;
+    let context = Context::new(cli.json, cli.config.as_deref())?;
+    match &cli.command {
         Command::Score(args) => commands::score::run(&context, args),
         Command::Prepare(args) => commands::prepare::run(&context, args),
         Command::Probe(args) => commands::probe::run(&context, args),
@@ -36,10 +44,5 @@ fn main() -> ExitCode {
         Command::Import(args) => commands::import::run(&context, args),
         Command::Taxonomy(command) => commands::taxonomy::run(&context, command),
         Command::Doctor(args) => commands::doctor::run(&context, args),
-    });
-    let exit = done.unwrap_or_else(|Failure { message, exit }| {
-        commands::fail(cli.json, &message, exit);
-        exit
-    });
-    commands::delivered(exit).into()
+    }
 }

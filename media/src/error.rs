@@ -72,11 +72,6 @@ impl Error {
             Self::SinkClosed => "sink_closed",
         }
     }
-
-    /// Whether the same bytes might succeed on another try.
-    pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Io(_) | Self::OutOfMemory | Self::SinkClosed)
-    }
 }
 
 impl From<std::io::Error> for Error {

@@ -20,9 +20,11 @@ mod import_labels;
 mod import_outputs;
 mod open;
 mod output;
+mod process;
 mod progress;
 mod signals;
 
-pub(crate) use context::{Context, Failure};
+pub(crate) use context::{Context, Exit, Failure};
 pub(crate) use output::{delivered, fail};
-pub(crate) use signals::{heed as heed_signals, leave_no_core, outlive_file_limits};
+pub(crate) use process::{leave_no_core, outlive_file_limits};
+pub(crate) use signals::heed as heed_signals;

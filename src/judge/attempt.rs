@@ -33,7 +33,7 @@ impl Ask<'_> {
         // The server may have asked for quiet while the intent was written. Who stops meanwhile has sent nothing.
         if let Err(stop) = self.unless_stopped(turn.held()).await {
             let unsent = Fault::new(Class::NeverSent, "stopped", "the run was stopped before it was sent".to_owned());
-            self.journal.settle(reservation, attempt_end(self.judge, self.work, Err(&unsent), request.format, 0, costing)).await?;
+            self.journal.settle(reservation, attempt_end(self.judge, self.work, Err(&unsent), request.format, Some(0), costing)).await?;
             return Err(stop);
         }
         // What was waited for here is ours, and no delay of the server's.
@@ -41,7 +41,7 @@ impl Ask<'_> {
         let started = Instant::now();
         let result = tokio::time::timeout(self.left(), self.judge.opened.provider.exchange(request)).await;
         let result = result.unwrap_or_else(|_| Err(Fault::new(Class::Ambiguous, "timeout", "no answer within deadline_s".to_owned())));
-        let latency_ms = started.elapsed().as_millis() as u64;
+        let latency_ms = Some(started.elapsed().as_millis() as u64);
         if let Some(usage) = result.as_ref().ok().and_then(|reply| counted(self.judge, reply).0) {
             turn.counted(usage.input.saturating_add(usage.output));
         }

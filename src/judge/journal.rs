@@ -46,8 +46,8 @@ pub struct AttemptEnd {
     pub served: Served,
     /// What it cost in micro-dollars; `None` when no price is known.
     pub cost_micro_usd: Option<u64>,
-    /// Wall time from send to end.
-    pub latency_ms: u64,
+    /// Wall time from send to end; `None` of a request in a batch, where it says nothing of the judge.
+    pub latency_ms: Option<u64>,
 }
 
 /// One attempt that an earlier process made.

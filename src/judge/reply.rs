@@ -29,7 +29,7 @@ pub(super) fn attempt_end(
     work: &Work,
     result: Result<&Reply, &Fault>,
     format: Option<ReplyFormat>,
-    latency_ms: u64,
+    latency_ms: Option<u64>,
     costing: Costing<'_>,
 ) -> AttemptEnd {
     match result {

@@ -140,7 +140,7 @@ pub(in crate::ledger) fn end(class: &str, cost: Option<u64>) -> AttemptEnd {
         usage,
         served: Served::default(),
         cost_micro_usd: cost,
-        latency_ms: 12,
+        latency_ms: Some(12),
     }
 }
 

@@ -7,7 +7,7 @@ use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tribunal_media::Digest;
 
-use super::budget::charge;
+use super::budget::{NotReserved, charge};
 use super::equals::known;
 use super::plan::{find_task, stored};
 use super::{Ledger, LedgerError};
@@ -23,25 +23,15 @@ impl Journal for Ledger {
     /// Takes over what `reserve` held for it: `reserved_micro_usd` moves from "held" to this row in one step, so it is never counted twice. With a
     /// budget set, an intent whose bound was not reserved before is refused. Not awaiting it to its end leaves the intent open, thus charged.
     fn intent(&self, intent: Intent) -> BoxFuture<'_, Result<Reservation, JournalError>> {
-        let bound = intent.reserved_micro_usd.unwrap_or(0);
-        if self.budget().claim(bound).is_err() {
-            let problem = format!("{bound} micro-dollars were not reserved before the intent");
-            return ready(Err(JournalError(problem))).boxed();
+        if let Err(error) = self.claim(&intent) {
+            return ready(Err(error)).boxed();
         }
         let written = self.writer.ask(move |connection| write_intent(connection, &intent));
         written.map(flatten).boxed()
     }
 
     fn settle(&self, reservation: Reservation, end: AttemptEnd) -> BoxFuture<'_, Result<(), JournalError>> {
-        let budget = Arc::clone(&self.budget);
-        let written = self.writer.ask(move |connection| {
-            let settled = write_end(connection, ATTEMPTS, reservation, &end)?;
-            Ok(settled.map(|(bound, cost)| {
-                // Before the commit: should that fail, nothing can be sent any more, whatever the budget says.
-                budget.lock().unwrap_or_else(PoisonError::into_inner).settle(bound, cost);
-            }))
-        });
-        written.map(flatten).boxed()
+        self.settle_in(ATTEMPTS, reservation, end)
     }
 
     /// Attempts before the task was last reopened are not among them: they no longer count against it.
@@ -69,7 +59,7 @@ impl Journal for Ledger {
 
     /// Holds the amount until an intent takes it over, or until this process ends.
     fn reserve(&self, micro_usd: u64) -> BoxFuture<'_, Result<Room, JournalError>> {
-        let room = self.writer.check().map(|()| self.budget().reserve(micro_usd)).map_err(failed);
+        let room = self.writer.check().map(|()| self.budget().reserve(micro_usd)).map_err(JournalError::from);
         ready(room).boxed()
     }
 
@@ -77,20 +67,49 @@ impl Journal for Ledger {
         let task = task.clone();
         let detail = match serde_json::to_string(&outcome) {
             Ok(detail) => detail,
-            Err(error) => return ready(Err(failed(error.into()))).boxed(),
+            Err(error) => return ready(Err(LedgerError::from(error).into())).boxed(),
         };
         let written = self.writer.ask(move |connection| write_outcome(connection, &task, verdict_id, outcome.name().as_str(), &detail));
         written.map(flatten).boxed()
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
-pub(super) fn failed(error: LedgerError) -> JournalError {
-    JournalError(error.to_string())
+impl Ledger {
+    /// Turns what was reserved for an intent into its charge; refused where it was not.
+    pub(super) fn claim(&self, intent: &Intent) -> Result<(), JournalError> {
+        let bound = intent.reserved_micro_usd.unwrap_or(0);
+        self.budget()
+            .claim(bound)
+            .map_err(|NotReserved| JournalError(format!("{bound} micro-dollars were not reserved before the intent")))
+    }
+
+    /// Records how an attempt in `table` ended, and gives back what it did not cost.
+    pub(super) fn settle_in(
+        &self,
+        table: &'static str,
+        reservation: Reservation,
+        end: AttemptEnd,
+    ) -> BoxFuture<'static, Result<(), JournalError>> {
+        let budget = Arc::clone(&self.budget);
+        let written = self.writer.ask(move |connection| {
+            let settled = write_end(connection, table, reservation, &end)?;
+            Ok(settled.map(|(bound, cost)| {
+                // Before the commit: should that fail, nothing can be sent any more, whatever the budget says.
+                budget.lock().unwrap_or_else(PoisonError::into_inner).settle(bound, cost);
+            }))
+        });
+        written.map(flatten).boxed()
+    }
+}
+
+impl From<LedgerError> for JournalError {
+    fn from(error: LedgerError) -> Self {
+        Self(error.to_string())
+    }
 }
 
 pub(super) fn flatten<T>(result: Result<Result<T, String>, LedgerError>) -> Result<T, JournalError> {
-    result.map_err(failed)?.map_err(JournalError)
+    result?.map_err(JournalError)
 }
 
 fn unplanned(task: &Task) -> String {
@@ -164,7 +183,7 @@ pub(super) fn write_end(connection: &Connection, table: &str, reservation: Reser
             "UPDATE {table} SET state = 'settled', class = ?2, status = ?3, reply = ?4, usage = ?5, served = ?6, cost = ?7,
              latency_ms = ?8, charged = ?9 WHERE id = ?1"
         ),
-        params![reservation.0, class, status, reply, usage, served, cost_micro_usd.map(stored), stored(*latency_ms), stored(cost)],
+        params![reservation.0, class, status, reply, usage, served, cost_micro_usd.map(stored), latency_ms.map(stored), stored(cost)],
     )?;
     Ok(Ok((bound, cost)))
 }

@@ -1,11 +1,13 @@
 //! The tables, and how a connection to them is set up.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
 use super::LedgerError;
+use super::lock::lock;
 use super::place::Sharing;
 
 /// Name of the database in a run folder.
@@ -207,13 +209,21 @@ pub(super) fn open_reader(dir: &Path) -> Result<Connection, LedgerError> {
         Sharing::Alone => OpenFlags::SQLITE_OPEN_READ_WRITE,
     };
     if connect(&path, flags, sharing).and_then(|found| version(&found)).is_ok_and(is_earlier) {
-        // Where that fails, opening it to read says why.
-        let _ = open_writer(dir);
+        bring_up_to_date(dir)?;
     }
     let shared = connect(&path, flags, sharing).and_then(begin);
     match shared {
         Err(LedgerError::Store(_)) if !has_log(&path) => open_unchanging(&path).and_then(begin),
         other => other,
+    }
+}
+
+/// Gives an earlier program's tables this version's form, while no other process has the run. Where the folder cannot be written, they stay as they are.
+fn bring_up_to_date(dir: &Path) -> Result<(), LedgerError> {
+    match lock(dir) {
+        Ok(_held) => open_writer(dir).map(drop),
+        Err(error) if error.io_kind().is_some_and(|kind| matches!(kind, ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
@@ -285,7 +295,7 @@ fn check(connection: &Connection, path: &Path) -> Result<(), LedgerError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Connection, FILE, LedgerError, open_reader, open_unchanging, open_writer};
+    use super::{Connection, FILE, LedgerError, lock, open_reader, open_unchanging, open_writer};
 
     #[test]
     fn a_newer_or_foreign_database_is_refused() {
@@ -342,6 +352,18 @@ mod tests {
         drop(old);
         let rows = |connection: &Connection| connection.query_row("SELECT count(*) FROM sentinel_attempts", [], |row| row.get::<_, i64>(0));
         assert_eq!(rows(&open_reader(dir.path()).unwrap()), Ok(0));
+    }
+
+    #[test]
+    fn who_reads_changes_no_tables_under_another_process() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = open_writer(dir.path()).unwrap();
+        open.execute_batch("DROP TABLE shared; PRAGMA user_version = 11").unwrap();
+        drop(open);
+        let held = lock(dir.path()).unwrap();
+        assert!(matches!(open_reader(dir.path()), Err(LedgerError::Locked(_))));
+        drop(held);
+        open_reader(dir.path()).unwrap();
     }
 
     #[test]

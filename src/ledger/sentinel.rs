@@ -1,13 +1,11 @@
 //! Sentinel rounds: a few items asked again at the start of every invocation, in tables of their own, so that they are never taken for verdicts.
 
-use std::sync::{Arc, PoisonError};
-
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::{Deserialize, Serialize};
 use tribunal_media::Digest;
 
-use super::journal::{failed, flatten, insert_attempt, write_end};
+use super::journal::{flatten, insert_attempt};
 use super::plan::{stored_sampler, task_at};
 use super::{Ledger, LedgerError, Reader};
 use crate::judge::{AttemptEnd, Intent, Journal, JournalError, Known, Outcome, OutcomeName, Past, Reservation, Room, Served, Task, Usage};
@@ -124,11 +122,10 @@ impl Sentinels<'_> {
 
 impl Journal for Sentinels<'_> {
     fn intent(&self, intent: Intent) -> BoxFuture<'_, Result<Reservation, JournalError>> {
-        let (bound, round) = (intent.reserved_micro_usd.unwrap_or(0), self.round);
-        if self.ledger.budget().claim(bound).is_err() {
-            let problem = format!("{bound} micro-dollars were not reserved before the intent");
-            return ready(Err(JournalError(problem))).boxed();
+        if let Err(error) = self.ledger.claim(&intent) {
+            return ready(Err(error)).boxed();
         }
+        let round = self.round;
         let written = self.ledger.writer.ask(move |connection| match find(connection, round, &intent.task)? {
             Some(id) => insert_attempt(connection, ATTEMPTS, (id, round), &intent).map(Ok),
             None => Ok(Err(unplanned(&intent.task))),
@@ -137,12 +134,7 @@ impl Journal for Sentinels<'_> {
     }
 
     fn settle(&self, reservation: Reservation, end: AttemptEnd) -> BoxFuture<'_, Result<(), JournalError>> {
-        let budget = Arc::clone(&self.ledger.budget);
-        let written = self.ledger.writer.ask(move |connection| {
-            let settled = write_end(connection, ATTEMPTS, reservation, &end)?;
-            Ok(settled.map(|(bound, cost)| budget.lock().unwrap_or_else(PoisonError::into_inner).settle(bound, cost)))
-        });
-        written.map(flatten).boxed()
+        self.ledger.settle_in(ATTEMPTS, reservation, end)
     }
 
     /// Every round begins anew: nobody resumes one, for its time is over.
@@ -168,7 +160,7 @@ impl Journal for Sentinels<'_> {
         let (task, round) = (task.clone(), self.round);
         let detail = match serde_json::to_string(&outcome) {
             Ok(detail) => detail,
-            Err(error) => return ready(Err(failed(error.into()))).boxed(),
+            Err(error) => return ready(Err(LedgerError::from(error).into())).boxed(),
         };
         let written = self.ledger.writer.ask(move |connection| {
             let Some(id) = find(connection, round, &task)? else { return Ok(Err(unplanned(&task))) };

@@ -179,12 +179,9 @@ impl Import<'_> {
 
     /// Says whose results contradict each other.
     async fn contradicts(&mut self, custom_id: &str) -> Result<(), crate::judge::JournalError> {
-        let item = match self.closing.ledger.find_request(custom_id, None).await? {
-            Found::Settled(task) | Found::Doubtful(task) => task.item_id,
-            Found::Open(request) => request.task.item_id,
-            Found::Unknown => return Ok(()),
-        };
-        self.note(&format!("another result for item {item} ({custom_id}) came before and says something else; the first one counts"));
+        if let Some(item) = self.closing.ledger.find_request(custom_id, None).await?.item_id() {
+            self.note(&format!("another result for item {item} ({custom_id}) came before and says something else; the first one counts"));
+        }
         Ok(())
     }
 

@@ -199,12 +199,9 @@ impl Desk<'_> {
             warn(&format!("{file}: {} results came twice, alike; each counts once", came.same));
         }
         for custom_id in came.others.iter().take(NAMED) {
-            let item = match self.rounds.ledger.find_request(custom_id, Some(self.batch.id)).await? {
-                Found::Settled(task) | Found::Doubtful(task) => task.item_id,
-                Found::Open(request) => request.task.item_id,
-                Found::Unknown => continue,
-            };
-            warn(&format!("{file}: the results for item {item} contradict each other; the first one counts"));
+            if let Some(item) = self.rounds.ledger.find_request(custom_id, Some(self.batch.id)).await?.item_id() {
+                warn(&format!("{file}: the results for item {item} contradict each other; the first one counts"));
+            }
         }
         let more = came.others.len().saturating_sub(NAMED);
         if more > 0 {
@@ -216,12 +213,12 @@ impl Desk<'_> {
 
 impl BatchJournal for Desk<'_> {
     fn known(&self) -> Result<Vec<String>, JournalError> {
-        let batches = self.rounds.ledger.batches().map_err(|error| JournalError(error.to_string()))?;
+        let batches = self.rounds.ledger.batches()?;
         Ok(batches.into_iter().filter_map(|batch| batch.batch_id).collect())
     }
 
     fn missing(&self) -> Result<u64, JournalError> {
-        self.rounds.ledger.open_requests(&[self.batch.id]).map_err(|error| JournalError(error.to_string()))
+        Ok(self.rounds.ledger.open_requests(&[self.batch.id])?)
     }
 
     fn owns<'a>(&'a self, custom_id: &'a str) -> BoxFuture<'a, Result<bool, JournalError>> {
@@ -235,7 +232,7 @@ impl BatchJournal for Desk<'_> {
             BatchStep::Creating => ledger.step_batch(id, BatchState::Creating, None, None),
             BatchStep::Sent(batch_id) => ledger.step_batch(id, BatchState::Sent, None, Some(batch_id)),
         };
-        stepped.map_err(|error| JournalError(error.to_string()))
+        Ok(stepped?)
     }
 
     fn doubled<'a>(&'a self, came: &'a Came) -> BoxFuture<'a, Result<(), JournalError>> {

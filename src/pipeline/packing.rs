@@ -102,7 +102,7 @@ impl<'a> Packing<'a> {
 
     /// Queues the intent and writes the line. Both are durable before the file is whole, and it is sent only then.
     fn put(&self, judge: &Judge, line: Line) -> Result<BoxFuture<'static, Result<Reservation, JournalError>>, Stop> {
-        let failed = |error: LedgerError| Stop::Journal(JournalError(error.to_string()));
+        let failed = |error: LedgerError| Stop::Journal(error.into());
         let terms = judge.batch_terms();
         let mut open = self.open();
         let full = |file: &BatchFile| {

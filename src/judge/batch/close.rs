@@ -49,7 +49,7 @@ impl Judge {
         let costing = Costing { terms, batch: Some(terms.batch.unwrap_or(BatchTerms::UNKNOWN)) };
         match &reply.result {
             Ok(reply) => {
-                let end = attempt_end(self, &work, Ok(reply), reading.format, 0, costing);
+                let end = attempt_end(self, &work, Ok(reply), reading.format, None, costing);
                 let answered = count(past, &["answered"]) as u32;
                 let outcome = match ruling(self, &work, reply, reading.format) {
                     Ok(outcome) => Some(outcome),
@@ -63,7 +63,7 @@ impl Judge {
             }
             Err(fault) => {
                 let (fault, taught) = if reasks { self.learn_from(fault.clone(), reading.dialect, sent) } else { (fault.clone(), false) };
-                let end = attempt_end(self, &work, Err(&fault), reading.format, 0, costing);
+                let end = attempt_end(self, &work, Err(&fault), reading.format, None, costing);
                 let ended = || not_taken(&fault, &work).map(Outcome::Abstained).or_else(|| after(&fault, lost(past)));
                 let outcome = if taught { None } else { ended() };
                 Closed { end, outcome, put_off: !taught && matches!(fault.class, Class::Refused | Class::NeverSent | Class::Stopped(_)) }

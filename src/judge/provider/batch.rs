@@ -1,6 +1,5 @@
 //! Batches over HTTP: files up, batches made, looked at and found again, results down. One exchange per call, no retry.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +9,7 @@ use reqwest::{Client, RequestBuilder, Url};
 use serde_json::{Value, json};
 
 use super::file_body::FileBody;
-use super::http::{fault, read};
+use super::http::{fault, whole};
 use super::lines::Lines;
 use super::redact::Redactor;
 use super::seam::Reply;
@@ -19,7 +18,7 @@ use crate::judge::retry::{Class, Fault, classify};
 
 /// Longest that a file may take, up or down.
 const TRANSFER: Duration = Duration::from_hours(1);
-/// Pages of a list that are gone through.
+/// Pages of a list that are gone through. The newest come first, and what was perhaps made was made within minutes.
 const MAX_PAGES: usize = 100;
 /// What parts of an upload are told apart by: no line of JSON begins so.
 const BOUNDARY: &str = "tribunal-batch-7c1f0a52d6e94b38";
@@ -187,7 +186,7 @@ impl BatchServer {
         self.quiet.over().await;
         let response = request.send().await.map_err(|error| fault(&self.redactor, &error, true))?;
         if !response.status().is_success() {
-            return Err(self.heard(refused(classify(self.reply(response).await?))));
+            return Err(self.heard(refused(classify(whole(response, &self.redactor).await?))));
         }
         Ok(Lines::new(response, &self.redactor))
     }
@@ -211,7 +210,7 @@ impl BatchServer {
     async fn json(&self, request: RequestBuilder) -> Result<Value, Fault> {
         self.quiet.over().await;
         let response = request.send().await.map_err(|error| fault(&self.redactor, &error, !error.is_connect()))?;
-        let reply = classify(self.reply(response).await?).map_err(|fault| self.heard(fault))?;
+        let reply = classify(whole(response, &self.redactor).await?).map_err(|fault| self.heard(fault))?;
         serde_json::from_str(&reply.body).map_err(|error| Fault::new(Class::Ambiguous, "bad_envelope", format!("no batch: {error}")))
     }
 }
@@ -223,15 +222,6 @@ impl BatchServer {
             self.quiet.keep(asked);
         }
         fault
-    }
-
-    /// A whole reply, with the headers that say when to come back.
-    async fn reply(&self, response: reqwest::Response) -> Result<Reply, Fault> {
-        let header = |name: &str| Some((name.to_owned(), response.headers().get(name)?.to_str().ok()?.to_owned()));
-        let headers: BTreeMap<_, _> = ["retry-after", "retry-after-ms", "date"].into_iter().filter_map(header).collect();
-        let status = response.status().as_u16();
-        let body = read(response, &self.redactor).await.map_err(|error| fault(&self.redactor, &error, true))?;
-        Ok(Reply { status, headers, body })
     }
 }
 

@@ -138,26 +138,7 @@ impl Http {
             self.one_each.fetch_or(fault.reason == "connection_lost", Ordering::AcqRel);
             if taken.whole() { fault } else { fault.spared("it never left whole") }
         };
-        let response = post.send().await.map_err(lost)?;
-        let status = response.status().as_u16();
-        let headers = self.kept(response.headers());
-        let body = match read(response, &self.redactor).await {
-            Err(_) if says_all(status) => String::new(),
-            body => body.map_err(|error| fault(&self.redactor, &error, true))?,
-        };
-        Ok(Reply { status, headers, body })
-    }
-
-    fn kept(&self, headers: &HeaderMap) -> BTreeMap<String, String> {
-        let is_kept = |name: &str| KEPT_HEADERS.contains(&name) || name.contains("ratelimit");
-        let mut kept: BTreeMap<String, String> = BTreeMap::new();
-        for (name, value) in headers.iter().filter(|(name, _)| is_kept(name.as_str())) {
-            let Ok(value) = value.to_str() else { continue };
-            let value = self.redactor.clean(value.to_owned());
-            // A name that comes twice is one list.
-            kept.entry(name.as_str().to_owned()).and_modify(|all| *all = format!("{all}, {value}")).or_insert(value);
-        }
-        kept
+        whole(post.send().await.map_err(lost)?, &self.redactor).await
     }
 
     /// What the server says its model can take in; `None` when it does not say.
@@ -169,9 +150,7 @@ impl Http {
         };
         let lost = |error: reqwest::Error| fault(&self.redactor, &error, !error.is_connect());
         let response = request.headers(self.headers.clone()).timeout(self.probe_timeout).send().await.map_err(lost)?;
-        let (status, headers) = (response.status().as_u16(), self.kept(response.headers()));
-        let body = read(response, &self.redactor).await.map_err(lost)?;
-        let said = classify(Reply { status, headers, body })?;
+        let said = classify(whole(response, &self.redactor).await?)?;
         Ok(serde_json::from_str(&said.body).ok().and_then(|said| address::carried(&said)))
     }
 }
@@ -196,6 +175,29 @@ impl std::fmt::Debug for Http {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Http").field("url", &self.address.url.as_str()).finish_non_exhaustive()
     }
+}
+
+/// A whole reply, with those headers that are kept.
+pub(super) async fn whole(response: reqwest::Response, redactor: &Redactor) -> Result<Reply, Fault> {
+    let status = response.status().as_u16();
+    let headers = kept(response.headers(), redactor);
+    let body = match read(response, redactor).await {
+        Err(_) if says_all(status) => String::new(),
+        body => body.map_err(|error| fault(redactor, &error, true))?,
+    };
+    Ok(Reply { status, headers, body })
+}
+
+fn kept(headers: &HeaderMap, redactor: &Redactor) -> BTreeMap<String, String> {
+    let is_kept = |name: &str| KEPT_HEADERS.contains(&name) || name.contains("ratelimit");
+    let mut kept: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in headers.iter().filter(|(name, _)| is_kept(name.as_str())) {
+        let Ok(value) = value.to_str() else { continue };
+        let value = redactor.clean(value.to_owned());
+        // A name that comes twice is one list.
+        kept.entry(name.as_str().to_owned()).and_modify(|all| *all = format!("{all}, {value}")).or_insert(value);
+    }
+    kept
 }
 
 /// Whether a status means the same without the words behind it. A server that will not read a request to its end says so and hangs up, and what it sent

@@ -27,6 +27,17 @@ pub enum Found {
     Doubtful(Task),
 }
 
+impl Found {
+    /// Whose item it is about, where that is known.
+    pub fn item_id(self) -> Option<String> {
+        match self {
+            Self::Settled(task) | Self::Doubtful(task) => Some(task.item_id),
+            Self::Open(request) => Some(request.task.item_id),
+            Self::Unknown => None,
+        }
+    }
+}
+
 /// A request that waits for its result.
 #[derive(Debug)]
 pub struct OpenRequest {
@@ -47,11 +58,10 @@ pub struct OpenRequest {
 impl Ledger {
     /// Makes the intent of one line of `file` durable, as [`Journal::intent`](crate::judge::Journal::intent) does for a single request.
     pub fn batch_intent(&self, file: &BatchFile, intent: Intent, reading: String) -> BoxFuture<'static, Result<Reservation, JournalError>> {
-        let bound = intent.reserved_micro_usd.unwrap_or(0);
-        if self.budget().claim(bound).is_err() {
-            return ready(Err(JournalError(format!("{bound} micro-dollars were not reserved before the intent")))).boxed();
+        if let Err(error) = self.claim(&intent) {
+            return ready(Err(error)).boxed();
         }
-        self.budget().park(bound);
+        self.budget().park(intent.reserved_micro_usd.unwrap_or(0));
         let (batch, line) = (file.id, file.custom_id(intent.verdict_id));
         let written = self.writer.ask(move |connection| {
             let reservation = match write_intent(connection, &intent)? {
@@ -153,15 +163,13 @@ impl Ledger {
         let outcome = outcome.map(|outcome| Ok::<_, LedgerError>((outcome.name(), serde_json::to_string(outcome)?))).transpose();
         let outcome = match outcome {
             Ok(outcome) => outcome,
-            Err(error) => return ready(Err(JournalError(error.to_string()))).boxed(),
+            Err(error) => return ready(Err(error.into())).boxed(),
         };
         let written = self.writer.ask(move |connection| {
             let (bound, cost) = match write_end(connection, ATTEMPTS, reservation, &end)? {
                 Ok(charged) => charged,
                 Err(problem) => return Ok(Err(problem)),
             };
-            // How long it lay in its batch says nothing of the judge.
-            connection.execute("UPDATE attempts SET latency_ms = NULL WHERE id = ?1", [reservation.0])?;
             budget.lock().unwrap_or_else(PoisonError::into_inner).settle_parked(bound, cost);
             let Some((name, detail)) = outcome else { return Ok(Ok(Vec::new())) };
             // Another judge reads the reply by its own rules, once it is asked. Of a task that is unresolved something is known now.

@@ -2,6 +2,8 @@
 
 use std::sync::PoisonError;
 
+use rusqlite::Error::FromSqlConversionFailure;
+use rusqlite::types::Type;
 use rusqlite::{Connection, Row, params};
 
 use super::file::now;
@@ -95,13 +97,12 @@ impl Ledger {
             usage: None,
             served: Served::default(),
             cost_micro_usd: None,
-            latency_ms: 0,
+            latency_ms: None,
         };
         let ended = self.writer.ask_blocking(move |connection| {
             let attempts = open_attempts(connection, id)?;
             for attempt in &attempts {
                 if let Ok((bound, cost)) = write_end(connection, ATTEMPTS, Reservation(*attempt), &end)? {
-                    connection.execute("UPDATE attempts SET latency_ms = NULL WHERE id = ?1", [attempt])?;
                     budget.lock().unwrap_or_else(PoisonError::into_inner).settle_parked(bound, cost);
                 }
             }
@@ -133,8 +134,9 @@ fn batches(connection: &Connection) -> rusqlite::Result<Vec<BatchRow>> {
     let sql = "SELECT id, token, judge, settings, online, file, state, file_id, batch_id, since,
                (SELECT count(*) FROM batch_requests WHERE batch = batches.id) FROM batches ORDER BY id";
     let read = |row: &Row<'_>| {
-        let state: String = row.get(6)?;
-        let state = BatchState::ALL.into_iter().find(|known| known.as_str() == state);
+        let name: String = row.get(6)?;
+        let state = BatchState::ALL.into_iter().find(|known| known.as_str() == name);
+        let unknown = || FromSqlConversionFailure(6, Type::Text, format!("no batch can be `{name}`").into());
         Ok(BatchRow {
             id: row.get(0)?,
             token: row.get(1)?,
@@ -142,7 +144,7 @@ fn batches(connection: &Connection) -> rusqlite::Result<Vec<BatchRow>> {
             settings: row.get(3)?,
             online: row.get(4)?,
             file: row.get(5)?,
-            state: state.unwrap_or(BatchState::Ended),
+            state: state.ok_or_else(unknown)?,
             file_id: row.get(7)?,
             batch_id: row.get(8)?,
             since: row.get(9)?,
