@@ -236,22 +236,24 @@ fn a_task_has_in_its_replay_what_it_had_and_nothing_else() {
 
 #[test]
 fn refusals_in_the_same_words_are_lessons_by_the_way_of_asking() {
-    let dir = tempfile::tempdir().unwrap();
-    let ledger = planned(dir.path(), 1);
-    run(async {
-        for format in [ReplyFormat::Schema, ReplyFormat::Schema, ReplyFormat::Object] {
-            let attempt = ledger.intent(intent(&task(0), None)).await.unwrap();
-            let served = Served { format: Some(format), ..Served::default() };
-            let refused = AttemptEnd { status: Some(400), reply: "no".to_owned(), served, ..end("refused", Some(0)) };
-            ledger.settle(attempt, refused).await.unwrap();
-        }
-        answer(&ledger, &task(0)).await;
-    });
-    let text = Reader::open(dir.path()).unwrap().cassette("mini").unwrap();
-    let formats: Vec<Value> = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["format"].clone()).collect();
-    assert_eq!(formats, ["json_schema".into(), "json_object".into(), Value::Null]);
-    let recalled = [ReplyFormat::Schema, ReplyFormat::Object].map(|format| ("no".to_owned(), Some(format)));
-    assert_eq!(ledger.recalled("mini").unwrap().1, recalled);
+    for status in [400, 422, 500] {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = planned(dir.path(), 1);
+        run(async {
+            for format in [ReplyFormat::Schema, ReplyFormat::Schema, ReplyFormat::Object] {
+                let attempt = ledger.intent(intent(&task(0), None)).await.unwrap();
+                let served = Served { format: Some(format), ..Served::default() };
+                let refused = AttemptEnd { status: Some(status), reply: "no".to_owned(), served, ..end("refused", Some(0)) };
+                ledger.settle(attempt, refused).await.unwrap();
+            }
+            answer(&ledger, &task(0)).await;
+        });
+        let text = Reader::open(dir.path()).unwrap().cassette("mini").unwrap();
+        let formats: Vec<Value> = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["format"].clone()).collect();
+        assert_eq!(formats, ["json_schema".into(), "json_object".into(), Value::Null], "{status}");
+        let recalled = [ReplyFormat::Schema, ReplyFormat::Object].map(|format| ("no".to_owned(), Some(format)));
+        assert_eq!(ledger.recalled("mini").unwrap().1, recalled, "{status}");
+    }
 }
 
 /// Of another judge, and of an equal item: both have the model that gave the reply, and the row that paid alone has what it cost.

@@ -66,7 +66,7 @@ impl BatchReply {
 
     /// Whether it says something of more than its own request, that the account is empty or what the server accepts: these may be words of its request.
     pub fn may_quote(&self) -> bool {
-        let of_more = |fault: &Fault| fault.class == Class::Stopped(StopKind::Quota) || matches!(fault.status, Some(400 | 422));
+        let of_more = |fault: &Fault| fault.class == Class::Stopped(StopKind::Quota) || matches!(fault.status, Some(400 | 422 | 500));
         self.result.as_ref().is_err_and(of_more)
     }
 
