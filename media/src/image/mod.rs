@@ -5,6 +5,7 @@ mod animation;
 mod clean;
 mod colour;
 mod cut;
+mod exif;
 mod failure;
 mod jpeg;
 mod normalise;
