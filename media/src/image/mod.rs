@@ -7,6 +7,7 @@ mod colour;
 mod cut;
 mod exif;
 mod failure;
+mod gif;
 mod jpeg;
 mod normalise;
 mod open;
