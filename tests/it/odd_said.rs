@@ -102,13 +102,13 @@ fn a_broadcast_without_its_key_is_refused_by_that_name_and_what_is_clear_is_show
 }
 
 /// The MP4 `clear`, whose list of tracks comes last, with another name for the first description of samples that has the name `old`, and in it the old one.
-fn protected(clear: &[u8], old: &[u8; 4], new: &[u8; 4]) -> Vec<u8> {
+fn protected(clear: &[u8], old: [u8; 4], new: [u8; 4]) -> Vec<u8> {
     let number = |at: usize| u32::from_be_bytes(clear[at..at + 4].try_into().unwrap());
     let last = |kind: &[u8], end: usize| clear[..end].windows(4).rposition(|window| window == kind).unwrap();
-    let entry = last(old, clear.len()) - 4;
+    let entry = last(&old, clear.len()) - 4;
     let end = entry + number(entry) as usize;
-    let scheme = [&[0, 0, 0, 20][..], b"sinf", &[0, 0, 0, 12], b"frma", old].concat();
-    let mut bytes = [&clear[..entry + 4], new, &clear[entry + 8..end], &scheme, &clear[end..]].concat();
+    let scheme = [&[0, 0, 0, 20][..], b"sinf", &[0, 0, 0, 12], b"frma", &old].concat();
+    let mut bytes = [&clear[..entry + 4], &new, &clear[entry + 8..end], &scheme, &clear[end..]].concat();
     for kind in [&b"stsd"[..], b"stbl", b"minf", b"mdia", b"trak", b"moov"] {
         let at = last(kind, entry) - 4;
         bytes[at..at + 4].copy_from_slice(&(number(at) + 20).to_be_bytes());
@@ -151,10 +151,10 @@ fn what_headers_call_encrypted_is_refused_by_that_name() {
         "uniform:2",
         &[
             ("cenc.m4a", made("song.m4a", &[&SOUND[..], &["-c:a", "aac"], &key, &["ffeeddccbbaa99887766554433221100"]].concat())),
-            ("drmi.mp4", protected(&film, b"avc1", b"drmi")),
-            ("drms.m4a", protected(&song, b"mp4a", b"drms")),
-            ("enca.m4a", protected(&song, b"mp4a", b"enca")),
-            ("encv.mp4", protected(&film, b"avc1", b"encv")),
+            ("drmi.mp4", protected(&film, *b"avc1", *b"drmi")),
+            ("drms.m4a", protected(&song, *b"mp4a", *b"drms")),
+            ("enca.m4a", protected(&song, *b"mp4a", *b"enca")),
+            ("encv.mp4", protected(&film, *b"avc1", *b"encv")),
             ("song.mka", said_of_track(&made("song.mka", &[&SOUND[..], &["-c:a", "aac"]].concat()))),
             ("film.mkv", said_of_track(&made("film.mkv", &[&PICTURES[..], &["-c:v", "libx264"]].concat()))),
             ("film.wmv", with_protection(&with_sound("film.wmv", &["-c:v", "wmv2", "-c:a", "wmav2"]))),
@@ -167,7 +167,7 @@ fn what_headers_call_encrypted_is_refused_by_that_name() {
         assert!(row["message"].as_str().unwrap().contains("encrypted"), "{row}");
     }
     // Only what is asked for counts.
-    let (parts, _) = prepared("uniform:2", &[("enca.mp4", protected(&film, b"mp4a", b"enca")), ("film.mp4", film)]);
+    let (parts, _) = prepared("uniform:2", &[("enca.mp4", protected(&film, *b"mp4a", *b"enca")), ("film.mp4", film)]);
     assert!(parts.len() == 4 && parts.iter().all(|row| row["width"] == 320), "{parts:?}");
 }
 
@@ -187,7 +187,7 @@ fn pages_of_pictures_that_are_missing_or_damaged_are_noted() {
     damaged[whole.len() / 2] ^= 1;
     let files = [("damaged.ogv", damaged), ("missing.ogv", without_page(&whole, 0.4)), ("whole.ogv", whole)];
     let (parts, items) = prepared("linspace:1000", &files);
-    let pages = |name: &str| note(of(&items, name)[0], "holes").filter(|said| said.contains("1 Ogg pages")).is_some();
+    let pages = |name: &str| note(of(&items, name)[0], "holes").is_some_and(|said| said.contains("1 Ogg pages"));
     assert_eq!(["damaged.ogv", "missing.ogv", "whole.ogv"].map(pages), [true, true, false], "{items:?}");
     let whole = of(&parts, "whole.ogv");
     let missing = of(&parts, "missing.ogv");

@@ -152,11 +152,7 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
         let message = format!("{discarded} frames have times before the end of the fragment before theirs, and are not shown");
         report.note("fragments_overlap", message);
     }
-    if !holes.is_empty() {
-        let lost = holes.iter().sum::<i64>() as f64 * f64::from(stream.time_base.0) / f64::from(stream.time_base.1);
-        report.note("holes", format!("the file has {} holes, in which frames of {lost:.3} s are lost", holes.len()));
-    }
-    pages.remark().into_iter().for_each(|remark| report.add_to_note("holes", remark));
+    note_holes(&mut report, &stream, &holes, &pages);
     if cut {
         let torn = torn.then(|| "the last frame is not whole".to_owned());
         let why = ending.map(|ending| ending.reason).or(torn).map_or_else(String::new, |reason| format!(": {reason}"));
@@ -167,15 +163,10 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     if stream.side_alpha && !session.reads_alpha() {
         report.note("alpha_ignored", "the decoders that read the transparency beside the pictures are missing here");
     }
-    // libav believes the header of a track no further than its table of times goes, and hands on the lesser.
-    let stated = track.filter(|_| report.format == "mp4" && stream.frames.is_some());
-    let stated = stated.map(|track| false_duration(source, track)).transpose()?.flatten().filter(|stated| differ(*stated, duration));
+    let stated = if report.format == "mp4" { false_length(source, &stream, track, duration)? } else { None };
     remark(&mut report, &index, &stream, stated.or(promised));
     if turned.changes {
-        report.note(
-            "turns_change",
-            "pictures say on the way that they are turned otherwise; all are shown as the container or the first one says",
-        );
+        report.note("turns_change", TURNS_CHANGE);
     }
     if copied {
         report.note(
@@ -186,6 +177,8 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     }
     Ok(Opened { session, stream, index, report })
 }
+
+const TURNS_CHANGE: &str = "pictures say on the way that they are turned otherwise; all are shown as the container or the first one says";
 
 /// So many pictures of a stream may come before the first of another one that is there at the same time.
 const AT_ONCE: usize = 100;
@@ -233,6 +226,22 @@ fn note_others(report: &mut Report, goes_on: bool, behind: Option<u64>, missing:
             format!("another file begins at byte {at}, and is not shown, or not whole; store the files one by one, or anew as one");
         report.note("goes_on_elsewhere", message);
     }
+}
+
+/// Notes frames that are lost, and pages of Ogg.
+fn note_holes(report: &mut Report, stream: &Stream, holes: &[i64], pages: &BadPages) {
+    if !holes.is_empty() {
+        let lost = holes.iter().sum::<i64>() as f64 * f64::from(stream.time_base.0) / f64::from(stream.time_base.1);
+        report.note("holes", format!("the file has {} holes, in which frames of {lost:.3} s are lost", holes.len()));
+    }
+    pages.remark().into_iter().for_each(|remark| report.add_to_note("holes", remark));
+}
+
+/// What the header of a track of MP4 says in seconds, where neither its table of times nor its frames, which last `duration`, bear it out. libav believes it no further
+/// than that table goes, and hands on the lesser. Fragments have no table.
+fn false_length(source: &Source, stream: &Stream, track: Option<u32>, duration: f64) -> Result<Option<f64>, Error> {
+    let track = track.filter(|_| stream.frames.is_some());
+    Ok(track.map(|track| false_duration(source, track)).transpose()?.flatten().filter(|stated| differ(*stated, duration)))
 }
 
 /// Notes that packets of a transport stream are encrypted; what is clear may end with them.
