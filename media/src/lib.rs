@@ -12,6 +12,7 @@
 mod audio;
 mod canary;
 mod digest;
+mod encrypted;
 mod ending;
 mod error;
 mod fragments;
@@ -25,6 +26,7 @@ mod limits;
 mod map;
 mod memory;
 mod modality;
+mod movie;
 mod part;
 mod probe;
 mod recipe;

@@ -80,7 +80,16 @@ fn boxes(source: &Source, mut at: u64, end: u64, steps: &mut usize, tracks: &mut
 
 /// Types of the tracks of Matroska (RFC 9559): a list within the head.
 fn matroska(head: &[u8]) -> (bool, bool) {
-    let mut tracks = (false, false);
+    let kinds = || elements(head, &TRACK_LIST).into_iter().filter(|(id, _)| *id == b"\x83").map(|(_, body)| head.get(body));
+    (kinds().any(|kind| kind == Some(&2)), kinds().any(|kind| kind == Some(&1)))
+}
+
+/// Segment, list of tracks, one track: what leads to what is said of a track in Matroska.
+pub(crate) const TRACK_LIST: [&[u8]; 3] = [b"\x18\x53\x80\x67", b"\x16\x54\xae\x6b", b"\xae"];
+
+/// The elements of Matroska before the first cluster, as far as the head goes, by their ids and where their bodies begin. Those in `inside` are opened, and what is in
+/// them follows them.
+pub(crate) fn elements<'h>(head: &'h [u8], inside: &[&[u8]]) -> Vec<(&'h [u8], usize)> {
     let element = |at: usize| {
         let id = head.get(at)?.leading_zeros() as usize + 1;
         let (size, length) = vint(head, at + id)?;
@@ -88,20 +97,13 @@ fn matroska(head: &[u8]) -> (bool, bool) {
         let end = size.and_then(|size| body.checked_add(usize::try_from(size).ok()?)).unwrap_or(usize::MAX);
         Some((head.get(at..at + id)?, body, end))
     };
-    let mut at = 0;
+    let (mut at, mut found) = (0, Vec::new());
     for _ in 0..MOST_STEPS {
-        let Some((id, body, end)) = element(at) else { break };
-        at = match id {
-            b"\x18\x53\x80\x67" | b"\x16\x54\xae\x6b" | b"\xae" => body, // segment, tracks, one track: look inside
-            b"\x1f\x43\xb6\x75" => break,                                // the first cluster
-            _ => end,
-        };
-        if id == b"\x83" {
-            tracks.0 |= head.get(body) == Some(&2);
-            tracks.1 |= head.get(body) == Some(&1);
-        }
+        let Some((id, body, end)) = element(at).filter(|(id, ..)| *id != b"\x1f\x43\xb6\x75") else { break };
+        at = if inside.contains(&id) { body } else { end };
+        found.push((id, body));
     }
-    tracks
+    found
 }
 
 /// Codecs by the first packets of the streams, which all come before anything else (RFC 3533).

@@ -2,7 +2,7 @@
 
 use super::libav::Libav;
 use super::symphonia::Symphonia;
-use crate::{Error, Limits, Report, Source};
+use crate::{Error, Limits, Report, Source, encrypted};
 
 /// Highest sample rate and most channels that are taken for real: DXD is 768 kHz, third-order ambisonics 16 channels.
 const MAX_RATE: u32 = 768_000;
@@ -68,6 +68,8 @@ pub(super) struct Facts {
     pub(super) pictures: bool,
     /// Seconds on the file's clock at which the sound begins, where that clock counts samples (FLAC): any jump of it is a loss.
     pub(super) counted_from: Option<f64>,
+    /// Codes and messages for the report.
+    pub(super) remarks: Vec<(&'static str, String)>,
 }
 
 /// A decoder that is open on its first samples.
@@ -113,6 +115,7 @@ pub(super) fn open<'a>(source: &'a Source, limits: &Limits) -> Result<Box<dyn De
         opened => return opened,
     };
     match (if libav_first { symphonia() } else { libav() }, refusal) {
+        (_, refusal) if encrypted::is_refusal(&refusal) => Err(refusal),
         (Ok(decoder), _) => Ok(decoder),
         (Err(error), _) if is_final(&error) => Err(error),
         (Err(Error::Unsupported(_)), refusal @ Error::Unsupported(_)) if libav_first => Err(refusal), // it names the codec

@@ -2,10 +2,8 @@
 
 use std::ops::Range;
 
+use crate::movie::{be32, be64, child, children, movie, timescale, track_id};
 use crate::{Error, Source};
-
-/// A movie header larger than this belongs to no sound file.
-const MAX_MOOV: u64 = 64 << 20;
 
 /// Frames to leave out at the start, and frames to keep after them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -79,69 +77,4 @@ fn entries(elst: &[u8]) -> Option<Vec<Entry>> {
         _ => Some(Entry { duration: be32(entry)?.into(), media_time: be32(&entry[4..])?.cast_signed().into() }),
     });
     entries.collect()
-}
-
-/// The timescale of a movie header or media header, which share the layout up to it.
-fn timescale(header: &[u8]) -> Option<u32> {
-    be32(header.get(if *header.first()? == 1 { 20 } else { 12 }..)?)
-}
-
-fn track_id(trak: &[u8]) -> Option<u32> {
-    let tkhd = child(trak, b"tkhd")?;
-    be32(tkhd.get(if *tkhd.first()? == 1 { 20 } else { 12 }..)?)
-}
-
-/// The body of the movie box.
-fn movie(source: &Source) -> Result<Option<Vec<u8>>, Error> {
-    let mut offset = 0;
-    while let Ok(head) = <[u8; 16]>::try_from(source.read(offset, 16)?) {
-        let (header, size) = match be32(&head).unwrap_or_default() {
-            0 => (8, source.len() - offset),
-            1 => (16, be64(&head[8..]).unwrap_or_default()),
-            size => (8, u64::from(size)),
-        };
-        if size < header {
-            return Ok(None);
-        }
-        if &head[4..8] == b"moov" {
-            crate::Limits::check("bytes of the movie header", size, MAX_MOOV)?;
-            let mut body = Vec::new();
-            let mut reader = source.reader();
-            reader.set_position(offset + header);
-            io_take(&mut reader, size - header, &mut body)?;
-            return Ok(Some(body));
-        }
-        offset = offset.saturating_add(size);
-    }
-    Ok(None)
-}
-
-fn io_take(reader: &mut impl std::io::Read, count: u64, body: &mut Vec<u8>) -> Result<(), Error> {
-    use std::io::Read as _;
-    reader.take(count).read_to_end(body)?;
-    Ok(())
-}
-
-fn child<'a>(parent: &'a [u8], kind: &'a [u8; 4]) -> Option<&'a [u8]> {
-    children(parent, kind).next()
-}
-
-fn children<'a>(parent: &'a [u8], kind: &'a [u8; 4]) -> impl Iterator<Item = &'a [u8]> {
-    let mut rest = parent;
-    std::iter::from_fn(move || {
-        let size = usize::try_from(be32(rest)?).ok()?;
-        let found = (rest.get(4..8)?, rest.get(8..size)?);
-        rest = &rest[size..];
-        Some(found)
-    })
-    .filter(move |(name, _)| name == kind)
-    .map(|(_, body)| body)
-}
-
-fn be32(bytes: &[u8]) -> Option<u32> {
-    bytes.first_chunk().map(|bytes| u32::from_be_bytes(*bytes))
-}
-
-fn be64(bytes: &[u8]) -> Option<u64> {
-    bytes.first_chunk().map(|bytes| u64::from_be_bytes(*bytes))
 }

@@ -133,6 +133,7 @@ impl<'d> Hearing<'d> {
         self.pauses.finish(report);
         let signals = self.outlets.finish(self.origin, sink, report)?;
         let facts = self.decoder.facts();
+        facts.remarks.iter().for_each(|(code, message)| report.note(code, message));
         report.sound = Some(SoundSignals { channels: facts.channels as u32, mixdown: facts.mixdown.clone(), ..signals });
         Ok(())
     }

@@ -6,7 +6,8 @@ use super::mixdown::Mixdown;
 use super::symphonia::id3v2_len;
 use crate::ending::is_endless_wav;
 use crate::libav::{self, Frame, Input, Kind, Packet};
-use crate::{Error, Limits, Modality, Source};
+use crate::movie::false_duration;
+use crate::{Error, Limits, Modality, Source, encrypted};
 
 /// Demuxers whose duration is written in the file (for MP3 in the Xing header), and is that of the sound to a sample or a frame.
 const EXACT: [&str; 7] = ["aiff", "flac", "mov", "mp3", "ogg", "w64", "wav"];
@@ -30,6 +31,8 @@ pub(super) struct Libav<'s> {
     mixdown: ((Option<u64>, usize), Mixdown),
     trim: Trim,
     ended: bool,
+    /// Whether what follows the last clear packet is encrypted.
+    scrambled: bool,
     held: Option<Block>,
     /// Seconds at which the first sample is presented.
     pub(super) start: f64,
@@ -45,6 +48,7 @@ impl<'s> Libav<'s> {
         let pictures = input.best(Kind::Video).is_some();
         // What is not decoded here has neither rate nor channels, and libav would not choose it; its decoder is asked for by name.
         let stream = input.best_sound().or_else(|| input.best(Kind::Audio)).ok_or_else(|| no_sound(pictures))?;
+        let scrambled = encrypted::admit(source, &input, &stream, limits)?;
         input.select(stream.index);
         let decoder = input.decoder(&stream, 0, limits)?;
         let tick = f64::from(stream.time_base.0) / f64::from(stream.time_base.1);
@@ -58,6 +62,10 @@ impl<'s> Libav<'s> {
             Some(track) if demuxer == "mov" && !soundtrack => end(source, track, stream.sample_rate)?,
             _ => Trim::default(),
         };
+        let encrypted = scrambled.remark().map(|remark| ("encrypted", remark));
+        let stated = input.number(&stream).filter(|_| demuxer == "mov").map(|track| false_duration(source, track)).transpose()?.flatten();
+        let what = |stated: f64| format!("the header of the track says {stated:.3} s, its table of times something else");
+        let remarks = encrypted.into_iter().chain(stated.map(|stated| ("header_duration_differs", what(stated)))).collect();
         let endless = demuxer == "wav" && is_endless_wav(source)?;
         let facts = Facts {
             format: name.to_owned(),
@@ -69,6 +77,7 @@ impl<'s> Libav<'s> {
             promised: input.written_duration(&stream).filter(|_| EXACT.contains(&demuxer) && !endless).map(|seconds| seconds - silent),
             pictures,
             counted_from: None,
+            remarks,
         };
         let mut this = Self {
             input,
@@ -83,6 +92,7 @@ impl<'s> Libav<'s> {
             mixdown: ((None, 1), Mixdown::mean(1)),
             trim,
             ended: false,
+            scrambled: scrambled.to_the_end(),
             held: None,
             start: 0.0,
         };
@@ -127,6 +137,7 @@ impl<'s> Libav<'s> {
                     }
                 }
                 libav::Step::End if self.input.is_broken() => return Ok(Step::Cut("the container breaks off".to_owned())),
+                libav::Step::End if self.scrambled => return Ok(Step::Cut("what follows is encrypted".to_owned())),
                 libav::Step::Hungry | libav::Step::End => break,
             }
         }

@@ -24,4 +24,5 @@ mod tests_trouble;
 pub(crate) mod wav;
 
 pub(crate) use normalise::{normalise, soundtrack, streams};
+pub(crate) use ogg::{BadPages, bad_pages};
 pub(crate) use pause::PictureClock;

@@ -66,10 +66,7 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
         report.add_to_note("holes", format!("{missing} fragments between others are missing, by their numbers"));
     }
     if name == "ogg" {
-        let lost = bad_pages(source)?;
-        if lost > 0 {
-            report.add_to_note("holes", format!("{lost} Ogg pages are damaged or missing, and what follows them may come too early"));
-        }
+        bad_pages(source)?.remark().into_iter().for_each(|remark| report.add_to_note("holes", remark));
     }
     let is_padding = |lead: &[u8]| lead.iter().all(|byte| *byte == 0) || lead.starts_with(b"APETAGEX");
     if let Some((_, lead)) = rest.as_ref().filter(|(_, lead)| !is_padding(lead)) {

@@ -14,11 +14,32 @@ const BLOCK: usize = 1 << 20;
 /// Where pages begin that are none, so often at most; then the count stops.
 const MOST_TRIES: u32 = 4096;
 
-/// How many pages of `source` are damaged or left out (RFC 3533, 6: each has a sum of its bytes, and a number that ascends by one in its stream).
+/// What is wrong with the pages of a file.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct BadPages {
+    /// How many are damaged or left out.
+    pub(crate) count: u64,
+    /// Streams and byte offsets of the pages right behind those that are left out.
+    pub(crate) behind_missing: Vec<(u32, u64)>,
+}
+
+impl BadPages {
+    /// For people; `None`: nothing is wrong.
+    pub(crate) fn remark(&self) -> Option<String> {
+        let Self { count, .. } = self;
+        (*count > 0).then(|| format!("{count} Ogg pages are damaged or missing, and what follows them may come too early"))
+    }
+}
+
+/// Places of missing pages that are told, at most.
+const MOST_PLACES: usize = 4096;
+
+/// Which pages of `source` are damaged or left out (RFC 3533, 6: each has a sum of its bytes, and a number that ascends by one in its stream).
 /// One that is cut by the end of the file is none of them.
-pub(super) fn bad_pages(source: &Source) -> io::Result<u64> {
+pub(crate) fn bad_pages(source: &Source) -> io::Result<BadPages> {
     let mut next: BTreeMap<u32, u32> = BTreeMap::new();
-    let (mut bad, mut tries, mut start, mut bytes, mut at) = (0, 0, 0_u64, Vec::new(), 0_usize);
+    let mut bad = BadPages::default();
+    let (mut tries, mut start, mut bytes, mut at) = (0, 0_u64, Vec::new(), 0_usize);
     // Whether the page before was no page; what is missing behind it is that page.
     let mut lost = false;
     loop {
@@ -36,17 +57,23 @@ pub(super) fn bad_pages(source: &Source) -> io::Result<u64> {
                 _ if tries > MOST_TRIES => return Ok(bad),
                 Some(ahead) => at += 1 + ahead,
                 None if start + (bytes.len() as u64) < source.len() => at = bytes.len().saturating_sub(3).max(at + 1),
-                None => return Ok(bad + u64::from(lost || length(rest).is_some_and(|length| length <= rest.len()))),
+                None => {
+                    bad.count += u64::from(lost || length(rest).is_some_and(|length| length <= rest.len()));
+                    return Ok(bad);
+                }
             }
             lost = true;
             continue;
         };
         let expected = next.insert(page.stream, page.number.wrapping_add(1)).filter(|_| !page.begins);
         let missing = expected.map_or(0, |expected| page.number.wrapping_sub(expected));
-        bad += match (missing, lost) {
+        bad.count += match (missing, lost) {
             (0 | 0x8000_0000.., lost) => u64::from(lost),
             (missing, _) => u64::from(missing),
         };
+        if matches!(missing, 1..0x8000_0000) && bad.behind_missing.len() < MOST_PLACES {
+            bad.behind_missing.push((page.stream, start + at as u64));
+        }
         lost = false;
         at += page.length;
     }
@@ -110,7 +137,8 @@ mod tests {
 
     #[test]
     fn pages_that_are_damaged_or_missing_are_counted() {
-        let bad = |pages: &[Vec<u8>]| bad_pages(&Source::memory(pages.concat())).unwrap();
+        let found = |pages: &[Vec<u8>]| bad_pages(&Source::memory(pages.concat())).unwrap();
+        let bad = |pages: &[Vec<u8>]| found(pages).count;
         let many: Vec<Vec<u8>> = (0..9000).map(|number| page(number, 1)).collect();
         assert_eq!(bad(&many), 0);
         assert_eq!(bad(&[many[0].clone(), page(0, 2), many[1].clone(), page(1, 2)]), 0, "two streams");
@@ -123,6 +151,7 @@ mod tests {
             assert_eq!(bad(&damaged), 1, "{at}, most of it gone");
             damaged.remove(at);
             assert_eq!(bad(&damaged), 1, "{at}, all of it gone");
+            assert_eq!(found(&damaged).behind_missing, [(1, (damaged[0].len() * at) as u64)], "{at}");
         }
         let mut last = many.clone();
         last[8999][100] ^= 1;

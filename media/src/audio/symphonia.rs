@@ -329,6 +329,7 @@ fn decoder_for(track: &Track, format: &str) -> Result<(Box<dyn AudioDecoder>, Fa
         promised: None,
         pictures: false,
         counted_from: None,
+        remarks: Vec::new(),
     };
     Ok((decoder, facts))
 }

@@ -34,6 +34,7 @@ impl Script {
             promised: None,
             pictures: true,
             counted_from: None,
+            remarks: Vec::new(),
         };
         Self { facts, steps: steps.into_iter().collect(), at: 0.0 }
     }

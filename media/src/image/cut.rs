@@ -29,7 +29,7 @@ pub(super) fn first_scan(jpeg: &[u8]) -> Segments {
 }
 
 /// The markers of a JPEG before its first scan, each with the content of its segment as far as the file goes.
-fn markers(jpeg: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+pub(super) fn markers(jpeg: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     let mut at = 2;
     std::iter::from_fn(move || {
         loop {

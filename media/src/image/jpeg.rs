@@ -6,6 +6,7 @@ use image::codecs::jpeg::JpegDecoder;
 use image::{DynamicImage, ImageDecoder as _};
 
 use super::cut::{Segments, first_scan, foreign_kind, has_profile, is_one_scan, jpeg_has_end};
+use super::exif::exif_of;
 use super::failure::refuse;
 use super::picture::{Picture, Tags};
 use crate::frame::target_size;
@@ -57,6 +58,11 @@ impl JpegFile {
     /// Whether it has a colour profile, read or not.
     pub(super) fn has_profile(&self) -> bool {
         has_profile(&self.bytes)
+    }
+
+    /// Its EXIF.
+    pub(super) fn exif(&self) -> Option<Vec<u8>> {
+        exif_of(&self.bytes)
     }
 
     /// Decodes the picture no smaller than any of `views` needs it.

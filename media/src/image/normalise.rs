@@ -1,6 +1,7 @@
 //! One picture or animation through all recipes.
 
 use super::cut::{png_with_end, riff_is_cut, whole_frames_of_webp};
+use super::gif::as_browsers_read;
 use super::open::{Opened, open};
 use super::{animation, still};
 use crate::{Error, FrameView, Limits, PartSink, Recipe, Report, SamplerSpec, Source};
@@ -13,6 +14,8 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
     let wanted = wanted(recipes)?;
     let rest = rest_of_cut(source, limits)?;
     let source = rest.as_ref().unwrap_or(source);
+    let mended = as_browsers_read(source, limits)?;
+    let source = mended.as_ref().unwrap_or(source);
     let opened = open(source, limits)?;
     let mut report = Report {
         format: opened.name().to_owned(),
@@ -53,7 +56,9 @@ fn rest_of_cut(source: &Source, limits: &Limits) -> Result<Option<Source>, Error
 /// One line about the picture as it is stored.
 pub(crate) fn streams(source: &Source, limits: &Limits) -> Result<Vec<String>, Error> {
     let rest = rest_of_cut(source, limits)?;
-    let opened = open(rest.as_ref().unwrap_or(source), limits)?;
+    let source = rest.as_ref().unwrap_or(source);
+    let mended = as_browsers_read(source, limits)?;
+    let opened = open(mended.as_ref().unwrap_or(source), limits)?;
     let (width, height) = opened.dimensions();
     Ok(vec![format!("image {} {width}x{height} {:?}", opened.name(), opened.colour_type())])
 }

@@ -7,6 +7,7 @@ use image::{AnimationDecoder as _, ColorType, Frames, ImageDecoder, ImageResult}
 use moxcms::ColorProfile;
 
 use super::colour::Conversion;
+use super::exif;
 use super::failure::refuse;
 use super::jpeg::JpegFile;
 use super::picture::{Orientation, Tags};
@@ -75,7 +76,7 @@ fn tags(decoder: &mut Decoder<'_>, source: &Source, told: &Told, rgba: bool) -> 
         oddities.push(("exif_unreadable", error.to_string()));
         None
     });
-    let orientation = exif.and_then(|chunk| exif_orientation(&chunk)).unwrap_or(image::metadata::Orientation::NoTransforms);
+    let orientation = exif.and_then(|chunk| exif::orientation(&chunk)).unwrap_or(image::metadata::Orientation::NoTransforms);
     let conversion = conversion(decoder, source, told, rgba, &mut oddities);
     (Tags { orientation: Orientation::from(orientation), conversion }, oddities)
 }
@@ -96,11 +97,6 @@ fn conversion(decoder: &mut Decoder<'_>, source: &Source, told: &Told, rgba: boo
         .or_else(|| settled(by_profile(decoder.profile(source).map_err(|error| error.to_string()))))
         .or_else(|| settled(told.by_gamma().map(|space| from_space(space?, "gamma_not_applied"))))
         .flatten()
-}
-
-/// The orientation in an EXIF chunk. Many writers of WebP and PNG keep the six bytes that only JPEG puts before the TIFF header.
-fn exif_orientation(chunk: &[u8]) -> Option<image::metadata::Orientation> {
-    image::metadata::Orientation::from_exif_chunk(chunk.strip_prefix(b"Exif\0\0").unwrap_or(chunk))
 }
 
 impl<'a> Decoder<'a> {
@@ -128,6 +124,7 @@ impl<'a> Decoder<'a> {
     /// EXIF as it is stored.
     fn exif(&mut self, source: &Source) -> ImageResult<Option<Vec<u8>>> {
         match self {
+            Self::Jpeg(file) => Ok(file.exif()),
             Self::WebP(_) => Ok(webp::metadata(source, *b"EXIF")?),
             // What stands behind the pixels, the decoder has not seen yet.
             Self::Png(decoder) => decoder.exif_metadata()?.map_or_else(|| Ok(exif_of(source)?), |chunk| Ok(Some(chunk))),
@@ -250,21 +247,5 @@ impl<'a> Opened<'a> {
             }
         };
         Ok((frames, self.tags))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use image::metadata::Orientation;
-
-    use super::exif_orientation;
-
-    #[test]
-    fn exif_is_read_with_and_without_the_jpeg_prefix() {
-        let bare = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
-        let prefixed = [&b"Exif\0\0"[..], bare].concat();
-        assert_eq!(exif_orientation(bare), Some(Orientation::Rotate90));
-        assert_eq!(exif_orientation(&prefixed), Some(Orientation::Rotate90));
-        assert_eq!(exif_orientation(b"Exif\0\0rubbish"), None);
     }
 }

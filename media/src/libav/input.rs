@@ -12,6 +12,7 @@ use super::decoder::Setup;
 use super::io::Io;
 use super::packet::stamp;
 use super::{Decoder, Packet, allow, failure, pixel};
+use crate::encrypted::refusal;
 use crate::{Error, Limits, Source};
 
 const MAX_STREAMS: u64 = 32;
@@ -261,8 +262,7 @@ impl<'s> Input<'s> {
                 self.packets_read += 1;
                 Limits::check("number of packets", self.packets_read, limits.packets)?;
                 if packet.is_encrypted() {
-                    let why = "its packets are encrypted (Common Encryption), and a decoder would make noise of them; give a copy without encryption";
-                    return Err(Error::Unsupported(why.to_owned()));
+                    return Err(refusal("by Common Encryption"));
                 }
                 return Ok(true);
             }

@@ -4,6 +4,8 @@
 use super::clock::typical;
 use super::header::{first_obu, first_with_length};
 use super::index::Entry;
+use crate::audio::BadPages;
+use crate::encrypted::Scrambled;
 use crate::libav::{Input, Stream};
 use crate::{Error, Source};
 
@@ -125,6 +127,32 @@ pub(super) fn mark(
         packets[after].damaged |= !packets[after].key; // a keyframe needs nothing before it
     }
     Ok(holes)
+}
+
+/// Marks the packets beside encrypted ones as damaged: the one that goes on in them, and the next after them, unless it needs nothing before it.
+pub(super) fn mark_encrypted(scrambled: &Scrambled, packets: &mut [Entry]) {
+    for stretch in &scrambled.stretches {
+        let behind = |offset: u64| packets.partition_point(|packet| packet.pos < i64::try_from(offset).unwrap_or(i64::MAX));
+        let (before, after) = (behind(stretch.from).checked_sub(1).filter(|_| stretch.amid), behind(stretch.to));
+        before.into_iter().for_each(|before| packets[before].damaged = true);
+        packets.get_mut(after).into_iter().for_each(|next| next.damaged |= !next.key);
+    }
+}
+
+/// Marks the packets beside Ogg pages that are missing without a trace as damaged: the one that went on in them, and the next, unless it needs nothing before it.
+pub(super) fn mark_missing(source: &Source, pages: &BadPages, packets: &mut [Entry]) -> Result<(), Error> {
+    for &(stream, at) in &pages.behind_missing {
+        let behind = packets.partition_point(|packet| packet.pos < i64::try_from(at).unwrap_or(i64::MAX));
+        let Some(pos) = packets.get(behind).and_then(|next| u64::try_from(next.pos).ok()) else { continue };
+        // Pages of sound lie between those of pictures; the number of its stream is in each (RFC 3533, 6).
+        if source.read(pos + 14, 4)? != stream.to_le_bytes() {
+            continue;
+        }
+        let goes_on = source.read(at + 5, 1)?.first().is_some_and(|flags| flags & 1 != 0);
+        behind.checked_sub(1).filter(|_| goes_on).into_iter().for_each(|before| packets[before].damaged = true);
+        packets[behind].damaged |= !packets[behind].key;
+    }
+    Ok(())
 }
 
 /// Where holes behind a packet are looked for: what it holds was read already, where zeros in it are none.

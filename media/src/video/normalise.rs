@@ -13,14 +13,16 @@ use super::jump::{Jumps, trust_decoder_at_joins};
 use super::order::{are_decoding_times, needs_decoding};
 use super::plan::{plan, whole};
 use super::session::Session;
-use crate::audio::PictureClock;
+use crate::audio::{BadPages, PictureClock, bad_pages};
+use crate::encrypted::Scrambled;
 use crate::ending::broken_off;
 use crate::fragments::missing_fragments;
 use crate::frame::target_size;
 use crate::joined::{another_flv, another_movie};
 use crate::libav::{Input, Kind, Probing, Stream, heard};
+use crate::movie::false_duration;
 use crate::sampler::{Plan, most_held};
-use crate::{Error, Limits, Modality, PartSink, Recipe, Report, Source};
+use crate::{Error, Limits, Modality, PartSink, Recipe, Report, Source, encrypted};
 
 /// Decodes the frames that every recipe picks, in one forward pass, and then the soundtracks that recipes ask for.
 pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, sink: &mut dyn PartSink) -> Result<Report, Error> {
@@ -80,6 +82,8 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
         (None, Some(_)) => return Err(Error::Contradiction { expected: Modality::Video, found: found() }),
         (None, None) => return Err(Error::Empty("no stream of pictures".to_owned())),
     };
+    let track = input.number(&stream);
+    let scrambled = encrypted::admit(source, &input, &stream, limits)?;
     admit(pictures(&stream.codec, &stream.extradata, stream.size), stream.size, stream.bytes_per_two_pixels, limits)?;
     let reading = again.as_mut().unwrap_or(&mut input);
     let format = format_name(&reading.format()).to_owned();
@@ -92,6 +96,9 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     let goes_on = broadcast && goes_on_elsewhere(reading, &stream, &packets, &others);
     let joined = file_behind(source, &format, &packets, &after_rubbish)?;
     let mut holes = holes::mark(source, reading, &stream, &mut packets, &after_rubbish)?;
+    holes::mark_encrypted(&scrambled, &mut packets);
+    let pages = if format == "ogg" { bad_pages(source)? } else { BadPages::default() };
+    holes::mark_missing(source, &pages, &mut packets)?;
     if format == "avi" {
         holes.extend(chunks::date(&mut packets, &reading.listed(stream.index).collect::<Vec<_>>()));
     }
@@ -145,25 +152,21 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
         let message = format!("{discarded} frames have times before the end of the fragment before theirs, and are not shown");
         report.note("fragments_overlap", message);
     }
-    if !holes.is_empty() {
-        let lost = holes.iter().sum::<i64>() as f64 * f64::from(stream.time_base.0) / f64::from(stream.time_base.1);
-        report.note("holes", format!("the file has {} holes, in which frames of {lost:.3} s are lost", holes.len()));
-    }
+    note_holes(&mut report, &stream, &holes, &pages);
     if cut {
         let torn = torn.then(|| "the last frame is not whole".to_owned());
         let why = ending.map(|ending| ending.reason).or(torn).map_or_else(String::new, |reason| format!(": {reason}"));
         report.truncated_at = Some(duration);
         report.note("broken_off", format!("the container breaks off after {duration:.3} s{why}"));
     }
+    note_encrypted(&mut report, &scrambled);
     if stream.side_alpha && !session.reads_alpha() {
         report.note("alpha_ignored", "the decoders that read the transparency beside the pictures are missing here");
     }
-    remark(&mut report, &index, &stream, promised);
+    let stated = if report.format == "mp4" { false_length(source, &stream, track, duration)? } else { None };
+    remark(&mut report, &index, &stream, stated.or(promised));
     if turned.changes {
-        report.note(
-            "turns_change",
-            "pictures say on the way that they are turned otherwise; all are shown as the container or the first one says",
-        );
+        report.note("turns_change", TURNS_CHANGE);
     }
     if copied {
         report.note(
@@ -174,6 +177,8 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     }
     Ok(Opened { session, stream, index, report })
 }
+
+const TURNS_CHANGE: &str = "pictures say on the way that they are turned otherwise; all are shown as the container or the first one says";
 
 /// So many pictures of a stream may come before the first of another one that is there at the same time.
 const AT_ONCE: usize = 100;
@@ -223,10 +228,39 @@ fn note_others(report: &mut Report, goes_on: bool, behind: Option<u64>, missing:
     }
 }
 
+/// Notes frames that are lost, and pages of Ogg.
+fn note_holes(report: &mut Report, stream: &Stream, holes: &[i64], pages: &BadPages) {
+    if !holes.is_empty() {
+        let lost = holes.iter().sum::<i64>() as f64 * f64::from(stream.time_base.0) / f64::from(stream.time_base.1);
+        report.note("holes", format!("the file has {} holes, in which frames of {lost:.3} s are lost", holes.len()));
+    }
+    pages.remark().into_iter().for_each(|remark| report.add_to_note("holes", remark));
+}
+
+/// What the header of a track of MP4 says in seconds, where neither its table of times nor its frames, which last `duration`, bear it out. libav believes it no further
+/// than that table goes, and hands on the lesser. Fragments have no table.
+fn false_length(source: &Source, stream: &Stream, track: Option<u32>, duration: f64) -> Result<Option<f64>, Error> {
+    let track = track.filter(|_| stream.frames.is_some());
+    Ok(track.map(|track| false_duration(source, track)).transpose()?.flatten().filter(|stated| differ(*stated, duration)))
+}
+
+/// Notes that packets of a transport stream are encrypted; what is clear may end with them.
+fn note_encrypted(report: &mut Report, scrambled: &Scrambled) {
+    let Some(remark) = scrambled.remark() else { return };
+    let end = report.duration.filter(|_| scrambled.to_the_end());
+    report.truncated_at = report.truncated_at.or(end);
+    report.note("encrypted", end.map_or_else(|| remark.clone(), |end| format!("{remark}; what is clear ends after {end:.3} s")));
+}
+
+/// Whether two lengths in seconds are not the same but for what a last frame may last.
+fn differ(one: f64, other: f64) -> bool {
+    (one - other).abs() > one.max(other) / 10.0
+}
+
 fn remark(report: &mut Report, index: &Index, stream: &Stream, promised: Option<f64>) {
     let duration = index.timeline.duration();
     if let Some(header) = promised.filter(|_| index.has_clock)
-        && (header - duration).abs() > duration.max(header) / 10.0
+        && differ(header, duration)
     {
         report.note("header_duration_differs", format!("the header says {header:.3} s, the frames last {duration:.3} s"));
     }

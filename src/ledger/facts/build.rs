@@ -13,7 +13,7 @@ use crate::ledger::{Entry, ItemRow, LedgerError, Record, RunInfo};
 use crate::rubric::{Probe, ProbeKind};
 
 /// Notes of the decoders that mean: what was judged is not all that the file was meant to hold.
-const SALVAGE_NOTES: [&str; 12] = [
+const SALVAGE_NOTES: [&str; 14] = [
     "truncated",
     "broken_off",
     "damaged_frames",
@@ -22,10 +22,12 @@ const SALVAGE_NOTES: [&str; 12] = [
     "goes_on_elsewhere",
     "fragments_overlap",
     "decode_errors",
+    "encrypted",
     "soundtrack_malformed",
     "soundtrack_truncated",
     "soundtrack_holes",
     "soundtrack_decode_errors",
+    "soundtrack_encrypted",
 ];
 
 /// Takes the rows of a run in manifest order and keeps what statistics need.
