@@ -127,7 +127,7 @@ impl Summary {
             pending,
             by_judge: by_judge.collect(),
             panels: panel.as_ref().map_or_else(Vec::new, |panel| PanelRow::of(panel, facts)),
-            cascades: cascade.as_ref().map_or_else(Vec::new, |cascade| CascadeRow::of(cascade, facts)),
+            cascades: cascade.as_ref().map_or_else(Vec::new, |cascade| CascadeRow::of(cascade, facts, info.experiment.seed)),
             cost_usd: Spent::total(Spent::on_run(facts)),
             perhaps_billed_usd: None,
             tokens: tokens(usages(facts)),

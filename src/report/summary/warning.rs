@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::scope::Scoped;
 use super::settings::RunSettings;
 use super::{JudgeRow, Scope, Summary, doubt, model_pair, tags, weak};
+use crate::ensemble::{CascadeEstimate, CascadeRow};
 use crate::judge::{OutcomeName, Receipt, TRIAGE_FACTORS};
 use crate::ledger::{Facts, RunInfo, ScopeFacts};
 use crate::manifest::Notice;
@@ -56,6 +57,7 @@ pub(super) fn of(info: &RunInfo, run: &RunSettings, summary: &Summary, facts: &F
     warnings.extend(judges(info, summary));
     warnings.extend(authored(info));
     warnings.extend(scoped.iter().filter(|one| one.selected).map(|one| selected(one, scoped)));
+    warnings.extend(summary.cascades.iter().filter_map(beside));
     warnings.extend(locks(info));
     warnings.extend(pending(summary));
     warnings.extend(partial(facts));
@@ -110,6 +112,27 @@ fn selected(one: &Scoped, all: &[&Scoped]) -> Warning {
         "{scope}: 항목 {items}개 중 단계별 평가가 넘긴 {count}개만 판정했습니다. 이 평균은 전체 항목의 평균이 아니며, 전체의 추정값은 `cascades`에 있습니다."
     );
     Warning::counted("selected_items", count, [message, korean])
+}
+
+/// Share of what a cascade's second judge has ended with from which on it is said that so much was asked for reasons that hold no more.
+const BESIDE: f64 = 0.1;
+
+/// Verdicts that a cascade's estimate leaves out, so that nobody looks for them in it.
+fn beside(row: &CascadeRow) -> Option<Warning> {
+    let CascadeEstimate { scored, unscored, beside, .. } = row.estimate;
+    let all = scored + unscored + beside;
+    let (first, then, scope) = (&row.first, &row.then, [Some(&row.rubric), row.sampler.as_ref()]);
+    let who = format!("{first} -> {then}, {}", scope.into_iter().flatten().cloned().collect::<Vec<_>>().join(", "));
+    let message = format!(
+        "{who}: {beside} of {all} cases that {then} has ended with are neither flagged now nor of the random sample (flagged before, or asked without a \
+         cascade). The estimate leaves them out: they were chosen, and speak for no others."
+    );
+    let korean = format!(
+        "{who}: {then}에게 물은 사례 {all}개 중 {beside}개는 지금은 넘길 사례도 무작위 표본도 아닙니다(전에 넘겼거나 단계별 평가 없이 물음). 골라 물은 것이라 \
+         다른 사례를 대표하지 못하므로 추정에서 뺐습니다."
+    );
+    let is_much = beside > 0 && beside as f64 >= BESIDE * all as f64;
+    is_much.then(|| Warning::counted("beside_the_sample", beside, [message, korean]))
 }
 
 fn authored(info: &RunInfo) -> Option<Warning> {
