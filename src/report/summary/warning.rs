@@ -9,7 +9,7 @@ use super::settings::RunSettings;
 use super::{JudgeRow, Scope, Summary, doubt, model_pair, tags, weak};
 use crate::ensemble::{CascadeEstimate, CascadeRow};
 use crate::judge::{OutcomeName, Receipt, TRIAGE_FACTORS};
-use crate::ledger::{Facts, RunInfo, ScopeFacts};
+use crate::ledger::{Facts, Failures, RunInfo, ScopeFacts};
 use crate::manifest::Notice;
 use crate::taxonomy::Lang;
 
@@ -61,7 +61,7 @@ pub(super) fn of(info: &RunInfo, run: &RunSettings, summary: &Summary, facts: &F
     warnings.extend(locks(info));
     warnings.extend(pending(summary));
     warnings.extend(partial(facts));
-    warnings.extend(without_scores(summary));
+    warnings.extend(without_scores(summary, facts));
     warnings.extend(rejected(facts));
     warnings.extend(salvaged(facts));
     warnings.extend(facts.scopes().iter().filter_map(cut));
@@ -149,14 +149,19 @@ fn locks(info: &RunInfo) -> Option<Warning> {
 }
 
 /// The budget counts such attempts in full.
-pub(super) fn perhaps_billed(usd: Option<f64>) -> Option<Warning> {
-    let messages = |usd| {
-        [
-            format!("Requests that were lost on their way may have been billed: up to ${usd:.4} beyond the cost shown."),
-            format!("도중에 잃은 요청이 청구되었을 수 있습니다: 표시된 비용 외에 최대 ${usd:.4}."),
-        ]
-    };
-    usd.map(|usd| Warning::new("perhaps_billed", messages(usd)))
+pub(super) fn perhaps_billed(usd: f64) -> Warning {
+    let message = format!("Requests that were lost on their way may have been billed: up to ${usd:.4} beyond the cost shown.");
+    let korean = format!("도중에 잃은 요청이 청구되었을 수 있습니다: 표시된 비용 외에 최대 ${usd:.4}.");
+    Warning::new("perhaps_billed", [message, korean])
+}
+
+/// So does it with these.
+pub(super) fn uncounted(usd: f64) -> Warning {
+    let message = format!(
+        "Replies were billed whose tokens their server did not count, so nobody knows how much they cost: up to ${usd:.4} beyond the cost shown."
+    );
+    let korean = format!("서버가 토큰 수를 알려 주지 않은 응답이 청구되었으나 그 비용은 알 수 없습니다: 표시된 비용 외에 최대 ${usd:.4}.");
+    Warning::new("perhaps_billed", [message, korean])
 }
 
 fn pending(summary: &Summary) -> Option<Warning> {
@@ -183,7 +188,7 @@ fn partial(facts: &Facts) -> Option<Warning> {
 }
 
 /// Judges whose every verdict failed: refused, unusable, unresolved or over media that could not be read.
-fn without_scores(summary: &Summary) -> Vec<Warning> {
+fn without_scores(summary: &Summary, facts: &Facts) -> Vec<Warning> {
     let warning = |row: &JudgeRow| {
         let count = |name: &OutcomeName| row.by_outcome.get(name).copied().unwrap_or_default();
         let failed: Vec<(OutcomeName, usize)> =
@@ -191,8 +196,19 @@ fn without_scores(summary: &Summary) -> Vec<Warning> {
         let total: usize = failed.iter().map(|(_, n)| n).sum();
         let how = failed.iter().map(|(name, n)| format!("{name} {n}")).collect::<Vec<_>>().join(", ");
         let scope = name(&row.scope);
-        let english = format!("{scope}: not one of {total} tasks was scored ({how}); there is nothing to say of any model here.");
-        let korean = format!("{scope}: 작업 {total}개 중 채점된 것이 하나도 없어({how}) 어떤 모델에 대해서도 말할 수 없습니다.");
+        let of = facts.scopes().iter().find(|of| of.scope == row.scope);
+        // Of two equally frequent reasons the first by code.
+        let most = of.and_then(|of| of.failures.iter().rev().max_by_key(|(_, failures)| failures.count));
+        let [why, korean_why] = most.map_or_else(Default::default, |(reason, Failures { count, words })| {
+            let colon = if words.is_empty() { "" } else { ": " };
+            [
+                format!(" Most often ({count} of {total}) {reason}{colon}{words}"),
+                format!(" 가장 많은 까닭({total}개 중 {count}개)은 {reason}{colon}{words}"),
+            ]
+        });
+        let english = format!("{scope}: not one of {total} tasks was scored ({how}); there is nothing to say of any model here.{why}");
+        let korean =
+            format!("{scope}: 작업 {total}개 중 채점된 것이 하나도 없어({how}) 어떤 모델에 대해서도 말할 수 없습니다.{korean_why}");
         (total > 0 && count(&OutcomeName::Scored) == 0).then(|| Warning::counted("no_scores", total, [english, korean]))
     };
     summary.by_judge.iter().filter(|row| !row.scope.is_probe()).filter_map(warning).collect()
