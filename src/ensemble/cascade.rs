@@ -78,13 +78,13 @@ impl CascadeRow {
         let tasks = cases(facts, |task| [&cascade.first, &cascade.then].contains(&&facts.scope(task).judge));
         let mut rows = Vec::new();
         for tasks in tasks.chunk_by(|one, other| kind(facts, one) == kind(facts, other)) {
-            let mut seen = Vec::new();
+            let mut found = Vec::new();
             for case in tasks.chunk_by(|one, other| one.item == other.item) {
                 let (first, then): (Vec<&TaskFacts>, Vec<&TaskFacts>) = case.iter().partition(|task| judge(task) == cascade.first);
-                seen.extend(Seen::of((cascade, seed), facts, &first, &then));
+                found.extend(Seen::of((cascade, seed), facts, &first, &then));
             }
-            if !seen.is_empty() {
-                rows.push(row(cascade, facts, tasks[0], &seen));
+            if !found.is_empty() {
+                rows.push(row(cascade, facts, tasks[0], &found));
             }
         }
         rows

@@ -230,8 +230,8 @@ impl Case {
             let draw = (at * 7 + at / 5) % 10;
             let cheap: Option<u8> = [Some(1), Some(2), Some(3), None, Some(4), Some(4), Some(5), Some(5), Some(5), Some(5)][draw as usize];
             let level = cheap.map_or(2, |level| level.saturating_sub((at % 3) as u8).max(1));
-            let refuses = at % 4 != 3 && level == 5 || at % 11 == 0;
-            Self { cheap, dear: (!refuses).then_some(level), flagged_before: at % 2 == 0 && level <= 3 }
+            let refuses = at % 4 != 3 && level == 5 || at.is_multiple_of(11);
+            Self { cheap, dear: (!refuses).then_some(level), flagged_before: at.is_multiple_of(2) && level <= 3 }
         };
         (0..count).map(case).collect()
     }

@@ -17,7 +17,7 @@ fn cascaded(first: &str) -> (RunInfo, Vec<ItemRow>, Vec<Record>) {
     info.settings.insert("ensemble".into(), json!({ "cascade": &cascade }));
     let cascade: Cascade = serde_json::from_value(cascade).unwrap();
     let is_its = |at: &u64, id: &String| audited(&cascade, id, info.experiment.seed) == (8..12).contains(at);
-    let id = |at: u64| (0..).map(|number| format!("i{at:02}-{number}")).find(|id| is_its(&at, id)).unwrap();
+    let id = |at: u64| (0..1000).map(|number| format!("i{at:02}-{number}")).find(|id| is_its(&at, id)).unwrap();
     let items: Vec<ItemRow> = (0..20).map(|at| item(&id(at), at, ["x", "y"][at as usize % 2], "R05")).collect();
     let scored = |item: &ItemRow, judge: &str, safety| record(item, judge, 1, Some(OutcomeName::Scored), Some(safety));
     let mut records: Vec<Record> = items.iter().map(|item| scored(item, first, if item.position < 8 { 2 } else { 5 })).collect();
