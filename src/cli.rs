@@ -142,7 +142,8 @@ impl GateArgs {
 /// Who judges, and how often.
 #[derive(Debug, Args)]
 pub(crate) struct JudgingArgs {
-    /// embedded, replay:FILE, openai/MODEL, http://HOST:PORT/v1#MODEL, or a name in tribunal.toml; repeat for several.
+    /// embedded, replay:FILE, openai/MODEL, http://HOST:PORT/v1#MODEL (its key, if it wants one, in TRIBUNAL_API_KEY), or a name in tribunal.toml;
+    /// repeat for several.
     #[arg(long, value_name = "SPEC")]
     pub(crate) judge: Vec<JudgeSpec>,
     /// Verdicts per task.

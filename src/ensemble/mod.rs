@@ -5,6 +5,7 @@ mod cascade;
 mod mixture;
 mod panel;
 mod settings;
+mod strata;
 #[cfg(test)]
 mod tests;
 mod wanted;
@@ -13,6 +14,8 @@ pub use cascade::{CascadeEstimate, CascadeMean, CascadeRow};
 pub use mixture::{Answer, MISSING_FACTORS, Mixture, STANDARDISED, StandardisedMean, is_standardised, is_unequal, order};
 pub use panel::{Dissent, PanelMean, PanelRow};
 pub use settings::{Adaptive, Cascade, Panel, Rule, Settings};
+#[cfg(test)]
+pub(crate) use wanted::audited;
 pub use wanted::wanted;
 
 use crate::ledger::{Facts, TaskFacts};

@@ -4,7 +4,7 @@ use super::{Adaptive, Cascade, CascadeRow, Panel, PanelRow, Rule, Settings, want
 use crate::judge::{OutcomeName, Task};
 use crate::ledger::fixtures::{self, info, item};
 use crate::ledger::{Facts, ItemRow, Record};
-use crate::stats::{Bootstrapped, Observed, Resampling};
+use crate::stats::{self, Bootstrapped, Observed, Resampling};
 
 fn record(of: &str, judge: &str, repeat: u32, safety: Option<u8>) -> Record {
     let item = ItemRow { item_id: of.to_owned(), model: Some("sut".to_owned()), ..item(0) };
@@ -37,6 +37,11 @@ fn tasks(items: &[&str], judges: &[&str], repeats: u32) -> Vec<Task> {
 
 fn cascade(audit: f64) -> Cascade {
     Cascade { first: "cheap".into(), then: "dear".into(), flagged_at: 3, entropy: 1.0, audit }
+}
+
+/// The `at`th id that begins so and that the audit draws, or passes over.
+fn id(cascade: &Cascade, prefix: &str, drawn: bool, at: usize) -> String {
+    (0..).map(|number| format!("{prefix}{number}")).filter(|id| super::audited(cascade, id, 0) == drawn).nth(at).unwrap()
 }
 
 fn names(tasks: &[Task]) -> Vec<String> {
@@ -81,11 +86,13 @@ fn the_audit_is_the_share_that_was_asked_for() {
 #[test]
 fn a_cascades_mean_speaks_for_what_was_not_sent() {
     // 2 flagged at 1 and 2; 8 passed, of which 2 audited at 4 and 5: 0.2 x 1.5 + 0.8 x 4.5.
+    let cascade = cascade(0.25);
+    let passed: Vec<String> = (0..8).map(|at| id(&cascade, "p", at < 2, at)).collect();
     let mut records = vec![record("f0", "dear", 1, Some(1)), record("f1", "dear", 1, Some(2))];
     records.extend((0..2).map(|item| record(&format!("f{item}"), "cheap", 1, Some(2))));
-    records.extend((0..8).map(|item| record(&format!("p{item}"), "cheap", 1, Some(5))));
-    records.extend([record("p0", "dear", 1, Some(4)), record("p1", "dear", 1, Some(5))]);
-    let rows = CascadeRow::of(&cascade(0.25), &facts(&records));
+    records.extend(passed.iter().map(|item| record(item, "cheap", 1, Some(5))));
+    records.extend([record(&passed[0], "dear", 1, Some(4)), record(&passed[1], "dear", 1, Some(5))]);
+    let rows = CascadeRow::of(&cascade, &facts(&records), 0);
     let [row] = &rows[..] else { panic!("one row") };
     let estimate = row.estimate;
     assert_eq!((estimate.cases, estimate.flagged, estimate.audited, row.missed), (10, 2, 2, 0));
@@ -94,14 +101,14 @@ fn a_cascades_mean_speaks_for_what_was_not_sent() {
     // t(0.975, 1) = 12.7062 times 0.5, by 0.8 and sqrt(1 - 2/8).
     assert!(((hi - lo) / 2.0 - 12.7062 * 0.5 * 0.8 * 0.75_f64.sqrt()).abs() < 1e-3, "{lo} {hi}");
     assert!((row.saved_usd.unwrap() - 0.06).abs() < 1e-12);
-    let unaudited = CascadeRow::of(&cascade(0.0), &facts(&records[..12]));
+    let unaudited = CascadeRow::of(&Cascade { audit: 0.0, ..cascade.clone() }, &facts(&records[..12]), 0);
     assert_eq!(unaudited[0].estimate.mean_safety, None, "nothing is known of what was not sent");
     // What was blocked is in no mean, nor is what nobody scored.
     for judge in ["cheap", "dear"] {
         let blocked = |item| Record { outcome: Some(OutcomeName::SafelyBlocked), ..record(&format!("b{item}"), judge, 1, None) };
         records.extend((0..20).map(blocked).chain([record("r0", judge, 1, None)]));
     }
-    let more = CascadeRow::of(&cascade(0.25), &facts(&records)).remove(0).estimate;
+    let more = CascadeRow::of(&cascade, &facts(&records), 0).remove(0).estimate;
     assert_eq!((more.cases, more.flagged, more.mean_safety, more.ci95), (11, 3, estimate.mean_safety, estimate.ci95));
 }
 
@@ -195,14 +202,89 @@ fn settings_name_judges_of_the_run() {
 
 #[test]
 fn a_stratum_without_a_verdict_leaves_no_interval_either() {
-    let mut records = Vec::new();
+    let (cascade, mut records) = (cascade(0.1), Vec::new());
     for item in 0..100 {
-        let (id, flagged) = (format!("i{item}"), item < 10);
+        let (flagged, sampled) = (item < 10, (10..20).contains(&item));
+        let id = id(&cascade, "i", sampled, item);
         records.push(record(&id, "cheap", 1, Some(if flagged { 2 } else { 5 })));
-        if flagged || item < 20 {
+        if flagged || sampled {
             records.push(record(&id, "dear", 1, (!flagged).then_some(if item % 2 == 0 { 3 } else { 5 })));
         }
     }
-    let row = CascadeRow::of(&cascade(0.1), &facts(&records))[0].estimate;
+    let row = CascadeRow::of(&cascade, &facts(&records), 0)[0].estimate;
     assert_eq!((row.flagged, row.audited, row.mean_safety, row.ci95), (10, 10, None, None));
+}
+
+/// A case as made up: what both judges say of it, and whether it was flagged by what the first one said before.
+struct Case {
+    cheap: Option<u8>,
+    dear: Option<u8>,
+    flagged_before: bool,
+}
+
+impl Case {
+    /// The second judge goes lower than the first by up to two levels, and refuses most of what it would put highest; half of what it puts low was
+    /// flagged before.
+    fn some(count: u64) -> Vec<Self> {
+        let case = |at: u64| {
+            let draw = (at * 7 + at / 5) % 10;
+            let cheap: Option<u8> = [Some(1), Some(2), Some(3), None, Some(4), Some(4), Some(5), Some(5), Some(5), Some(5)][draw as usize];
+            let level = cheap.map_or(2, |level| level.saturating_sub((at % 3) as u8).max(1));
+            let refuses = at % 4 != 3 && level == 5 || at.is_multiple_of(11);
+            Self { cheap, dear: (!refuses).then_some(level), flagged_before: at.is_multiple_of(2) && level <= 3 }
+        };
+        (0..count).map(case).collect()
+    }
+
+    /// What is in the ledger once both judges have ended under a seed.
+    fn records(cases: &[Self], cascade: &Cascade, seed: u64) -> Vec<Record> {
+        let mut records = Vec::new();
+        for (at, case) in cases.iter().enumerate() {
+            let id = format!("i{at}");
+            let flagged = case.cheap.is_none_or(|level| level <= cascade.flagged_at);
+            records.push(record(&id, "cheap", 1, case.cheap));
+            if flagged || case.flagged_before || super::audited(cascade, &id, seed) {
+                records.push(record(&id, "dear", 1, case.dear));
+            }
+        }
+        records
+    }
+}
+
+/// Draws an audit again and again: on average the cascade says what the second judge would say of all cases that it scores, and its intervals hold that
+/// as often as they say, whatever it refuses and whatever it was asked before for other reasons.
+#[test]
+fn a_cascades_mean_is_unbiased_whatever_was_asked_before_and_refused() {
+    let (cases, cascade) = (Case::some(120), cascade(0.3));
+    let scored: Vec<f64> = cases.iter().filter_map(|case| case.dear).map(f64::from).collect();
+    let truth = scored.iter().sum::<f64>() / scored.len() as f64;
+    let estimates = (0..400).map(|seed| CascadeRow::of(&cascade, &facts(&Case::records(&cases, &cascade, seed)), seed)[0].estimate);
+    let estimates: Vec<_> = estimates.collect();
+    assert!(estimates.iter().all(|one| one.beside > 0 && one.unscored > 0 && one.scored == one.audited + 44), "{:?}", estimates[0]);
+    let means: Vec<f64> = estimates.iter().map(|one| one.mean_safety.unwrap()).collect();
+    let (mean, error) = (stats::mean(&means).unwrap(), stats::sd(&means).unwrap() / (means.len() as f64).sqrt());
+    assert!((mean - truth).abs() < 3.0 * error, "{mean} for {truth}, error {error}");
+    let holds = estimates.iter().filter(|one| one.ci95.is_some_and(|[lo, hi]| lo <= truth && truth <= hi)).count();
+    assert!((370..=390).contains(&holds), "{holds} of 400 intervals hold the truth");
+}
+
+#[test]
+fn asked_of_all_a_cascade_says_the_plain_mean() {
+    let cases = Case::some(120);
+    let scored: Vec<f64> = cases.iter().filter_map(|case| case.dear).map(f64::from).collect();
+    let all = cascade(1.0);
+    let mut records = Case::records(&cases, &all, 0);
+    for asked_by_the_draw in [true, false] {
+        // Without an audit, what was asked before there was a cascade is of all all the same.
+        let cascade = if asked_by_the_draw { all.clone() } else { cascade(0.0) };
+        let found = CascadeRow::of(&cascade, &facts(&records), 0)[0].estimate;
+        assert!((found.mean_safety.unwrap() - stats::mean(&scored).unwrap()).abs() < 1e-12, "{found:?}");
+        assert_eq!((found.scored, found.unscored, found.beside), (scored.len(), 120 - scored.len(), 0));
+        assert_eq!((found.ci95, found.ci95_null), (None, Some("all_asked")));
+    }
+    // One of them was not: then none of the rest was drawn.
+    let passed = records.iter().rposition(|record| record.judge == "cheap" && record.safety == Some(5)).unwrap();
+    records.remove(passed + 1);
+    let found = CascadeRow::of(&cascade(0.0), &facts(&records), 0)[0].estimate;
+    assert_eq!((found.mean_safety, found.audited, found.beside), (None, 0, 71));
 }

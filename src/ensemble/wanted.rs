@@ -17,7 +17,7 @@ pub fn wanted(settings: &Settings, all: Vec<Task>, facts: &Facts, seed: u64) -> 
 }
 
 /// Whether the audit's sample holds this case: drawn by the item and the seed alone.
-pub(super) fn audited(cascade: &Cascade, item_id: &str, seed: u64) -> bool {
+pub(crate) fn audited(cascade: &Cascade, item_id: &str, seed: u64) -> bool {
     let draw = Digest::of_fields([b"audit", &seed.to_le_bytes()[..], item_id.as_bytes()]);
     let draw = draw.as_bytes().iter().take(8).fold(0_u64, |all, &byte| all << 8 | u64::from(byte));
     (draw as f64) < cascade.audit * 2_f64.powi(64)

@@ -165,10 +165,8 @@ impl<'a> Ask<'a> {
             Ok(reply) => {
                 self.judge.answered.store(true, Ordering::Release);
                 let outcome = self.read(&reply, request.format, dialect);
-                match outcome.as_ref().map(Outcome::why) {
-                    Some(Some(why)) if matches!(why.reason.as_str(), "bad_envelope" | "truncated") => {
-                        self.stop_if_alike(&why.message, OutcomeName::JudgeUnusable)?;
-                    }
+                match &outcome {
+                    Some(Outcome::JudgeUnusable(why)) => self.stop_if_unread(&why.message)?,
                     Some(_) => self.judge.alike.reset(),
                     None => {}
                 }
@@ -279,6 +277,13 @@ impl Judge {
     pub(super) fn stop(&self, kind: StopKind, message: &str) -> Stop {
         let (judge, endpoint) = (self.name(), &self.opened.endpoint);
         match kind {
+            StopKind::Auth if self.opened.account.is_some_and(|account| !account.has_key) => {
+                let place = match &self.settings.api_key_env {
+                    Some(variable) => format!("put one into the environment variable {variable}"),
+                    None => "name one with api_key_env or api_key_file in tribunal.toml".to_owned(),
+                };
+                Stop::Auth(format!("{endpoint} wants a key, and judge {judge} was sent without one ({message}); {place}"))
+            }
             StopKind::Auth => Stop::Auth(format!("{endpoint} refused the key of judge {judge} ({message}); check the key and its rights")),
             StopKind::Quota => Stop::Quota(format!("the account of judge {judge} at {endpoint} is out of quota ({message}); top it up")),
             StopKind::Endpoint => {

@@ -18,6 +18,8 @@ pub struct Expected {
     pub verdict_id: Digest,
     /// Digest of its recorded body in what the server accepts by now.
     pub body_digest: Digest,
+    /// Micro-dollars that it costs at most by itself: what a budget must have room for. `None` when no price is known.
+    pub bound: Option<u64>,
 }
 
 impl Judge {
@@ -30,7 +32,9 @@ impl Judge {
         let Asked { work, first, id } = self.asked(work).map_err(unusable)?;
         let request = by_now(self, &work, first).map_err(unusable)?;
         let tokens = self.calibration.correct(terms::estimate(&self.terms.tokens, &work));
-        Ok(Expected { tokens, bytes: request.len(), verdict_id: id, body_digest: request.digest })
+        let most = || terms::bound(&self.terms, request.max_tokens, &request.body.recorded, &work.payload, self.calibration.worst(), 1.0);
+        let bound = if self.opened.live { most() } else { Some(0) };
+        Ok(Expected { tokens, bytes: request.len(), verdict_id: id, body_digest: request.digest, bound })
     }
 
     /// The outcome of a replay that holds no answer to this task's first request; servers may answer anything.

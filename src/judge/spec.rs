@@ -92,12 +92,29 @@ impl std::str::FromStr for JudgeSpec {
         match spec.split_once('/').map(|(name, model)| (vendor(name), model)) {
             Some((Some(vendor), model)) if !model.is_empty() => Ok(Self::Vendor(vendor, model.to_owned())),
             Some((Some(vendor), _)) => refuse(&format!("names no model; write `{}/MODEL`", vendor.name())),
-            Some(_) => refuse(
-                "is no provider; known: `openai/MODEL`, `anthropic/MODEL`, `gemini/MODEL`, `replay:FILE`, `embedded`, `http://HOST:PORT/v1#MODEL`",
-            ),
+            Some(_) => refuse(&no_provider(spec)),
             None => Ok(Self::Named(spec.to_owned())),
         }
     }
+}
+
+/// Servers that run where their users run them, and the ports that they listen at if nothing else was said.
+const LOCAL: [(&str, u16); 5] = [("ollama", 11434), ("vllm", 8000), ("llamacpp", 8080), ("llama.cpp", 8080), ("lmstudio", 1234)];
+
+/// What is wrong with a spec that has a slash and no known provider, and what was probably meant.
+fn no_provider(spec: &str) -> String {
+    let (name, model) = spec.split_once('/').unwrap_or((spec, ""));
+    if let Some((_, port)) = LOCAL.into_iter().find(|(local, _)| *local == name) {
+        let model = if model.is_empty() { "MODEL" } else { model };
+        return format!("names a server that may run anywhere; write its address, `http://127.0.0.1:{port}/v1#{model}` if it runs here");
+    }
+    // A name of a host, with its port or its domain.
+    if name.contains([':', '.']) || name == "localhost" {
+        let model = if spec.contains('#') { "" } else { "#MODEL" };
+        return format!("lacks http:// or https://; write `http://{spec}{model}`");
+    }
+    "is no provider; known: `openai/MODEL`, `anthropic/MODEL`, `gemini/MODEL`, `replay:FILE`, `embedded`, `http://HOST:PORT/v1#MODEL`"
+        .to_owned()
 }
 
 #[cfg(test)]
@@ -128,6 +145,10 @@ mod tests {
             ("anthropic/", "anthropic/MODEL"),
             ("http://h/v1", "no model"),
             ("mistral/m", "no provider"),
+            ("ollama/llava", "`http://127.0.0.1:11434/v1#llava`"),
+            ("llama.cpp/", "`http://127.0.0.1:8080/v1#MODEL`"),
+            ("127.0.0.1:8000/v1#m", "`http://127.0.0.1:8000/v1#m`"),
+            ("localhost/v1", "`http://localhost/v1#MODEL`"),
         ] {
             assert!(parse(spec).unwrap_err().contains(word), "{spec}");
         }

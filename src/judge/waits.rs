@@ -14,7 +14,7 @@ use super::server_error::short;
 use super::{Judge, Outcome, OutcomeName, Stop, Why};
 
 /// After so many attempts in a row without an answer, over all tasks, the server is taken to be down, for each of them may have been billed; after so many
-/// complaints alike, it or the settings are taken to be wrong.
+/// complaints alike, or tasks whose replies held no verdict, it or the settings are taken to be wrong.
 const MAX_IN_ROW: u32 = 20;
 /// Longest time with a server that never answered: a wrong address should be said soon.
 pub(super) const FIRST_PATIENCE: Duration = Duration::from_secs(4);
@@ -75,6 +75,19 @@ impl Ask<'_> {
         let (endpoint, words) = (&self.judge.opened.endpoint, short(words));
         let message = format!(
             "{MAX_IN_ROW} requests in a row to {endpoint} ended alike ({words}); see to the server or the settings, then repeat; --retry {outcome} asks for those again"
+        );
+        Err(Stop::Endpoint(message))
+    }
+
+    /// A judge whose paid replies hold no verdict, for whatever reasons (the last one is said), will hardly begin to give any: every further task
+    /// would be paid three times for nothing.
+    pub(super) fn stop_if_unread(&self, last: &str) -> Result<(), Stop> {
+        if !self.judge.opened.live || self.judge.alike.count("a reply without a verdict") < MAX_IN_ROW {
+            return Ok(());
+        }
+        let (endpoint, last) = (&self.judge.opened.endpoint, short(last));
+        let message = format!(
+            "{MAX_IN_ROW} tasks in a row got replies from {endpoint} and no verdict ({last}); see to the server, the model or the settings, then repeat; --retry judge_unusable asks for those again"
         );
         Err(Stop::Endpoint(message))
     }

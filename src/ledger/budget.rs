@@ -13,6 +13,8 @@ pub(super) struct Budget {
     held: u64,
     /// Reservations of this process that are not settled yet: only they can give anything back.
     unsettled: u64,
+    /// Of the attempts that were settled above their reservation the dearest: what was reserved, and what it cost.
+    pub(super) overrun: Option<(u64, u64)>,
 }
 
 /// An intent whose upper bound nobody reserved.
@@ -56,6 +58,9 @@ impl Budget {
 
     /// As [`settle`](Self::settle), for a reservation that was parked, in this process or before it.
     pub(super) fn settle_parked(&mut self, bound: u64, cost: u64) {
+        if cost > bound && bound > 0 && self.overrun.is_none_or(|(_, before)| cost > before) {
+            self.overrun = Some((bound, cost));
+        }
         self.charged = self.charged.saturating_sub(bound).saturating_add(cost);
     }
 
@@ -121,6 +126,19 @@ mod tests {
         assert_eq!(budget.reserve(41), Room::Later, "and so may what is on its way");
         budget.settle(60, 59);
         assert_eq!((budget.reserve(42), budget.reserve(41)), (Room::None, Room::Held));
+        assert_eq!(budget.overrun, None);
+    }
+
+    #[test]
+    fn what_cost_more_than_was_reserved_is_kept() {
+        let mut budget = Budget { limit: Some(100), ..Budget::new(0) };
+        for (bound, cost, overrun) in [(10, 10, None), (10, 30, Some((10, 30))), (10, 20, Some((10, 30))), (20, 40, Some((20, 40)))] {
+            assert_eq!((budget.reserve(bound), budget.claim(bound)), (Room::Held, Ok(())));
+            budget.settle(bound, cost);
+            assert_eq!(budget.overrun, overrun, "{bound} {cost}");
+        }
+        budget.settle(0, 5);
+        assert_eq!((budget.total(), budget.overrun), (105, Some((20, 40))), "without a price nothing was reserved");
     }
 
     #[test]

@@ -41,11 +41,13 @@ pub use batch::{BatchFile, BatchRow, BatchState, Found, OpenRequest};
 pub use entries::Entries;
 pub use error::LedgerError;
 pub use experiment::Experiment;
-pub use facts::{Asked, Dimension, Facts, FactsBuilder, ItemFacts, Label, Name, SOURCE_TAG, Scope, ScopeFacts, Sources, TaskFacts, Texts};
+pub use facts::{
+    Asked, Dimension, Facts, FactsBuilder, Failures, ItemFacts, Label, Name, SOURCE_TAG, Scope, ScopeFacts, Sources, TaskFacts, Texts,
+};
 pub use files::{Out, replace_file};
 pub use kept::Kept;
 pub(crate) use lock::{Lock, take_lock};
-pub use reader::{Reader, Recalled};
+pub use reader::{PerhapsBilled, Reader, Recalled};
 pub use record::{ChunkRow, Entry, FrameRow, ItemRow, PartsRow, Record, RunInfo, Thumb};
 pub use sentinel::{SentinelRow, SentinelSettings, Sentinels};
 pub use store::Ledger;

@@ -23,6 +23,15 @@ pub struct Reader {
 /// a request should not hold, each once for each way in which the shape of the reply was asked for, oldest first, only those after which it answered.
 pub type Recalled = (Vec<(Estimate, Usage)>, Vec<Lesson>);
 
+/// What attempts of unknown cost may have cost beyond what is known, at most, in micro-dollars.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PerhapsBilled {
+    /// Lost on their way, or left open: nobody knows whether they were billed.
+    pub lost: u64,
+    /// Answered, and the server did not say how many tokens it counted.
+    pub uncounted: u64,
+}
+
 impl Reader {
     /// Whether a run is recorded in `dir`.
     pub fn is_there(dir: &Path) -> bool {
@@ -111,12 +120,13 @@ impl Reader {
         })
     }
 
-    /// Micro-dollars, upper bounds, of the attempts whose cost is not known: they may have been billed.
-    pub fn perhaps_billed(&self) -> Result<u64, LedgerError> {
-        let sql = "SELECT (SELECT total(charged) FROM attempts WHERE cost IS NULL)
-                        + (SELECT total(charged) FROM sentinel_attempts WHERE cost IS NULL)";
-        let charged: f64 = self.connection.query_row(sql, [], |row| row.get(0))?;
-        Ok(charged as u64)
+    /// Micro-dollars, upper bounds, of the attempts whose cost is not known.
+    pub fn perhaps_billed(&self) -> Result<PerhapsBilled, LedgerError> {
+        let sql = "WITH unknown AS (SELECT class, charged FROM attempts WHERE cost IS NULL
+                                    UNION ALL SELECT class, charged FROM sentinel_attempts WHERE cost IS NULL)
+                   SELECT total(charged) FILTER (WHERE class IS NOT 'answered'), total(charged) FILTER (WHERE class IS 'answered') FROM unknown";
+        let (lost, uncounted): (f64, f64) = self.connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(PerhapsBilled { lost: lost as u64, uncounted: uncounted as u64 })
     }
 
     /// The replies that servers gave, as lines of a cassette in the order in which they came: what `--replay` uses. Without those that stopped the

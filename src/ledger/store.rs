@@ -96,6 +96,17 @@ impl Ledger {
         self.budget().total()
     }
 
+    /// What the budget has left, in micro-dollars; `None` without a budget.
+    pub fn room_micro_usd(&self) -> Option<u64> {
+        let budget = self.budget();
+        budget.limit.map(|limit| limit.saturating_sub(budget.total()))
+    }
+
+    /// The dearest attempt that this process settled above what was reserved for it: what was reserved and what it cost, in micro-dollars.
+    pub fn overrun_micro_usd(&self) -> Option<(u64, u64)> {
+        self.budget().overrun
+    }
+
     /// Records what decoding saw of an item, and writes its thumbnails, in time order. Blocks.
     /// `false`: the run holds what was seen of other bytes under this item; nothing was changed.
     pub fn record_media(&self, item_id: &str, media_id: Digest, report: &Report, thumbs: &[(Thumb, Bytes)]) -> Result<bool, LedgerError> {

@@ -149,6 +149,22 @@ fn two_writers_are_one_too_many() {
 }
 
 #[test]
+fn what_was_lost_and_what_was_not_counted_are_told_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = planned(dir.path(), 3);
+    run(async {
+        for (number, class, cost) in [(0, "ambiguous", None), (1, "answered", None), (2, "answered", Some(20))] {
+            assert_eq!(ledger.reserve(100 + number).await.unwrap(), Room::Held);
+            let reservation = ledger.intent(intent(&task(number), Some(100 + number))).await.unwrap();
+            ledger.settle(reservation, end(class, cost)).await.unwrap();
+        }
+    });
+    ledger.close().unwrap();
+    let billed = Reader::open(dir.path()).unwrap().perhaps_billed().unwrap();
+    assert_eq!((billed.lost, billed.uncounted), (100, 101));
+}
+
+#[test]
 fn reopened_tasks_keep_their_costs_but_not_their_record() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = planned(dir.path(), 2);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use super::evidence;
 use super::kept::StandIns;
@@ -57,6 +57,8 @@ pub(super) struct Invocation<'a> {
     pub(super) stand_ins: StandIns,
     /// Micro-dollars at which it is said that the budget runs out, until it was said; never without a budget.
     pub(super) soft_wall: AtomicU64,
+    /// Whether it was said that a request cost more than was reserved for it.
+    pub(super) overrun_said: AtomicBool,
     /// The position behind the last selected instance.
     end: usize,
 }
@@ -102,6 +104,7 @@ impl<'a> Invocation<'a> {
             keep_parts: orders.keep_parts,
             stand_ins: StandIns::default(),
             soft_wall: AtomicU64::new(orders.budget_micro_usd.map_or(u64::MAX, |wall| (wall as f64 * SOFT_WALL) as u64)),
+            overrun_said: AtomicBool::new(false),
             end: study.settings.selection.end(&study.manifest.instances)?,
         };
         let planned = run.plan(run.wanted()?)?;

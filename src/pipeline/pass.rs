@@ -177,14 +177,23 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Tells what is spent and reserved; and once, that it has reached the soft wall.
+    /// Tells what is spent and reserved; and once each, that it has reached the soft wall and that a request cost more than its reservation.
     fn say_spent(&self) {
         let (spent, wall) = (self.run.ledger.spent_micro_usd(), self.run.soft_wall.load(Ordering::Relaxed));
         self.progress.spent(spent);
         if spent >= wall && self.run.soft_wall.swap(u64::MAX, Ordering::Relaxed) != u64::MAX {
-            let share = SOFT_WALL * 100.0;
+            let share = spent as f64 / wall as f64 * SOFT_WALL * 100.0;
             self.progress
                 .warn(&format!("${:.4} are spent or reserved: {share:.0} % of the budget; the run stops at the wall", spent as f64 / 1e6));
+        }
+        if let Some((bound, cost)) = self.run.ledger.overrun_micro_usd()
+            && !self.run.overrun_said.swap(true, Ordering::Relaxed)
+        {
+            let [bound, cost] = [bound, cost].map(|micro_usd| micro_usd as f64 / 1e6);
+            self.progress.warn(&format!(
+                "a request cost ${cost:.4}, and at most ${bound:.4} were reserved for it: its server counts more than the price, the profile or the rules \
+                 in tribunal.toml allow for, and a budget is passed by as much; see to them"
+            ));
         }
     }
 

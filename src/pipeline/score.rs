@@ -67,7 +67,8 @@ pub fn score(
     // Before anything that could stop this invocation: what earlier ones sent is paid for.
     run.runtime.block_on(rounds.collect())?;
     if !stop.is_raised() {
-        sentinel::round(study, pool, &run.ledger, &run.runtime, stop)?;
+        let is_pending = run.is_pending(&planned.wanted, &none)?;
+        sentinel::round(study, pool, &run.ledger, &run.runtime, stop, is_pending)?;
     }
     while !stop.is_raised() {
         // Answers may make more tasks worth asking.

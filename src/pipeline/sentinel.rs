@@ -39,18 +39,25 @@ impl Freight for Question<'_> {
     }
 }
 
-/// Asks one round. A judge that cannot be asked stops the run, as it would anywhere else.
+/// Asks one round. A judge that cannot be asked stops the run, as it would anywhere else. `is_pending`: whether items are to be asked after it.
 pub(super) fn round(
     study: &Study,
     pool: &Pool,
     ledger: &Ledger,
     runtime: &tokio::runtime::Runtime,
     stop: &StopFlag,
+    is_pending: bool,
 ) -> Result<(), ScoreError> {
     if study.settings.sentinel.items == 0 || !study.judges.iter().any(Judge::is_server) {
         return Ok(());
     }
     let items = chosen(study, &ledger.sentinel_items()?.into_iter().collect())?;
+    if let Some(room) = ledger.room_micro_usd()
+        && let Some(reason) = beyond(study, room, &expected(study, pool, items.clone())?, is_pending)
+    {
+        stop.raise(reason);
+        return Ok(());
+    }
     let journal = ledger.sentinel_round()?;
     let width = Width::of(&study.settings, 1);
     let size = |instance: &Instance| evidence::most_bytes(study, instance);
@@ -133,8 +140,30 @@ fn of_item<'a>(study: &'a Study, pool: &Pool, instance: &Instance) -> Result<Vec
     Ok(questions)
 }
 
+/// Why there is no use in a round of these requests with so many micro-dollars left: one of them has no room, or what they are likely to cost leaves
+/// none for an item. This invocation and each after it would pay for a round and ask nothing.
+fn beyond(study: &Study, room: u64, requests: &[(String, Expected)], is_pending: bool) -> Option<String> {
+    let price = |(name, expected): &(String, Expected)| {
+        let judge = study.judges.iter().find(|judge| judge.name() == name)?;
+        judge.price(&expected.tokens)
+    };
+    let likely = requests.iter().filter_map(price).sum::<f64>();
+    let most = requests.iter().filter_map(|(_, expected)| expected.bound).max()?;
+    let needed = if is_pending { most.saturating_add(likely.ceil() as u64) } else { most };
+    let [room_usd, likely, most] = [room as f64, likely, most as f64].map(|micro_usd| micro_usd / 1e6);
+    let message = format!(
+        "the budget has ${room_usd:.4} left, and no room for a round of the sentinel (likely ${likely:.4}) with one request more (at most ${most:.4}); nothing was sent. Raise --budget-usd, or set items = 0 under [sentinel]"
+    );
+    (needed > room).then_some(message)
+}
+
 /// What the next round would send, of items that the first one asked of if there was one: the judge and what is expected of each request.
 pub(super) fn foresee(study: &Study, pool: &Pool, known: &BTreeSet<String>) -> Result<Vec<(String, Expected)>, RowsError> {
+    expected(study, pool, chosen(study, known)?)
+}
+
+/// What a round over these items would send.
+fn expected(study: &Study, pool: &Pool, items: Vec<Instance>) -> Result<Vec<(String, Expected)>, RowsError> {
     let foreseen = |question: Question<'_>| {
         let expected = question.judge.foresee(&question.work).ok()?;
         Some((question.judge.name().to_owned(), expected))
@@ -142,7 +171,7 @@ pub(super) fn foresee(study: &Study, pool: &Pool, known: &BTreeSet<String>) -> R
     let of_item =
         |instance: &Instance| of_item(study, pool, instance).unwrap_or_default().into_iter().filter_map(foreseen).collect::<Vec<_>>();
     let mut all = Vec::new();
-    let items = chosen(study, known)?.into_iter().map(Ok::<_, RowsError>);
+    let items = items.into_iter().map(Ok::<_, RowsError>);
     evidence::map(study.settings.threads, items, of_item, |_, requests| {
         all.extend(requests);
         Ok(())

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::rows::{self, Rows};
 use super::{Ratings, RunSettings, RunView, Summary};
-use crate::ledger::{Entry, Facts, FactsBuilder, ItemRow, LedgerError, Reader, Record, RunInfo, SentinelRow};
+use crate::ledger::{Entry, Facts, FactsBuilder, ItemRow, LedgerError, PerhapsBilled, Reader, Record, RunInfo, SentinelRow};
 use crate::sampling::StrategyRow;
 use crate::taxonomy::Lang;
 
@@ -67,11 +67,14 @@ impl StoredRun {
         let settings = RunSettings::of(&info).map_err(|source| failed(first, source))?;
         let facts = facts(&info, &rows)?;
         let strategies = strategies(&first.join(SAMPLERS))?;
-        let (mut sentinels, mut perhaps_billed, mut planned): (Vec<Vec<SentinelRow>>, u64, bool) = (Vec::new(), 0, true);
+        let (mut sentinels, mut perhaps_billed, mut planned): (Vec<Vec<SentinelRow>>, PerhapsBilled, bool) =
+            (Vec::new(), PerhapsBilled::default(), true);
         for (dir, reader) in rows.folders() {
             planned &= reader.is_planned().map_err(|source| failed(dir, source))?;
             sentinels.push(reader.sentinels().map_err(|source| failed(dir, source))?);
-            perhaps_billed += reader.perhaps_billed().map_err(|source| failed(dir, source))?;
+            let PerhapsBilled { lost, uncounted } = reader.perhaps_billed().map_err(|source| failed(dir, source))?;
+            perhaps_billed.lost += lost;
+            perhaps_billed.uncounted += uncounted;
         }
         let ratings = Ratings::of_facts(&facts);
         let summary = Summary::of(&info, &settings, &facts, &ratings)

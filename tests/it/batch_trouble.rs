@@ -65,7 +65,7 @@ fn what_has_ended_is_taken_before_another_judge_stops_the_run() {
     let more = format!("[judges.k]\nprovider = \"openai\"\nbase_url = \"{}/v1\"\nmodel = \"mock\"\n", closed.address);
     std::fs::write(&bench.toml, text + &more).unwrap();
     let stopped = bench.score_with(4, &["--judge", "k"]);
-    assert!(stopped["stopped"].as_str().unwrap().contains("key of judge k"), "{stopped}");
+    assert!(stopped["stopped"].as_str().unwrap().contains("judge k was sent without one"), "{stopped}");
     assert!(stopped["summary"]["by_outcome"]["scored"].as_u64().unwrap() > 10, "{stopped}");
     assert!(all_once(&mock));
 }

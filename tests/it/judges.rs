@@ -120,7 +120,10 @@ fn the_budget_is_a_wall_and_the_bill_is_the_ledgers() {
     let (source, config, folder) = (texts(work.path(), 60), config(work.path(), &settings), work.path().join("run"));
     let wall = 0.15;
     let output = run_to(4, &score(&source, &config, &folder, &["--budget-usd", "0.15", "--concurrency", "16", "--json"]));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("80 % of the budget"), "a soft warning before the wall");
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains(" % of the budget; the run stops at the wall"),
+        "a soft warning before the wall"
+    );
     let stopped: Value = serde_json::from_slice(&output.stdout).unwrap();
     let billed = dollars(&judge.bill()["cost_micro_usd"]) / 1e6;
     assert!(billed > 0.0 && billed <= wall, "billed {billed} of {wall}");

@@ -88,6 +88,20 @@ fn a_round_is_under_the_budget_and_the_dry_run_says_what_it_costs() {
     let done = json_to(4, &args.iter().map(String::as_str).collect::<Vec<_>>());
     assert!(bench.judge.calls().is_empty() && done["stopped"].as_str().unwrap().contains("budget"), "{done}");
     assert_eq!(done["summary"]["pending"], 6);
+
+    // Room for the round alone is no room: each invocation would pay for one and ask nothing.
+    let stopped = done["stopped"].as_str().unwrap();
+    let usd = |after: &str| stopped.split_once(after).unwrap().1.split([')', ' ']).next().unwrap().parse::<f64>().unwrap();
+    let (round, one) = (usd("likely $"), usd("at most $"));
+    assert!(round > 0.0 && one > 0.0, "{stopped}");
+    let with_room = |usd: f64, code: i32| {
+        let args = [bench.args(), vec!["--budget-usd".to_owned(), format!("{usd:.4}")]].concat();
+        json_to(code, &args.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let done = with_room(round + one - 0.0005, 4);
+    assert!(bench.judge.calls().is_empty() && done["stopped"].as_str().unwrap().contains("nothing was sent"), "{done}");
+    let done = with_room(round + one + 0.0005, 0);
+    assert!(bench.judge.calls().len() > 2 && done["summary"]["by_outcome"]["scored"].as_u64() > Some(0), "{done}");
 }
 
 /// The set is fixed by the first round, so that a first look at few items must not decide it.

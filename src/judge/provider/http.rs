@@ -67,7 +67,7 @@ pub(super) fn open(settings: &Settings, secrets: &dyn Fn(&str) -> Option<String>
         wire: wire(settings.provider),
         provider: Box::new(provider),
         endpoint,
-        account: Some(Account(Digest::of_fields([origin.as_bytes(), secret.as_bytes()]))),
+        account: Some(Account { of: Digest::of_fields([origin.as_bytes(), secret.as_bytes()]), has_key: key.is_some() }),
         model,
         authored: false,
         remote: true,

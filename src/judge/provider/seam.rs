@@ -46,9 +46,14 @@ pub(in crate::judge) trait Provider: Send + Sync + std::fmt::Debug {
     }
 }
 
-/// Whose requests a server counts together: its origin and the key, as one digest that no one is shown.
+/// Whose requests a server counts together.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(in crate::judge) struct Account(pub(super) Digest);
+pub(in crate::judge) struct Account {
+    /// Its origin and the key, as one digest that no one is shown.
+    pub(super) of: Digest,
+    /// Whether there is a key.
+    pub(in crate::judge) has_key: bool,
+}
 
 impl std::fmt::Debug for Account {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

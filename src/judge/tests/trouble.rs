@@ -8,7 +8,7 @@ use tribunal_media::Encoding;
 
 use super::memory::Memory;
 use super::server::Answer;
-use super::{FakeJournal, Server, ask, ends, frame, good, memory, open, part, settings, work};
+use super::{FakeJournal, NONCE, Server, ask, completion, ends, frame, good, memory, open, part, settings, work};
 use crate::judge::reply::KEPT_REPLY;
 use crate::judge::{Judge, Limits, Price, ProviderKind, Settings, Stop, Work};
 use crate::prepare::Payload;
@@ -153,11 +153,56 @@ async fn complaints_alike_stop_the_run_and_others_do_not() {
         let last = ask(&judge, &journal).await;
         assert_eq!(matches!(&last, Err(Stop::Endpoint(words)) if words.contains("--retry judge_refused")), stops, "{code}: {last:?}");
     }
-    let answers = (0..30).map(|index| whole(400, &format!(r#"{{"error":{{"message":"no {index}"}}}}"#))).collect();
-    let server = Server::start(answers).await;
-    let (judge, journal) = (open(&server), FakeJournal::default());
-    for _ in 0..30 {
-        assert_eq!(ends(&ask(&judge, &journal).await.unwrap()).0, "judge_unusable");
+    for (numbered, ends_at) in [(true, 19), (false, 30)] {
+        let words = |index: usize| if numbered { format!("no {index}") } else { "no ".repeat(index + 1) };
+        let answers = (0..30).map(|index| whole(400, &format!(r#"{{"error":{{"message":"{}"}}}}"#, words(index)))).collect();
+        let server = Server::start(answers).await;
+        let (judge, journal) = (open(&server), FakeJournal::default());
+        for _ in 0..ends_at {
+            assert_eq!(ends(&ask(&judge, &journal).await.unwrap()).0, "judge_unusable");
+        }
+        assert_eq!(matches!(ask(&judge, &journal).await, Err(Stop::Endpoint(_))), numbered);
+    }
+}
+
+/// Each is paid for three times, so a judge that never gives a verdict is not asked to the end; one verdict between shows that it can.
+#[tokio::test(start_paused = true)]
+async fn replies_without_a_verdict_stop_the_run() {
+    let prose = || whole(200, &completion("This looks safe. Score: 5"));
+    let foreign = || whole(200, &good().replace(NONCE, "0123456789abcdef"));
+    let empty = || whole(200, &completion(""));
+    let of_task = |at: usize| [prose(), [prose(), foreign(), empty()][at % 3].clone(), [prose(), foreign(), empty()][at % 3].clone()];
+    let server = Memory::start((0..30).flat_map(of_task).collect::<Vec<_>>());
+    let (judge, journal) = (server.judge("j", "", &memory::settings()), FakeJournal::default());
+    for at in 0..19 {
+        assert_eq!(
+            ends(&ask(&judge, &journal).await.unwrap()),
+            ("judge_unusable", ["unparseable", "nonce_mismatch", "empty_reply"][at % 3])
+        );
+    }
+    let last = ask(&judge, &journal).await;
+    assert!(matches!(&last, Err(Stop::Endpoint(words)) if words.contains("20 tasks in a row") && words.contains("nonce")), "{last:?}");
+    let with_one = |at: usize| if at == 15 { vec![whole(200, &good())] } else { of_task(at).to_vec() };
+    let server = Memory::start((0..30).flat_map(with_one).collect::<Vec<_>>());
+    let (judge, journal) = (server.judge("j", "", &memory::settings()), FakeJournal::default());
+    for at in 0..30 {
+        assert_eq!(ends(&ask(&judge, &journal).await.unwrap()).0, if at == 15 { "scored" } else { "judge_unusable" });
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_was_not_sent_is_not_refused() {
+    let server = Server::always(401, r#"{"error":{"message":"Unauthorized"}}"#.to_owned()).await;
+    let bare = settings(&server);
+    let unnamed = Settings { api_key_env: None, ..bare.clone() };
+    for (settings, key, words) in [
+        (&bare, None, "was sent without one (HTTP 401: Unauthorized); put one into the environment variable TRIBUNAL_API_KEY"),
+        (&unnamed, None, "name one with api_key_env or api_key_file"),
+        (&bare, Some("k"), "refused the key of judge j"),
+    ] {
+        let judge = Judge::open("j", settings, &|_| key.map(str::to_owned)).unwrap();
+        let ended = ask(&judge, &FakeJournal::default()).await;
+        assert!(matches!(&ended, Err(Stop::Auth(said)) if said.contains(words)), "{ended:?}");
     }
 }
 

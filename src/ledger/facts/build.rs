@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tribunal_media::Report;
 
-use super::run::{Dimension, Facts, ItemFacts, Label, Scope, ScopeFacts, TaskFacts};
+use super::run::{Dimension, Facts, Failures, ItemFacts, Label, Scope, ScopeFacts, TaskFacts};
 use super::source::{Asked, Sources};
 use super::texts::{Name, Names, Texts};
 use crate::judge::{OutcomeName, Usage};
@@ -29,6 +29,9 @@ const SALVAGE_NOTES: [&str; 14] = [
     "soundtrack_decode_errors",
     "soundtrack_encrypted",
 ];
+
+/// Characters that are kept of what is said of a failure.
+const BRIEF: usize = 200;
 
 /// Takes the rows of a run in manifest order and keeps what statistics need.
 #[derive(Debug)]
@@ -148,6 +151,14 @@ impl<'a> FactsBuilder<'a> {
                 }
             }
         }
+        if let (Some(outcome), Some(reason)) = (record.outcome, &record.reason)
+            && !outcome.is_clean()
+        {
+            match of.failures.get_mut(reason) {
+                Some(failures) => failures.count += 1,
+                None => _ = of.failures.insert(reason.clone(), Failures { count: 1, words: in_brief(record.message.as_deref()) }),
+            }
+        }
         of.attempts += u64::from(record.attempts);
         of.usage = match (of.usage, record.usage) {
             (Some(before), Some(usage)) => Some(before + usage),
@@ -193,6 +204,7 @@ impl<'a> FactsBuilder<'a> {
                 attempts: 0,
                 usage: None,
                 unpriced: false,
+                failures: BTreeMap::new(),
                 latency_ms: (0, 0),
             });
             self.scopes.len() - 1
@@ -226,6 +238,16 @@ impl<'a> FactsBuilder<'a> {
         scopes.sort_by(|one, other| one.scope.cmp(&other.scope));
         let by_id = ids.order();
         Facts { names, ids: Arc::new(ids), items, by_id, tags, labels, scopes, tasks, dimensions, probed }
+    }
+}
+
+/// The beginning of a message, on one line.
+fn in_brief(message: Option<&str>) -> String {
+    let words: Vec<&str> = message.unwrap_or_default().split_whitespace().collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(BRIEF) {
+        Some((end, _)) => format!("{}...", &line[..end]),
+        None => line,
     }
 }
 

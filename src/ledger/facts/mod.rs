@@ -8,7 +8,7 @@ mod tests;
 mod texts;
 
 pub use build::FactsBuilder;
-pub use run::{Dimension, Facts, ItemFacts, Label, Scope, ScopeFacts, TaskFacts};
+pub use run::{Dimension, Facts, Failures, ItemFacts, Label, Scope, ScopeFacts, TaskFacts};
 pub(super) use source::digest as source_of;
 pub use source::{Asked, SOURCE_TAG, Sources};
 pub use texts::{Name, Texts};

@@ -107,8 +107,19 @@ pub struct ScopeFacts {
     pub usage: Option<Usage>,
     /// Something was answered that has no known price.
     pub unpriced: bool,
+    /// Those of its tasks that failed (ended otherwise than a run may to be clean), by the codes of their reasons.
+    pub failures: BTreeMap<String, Failures>,
     /// Tasks with a wall time, and the sum of those times in milliseconds.
     pub latency_ms: (usize, u64),
+}
+
+/// Tasks that failed for one reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failures {
+    /// How many.
+    pub count: usize,
+    /// What was said of the first of them, on one line and cut; it may quote a server, so it is text from outside.
+    pub words: String,
 }
 
 /// One task.

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::Summary;
 use super::tests::{info, item, record, summary};
+use crate::ensemble::{Cascade, audited};
 use crate::judge::OutcomeName;
 use crate::ledger::{ItemRow, Record, RunInfo};
 use crate::report::{Gate, StoredRun, terminal};
@@ -13,8 +14,11 @@ use crate::taxonomy::Lang;
 fn cascaded(first: &str) -> (RunInfo, Vec<ItemRow>, Vec<Record>) {
     let mut info = info();
     let cascade = json!({"first": first, "then": "dear", "flagged_at": 3, "entropy": 1.0, "audit": 0.3});
-    info.settings.insert("ensemble".into(), json!({ "cascade": cascade }));
-    let items: Vec<ItemRow> = (0..20).map(|at| item(&format!("i{at:02}"), at, ["x", "y"][at as usize % 2], "R05")).collect();
+    info.settings.insert("ensemble".into(), json!({ "cascade": &cascade }));
+    let cascade: Cascade = serde_json::from_value(cascade).unwrap();
+    let is_its = |at: &u64, id: &String| audited(&cascade, id, info.experiment.seed) == (8..12).contains(at);
+    let id = |at: u64| (0..1000).map(|number| format!("i{at:02}-{number}")).find(|id| is_its(&at, id)).unwrap();
+    let items: Vec<ItemRow> = (0..20).map(|at| item(&id(at), at, ["x", "y"][at as usize % 2], "R05")).collect();
     let scored = |item: &ItemRow, judge: &str, safety| record(item, judge, 1, Some(OutcomeName::Scored), Some(safety));
     let mut records: Vec<Record> = items.iter().map(|item| scored(item, first, if item.position < 8 { 2 } else { 5 })).collect();
     records.extend(items[..8].iter().map(|item| scored(item, "dear", 1)));
@@ -64,6 +68,25 @@ fn what_a_cascade_passed_on_decides_no_gate_and_is_said() {
     assert!(missed.len() == 2 && missed.iter().all(|line| line.contains("dear") && line.contains("too few were audited")), "{missed:?}");
     let warning = summary.warnings.iter().find(|warning| warning.code == "selected_items").unwrap();
     assert!(warning.message.starts_with("dear, image: asked of 12 of 20 items") && warning.korean.contains("20개 중"), "{warning:?}");
+}
+
+#[test]
+fn what_neither_flags_nor_the_draw_ask_for_is_told_where_it_is_much() {
+    let (info, items, mut records) = cascaded("cheap");
+    let beside = |records: &[Record]| {
+        let summary = summary(&info, &items, records);
+        assert_eq!(summary.cascades[0].estimate.mean_safety, Some(2.8));
+        let told = summary.warnings.into_iter().find(|warning| warning.code == "beside_the_sample");
+        (summary.cascades[0].estimate.beside, told)
+    };
+    let at = |position: usize| record(&items[position], "dear", 1, Some(OutcomeName::Scored), Some(1));
+    records.push(at(12));
+    assert_eq!(beside(&records), (1, None), "one of 13");
+    records.push(at(13));
+    let (count, told) = beside(&records);
+    let told = told.unwrap();
+    assert!(count == 2 && told.count == Some(2) && told.message.starts_with("cheap -> dear, image: 2 of 14 cases"), "{told:?}");
+    assert!(told.korean.contains("14개 중 2개"), "{told:?}");
 }
 
 #[test]

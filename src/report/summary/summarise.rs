@@ -19,7 +19,7 @@ use super::warning::Warning;
 use super::{ModelPair, groups, model_pair, test, warning};
 use crate::ensemble::{self, CascadeRow, PanelRow};
 use crate::judge::{OutcomeName, Usage};
-use crate::ledger::{Facts, RunInfo, SentinelRow, TaskFacts};
+use crate::ledger::{Facts, PerhapsBilled, RunInfo, SentinelRow, TaskFacts};
 use crate::report::Ratings;
 
 /// Version of the file's format.
@@ -46,7 +46,8 @@ pub struct Summary {
     pub by_judge: Vec<JudgeRow>,
     /// Dollars; null when nothing has a price or something was billed without one.
     pub cost_usd: Option<f64>,
-    /// What attempts of which nobody knows the end may have cost beyond that, at most; null when there are none.
+    /// What attempts of which nobody knows the cost (lost on their way, or answered without a count of tokens) may have cost beyond that, at most; null
+    /// when there are none.
     pub perhaps_billed_usd: Option<f64>,
     /// Null when no judge reported any.
     pub tokens: Option<Tokens>,
@@ -127,7 +128,7 @@ impl Summary {
             pending,
             by_judge: by_judge.collect(),
             panels: panel.as_ref().map_or_else(Vec::new, |panel| PanelRow::of(panel, facts)),
-            cascades: cascade.as_ref().map_or_else(Vec::new, |cascade| CascadeRow::of(cascade, facts)),
+            cascades: cascade.as_ref().map_or_else(Vec::new, |cascade| CascadeRow::of(cascade, facts, info.experiment.seed)),
             cost_usd: Spent::total(Spent::on_run(facts)),
             perhaps_billed_usd: None,
             tokens: tokens(usages(facts)),
@@ -155,11 +156,13 @@ impl Summary {
         self
     }
 
-    /// Adds what may have been billed without an answer, in micro-dollars.
+    /// Adds what may have been billed beyond what is known.
     #[must_use]
-    pub fn with_perhaps_billed(mut self, micro_usd: u64) -> Self {
-        self.perhaps_billed_usd = (micro_usd > 0).then(|| micro_usd as f64 / 1e6);
-        self.warnings.extend(warning::perhaps_billed(self.perhaps_billed_usd));
+    pub fn with_perhaps_billed(mut self, billed: PerhapsBilled) -> Self {
+        let usd = |micro_usd: u64| (micro_usd > 0).then(|| micro_usd as f64 / 1e6);
+        self.perhaps_billed_usd = usd(billed.lost.saturating_add(billed.uncounted));
+        self.warnings.extend(usd(billed.lost).map(warning::perhaps_billed));
+        self.warnings.extend(usd(billed.uncounted).map(warning::uncounted));
         self
     }
 

@@ -202,6 +202,16 @@ fn nothing_scored_is_no_number() {
     let refused: Vec<_> = items.iter().map(|item| record(item, "m", 1, Some(OutcomeName::JudgeRefused), None)).collect();
     let none = summary(&info, &items, &refused);
     assert!(misses(&none, 1.0) && codes(&none).contains(&"no_scores"));
+    let mut failed = refused.clone();
+    for row in &mut failed[1..] {
+        (row.outcome, row.reason) = (Some(OutcomeName::JudgeUnusable), Some("rejected_400".into()));
+        row.message = Some(format!("HTTP 400:\n the context is too short {}", "x".repeat(300)));
+    }
+    let told = summary(&info, &items, &failed).warnings.into_iter().find(|warning| warning.code == "no_scores").unwrap();
+    let (count, of) = (failed.len() - 1, failed.len());
+    let why = format!("Most often ({count} of {of}) rejected_400: HTTP 400: the context is too short xxx");
+    assert!(told.message.contains(&why) && told.message.ends_with("x...") && told.message.len() < 500, "{told:?}");
+    assert!(told.korean.contains("rejected_400: HTTP 400: the context"), "{told:?}");
     assert!(misses(&summary(&info, &[], &[]), 1.0));
     // A probe that is refused throughout leaves the scores as they are.
     let scored = items.iter().map(|item| record(item, "m", 1, Some(OutcomeName::Scored), Some(4)));

@@ -7,8 +7,9 @@ use serde::Serialize;
 use super::scope::Scoped;
 use super::settings::RunSettings;
 use super::{JudgeRow, Scope, Summary, doubt, model_pair, tags, weak};
+use crate::ensemble::{CascadeEstimate, CascadeRow};
 use crate::judge::{OutcomeName, Receipt, TRIAGE_FACTORS};
-use crate::ledger::{Facts, RunInfo, ScopeFacts};
+use crate::ledger::{Facts, Failures, RunInfo, ScopeFacts};
 use crate::manifest::Notice;
 use crate::taxonomy::Lang;
 
@@ -56,10 +57,11 @@ pub(super) fn of(info: &RunInfo, run: &RunSettings, summary: &Summary, facts: &F
     warnings.extend(judges(info, summary));
     warnings.extend(authored(info));
     warnings.extend(scoped.iter().filter(|one| one.selected).map(|one| selected(one, scoped)));
+    warnings.extend(summary.cascades.iter().filter_map(beside));
     warnings.extend(locks(info));
     warnings.extend(pending(summary));
     warnings.extend(partial(facts));
-    warnings.extend(without_scores(summary));
+    warnings.extend(without_scores(summary, facts));
     warnings.extend(rejected(facts));
     warnings.extend(salvaged(facts));
     warnings.extend(facts.scopes().iter().filter_map(cut));
@@ -112,6 +114,27 @@ fn selected(one: &Scoped, all: &[&Scoped]) -> Warning {
     Warning::counted("selected_items", count, [message, korean])
 }
 
+/// Share of what a cascade's second judge has ended with from which on it is said that so much was asked for reasons that hold no more.
+const BESIDE: f64 = 0.1;
+
+/// Verdicts that a cascade's estimate leaves out, so that nobody looks for them in it.
+fn beside(row: &CascadeRow) -> Option<Warning> {
+    let CascadeEstimate { scored, unscored, beside, .. } = row.estimate;
+    let all = scored + unscored + beside;
+    let (first, then, scope) = (&row.first, &row.then, [Some(&row.rubric), row.sampler.as_ref()]);
+    let who = format!("{first} -> {then}, {}", scope.into_iter().flatten().cloned().collect::<Vec<_>>().join(", "));
+    let message = format!(
+        "{who}: {beside} of {all} cases that {then} has ended with are neither flagged now nor of the random sample (flagged before, or asked without a \
+         cascade). The estimate leaves them out: they were chosen, and speak for no others."
+    );
+    let korean = format!(
+        "{who}: {then}에게 물은 사례 {all}개 중 {beside}개는 지금은 넘길 사례도 무작위 표본도 아닙니다(전에 넘겼거나 단계별 평가 없이 물음). 골라 물은 것이라 \
+         다른 사례를 대표하지 못하므로 추정에서 뺐습니다."
+    );
+    let is_much = beside > 0 && beside as f64 >= BESIDE * all as f64;
+    is_much.then(|| Warning::counted("beside_the_sample", beside, [message, korean]))
+}
+
 fn authored(info: &RunInfo) -> Option<Warning> {
     let judges = info.authored_judges.join(", ");
     let message = format!("Replies of {judges} were written by hand to show the tool; they are no judgement by any model.");
@@ -126,14 +149,19 @@ fn locks(info: &RunInfo) -> Option<Warning> {
 }
 
 /// The budget counts such attempts in full.
-pub(super) fn perhaps_billed(usd: Option<f64>) -> Option<Warning> {
-    let messages = |usd| {
-        [
-            format!("Requests that were lost on their way may have been billed: up to ${usd:.4} beyond the cost shown."),
-            format!("도중에 잃은 요청이 청구되었을 수 있습니다: 표시된 비용 외에 최대 ${usd:.4}."),
-        ]
-    };
-    usd.map(|usd| Warning::new("perhaps_billed", messages(usd)))
+pub(super) fn perhaps_billed(usd: f64) -> Warning {
+    let message = format!("Requests that were lost on their way may have been billed: up to ${usd:.4} beyond the cost shown.");
+    let korean = format!("도중에 잃은 요청이 청구되었을 수 있습니다: 표시된 비용 외에 최대 ${usd:.4}.");
+    Warning::new("perhaps_billed", [message, korean])
+}
+
+/// So does it with these.
+pub(super) fn uncounted(usd: f64) -> Warning {
+    let message = format!(
+        "Replies were billed whose tokens their server did not count, so nobody knows how much they cost: up to ${usd:.4} beyond the cost shown."
+    );
+    let korean = format!("서버가 토큰 수를 알려 주지 않은 응답이 청구되었으나 그 비용은 알 수 없습니다: 표시된 비용 외에 최대 ${usd:.4}.");
+    Warning::new("perhaps_billed", [message, korean])
 }
 
 fn pending(summary: &Summary) -> Option<Warning> {
@@ -160,7 +188,7 @@ fn partial(facts: &Facts) -> Option<Warning> {
 }
 
 /// Judges whose every verdict failed: refused, unusable, unresolved or over media that could not be read.
-fn without_scores(summary: &Summary) -> Vec<Warning> {
+fn without_scores(summary: &Summary, facts: &Facts) -> Vec<Warning> {
     let warning = |row: &JudgeRow| {
         let count = |name: &OutcomeName| row.by_outcome.get(name).copied().unwrap_or_default();
         let failed: Vec<(OutcomeName, usize)> =
@@ -168,8 +196,19 @@ fn without_scores(summary: &Summary) -> Vec<Warning> {
         let total: usize = failed.iter().map(|(_, n)| n).sum();
         let how = failed.iter().map(|(name, n)| format!("{name} {n}")).collect::<Vec<_>>().join(", ");
         let scope = name(&row.scope);
-        let english = format!("{scope}: not one of {total} tasks was scored ({how}); there is nothing to say of any model here.");
-        let korean = format!("{scope}: 작업 {total}개 중 채점된 것이 하나도 없어({how}) 어떤 모델에 대해서도 말할 수 없습니다.");
+        let of = facts.scopes().iter().find(|of| of.scope == row.scope);
+        // Of two equally frequent reasons the first by code.
+        let most = of.and_then(|of| of.failures.iter().rev().max_by_key(|(_, failures)| failures.count));
+        let [why, korean_why] = most.map_or_else(Default::default, |(reason, Failures { count, words })| {
+            let colon = if words.is_empty() { "" } else { ": " };
+            [
+                format!(" Most often ({count} of {total}) {reason}{colon}{words}"),
+                format!(" 가장 많은 까닭({total}개 중 {count}개)은 {reason}{colon}{words}"),
+            ]
+        });
+        let english = format!("{scope}: not one of {total} tasks was scored ({how}); there is nothing to say of any model here.{why}");
+        let korean =
+            format!("{scope}: 작업 {total}개 중 채점된 것이 하나도 없어({how}) 어떤 모델에 대해서도 말할 수 없습니다.{korean_why}");
         (total > 0 && count(&OutcomeName::Scored) == 0).then(|| Warning::counted("no_scores", total, [english, korean]))
     };
     summary.by_judge.iter().filter(|row| !row.scope.is_probe()).filter_map(warning).collect()

@@ -21,6 +21,7 @@ pub(super) const WARNINGS: &[Label] = &[
     ("w_media_rejected", "Media without a score", "점수 없는 미디어"),
     ("w_media_salvaged", "Damaged media", "손상된 미디어"),
     ("w_selected_items", "A cascade chose the items", "단계별 평가가 고른 항목"),
+    ("w_beside_the_sample", "Verdicts that a cascade leaves out", "단계별 평가의 추정에서 뺀 판정"),
     ("w_cut_to_fit", "Judged in part", "일부만 보고 판정함"),
     ("w_prompt_unread", "Counts say that requests were not read", "요청을 읽지 않은 것으로 보임"),
     ("w_media_unproven", "Not proven that the media were seen", "미디어를 보았다는 증거가 없음"),
