@@ -260,8 +260,9 @@ impl<'a> Ask<'a> {
                 self.lost += 1;
                 self.wait_lost(&fault, digest).await.map(|()| None)
             }
-            // Hosts that are starting or being moved answer a bare 404; one that never served anything has no such address.
-            Class::Refused if fault.status == Some(404) && !self.judge.has_served() => {
+            // Hosts that are starting or being moved answer a bare 404; one that never served anything has no such address. A run that is replayed was served
+            // where this was not its end.
+            Class::Refused if fault.status == Some(404) && self.judge.opened.live && !self.judge.has_served() => {
                 Err(self.judge.stop(StopKind::Endpoint, &fault.message))
             }
             Class::Refused => {

@@ -12,6 +12,10 @@ use super::provider::Reply;
 use super::rate::duration;
 use super::server_error::{ServerError, short};
 
+/// What is said of an empty body.
+const NO_BODY: &str = "no body";
+const NO_ERROR_BODY: &str = "no error body";
+
 /// Why an attempt gave no reply to read, by what it means for money and for the next attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
@@ -83,6 +87,12 @@ impl Fault {
         Self { message, billable: Some(false), ..self }
     }
 
+    /// What is kept of it: what the server sent, be it nothing; without a reply, why there is none. What we say of an empty body is no word of the server's:
+    /// in a replay it would be read as one.
+    pub(super) fn kept(&self) -> &str {
+        if self.status.is_none() && self.reply.is_empty() { &self.message } else { &self.reply }
+    }
+
     /// Whether the attempt may have cost something.
     pub(super) fn may_be_billed(&self) -> bool {
         self.billable.unwrap_or(matches!(self.class, Class::Ambiguous | Class::Filtered))
@@ -133,10 +143,36 @@ pub(super) fn classify(reply: Reply) -> Result<Reply, Fault> {
     let error = ServerError::read(&reply.body);
     let retry_after = retry_after(&reply, &error);
     let (class, reason) = class(reply.status, &reply.body, &error, retry_after.is_some());
-    let words = if error.message.is_empty() { "no error body".to_owned() } else { error.message };
+    let words = if error.message.is_empty() { NO_ERROR_BODY.to_owned() } else { error.message };
     let place = reply.headers.get("location").map_or_else(String::new, |to| format!(" (redirects to {}; not followed)", short(to)));
     let message = format!("HTTP {}{place}: {words}", reply.status);
     Err(Fault { class, reason, message, status: Some(reply.status), reply: reply.body, retry_after, billable: None })
+}
+
+/// A reply of a run, as it was taken there: headers decide that, too, which are not kept, and what the server had served by then. `class` is `refused` or
+/// `ambiguous`, after which it was asked again.
+pub(super) fn taken_before(reply: Reply, class: &str) -> Result<Reply, Fault> {
+    let (class, reason) = match class {
+        "refused" => (Class::Refused, "busy"),
+        "ambiguous" => (Class::Ambiguous, "server_error"),
+        _ => return Ok(reply),
+    };
+    match classify(reply.clone()) {
+        Err(fault) if fault.class == class => Err(fault),
+        Err(fault) => Err(Fault { class, reason: reason.to_owned(), ..fault }),
+        Ok(Reply { status, body, .. }) => {
+            Err(Fault { status: Some(status), reply: body, ..Fault::new(class, reason, format!("HTTP {status}")) })
+        }
+    }
+}
+
+/// Whether a stored body is no more than what earlier programs wrote where there was none.
+pub(super) fn is_of_no_body(status: u16, body: &str) -> bool {
+    body == no_body(status, NO_BODY) || body == no_body(status, NO_ERROR_BODY)
+}
+
+fn no_body(status: u16, words: &str) -> String {
+    format!("HTTP {status}: {words}")
 }
 
 /// What a 2xx can be that is no reply.
@@ -155,7 +191,7 @@ struct Outline {
 
 fn disguised(reply: &Reply) -> Option<Disguise> {
     if reply.body.trim().is_empty() {
-        return Some(Disguise::Broken("no body"));
+        return Some(Disguise::Broken(NO_BODY));
     }
     // Nearly every reply is one object without an error; whatever else it is, it is looked at in full.
     if let Ok(Outline { error: None }) = serde_json::from_str(&reply.body) {

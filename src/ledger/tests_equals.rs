@@ -178,6 +178,8 @@ fn what_taught_a_run_stands_before_its_replies_and_twins_have_theirs() {
         lines.iter().map(|line| (line["taught"] == true, line["body"].as_str().unwrap(), line["item_id"].as_str().unwrap())).collect();
     let items = [0, 1, 2].map(|number| task(number).item_id);
     let [first, second, third] = items.each_ref().map(String::as_str);
+    let classes: Vec<_> = lines.iter().map(|line| line["class"].as_str()).collect();
+    assert_eq!(classes, [None, None, None, Some("refused"), Some("answered"), Some("answered")]);
     let replies = [(false, "busy", second), (false, "{}", third), (false, "{}", first)];
     assert_eq!(seen[3..], replies);
     assert_eq!(seen[..3], [(true, "by a sentinel", first), (true, "in another round", first), (true, "twice", second)]);

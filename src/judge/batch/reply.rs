@@ -70,12 +70,11 @@ impl BatchReply {
         self.result.as_ref().is_err_and(of_more)
     }
 
-    /// What is kept of it: the body of its reply, or the error's words.
+    /// What is kept of it: the body of its reply, or why there is none.
     pub fn kept(&self) -> &str {
         match &self.result {
             Ok(reply) => &reply.body,
-            Err(fault) if fault.reply.is_empty() => &fault.message,
-            Err(fault) => &fault.reply,
+            Err(fault) => fault.kept(),
         }
     }
 
