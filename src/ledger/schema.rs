@@ -222,7 +222,9 @@ pub(super) fn open_reader(dir: &Path) -> Result<Connection, LedgerError> {
 fn bring_up_to_date(dir: &Path) -> Result<(), LedgerError> {
     match lock(dir) {
         Ok(_held) => open_writer(dir).map(drop),
-        Err(error) if error.io_kind().is_some_and(|kind| matches!(kind, ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)) => Ok(()),
+        Err(error) if error.io_kind().is_some_and(|kind| matches!(kind, ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)) => {
+            Ok(())
+        }
         Err(error) => Err(error),
     }
 }
