@@ -282,6 +282,12 @@ impl Judge {
         match kind {
             StopKind::Auth => Stop::Auth(format!("{endpoint} refused the key of judge {judge} ({message}); check the key and its rights")),
             StopKind::Quota => Stop::Quota(format!("the account of judge {judge} at {endpoint} is out of quota ({message}); top it up")),
+            StopKind::Endpoint if ServerError::read(message).has_no_endpoint_for_parameters() => {
+                let model = &self.opened.model;
+                Stop::Endpoint(format!(
+                    "nobody at {endpoint} serves model `{model}` with all that requests hold ({message}); see to extra_body and logprobs of judge {judge}"
+                ))
+            }
             StopKind::Endpoint => {
                 let model = &self.opened.model;
                 Stop::Endpoint(format!("{endpoint} does not serve model `{model}` ({message}); check base_url and model of judge {judge}"))

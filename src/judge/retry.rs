@@ -2,18 +2,16 @@
 
 use std::time::{Duration, SystemTime};
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::Value;
 use tribunal_media::Digest;
 
 use super::ProviderKind;
+use super::disguise::{Disguise, NO_BODY, disguised};
 use super::provider::Reply;
 use super::rate::duration;
 use super::server_error::{ServerError, short};
 
-/// What is said of an empty body.
-const NO_BODY: &str = "no body";
+/// What is said of the empty body of an error.
 const NO_ERROR_BODY: &str = "no error body";
 
 /// Why an attempt gave no reply to read, by what it means for money and for the next attempt.
@@ -131,10 +129,10 @@ fn is_googles(status: u16, body: &str) -> bool {
 /// Sorts a complete reply: only a 2xx is read for a verdict.
 pub(super) fn classify(reply: Reply) -> Result<Reply, Fault> {
     if (200..=299).contains(&reply.status) {
-        return match disguised(&reply) {
+        return match disguised(&reply.body) {
             None => Ok(reply),
             Some(Disguise::Broken(words)) => {
-                let message = format!("HTTP {}: {words}", reply.status);
+                let message = no_body(reply.status, words);
                 Err(Fault { status: Some(reply.status), reply: reply.body, ..Fault::new(Class::Ambiguous, "broken_reply", message) })
             }
             Some(Disguise::Error(status)) => classify(Reply { status, ..reply }),
@@ -175,37 +173,6 @@ fn no_body(status: u16, words: &str) -> String {
     format!("HTTP {status}: {words}")
 }
 
-/// What a 2xx can be that is no reply.
-enum Disguise {
-    /// It has no end: nobody knows what was made of the request.
-    Broken(&'static str),
-    /// It wraps an error of this status, as gateways do.
-    Error(u16),
-}
-
-#[derive(Deserialize)]
-struct Outline {
-    #[serde(default)]
-    error: Option<IgnoredAny>,
-}
-
-fn disguised(reply: &Reply) -> Option<Disguise> {
-    if reply.body.trim().is_empty() {
-        return Some(Disguise::Broken(NO_BODY));
-    }
-    // Nearly every reply is one object without an error; whatever else it is, it is looked at in full.
-    if let Ok(Outline { error: None }) = serde_json::from_str(&reply.body) {
-        return None;
-    }
-    let value: Value = match serde_json::from_str(&reply.body) {
-        Ok(value) => value,
-        Err(error) => return error.is_eof().then_some(Disguise::Broken("the body breaks off")),
-    };
-    let error = value.get("error").filter(|_| value.get("choices").is_none())?;
-    let code = error.get("code").and_then(|code| code.as_u64().or_else(|| code.as_str()?.parse().ok()));
-    code.and_then(|code| u16::try_from(code).ok()).filter(|code| (400..=599).contains(code)).map(Disguise::Error)
-}
-
 fn class(status: u16, body: &str, error: &ServerError, asks_to_wait: bool) -> (Class, String) {
     let blank = body.trim().is_empty();
     let stop = |kind, reason: &str| (Class::Stopped(kind), reason.to_owned());
@@ -227,7 +194,7 @@ fn class(status: u16, body: &str, error: &ServerError, asks_to_wait: bool) -> (C
         400..=499 => (Class::BadItem, format!("rejected_{status}")),
         // llama.cpp says so of pictures and sound that its model cannot take in: nothing was generated, and asking again is no use.
         500 | 501 if error.is_unsupported_input() => (Class::BadItem, format!("rejected_{status}")),
-        500 if error.has_no_grammar() => (Class::BadItem, "rejected_500".to_owned()),
+        500 if error.has_no_grammar() || error.has_no_system_role() => (Class::BadItem, "rejected_500".to_owned()),
         _ => (Class::Ambiguous, "server_error".to_owned()),
     }
 }

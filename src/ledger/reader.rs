@@ -169,7 +169,7 @@ WITH refusals AS (
 ), lines AS (
     SELECT task, attempts.id AS place, body_digest, status, coalesce(reply, detail ->> '$.detail.message', '') AS reply, class, CASE outcome WHEN 'unresolved' THEN detail ->> '$.detail.reason' ELSE 'lost' END AS lost
     FROM attempts JOIN tasks ON tasks.id = task AND tasks.round = attempts.round
-    WHERE status IS NOT NULL AND class <> 'stopped' AND NOT (class = 'refused' AND status IN (400, 422, 500))
+    WHERE status IS NOT NULL AND class <> 'stopped' AND NOT (class = 'refused' AND status IN (400, 403, 422, 500))
         OR status IS NULL AND class = 'ambiguous' OR state = 'open' AND outcome = 'unresolved'
     UNION ALL
     SELECT shared.task, attempts.id, body_digest, status, reply, class, 'lost' FROM shared JOIN tasks ON tasks.id = shared.task AND tasks.round = shared.round
@@ -177,7 +177,7 @@ WITH refusals AS (
 )
 SELECT item_id, sampler, rubric, judge, repeat, body_digest, status, reply, lost, format, class FROM (
     SELECT item_id, sampler, rubric, judge, repeat, NULL AS body_digest, status, reply, NULL AS lost, served ->> 'format' AS format, NULL AS class, 0 AS part, min(place) AS place
-    FROM refusals WHERE judge = ?1 AND class = 'refused' AND status IN (400, 422, 500) GROUP BY reply, served ->> 'format'
+    FROM refusals WHERE judge = ?1 AND class = 'refused' AND status IN (400, 403, 422, 500) GROUP BY reply, served ->> 'format'
     UNION ALL
     SELECT item_id, sampler, rubric, judge, repeat, body_digest, status, reply, lost, NULL, class, 1, place
     FROM tasks AS mine JOIN lines ON lines.task = mine.id WHERE judge = ?1
@@ -214,7 +214,7 @@ pub(super) fn recalled(connection: &Connection, judge: &str) -> Result<Recalled,
     }
     let mut statement = connection.prepare(
         "SELECT reply, served ->> 'format' FROM attempts JOIN tasks ON tasks.id = task
-         WHERE judge = ?1 AND class = 'refused' AND attempts.status IN (400, 422, 500)
+         WHERE judge = ?1 AND class = 'refused' AND attempts.status IN (400, 403, 422, 500)
            AND EXISTS (SELECT 1 FROM attempts AS later WHERE later.task = attempts.task AND later.id > attempts.id AND later.class = 'answered')
          GROUP BY reply, served ->> 'format' ORDER BY MIN(attempts.id)",
     )?;

@@ -238,7 +238,7 @@ fn a_task_has_in_its_replay_what_it_had_and_nothing_else() {
 
 #[test]
 fn refusals_in_the_same_words_are_lessons_by_the_way_of_asking() {
-    for status in [400, 422, 500] {
+    for status in [400, 403, 422, 500] {
         let dir = tempfile::tempdir().unwrap();
         let ledger = planned(dir.path(), 1);
         run(async {

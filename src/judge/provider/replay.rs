@@ -65,7 +65,9 @@ impl Provider for Replay {
             let body = if *authored { reply.body.replace(NONCE, &request.nonce) } else { reply.body.clone() };
             match lost {
                 Some(reason) => Err(Fault::new(Class::Ambiguous, reason, body)),
-                None => taken_before(Reply { status: reply.status, headers: reply.headers.clone(), body }, class.as_deref().unwrap_or_default()),
+                None => {
+                    taken_before(Reply { status: reply.status, headers: reply.headers.clone(), body }, class.as_deref().unwrap_or_default())
+                }
             }
         };
         Box::pin(std::future::ready(self.find(request).and_then(filled)))

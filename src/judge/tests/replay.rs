@@ -315,7 +315,11 @@ async fn a_reply_without_a_body_has_none_in_its_replay() {
         (vec![bare(200, ""), scored.clone()], "scored ", vec!["ambiguous", "answered"]),
         (vec![bare(204, "")], "unresolved broken_reply", vec!["ambiguous"; 2]),
         (vec![bare(503, "")], "unresolved server_error", vec!["ambiguous"; 2]),
-        (vec![bare(503, soon), bare(503, soon), bare(503, soon), scored.clone()], "scored ", vec!["refused", "refused", "refused", "answered"]),
+        (
+            vec![bare(503, soon), bare(503, soon), bare(503, soon), scored.clone()],
+            "scored ",
+            vec!["refused", "refused", "refused", "answered"],
+        ),
         (vec![refused.clone(), scored.clone()], "scored ", vec!["refused", "answered"]),
         (vec![bare(500, "")], "unresolved server_error", vec!["ambiguous"; 2]),
         (vec![bare(400, "")], "judge_unusable rejected_400", vec!["bad_item"]),
@@ -350,7 +354,11 @@ async fn a_bare_404_on_the_way_ends_no_replay() {
 
 #[tokio::test]
 async fn what_earlier_programs_wrote_of_an_empty_body_is_read_as_none() {
-    let old = |status: u16, class: Value| line(json!({"status": status, "body": format!("HTTP {status}: no {}", if status == 200 { "body" } else { "error body" }), "class": class}));
+    let old = |status: u16, class: Value| {
+        line(
+            json!({"status": status, "body": format!("HTTP {status}: no {}", if status == 200 { "body" } else { "error body" }), "class": class}),
+        )
+    };
     let good = || line(json!({}));
     assert_eq!(replay(&[old(200, Value::Null), good()]).await, ("scored".into(), 2));
     assert_eq!(replay(&[old(404, Value::Null), good()]).await, ("scored".into(), 2));

@@ -91,8 +91,14 @@ impl Wire for Chat {
     fn body(&self, draft: &Draft<'_>) -> Result<Body, Why> {
         let Draft { settings, model, work, dialect, .. } = draft;
         let mut places = Places::default();
-        let content = if settings.frames_as_video && is_clip(work) { clip(draft, &mut places) } else { blocks(draft, &mut places)? };
-        let mut messages = vec![json!({"role": "system", "content": work.prompt.system}), said_by_user("content", content)];
+        let mut content = if settings.frames_as_video && is_clip(work) { clip(draft, &mut places) } else { blocks(draft, &mut places)? };
+        let mut messages = Vec::new();
+        if dialect.sends_system() {
+            messages.push(json!({"role": "system", "content": work.prompt.system}));
+        } else {
+            content.insert(0, json!({"type": "text", "text": work.prompt.system}));
+        }
+        messages.push(said_by_user("content", content));
         if let Some((quote, complaint)) = draft.complaint() {
             // Many chat templates want roles to alternate: the faulty reply stands between.
             messages.extend([json!({"role": "assistant", "content": quote}), json!({"role": "user", "content": complaint})]);
