@@ -345,7 +345,8 @@ async fn a_bare_404_on_the_way_ends_no_replay() {
     for repeat in [1, 2] {
         live.judge(&repeated(repeat), &journal).await.unwrap();
     }
-    let replayed = live.replaying(&lines_of(&journal)).unwrap();
+    // Another process, which was served nothing.
+    let replayed = super::open(&server).replaying(&lines_of(&journal)).unwrap();
     for repeat in [2, 1] {
         let settled = replayed.judge(&repeated(repeat), &FakeJournal::default()).await.unwrap();
         assert_eq!(ends(&settled.outcome), ("scored", ""), "repeat {repeat}");
