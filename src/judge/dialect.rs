@@ -40,14 +40,18 @@ enum Parameter {
     Store,
     /// The system's instruction: where there is none (Gemma), its words go before the user's.
     System,
+    /// How closely pictures are to be looked at, which servers that are no more than compatible may not know.
+    Detail,
 }
 
 /// Every such parameter with its name, its field as it stands in a body, and the words that name it.
-const PARAMETERS: [(Parameter, &str, &str, &[&str]); 6] = [
+const PARAMETERS: [(Parameter, &str, &str, &[&str]); 7] = [
     (Parameter::Temperature, "temperature", "\"temperature\":", &["temperature"]),
     (Parameter::Seed, "seed", "\"seed\":", &["seed"]),
     (Parameter::Logprobs, "logprobs", "\"logprobs\":", &["logprobs", "top_logprobs"]),
     (Parameter::Store, "store", "\"store\":", &["store"]),
+    // The last word alone is that of many an error's own field.
+    (Parameter::Detail, "image_url.detail", "\"detail\":", &["image_url.detail"]),
     (
         Parameter::System,
         "systemInstruction",
@@ -104,6 +108,11 @@ impl Dialect {
     /// Whether the server is sent instructions apart from what the user says.
     pub(super) const fn sends_system(self) -> bool {
         self.sends(Parameter::System)
+    }
+
+    /// Whether the server is told how closely to look at pictures.
+    pub(super) const fn sends_detail(self) -> bool {
+        self.sends(Parameter::Detail)
     }
 
     /// Most tokens that a reply may have, of a judge that begins with `first`.

@@ -295,7 +295,7 @@ impl ServerError {
     /// Whether the server objects to one of `parameters`. Its `param` decides where it gives one; else its words say that it does not know it.
     pub(super) fn names(&self, parameters: &[&str]) -> bool {
         if let Some(param) = &self.param {
-            return parameters.iter().any(|name| param.starts_with(name));
+            return parameters.iter().any(|name| param.starts_with(name) || param.ends_with(&format!(".{name}")));
         }
         self.mentions(parameters) && self.says(&UNKNOWN)
     }

@@ -300,6 +300,15 @@ async fn a_refusal_that_names_a_parameter_drops_it_whatever_its_status() {
     }
 }
 
+#[tokio::test]
+async fn a_server_that_does_not_know_the_detail_of_pictures_is_not_told_it() {
+    let param = "messages[1].content[2].image_url.detail";
+    let refusal = json!({"error": {"message": format!("Unknown parameter: '{param}'."), "param": param, "code": "unknown_parameter"}});
+    let server = Server::start(vec![Answer::Whole(400, "", refusal.to_string()), Answer::Whole(200, "", good())]).await;
+    assert_eq!(ends(&ask(&super::open(&server), &FakeJournal::default()).await.unwrap()), ("scored", ""));
+    assert_eq!(server.seen().iter().map(|seen| seen.body.matches("\"detail\":").count()).collect::<Vec<_>>(), [2, 0]);
+}
+
 /// Chat templates without a place for the system's words: vLLM, OpenAI, llama.cpp.
 #[tokio::test]
 async fn the_systems_words_go_to_the_user_where_a_template_has_no_place_for_them() {

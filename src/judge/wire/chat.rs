@@ -215,7 +215,9 @@ fn clip(draft: &Draft<'_>, places: &mut Places) -> Vec<Value> {
 
 fn picture(draft: &Draft<'_>, places: &mut Places, part: &Part) -> Value {
     let url = places.media("data:image/jpeg;base64,", part);
-    json!({"type": "image_url", "image_url": {"url": url, "detail": draft.settings.detail.as_str()}})
+    let mut image = json!({"url": url});
+    set(&mut image, "detail", draft.dialect.sends_detail().then(|| draft.settings.detail.as_str()));
+    json!({"type": "image_url", "image_url": image})
 }
 
 fn response_format(work: &Work, format: ReplyFormat) -> Option<Value> {
