@@ -258,8 +258,9 @@ impl<'a> Ask<'a> {
                 self.lost += 1;
                 self.wait_lost(&fault, digest).await.map(|()| None)
             }
-            // Hosts that are starting or being moved answer a bare 404; one that never served anything has no such address.
-            Class::Refused if fault.status == Some(404) && !self.judge.has_served() => {
+            // Hosts that are starting or being moved answer a bare 404; one that never served anything has no such address. A run that is replayed was served
+            // where this was not its end.
+            Class::Refused if fault.status == Some(404) && self.judge.opened.live && !self.judge.has_served() => {
                 Err(self.judge.stop(StopKind::Endpoint, &fault.message))
             }
             Class::Refused => {
@@ -286,6 +287,12 @@ impl Judge {
             }
             StopKind::Auth => Stop::Auth(format!("{endpoint} refused the key of judge {judge} ({message}); check the key and its rights")),
             StopKind::Quota => Stop::Quota(format!("the account of judge {judge} at {endpoint} is out of quota ({message}); top it up")),
+            StopKind::Endpoint if ServerError::read(message).has_no_endpoint_for_parameters() => {
+                let model = &self.opened.model;
+                Stop::Endpoint(format!(
+                    "nobody at {endpoint} serves model `{model}` with all that requests hold ({message}); see to extra_body and logprobs of judge {judge}"
+                ))
+            }
             StopKind::Endpoint => {
                 let model = &self.opened.model;
                 Stop::Endpoint(format!("{endpoint} does not serve model `{model}` ({message}); check base_url and model of judge {judge}"))

@@ -38,17 +38,33 @@ enum Parameter {
     Seed,
     Logprobs,
     Store,
-    /// Gemini's instruction of the system: where there is none, its words go before the user's.
+    /// The system's instruction: where there is none (Gemma), its words go before the user's.
     System,
+    /// How closely pictures are to be looked at, which servers that are no more than compatible may not know.
+    Detail,
 }
 
-/// Every such parameter with its field and the words that name it.
-const PARAMETERS: [(Parameter, &str, &[&str]); 5] = [
-    (Parameter::Temperature, "temperature", &["temperature"]),
-    (Parameter::Seed, "seed", &["seed"]),
-    (Parameter::Logprobs, "logprobs", &["logprobs"]),
-    (Parameter::Store, "store", &["store"]),
-    (Parameter::System, "systemInstruction", &["developer instruction", "systemInstruction", "system_instruction"]),
+/// Every such parameter with its name, its field as it stands in a body, and the words that name it.
+const PARAMETERS: [(Parameter, &str, &str, &[&str]); 7] = [
+    (Parameter::Temperature, "temperature", "\"temperature\":", &["temperature"]),
+    (Parameter::Seed, "seed", "\"seed\":", &["seed"]),
+    (Parameter::Logprobs, "logprobs", "\"logprobs\":", &["logprobs", "top_logprobs"]),
+    (Parameter::Store, "store", "\"store\":", &["store"]),
+    // The last word alone is that of many an error's own field.
+    (Parameter::Detail, "image_url.detail", "\"detail\":", &["image_url.detail"]),
+    (
+        Parameter::System,
+        "systemInstruction",
+        "\"systemInstruction\":",
+        &["developer instruction", "systemInstruction", "system_instruction"],
+    ),
+    // The first message's: vLLM and llama.cpp (words of chat templates), OpenAI, Bedrock.
+    (
+        Parameter::System,
+        "role: system",
+        "\"role\":\"system\"",
+        &["system role", "system message", "system prompt", "messages[0].role", "messages.0.role"],
+    ),
 ];
 
 /// What is sent to one endpoint. Every change is a step forward, so that learning ends.
@@ -92,6 +108,11 @@ impl Dialect {
     /// Whether the server is sent instructions apart from what the user says.
     pub(super) const fn sends_system(self) -> bool {
         self.sends(Parameter::System)
+    }
+
+    /// Whether the server is told how closely to look at pictures.
+    pub(super) const fn sends_detail(self) -> bool {
+        self.sends(Parameter::Detail)
     }
 
     /// Most tokens that a reply may have, of a judge that begins with `first`.
@@ -140,14 +161,14 @@ impl Dialect {
         sent: Option<&str>,
     ) -> Option<(Self, String)> {
         // Quotes inside a JSON string are escaped, so only a field can look like this.
-        let was_sent = |name: &str| sent.is_none_or(|body| body.contains(&format!("\"{name}\":")));
+        let was_sent = |field: &str| sent.is_none_or(|body| body.contains(field));
         if error.refuses_format(format_words) {
             let rung = ladder.iter().position(|&format| format == self.format)?;
             let format = *ladder.get(rung + 1)?;
             return Some((Self { format, ..self }, format!("it does not take {}; asked by {} instead", self.format.name(), format.name())));
         }
-        let refused = |(_, name, words): &&(Parameter, &str, &[&str])| was_sent(name) && error.does_not_know(words);
-        if let Some(&(parameter, name, _)) = PARAMETERS.iter().find(refused) {
+        let refused = |(_, _, field, words): &&(Parameter, &str, &str, &[&str])| was_sent(field) && error.does_not_know(words);
+        if let Some(&(parameter, name, ..)) = PARAMETERS.iter().find(refused) {
             let next = Self { without: self.without | 1 << parameter as u8, ..self };
             let instead = if parameter == Parameter::System { "said by the user" } else { "left out" };
             return self.sends(parameter).then(|| (next, format!("it does not know `{name}`; {instead}")));

@@ -38,7 +38,7 @@ pub struct AttemptEnd {
     pub class: String,
     /// HTTP status, when there was one.
     pub status: Option<u16>,
-    /// Body of the reply or the error's text; secrets removed.
+    /// Body of the reply, empty where it had none; where no reply came, why, in words. Secrets removed.
     pub reply: String,
     /// Tokens the server says it counted.
     pub usage: Option<Usage>,

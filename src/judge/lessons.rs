@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::dialect::{Dialect, ReplyFormat};
-use super::retry::{Class, Fault};
+use super::retry::{Class, Fault, StopKind};
 use super::server_error::ServerError;
 use super::{Judge, Why, Work, terms};
 
@@ -116,7 +116,12 @@ impl Judge {
     /// A refusal that names something we can leave out is no fault of the item: the next attempt leaves it out. The flag says so. `sent` is the
     /// recorded body where it is at hand: what it does not hold cannot be left out, and what is quoted of it teaches nothing.
     pub(super) fn learn_from(&self, fault: Fault, used: Dialect, sent: Option<&str>) -> (Fault, bool) {
-        let may_teach = fault.class == Class::BadItem && matches!(fault.status, Some(400 | 422 | 500));
+        // OpenAI tells by 403 that a model has no log-probabilities; without a name of something that was sent it is the key.
+        let may_teach = match fault.status {
+            Some(400 | 422 | 500) => fault.class == Class::BadItem,
+            Some(403) => fault.class == Class::Stopped(StopKind::Auth),
+            _ => false,
+        };
         let wire = &self.opened.wire;
         let error = || sent.into_iter().fold(ServerError::read(&fault.reply), ServerError::unquoted);
         let next = if may_teach { used.after(&error(), wire.ladder(), wire.format_words(), sent) } else { None };

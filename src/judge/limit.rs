@@ -406,6 +406,32 @@ mod tests {
         assert!((2.9..=3.1).contains(&start.elapsed().as_secs_f64()), "two at once, then one a second: {:?}", start.elapsed());
     }
 
+    /// In a window nothing comes back before its end, and then all of it.
+    #[tokio::test(start_paused = true)]
+    async fn a_window_is_no_bucket_that_refills() {
+        let told = |remaining: &str, reset: &str| -> BTreeMap<String, String> {
+            [("limit", "10"), ("remaining", remaining), ("reset", reset)]
+                .map(|(name, value)| (format!("ratelimit-{name}"), value.to_owned()))
+                .into()
+        };
+        for (rpm, sends) in [(None, [0, 0, 30, 30, 30]), (Some(600), [0, 0, 30, 30, 30]), (Some(6), [10, 20, 30, 40, 50])] {
+            let limiter = Limiter::new(&Limits { rpm, ..Limits::default() });
+            let start = Instant::now();
+            limiter.turn(SMALL).await.unwrap().observe(&told("2", "30"), Sign::Served);
+            for expected in sends {
+                limiter.turn(SMALL).await.unwrap();
+                assert_eq!(start.elapsed().as_secs(), expected, "{rpm:?}");
+            }
+        }
+        let limiter = Limiter::new(&Limits::default());
+        let start = Instant::now();
+        limiter.turn(SMALL).await.unwrap().observe(&told("0", "2"), Sign::Refused);
+        limiter.turn(SMALL).await.unwrap();
+        assert_eq!(start.elapsed().as_millis(), 2000);
+        limiter.turn(SMALL).await.unwrap().observe(&told("0", "3000"), Sign::Served);
+        assert_eq!(limiter.turn(SMALL).await.err().map(|wait| wait.as_secs()), Some(3000), "longer than a run stands still");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn nobody_stands_still_for_hours_by_a_servers_headers() {
         let told = |kind: &str, limit: &str, reset: &str| -> BTreeMap<String, String> {

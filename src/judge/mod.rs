@@ -14,6 +14,7 @@ mod body;
 mod client;
 mod delay;
 mod dialect;
+mod disguise;
 mod fit;
 mod flight;
 mod foresee;

@@ -103,10 +103,11 @@ pub struct Odds {
 }
 
 impl Odds {
-    /// From probabilities of safety 1 to 5 that sum to 1.
+    /// From probabilities of safety 1 to 5 that sum to 1. No entropy is -0.
     pub fn new(p: [f64; 5]) -> Self {
         let expected_safety = p.iter().zip(1..).map(|(p, level)| p * f64::from(level)).sum();
-        let entropy = p.iter().filter(|&&p| p > 0.0).map(|p| -p * p.log2()).sum();
+        // An empty sum, and that of one certainty, is -0.
+        let entropy = p.iter().filter(|&&p| p > 0.0).map(|p| -p * p.log2()).sum::<f64>() + 0.0;
         Self { expected_safety, entropy }
     }
 }

@@ -16,6 +16,15 @@ pub(super) struct Bucket {
     /// The rate that the user set, which no server raises.
     ceiling: f64,
     at: Instant,
+    /// What is left of a window whose amount comes back whole, where the server counts by such.
+    window: Option<Window>,
+}
+
+/// The rest of a window.
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    left: f64,
+    until: Instant,
 }
 
 /// What a server says of one of its rates.
@@ -26,6 +35,8 @@ pub(super) struct Seen {
     remaining: f64,
     /// Until it is full again.
     reset: Option<Duration>,
+    /// Whether it then comes back whole and nothing of it before: a window, no bucket that refills.
+    whole: bool,
 }
 
 /// The longest time that is told apart, in seconds.
@@ -38,7 +49,7 @@ impl Bucket {
     /// One that gives `per_minute` evenly, and never more.
     pub(super) fn new(per_minute: f64, now: Instant) -> Self {
         let per_second = per_minute.max(f64::MIN_POSITIVE) / 60.0;
-        Self { per_second, capacity: SAVED_UP, level: SAVED_UP, at: now, ceiling: per_second }
+        Self { per_second, capacity: SAVED_UP, level: SAVED_UP, at: now, ceiling: per_second, window: None }
     }
 
     /// One that gives what the server says.
@@ -49,6 +60,15 @@ impl Bucket {
     /// When `amount` may be taken. More than fits is taken on credit once the bucket is full.
     pub(super) fn ready(&mut self, amount: f64, now: Instant) -> Instant {
         self.refill(now);
+        let until = self.window.filter(|window| amount.min(self.capacity) > window.left + 1e-9).map_or(now, |window| window.until);
+        if self.window.is_some() && self.ceiling.is_infinite() {
+            return until;
+        }
+        until.max(self.refilled(amount, now))
+    }
+
+    /// When it holds `amount` again by what comes evenly.
+    fn refilled(&self, amount: f64, now: Instant) -> Instant {
         let missing = amount.min(self.capacity) - self.level;
         // A nanosecond later: rounding must not wake anyone early.
         if missing <= 1e-9 { now } else { now + Duration::from_secs_f64((missing / self.per_second).min(1e6)) + Duration::from_nanos(1) }
@@ -56,11 +76,12 @@ impl Bucket {
 
     /// Whether it gives less than the user's own rate because the server says so.
     pub(super) fn is_servers(&self) -> bool {
-        self.per_second < self.ceiling
+        self.per_second < self.ceiling || self.window.is_some_and(|window| window.left < 1.0)
     }
 
     pub(super) fn take(&mut self, amount: f64) {
         self.level -= amount;
+        self.window.iter_mut().for_each(|window| window.left -= amount);
     }
 
     /// Takes `counted` in place of what was `taken` for it before. What that gives back was nobody's meanwhile: it may be saved up beyond one request, as
@@ -74,11 +95,15 @@ impl Bucket {
     /// Believes the server. `unseen` was sent and not yet counted by it.
     pub(super) fn correct(&mut self, seen: &Seen, unseen: f64, now: Instant) {
         self.refill(now);
+        let left = seen.remaining - unseen;
+        self.window = seen.reset.filter(|_| seen.whole).map(|reset| Window { left, until: now + reset });
         let missing = seen.limit - seen.remaining;
         // The time until it is full tells the true rate, be it per minute or per day.
-        let told = seen.reset.map(|reset| missing / reset.as_secs_f64()).filter(|rate| rate.is_finite() && *rate > 0.0);
-        self.per_second = told.unwrap_or(seen.limit / 60.0).max(f64::MIN_POSITIVE).min(self.ceiling);
-        let left = seen.remaining - unseen;
+        let told =
+            seen.reset.filter(|_| !seen.whole).map(|reset| missing / reset.as_secs_f64()).filter(|rate| rate.is_finite() && *rate > 0.0);
+        // A window is emptied as fast as the user will.
+        let rate = if self.window.is_some() && self.ceiling.is_finite() { self.ceiling } else { told.unwrap_or(seen.limit / 60.0) };
+        self.per_second = rate.max(f64::MIN_POSITIVE).min(self.ceiling);
         if self.ceiling.is_finite() {
             // Spaced evenly as the user said, or later.
             self.level = self.level.min(left);
@@ -89,6 +114,9 @@ impl Bucket {
     }
 
     fn refill(&mut self, now: Instant) {
+        if self.window.take_if(|window| window.until <= now).is_some() && self.ceiling.is_infinite() {
+            self.level = self.capacity;
+        }
         let most = self.capacity.max(self.level);
         self.level = (self.level + now.duration_since(self.at).as_secs_f64() * self.per_second).min(most);
         self.at = now;
@@ -96,9 +124,11 @@ impl Bucket {
 }
 
 impl Seen {
-    /// Of requests.
+    /// Of requests. Vendors' own headers are those of buckets that refill; the common ones (draft-ietf-httpapi-ratelimit-headers, up to its seventh
+    /// edition) are of windows: the reset is when the quota comes back.
     pub(super) fn requests(headers: &BTreeMap<String, String>) -> Option<Self> {
-        ["x-ratelimit-{}-requests", "anthropic-ratelimit-requests-{}", "ratelimit-{}"].iter().find_map(|form| Self::read(headers, form))
+        let evenly = ["x-ratelimit-{}-requests", "anthropic-ratelimit-requests-{}"].iter().find_map(|form| Self::read(headers, form));
+        evenly.or_else(|| Self::read(headers, "ratelimit-{}").map(|seen| Self { whole: true, ..seen }))
     }
 
     /// Of tokens.
@@ -114,7 +144,7 @@ impl Seen {
         let reset = field("reset").and_then(|reset| duration(reset, headers.get("date").map(String::as_str)));
         // No rate is for longer than a day; what says so is a moment in some form of its own.
         let reset = reset.filter(|reset| *reset <= DAY);
-        Some(Self { limit: number("limit").filter(|&limit| limit > 0.0)?, remaining: number("remaining")?, reset })
+        Some(Self { limit: number("limit").filter(|&limit| limit > 0.0)?, remaining: number("remaining")?, reset, whole: false })
     }
 }
 
@@ -183,7 +213,7 @@ mod tests {
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
-        assert_eq!(Seen::requests(&headers), Some(Seen { limit: 50.0, remaining: 49.0, reset: None }));
+        assert_eq!(Seen::requests(&headers), Some(Seen { limit: 50.0, remaining: 49.0, reset: None, whole: false }));
         assert_eq!(Seen::tokens(&headers), None);
     }
 }

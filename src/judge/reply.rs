@@ -48,7 +48,7 @@ pub(super) fn attempt_end(
         Err(fault) => AttemptEnd {
             class: fault.class.as_str().to_owned(),
             status: fault.status,
-            reply: kept(if fault.reply.is_empty() { &fault.message } else { &fault.reply }),
+            reply: kept(fault.kept()),
             usage: None,
             served: Served { format, ..Served::default() },
             cost_micro_usd: if fault.may_be_billed() { cost(judge, work, None, costing) } else { is_priced(judge, costing).then_some(0) },

@@ -2,15 +2,17 @@
 
 use std::time::{Duration, SystemTime};
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::Value;
 use tribunal_media::Digest;
 
 use super::ProviderKind;
+use super::disguise::{Disguise, NO_BODY, disguised};
 use super::provider::Reply;
 use super::rate::duration;
 use super::server_error::{ServerError, short};
+
+/// What is said of the empty body of an error.
+const NO_ERROR_BODY: &str = "no error body";
 
 /// Why an attempt gave no reply to read, by what it means for money and for the next attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +85,12 @@ impl Fault {
         Self { message, billable: Some(false), ..self }
     }
 
+    /// What is kept of it: what the server sent, be it nothing; without a reply, why there is none. What we say of an empty body is no word of the server's:
+    /// in a replay it would be read as one.
+    pub(super) fn kept(&self) -> &str {
+        if self.status.is_none() && self.reply.is_empty() { &self.message } else { &self.reply }
+    }
+
     /// Whether the attempt may have cost something.
     pub(super) fn may_be_billed(&self) -> bool {
         self.billable.unwrap_or(matches!(self.class, Class::Ambiguous | Class::Filtered))
@@ -121,10 +129,10 @@ fn is_googles(status: u16, body: &str) -> bool {
 /// Sorts a complete reply: only a 2xx is read for a verdict.
 pub(super) fn classify(reply: Reply) -> Result<Reply, Fault> {
     if (200..=299).contains(&reply.status) {
-        return match disguised(&reply) {
+        return match disguised(&reply.body) {
             None => Ok(reply),
             Some(Disguise::Broken(words)) => {
-                let message = format!("HTTP {}: {words}", reply.status);
+                let message = no_body(reply.status, words);
                 Err(Fault { status: Some(reply.status), reply: reply.body, ..Fault::new(Class::Ambiguous, "broken_reply", message) })
             }
             Some(Disguise::Error(status)) => classify(Reply { status, ..reply }),
@@ -133,41 +141,36 @@ pub(super) fn classify(reply: Reply) -> Result<Reply, Fault> {
     let error = ServerError::read(&reply.body);
     let retry_after = retry_after(&reply, &error);
     let (class, reason) = class(reply.status, &reply.body, &error, retry_after.is_some());
-    let words = if error.message.is_empty() { "no error body".to_owned() } else { error.message };
+    let words = if error.message.is_empty() { NO_ERROR_BODY.to_owned() } else { error.message };
     let place = reply.headers.get("location").map_or_else(String::new, |to| format!(" (redirects to {}; not followed)", short(to)));
     let message = format!("HTTP {}{place}: {words}", reply.status);
     Err(Fault { class, reason, message, status: Some(reply.status), reply: reply.body, retry_after, billable: None })
 }
 
-/// What a 2xx can be that is no reply.
-enum Disguise {
-    /// It has no end: nobody knows what was made of the request.
-    Broken(&'static str),
-    /// It wraps an error of this status, as gateways do.
-    Error(u16),
-}
-
-#[derive(Deserialize)]
-struct Outline {
-    #[serde(default)]
-    error: Option<IgnoredAny>,
-}
-
-fn disguised(reply: &Reply) -> Option<Disguise> {
-    if reply.body.trim().is_empty() {
-        return Some(Disguise::Broken("no body"));
-    }
-    // Nearly every reply is one object without an error; whatever else it is, it is looked at in full.
-    if let Ok(Outline { error: None }) = serde_json::from_str(&reply.body) {
-        return None;
-    }
-    let value: Value = match serde_json::from_str(&reply.body) {
-        Ok(value) => value,
-        Err(error) => return error.is_eof().then_some(Disguise::Broken("the body breaks off")),
+/// A reply of a run, as it was taken there: headers decide that, too, which are not kept, and what the server had served by then. `class` is `refused` or
+/// `ambiguous`, after which it was asked again.
+pub(super) fn taken_before(reply: Reply, class: &str) -> Result<Reply, Fault> {
+    let (class, reason) = match class {
+        "refused" => (Class::Refused, "busy"),
+        "ambiguous" => (Class::Ambiguous, "server_error"),
+        _ => return Ok(reply),
     };
-    let error = value.get("error").filter(|_| value.get("choices").is_none())?;
-    let code = error.get("code").and_then(|code| code.as_u64().or_else(|| code.as_str()?.parse().ok()));
-    code.and_then(|code| u16::try_from(code).ok()).filter(|code| (400..=599).contains(code)).map(Disguise::Error)
+    match classify(reply.clone()) {
+        Err(fault) if fault.class == class => Err(fault),
+        Err(fault) => Err(Fault { class, reason: reason.to_owned(), ..fault }),
+        Ok(Reply { status, body, .. }) => {
+            Err(Fault { status: Some(status), reply: body, ..Fault::new(class, reason, format!("HTTP {status}")) })
+        }
+    }
+}
+
+/// Whether a stored body is no more than what earlier programs wrote where there was none.
+pub(super) fn is_of_no_body(status: u16, body: &str) -> bool {
+    body == no_body(status, NO_BODY) || body == no_body(status, NO_ERROR_BODY)
+}
+
+fn no_body(status: u16, words: &str) -> String {
+    format!("HTTP {status}: {words}")
 }
 
 fn class(status: u16, body: &str, error: &ServerError, asks_to_wait: bool) -> (Class, String) {
@@ -191,7 +194,7 @@ fn class(status: u16, body: &str, error: &ServerError, asks_to_wait: bool) -> (C
         400..=499 => (Class::BadItem, format!("rejected_{status}")),
         // llama.cpp says so of pictures and sound that its model cannot take in: nothing was generated, and asking again is no use.
         500 | 501 if error.is_unsupported_input() => (Class::BadItem, format!("rejected_{status}")),
-        500 if error.has_no_grammar() => (Class::BadItem, "rejected_500".to_owned()),
+        500 if error.has_no_grammar() || error.has_no_system_role() => (Class::BadItem, "rejected_500".to_owned()),
         _ => (Class::Ambiguous, "server_error".to_owned()),
     }
 }

@@ -62,10 +62,11 @@ const FILTERED: [&str; 10] = [
     "不安全或敏感内容",
 ];
 /// Words of a server that does not know a parameter, as opposed to one that dislikes its value.
-const UNKNOWN: [&str; 12] = [
+const UNKNOWN: [&str; 13] = [
     "not support",
     "unsupported",
     "does not support",
+    "n't support",
     "unrecognized",
     "unknown",
     "unexpected",
@@ -239,6 +240,11 @@ impl ServerError {
         self.says(&["no endpoints found that support"]) && (self.refuses_pictures() || self.refuses_sound())
     }
 
+    /// Whether a model is offered by nobody who takes the parameters of the request (OpenRouter, where settings demand that all are heeded).
+    pub(super) fn has_no_endpoint_for_parameters(&self) -> bool {
+        self.says(&["handle the requested parameters"])
+    }
+
     /// The same without what its words quote of the request, as that is `recorded`: what an item's text says is no word of the server's.
     pub(super) fn unquoted(self, recorded: &str) -> Self {
         let plain = |text: &str| text.to_ascii_lowercase().replace(['\n', '\t', '\r'], " ");
@@ -257,6 +263,11 @@ impl ServerError {
     /// Whether a server of Ollama could not read the shape of the reply that was asked for: nothing was generated.
     pub(super) fn has_no_grammar(&self) -> bool {
         self.says(&NO_GRAMMAR)
+    }
+
+    /// Whether a chat template has no place for the system's words: nothing was generated.
+    pub(super) fn has_no_system_role(&self) -> bool {
+        self.says(&["system role not supported", "system role is not supported"])
     }
 
     /// Whether the server says that it does not take the way in which the shape of the reply is asked for, of which `words` speak.
@@ -284,7 +295,7 @@ impl ServerError {
     /// Whether the server objects to one of `parameters`. Its `param` decides where it gives one; else its words say that it does not know it.
     pub(super) fn names(&self, parameters: &[&str]) -> bool {
         if let Some(param) = &self.param {
-            return parameters.iter().any(|name| param.starts_with(name));
+            return parameters.iter().any(|name| param.starts_with(name) || param.ends_with(&format!(".{name}")));
         }
         self.mentions(parameters) && self.says(&UNKNOWN)
     }

@@ -23,7 +23,7 @@ pub struct AttemptRow {
     pub endpoint: String,
     /// Digest of the recorded body: what was sent with each media part replaced by its blake3.
     pub body_digest: String,
-    /// Body of the reply or the error's text, up to the length asked for.
+    /// Body of the reply, empty where it had none, or why no reply came, up to the length asked for.
     pub reply: String,
     /// Characters of the reply that were left out.
     pub reply_cut: u64,

@@ -158,6 +158,8 @@ impl Reader {
                 line["format"] = row.get::<_, Option<String>>(9)?.into();
             } else if status.is_none() {
                 line["lost"] = row.get::<_, Option<String>>(8)?.into();
+            } else {
+                line["class"] = row.get::<_, Option<String>>(10)?.into();
             }
             lines.push_str(&line.to_string());
             lines.push('\n');
@@ -175,22 +177,22 @@ WITH refusals AS (
     UNION ALL
     SELECT item_id, sampler, rubric, judge, repeat, class, status, reply, served, -1 FROM sentinel_attempts JOIN sentinels ON sentinels.id = task
 ), lines AS (
-    SELECT task, attempts.id AS place, body_digest, status, coalesce(reply, detail ->> '$.detail.message', '') AS reply, CASE outcome WHEN 'unresolved' THEN detail ->> '$.detail.reason' ELSE 'lost' END AS lost
+    SELECT task, attempts.id AS place, body_digest, status, coalesce(reply, detail ->> '$.detail.message', '') AS reply, class, CASE outcome WHEN 'unresolved' THEN detail ->> '$.detail.reason' ELSE 'lost' END AS lost
     FROM attempts JOIN tasks ON tasks.id = task AND tasks.round = attempts.round
-    WHERE status IS NOT NULL AND class <> 'stopped' AND NOT (class = 'refused' AND status IN (400, 422, 500))
+    WHERE status IS NOT NULL AND class <> 'stopped' AND NOT (class = 'refused' AND status IN (400, 403, 422, 500))
         OR status IS NULL AND class = 'ambiguous' OR state = 'open' AND outcome = 'unresolved'
     UNION ALL
-    SELECT shared.task, attempts.id, body_digest, status, reply, 'lost' FROM shared JOIN tasks ON tasks.id = shared.task AND tasks.round = shared.round
+    SELECT shared.task, attempts.id, body_digest, status, reply, class, 'lost' FROM shared JOIN tasks ON tasks.id = shared.task AND tasks.round = shared.round
     JOIN attempts ON attempts.id = shared.attempt
 )
-SELECT item_id, sampler, rubric, judge, repeat, body_digest, status, reply, lost, format FROM (
-    SELECT item_id, sampler, rubric, judge, repeat, NULL AS body_digest, status, reply, NULL AS lost, served ->> 'format' AS format, 0 AS part, min(place) AS place
-    FROM refusals WHERE judge = ?1 AND class = 'refused' AND status IN (400, 422, 500) GROUP BY reply, served ->> 'format'
+SELECT item_id, sampler, rubric, judge, repeat, body_digest, status, reply, lost, format, class FROM (
+    SELECT item_id, sampler, rubric, judge, repeat, NULL AS body_digest, status, reply, NULL AS lost, served ->> 'format' AS format, NULL AS class, 0 AS part, min(place) AS place
+    FROM refusals WHERE judge = ?1 AND class = 'refused' AND status IN (400, 403, 422, 500) GROUP BY reply, served ->> 'format'
     UNION ALL
-    SELECT item_id, sampler, rubric, judge, repeat, body_digest, status, reply, lost, NULL, 1, place
+    SELECT item_id, sampler, rubric, judge, repeat, body_digest, status, reply, lost, NULL, class, 1, place
     FROM tasks AS mine JOIN lines ON lines.task = mine.id WHERE judge = ?1
     UNION ALL
-    SELECT mine.item_id, mine.sampler, mine.rubric, mine.judge, mine.repeat, body_digest, status, reply, lost, NULL, 1, place
+    SELECT mine.item_id, mine.sampler, mine.rubric, mine.judge, mine.repeat, body_digest, status, reply, lost, NULL, class, 1, place
     FROM tasks AS mine CROSS JOIN tasks AS twin ON twin.verdict_id = mine.verdict_id AND twin.judge = mine.judge AND twin.outcome = mine.outcome AND twin.id <> mine.id
     JOIN lines ON lines.task = twin.id
     WHERE mine.judge = ?1 AND place > mine.since AND NOT EXISTS (SELECT 1 FROM shared WHERE shared.task = mine.id AND shared.round = mine.round)
@@ -222,7 +224,7 @@ pub(super) fn recalled(connection: &Connection, judge: &str) -> Result<Recalled,
     }
     let mut statement = connection.prepare(
         "SELECT reply, served ->> 'format' FROM attempts JOIN tasks ON tasks.id = task
-         WHERE judge = ?1 AND class = 'refused' AND attempts.status IN (400, 422, 500)
+         WHERE judge = ?1 AND class = 'refused' AND attempts.status IN (400, 403, 422, 500)
            AND EXISTS (SELECT 1 FROM attempts AS later WHERE later.task = attempts.task AND later.id > attempts.id AND later.class = 'answered')
          GROUP BY reply, served ->> 'format' ORDER BY MIN(attempts.id)",
     )?;

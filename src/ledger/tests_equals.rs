@@ -178,6 +178,8 @@ fn what_taught_a_run_stands_before_its_replies_and_twins_have_theirs() {
         lines.iter().map(|line| (line["taught"] == true, line["body"].as_str().unwrap(), line["item_id"].as_str().unwrap())).collect();
     let items = [0, 1, 2].map(|number| task(number).item_id);
     let [first, second, third] = items.each_ref().map(String::as_str);
+    let classes: Vec<_> = lines.iter().map(|line| line["class"].as_str()).collect();
+    assert_eq!(classes, [None, None, None, Some("refused"), Some("answered"), Some("answered")]);
     let replies = [(false, "busy", second), (false, "{}", third), (false, "{}", first)];
     assert_eq!(seen[3..], replies);
     assert_eq!(seen[..3], [(true, "by a sentinel", first), (true, "in another round", first), (true, "twice", second)]);
@@ -236,7 +238,7 @@ fn a_task_has_in_its_replay_what_it_had_and_nothing_else() {
 
 #[test]
 fn refusals_in_the_same_words_are_lessons_by_the_way_of_asking() {
-    for status in [400, 422, 500] {
+    for status in [400, 403, 422, 500] {
         let dir = tempfile::tempdir().unwrap();
         let ledger = planned(dir.path(), 1);
         run(async {

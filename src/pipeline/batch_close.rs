@@ -24,6 +24,8 @@ pub(super) struct Taken {
     pub(super) again: bool,
     /// Whether that is because it was put off unexecuted.
     pub(super) put_off: bool,
+    /// Why nothing more is to be asked, if so.
+    pub(super) stop: Option<String>,
 }
 
 impl Closing<'_> {
@@ -37,6 +39,6 @@ impl Closing<'_> {
         let line = ResultLine { reading: &reading, task: &request.task, past: &request.past, reply, sent: sent.as_deref() };
         let closed = judge.read_result(line, self.terms.get(&request.batch).unwrap_or(judge.terms()), self.reasks);
         let ended = self.ledger.close_request(request, closed.end, closed.outcome.as_ref()).await?;
-        Ok(Taken { ended, again: closed.outcome.is_none(), put_off: closed.put_off })
+        Ok(Taken { ended, again: closed.outcome.is_none(), put_off: closed.put_off, stop: closed.stop })
     }
 }

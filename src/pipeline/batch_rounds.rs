@@ -85,8 +85,12 @@ impl<'a> Rounds<'a> {
         let first = self.put_off.lock().unwrap_or_else(PoisonError::into_inner).insert(task.clone());
         if !first {
             let why = format!("requests for judge {} were put off by two batches in a row; repeat later", task.judge);
-            *self.exhausted.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+            self.exhaust(why);
         }
+    }
+
+    fn exhaust(&self, why: String) {
+        *self.exhausted.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
     }
 }
 
@@ -188,6 +192,9 @@ impl Desk<'_> {
         taken.ended.iter().for_each(|name| self.rounds.progress.ended(Some(*name)));
         if taken.put_off {
             self.rounds.note_put_off(&request.task);
+        }
+        if let Some(why) = taken.stop {
+            self.rounds.exhaust(why);
         }
         Ok(())
     }

@@ -18,6 +18,8 @@ pub struct Closed {
     pub outcome: Option<Outcome>,
     /// Whether it was put off unexecuted: expired or cancelled with its batch, or refused for now.
     pub put_off: bool,
+    /// Why nothing more is to be asked: the key, the account or the address is refused.
+    pub stop: Option<String>,
 }
 
 /// The terms that a batch was packed under, from the [settings](Judge::reading_settings) that were kept with it; the error says why they cannot be read.
@@ -59,14 +61,18 @@ impl Judge {
                     }
                     Err((why, _)) => Some(Outcome::JudgeUnusable(why)),
                 };
-                Closed { end, outcome, put_off: false }
+                Closed { end, outcome, put_off: false, stop: None }
             }
             Err(fault) => {
                 let (fault, taught) = if reasks { self.learn_from(fault.clone(), reading.dialect, sent) } else { (fault.clone(), false) };
                 let end = attempt_end(self, &work, Err(&fault), reading.format, None, costing);
                 let ended = || not_taken(&fault, &work).map(Outcome::Abstained).or_else(|| after(&fault, lost(past)));
                 let outcome = if taught { None } else { ended() };
-                Closed { end, outcome, put_off: !taught && matches!(fault.class, Class::Refused | Class::NeverSent | Class::Stopped(_)) }
+                let stop = match fault.class {
+                    Class::Stopped(kind) => Some(self.stop(kind, &fault.message).to_string()),
+                    _ => None,
+                };
+                Closed { end, outcome, put_off: !taught && matches!(fault.class, Class::Refused | Class::NeverSent), stop }
             }
         }
     }

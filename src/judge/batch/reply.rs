@@ -7,6 +7,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use tribunal_media::Digest;
 
+use crate::judge::disguise::status_of;
 use crate::judge::provider::Reply;
 use crate::judge::reply::{KEPT_REPLY, cut};
 use crate::judge::retry::{Class, Fault, StopKind, classify};
@@ -52,7 +53,9 @@ struct Ended<'a> {
 impl BatchReply {
     /// Reads one line; the error says what is wrong with it.
     pub fn read(line: &str) -> Result<Self, String> {
-        let wire: Wire<'_> = serde_json::from_str(line).map_err(|error| format!("no result of a batch: {error}"))?;
+        // A file may begin with a mark of its byte order.
+        let wire: Wire<'_> =
+            serde_json::from_str(line.trim_start_matches('\u{feff}')).map_err(|error| format!("no result of a batch: {error}"))?;
         let Wire { custom_id, response, error, result } = wire;
         let error = error.filter(|error| !error.is_null());
         let result = match (result, response, error) {
@@ -66,16 +69,15 @@ impl BatchReply {
 
     /// Whether it says something of more than its own request, that the account is empty or what the server accepts: these may be words of its request.
     pub fn may_quote(&self) -> bool {
-        let of_more = |fault: &Fault| fault.class == Class::Stopped(StopKind::Quota) || matches!(fault.status, Some(400 | 422 | 500));
+        let of_more = |fault: &Fault| fault.class == Class::Stopped(StopKind::Quota) || matches!(fault.status, Some(400 | 403 | 422 | 500));
         self.result.as_ref().is_err_and(of_more)
     }
 
-    /// What is kept of it: the body of its reply, or the error's words.
+    /// What is kept of it: the body of its reply, or why there is none.
     pub fn kept(&self) -> &str {
         match &self.result {
             Ok(reply) => &reply.body,
-            Err(fault) if fault.reply.is_empty() => &fault.message,
-            Err(fault) => &fault.reply,
+            Err(fault) => fault.kept(),
         }
     }
 
@@ -113,7 +115,7 @@ impl Ended<'_> {
                 let kind = [&error["error"]["type"], &error["type"]].into_iter().find_map(Value::as_str).unwrap_or_default();
                 // Anthropic bills no request of a batch that ends otherwise than `succeeded` (its page on batch processing, read 2026-11); OpenAI says so
                 // of expired and cancelled ones alone.
-                Ok(reply(status(kind), error.to_string()).map_err(|fault| fault.spared("in a batch")))
+                Ok(reply(status_of(kind).unwrap_or(500), error.to_string()).map_err(|fault| fault.spared("in a batch")))
             }
             ("expired", _) => Ok(Err(put_off("batch_expired", "the batch's time ran out before this request's turn"))),
             ("canceled" | "cancelled", _) => Ok(Err(put_off("batch_cancelled", "the batch was cancelled before this request's turn"))),
@@ -126,21 +128,6 @@ impl Ended<'_> {
 fn whole(status: u16, body: String) -> Reply {
     let body = if body.len() > KEPT_REPLY { cut(&body) } else { body };
     Reply { status, headers: BTreeMap::new(), body }
-}
-
-/// The status that Anthropic's servers give an error of this type to a single request.
-fn status(kind: &str) -> u16 {
-    match kind {
-        "invalid_request_error" => 400,
-        "authentication_error" => 401,
-        "billing_error" => 402,
-        "permission_error" => 403,
-        "not_found_error" => 404,
-        "request_too_large" => 413,
-        "rate_limit_error" => 429,
-        "overloaded_error" => 529,
-        _ => 500,
-    }
 }
 
 /// An error in place of a response: the request was not executed, or nobody says whether it was.

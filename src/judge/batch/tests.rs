@@ -121,6 +121,26 @@ async fn failed_lines_end_by_their_class() {
     let unknown = failed(400, json!({"error": {"message": "Unsupported parameter", "param": "seed"}}));
     assert_eq!(ends(&close(&judge, &line, &unknown, &["open"], true)), ("refused", None), "asked again without it");
     assert_eq!(judge.lessons().len(), 1);
+    let marked = format!("\u{feff}{unknown}\r");
+    assert_eq!(BatchReply::read(&marked).unwrap(), BatchReply::read(&unknown.to_string()).unwrap(), "a mark of the byte order");
+}
+
+/// What concerns all requests is no reason to put one off.
+#[tokio::test]
+async fn a_refused_key_stops_the_run() {
+    let judge = judge(ProviderKind::OpenAi);
+    let line = line(&judge).await;
+    let failed = |status: u16, code: &str| json!({"custom_id": "x", "response": {"status_code": status, "body": {"error": {"message": "m", "code": code}}}});
+    for (status, code, words) in [
+        (401, "invalid_api_key", Some("refused the key of judge j")),
+        (429, "insufficient_quota", Some("out of quota")),
+        (429, "rate_limit_exceeded", None),
+    ] {
+        let closed = close(&judge, &line, &failed(status, code), &["open"], true);
+        assert_eq!((closed.put_off, closed.outcome), (words.is_none(), None), "{code}");
+        assert_eq!(closed.stop.is_some(), words.is_some(), "{code}");
+        assert!(closed.stop.unwrap_or_default().contains(words.unwrap_or_default()), "{code}");
+    }
 }
 
 #[tokio::test]

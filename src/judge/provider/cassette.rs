@@ -9,6 +9,7 @@ use tribunal_media::Digest;
 
 use super::seam::Reply;
 use crate::judge::request::Request;
+use crate::judge::retry::is_of_no_body;
 use crate::judge::{Lesson, ProviderKind, Receipt, ReplyFormat};
 
 /// The one version of the format.
@@ -43,6 +44,8 @@ pub(super) struct Recorded {
     pub(super) authored: bool,
     /// Why nothing came: it was lost on the wire, and the body says in words how.
     pub(super) lost: Option<String>,
+    /// As what the run took it.
+    pub(super) class: Option<String>,
 }
 
 /// A task without its judge: a cassette replays any.
@@ -78,6 +81,9 @@ struct Line {
     /// The request was lost on the wire, or its answer was: the reason of a task that ended so. There is no status then.
     #[serde(default)]
     lost: Option<String>,
+    /// As what the run took it, as in [`AttemptEnd::class`](crate::judge::AttemptEnd::class).
+    #[serde(default)]
+    class: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -158,7 +164,11 @@ impl Cassette {
         }
         self.by_task.entry((line.item_id, line.sampler, line.rubric, line.repeat)).or_default().push(index);
         let headers = line.headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
-        self.replies.push(Recorded { reply: Reply { status: line.status.unwrap_or(STATUS_OK), headers, body }, authored, lost: line.lost });
+        let (status, class) = (line.status.unwrap_or(STATUS_OK), line.class);
+        // Whether an empty 503 was put off hung on its headers: a line that does not say so is read as before.
+        let is_known = class.is_some() || !matches!(status, 503 | 529);
+        let body = if !authored && line.lost.is_none() && is_known && is_of_no_body(status, &body) { String::new() } else { body };
+        self.replies.push(Recorded { reply: Reply { status, headers, body }, authored, lost: line.lost, class });
         Ok(())
     }
 

@@ -227,6 +227,11 @@ pub(super) async fn read(mut response: reqwest::Response, redactor: &Redactor) -
     }
     let is_whole = bytes.len() <= KEPT_REPLY;
     let text = String::from_utf8(bytes).unwrap_or_else(|error| format!("(not UTF-8) {}", String::from_utf8_lossy(error.as_bytes())));
+    // A mark of the byte order is none of the text.
+    let text = match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    };
     let text = redactor.clean(text);
     Ok(if is_whole { text } else { cut(&text) })
 }

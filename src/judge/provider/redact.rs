@@ -11,7 +11,7 @@ const MARK: &str = "[key removed]";
 /// Shorter keys would erase ordinary text; no real key is that short.
 const SHORTEST: usize = 6;
 
-/// The forms in which a key may come back: itself, with whatever escapes JSON, URLs and HTML know, in hex, and in base64 behind anything.
+/// The forms in which a key may come back: itself, with whatever escapes JSON, URLs and HTML know, in hex, in UTF-16, and in base64 behind anything.
 pub(super) struct Redactor {
     key: SecretString,
     encoded: Vec<SecretString>,
@@ -30,6 +30,12 @@ impl Redactor {
         let key = self.key.expose_secret();
         if key.is_empty() {
             return text;
+        }
+        // UTF-16 of either order that was read byte by byte; keys are ASCII, as headers are.
+        if text.contains('\0') {
+            let narrow = text.replace('\0', "");
+            let clean = self.clean(narrow.clone());
+            return if clean == narrow { text } else { clean };
         }
         let text = self.encoded.iter().fold(text, |text, form| match form.expose_secret() {
             form if text.contains(form) => text.replace(form, MARK),
@@ -150,6 +156,12 @@ mod tests {
             assert!(clean.contains("[key removed]") && clean.len() < echo.len() + 8, "{echo} -> {clean}");
             assert!(clean.starts_with('é') && clean.ends_with('é'), "{clean}");
         }
+        let wide = |unit: fn(u16) -> [u8; 2]| -> Vec<u8> { r#"{"k":"sk-te\/st\"1+2"}"#.encode_utf16().flat_map(unit).collect() };
+        for echo in [wide(u16::to_le_bytes), wide(u16::to_be_bytes)] {
+            let clean = redactor.clean(String::from_utf8(echo).unwrap());
+            assert_eq!(clean, r#"{"k":"[key removed]"}"#);
+        }
+        assert_eq!(redactor.clean("a\0b".into()), "a\0b");
         let behind = ["", "x", "xx"].map(|before| STANDARD_NO_PAD.encode(format!("{before}sk-te/st\"1+2 and more")));
         assert!(behind.into_iter().all(|echo| redactor.clean(echo).contains("[key removed]")));
         assert_eq!(Redactor::new(None).clean("same".into()), "same");

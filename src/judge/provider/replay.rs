@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 use super::cassette::{Cassette, Recorded};
 use super::seam::{Opened, Provider, Reply};
 use crate::judge::request::Request;
-use crate::judge::retry::{Class, Fault};
+use crate::judge::retry::{Class, Fault, taken_before};
 use crate::judge::{Lesson, ProviderKind, Receipt, Settings};
 
 /// Filled in with the request's nonce, which depends on the decoded parts and cannot be written by hand. In authored lines only: a judge that said this
@@ -61,11 +61,13 @@ pub(in crate::judge) fn replay_of(lines: &str) -> Result<(Box<dyn Provider>, Vec
 impl Provider for Replay {
     fn exchange<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Reply, Fault>> {
         let filled = |(_, recorded): (usize, &Recorded)| {
-            let Recorded { reply, authored, lost } = recorded;
+            let Recorded { reply, authored, lost, class } = recorded;
             let body = if *authored { reply.body.replace(NONCE, &request.nonce) } else { reply.body.clone() };
             match lost {
                 Some(reason) => Err(Fault::new(Class::Ambiguous, reason, body)),
-                None => Ok(Reply { status: reply.status, headers: reply.headers.clone(), body }),
+                None => {
+                    taken_before(Reply { status: reply.status, headers: reply.headers.clone(), body }, class.as_deref().unwrap_or_default())
+                }
             }
         };
         Box::pin(std::future::ready(self.find(request).and_then(filled)))

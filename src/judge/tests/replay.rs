@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::server::{Answer, Server};
 use super::{FakeJournal, ask, completion, ends, good, verdict_json, work};
-use crate::judge::{Intent, Judge, JudgeSpec, Limits, ProviderKind, Receipt, Settings, View, Work};
+use crate::judge::{AttemptEnd, Intent, Judge, JudgeSpec, Limits, ProviderKind, Receipt, Settings, View, Work};
 
 #[expect(clippy::needless_pass_by_value, reason = "calls read as `line(json!(..))`")]
 fn line(extra: Value) -> Value {
@@ -290,4 +290,80 @@ async fn what_was_scored_is_kept_whole() {
     let (server, journal) = (Server::always(200, long.repeat(2)).await, FakeJournal::default());
     assert_eq!(ends(&ask(&super::open(&server), &journal).await.unwrap()), ("judge_unusable", "bad_envelope"));
     assert!(journal.ends.lock().unwrap()[0].reply.starts_with("(cut at 1048576 bytes) {"));
+}
+
+/// The lines of what a journal holds, as a ledger writes them.
+fn lines_of(journal: &FakeJournal) -> String {
+    let (intents, ends) = (journal.intents.lock().unwrap(), journal.ends.lock().unwrap());
+    let of = |(intent, end): (&Intent, &AttemptEnd)| {
+        let asked = json!({"repeat": intent.task.repeat, "request_digest": intent.body_digest.to_string()});
+        let mut line = line(json!({"status": end.status, "body": end.reply, "class": end.class}));
+        line.as_object_mut().unwrap().extend(asked.as_object().unwrap().clone());
+        format!("{line}\n")
+    };
+    intents.iter().zip(ends.iter()).map(of).collect()
+}
+
+/// What is said of an empty body is no word of a server's, and what its headers said once is known by what was made of it.
+#[tokio::test]
+async fn a_reply_without_a_body_has_none_in_its_replay() {
+    let bare = |status, headers| Answer::Whole(status, headers, String::new());
+    let scored = Answer::Whole(200, "", good());
+    let soon = "Retry-After-Ms: 1\r\n";
+    let refused = Answer::Whole(429, soon, json!({"error": {"message": "You exceeded your current quota"}}).to_string());
+    for (answers, end, classes) in [
+        (vec![bare(200, ""), scored.clone()], "scored ", vec!["ambiguous", "answered"]),
+        (vec![bare(204, "")], "unresolved broken_reply", vec!["ambiguous"; 2]),
+        (vec![bare(503, "")], "unresolved server_error", vec!["ambiguous"; 2]),
+        (
+            vec![bare(503, soon), bare(503, soon), bare(503, soon), scored.clone()],
+            "scored ",
+            vec!["refused", "refused", "refused", "answered"],
+        ),
+        (vec![refused.clone(), scored.clone()], "scored ", vec!["refused", "answered"]),
+        (vec![bare(500, "")], "unresolved server_error", vec!["ambiguous"; 2]),
+        (vec![bare(400, "")], "judge_unusable rejected_400", vec!["bad_item"]),
+    ] {
+        let server = Server::start(answers.clone()).await;
+        let (live, journal) = (super::open(&server), FakeJournal::default());
+        let first = live.judge(&repeated(1), &journal).await.unwrap();
+        let lines = lines_of(&journal);
+        let (replayed, again) = (live.replaying(&lines).unwrap(), FakeJournal::default());
+        let second = replayed.judge(&repeated(1), &again).await.unwrap();
+        let (name, reason) = ends(&first.outcome);
+        assert_eq!((format!("{name} {reason}"), journal.classes()), (end.to_owned(), classes.iter().map(ToString::to_string).collect()));
+        assert_eq!((second.outcome, again.classes(), lines_of(&again)), (first.outcome, journal.classes(), lines), "{answers:?}");
+    }
+}
+
+/// In whatever order its tasks come now.
+#[tokio::test]
+async fn a_bare_404_on_the_way_ends_no_replay() {
+    let good = || Answer::Whole(200, "", good());
+    let server = Server::start(vec![good(), Answer::Whole(404, "", String::new()), good()]).await;
+    let (live, journal) = (super::open(&server), FakeJournal::default());
+    for repeat in [1, 2] {
+        live.judge(&repeated(repeat), &journal).await.unwrap();
+    }
+    // Another process, which was served nothing.
+    let replayed = super::open(&server).replaying(&lines_of(&journal)).unwrap();
+    for repeat in [2, 1] {
+        let settled = replayed.judge(&repeated(repeat), &FakeJournal::default()).await.unwrap();
+        assert_eq!(ends(&settled.outcome), ("scored", ""), "repeat {repeat}");
+    }
+}
+
+#[tokio::test]
+async fn what_earlier_programs_wrote_of_an_empty_body_is_read_as_none() {
+    let old = |status: u16, class: Value| {
+        line(
+            json!({"status": status, "body": format!("HTTP {status}: no {}", if status == 200 { "body" } else { "error body" }), "class": class}),
+        )
+    };
+    let good = || line(json!({}));
+    assert_eq!(replay(&[old(200, Value::Null), good()]).await, ("scored".into(), 2));
+    assert_eq!(replay(&[old(404, Value::Null), good()]).await, ("scored".into(), 2));
+    assert_eq!(replay(&[old(503, json!("ambiguous"))]).await, ("unresolved server_error".into(), 2));
+    assert_eq!(replay(&[old(503, json!("refused")), old(503, json!("refused")), good()]).await, ("scored".into(), 3));
+    assert_eq!(replay(&[old(503, Value::Null), old(503, Value::Null), good()]).await, ("scored".into(), 3), "as before");
 }

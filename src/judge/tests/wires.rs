@@ -11,7 +11,7 @@ use crate::judge::dialect::Dialect;
 use crate::judge::request::case_of;
 use crate::judge::verdict::Flaw;
 use crate::judge::wire::{Chat, Correction, Draft, Gemini, Messages, Ollama, Responses, Wire};
-use crate::judge::{Judge, ProviderKind, Settings, Usage, Work};
+use crate::judge::{Judge, Odds, ProviderKind, Settings, Stop, Usage, Work};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/judge-bodies.jsonl");
 
@@ -268,4 +268,95 @@ fn probabilities_of_the_level_come_with_the_verdict() {
     let odds = verdict.odds.unwrap();
     assert_eq!(verdict.safety, 5);
     assert!((odds.expected_safety - 4.0).abs() < 1e-9 && (odds.entropy - 0.8113).abs() < 1e-4, "{odds:?}");
+    assert_eq!(serde_json::to_string(&Odds::new([0.0, 0.0, 0.0, 0.0, 1.0]).entropy).unwrap(), "0.0");
+}
+
+#[test]
+fn a_count_may_be_written_as_a_fraction() {
+    let input = |count: Value| Chat.usage(&json!({"usage": {"prompt_tokens": count, "completion_tokens": 3}})).map(|usage| usage.input);
+    assert_eq!(input(json!(1500.0)), Some(1500));
+    for none in [json!(1500.5), json!(-1.0), json!(1e300), json!("1500")] {
+        assert_eq!(input(none.clone()), None, "{none}");
+    }
+}
+
+/// What a server says of its model by 403 is no word on the key.
+#[tokio::test]
+async fn a_refusal_that_names_a_parameter_drops_it_whatever_its_status() {
+    let error = |message: &str, param: Value| json!({"error": {"message": message, "param": param, "code": null}}).to_string();
+    for (status, refusal, stops) in [
+        (403, error("You are not allowed to request logprobs from this model", Value::Null), false),
+        (400, error("Unsupported parameter: 'top_logprobs' is not supported with this model.", json!("top_logprobs")), false),
+        (403, error("You are not allowed to use this model", Value::Null), true),
+    ] {
+        let server = Server::start(vec![Answer::Whole(status, "", refusal), Answer::Whole(200, "", good())]).await;
+        let judge = Judge::open("j", &Settings { logprobs: true, ..super::settings(&server) }, &|_| None).unwrap();
+        let journal = FakeJournal::default();
+        let ended = ask(&judge, &journal).await;
+        assert_eq!(matches!(&ended, Err(Stop::Auth(_))), stops, "{status} {ended:?}");
+        let asked = server.seen().iter().map(|seen| seen.body.contains("logprobs")).collect::<Vec<_>>();
+        assert_eq!((asked, ended.is_ok()), if stops { (vec![true], false) } else { (vec![true, false], true) });
+        assert_eq!(journal.classes()[0], if stops { "stopped" } else { "refused" });
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_know_the_detail_of_pictures_is_not_told_it() {
+    let param = "messages[1].content[2].image_url.detail";
+    let refusal = json!({"error": {"message": format!("Unknown parameter: '{param}'."), "param": param, "code": "unknown_parameter"}});
+    let server = Server::start(vec![Answer::Whole(400, "", refusal.to_string()), Answer::Whole(200, "", good())]).await;
+    assert_eq!(ends(&ask(&super::open(&server), &FakeJournal::default()).await.unwrap()), ("scored", ""));
+    assert_eq!(server.seen().iter().map(|seen| seen.body.matches("\"detail\":").count()).collect::<Vec<_>>(), [2, 0]);
+}
+
+/// Chat templates without a place for the system's words: vLLM, OpenAI, llama.cpp.
+#[tokio::test]
+async fn the_systems_words_go_to_the_user_where_a_template_has_no_place_for_them() {
+    for (status, refusal) in [
+        (400, json!({"object": "error", "message": "System role not supported", "type": "BadRequestError", "param": null, "code": 400})),
+        (
+            400,
+            json!({"error": {"message": "Unsupported value: 'messages[0].role' does not support 'system' with this model.", "param": "messages[0].role", "code": "unsupported_value"}}),
+        ),
+        (400, json!({"error": {"message": "This model doesn't support system messages."}})),
+        (500, json!({"error": {"code": 500, "message": "Jinja Exception: System role not supported", "type": "server_error"}})),
+    ] {
+        let answers = vec![Answer::Whole(status, "", refusal.to_string()), Answer::Whole(200, "", good())];
+        let server = Server::start(answers).await;
+        assert_eq!(ends(&ask(&super::open(&server), &FakeJournal::default()).await.unwrap()), ("scored", ""), "{refusal}");
+        let seen: Vec<Value> = server.seen().iter().map(|seen| serde_json::from_str(&seen.body).unwrap()).collect();
+        let system = &seen[0]["messages"][0];
+        assert_eq!((&system["role"], &seen[1]["messages"][0]["role"]), (&json!("system"), &json!("user")));
+        assert_eq!(seen[1]["messages"][0]["content"][0]["text"], system["content"]);
+    }
+}
+
+#[tokio::test]
+async fn a_mark_of_the_byte_order_is_none_of_a_reply() {
+    let server = Server::always(200, format!("\u{feff}{}", good())).await;
+    assert_eq!(ends(&ask(&super::open(&server), &FakeJournal::default()).await.unwrap()), ("scored", ""));
+}
+
+/// OpenRouter, where `extra_body` demands that every parameter is heeded.
+#[tokio::test]
+async fn nobody_who_takes_the_parameters_is_no_wrong_address() {
+    let refusal = json!({"error": {"message": "No endpoints found that can handle the requested parameters.", "code": 404}});
+    let server = Server::always(404, refusal.to_string()).await;
+    let ended = ask(&super::open(&server), &FakeJournal::default()).await;
+    assert!(matches!(&ended, Err(Stop::Endpoint(words)) if words.contains("with all that requests hold")), "{ended:?}");
+}
+
+/// A failure of OpenAI's Responses, and an error that a gateway gives the status of a success: waited for, or perhaps billed.
+#[tokio::test]
+async fn a_response_that_failed_is_asked_again() {
+    let failed = |code: &str| json!({"status": "failed", "output": [], "error": {"code": code, "message": "m"}}).to_string();
+    let whole = json!({"status": "completed", "error": null, "output": [{"type": "message", "content": [{"type": "output_text", "text": verdict_json().to_string()}]}]});
+    for (code, class) in [("rate_limit_exceeded", "refused"), ("server_error", "ambiguous")] {
+        let server = Server::start([failed(code), whole.to_string()].map(|body| Answer::Whole(200, "", body)).into()).await;
+        let settings = Settings { provider: ProviderKind::Responses, ..super::settings(&server) };
+        let (judge, journal) = (Judge::open("j", &settings, &|_| None).unwrap(), FakeJournal::default());
+        let settled = judge.judge(&carried(ProviderKind::Responses, &Responses), &journal).await.unwrap();
+        assert_eq!(ends(&settled.outcome), ("scored", ""), "{code}");
+        assert_eq!(journal.classes(), [class, "answered"]);
+    }
 }

@@ -91,8 +91,14 @@ impl Wire for Chat {
     fn body(&self, draft: &Draft<'_>) -> Result<Body, Why> {
         let Draft { settings, model, work, dialect, .. } = draft;
         let mut places = Places::default();
-        let content = if settings.frames_as_video && is_clip(work) { clip(draft, &mut places) } else { blocks(draft, &mut places)? };
-        let mut messages = vec![json!({"role": "system", "content": work.prompt.system}), said_by_user("content", content)];
+        let mut content = if settings.frames_as_video && is_clip(work) { clip(draft, &mut places) } else { blocks(draft, &mut places)? };
+        let mut messages = Vec::new();
+        if dialect.sends_system() {
+            messages.push(json!({"role": "system", "content": work.prompt.system}));
+        } else {
+            content.insert(0, json!({"type": "text", "text": work.prompt.system}));
+        }
+        messages.push(said_by_user("content", content));
         if let Some((quote, complaint)) = draft.complaint() {
             // Many chat templates want roles to alternate: the faulty reply stands between.
             messages.extend([json!({"role": "assistant", "content": quote}), json!({"role": "user", "content": complaint})]);
@@ -209,7 +215,9 @@ fn clip(draft: &Draft<'_>, places: &mut Places) -> Vec<Value> {
 
 fn picture(draft: &Draft<'_>, places: &mut Places, part: &Part) -> Value {
     let url = places.media("data:image/jpeg;base64,", part);
-    json!({"type": "image_url", "image_url": {"url": url, "detail": draft.settings.detail.as_str()}})
+    let mut image = json!({"url": url});
+    set(&mut image, "detail", draft.dialect.sends_detail().then(|| draft.settings.detail.as_str()));
+    json!({"type": "image_url", "image_url": image})
 }
 
 fn response_format(work: &Work, format: ReplyFormat) -> Option<Value> {

@@ -178,9 +178,12 @@ pub(super) fn said_by_user(name: &str, content: Vec<Value>) -> Value {
     message
 }
 
-/// A count at a path of fields.
+/// A count at a path of fields, be it written `1500.0`.
 pub(super) fn count(body: &Value, path: &[&str]) -> Option<u64> {
-    path.iter().try_fold(body, |value, name| value.get(name))?.as_u64().filter(|&count| count <= MOST_TOKENS)
+    let value = path.iter().try_fold(body, |value, name| value.get(name))?;
+    let whole =
+        || value.as_f64().filter(|count| count.fract() == 0.0 && (0.0..=MOST_TOKENS as f64).contains(count)).map(|count| count as u64);
+    value.as_u64().or_else(whole).filter(|&count| count <= MOST_TOKENS)
 }
 
 /// A server that does not speak the format.
