@@ -78,9 +78,7 @@ impl Ledger {
     /// Turns what was reserved for an intent into its charge; refused where it was not.
     pub(super) fn claim(&self, intent: &Intent) -> Result<(), JournalError> {
         let bound = intent.reserved_micro_usd.unwrap_or(0);
-        self.budget()
-            .claim(bound)
-            .map_err(|NotReserved| JournalError(format!("{bound} micro-dollars were not reserved before the intent")))
+        self.budget().claim(bound).map_err(|NotReserved| JournalError(format!("{bound} micro-dollars were not reserved before the intent")))
     }
 
     /// Records how an attempt in `table` ended, and gives back what it did not cost.
