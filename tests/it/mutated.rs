@@ -313,7 +313,7 @@ fn no_field_of_a_header_takes_a_worker_down() {
         for at in 0..HEAD {
             for value in values {
                 fields.push((at, value.to_le_bytes()[..width].to_vec()));
-                if value.count_ones() == 1 && width > 1 {
+                if value.is_power_of_two() && width > 1 {
                     fields.push((at, value.to_be_bytes()[4 - width..].to_vec()));
                 }
             }
