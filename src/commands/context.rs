@@ -53,6 +53,11 @@ impl Failure {
         Self { message: message.to_string(), exit: Exit::Stopped }
     }
 
+    /// Why the reports of `run` were not written: its ledger cannot be read, which repeating does not mend, or a file could not be written.
+    pub(crate) fn unreported(run: &Path, error: &tribunal::report::Error) -> Self {
+        if error.is_damaged() { Self::usage(format!("{}: {error}", run.display())) } else { Self::stopped(error) }
+    }
+
     /// Why a file or folder could not be written: it cannot be at all, or not now.
     pub(crate) fn unwritten(path: &Path, error: &std::io::Error) -> Self {
         Self::of_files(format!("{}: {error}", path.display()), error.kind())

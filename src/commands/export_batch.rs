@@ -34,7 +34,7 @@ pub(super) fn run(context: &Context, args: &ExportArgs) -> Result<Exit, Failure>
     signals::drain(&stop, "finishing the requests at hand");
     let orders = Orders { retry: args.retry.clone(), budget_micro_usd, keep_parts: false };
     let info = pipeline::run_info(&study, &pool);
-    let done = pipeline::export_batch(&study, &pool, &args.output, &info, &orders, &bar, &stop).map_err(score::failure)?;
+    let done = pipeline::export_batch(&study, &pool, &args.output, &info, &orders, &bar, &stop).map_err(score::failure_in(&args.output))?;
     bar.clear();
     if context.json {
         output::say_json(&BatchJson { run: &args.output, done: &done });

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
-use tribunal::ledger::{Reader, replace_file};
+use tribunal::ledger::{Reader, write_file};
 
 use super::context::{Context, Exit, Failure};
 use super::output;
@@ -21,7 +21,7 @@ pub(super) fn run(context: &Context, args: &ExportArgs) -> Result<Exit, Failure>
     let run = Reader::open(&args.source.source).map_err(Failure::usage)?;
     let (judge, lines) = recorded(&run, args)?;
     let failed = |error| Failure::unwritten(&args.output, &error);
-    replace_file(&args.output, failed, |out| out.write_all(lines.as_bytes()).map_err(failed))?;
+    write_file(&args.output, failed, |out| out.write_all(lines.as_bytes()).map_err(failed))?;
     let replies = lines.lines().count();
     if context.json {
         output::say_json(&CassetteJson { cassette: &args.output, judge: &judge, replies });

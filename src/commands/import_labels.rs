@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use tribunal::harness::{self, ImportedLabels};
-use tribunal::ledger::replace_file;
+use tribunal::ledger::write_file;
 
 use super::context::{Context, Exit, Failure};
 use super::output;
@@ -36,7 +36,7 @@ pub(super) fn run(context: &Context, args: &ImportArgs) -> Result<Exit, Failure>
     let ImportedLabels { labels, tasks, skipped } =
         harness::label_studio_labels(&args.files).map_err(|problems| Failure::usage(problems.join("\n")))?;
     let failed = |error: std::io::Error| Failure::unwritten(&path, &error);
-    replace_file(&path, failed, |out| {
+    write_file(&path, failed, |out| {
         labels.iter().try_for_each(|label| {
             let line = Line { item_id: &label.item_id, annotator: &label.annotator, risk: label.risk };
             serde_json::to_writer(&mut *out, &line).map_err(std::io::Error::from).and_then(|()| out.write_all(b"\n")).map_err(failed)

@@ -43,7 +43,7 @@ pub(crate) fn run(context: &Context, args: &ReportArgs) -> Result<Exit, Failure>
     let run = args.runs.first().ok_or_else(|| Failure::usage("name a run folder"))?;
     let dir = args.output.as_ref().unwrap_or(run);
     let lang = args.lang.map_or_else(|| stored.lang(), Into::into);
-    let files = report::write(dir, &stored.view(lang), &args.format).map_err(Failure::stopped)?;
+    let files = report::write(dir, &stored.view(lang), &args.format).map_err(|error| Failure::unreported(run, &error))?;
     let misses = args.gates.misses(stored.summary());
     if context.json {
         output::say_json(&ReportJson { files, gate_missed: !misses.is_empty(), misses: &misses, summary: stored.summary() });

@@ -62,10 +62,11 @@ pub(crate) fn run(context: &Context, args: &SamplersArgs) -> Result<Exit, Failur
     let dir =
         args.output.clone().unwrap_or_else(|| Path::new("runs").join(format!("{}-samplers-{}", study.manifest.name, &info.run_id[..8])));
     let (stored, stopped) = if judged {
-        let stop = StopFlag::default();
+        let stop = StopFlag::for_later();
         signals::drain(&stop, signals::REPLIES);
         let bar = Bar::new();
-        let scored = pipeline::score(&study, &pool, &dir, &info, &Orders::default(), &bar, &stop).map_err(super::score::failure)?;
+        let scored =
+            pipeline::score(&study, &pool, &dir, &info, &Orders::default(), &bar, &stop).map_err(super::score::failure_in(&dir))?;
         bar.clear();
         let run = StoredRun::open(std::slice::from_ref(&dir)).map_err(Failure::stopped)?;
         pipeline::with_verdicts(&mut done.observations, run.facts());

@@ -52,22 +52,28 @@ pub(crate) fn run(context: &Context, args: &ScoreArgs) -> Result<Exit, Failure> 
     let info = pipeline::run_info(&study, &pool);
     let dir = args.output.clone().unwrap_or_else(|| default_dir(&study, &info.run_id));
     if args.dry_run {
-        let earlier = pipeline::Earlier::open(&study, &dir, &info, &args.retry).map_err(Failure::usage)?;
-        let dry = pipeline::dry_run(&study, &pool, earlier.as_ref(), &bar).map_err(Failure::stopped)?;
+        let earlier = pipeline::Earlier::open(&study, &dir, &info, &args.retry).map_err(|error| Failure::usage(error.within(&dir)))?;
+        let dry = pipeline::dry_run(&study, &pool, earlier.as_ref(), &bar).map_err(|error| match error {
+            ScoreError::Ledger(ref ledger) if ledger.is_damaged() => Failure::usage(format!("{}: {error}", dir.display())),
+            other => Failure::stopped(other),
+        })?;
         bar.clear();
         return Ok(say_dry_run(context, &dry));
     }
     open::require_folder(&dir)?;
-    let stop = StopFlag::default();
+    let stop = StopFlag::for_later();
     signals::drain(&stop, signals::REPLIES);
     let orders = Orders { retry: args.retry.clone(), budget_micro_usd, keep_parts: args.keep_parts };
-    let done = pipeline::score(&study, &pool, &dir, &info, &orders, &bar, &stop).map_err(failure)?;
+    let done = pipeline::score(&study, &pool, &dir, &info, &orders, &bar, &stop).map_err(failure_in(&dir))?;
     bar.clear();
     let lang = study.settings.lang;
     // The report reads the stored run, and has no use for a second copy of the source.
     drop(study);
-    let stored = StoredRun::open(std::slice::from_ref(&dir)).map_err(Failure::stopped)?;
-    report::write(&dir, &stored.view(lang), &report::FormatKind::DEFAULTS).map_err(Failure::stopped)?;
+    let stored = StoredRun::open(std::slice::from_ref(&dir)).map_err(|error| match error {
+        report::OpenError::Ledger { ref source, .. } if source.is_damaged() => Failure::usage(error),
+        other => Failure::stopped(other),
+    })?;
+    report::write(&dir, &stored.view(lang), &report::FormatKind::DEFAULTS).map_err(|error| Failure::unreported(&dir, &error))?;
     let summary = stored.summary();
     let misses = args.gates.misses(summary);
     let gate_missed = !misses.is_empty();
@@ -139,6 +145,16 @@ pub(crate) fn failure(error: ScoreError) -> Failure {
         | ScoreError::Unprepared(_)
         | ScoreError::Rows(_) => Failure::stopped(error),
         ScoreError::Ledger(_) => Failure::usage(error),
+    }
+}
+
+/// The same, where the run's folder is known: a damaged ledger is named with it.
+pub(crate) fn failure_in(dir: &Path) -> impl FnOnce(ScoreError) -> Failure {
+    move |error| {
+        failure(match error {
+            ScoreError::Ledger(error) => ScoreError::Ledger(error.within(dir)),
+            other => other,
+        })
     }
 }
 

@@ -14,7 +14,7 @@ static DRAIN: OnceLock<(StopFlag, &'static str)> = OnceLock::new();
 
 /// From now on signals end the program with the exit code of a run that was stopped: a later one at once, and so does the first before [`drain`].
 pub(crate) fn heed(json: bool) -> Result<(), Failure> {
-    let act = move |name: &str, first: bool| match DRAIN.get() {
+    let act = move |name: &str, first: bool| match DRAIN.get().filter(|(stop, _)| stop.has_begun()) {
         Some((stop, doing)) if first => {
             output::remark(&format!("{name}: {doing}; once more to stop at once"));
             stop.raise(format!("{name} received"));

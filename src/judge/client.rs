@@ -10,6 +10,7 @@ use super::ask::Ask;
 use super::asked::Asked;
 use super::dialect::Dialect;
 use super::flight::{Alone, Flights, OnItsWay};
+use super::key::printable;
 use super::lessons::Lessons;
 use super::limit::Limiter;
 use super::provider::{self, Opened};
@@ -129,7 +130,8 @@ impl Judge {
     /// Opens a judge: reads its key (from `secrets`, by the name of an environment variable, or from its file), model file or
     /// cassette. Sends nothing. A cassette with hand-written replies makes the name `NAME (authored)`.
     pub fn open(name: &str, settings: &Settings, secrets: &dyn Fn(&str) -> Option<String>) -> Result<Self, OpenError> {
-        let fail = |problem| OpenError { judge: name.to_owned(), problem };
+        // Before the address was looked at, a password may stand in it.
+        let fail = |problem| OpenError { judge: printable(name), problem };
         let opened = provider::open(settings, secrets).map_err(fail)?;
         let terms = settings.terms().map_err(fail)?;
         let lessons = opened.lessons.clone();

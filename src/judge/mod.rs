@@ -55,6 +55,7 @@ pub use dialect::ReplyFormat;
 pub use fit::Fit;
 pub use foresee::Expected;
 pub use journal::{AttemptEnd, Intent, Journal, JournalError, Known, PaidReply, Past, Reservation, Room};
+pub(crate) use key::may_be_key;
 pub use lessons::Lesson;
 pub use outcome::{Odds, Outcome, OutcomeName, Scale, Served, Task, Triage, Usage, Verdict, Why};
 pub use provider::NOT_IN_CASSETTE;

@@ -85,6 +85,8 @@ impl std::str::FromStr for JudgeSpec {
                 Some((base, model)) if !model.is_empty() => {
                     Ok(Self::Url { base_url: base.trim_end_matches('/').to_owned(), model: model.to_owned() })
                 }
+                // The address holds a secret, perhaps: opening the judge refuses it without saying it once more.
+                _ if spec.contains(['@', '?']) => Ok(Self::Url { base_url: spec.to_owned(), model: String::new() }),
                 _ => refuse("names no model; write `http://HOST:PORT/v1#MODEL`"),
             };
         }

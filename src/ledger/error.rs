@@ -2,8 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use rusqlite::ErrorCode;
+
+use super::schema::FILE;
+
 /// The ledger could not be opened, read or written.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum LedgerError {
     /// The folder holds another experiment; the changes by name.
     #[error("this run folder holds another experiment: {0}")]
@@ -20,6 +24,28 @@ pub enum LedgerError {
         /// The setting.
         key: String,
         /// Why.
+        problem: String,
+    },
+    /// The folder shows that there was a run, and its database is gone, empty or without tables.
+    #[error(
+        "{}: {trace} shows that a run was recorded here, but its ledger.sqlite is gone or empty, and all that was paid for with it; \
+         put the ledger back, or name another folder with -o", dir.display()
+    )]
+    Gone {
+        /// The run folder.
+        dir: PathBuf,
+        /// What the run left.
+        trace: &'static str,
+    },
+    /// The database is no longer one that SQLite can read.
+    #[error(
+        "{file} is damaged ({problem}); keep a copy of the folder, then repair the file with `sqlite3 ledger.sqlite .recover`, or start a new \
+         run folder with -o"
+    )]
+    Damaged {
+        /// The database.
+        file: String,
+        /// What SQLite says.
         problem: String,
     },
     /// SQLite failed, or what it holds makes no sense.
@@ -41,6 +67,30 @@ impl LedgerError {
         Self::Io { message: format!("{}: {error}", path.display()), kind: error.kind() }
     }
 
+    /// What SQLite says of the database `file`.
+    pub(super) fn sqlite(file: &str, error: &rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Self::Damaged { file: file.to_owned(), problem: error.to_string() }
+            }
+            _ => Self::Store(format!("ledger.sqlite: {error}")),
+        }
+    }
+
+    /// Names the damaged file with its folder.
+    #[must_use]
+    pub fn within(self, dir: &Path) -> Self {
+        match self {
+            Self::Damaged { problem, .. } => Self::Damaged { file: dir.join(FILE).display().to_string(), problem },
+            other => other,
+        }
+    }
+
+    /// Whether the database can be read no more: repeating does not mend it.
+    pub const fn is_damaged(&self) -> bool {
+        matches!(self, Self::Damaged { .. })
+    }
+
     /// How the file system failed, if it did.
     pub const fn io_kind(&self) -> Option<std::io::ErrorKind> {
         if let Self::Io { kind, .. } = self { Some(*kind) } else { None }
@@ -49,7 +99,7 @@ impl LedgerError {
 
 impl From<rusqlite::Error> for LedgerError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Store(format!("ledger.sqlite: {error}"))
+        Self::sqlite(FILE, &error)
     }
 }
 

@@ -44,7 +44,7 @@ pub use experiment::Experiment;
 pub use facts::{
     Asked, Dimension, Facts, FactsBuilder, Failures, ItemFacts, Label, Name, SOURCE_TAG, Scope, ScopeFacts, Sources, TaskFacts, Texts,
 };
-pub use files::{Out, replace_file};
+pub use files::{Out, replace_file, write_file};
 pub use kept::Kept;
 pub(crate) use lock::{Lock, take_lock};
 pub use reader::{PerhapsBilled, Reader, Recalled};

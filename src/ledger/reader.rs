@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::entries::json;
 use super::journal::format;
 use super::plan::{outcome_name, task_at};
-use super::{Entries, Experiment, Facts, LedgerError, Record, RunInfo, VerdictRow, files, schema};
+use super::{Entries, Experiment, Facts, LedgerError, Out, Record, RunInfo, VerdictRow, files, schema};
 use crate::judge::{Estimate, Lesson, OutcomeName, Task, Usage};
 
 /// Reads a run folder: one consistent picture of the moment it was opened, while a writer is at it or after it stopped, however it stopped.
@@ -33,15 +33,18 @@ pub struct PerhapsBilled {
 }
 
 impl Reader {
-    /// Whether a run is recorded in `dir`.
+    /// Whether a run is recorded in `dir`, or was: then [`open`](Self::open) says what became of it.
     pub fn is_there(dir: &Path) -> bool {
-        dir.join(schema::FILE).is_file()
+        dir.join(schema::FILE).is_file() || schema::trace(dir).is_some()
     }
 
     /// Opens the run in `dir`.
     pub fn open(dir: &Path) -> Result<Self, LedgerError> {
-        let connection = schema::open_reader(dir)?;
-        Ok(Self { info: info(&connection)?, connection })
+        let open = || {
+            let connection = schema::open_reader(dir)?;
+            Ok(Self { info: info(&connection)?, connection })
+        };
+        open().map_err(|error: LedgerError| error.within(dir))
     }
 
     /// What `run.json` says.
@@ -105,19 +108,22 @@ impl Reader {
         recalled(&self.connection, judge)
     }
 
-    /// Replaces the file at `path` by the verdicts of this run, one a line, as in `verdicts.jsonl`; returns how many there are.
+    /// Writes the verdicts of this run to the place that a user named, one a line, as in `verdicts.jsonl`; returns how many there are.
     pub fn write_verdicts(&self, path: &Path) -> Result<usize, LedgerError> {
         let failed = |error| LedgerError::io(path, &error);
-        files::replace_file(path, failed, |out| {
-            let mut lines = 0;
-            for entry in self.entries()? {
-                for row in VerdictRow::of(&self.info, entry?) {
-                    serde_json::to_writer(&mut *out, &row).map_err(io::Error::from).and_then(|()| out.write_all(b"\n")).map_err(failed)?;
-                    lines += 1;
-                }
+        files::write_file(path, failed, |out| self.put_verdicts(out, failed))
+    }
+
+    /// The lines of `verdicts.jsonl`; `failed` makes an error of what the file system says.
+    pub(super) fn put_verdicts(&self, out: &mut Out, failed: impl Fn(io::Error) -> LedgerError) -> Result<usize, LedgerError> {
+        let mut lines = 0;
+        for entry in self.entries()? {
+            for row in VerdictRow::of(&self.info, entry?) {
+                serde_json::to_writer(&mut *out, &row).map_err(io::Error::from).and_then(|()| out.write_all(b"\n")).map_err(&failed)?;
+                lines += 1;
             }
-            Ok(lines)
-        })
+        }
+        Ok(lines)
     }
 
     /// Micro-dollars, upper bounds, of the attempts whose cost is not known.

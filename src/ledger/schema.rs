@@ -149,9 +149,13 @@ CREATE INDEX attempts_verdict ON attempts (verdict_id) WHERE class = 'answered';
 /// Opens the database for its one writer, makes it if need be, and checks it when the last writer did not close it.
 pub(super) fn open_writer(dir: &Path) -> Result<Connection, LedgerError> {
     let path = dir.join(FILE);
+    if !holds_anything(&path) {
+        refuse_a_second_first_run(dir)?;
+    }
     let connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE, Sharing::at(dir))?;
     connection.execute_batch("PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;")?;
     if version(&connection)?.is_none() {
+        refuse_a_second_first_run(dir)?;
         log_ahead(&connection, &path)?;
         let header = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};");
         let sentinels = super::sentinel::TABLES;
@@ -165,6 +169,23 @@ pub(super) fn open_writer(dir: &Path) -> Result<Connection, LedgerError> {
     // A write that failed while the tables were made may have left them without the log.
     log_ahead(&connection, &path)?;
     Ok(connection)
+}
+
+/// What only a run leaves in its folder. None of it is there before the tables are durable: `run.json` is written after the first row of theirs.
+const TRACES: [&str; 4] = ["run.json", "verdicts.jsonl", "thumbs", "batch"];
+
+/// What in `dir` shows that a run was recorded there, whatever became of its database.
+pub(super) fn trace(dir: &Path) -> Option<&'static str> {
+    TRACES.into_iter().find(|name| dir.join(name).symlink_metadata().is_ok())
+}
+
+/// All that the lost tables knew would be asked and paid for once more, and what is left of them overwritten.
+fn refuse_a_second_first_run(dir: &Path) -> Result<(), LedgerError> {
+    trace(dir).map_or(Ok(()), |trace| Err(LedgerError::Gone { dir: dir.to_owned(), trace }))
+}
+
+fn holds_anything(path: &Path) -> bool {
+    path.metadata().is_ok_and(|file| file.len() > 0)
 }
 
 /// Has the database written by way of a write-ahead log, from now on and for good.
@@ -199,6 +220,9 @@ fn migrate(connection: &Connection) -> Result<(), LedgerError> {
 /// write-ahead log there is nothing to share, so the file is then read as it lies.
 pub(super) fn open_reader(dir: &Path) -> Result<Connection, LedgerError> {
     let path = dir.join(FILE);
+    if !holds_anything(&path) {
+        refuse_a_second_first_run(dir)?;
+    }
     if !path.is_file() {
         return Err(LedgerError::Store(format!("{}: no run is recorded in this folder", dir.display())));
     }
@@ -291,8 +315,7 @@ fn check(connection: &Connection, path: &Path) -> Result<(), LedgerError> {
     if found == "ok" {
         return Ok(());
     }
-    let advice = "keep a copy of the folder, then repair the file with `sqlite3 ledger.sqlite .recover`, or start a new run folder with -o";
-    Err(LedgerError::Store(format!("{} is damaged ({found}); {advice}", path.display())))
+    Err(LedgerError::Damaged { file: path.display().to_string(), problem: found })
 }
 
 #[cfg(test)]
@@ -379,6 +402,37 @@ mod tests {
         std::fs::write(&path, bytes).unwrap();
         let message = open_writer(dir.path()).unwrap_err().to_string();
         assert!(message.contains(".recover"), "{message}");
+    }
+
+    #[test]
+    fn a_run_whose_ledger_is_gone_is_not_begun_anew() {
+        for trace in ["run.json", "verdicts.jsonl", "thumbs", "batch"] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join(FILE);
+            std::fs::write(dir.path().join(trace), "{}").unwrap();
+            let refused = |lost: &str| {
+                for opened in [open_writer(dir.path()), open_reader(dir.path())] {
+                    assert!(matches!(&opened, Err(LedgerError::Gone { trace: told, .. }) if *told == trace), "{trace}, {lost}: {opened:?}");
+                }
+            };
+            refused("no file");
+            assert!(!path.exists(), "nothing is made in its place");
+            std::fs::write(&path, "").unwrap();
+            refused("an empty file");
+            assert_eq!(path.metadata().unwrap().len(), 0);
+        }
+        // What a kill leaves of the first moment: a file without tables, and nothing else.
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(FILE), "").unwrap();
+        drop(open_writer(dir.path()).unwrap());
+        // A file with a header and no tables, such as one whose log was taken away.
+        let bare = tempfile::tempdir().unwrap();
+        Connection::open(bare.path().join(FILE))
+            .unwrap()
+            .execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE a (b); DROP TABLE a")
+            .unwrap();
+        std::fs::write(bare.path().join("run.json"), "{}").unwrap();
+        assert!(matches!(open_writer(bare.path()), Err(LedgerError::Gone { .. })));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The writer of one run folder.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,6 +40,11 @@ impl Ledger {
         std::fs::create_dir_all(dir).map_err(|error| LedgerError::io(dir, &error))?;
         let lock = lock::lock(dir)?;
         spool::clear(dir);
+        clear_leftovers(dir);
+        Self::opened(dir, info, lock).map_err(|error| error.within(dir))
+    }
+
+    fn opened(dir: &Path, info: &RunInfo, lock: Lock) -> Result<Self, LedgerError> {
         let connection = schema::open_writer(dir)?;
         let info = merged(&connection, info)?;
         let sql = "INSERT INTO run (one, info, clean) VALUES (1, ?1, 0) ON CONFLICT (one) DO UPDATE SET info = ?1, clean = 0";
@@ -153,7 +159,9 @@ impl Ledger {
         self.writer.stop();
         let written = Reader::open(&self.dir).and_then(|reader| {
             write_info(&self.dir, reader.info())?;
-            reader.write_verdicts(&self.dir.join("verdicts.jsonl")).map(drop)
+            let path = self.dir.join("verdicts.jsonl");
+            let failed = |error| LedgerError::io(&path, &error);
+            files::replace_file(&path, failed, |out| reader.put_verdicts(out, failed)).map(drop)
         });
         marked.and(written)
     }
@@ -183,7 +191,7 @@ impl Ledger {
         let temporary = folder.join(format!("{name}.{}.tmp", WRITES.fetch_add(1, Ordering::Relaxed)));
         let write = || {
             files::create_beneath(&self.dir, Path::new(beneath))?;
-            std::fs::write(&temporary, bytes)?;
+            files::create_anew(&temporary)?.write_all(bytes)?;
             std::fs::rename(&temporary, &path)
         };
         write().map_err(|error| {
@@ -208,6 +216,15 @@ fn merged(connection: &Connection, new: &RunInfo) -> Result<RunInfo, LedgerError
         info.missing_locks.dedup();
     }
     Ok(info)
+}
+
+/// Removes what a process that was killed had begun to write under another name. What cannot be removed is in nobody's way.
+fn clear_leftovers(dir: &Path) {
+    for entry in ["thumbs", "parts"].iter().filter_map(|folder| std::fs::read_dir(dir.join(folder)).ok()).flatten().flatten() {
+        if Path::new(&entry.file_name()).extension().is_some_and(|extension| extension == "tmp") {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Leaves the file alone when it says the same already.

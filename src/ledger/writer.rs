@@ -34,9 +34,11 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
-    failure: OnceLock<String>,
+    /// The database.
+    file: String,
+    failure: OnceLock<LedgerError>,
     commits: AtomicU64,
 }
 
@@ -44,7 +46,8 @@ impl Writer {
     /// Hands the connection to a thread of its own, which acknowledges nothing that cannot be found by `names` again.
     pub(super) fn start(connection: Connection, names: Names) -> Result<Self, LedgerError> {
         let (jobs, queue) = sync_channel(QUEUE);
-        let shared = Arc::new(Shared::default());
+        let file = connection.path().unwrap_or_default().to_owned();
+        let shared = Arc::new(Shared { file, failure: OnceLock::new(), commits: AtomicU64::new(0) });
         let theirs = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("ledger".to_owned()).spawn(move || serve(&connection, &names, &queue, &theirs));
         let thread = thread.map_err(|error| LedgerError::Store(format!("cannot start the ledger's thread: {error}")))?;
@@ -121,11 +124,11 @@ impl Drop for Writer {
 impl Shared {
     /// Notes the first failure.
     fn fail(&self, error: &rusqlite::Error) {
-        let _ = self.failure.set(format!("ledger.sqlite: {error}"));
+        let _ = self.failure.set(LedgerError::sqlite(&self.file, error));
     }
 
     fn error(&self) -> LedgerError {
-        LedgerError::Store(self.failure.get().cloned().unwrap_or_else(|| "the ledger's writer has ended".to_owned()))
+        self.failure.get().cloned().unwrap_or_else(|| LedgerError::Store("the ledger's writer has ended".to_owned()))
     }
 }
 
@@ -148,10 +151,10 @@ fn serve(connection: &Connection, names: &Names, queue: &Receiver<Job>, shared: 
 /// Whether what was committed can be found again. Where it cannot, nothing more may be sent, and that is noted.
 fn is_in_place(connection: &Connection, names: &Names, shared: &Shared) -> bool {
     let Some(lost) = names.lost() else { return true };
-    let _ = shared.failure.set(format!(
+    let _ = shared.failure.set(LedgerError::Store(format!(
         "{} was moved or removed while the run wrote to it, so nothing more is sent; with the run folder back in its place the same command goes on",
         lost.display()
-    ));
+    )));
     // Should the log alone be gone, all that it held is in the database now. Closing would also remove a log of this name, whosever it is by now.
     let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
     false

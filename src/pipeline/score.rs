@@ -60,6 +60,7 @@ pub fn score(
     stop: &StopFlag,
 ) -> Result<ScoreDone, ScoreError> {
     let (run, mut planned) = Invocation::open(study, dir, info, orders)?;
+    stop.begin();
     let none = BTreeSet::new();
     let resumed = planned.tasks - run.count_pending(&planned, &none)?;
     progress.planned(planned.tasks, resumed);

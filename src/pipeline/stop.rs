@@ -1,10 +1,16 @@
 //! The flag that ends a run early, or pauses it until batches give back what its budget lacks.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tokio::sync::watch;
 
 /// Raised once, by a signal or by a judge that cannot go on; nothing new is started after that. A pause does the same until it is lifted.
 #[derive(Debug, Clone)]
-pub struct StopFlag(watch::Sender<Option<Halt>>);
+pub struct StopFlag {
+    halt: watch::Sender<Option<Halt>>,
+    begun: Arc<AtomicBool>,
+}
 
 #[derive(Debug)]
 struct Halt {
@@ -14,11 +20,28 @@ struct Halt {
 
 impl Default for StopFlag {
     fn default() -> Self {
-        Self(watch::Sender::new(None))
+        Self { halt: watch::Sender::new(None), begun: Arc::new(AtomicBool::new(true)) }
     }
 }
 
 impl StopFlag {
+    /// A flag for work that has not begun: nobody looks at it before [`begin`](Self::begin).
+    pub fn for_later() -> Self {
+        let flag = Self::default();
+        flag.begun.store(false, Ordering::Relaxed);
+        flag
+    }
+
+    /// From now on the flag is looked at.
+    pub(super) fn begin(&self) {
+        self.begun.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether raising the flag has an effect yet.
+    pub fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::Relaxed)
+    }
+
     /// Raises the flag; the first reason stays.
     pub fn raise(&self, reason: impl Into<String>) {
         self.halt(Halt { reason: reason.into(), for_good: true });
@@ -30,7 +53,7 @@ impl StopFlag {
     }
 
     fn halt(&self, halt: Halt) {
-        self.0.send_if_modified(|current| {
+        self.halt.send_if_modified(|current| {
             let goes = current.as_ref().is_none_or(|before| halt.for_good && !before.for_good);
             if goes {
                 *current = Some(halt);
@@ -42,7 +65,7 @@ impl StopFlag {
     /// Ends a pause, and says why there was one. What was raised for good stays.
     pub(super) fn lift(&self) -> Option<String> {
         let mut paused = None;
-        self.0.send_if_modified(|current| {
+        self.halt.send_if_modified(|current| {
             paused = current.take_if(|halt| !halt.for_good);
             paused.is_some()
         });
@@ -51,17 +74,17 @@ impl StopFlag {
 
     /// Why, when it was raised.
     pub fn reason(&self) -> Option<String> {
-        self.0.borrow().as_ref().map(|halt| halt.reason.clone())
+        self.halt.borrow().as_ref().map(|halt| halt.reason.clone())
     }
 
     /// Whether it was raised.
     pub(super) fn is_raised(&self) -> bool {
-        self.0.borrow().is_some()
+        self.halt.borrow().is_some()
     }
 
     /// Resolves once it is raised.
     pub(super) async fn raised(&self) {
-        let mut watcher = self.0.subscribe();
+        let mut watcher = self.halt.subscribe();
         // An error would mean that the sender is gone, and `self` is the sender.
         let _ = watcher.wait_for(Option::is_some).await;
     }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use super::table::Tables;
 use super::{Ratings, Rows, RunSettings, Summary, TableKind, html, json, markdown};
-use crate::ledger::{Facts, LedgerError, Out, RunInfo, replace_file};
+use crate::ledger::{Facts, LedgerError, Out, RunInfo, replace_file, write_file};
 use crate::sampling::StrategyRow;
 use crate::taxonomy::Lang;
 
@@ -94,6 +94,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the run's database can be read no more: repeating does not mend it.
+    pub const fn is_damaged(&self) -> bool {
+        matches!(self, Self::Ledger(error) if error.is_damaged())
+    }
+
     /// How the file system failed, if it did.
     pub fn io_kind(&self) -> Option<io::ErrorKind> {
         match self {
@@ -204,6 +209,11 @@ impl<'a> Folder<'a> {
 /// Replaces the file at `path` by what `write` writes, whole or not at all.
 pub(super) fn replace<T>(path: &Path, write: impl FnOnce(&mut Out) -> Result<T, Error>) -> Result<T, Error> {
     replace_file(path, Error::Write, write).map_err(|error| error.at(path))
+}
+
+/// Writes to the place that a user named, a file whole or not at all.
+pub(super) fn write_to<T>(path: &Path, write: impl FnOnce(&mut Out) -> Result<T, Error>) -> Result<T, Error> {
+    write_file(path, Error::Write, write).map_err(|error| error.at(path))
 }
 
 impl Error {

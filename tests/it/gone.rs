@@ -214,3 +214,34 @@ fn a_write_ahead_log_that_is_removed_takes_nothing_with_it() {
     rig.finish(0, "run", &AT_ONCE);
     assert!(rig.requests() <= ITEMS as u64 + open, "{} requests, {open} were in flight", rig.requests());
 }
+
+/// What was paid for once is neither asked again nor overwritten, where the one record of it is lost.
+#[test]
+fn a_run_whose_ledger_is_lost_or_damaged_is_not_begun_anew() {
+    let files = Files::new();
+    files.finish(0);
+    let (run, ledger) = (files.run(), files.run().join("ledger.sqlite"));
+    let (whole, verdicts, paid) = (fs::read(&ledger).unwrap(), fs::read(run.join("verdicts.jsonl")).unwrap(), files.requests());
+    let mut damaged = whole.clone();
+    let half = whole.len() / 2 / 4096 * 4096;
+    damaged[half..].fill(0xff);
+    for (lost, bytes, advice) in
+        [("gone", None, "put the ledger back"), ("empty", Some(vec![]), "put the ledger back"), ("damaged", Some(damaged), ".recover")]
+    {
+        for name in ["ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm"] {
+            let _ = fs::remove_file(run.join(name));
+        }
+        if let Some(bytes) = &bytes {
+            fs::write(&ledger, bytes).unwrap();
+        }
+        let (scored, dry) = (score(&files.source, &files.config, &run, &[]), score(&files.source, &files.config, &run, &["--dry-run"]));
+        for args in [scored, dry, vec!["report", run.to_str().unwrap()]] {
+            let said = String::from_utf8(run_to(2, &args).stderr).unwrap();
+            assert!(said.contains(advice) && said.contains(run.to_str().unwrap()), "{lost}, {}: {said}", args[0]);
+        }
+        assert_eq!((files.requests(), fs::read(run.join("verdicts.jsonl")).unwrap() == verdicts), (paid, true), "{lost}");
+    }
+    fs::write(&ledger, whole).unwrap();
+    files.finish(0);
+    assert_eq!(files.requests(), paid);
+}

@@ -217,6 +217,8 @@ const TINY: [(&str, &str); 26] = [
     ("s.m4a", "-vn -c:a aac"),
     ("s.opus", "-vn -c:a libopus"),
 ];
+/// Bytes of a file that are taken for its head.
+const HEAD: usize = 128;
 /// Of so many altered files one comes from a large seed, six from tiny clips, and the others from the corpus.
 const IN_TURN: usize = 16;
 /// Files of the corpus up to so many bytes are altered.
@@ -293,6 +295,41 @@ fn files_that_broke_decoders_take_no_worker_down() {
     println!("{} files: {ends:?}", files.len());
     assert!(bad.is_empty(), "{}", bad.join("\n"));
     assert!(files.len() > 900 && ends["parts"] > 300, "{ends:?}");
+}
+
+/// Every field that the head of a small sound file may hold, one at a time with the values that break arithmetic: nothing, one, the most and the sign.
+#[test]
+fn no_field_of_a_header_takes_a_worker_down() {
+    let folder = tempdir().unwrap();
+    let seeds = ["s.wav", "s.aiff", "s.flac"].map(|name| {
+        let path = folder.path().join(name);
+        let made =
+            Command::new("ffmpeg").args("-v error -f lavfi -i sine=duration=0.05:sample_rate=8000".split(' ')).arg(&path).output().unwrap();
+        assert!(made.status.success(), "{name}: {}", String::from_utf8_lossy(&made.stderr));
+        (name, fs::read(path).unwrap())
+    });
+    let mut fields = Vec::new();
+    for (width, values) in [(1, &[0, 1, 0xff, 0x80][..]), (2, &[0, 1, 0xffff, 0x8000]), (4, &[0, 1, 0xffff_ffff, 0x8000_0000_u32])] {
+        for at in 0..HEAD {
+            for value in values {
+                fields.push((at, value.to_le_bytes()[..width].to_vec()));
+                if value.is_power_of_two() && width > 1 {
+                    fields.push((at, value.to_be_bytes()[4 - width..].to_vec()));
+                }
+            }
+        }
+    }
+    let make = |number: usize| {
+        let ((name, bytes), (at, value)) = (&seeds[number % seeds.len()], &fields[number / seeds.len()]);
+        let mut bytes = bytes.clone();
+        bytes[*at..at + value.len()].copy_from_slice(value);
+        (format!("field_{at}_{value:x?}_{name}"), Modality::Audio, bytes)
+    };
+    let (ends, bad) = through(fields.len() * seeds.len(), make);
+    println!("{ends:?}");
+    assert!(bad.is_empty(), "{}", bad.join("\n"));
+    assert!(ends["parts"] > 500 && ends.contains_key("malformed") && ends.contains_key("unsupported"), "{ends:?}");
+    assert!(!ends.contains_key("out_of_memory"), "a small file asks for little: {ends:?}");
 }
 
 #[test]

@@ -157,6 +157,35 @@ fn a_key_that_the_server_echoes_is_nowhere() {
     }
 }
 
+/// A key where none belongs: said to be there, and not repeated.
+#[test]
+fn a_misplaced_key_is_not_repeated() {
+    const LIVE: &str = "sk-live-CANARY0123456789abcdef";
+    let work = tempdir().unwrap();
+    let (source, folder) = (texts(work.path(), 1), work.path().join("run"));
+    let head = "provider = \"openai\"\nbase_url = \"http://127.0.0.1:9/v1\"\nmodel = \"m\"\n";
+    let check = |args: &[&str], what: &str| {
+        for more in [&[][..], &["--json"]] {
+            let done = run(&[args, more].concat());
+            let said = String::from_utf8([done.stdout, done.stderr].concat()).unwrap();
+            assert!(!said.contains("CANARY"), "{what}: {said}");
+            assert!(matches!(done.status.code(), Some(1 | 2)) && said.len() > 20, "{what}: {said}");
+        }
+    };
+    for field in ["api_key", "api_key_env", "api_key_file", "api_key_optional", "key", "max_tokens"] {
+        let config = config(work.path(), &format!("{head}{field} = \"{LIVE}\"\n"));
+        check(&score(&source, &config, &folder, &[]), field);
+        check(&["doctor", "--config", &config], field);
+    }
+    let config = config(work.path(), head);
+    for address in
+        ["http://user:{}@127.0.0.1:9/v1#m", "http://{}@127.0.0.1:9/v1#m", "http://127.0.0.1:9/v1?key={}#m", "http://user:{}@127.0.0.1:9/v1"]
+    {
+        let spec = address.replace("{}", LIVE);
+        check(&["score", source.to_str().unwrap(), "--config", &config, "--judge", &spec, "-o", folder.to_str().unwrap()], address);
+    }
+}
+
 /// The search finds what it should: all forms, in a text like those that the echo sends.
 #[test]
 fn the_search_finds_every_form() {

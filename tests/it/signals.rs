@@ -172,3 +172,23 @@ fn a_signal_stops_prepare_between_parts_and_it_can_be_done_again() {
     let list = |folder: &Path| std::fs::read(folder.join("parts.jsonl")).unwrap();
     assert!(list(&out) == list(&clean), "the lists differ");
 }
+
+#[test]
+fn a_signal_while_the_ledger_is_opened_ends_at_once() {
+    let rig = Rig::new(2, &json!({}), "");
+    ended(&mut rig.start("run", &[]));
+    let held = rusqlite::Connection::open(rig.work.path().join("run/ledger.sqlite")).unwrap();
+    held.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // It waits for whoever holds the database, ten seconds long, and nothing is sent before.
+    let mut child = rig.start("run", &[]);
+    let is_ledger = |fd: std::fs::DirEntry| std::fs::read_link(fd.path()).is_ok_and(|path| path.ends_with("ledger.sqlite"));
+    while !std::fs::read_dir(format!("/proc/{}/fd", child.id())).unwrap().flatten().any(is_ledger) {
+        assert!(child.try_wait().unwrap().is_none());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let start = Instant::now();
+    send(Signal::TERM, &child);
+    assert_eq!(ended(&mut child).code(), Some(4));
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    drop(held);
+}

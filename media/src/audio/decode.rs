@@ -1,12 +1,13 @@
 //! What every sound decoder gives, and the choice between them.
 
+use super::header::check_header;
 use super::libav::Libav;
 use super::symphonia::Symphonia;
 use crate::{Error, Limits, Report, Source, encrypted};
 
 /// Highest sample rate and most channels that are taken for real: DXD is 768 kHz, third-order ambisonics 16 channels.
 const MAX_RATE: u32 = 768_000;
-const MAX_CHANNELS: usize = 64;
+pub(super) const MAX_CHANNELS: usize = 64;
 
 /// What a decoder has to say after each packet.
 #[derive(Debug, PartialEq)]
@@ -109,7 +110,9 @@ const LIBAV_FIRST: [&str; 8] = ["mp3", "aac", "m4a", "mp4", "mov", "3gp", "mkv",
 pub(super) fn open<'a>(source: &'a Source, limits: &Limits) -> Result<Box<dyn Decoder + 'a>, Error> {
     let libav = || Libav::open(source, limits, false).map(|decoder| Box::new(decoder) as Box<dyn Decoder + 'a>);
     let symphonia = || Symphonia::open(source, limits).map(|decoder| Box::new(decoder) as Box<dyn Decoder + 'a>);
-    let libav_first = LIBAV_FIRST.contains(&super::symphonia::recognise(source)?.0);
+    let (name, start) = super::symphonia::recognise(source)?;
+    check_header(source, name, start)?;
+    let libav_first = LIBAV_FIRST.contains(&name);
     let refusal = match if libav_first { libav() } else { symphonia() } {
         Err(error) if !is_final(&error) => error,
         opened => return opened,

@@ -5,6 +5,7 @@ mod chunk;
 mod decode;
 mod edit;
 mod flac;
+mod header;
 mod hearing;
 mod libav;
 mod meter;

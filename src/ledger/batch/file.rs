@@ -67,7 +67,7 @@ impl Ledger {
         let path = self.dir().join(file);
         let create = || {
             std::fs::create_dir_all(path.parent().unwrap_or(self.dir()))?;
-            File::create(unfinished(&path))
+            files::create_anew(&unfinished(&path))
         };
         let file = create().map_err(|error| LedgerError::io(&path, &error))?;
         Ok(BatchFile { id, token, path, writer: BufWriter::with_capacity(1 << 16, file), bytes: 0, requests: 0 })

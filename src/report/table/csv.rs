@@ -50,11 +50,28 @@ fn json<V: Serialize>(values: &[V]) -> String {
 /// What a formula begins with; the wide ones in spreadsheets of East Asian languages.
 const FORMULAS: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
 
+/// What spreadsheets of other languages split rows at, whatever quotes are around: a quote counts at the begin of their cells only. A tab is
+/// a blank by then.
+const ELSEWHERE: [char; 2] = [';', '|'];
+
 fn cell(text: impl AsRef<str>) -> String {
     let text = text.as_ref();
-    let shown = visible(text);
-    let formula = text.starts_with(['\t', '\r']) || shown.trim_start().starts_with(FORMULAS);
-    if formula { format!("'{shown}") } else { shown }
+    let mut shown = String::new();
+    for piece in text.split_inclusive(ELSEWHERE) {
+        let first = shown.is_empty();
+        let visible = visible(piece);
+        // Quotes and blanks before a sign do not keep it from being one.
+        let formula = if first {
+            text.starts_with(['\t', '\r']) || visible.trim_start().starts_with(FORMULAS)
+        } else {
+            visible.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'')).starts_with(FORMULAS)
+        };
+        if formula {
+            shown.push('\'');
+        }
+        shown.push_str(&visible);
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -73,6 +90,19 @@ mod tests {
             assert_eq!(cell(wide), format!("'{wide}"));
         }
         assert_eq!(cell("a＝b"), "a＝b");
+        // Where a spreadsheet splits at semicolons, what follows begins a cell.
+        for (text, quoted) in [
+            ("x;=1+1", "x;'=1+1"),
+            ("x; \"=1+1", "x;' \"=1+1"),
+            ("a;b;@SUM(A1)", "a;b;'@SUM(A1)"),
+            ("x\t=1+1", "x =1+1"),
+            ("x|＝1", "x|'＝1"),
+            ("=1;-2", "'=1;'-2"),
+            (";=1", ";'=1"),
+            ("a; b", "a; b"),
+        ] {
+            assert_eq!(cell(text), quoted, "{text}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::column::Columns;
 use super::groups::groups;
 use super::verdicts::verdicts;
 use crate::ledger::{Entry, LedgerError, Out, Reader, RunInfo, VerdictRow};
-use crate::report::format::{Error, Folder, Format, RunView, replace};
+use crate::report::format::{Error, Folder, Format, RunView, write_to};
 
 /// How a table is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,10 +19,10 @@ pub enum TableKind {
 }
 
 impl TableKind {
-    /// Replaces the file at `path` by the verdicts of a run as a table, one row each; returns how many.
+    /// Writes the verdicts of a run as a table to the place that a user named, one row each; returns how many.
     pub fn write_verdicts(self, run: &Reader, path: &Path) -> Result<usize, Error> {
         let dimensions = run.dimensions()?;
-        replace(path, |out| self.write(&verdicts(&dimensions), rows(run.info(), run.entries()?), out))
+        write_to(path, |out| self.write(&verdicts(&dimensions), rows(run.info(), run.entries()?), out))
     }
 
     /// A table that is held.
