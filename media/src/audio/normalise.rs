@@ -10,7 +10,7 @@ use super::pause::{Pauses, PictureClock};
 use super::symphonia::recognise;
 use crate::ending::broken_off;
 use crate::fragments::missing_fragments;
-use crate::joined::{another_data, another_movie};
+use crate::joined::{another_movie, behind_samples};
 use crate::sniff::behind_lead;
 use crate::{Error, Limits, PartSink, Recipe, Report, SoundSpec, Source};
 
@@ -51,8 +51,9 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
     }
     hearing.judge(share, limits, &mut report)?;
     hearing.finish(sink, &mut report)?;
-    if let Some(at) = another_data(source)? {
-        let message = format!("a second chunk of samples begins at byte {at}, and only one is heard; store the file anew to have one");
+    if let Some((what, at)) = behind_samples(source)? {
+        let message =
+            format!("{what} begins at byte {at}, behind the samples, and is not heard; store the files one by one, or anew as one");
         report.note("goes_on_elsewhere", message);
     }
     if let Some(at) = another_movie(source)? {
