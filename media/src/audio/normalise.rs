@@ -7,6 +7,7 @@ use super::libav::Libav;
 use super::ogg::bad_pages;
 use super::outlet::Outlets;
 use super::pause::{Pauses, PictureClock};
+use super::piped::with_lengths;
 use super::symphonia::recognise;
 use crate::ending::broken_off;
 use crate::fragments::missing_fragments;
@@ -23,6 +24,8 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
     let outlets = Outlets::new(specs.into_iter().enumerate(), limits)?;
     let rest = behind_lead(source)?;
     let source = rest.as_ref().map_or(source, |(rest, _)| rest);
+    let mended = with_lengths(source)?;
+    let source = mended.as_ref().unwrap_or(source);
     let mut decoder = decode::open(source, limits)?;
     let mut report = Report::default();
     decoder.facts().describe(&mut report);
@@ -157,5 +160,7 @@ fn sound_spec(recipe: &Recipe) -> Result<&SoundSpec, Error> {
 /// One line about the sound that is decoded.
 pub(crate) fn streams(source: &Source, limits: &Limits) -> Result<Vec<String>, Error> {
     let rest = behind_lead(source)?;
-    Ok(vec![decode::open(rest.as_ref().map_or(source, |(rest, _)| rest), limits)?.facts().line()])
+    let source = rest.as_ref().map_or(source, |(rest, _)| rest);
+    let mended = with_lengths(source)?;
+    Ok(vec![decode::open(mended.as_ref().unwrap_or(source), limits)?.facts().line()])
 }
