@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(told(&[for_all.clone(), listed.clone()], far), Some(99));
         assert_eq!(told(&[listed.clone(), for_all.clone(), other.clone()], far), Some(40), "the last is of another track");
         assert_eq!(told(&[listed.clone(), plain], far), Some(512), "what the header says of all of them");
-        assert_eq!(told(&[listed.clone()], 3), None, "the sample is not of that fragment");
+        assert_eq!(told(std::slice::from_ref(&listed), 3), None, "the sample is not of that fragment");
         assert_eq!((told(&[other], far), told(&[], far)), (None, None));
         for nonsense in [0, u32::MAX] {
             assert_eq!(told(&[fragment(&[0x02_0000, 2], &[0x100, 1, nonsense])], far), None);

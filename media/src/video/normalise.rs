@@ -104,9 +104,8 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
         trust_decoder_at_joins(&mut packets, &stream.codec);
     }
     let ending = broken_off(source)?;
-    if format == "mp4" && ending.is_none() {
-        end_of_fragments(source, &stream, track, &mut packets)?;
-    }
+    let fragmented = track.filter(|_| format == "mp4" && ending.is_none());
+    end_of_fragments(source, &stream, fragmented, &mut packets)?;
     let broken = short || reading.is_broken() || reading.points_past(stream.index, source.len()) || ending.is_some();
     let read_again = again.as_ref().map_or(0, Input::packets_read);
     let cursor = Cursor::new(source, input, stream.clone())?;
@@ -128,9 +127,8 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     let duration = index.timeline.duration();
     Limits::check("duration in seconds", duration as u64, limits.seconds)?;
     let of_bytes = ending.as_ref().and_then(|ending| ending.share);
-    let told = Promise::of(&format, &stream, &index);
     // A clock that starts anew tells no length, and without a container libav guesses one by the bit rate.
-    let told = told.filter(|_| index.shifts.is_empty() && !BARE.contains(&format.as_str()));
+    let told = Promise::of(&format, &stream, &index).filter(|_| index.shifts.is_empty() && !BARE.contains(&format.as_str()));
     let left = told.map(|told| duration / told.lasting).into_iter().chain(of_bytes).reduce(f64::min);
     if let Some(left) = left.filter(|left| cut && *left < limits.least_share) {
         return Err(Error::Truncated(format!("{duration:.2} seconds, {:.1} % of what the file promises, are left", left * 100.0)));
@@ -160,9 +158,7 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
         report.note("broken_off", format!("the container breaks off after {duration:.3} s{why}"));
     }
     note_encrypted(&mut report, &scrambled);
-    if report.format == "matroska" && is_cropped(source)? {
-        report.note("crop_not_applied", "the file says that players should crop its pictures; they are shown whole");
-    }
+    note_crop(&mut report, source)?;
     if stream.side_alpha && !session.reads_alpha() {
         report.note("alpha_ignored", "the decoders that read the transparency beside the pictures are missing here");
     }
@@ -238,6 +234,14 @@ fn note_holes(report: &mut Report, stream: &Stream, holes: &[i64], pages: &BadPa
         report.note("holes", format!("the file has {} holes, in which frames of {lost:.3} s are lost", holes.len()));
     }
     pages.remark().into_iter().for_each(|remark| report.add_to_note("holes", remark));
+}
+
+/// Notes a crop that Matroska leaves to players.
+fn note_crop(report: &mut Report, source: &Source) -> Result<(), Error> {
+    if report.format == "matroska" && is_cropped(source)? {
+        report.note("crop_not_applied", "the file says that players should crop its pictures; they are shown whole");
+    }
+    Ok(())
 }
 
 /// How long the last frame lasts in a file of fragments, where it is the last one on screen, too: libav does not read it there.
