@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::Source;
+use crate::matroska::{ends_amid_element, is_matroska};
 use crate::sniff::{AMID, first_pack, packets_of_transport};
 
 /// How a file breaks off.
@@ -40,6 +41,8 @@ pub(crate) fn broken_off(source: &Source) -> io::Result<Option<BrokenOff>> {
     let tail = || source.read(start, TAIL as usize);
     let reason = if head.starts_with(b"OggS") {
         ends_amid_ogg(&tail()?)
+    } else if is_matroska(&head) {
+        ends_amid_element(source)?.then_some("the last element is cut")
     } else if head.starts_with(PACK) {
         ends_amid_program_packet(&tail()?)
     } else if head.starts_with(b"FLV") {

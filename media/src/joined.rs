@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::Source;
-use crate::ending::{KINDS, MOST_BOXES, MOST_FRAMES, box_size, data_from, data_of_wav};
+use crate::ending::{KINDS, MOST_BOXES, MOST_FRAMES, box_size, data_of_wav};
 
 /// Where the tags that follow the one at `at` lead to the header of another FLV file, if they do.
 pub(crate) fn another_flv(source: &Source, mut at: u64) -> io::Result<Option<u64>> {
@@ -38,15 +38,49 @@ pub(crate) fn another_movie(source: &Source) -> io::Result<Option<u64>> {
     Ok(None)
 }
 
-/// Where a second chunk of samples begins in a WAV file: decoders read one alone. A length that leads nowhere ends the search.
-pub(crate) fn another_data(source: &Source) -> io::Result<Option<u64>> {
+/// What follows the samples of a WAV file and is not heard, since decoders read one chunk alone: what it is, and where it begins.
+///
+/// Other chunks, tags, zeros, and a few bytes of anything do no harm. A length that leads nowhere ends the search.
+pub(crate) fn behind_samples(source: &Source) -> io::Result<Option<(&'static str, u64)>> {
     let Some((first, size)) = data_of_wav(source)? else { return Ok(None) };
-    Ok(data_from(source, first + 8 + size + size % 2)?.map(|(at, _)| at))
+    let end = first + 8 + size;
+    let mut at = end + size % 2;
+    if size % 2 == 1 && is_chunk(&source.read(end, 12)?) && !is_chunk(&source.read(at, 12)?) {
+        at = end; // nothing was filled up
+    }
+    for _ in 0..MOST_BOXES {
+        let header = source.read(at, 12)?;
+        match header.get(..8) {
+            Some([b'd', b'a', b't', b'a', size @ ..]) if size.iter().any(|byte| *byte != 0) => {
+                return Ok(Some(("a second chunk of samples", at)));
+            }
+            Some([b'R', b'I', b'F', b'F', ..]) if header.ends_with(b"WAVE") => return Ok(Some(("another file", at))),
+            Some([b'I', b'D', b'3', ..] | [b'T', b'A', b'G', ..] | b"APETAGEX") | None => return Ok(None),
+            Some([.., a, b, c, d]) if is_chunk(&header) => {
+                let size = u64::from(u32::from_le_bytes([*a, *b, *c, *d]));
+                at += 8 + size + size % 2;
+            }
+            Some(_) => {
+                let rest = source.read(at, NO_HARM + 1)?;
+                let something = rest.iter().any(|byte| *byte != 0);
+                return Ok((rest.len() > NO_HARM && something).then_some(("what is no chunk", at)));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// So many bytes of anything behind samples are what some writers leave there.
+const NO_HARM: usize = 4096;
+
+/// Whether what begins with `header` may be a chunk: four letters, and a length.
+fn is_chunk(header: &[u8]) -> bool {
+    header.get(..4).is_some_and(|kind| kind.iter().all(|letter| matches!(letter, b' '..=b'~')))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{another_data, another_flv, another_movie};
+    use super::{NO_HARM, another_flv, another_movie, behind_samples};
     use crate::Source;
 
     #[test]
@@ -80,11 +114,24 @@ mod tests {
         let chunk =
             |kind: &[u8], content: &[u8]| [kind, &(content.len() as u32).to_le_bytes(), content, &b"\0"[..content.len() % 2]].concat();
         let found = |chunks: &[Vec<u8>]| {
-            another_data(&Source::memory([b"RIFF\x99\0\0\0WAVE", &chunk(b"fmt ", &[7; 16])[..], &chunks.concat()].concat())).unwrap()
+            behind_samples(&Source::memory([b"RIFF\x99\0\0\0WAVE", &chunk(b"fmt ", &[7; 16])[..], &chunks.concat()].concat())).unwrap()
         };
         let (data, list) = (chunk(b"data", b"123"), chunk(b"LIST", b"data\x04\0\0\0a"));
-        assert_eq!(found(&[data.clone(), list.clone(), data.clone()]), Some(12 + 24 + 12 + 18));
+        assert_eq!(found(&[data.clone(), list.clone(), data.clone()]), Some(("a second chunk of samples", 12 + 24 + 12 + 18)));
         assert_eq!((found(&[list.clone(), data.clone(), list.clone()]), found(&[data.clone(), chunk(b"data", b"")])), (None, None));
         assert_eq!(found(&[data.clone(), b"rubbish".to_vec(), data.clone()]), None);
+        let end = 12 + 24 + 12;
+        let file = [b"RIFF\x99\0\0\0WAVE", &chunk(b"fmt ", &[7; 16])[..], &data].concat();
+        assert_eq!(found(&[data.clone(), file.clone()]), Some(("another file", end)));
+        assert_eq!(found(&[data.clone(), list.clone(), file]), Some(("another file", end + 18)));
+        let more = vec![7; NO_HARM + 1];
+        assert_eq!(found(&[data.clone(), more.clone()]), Some(("what is no chunk", end)));
+        let unfilled = [&chunk(b"data", b"123")[..11], &chunk(b"LIST", &[7; 5000])].concat();
+        for harmless in [unfilled, [&data[..], &[0; 9000]].concat(), [&data[..], &more[1..]].concat()] {
+            assert_eq!(found(&[harmless]), None);
+        }
+        for tag in [&b"ID3\x03"[..], b"TAG", b"APETAGEX"] {
+            assert_eq!(found(&[data.clone(), tag.to_vec(), more.clone()]), None);
+        }
     }
 }

@@ -24,6 +24,7 @@ mod joined;
 mod libav;
 mod limits;
 mod map;
+mod matroska;
 mod memory;
 mod modality;
 mod movie;

@@ -17,6 +17,8 @@ pub struct Source {
     /// Where it begins in them.
     start: u64,
     len: u64,
+    /// What stands there in the place of its own first bytes.
+    head: Vec<u8>,
 }
 
 #[derive(Debug, Clone)]
@@ -33,24 +35,29 @@ impl Source {
     /// Wraps an open regular file or memfd whose length the caller has already checked. A sealed memfd is read in place.
     pub fn file(file: File, len: u64) -> Self {
         let bytes = Sealed::new(&file, len).map_or_else(|| Bytes::File(Arc::new(file)), |sealed| Bytes::Sealed(Arc::new(sealed)));
-        Self { bytes, start: 0, len }
+        Self { bytes, start: 0, len, head: Vec::new() }
     }
 
     /// Wraps bytes in memory (inline text, tests).
     pub fn memory(bytes: Vec<u8>) -> Self {
-        Self { start: 0, len: bytes.len() as u64, bytes: Bytes::Memory(Arc::new(bytes)) }
+        Self { start: 0, len: bytes.len() as u64, bytes: Bytes::Memory(Arc::new(bytes)), head: Vec::new() }
     }
 
     /// `bytes` on a disk that fails from offset `from` on.
     #[cfg(test)]
     pub(crate) fn failing(bytes: Vec<u8>, from: u64) -> Self {
-        Self { start: 0, len: bytes.len() as u64, bytes: Bytes::Failing(Arc::new(bytes), from) }
+        Self { start: 0, len: bytes.len() as u64, bytes: Bytes::Failing(Arc::new(bytes), from), head: Vec::new() }
     }
 
     /// The same bytes without the first `count`.
     pub(crate) fn behind(&self, count: u64) -> Self {
         let count = count.min(self.len);
-        Self { bytes: self.bytes.clone(), start: self.start + count, len: self.len - count }
+        Self { bytes: self.bytes.clone(), start: self.start + count, len: self.len - count, head: Vec::new() }
+    }
+
+    /// The same bytes, of which the first are `head`; as many there are no fewer.
+    pub(crate) fn with_head(&self, head: Vec<u8>) -> Self {
+        Self { bytes: self.bytes.clone(), start: self.start, len: self.len, head }
     }
 
     /// Length in bytes.
@@ -65,6 +72,14 @@ impl Source {
 
     /// Reads up to `buffer.len()` bytes at `offset`; 0 means the end.
     pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let read = self.read_stored(buffer, offset)?;
+        let head = usize::try_from(offset).ok().and_then(|offset| self.head.get(offset..)).unwrap_or_default();
+        let both = head.len().min(read);
+        buffer[..both].copy_from_slice(&head[..both]);
+        Ok(read)
+    }
+
+    fn read_stored(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let left = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);
         let wanted = buffer.len().min(left);
         let (buffer, offset) = (&mut buffer[..wanted], self.start.saturating_add(offset));

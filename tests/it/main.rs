@@ -22,6 +22,7 @@ mod mock;
 mod mock_process;
 mod mutated;
 mod odd;
+mod odd_ends;
 mod odd_said;
 mod other_uses;
 mod paths;

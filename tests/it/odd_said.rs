@@ -10,7 +10,7 @@ use crate::odd::odd_set;
 use crate::support::{json_to, jsonl, run};
 
 /// A file of two seconds or more that the ffmpeg tool makes.
-fn made(name: &str, args: &[&str]) -> Vec<u8> {
+pub(crate) fn made(name: &str, args: &[&str]) -> Vec<u8> {
     let dir = tempdir().unwrap();
     let path = dir.path().join(name);
     let done = Command::new("ffmpeg").args(["-nostdin", "-v", "error"]).args(args).arg(&path).output().unwrap();
@@ -18,11 +18,11 @@ fn made(name: &str, args: &[&str]) -> Vec<u8> {
     fs::read(path).unwrap()
 }
 
-const PICTURES: [&str; 6] = ["-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25:duration=4", "-pix_fmt", "yuv420p"];
-const SOUND: [&str; 4] = ["-f", "lavfi", "-i", "sine=330:sample_rate=44100:duration=4"];
+pub(crate) const PICTURES: [&str; 6] = ["-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25:duration=4", "-pix_fmt", "yuv420p"];
+pub(crate) const SOUND: [&str; 4] = ["-f", "lavfi", "-i", "sine=330:sample_rate=44100:duration=4"];
 
 /// Prepares files under their names; rows of parts and items.
-fn prepared(sampler: &str, files: &[(&str, Vec<u8>)]) -> (Vec<Value>, Vec<Value>) {
+pub(crate) fn prepared(sampler: &str, files: &[(&str, Vec<u8>)]) -> (Vec<Value>, Vec<Value>) {
     let work = tempdir().unwrap();
     let [folder, out] = ["in", "out"].map(|name| work.path().join(name));
     fs::create_dir(&folder).unwrap();
@@ -31,11 +31,11 @@ fn prepared(sampler: &str, files: &[(&str, Vec<u8>)]) -> (Vec<Value>, Vec<Value>
     (jsonl(&out.join("parts.jsonl")), jsonl(&out.join("items.jsonl")))
 }
 
-fn of<'r>(rows: &'r [Value], name: &str) -> Vec<&'r Value> {
+pub(crate) fn of<'r>(rows: &'r [Value], name: &str) -> Vec<&'r Value> {
     rows.iter().filter(|row| row["item_id"] == name).collect()
 }
 
-fn note<'i>(item: &'i Value, code: &str) -> Option<&'i str> {
+pub(crate) fn note<'i>(item: &'i Value, code: &str) -> Option<&'i str> {
     item["notes"].as_array()?.iter().find(|note| note["code"] == code)?["message"].as_str()
 }
 

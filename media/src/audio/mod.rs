@@ -14,6 +14,7 @@ mod normalise;
 mod ogg;
 mod outlet;
 mod pause;
+mod piped;
 mod resample;
 mod symphonia;
 #[cfg(test)]

@@ -7,10 +7,11 @@ use super::libav::Libav;
 use super::ogg::bad_pages;
 use super::outlet::Outlets;
 use super::pause::{Pauses, PictureClock};
+use super::piped::with_lengths;
 use super::symphonia::recognise;
 use crate::ending::broken_off;
 use crate::fragments::missing_fragments;
-use crate::joined::{another_data, another_movie};
+use crate::joined::{another_movie, behind_samples};
 use crate::sniff::behind_lead;
 use crate::{Error, Limits, PartSink, Recipe, Report, SoundSpec, Source};
 
@@ -23,6 +24,8 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
     let outlets = Outlets::new(specs.into_iter().enumerate(), limits)?;
     let rest = behind_lead(source)?;
     let source = rest.as_ref().map_or(source, |(rest, _)| rest);
+    let mended = with_lengths(source)?;
+    let source = mended.as_ref().unwrap_or(source);
     let mut decoder = decode::open(source, limits)?;
     let mut report = Report::default();
     decoder.facts().describe(&mut report);
@@ -51,8 +54,9 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
     }
     hearing.judge(share, limits, &mut report)?;
     hearing.finish(sink, &mut report)?;
-    if let Some(at) = another_data(source)? {
-        let message = format!("a second chunk of samples begins at byte {at}, and only one is heard; store the file anew to have one");
+    if let Some((what, at)) = behind_samples(source)? {
+        let message =
+            format!("{what} begins at byte {at}, behind the samples, and is not heard; store the files one by one, or anew as one");
         report.note("goes_on_elsewhere", message);
     }
     if let Some(at) = another_movie(source)? {
@@ -156,5 +160,7 @@ fn sound_spec(recipe: &Recipe) -> Result<&SoundSpec, Error> {
 /// One line about the sound that is decoded.
 pub(crate) fn streams(source: &Source, limits: &Limits) -> Result<Vec<String>, Error> {
     let rest = behind_lead(source)?;
-    Ok(vec![decode::open(rest.as_ref().map_or(source, |(rest, _)| rest), limits)?.facts().line()])
+    let source = rest.as_ref().map_or(source, |(rest, _)| rest);
+    let mended = with_lengths(source)?;
+    Ok(vec![decode::open(mended.as_ref().unwrap_or(source), limits)?.facts().line()])
 }

@@ -49,11 +49,32 @@ pub(super) fn markers(jpeg: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
 
 /// What kind of JPEG it is, when it is one that no decoder at hand takes (ITU-T T.81, table B.1; JPEG-LS: T.87).
 pub(super) fn foreign_kind(jpeg: &[u8]) -> Option<&'static str> {
-    match markers(jpeg).find(|(marker, _)| matches!(marker, 0xc0..=0xc3 | 0xf7))? {
+    match markers(jpeg).find(|(marker, _)| matches!(marker, 0xc0..=0xc3 | 0xc9 | 0xca | 0xf7))? {
         (0xf7, _) => Some("JPEG-LS"),
         (0xc3, _) => Some("lossless JPEG"),
         (_, [bits, ..]) if *bits != 8 => Some("JPEG of other than 8 bits a sample"),
         _ => None,
+    }
+}
+
+/// Whether its data are coded by arithmetic in the place of Huffman's codes, which hardly a decoder knows (ITU-T T.81, annex D).
+pub(super) fn is_arithmetic(jpeg: &[u8]) -> bool {
+    markers(jpeg).any(|(marker, _)| matches!(marker, 0xc9 | 0xca))
+}
+
+/// Makes the segments before the first scan those of a JPEG by Huffman's codes, for who wants to know no more of it than size, tags and colours.
+pub(super) fn name_as_huffman(jpeg: &mut [u8]) {
+    let mut at = 2;
+    while let Some([0xff, marker, high, low]) = jpeg.get(at..at + 4) {
+        let (marker, length) = (*marker, usize::from(u16::from_be_bytes([*high, *low])).max(2));
+        jpeg[at + 1] = match marker {
+            0xda => return,
+            0xc9 => 0xc0,
+            0xca => 0xc2,
+            0xcc => 0xfe, // how it is coded: for this reader, a comment
+            other => other,
+        };
+        at += if marker == 0xff { 1 } else { 2 + length };
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use image::codecs::jpeg::JpegDecoder;
 use image::{DynamicImage, ImageDecoder as _};
 
-use super::cut::{Segments, first_scan, foreign_kind, has_profile, is_one_scan, jpeg_has_end};
+use super::cut::{Segments, first_scan, foreign_kind, has_profile, is_arithmetic, is_one_scan, jpeg_has_end, name_as_huffman};
 use super::exif::exif_of;
 use super::failure::refuse;
 use super::picture::{Picture, Tags};
@@ -39,7 +39,14 @@ impl JpegFile {
             )));
         }
         let segments = first_scan(&bytes);
-        let open = |bytes: &[u8]| JpegDecoder::new(Cursor::new(bytes.to_vec()));
+        let arithmetic = is_arithmetic(&bytes);
+        let open = |bytes: &[u8]| {
+            let mut bytes = bytes.to_vec();
+            if arithmetic {
+                name_as_huffman(&mut bytes);
+            }
+            JpegDecoder::new(Cursor::new(bytes))
+        };
         let before_scan = match segments {
             Segments::Scan(start) => bytes.get(..start + SCAN_HEADER).and_then(|head| open(head).ok()),
             Segments::Ended | Segments::Broken => None,
@@ -63,6 +70,18 @@ impl JpegFile {
     /// Its EXIF.
     pub(super) fn exif(&self) -> Option<Vec<u8>> {
         exif_of(&self.bytes)
+    }
+
+    /// What the pure Rust path cannot decode, and libjpeg-turbo does not, or for `problem`.
+    fn refuse_arithmetic(&self, problem: Option<&str>) -> Result<(), Error> {
+        match problem {
+            _ if !is_arithmetic(&self.bytes) => Ok(()),
+            Some(problem) if !problem.contains("rithmetic") => Err(Error::Malformed(format!("libjpeg-turbo: {problem}"))),
+            _ => Err(Error::Unsupported(
+                "JPEG by arithmetic coding: this build does not decode that; store it as baseline or progressive JPEG, or as PNG"
+                    .to_owned(),
+            )),
+        }
     }
 
     /// Decodes the picture no smaller than any of `views` needs it.
@@ -90,8 +109,12 @@ impl JpegFile {
             }
             // Who fills what is missing with grey in silence must not be asked.
             Ok(None) | Err(_) if self.unfinished => Err(without_end()),
-            Ok(None) => self.decode_all(tags, limits),
+            Ok(None) => {
+                self.refuse_arithmetic(None)?;
+                self.decode_all(tags, limits)
+            }
             Err(problem) => {
+                self.refuse_arithmetic(Some(&problem))?;
                 report.note("decoder_warning", format!("libjpeg-turbo: {problem}; decoded by another decoder"));
                 self.decode_all(tags, limits)
             }

@@ -83,6 +83,36 @@ mod tests {
     }
 
     #[test]
+    fn what_is_coded_by_arithmetic_is_decoded_too() {
+        let wave: Vec<u8> = (0..96 * 64 * 3).map(|at| (at * 7 / 50 % 256) as u8).collect();
+        let image = turbojpeg::Image { pixels: &wave[..], width: 96, pitch: 288, height: 64, format: turbojpeg::PixelFormat::RGB };
+        let file = |arithmetic, progressive| {
+            let mut compressor = turbojpeg::Compressor::new().unwrap();
+            compressor.set_quality(95).unwrap();
+            compressor.set_progressive(progressive).unwrap();
+            compressor.set_arithmetic(arithmetic).unwrap();
+            compressor.compress_to_vec(image).unwrap()
+        };
+        let recipe = || {
+            let view = FrameView::Tensor { resize: 64, crop: 64 };
+            [crate::Recipe::Image { sampler: "first".parse().unwrap(), view }]
+        };
+        let shown = |bytes: Vec<u8>| {
+            let mut parts: Vec<(crate::PartHeader, Vec<u8>)> = Vec::new();
+            let done = crate::normalise(&crate::Source::memory(bytes), &recipe(), &crate::Limits::default(), &mut parts);
+            done.map(|report| (report, parts.remove(0).1))
+        };
+        let plain = shown(file(false, false)).unwrap();
+        for progressive in [false, true] {
+            let coded = file(true, progressive);
+            let (report, pixels) = shown(coded.clone()).unwrap();
+            assert!(pixels == plain.1 && report.notes.is_empty() && !report.passed_through, "{report:?}");
+            let cut = shown(coded[..coded.len() / 2].to_vec());
+            assert!(matches!(cut, Err(crate::Error::Truncated(_))), "{cut:?}");
+        }
+    }
+
+    #[test]
     fn damage_is_told() {
         let file = jpeg(64, 64);
         let cut = [&file[..file.len() * 3 / 4], &[0xff, 0xd9]].concat();

@@ -40,10 +40,33 @@ pub fn init() {
 /// What a negative return code of libav means; `doing` is for people.
 fn failure(code: libc::c_int, doing: &str) -> Error {
     match ffmpeg_next::Error::from(code) {
+        ffmpeg_next::Error::Other { errno: libc::ENOMEM } if has_memory() => {
+            Error::Malformed(format!("{doing}: more memory is asked for than such a file can need"))
+        }
         ffmpeg_next::Error::Other { errno: libc::ENOMEM } => Error::OutOfMemory,
         ffmpeg_next::Error::Other { errno: libc::EINVAL | libc::ENOSYS } | ffmpeg_next::Error::PatchWelcome => {
             Error::Unsupported(format!("{doing}: not on the list of what is decoded here"))
         }
         error => Error::Malformed(format!("{doing}: {error}")),
+    }
+}
+
+/// Headers of containers and of codecs need no more memory than this.
+const ENOUGH: usize = 64 << 20;
+
+/// Whether there is enough memory left: then who wanted more was misled by what a damaged header claims.
+fn has_memory() -> bool {
+    Vec::<u8>::new().try_reserve_exact(ENOUGH).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::failure;
+    use crate::Error;
+
+    #[test]
+    fn want_of_memory_where_there_is_some_is_a_false_claim() {
+        let said = failure(-libc::ENOMEM, "opening the container");
+        assert!(matches!(&said, Error::Malformed(why) if why.starts_with("opening the container")), "{said:?}");
     }
 }

@@ -151,6 +151,7 @@ impl<'a> Delivery<'a> {
         report: &mut Report,
     ) -> Result<(), Error> {
         let (index, skip) = (self.index, first && self.searches.is_empty());
+        let all = !(skip && Session::leaves_out(index, run));
         let mut wanted = run.wanted.iter().copied().peekable();
         let mut before: Option<(usize, Frame, Look)> = None;
         session.run(index, run, skip, &mut |Out { packet, damage, .. }, frame| {
@@ -168,7 +169,7 @@ impl<'a> Delivery<'a> {
                 found.insert(position, self.find(position, &seen, report)?);
             }
             if first {
-                self.measure(&seen, report)?;
+                self.measure(&seen, all, report)?;
                 self.send_certain(run, found, position, damage, report)?;
             }
             before = Some((position, std::mem::replace(frame, Frame::new()?), look));
@@ -223,10 +224,10 @@ impl<'a> Delivery<'a> {
         Ok(Found { position: seen.position, damaged: None, phash: PerceptualHash::of(seen.look.plane()), shots })
     }
 
-    /// Measures a frame and shows it to the scouts.
-    fn measure(&mut self, seen: &Seen<'_>, report: &mut Report) -> Result<(), Error> {
+    /// Measures a frame, of a stretch that comes out with `all` of its frames or not, and shows it to the scouts.
+    fn measure(&mut self, seen: &Seen<'_>, all: bool, report: &mut Report) -> Result<(), Error> {
         let t = self.index.timeline.moments()[seen.position].t;
-        let Some(motion) = self.meter.see(seen.position, t, seen.look) else { return Ok(()) };
+        let Some(motion) = self.meter.see(seen.position, t, seen.look, all) else { return Ok(()) };
         let mut searches = std::mem::take(&mut self.searches);
         for Search { recipe, scout, held } in &mut searches {
             if scout.see(&Glimpse { position: seen.position, t, look: seen.look, motion }) {

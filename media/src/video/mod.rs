@@ -22,6 +22,7 @@ mod order;
 mod outbox;
 mod past;
 mod plan;
+mod promise;
 mod session;
 mod sets;
 mod turned;

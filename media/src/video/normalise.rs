@@ -12,15 +12,16 @@ use super::index::{BARE, BROADCAST, Entry, IN_A_ROW, Index, Scan, scan};
 use super::jump::{Jumps, trust_decoder_at_joins};
 use super::order::{are_decoding_times, needs_decoding};
 use super::plan::{plan, whole};
+use super::promise::{Promise, false_length};
 use super::session::Session;
 use crate::audio::{BadPages, PictureClock, bad_pages};
 use crate::encrypted::Scrambled;
 use crate::ending::broken_off;
-use crate::fragments::missing_fragments;
+use crate::fragments::{last_duration, missing_fragments};
 use crate::frame::target_size;
 use crate::joined::{another_flv, another_movie};
 use crate::libav::{Input, Kind, Probing, Stream, heard};
-use crate::movie::false_duration;
+use crate::matroska::is_cropped;
 use crate::sampler::{Plan, most_held};
 use crate::{Error, Limits, Modality, PartSink, Recipe, Report, Source, encrypted};
 
@@ -46,9 +47,6 @@ pub(crate) fn normalise(source: &Source, recipes: &[Recipe], limits: &Limits, si
     }
     Ok(report)
 }
-
-/// Containers whose header says when the last frame ends, not how long all of them last.
-const COUNTING_FROM_ZERO: [&str; 2] = ["matroska", "asf"];
 
 /// One line about each stream.
 pub(crate) fn streams(source: &Source, limits: &Limits) -> Result<Vec<String>, Error> {
@@ -106,6 +104,8 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
         trust_decoder_at_joins(&mut packets, &stream.codec);
     }
     let ending = broken_off(source)?;
+    let fragmented = track.filter(|_| format == "mp4" && ending.is_none());
+    end_of_fragments(source, &stream, fragmented, &mut packets)?;
     let broken = short || reading.is_broken() || reading.points_past(stream.index, source.len()) || ending.is_some();
     let read_again = again.as_ref().map_or(0, Input::packets_read);
     let cursor = Cursor::new(source, input, stream.clone())?;
@@ -127,11 +127,9 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
     let duration = index.timeline.duration();
     Limits::check("duration in seconds", duration as u64, limits.seconds)?;
     let of_bytes = ending.as_ref().and_then(|ending| ending.share);
-    let before = if COUNTING_FROM_ZERO.contains(&format.as_str()) { index.origin.max(0.0) } else { 0.0 };
-    let promised = stream.duration.map(|end| end - before).filter(|promised| *promised > 0.0);
     // A clock that starts anew tells no length, and without a container libav guesses one by the bit rate.
-    let promised = promised.filter(|_| index.shifts.is_empty() && !BARE.contains(&format.as_str()));
-    let left = promised.map(|promised| duration / promised).into_iter().chain(of_bytes).reduce(f64::min);
+    let told = Promise::of(&format, &stream, &index).filter(|_| index.shifts.is_empty() && !BARE.contains(&format.as_str()));
+    let left = told.map(|told| duration / told.lasting).into_iter().chain(of_bytes).reduce(f64::min);
     if let Some(left) = left.filter(|left| cut && *left < limits.least_share) {
         return Err(Error::Truncated(format!("{duration:.2} seconds, {:.1} % of what the file promises, are left", left * 100.0)));
     }
@@ -160,11 +158,12 @@ fn open<'s>(source: &'s Source, limits: &Limits) -> Result<Opened<'s>, Error> {
         report.note("broken_off", format!("the container breaks off after {duration:.3} s{why}"));
     }
     note_encrypted(&mut report, &scrambled);
+    note_crop(&mut report, source)?;
     if stream.side_alpha && !session.reads_alpha() {
         report.note("alpha_ignored", "the decoders that read the transparency beside the pictures are missing here");
     }
     let stated = if report.format == "mp4" { false_length(source, &stream, track, duration)? } else { None };
-    remark(&mut report, &index, &stream, stated.or(promised));
+    remark(&mut report, &index, &stream, stated.or(told));
     if turned.changes {
         report.note("turns_change", TURNS_CHANGE);
     }
@@ -237,11 +236,23 @@ fn note_holes(report: &mut Report, stream: &Stream, holes: &[i64], pages: &BadPa
     pages.remark().into_iter().for_each(|remark| report.add_to_note("holes", remark));
 }
 
-/// What the header of a track of MP4 says in seconds, where neither its table of times nor its frames, which last `duration`, bear it out. libav believes it no further
-/// than that table goes, and hands on the lesser. Fragments have no table.
-fn false_length(source: &Source, stream: &Stream, track: Option<u32>, duration: f64) -> Result<Option<f64>, Error> {
-    let track = track.filter(|_| stream.frames.is_some());
-    Ok(track.map(|track| false_duration(source, track)).transpose()?.flatten().filter(|stated| differ(*stated, duration)))
+/// Notes a crop that Matroska leaves to players.
+fn note_crop(report: &mut Report, source: &Source) -> Result<(), Error> {
+    if report.format == "matroska" && is_cropped(source)? {
+        report.note("crop_not_applied", "the file says that players should crop its pictures; they are shown whole");
+    }
+    Ok(())
+}
+
+/// How long the last frame lasts in a file of fragments, where it is the last one on screen, too: libav does not read it there.
+fn end_of_fragments(source: &Source, stream: &Stream, track: Option<u32>, packets: &mut [Entry]) -> Result<(), Error> {
+    let Some(track) = track.filter(|_| stream.frames.is_none()) else { return Ok(()) };
+    let latest = packets.iter().filter_map(|packet| packet.pts).max();
+    let Some(last) = packets.last_mut().filter(|last| last.pts == latest && last.pos >= 0) else { return Ok(()) };
+    if let Some(ticks) = last_duration(source, track, last.pos.unsigned_abs())? {
+        last.duration = i64::from(ticks);
+    }
+    Ok(())
 }
 
 /// Notes that packets of a transport stream are encrypted; what is clear may end with them.
@@ -252,17 +263,10 @@ fn note_encrypted(report: &mut Report, scrambled: &Scrambled) {
     report.note("encrypted", end.map_or_else(|| remark.clone(), |end| format!("{remark}; what is clear ends after {end:.3} s")));
 }
 
-/// Whether two lengths in seconds are not the same but for what a last frame may last.
-fn differ(one: f64, other: f64) -> bool {
-    (one - other).abs() > one.max(other) / 10.0
-}
-
-fn remark(report: &mut Report, index: &Index, stream: &Stream, promised: Option<f64>) {
+fn remark(report: &mut Report, index: &Index, stream: &Stream, promised: Option<Promise>) {
     let duration = index.timeline.duration();
-    if let Some(header) = promised.filter(|_| index.has_clock)
-        && differ(header, duration)
-    {
-        report.note("header_duration_differs", format!("the header says {header:.3} s, the frames last {duration:.3} s"));
+    if let Some(promise) = promised.filter(|promise| index.has_clock && promise.is_false(index)) {
+        report.note("header_duration_differs", format!("{}, the frames last {duration:.3} s", promise.said()));
     }
     let there: u64 = index.packets.iter().map(|packet| 1 + u64::from(packet.rest > 0)).sum();
     if let Some(header) = stream.frames.filter(|frames| *frames != there) {

@@ -126,6 +126,13 @@ impl<'s> Session<'s> {
         )
     }
 
+    /// Whether a stretch that is run with `skip` lacks any of its frames.
+    pub(super) fn leaves_out(index: &Index, run: &Run) -> bool {
+        let is_wanted = |packet: usize| index.shown[packet].is_some_and(|position| run.wanted.binary_search(&position).is_ok());
+        let mut packets = run.start..=run.last.min(index.packets.len().saturating_sub(1));
+        packets.any(|packet| index.packets[packet].disposable && index.shown[packet].is_some() && !is_wanted(packet))
+    }
+
     fn decode(
         &mut self,
         packets: &[Entry],

@@ -12,7 +12,7 @@ pub(super) fn signals(report: &Report) -> Vec<(&'static str, String)> {
         [
             ("signal_frames", Some(video.frames_seen.to_string())),
             ("signal_motion", number(video.motion, 3, "")),
-            ("signal_cuts", (video.pairs_seen > 0).then(|| video.cuts.len().to_string())),
+            ("signal_cuts", (video.pairs_seen > 0 || !video.cuts.is_empty()).then(|| video.cuts.len().to_string())),
             ("signal_flicker", number(video.flicker, 3, "")),
             ("signal_frozen", video.frozen_share.map(share)),
             ("signal_black", Some(share(video.black_share))),
