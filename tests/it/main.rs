@@ -11,6 +11,7 @@ mod batch_trouble;
 mod batches;
 mod broken_wire;
 mod clips;
+mod clocks;
 mod comparison;
 mod crash;
 mod damage;

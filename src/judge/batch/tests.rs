@@ -132,7 +132,7 @@ async fn a_refused_key_stops_the_run() {
     let line = line(&judge).await;
     let failed = |status: u16, code: &str| json!({"custom_id": "x", "response": {"status_code": status, "body": {"error": {"message": "m", "code": code}}}});
     for (status, code, words) in [
-        (401, "invalid_api_key", Some("refused the key of judge j")),
+        (401, "invalid_api_key", Some("wants a key, and judge j")),
         (429, "insufficient_quota", Some("out of quota")),
         (429, "rate_limit_exceeded", None),
     ] {
