@@ -30,7 +30,7 @@ fn heeded(number: usize) -> (Signal, &'static str) {
 
 #[test]
 fn a_signal_leaves_nothing_in_doubt() {
-    let (items, signals) = (sized(300, 20_000), sized(24, 5_000));
+    let (items, signals) = (sized(600, 20_000), sized(200, 5_000));
     let rig = Rig::new(items, &json!({"latency_ms": 20}), "");
     rig.finish(0, "clean", &AT_ONCE);
     let before = rig.requests();
